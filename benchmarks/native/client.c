@@ -1,0 +1,168 @@
+/*
+ * Load generator: connects `--subscribers` WebSockets, each with one subscription of its own id, then sends
+ * `--requests` HTTP requests, each of which must cause one event for every subscriber. Everything that is expected
+ * is waited for and counted; anything else, an error or a stall ends the program with status 1.
+ */
+#include "load.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#define BATCH 512
+#define STALL_MILLISECONDS 60000
+
+struct options options = {
+    .path = "/", .channel = "files", .connecting = 32, .in_flight = 1, .addresses = 8,
+};
+struct record record;
+static int epoll_fd;
+
+void watch(int operation, int fd, uint32_t events, enum party party, size_t index)
+{
+    struct epoll_event event = {.events = events, .data.u64 = (uint64_t)index << 1 | party};
+    if (epoll_ctl(epoll_fd, operation, fd, &event) != 0)
+        die_errno("epoll_ctl");
+}
+
+int connect_from(size_t index)
+{
+    int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        die_errno("socket");
+    struct sockaddr_in source = {.sin_family = AF_INET,
+                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK + (uint32_t)(index % options.addresses))};
+    /* The port is chosen at connect(), so that it need only be unique for this pair of addresses. */
+    if (setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on) != 0 ||
+        bind(fd, (struct sockaddr *)&source, sizeof source) != 0)
+        die_errno("bind");
+    struct sockaddr_in server = {.sin_family = AF_INET, .sin_port = htons(options.port),
+                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    if (connect(fd, (struct sockaddr *)&server, sizeof server) != 0 && errno != EINPROGRESS)
+        die_errno("connect");
+    return fd;
+}
+
+void finish_connect(int fd)
+{
+    int error;
+    socklen_t length = sizeof error;
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0)
+        die_errno("getsockopt");
+    if (error != 0)
+        die("connect: %s", strerror(error));
+}
+
+/* Waits at most `timeout_ns`; dies if nothing happens for too long. */
+static void step(uint64_t timeout_ns)
+{
+    struct epoll_event events[BATCH];
+    bool limited = timeout_ns != UINT64_MAX;
+    int count = epoll_wait(epoll_fd, events, BATCH, limited ? (int)(timeout_ns / 1000000 + 1) : STALL_MILLISECONDS);
+    if (count < 0 && errno != EINTR)
+        die_errno("epoll_wait");
+    if (count == 0 && !limited)
+        die("stalled: %zu of %zu subscribed; %zu of %zu requests sent, %zu answered, %zu delivered to all",
+            record.subscribed, options.subscribers, record.sent, options.requests, record.responded,
+            record.delivered);
+    for (int i = 0; i < count; i++) {
+        size_t index = (size_t)(events[i].data.u64 >> 1);
+        if ((events[i].data.u64 & 1) == SUBSCRIBER)
+            subscriber_ready(index, events[i].events);
+        else
+            requester_ready(index, events[i].events);
+    }
+}
+
+static void connect_subscribers(void)
+{
+    subscribers_prepare();
+    subscribers_connect_more();
+    while (record.subscribed < options.subscribers)
+        step(UINT64_MAX);
+    report_connected();
+}
+
+static void send_requests(void)
+{
+    requesters_prepare();
+    record.requests_started = now_ns();
+    record.cpu_before = cpu_ns();
+    while (record.responded < options.requests ||
+           (options.subscribers > 0 && record.delivered < options.requests)) {
+        uint64_t wait = requesters_start();
+        step(wait);
+    }
+    report_requests();
+}
+
+static void read_request(const char *path)
+{
+    char data[65536];
+    size_t length;
+    FILE *file = fopen(path, "rb");
+    if (file == NULL)
+        die_errno(path);
+    while ((length = fread(data, 1, sizeof data, file)) > 0)
+        buffer_append(&options.request, data, length);
+    if (ferror(file) || options.request.length == 0)
+        die("cannot read a request from %s", path);
+    fclose(file);
+}
+
+static const struct option long_options[] = {
+    {"port", required_argument, NULL, 'p'},        {"path", required_argument, NULL, 'u'},
+    {"channel", required_argument, NULL, 'c'},     {"subscribers", required_argument, NULL, 's'},
+    {"connecting", required_argument, NULL, 'C'},  {"request-file", required_argument, NULL, 'f'},
+    {"requests", required_argument, NULL, 'r'},    {"warm-up", required_argument, NULL, 'w'},
+    {"in-flight", required_argument, NULL, 'i'},   {"interval-us", required_argument, NULL, 'I'},
+    {"addresses", required_argument, NULL, 'a'},   {"hold", no_argument, NULL, 'h'},
+    {0},
+};
+
+static void read_options(int argc, char **argv)
+{
+    int option;
+    while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+        switch (option) {
+        case 'p': options.port = (uint16_t)number_argument("port", optarg, 65535); break;
+        case 'u': options.path = optarg; break;
+        case 'c': options.channel = optarg; break;
+        case 's': options.subscribers = number_argument("subscribers", optarg, 1000000); break;
+        case 'C': options.connecting = number_argument("connecting", optarg, 4096); break;
+        case 'f': read_request(optarg); break;
+        case 'r': options.requests = number_argument("requests", optarg, 10000000); break;
+        case 'w': options.warm_up = number_argument("warm-up", optarg, 10000000); break;
+        case 'i': options.in_flight = number_argument("in-flight", optarg, 4096); break;
+        case 'I': options.interval_ns = number_argument("interval-us", optarg, 10000000) * 1000; break;
+        case 'a': options.addresses = number_argument("addresses", optarg, 200); break;
+        case 'h': options.hold = true; break;
+        default: die("unknown option");
+        }
+    }
+    if (optind != argc || options.port == 0 || options.addresses == 0 || options.connecting == 0 ||
+        options.in_flight == 0 || options.warm_up > options.requests ||
+        (options.requests > 0 && (options.request.length == 0 || options.warm_up == options.requests)))
+        die("usage: client --port N [--path P --channel C --subscribers N] [--request-file F --requests N --warm-up N]");
+}
+
+int main(int argc, char **argv)
+{
+    read_options(argc, argv);
+    raise_file_limit(options.subscribers + options.in_flight + 16);
+    epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (epoll_fd < 0)
+        die_errno("epoll_create1");
+    if (options.subscribers > 0)
+        connect_subscribers();
+    if (options.requests > 0)
+        send_requests();
+    if (options.hold)
+        while (getchar() != EOF)
+            ;
+    return 0;
+}

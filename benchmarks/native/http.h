@@ -1,0 +1,30 @@
+/* HTTP/1.1 messages, read piece by piece: the head is kept, the body is kept too (all are small). */
+#ifndef BENCHMARK_HTTP_H
+#define BENCHMARK_HTTP_H
+
+#include "common.h"
+
+struct http_reader {
+    struct buffer text;  /* head and body of the message being read */
+    size_t head_length;  /* 0 until the blank line was seen */
+    size_t body_length;  /* from Content-Length; meaningful once the head is complete */
+};
+
+/*
+ * Take bytes of one message from the front of `data`; returns how many were taken. Once http_complete() holds,
+ * the rest of `data` belongs to whatever follows. Dies on a message it cannot delimit.
+ */
+size_t http_feed(struct http_reader *reader, const char *data, size_t length);
+
+bool http_complete(const struct http_reader *reader);
+
+/* Status of a complete response; dies if the first line is not a status line. */
+int http_status(const struct http_reader *reader);
+
+/* Value of a header of a complete head (up to the line's end), or NULL. */
+const char *http_header(const struct http_reader *reader, const char *name);
+
+/* Forget the message, be ready for the next. */
+void http_reset(struct http_reader *reader);
+
+#endif

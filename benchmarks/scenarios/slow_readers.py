@@ -1,0 +1,103 @@
+"""What clients that never read do to the server, and to those that do read."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Final
+
+from benchmarks.machine import resident_bytes
+from benchmarks.native import Plan
+from benchmarks.peers import Running
+from benchmarks.scenarios import Load, Metric
+
+SLOW: Final = 300
+HEALTHY: Final = 100
+FLOOD_BYTES: Final = 1_000_000_000
+"""Of events for those that never read, counted for each of them."""
+INTERVAL_US: Final = 4_000
+SAMPLE_SECONDS: Final = 0.05
+
+
+class SlowReaders:
+    """Uploads to some healthy subscribers, at first alone, then with many that never read a byte."""
+
+    title = f"Uploads to {HEALTHY} subscribers, beside {SLOW} that never read"
+    request = "upload"
+    fresh = True
+
+    def __init__(self) -> None:
+        self.metrics = {
+            "before": Metric("request sent to event received, p99, without them", "ms", "lower"),
+            "during": Metric("request sent to event received, p99, with them", "ms", "lower"),
+            "growth": Metric(
+                f"most memory taken for 1 GB of events to them, by {SLOW}",
+                "bytes",
+                "lower",
+                "less than 1 MiB, the cap of a queue",
+            ),
+        }
+
+    def measure(self, load: Load, target: Running) -> dict[str, float]:
+        """Two runs at the same pace; the process is looked at all through the second."""
+        before = load.request(target, self._plan(target, load.scaled(500, 50)))
+        assert before.receipt
+        events = load.scaled(FLOOD_BYTES, FLOOD_BYTES // 20) // (SLOW * before.event_bytes) + 1
+        memory = resident_bytes(target.process)
+        with _never_reading(target), _watched(target.process) as peak:
+            during = load.request(target, self._plan(target, events))
+        assert during.receipt
+        return {
+            "before": before.receipt.p99 / 1e3,
+            "during": during.receipt.p99 / 1e3,
+            "growth": (max(peak) - memory) / SLOW,
+        }
+
+    def _plan(self, target: Running, requests: int) -> Plan:
+        return Plan(
+            subscribers=HEALTHY,
+            request=target.requests["upload"],
+            requests=20 + requests,
+            warm_up=20,
+            in_flight=4,
+            interval_us=INTERVAL_US,
+        )
+
+
+@contextlib.contextmanager
+def _never_reading(target: Running) -> Iterator[None]:
+    head = (
+        f"GET {target.realtime_path}&channels[]={target.channel} HTTP/1.1\r\nHost: localhost\r\n"
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+        "Sec-WebSocket-Version: 13\r\n\r\n"
+    ).encode()
+    with contextlib.ExitStack() as stack:
+        for _ in range(SLOW):
+            slow = stack.enter_context(socket.socket())
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            slow.connect(("127.0.0.1", target.port))
+            slow.sendall(head)
+        time.sleep(2)
+        yield
+
+
+@contextlib.contextmanager
+def _watched(process: int) -> Iterator[list[int]]:
+    """The resident memory of a process, many times a second."""
+    samples = [resident_bytes(process)]
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(SAMPLE_SECONDS):
+            samples.append(resident_bytes(process))
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    try:
+        yield samples
+    finally:
+        done.set()
+        watching.join()

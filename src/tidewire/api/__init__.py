@@ -1,0 +1,1 @@
+"""How operations are reached: REST over HTTP, as a plain ASGI application."""

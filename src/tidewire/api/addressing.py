@@ -1,0 +1,86 @@
+"""Which project a request is about, and in which capacity its sender wants to act on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tidewire.api.bodies import Given, from_query
+from tidewire.api.registry import Match
+from tidewire.api.requests import Request, sdk_of
+from tidewire.core.errors import TidewireError
+from tidewire.core.ids import is_id
+from tidewire.core.origins import is_origin, origin_allowed
+from tidewire.store.platform import CONSOLE_PROJECT_ID, Project, ProjectStore, Stores
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a request goes."""
+
+    store: ProjectStore | None
+    """What the project stores; None if there is no such project."""
+    home: Project | None
+    """The project whose pages may send the request; None if there is no such project."""
+    admin: bool = False
+    """People show a session of the console and act as members of the team that owns the project."""
+    by_dev_key: bool = False
+    """The request carries a dev key of the project."""
+
+    def admits(self, origin: str, hostnames: list[str]) -> bool:
+        """Whether a page of this origin may send the request; ``hostnames`` are the server's own."""
+        if self.by_dev_key:
+            return not origin or is_origin(origin)
+        if self.home is None:
+            return origin_allowed(origin, "", (), hostnames)
+        return origin_allowed(origin, self.home.id, self.home.platforms, hostnames)
+
+
+async def find_address(request: Request, stores: Stores, match: Match | None, given: Given) -> Address:
+    """Find the project that a request names.
+
+    A path can name it, as the older ones of the console do, which come with the console's session. In admin
+    mode the page is one of the console, never of the project: those who may show a page of the project have
+    not the rights of those who own it.
+    """
+    named = _named_project(request, given)
+    in_path = match.project_id if match else ""
+    project_id = in_path or named
+    store = await stores.project(project_id) if is_id(project_id) else None
+    admin = project_id != CONSOLE_PROJECT_ID and (
+        _mode(request) == "admin" or (bool(in_path) and named in {"", CONSOLE_PROJECT_ID})
+    )
+    if store is None:
+        return Address(None, None)
+    by_dev_key = await _shows_dev_key(request, stores, store)
+    console = await stores.project(CONSOLE_PROJECT_ID) if admin else None
+    return Address(store, (console or store).project, admin, by_dev_key)
+
+
+async def _shows_dev_key(request: Request, stores: Stores, store: ProjectStore) -> bool:
+    secret = request.header(b"x-appwrite-dev-key")
+    key = await stores.keys.dev_key(store.project.id, secret) if secret else None
+    if key is not None:
+        stores.keys.note_access(key, sdk_of(request))
+    return key is not None
+
+
+def _named_project(request: Request, given: Given) -> str:
+    """The project named by parameter, by header, or in the query beside a body."""
+    project_id = given.values.get("project")
+    if not isinstance(project_id, str) or not project_id:
+        project_id = request.header(b"x-appwrite-project") or _in_query(request, "project")
+    return project_id
+
+
+def _mode(request: Request) -> str:
+    return request.header(b"x-appwrite-mode") or _in_query(request, "mode")
+
+
+def _in_query(request: Request, name: str) -> str:
+    if name.encode() not in request.query_string:
+        return ""
+    try:
+        value = from_query(request.query_string).values.get(name)
+    except TidewireError:
+        return ""
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,317 @@
+"""The API as an ASGI application: one request from its first header to the last byte of its answer."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, Final
+
+import msgspec
+import structlog
+
+from tidewire.api.addressing import Address, find_address
+from tidewire.api.arguments import convert_given, convert_path, in_present_words
+from tidewire.api.asgi import Application, Headers, Receive, Scope, Send
+from tidewire.api.authentication import identify
+from tidewire.api.authorization import authorise
+from tidewire.api.bodies import NOTHING, Given, from_body, from_query, media_type
+from tidewire.api.content_range import parse_content_range
+from tidewire.api.downloads import send_download
+from tidewire.api.errors import error_body, unforeseen_error
+from tidewire.api.formats import warning_headers
+from tidewire.api.multipart import FileRules, Form, missing_file, receive_form
+from tidewire.api.openapi import openapi_document
+from tidewire.api.origins import VARY, allow_headers, preflight_headers, unknown_origin
+from tidewire.api.rate_limits import RateLimits
+from tidewire.api.registry import Endpoint, Match, Registry, Route
+from tidewire.api.requests import ClientDisconnectedError, Request
+from tidewire.api.responses import send_empty, send_json
+from tidewire.api.sessions import debug_header, ended_headers, started_headers
+from tidewire.core.downloads import Download
+from tidewire.core.errors import TidewireError
+from tidewire.core.identities import Caller
+from tidewire.core.ids import is_id
+from tidewire.core.inspection import RealtimeInspector
+from tidewire.core.locales import known_locale
+from tidewire.core.uploads import ContentRange, Upload
+from tidewire.services.context import Client, Context
+from tidewire.services.geoip import GeoIp
+from tidewire.services.passwords import PasswordHasher
+from tidewire.settings import Settings
+from tidewire.store.database import DatabaseClosedError
+from tidewire.store.platform import ProjectStore, Stores
+from tidewire.store.projects import project_not_found
+
+_log = structlog.get_logger()
+
+BASE: Final = "/v1"
+OPENAPI_PATH: Final = "/v1/openapi.json"
+LONGEST_USER_AGENT: Final = 1024
+"""Characters that are kept."""
+
+
+def create_api(
+    settings: Settings,
+    stores: Stores,
+    registry: Registry,
+    passwords: PasswordHasher,
+    geoip: GeoIp | None = None,
+    realtime: RealtimeInspector | None = None,
+) -> Application:
+    """The application that serves the operations of ``registry`` below ``/v1``."""
+    return _Api(settings, stores, registry, passwords, geoip or GeoIp(), realtime)
+
+
+class _Api:
+    def __init__(
+        self,
+        settings: Settings,
+        stores: Stores,
+        registry: Registry,
+        passwords: PasswordHasher,
+        geoip: GeoIp,
+        realtime: RealtimeInspector | None,
+    ) -> None:
+        self.settings = settings
+        self.stores = stores
+        self.registry = registry
+        self.passwords = passwords
+        self.geoip = geoip
+        self.realtime = realtime
+        self.limits = RateLimits(enabled=settings.rate_limits)
+        self._openapi: msgspec.Raw | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive, self.settings.trusted_proxies)
+        if request.method == "OPTIONS":
+            await send_empty(send, 204, preflight_headers(request.header(b"origin")))
+        elif request.path == OPENAPI_PATH and request.method in {"GET", "HEAD"}:
+            await send_json(send, 200, self._openapi_document(), [VARY])
+        else:
+            await _Exchange(self, request, send).run()
+
+    def _openapi_document(self) -> msgspec.Raw:
+        if self._openapi is None:
+            self._openapi = msgspec.Raw(msgspec.json.encode(openapi_document(self.registry.operations)))
+        return self._openapi
+
+
+class _Exchange:
+    """One request and its answer."""
+
+    __slots__ = ("api", "cors", "limits", "request", "send", "started")
+
+    def __init__(self, api: _Api, request: Request, send: Send) -> None:
+        self.api = api
+        self.request = request
+        self.send = send
+        self.started = False
+        self.cors: Headers = [VARY]
+        self.limits: Headers = []
+
+    async def run(self) -> None:
+        """Answer, whatever happens; a client that went away gets nothing."""
+        try:
+            await self._answer()
+        except ClientDisconnectedError:
+            pass
+        except TidewireError as error:
+            await self._refuse(error)
+        except DatabaseClosedError:
+            # The project was deleted while the request was on its way.
+            await self._refuse(project_not_found())
+        except Exception:
+            _log.exception("request_failed", method=self.request.method, path=self.request.path)
+            await self._refuse(unforeseen_error())
+
+    async def _answer(self) -> None:
+        request = self.request
+        match = self._route()
+        content_type = media_type(request.header(b"content-type"))
+        # A form may bring a large file: who sends it is found out before anything of it is read.
+        is_form = content_type == "multipart/form-data" and request.method not in {"GET", "HEAD"}
+        given = NOTHING if is_form or match is None else await self._given(match, content_type)
+        match = match.chosen(given.values) if match else None
+        endpoint = match.endpoint if match else None
+        address = await find_address(request, self.api.stores, match, given)
+        may_call = self._may_call(address)
+        if endpoint is None or match is None:
+            raise TidewireError("general_route_not_found", "There is no such route.")
+        store = address.store
+        if store is None:
+            raise project_not_found()
+        caller = await identify(request, self.api.stores, store, admin=address.admin)
+        if address.by_dev_key:
+            caller = replace(caller, by_dev_key=True)
+        if not may_call:
+            self._require_key(caller)
+        authorise(caller, endpoint, store.project)
+        place = self._content_range(endpoint)
+        await self._count(endpoint, store, caller, given, place)
+        arguments = convert_path(match.route.in_path, match.values)
+        if is_form:
+            form = await self._receive_form(endpoint, store, place)
+            given, upload = form.fields, form.upload
+        else:
+            upload = None
+        context = self._context(store, caller)
+        result = await self._operate(match.route, context, arguments, given, upload)
+        await self._respond(endpoint, context, result)
+
+    async def _given(self, match: Match, content_type: str) -> Given:
+        request = self.request
+        try:
+            if request.method in {"GET", "HEAD"}:
+                return from_query(request.query_string)
+            return from_body(content_type, await request.body(self.api.settings.max_body_bytes))
+        except TidewireError:
+            # The project is still looked up, so that a page of it can read what was wrong.
+            self._may_call(await find_address(request, self.api.stores, match, NOTHING))
+            raise
+
+    def _route(self) -> Match | None:
+        path, method = self.request.path, self.request.method
+        if not path.startswith("/v1/"):
+            return None
+        return self.api.registry.route("GET" if method == "HEAD" else method, path[len(BASE) :])
+
+    def _may_call(self, address: Address) -> bool:
+        """Whether the page that sent the request may call; if so it may read all answers."""
+        origin = self.request.header(b"origin")
+        allowed = address.admits(origin, self.api.settings.hostnames)
+        if allowed:
+            self.cors = allow_headers(origin)
+        elif b"x-appwrite-key" not in self.request.headers:
+            raise unknown_origin(origin)
+        return allowed
+
+    def _require_key(self, caller: Caller) -> None:
+        """Of pages that may not call, those with a valid API key are served all the same."""
+        origin = self.request.header(b"origin")
+        if caller.kind != "key":
+            raise unknown_origin(origin)
+        self.cors = allow_headers(origin)
+
+    def _content_range(self, endpoint: Endpoint) -> ContentRange | None:
+        """The place of a chunk in its file, where the operation takes files."""
+        if endpoint.file_parameter is None:
+            return None
+        return parse_content_range(self.request.header(b"content-range"), self.api.settings.max_file_bytes)
+
+    async def _count(
+        self,
+        endpoint: Endpoint,
+        store: ProjectStore,
+        caller: Caller,
+        given: Given,
+        place: ContentRange | None,
+    ) -> None:
+        """Count the call where the operation is limited; refuse it beyond the limit."""
+        count = await self.api.limits.count(endpoint, caller, self.request, store.project.id, given, place)
+        if count is not None:
+            self.limits = count.headers
+            if count.exceeded:
+                raise count.error()
+
+    async def _receive_form(
+        self, endpoint: Endpoint, store: ProjectStore, place: ContentRange | None
+    ) -> Form:
+        rules = None
+        if endpoint.file_parameter:
+            rules = FileRules(
+                endpoint.file_parameter.name, self.api.settings.max_file_bytes, place, self._upload_id()
+            )
+        return await receive_form(self.request, rules, store.objects.writer)
+
+    def _upload_id(self) -> str | None:
+        upload_id = self.request.header(b"x-appwrite-id")
+        if not upload_id:
+            return None
+        # The Python SDK sends what it sends as the file's id with the first chunk, before there is one.
+        if upload_id != "unique()" and not is_id(upload_id):
+            raise TidewireError("storage_invalid_appwrite_id", "X-Appwrite-ID must be the id of an upload.")
+        return upload_id
+
+    def _context(self, store: ProjectStore, caller: Caller) -> Context:
+        agent = self.request.header(b"x-forwarded-user-agent") or self.request.header(b"user-agent")
+        return Context(
+            project=store.project,
+            caller=caller,
+            client=Client(self.request.client_ip, agent[:LONGEST_USER_AGENT]),
+            database=store.database,
+            objects=store.objects,
+            passwords=self.api.passwords,
+            jwt_secret=self.api.stores.jwt_secret,
+            settings=self.api.settings,
+            stores=self.api.stores,
+            locale=known_locale(self.request.header(b"x-appwrite-locale")),
+            geoip=self.api.geoip,
+            realtime=self.api.realtime,
+        )
+
+    async def _operate(
+        self,
+        route: Route,
+        context: Context,
+        arguments: dict[str, object],
+        given: Given,
+        upload: Upload | None,
+    ) -> Any:
+        """Call the operation.
+
+        It takes a received file over by returning. If it refuses, nothing refers to the file's object,
+        which is deleted here. After a defect that is not certain: the object is left to the sweep of
+        object storage, which deletes what nothing refers to.
+        """
+        try:
+            if route.legacy is not None:
+                given = in_present_words(given, route.legacy)
+            convert_given(route.elsewhere, given, arguments)
+            file_parameter = route.endpoint.file_parameter
+            if file_parameter:
+                if upload is None:
+                    raise missing_file()
+                arguments[file_parameter.argument] = upload
+            return await route.endpoint.operation.handler(context, **arguments)
+        except TidewireError:
+            if upload:
+                await self._discard(context, upload)
+            raise
+
+    async def _discard(self, context: Context, upload: Upload) -> None:
+        try:
+            await context.objects.delete([upload.key])
+        except Exception:
+            _log.exception("object_not_deleted", key=upload.key)
+
+    async def _respond(self, endpoint: Endpoint, context: Context, result: Any) -> None:
+        operation = endpoint.operation
+        headers = [*self.cors, *self.limits, *self._session_headers(context)]
+        if context.cache_hit is not None:
+            headers.append((b"x-appwrite-cache", b"hit" if context.cache_hit else b"miss"))
+        if b"x-appwrite-response-format" in self.request.headers:
+            headers += warning_headers(self.request.header(b"x-appwrite-response-format"))
+        status = context.status or operation.status
+        if isinstance(result, Download):
+            self.started = True
+            await send_download(self.request, self.send, result, headers)
+        elif operation.kind == "empty":
+            await send_empty(self.send, status, headers)
+        else:
+            await send_json(self.send, status, result, headers)
+
+    def _session_headers(self, context: Context) -> Headers:
+        headers = [debug_header(self.request)]
+        if context.session_started:
+            session = context.session_started
+            headers += started_headers(self.request, context.project.id, session.value, session.expires)
+        elif context.session_ended:
+            headers += ended_headers(self.request, context.project.id)
+        return headers
+
+    async def _refuse(self, error: TidewireError) -> None:
+        if self.started:
+            return
+        body = error_body(error)
+        with suppress(ClientDisconnectedError):
+            await send_json(self.send, body.code, body, [*self.cors, *self.limits])

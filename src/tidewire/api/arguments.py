@@ -1,0 +1,76 @@
+"""From the parameters of a request to the arguments of an operation, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from tidewire.api.bodies import Given
+from tidewire.core.errors import TidewireError
+from tidewire.core.operations import Legacy
+from tidewire.core.parameters import InvalidParameterError, Parameter
+
+_MISSING: Final = object()
+
+
+def convert_path(parameters: Iterable[Parameter], values: Mapping[str, str]) -> dict[str, object]:
+    """Check what stood in the placeholders of the path."""
+    return {parameter.argument: _accept(parameter, values[parameter.name]) for parameter in parameters}
+
+
+def in_present_words(given: Given, legacy: Legacy) -> Given:
+    """What a request to an older path says, in the words of the present one."""
+    values = {**legacy.defaults, **given.values}
+    for older, present in legacy.names.items():
+        if older in values and present not in given.values:
+            values[present] = values[older]
+    return Given(values, given.textual)
+
+
+def convert_given(parameters: Iterable[Parameter], given: Given, arguments: dict[str, object]) -> None:
+    """Check the parameters of a query string or body and add them to ``arguments``; ignore unknown ones.
+
+    Raises ``general_argument_invalid`` for the first that is missing or does not fit.
+    """
+    values, textual = given
+    for parameter in parameters:
+        value = values.get(parameter.name, _MISSING)
+        if textual and value is not _MISSING:
+            value = _untangle(parameter, value)
+        if value is None or value is _MISSING:
+            if value is None and parameter.required and parameter.nullable:
+                arguments[parameter.argument] = None
+            elif parameter.required:
+                raise missing(parameter.name)
+            else:
+                arguments[parameter.argument] = parameter.default
+        else:
+            arguments[parameter.argument] = _accept(parameter, value)
+
+
+def missing(name: str) -> TidewireError:
+    """The error for a required parameter that was not sent."""
+    return TidewireError("general_argument_invalid", f'Param "{name}" is not optional.')
+
+
+def _accept(parameter: Parameter, value: object) -> object:
+    try:
+        return parameter.check.convert(value)
+    except InvalidParameterError as error:
+        raise TidewireError(
+            "general_argument_invalid", f"Invalid `{parameter.name}` param: {error}"
+        ) from None
+
+
+def _untangle(parameter: Parameter, value: Any) -> object:
+    """Undo what a query string or form does to values that are not text.
+
+    Brackets make lists look like mappings, whatever stands between them; JavaScript SDKs write null
+    as the text ``null``, which is taken for text only where text is expected and null is not.
+    """
+    json_type = parameter.check.json_type
+    if json_type == "array" and isinstance(value, dict):
+        return list(value.values())
+    if value == "null" and (parameter.nullable or (json_type != "string" and not parameter.required)):
+        return None
+    return value

@@ -1,0 +1,171 @@
+"""Who makes a request: a guest, a user by session or JWT, an owner of the project, or a program by key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import msgspec
+
+from tidewire.api.key_authentication import identify_key
+from tidewire.api.requests import Request
+from tidewire.api.sessions import find_session
+from tidewire.core.errors import TidewireError
+from tidewire.core.identities import Caller, Identity
+from tidewire.core.query_string import parse_query_string
+from tidewire.core.roles import GUEST_ROLES
+from tidewire.core.scopes import CONSOLE_SCOPES, ROLE_SCOPES, TEAM_ROLES
+from tidewire.store.credentials import InvalidJwtError
+from tidewire.store.identities import find_user_id
+from tidewire.store.platform import CONSOLE_PROJECT_ID, ProjectStore, Stores
+from tidewire.store.projects import project_not_found
+
+GUEST: Final = Caller("guest", None, ("any", *GUEST_ROLES), ROLE_SCOPES["guests"])
+_ADMIN_SCOPES: Final = frozenset({"teams.read", "projects.read"})
+"""What everybody may who acts as an admin of a project."""
+_IMPERSONATOR_SCOPES: Final = frozenset({"users.read"})
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """All that a request shows of who makes it."""
+
+    key: str
+    session: str
+    """Encoded; of the console project in admin mode."""
+    jwt: str
+
+
+def read_credentials(request: Request, project_id: str) -> Credentials:
+    """Collect what a request shows; ``project_id`` is that of the sessions that are looked for."""
+    headers = request.headers
+    session = ""
+    if b"cookie" in headers or b"x-appwrite-session" in headers or b"x-fallback-cookies" in headers:
+        session = find_session(request, project_id)
+    return Credentials(request.header(b"x-appwrite-key"), session, request.header(b"x-appwrite-jwt"))
+
+
+async def identify(request: Request, stores: Stores, store: ProjectStore, *, admin: bool) -> Caller:
+    """Find out who makes the request, by all the credentials that it carries.
+
+    A session or key that is not valid, or no longer, counts as absent; a broken JWT and an expired key are
+    refused, as are credentials of several kinds together. ``admin``: people sign in with the console's
+    session and act on the project as members of the team that owns it; raises ``project_not_found`` for
+    those who are not.
+    """
+    console = await stores.project(CONSOLE_PROJECT_ID) if admin else None
+    people = console or store
+    shown = read_credentials(request, people.project.id)
+    identity = await _identity(people, shown)
+    if shown.key:
+        if identity is not None:
+            raise TidewireError(
+                "user_api_key_and_session_set", "Send either an API key or a session or JWT, not both."
+            )
+        return await identify_key(request, stores, store, shown.key) or GUEST
+    if identity is None:
+        return GUEST
+    if console is not None:
+        return _as_admin(identity, store)
+    return await _as_user(request, store, identity, by_jwt=bool(shown.jwt))
+
+
+async def _identity(store: ProjectStore, shown: Credentials) -> Identity | None:
+    identity = await store.identities.by_session(shown.session) if shown.session else None
+    if not shown.jwt:
+        return identity
+    if identity is not None:
+        raise TidewireError("user_jwt_and_cookie_set", "Send either a session or a JWT, not both.")
+    try:
+        identity = await store.identities.by_jwt(shown.jwt)
+    except InvalidJwtError:
+        identity = None
+    if identity is None:
+        raise TidewireError(
+            "user_jwt_invalid", "The JWT is not valid: it is broken, has expired, or its session ended."
+        )
+    return identity
+
+
+def _as_admin(identity: Identity, store: ProjectStore) -> Caller:
+    """A console user who acts on a project of a team."""
+    team_id = store.project.team_id
+    roles = next(
+        (each.roles for each in identity.memberships if each.confirmed and each.team_id == team_id), None
+    )
+    if not team_id or roles is None:
+        raise project_not_found()
+    held = [role for role in TEAM_ROLES if role in roles]
+    scopes = _ADMIN_SCOPES.union(*(ROLE_SCOPES[role] for role in held))
+    # Not the roles of the user: in the project they would be those of whoever has the same id there.
+    return Caller("admin", identity, ("any", *held), scopes)
+
+
+async def _as_user(request: Request, store: ProjectStore, identity: Identity, *, by_jwt: bool) -> Caller:
+    """A user of the project, maybe in the place of another."""
+    scopes = ROLE_SCOPES["users"]
+    impersonator = None
+    if identity.account.impersonator:
+        scopes |= _IMPERSONATOR_SCOPES
+        target = await _impersonated(request, store)
+        if target is not None:
+            identity, impersonator = _in_place_of(target, identity), identity
+    organization_id = ""
+    if store.project.id == CONSOLE_PROJECT_ID:
+        scopes |= CONSOLE_SCOPES & _team_scopes(identity)
+        organization_id = _organization(request, identity)
+    return Caller(
+        "user",
+        identity,
+        ("any", *identity.roles),
+        scopes,
+        by_jwt=by_jwt,
+        impersonator=impersonator,
+        organization_id=organization_id,
+    )
+
+
+def _team_scopes(identity: Identity) -> frozenset[str]:
+    """What the roles in all teams of a console user give together."""
+    held = {role for each in identity.memberships if each.confirmed for role in each.roles}
+    return frozenset().union(*(ROLE_SCOPES[role] for role in TEAM_ROLES if role in held))
+
+
+def _organization(request: Request, identity: Identity) -> str:
+    """The team that the request names, if the user is a member of it."""
+    named = request.header(b"x-appwrite-organization")
+    teams = {each.team_id for each in identity.memberships if each.confirmed}
+    return named if named in teams else ""
+
+
+async def _impersonated(request: Request, store: ProjectStore) -> Identity | None:
+    """The user that the request is to be made as; None if it names none, or nobody who exists."""
+    user_id, email, phone = (_impersonation(request, what) for what in ("id", "email", "phone"))
+    if not user_id and (email or phone):
+        found = await store.database.read(
+            lambda connection: find_user_id(connection, email=email.lower(), phone=phone)
+        )
+        user_id = found or ""
+    return await store.identities.by_id(user_id) if user_id else None
+
+
+def _impersonation(request: Request, what: str) -> str:
+    """One of the ways to name a user; in the query string for addresses that stand in pages."""
+    value = request.header(f"x-appwrite-impersonate-user-{what}".encode())
+    if value or b"mpersonate" not in request.query_string:
+        return value
+    try:
+        parameters = parse_query_string(request.query_string.decode())
+    except ValueError:
+        return ""
+    for name in (f"impersonateuser{what}", f"impersonateUser{what.capitalize()}"):
+        given = parameters.get(name)
+        if given and isinstance(given, str):
+            return given
+    return ""
+
+
+def _in_place_of(target: Identity, impersonator: Identity) -> Identity:
+    """The target as somebody without a session of their own."""
+    account = msgspec.structs.replace(target.account, impersonator_user_id=impersonator.user_id)
+    return replace(target, account=account)

@@ -1,0 +1,94 @@
+"""Parameters out of a query string or a request body: JSON, or a form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple, cast
+
+import msgspec
+
+from tidewire.core.errors import TidewireError
+from tidewire.core.query_string import parse_query_string
+
+DEEPEST_NESTING: Final = 128
+"""Arrays and objects within each other in a JSON body."""
+
+
+class Given(NamedTuple):
+    """The parameters that a request carries, by wire name."""
+
+    values: Mapping[str, Any]
+    textual: bool
+    """Every value is text, as in query strings and forms; lists may be written with brackets."""
+
+
+NOTHING: Final = Given({}, False)
+
+
+def from_query(query_string: bytes) -> Given:
+    """Read a query string, or a body of type ``application/x-www-form-urlencoded``."""
+    if not query_string:
+        return NOTHING
+    try:
+        return Given(parse_query_string(query_string.decode("utf-8")), True)
+    except ValueError as error:
+        raise TidewireError("general_argument_invalid", f"The parameters cannot be read: {error}") from None
+
+
+def from_json(body: bytes) -> Given:
+    """Read a JSON object; an empty body is an empty object."""
+    if not body or body.isspace():
+        return NOTHING
+    try:
+        values = msgspec.json.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise TidewireError(
+            "general_argument_invalid", f"The request body is not valid JSON: {error}"
+        ) from None
+    except RecursionError:
+        raise _too_deep() from None
+    if not isinstance(values, dict):
+        raise TidewireError("general_argument_invalid", "The request body must be a JSON object.")
+    # Few brackets cannot nest deeply: most bodies are never walked.
+    if body.count(b"[") + body.count(b"{") > DEEPEST_NESTING and _is_deeper(values, DEEPEST_NESTING):
+        raise _too_deep()
+    return Given(values, False)
+
+
+def from_body(content_type: str, body: bytes) -> Given:
+    """Read a body by its media type; without one, as JSON. Multipart is :mod:`tidewire.api.multipart`'s."""
+    if content_type == "application/x-www-form-urlencoded":
+        return from_query(body)
+    if not body or content_type in {"", "application/json"} or content_type.endswith("+json"):
+        return from_json(body)
+    raise TidewireError(
+        "general_argument_invalid", f"The request body must be application/json, not {content_type[:100]}."
+    )
+
+
+def media_type(content_type: str) -> str:
+    """``Application/JSON; charset=utf-8`` to ``application/json``."""
+    return content_type.partition(";")[0].strip().lower()
+
+
+def _is_deeper(value: object, limit: int) -> bool:
+    """Whether arrays and objects nest in more than ``limit`` levels; found without recursion."""
+    level = [value]
+    for _ in range(limit):
+        level = [
+            child
+            for container in level
+            for child in (
+                container.values() if isinstance(container, dict) else cast("list[object]", container)
+            )
+            if isinstance(child, (dict, list))
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _too_deep() -> TidewireError:
+    return TidewireError(
+        "general_argument_invalid", f"The JSON is nested deeper than {DEEPEST_NESTING} levels."
+    )

@@ -1,0 +1,148 @@
+"""uvicorn's HTTP protocol with bounds on what a client can make it hold, and errors of the API's form."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from tidewire.api.errors import error_body
+from tidewire.api.responses import COMMON_HEADERS, JSON_TYPE
+from tidewire.core.errors import TidewireError
+
+HEAD_SECONDS = 30.0
+"""Time for a request's head to arrive, from the connection or the head's first bytes on."""
+BODY_SECONDS = 60.0
+"""Time that a client may be silent within a body."""
+MAX_DISCARDED_BYTES = 64 * 1024 * 1024
+"""Of a body whose request is answered already; reading it on lets clients see the answer."""
+
+
+def bounded_http_protocol(max_header_bytes: int) -> type[asyncio.Protocol]:
+    """A protocol class for ``uvicorn.Config(http=...)`` that refuses longer request lines with headers."""
+
+    class BoundedHttpProtocol(_HttpProtocol):
+        limit = max_header_bytes
+
+    return BoundedHttpProtocol
+
+
+class _HttpProtocol(HttpToolsProtocol):
+    """Counts the bytes of a head until it is complete, and of a body that nobody wants any more."""
+
+    limit: int
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._in_head = False
+        self._head_bytes = 0
+        self._discarded_bytes = 0
+        self._refusal = ""
+        self._upgraded = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._start_timer(HEAD_SECONDS)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_timer()
+        # The timer of an idle connection would keep this object alive until it fires.
+        self._unset_keepalive_if_required()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        was_in_head = self._in_head
+        super().data_received(data)
+        if self._upgraded or self.transport.is_closing():
+            return
+        if self._in_head:
+            # Where in the data the head began is not known, so the first piece of it is not counted;
+            # once complete it is measured exactly.
+            self._count_head(len(data) if was_in_head else 0)
+        elif self.cycle is not None:
+            self._count_time()
+
+    def _count_head(self, received: int) -> None:
+        self._head_bytes += received
+        if self._head_bytes > self.limit:
+            self.send_400_response(self._too_large())
+        elif self._timer is None:
+            self._start_timer(HEAD_SECONDS)
+
+    def _count_time(self) -> None:
+        """Wait for the rest of a body, but not forever."""
+        self._stop_timer()
+        if self.cycle.response_complete:
+            # The client is still sending what nobody wants.
+            self._unset_keepalive_if_required()
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+        elif self.cycle.more_body:
+            self._start_timer(BODY_SECONDS)
+
+    def handle_websocket_upgrade(self) -> None:
+        self._upgraded = True
+        super().handle_websocket_upgrade()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._in_head = True
+        self._head_bytes = 0
+        self._discarded_bytes = 0
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._stop_timer()
+        head = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        if head > self.limit:
+            self._refusal = self._too_large()
+            raise _RefusedError
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if self.cycle is not None and self.cycle.response_complete:
+            self._discarded_bytes += len(body)
+            if self._discarded_bytes > MAX_DISCARDED_BYTES:
+                self.transport.close()
+        super().on_body(body)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is not HTTP or too large, and close."""
+        body = msgspec.json.encode(
+            error_body(TidewireError("general_argument_invalid", self._refusal or msg))
+        )
+        headers = [
+            *self.server_state.default_headers,
+            *COMMON_HEADERS,
+            (b"content-type", JSON_TYPE),
+            (b"content-length", b"%d" % len(body)),
+            (b"connection", b"close"),
+        ]
+        lines = b"".join(b"%b: %b\r\n" % header for header in headers)
+        self.transport.write(b"%b%b\r\n%b" % (STATUS_LINE[400], lines, body))
+        self.transport.close()
+
+    def _too_large(self) -> str:
+        return f"The request line and headers are larger than {self.limit} bytes."
+
+    def _start_timer(self, seconds: float) -> None:
+        self._timer = self.loop.call_later(seconds, self._time_is_up, seconds)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _time_is_up(self, seconds: float) -> None:
+        if self.flow.read_paused:  # the client is waiting for us
+            self._start_timer(seconds)
+        else:
+            self.transport.close()
+
+
+class _RefusedError(Exception):
+    """Ends the parsing of a request."""

@@ -1,0 +1,212 @@
+"""Forms of type ``multipart/form-data``: fields into memory, the file straight into object storage."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+from urllib.parse import urlencode
+
+from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
+
+from tidewire.api.bodies import Given, from_query
+from tidewire.api.content_range import invalid_content_range
+from tidewire.api.requests import Request
+from tidewire.core.errors import TidewireError
+from tidewire.core.uploads import ContentRange, Upload
+from tidewire.store.objects import StoredObject
+
+MAX_PARTS: Final = 512
+MAX_PART_HEADERS: Final = 8
+MAX_PART_HEADER_BYTES: Final = 8192
+MAX_FIELD_BYTES: Final = 1024 * 1024
+"""All fields of a form together. The parts' headers come on top."""
+MAX_FILE_NAME: Final = 255
+"""Characters."""
+
+_CONTROL_CHARACTERS: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+class Writer(Protocol):
+    """Where the file goes; an object in storage that exists once ``finish`` has returned."""
+
+    async def write(self, data: bytes, /) -> None: ...
+    async def finish(self) -> StoredObject: ...
+    async def abort(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class FileRules:
+    """What file a form may carry."""
+
+    field: str
+    """Name of the part that holds the file."""
+    limit: int
+    """Bytes of the largest file."""
+    range: ContentRange | None
+    upload_id: str | None
+
+
+@dataclass(frozen=True)
+class Form:
+    """A form that arrived completely.
+
+    The object of its ``upload`` is stored: who gets the form sees to it that the object becomes part of
+    a file or is deleted.
+    """
+
+    fields: Given
+    upload: Upload | None
+
+
+def boundary_of(content_type: str) -> str:
+    """The boundary in a ``Content-Type`` header."""
+    boundary = parse_options_header(content_type)[1].get("boundary", "")
+    if not 1 <= len(boundary) <= 256:
+        raise TidewireError("general_argument_invalid", "The multipart body has no boundary.")
+    return str(boundary)
+
+
+async def receive_form(request: Request, rules: FileRules | None, open_writer: Callable[[], Writer]) -> Form:
+    """Receive a form while it arrives; if anything fails, nothing of its file remains stored."""
+    receiver = _Receiver(request, rules, open_writer)
+    try:
+        return await receiver.run()
+    except BaseException:
+        await receiver.abort()
+        raise
+
+
+class _Receiver:
+    """One form on its way in."""
+
+    def __init__(self, request: Request, rules: FileRules | None, open_writer: Callable[[], Writer]) -> None:
+        self._request = request
+        self._rules = rules
+        self._open_writer = open_writer
+        self._file_limit = 0
+        if rules:
+            self._file_limit = rules.range.end + 1 - rules.range.start if rules.range else rules.limit
+        self._body_limit = self._file_limit + MAX_FIELD_BYTES + MAX_PARTS * MAX_PART_HEADER_BYTES
+        self._fields: list[tuple[str, str]] = []
+        self._field_bytes = 0
+        self._writer: Writer | None = None
+        self._file: MultipartSegment | None = None
+        self._part: MultipartSegment | None = None
+        self._text = bytearray()
+
+    async def run(self) -> Form:
+        if self._request.content_length > self._body_limit:
+            raise self._file_too_large()
+        try:
+            await self._receive()
+        except MultipartError as error:
+            raise TidewireError(
+                "general_argument_invalid", f"The multipart body cannot be read: {error}"
+            ) from None
+        return Form(from_query(urlencode(self._fields).encode()), await self._finish_file())
+
+    async def abort(self) -> None:
+        if self._writer is not None:
+            await self._writer.abort()
+
+    async def _receive(self) -> None:
+        parser = PushMultipartParser(
+            boundary_of(self._request.header(b"content-type")),
+            max_header_size=MAX_PART_HEADER_BYTES,
+            max_header_count=MAX_PART_HEADERS,
+            max_segment_count=MAX_PARTS,
+        )
+        size = 0
+        async for piece in self._request.body_pieces():
+            size += len(piece)
+            if size > self._body_limit:
+                raise self._file_too_large()
+            for event in parser.parse(piece):
+                if isinstance(event, MultipartSegment):
+                    self._begin(event)
+                elif event is None:
+                    self._end()
+                else:
+                    await self._add(bytes(event))
+        parser.close()
+
+    def _begin(self, part: MultipartSegment) -> None:
+        self._part = part
+        if self._rules and part.filename is not None and part.name == self._rules.field:
+            if self._file is not None:
+                raise TidewireError("general_argument_invalid", f'There is more than one file "{part.name}".')
+            self._file = part
+            self._writer = self._open_writer()
+
+    async def _add(self, data: bytes) -> None:
+        part = self._part
+        assert part is not None
+        if self._file is not None and part is self._file:
+            assert self._writer is not None
+            if part.bytes_received > self._file_limit:
+                raise self._file_too_large()
+            await self._writer.write(data)
+        elif part.filename is None:
+            self._field_bytes += len(data)
+            if self._field_bytes > MAX_FIELD_BYTES:
+                raise TidewireError(
+                    "general_argument_invalid", f"A form has at most {MAX_FIELD_BYTES} bytes of fields."
+                )
+            self._text += data
+
+    def _end(self) -> None:
+        part = self._part
+        assert part is not None
+        if part.filename is None and part.name:
+            try:
+                self._fields.append((part.name, self._text.decode()))
+            except UnicodeDecodeError:
+                raise TidewireError(
+                    "general_argument_invalid", "The fields of a form must be UTF-8."
+                ) from None
+        self._text = bytearray()
+
+    async def _finish_file(self) -> Upload | None:
+        rules, part = self._rules, self._file
+        if rules is None:
+            return None
+        if part is None or self._writer is None or not (part.filename or part.bytes_received):
+            raise missing_file()
+        if rules.range and part.bytes_received != self._file_limit:
+            raise invalid_content_range("The chunk is not as long as its Content-Range says.")
+        name = file_name(part.filename or "")
+        stored = await self._writer.finish()
+        self._writer = None
+        return Upload(
+            name=name,
+            key=stored.key,
+            size=stored.size,
+            md5=stored.md5,
+            head=stored.head,
+            range=rules.range,
+            upload_id=rules.upload_id,
+        )
+
+    def _file_too_large(self) -> TidewireError:
+        if self._rules is None:
+            return TidewireError("general_argument_invalid", "The form is too large.")
+        if self._rules.range:
+            return invalid_content_range("The chunk is longer than its Content-Range says.")
+        return TidewireError("storage_invalid_file_size", f"A file has at most {self._rules.limit} bytes.")
+
+
+def missing_file() -> TidewireError:
+    """The error for an upload without a file."""
+    return TidewireError("storage_file_empty", "The request has no file.")
+
+
+def file_name(name: str) -> str:
+    """The last part of a path that a client sent as the name of its file, without control characters."""
+    name = _CONTROL_CHARACTERS.sub("", re.split(r"[/\\]", name)[-1]).strip()
+    if len(name) > MAX_FILE_NAME:
+        raise TidewireError(
+            "general_argument_invalid", f"A file name has at most {MAX_FILE_NAME} characters."
+        )
+    return "file" if name in {"", ".", ".."} else name

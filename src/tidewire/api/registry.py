@@ -1,0 +1,178 @@
+"""The registry of all operations, and the way from a method and a path to one of them."""
+
+from __future__ import annotations
+
+import urllib.parse
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from tidewire.core.operations import Operation, Operations
+from tidewire.core.parameters import FilePart
+
+_PROJECT: Final = "projectId"
+
+
+class DuplicateOperationError(Exception):
+    """Two operations share a name, or a method and a path."""
+
+
+class Endpoint:
+    """An operation with everything about it that is the same for all requests, computed once."""
+
+    __slots__ = (
+        "completes_sign_in",
+        "file_parameter",
+        "needs_fresh_factor",
+        "operation",
+        "scopes",
+        "sessionless",
+    )
+
+    def __init__(self, operation: Operation) -> None:
+        self.operation = operation
+        self.scopes = frozenset(operation.scopes)
+        self.sessionless = "session" in operation.groups
+        self.completes_sign_in = "mfa" in operation.groups
+        self.needs_fresh_factor = "mfaProtected" in operation.groups
+        self.file_parameter = next(
+            (parameter for parameter in operation.parameters if isinstance(parameter.check, FilePart)), None
+        )
+
+
+class Route:
+    """One path to an operation: which of its parameters stand in the path, and which elsewhere.
+
+    A placeholder ``projectId`` of an older path that is no parameter of the operation names the project that
+    the operation is about.
+    """
+
+    __slots__ = ("alternatives", "elsewhere", "endpoint", "in_path", "legacy", "names", "names_project")
+
+    def __init__(self, endpoint: Endpoint, path: str, names: tuple[str, ...]) -> None:
+        operation = endpoint.operation
+        parameters = [each for each in operation.parameters if each is not endpoint.file_parameter]
+        self.endpoint = endpoint
+        self.names = names
+        """Of the placeholders, in order."""
+        self.in_path = [each for each in parameters if each.name in names]
+        self.elsewhere = [each for each in parameters if each.name not in names]
+        self.names_project = _PROJECT in names and all(each.name != _PROJECT for each in self.in_path)
+        self.legacy = operation.legacy if path != operation.path else None
+        self.alternatives: dict[str, Route] = {}
+        """Other operations of the same method and path, by the body parameter that chooses them."""
+
+
+class Match(NamedTuple):
+    """The path that a request takes, and what stood in its placeholders."""
+
+    route: Route
+    values: dict[str, str]
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The operation."""
+        return self.route.endpoint
+
+    def chosen(self, given: Mapping[str, object]) -> Match:
+        """The match among the operations of the path that the parameters of the body choose."""
+        for name, route in self.route.alternatives.items():
+            if name in given:
+                return Match(route, self.values)
+        return self
+
+    @property
+    def project_id(self) -> str:
+        """The project that the path is about; empty if it names none, or the operation itself looks at it."""
+        return self.values[_PROJECT] if self.route.names_project else ""
+
+
+@dataclass(slots=True)
+class _Node:
+    """A path so far: how it can go on, and what it leads to if it ends here."""
+
+    fixed: dict[str, _Node] = field(default_factory=dict)
+    any: _Node | None = None
+    ends: dict[str, Route] = field(default_factory=dict)
+    """By method."""
+
+
+class Registry:
+    """All operations of the given services; raises :class:`DuplicateOperationError`."""
+
+    def __init__(self, services: Sequence[Operations]) -> None:
+        self.operations: list[Operation] = [
+            operation for service in services for operation in service.declared
+        ]
+        self._root = _Node()
+        names: set[str] = set()
+        for operation in self.operations:
+            if operation.name in names:
+                raise DuplicateOperationError(f"operation {operation.name} is declared twice")
+            names.add(operation.name)
+            endpoint = Endpoint(operation)
+            for path in (operation.path, *operation.aliases):
+                self._add(endpoint, path)
+
+    def route(self, method: str, path: str) -> Match | None:
+        """Find the operation for a method and a raw (percent-encoded) path below ``/v1``.
+
+        Fixed segments win over placeholders. Segments are decoded one by one, so an encoded slash
+        stays inside its segment, and an empty segment matches nothing: an id that a client left
+        empty must not turn the request into another one.
+        """
+        segments = path.split("/")[1:]
+        if "%" in path:
+            decoded = [_decode(segment) for segment in segments]
+            if None in decoded:
+                return None
+            segments = [segment for segment in decoded if segment is not None]
+        for node, values in _walk(self._root, segments, 0, ()):
+            route = node.ends.get(method)
+            if route is not None:
+                return Match(route, dict(zip(route.names, values, strict=True)))
+        return None
+
+    def _add(self, endpoint: Endpoint, path: str) -> None:
+        node = self._root
+        names: list[str] = []
+        for segment in path.split("/")[1:]:
+            if segment.startswith("{"):
+                names.append(segment[1:-1])
+                node.any = node.any or _Node()
+                node = node.any
+            else:
+                node = node.fixed.setdefault(segment, _Node())
+        method, chosen_by = endpoint.operation.method, endpoint.operation.chosen_by
+        if chosen_by and method in node.ends and chosen_by not in node.ends[method].alternatives:
+            node.ends[method].alternatives[chosen_by] = Route(endpoint, path, tuple(names))
+            return
+        if method in node.ends:
+            other = node.ends[method].endpoint.operation.name
+            raise DuplicateOperationError(
+                f"{method} {path} is declared by {endpoint.operation.name} and by {other}"
+            )
+        node.ends[method] = Route(endpoint, path, tuple(names))
+
+
+def _walk(
+    node: _Node, segments: list[str], depth: int, values: tuple[str, ...]
+) -> Iterator[tuple[_Node, tuple[str, ...]]]:
+    """Every node that the segments lead to, the ones with more fixed segments in front first."""
+    if depth == len(segments):
+        yield node, values
+        return
+    segment = segments[depth]
+    following = node.fixed.get(segment)
+    if following is not None:
+        yield from _walk(following, segments, depth + 1, values)
+    if node.any is not None and segment:
+        yield from _walk(node.any, segments, depth + 1, (*values, segment))
+
+
+def _decode(segment: str) -> str | None:
+    """Percent-decode a segment; None if it is not UTF-8."""
+    try:
+        return urllib.parse.unquote(segment, errors="strict")
+    except UnicodeDecodeError:
+        return None

@@ -1,0 +1,102 @@
+"""A request as the API sees it: headers by name, who sent it, and its body, bounded in size."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import AsyncIterator
+from typing import Final
+
+from tidewire.api.asgi import Receive, Scope
+from tidewire.core.errors import TidewireError
+
+_SDK_NAME: Final = re.compile(r"[A-Za-z0-9 ._-]{1,32}")
+
+
+class ClientDisconnectedError(Exception):
+    """The client went away, or stopped sending and was closed, before its request was complete."""
+
+
+class Request:
+    """One request. Header values are read as Latin-1, which never fails."""
+
+    __slots__ = ("_receive", "_trust_proxy", "headers", "method", "path", "query_string", "scope")
+
+    def __init__(self, scope: Scope, receive: Receive, trust_proxy: bool) -> None:
+        self.scope = scope
+        self.method: str = scope["method"]
+        self.path: str = scope["raw_path"].decode("latin-1")
+        self.query_string: bytes = scope["query_string"]
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self._receive = receive
+        self._trust_proxy = trust_proxy
+
+    def header(self, name: bytes) -> str:
+        """The value of a header by its lower-case name; empty if absent."""
+        value = self.headers.get(name)
+        return value.decode("latin-1") if value else ""
+
+    @property
+    def client_ip(self) -> str:
+        """Address of the client; behind a trusted proxy the one that the proxy saw."""
+        if self._trust_proxy and b"x-forwarded-for" in self.headers:
+            # The last entry is the only one that our own proxy wrote; those before it are the client's words.
+            nearest = self.header(b"x-forwarded-for").rpartition(",")[2].strip()
+            try:
+                return str(ipaddress.ip_address(nearest))
+            except ValueError:
+                pass
+        client = self.scope.get("client")
+        return client[0] if client else ""
+
+    @property
+    def secure(self) -> bool:
+        """Whether the client came by https, to us or to a trusted proxy before us."""
+        if self._trust_proxy and b"x-forwarded-proto" in self.headers:
+            return self.header(b"x-forwarded-proto").rpartition(",")[2].strip().lower() == "https"
+        return bool(self.scope.get("scheme") == "https")
+
+    @property
+    def content_length(self) -> int:
+        """Announced size of the body in bytes; 0 if absent (the body may still come in chunks)."""
+        value = self.headers.get(b"content-length", b"")
+        return int(value) if value.isdigit() else 0
+
+    async def body_pieces(self) -> AsyncIterator[bytes]:
+        """The body as it arrives. Raises :class:`ClientDisconnectedError`."""
+        more = True
+        while more:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnectedError
+            more = message.get("more_body", False)
+            if message.get("body"):
+                yield message["body"]
+
+    async def body(self, limit: int) -> bytes:
+        """The whole body, of at most ``limit`` bytes."""
+        if self.content_length > limit:
+            raise _too_large(limit)
+        pieces: list[bytes] = []
+        size = 0
+        async for piece in self.body_pieces():
+            size += len(piece)
+            if size > limit:
+                raise _too_large(limit)
+            pieces.append(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def disconnected(self) -> None:
+        """Return when the client has gone away."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+
+def sdk_of(request: Request) -> str:
+    """The name of the SDK that sent the request; empty if it names none."""
+    name = request.header(b"x-sdk-name")
+    return name if _SDK_NAME.fullmatch(name) else ""
+
+
+def _too_large(limit: int) -> TidewireError:
+    return TidewireError("general_argument_invalid", f"The request body is larger than {limit} bytes.")

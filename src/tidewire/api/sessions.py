@@ -1,0 +1,116 @@
+"""How a session travels over HTTP: cookies, and headers where cookies do not (API conventions, "Cookies")."""
+
+from __future__ import annotations
+
+import email.utils
+import json
+from typing import Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from tidewire.api.asgi import Headers
+from tidewire.api.requests import Request
+from tidewire.store.identities import decode_session
+
+_EXPIRED: Final = "Thu, 01 Jan 1970 00:00:00 GMT"
+
+
+def find_session(request: Request, project_id: str) -> str:
+    """The encoded session of a request, or an empty text.
+
+    Looked for in the cookie, its twin, ``X-Appwrite-Session`` and ``X-Fallback-Cookies``, in this
+    order; a place that holds something else than a session is passed over.
+    """
+    headers = request.headers
+    name = f"a_session_{project_id}"
+    if b"cookie" in headers:
+        cookies = _cookies(request.header(b"cookie"))
+        for cookie in (name, f"{name}_legacy"):
+            if cookie in cookies and decode_session(cookies[cookie]):
+                return cookies[cookie]
+    if b"x-appwrite-session" in headers:
+        value = request.header(b"x-appwrite-session")
+        if decode_session(value):
+            return value
+    if b"x-fallback-cookies" in headers:
+        return _in_fallback(headers[b"x-fallback-cookies"], name)
+    return ""
+
+
+def started_headers(request: Request, project_id: str, value: str, expires: int) -> Headers:
+    """Hand a new session to the client; ``expires`` is in milliseconds since the epoch."""
+    name = f"a_session_{project_id}"
+    headers = _cookie_headers(request, name, value, email.utils.formatdate(expires / 1000, usegmt=True))
+    if not is_first_party(request):
+        headers.append((b"x-fallback-cookies", json.dumps({name: value}).encode()))
+    return headers
+
+
+def ended_headers(request: Request, project_id: str) -> Headers:
+    """Make the client forget its session."""
+    return [
+        *_cookie_headers(request, f"a_session_{project_id}", "deleted", _EXPIRED),
+        (b"x-fallback-cookies", b"[]"),
+    ]
+
+
+def debug_header(request: Request) -> tuple[bytes, bytes]:
+    """Tell whether a session would be handed to this client in a header too."""
+    return (b"x-debug-fallback", b"false" if is_first_party(request) else b"true")
+
+
+def is_first_party(request: Request) -> bool:
+    """Whether the browser will send our cookies back from the page that made this request.
+
+    Browsers do so within one site. Which host names make up a site depends on the list of public
+    suffixes; a page on our host, above it or below it surely belongs to the same one. Any other
+    client gets the session in a header as well. Without an ``Origin`` nothing is known of the page.
+    """
+    origin = request.header(b"origin")
+    if not origin:
+        return False
+    page = _hostname(origin)
+    own = _hostname(f"//{request.header(b'host')}")
+    if not page or not own:
+        return False
+    return page == own or _is_below(page, own) or _is_below(own, page)
+
+
+def _is_below(host: str, parent: str) -> bool:
+    return "." in parent and host.endswith(f".{parent}")
+
+
+def _hostname(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _cookie_headers(request: Request, name: str, value: str, expires: str) -> Headers:
+    attributes = f"={value}; expires={expires}; path=/; HttpOnly"
+    if request.secure:
+        attributes += "; Secure"
+    return [
+        (b"set-cookie", f"{name}_legacy{attributes}".encode()),
+        (b"set-cookie", f"{name}{attributes}; SameSite=None".encode()),
+    ]
+
+
+def _cookies(header: str) -> dict[str, str]:
+    """Cookies by name; of several with one name the first, which has the longest path (RFC 6265, 5.4)."""
+    cookies: dict[str, str] = {}
+    for pair in header.split(";"):
+        name, separator, value = pair.strip().partition("=")
+        if separator:
+            cookies.setdefault(name, value.strip('"').replace("%3D", "="))
+    return cookies
+
+
+def _in_fallback(header: bytes, name: str) -> str:
+    try:
+        value = msgspec.json.decode(header, type=dict[str, str]).get(name, "")
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return ""
+    return value if decode_session(value) else ""

@@ -1,0 +1,76 @@
+"""The composition root: builds every part from the settings; the only place that knows them all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from tidewire.api.application import create_api
+from tidewire.api.asgi import Application as AsgiApplication
+from tidewire.api.metrics import with_metrics
+from tidewire.api.registry import Registry
+from tidewire.bus.local import watch_commits
+from tidewire.delivery.deliverer import deliver
+from tidewire.demo import ensure_demo_bucket, with_demo
+from tidewire.realtime import Realtime
+from tidewire.realtime.metrics import CONTENT_TYPE, exposition
+from tidewire.services import ALL_OPERATIONS
+from tidewire.services.databases import resume_changes
+from tidewire.services.geoip import GeoIp
+from tidewire.services.passwords import PasswordHasher
+from tidewire.settings import Settings
+from tidewire.store.maintenance import maintain
+from tidewire.store.outbox import Outbox
+from tidewire.store.platform import Stores
+
+
+@dataclass(frozen=True)
+class Application:
+    """The parts of one serving process."""
+
+    stores: Stores
+    realtime: Realtime
+    asgi: AsgiApplication
+
+
+@asynccontextmanager
+async def open_application(settings: Settings) -> AsyncIterator[Application]:
+    """Open the stores, build the application, run its background work; undo all of it at the end.
+
+    Raises OSError if the data directory or, with a type of its own, the GeoIP file cannot be used.
+    """
+    async with AsyncExitStack() as stack:
+        geoip = GeoIp(settings.geoip_file)
+        stack.callback(geoip.close)
+        stores = await Stores.open(settings)
+        stack.push_async_callback(stores.close)
+        passwords = PasswordHasher()
+        stack.callback(passwords.close)
+        if settings.demo:
+            await ensure_demo_bucket(stores, passwords)
+        realtime = Realtime(settings, stores)
+        await realtime.start()
+        stack.push_async_callback(realtime.close)
+        background = [
+            asyncio.create_task(maintain(stores, settings), name="maintenance"),
+            asyncio.create_task(deliver(stores, settings), name="deliveries"),
+            asyncio.create_task(resume_changes(stores), name="changes of tables"),
+        ]
+        if settings.workers > 1:
+            background.append(
+                asyncio.create_task(watch_commits(stores, realtime.wake), name="commits of others")
+            )
+        stack.push_async_callback(_stop, background)
+        api = create_api(settings, stores, Registry(ALL_OPERATIONS), passwords, geoip, realtime.inspector)
+        served = with_demo(api, Outbox(settings.data_dir)) if settings.demo else api
+        if settings.metrics_key:
+            served = with_metrics(served, settings.metrics_key, CONTENT_TYPE, lambda: exposition(realtime))
+        yield Application(stores, realtime, served)
+
+
+async def _stop(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

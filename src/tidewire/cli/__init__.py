@@ -1,0 +1,119 @@
+"""The ``tidewire`` command: serve, manage projects, keys and dev keys, show settings and version."""
+
+from __future__ import annotations
+
+import gc
+
+import click
+
+from tidewire import __version__
+from tidewire.cli.options import settings_options
+from tidewire.settings import Settings
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def main() -> None:
+    """Tidewire: a self-hosted realtime backend for unmodified Appwrite SDKs."""
+
+
+@main.command()
+def version() -> None:
+    """Print the version."""
+    click.echo(f"tidewire {__version__}")
+
+
+@main.command()
+@settings_options()
+def serve(settings: Settings) -> None:
+    """Serve REST and realtime until SIGTERM or SIGINT, then drain and stop."""
+    # What is made at start stays: looking through it for garbage again and again delays the first answer.
+    gc.disable()
+    from tidewire.cli.serve import run_server
+
+    run_server(settings)
+
+
+@main.command("settings")
+@settings_options()
+def show_settings(settings: Settings) -> None:
+    """Print every setting with its value, and where it can be set."""
+    from tidewire.cli.show import show_settings as show
+
+    show(settings)
+
+
+@main.group()
+def project() -> None:
+    """Manage projects."""
+
+
+@project.command("create")
+@click.option(
+    "--project", "project_id", default="unique()", help="Id of the new project; made up if not given."
+)
+@click.option("--name", default="", help="Name of the project; its id if not given.")
+@settings_options("data_dir")
+def create_project(settings: Settings, project_id: str, name: str) -> None:
+    """Create a project and print its id."""
+    from tidewire.cli.manage import create_project as create
+
+    create(settings, project_id, name)
+
+
+@project.command("list")
+@settings_options("data_dir")
+def list_projects(settings: Settings) -> None:
+    """Print the projects."""
+    from tidewire.cli.manage import list_projects as listing
+
+    listing(settings)
+
+
+@main.group()
+def key() -> None:
+    """Manage API keys."""
+
+
+@key.command("create")
+@click.option(
+    "--project", "project_id", default="default", show_default=True, help="Id of the key's project."
+)
+@click.option("--name", default="Key", show_default=True, help="Name of the key.")
+@click.option("--scopes", required=True, help="Scopes separated by commas, or `all`.")
+@click.option(
+    "--expires-in",
+    type=click.FloatRange(min=0),
+    default=None,
+    help="Seconds until it expires; never if not given.",
+)
+@settings_options("data_dir")
+def create_key(settings: Settings, project_id: str, name: str, scopes: str, expires_in: float | None) -> None:
+    """Create an API key and print its secret, which is shown only now."""
+    from tidewire.cli.manage import create_key as create
+
+    create(settings, project_id, name, scopes, expires_in)
+
+
+@main.group("dev-key")
+def dev_key() -> None:
+    """Manage dev keys, with which programs under development call from any page, as often as they like."""
+
+
+@dev_key.command("create")
+@click.option(
+    "--project", "project_id", default="default", show_default=True, help="Id of the key's project."
+)
+@click.option("--name", default="Dev key", show_default=True, help="Name of the key.")
+@click.option(
+    "--expires-in",
+    type=click.FloatRange(min=0),
+    default=30 * 24 * 3600,
+    show_default=True,
+    help="Seconds until it expires.",
+)
+@settings_options("data_dir")
+def create_dev_key(settings: Settings, project_id: str, name: str, expires_in: float) -> None:
+    """Create a dev key and print its secret."""
+    from tidewire.cli.manage import create_dev_key as create
+
+    create(settings, project_id, name, expires_in)

@@ -1,0 +1,19 @@
+"""``tidewire settings``: what is set."""
+
+from __future__ import annotations
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from tidewire.settings import ENVIRONMENT_PREFIX, Settings, is_secret, setting_description
+
+
+def show_settings(settings: Settings) -> None:
+    """Print a table of all settings with their present values."""
+    table = Table("Setting", "Environment", "Value", "Meaning")
+    for field in msgspec.structs.fields(Settings):
+        value = str(getattr(settings, field.name))
+        shown = "(set)" if value and is_secret(field) else value
+        table.add_row(field.name, ENVIRONMENT_PREFIX + field.name.upper(), shown, setting_description(field))
+    Console().print(table)

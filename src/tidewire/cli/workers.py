@@ -1,0 +1,100 @@
+"""Several worker processes on one listening socket: started, watched, replaced, stopped together."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from collections.abc import Callable
+from typing import Final
+
+import click
+
+from tidewire.cli.options import fail
+
+POLL_SECONDS: Final = 0.2
+REPLACE_AFTER_SECONDS: Final = 1.0
+"""Pause before a worker that died is replaced, so that a broken one does not spin."""
+
+RunWorker = Callable[[Callable[[], None]], None]
+
+
+def run_workers(count: int, run: RunWorker, announce: Callable[[], None]) -> None:
+    """Fork ``count`` workers that each call ``run(on_ready)``; return when a signal has stopped all.
+
+    ``announce`` is called once, when every worker is ready. A worker that fails before it is
+    ready ends the program with exit code 1: it would fail again.
+    """
+    _Supervisor(count, run, announce).run()
+
+
+class _Supervisor:
+    def __init__(self, count: int, run: RunWorker, announce: Callable[[], None]) -> None:
+        self._count = count
+        self._run_worker = run
+        self._announce = announce
+        self._workers: set[int] = set()
+        self._stopping = False
+        self._ready_pipe, self._ready = os.pipe()
+
+    def run(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        for _ in range(self._count):
+            self._fork()
+        self._wait_until_ready()
+        while self._workers:
+            if self._reap() and not self._stopping:
+                time.sleep(REPLACE_AFTER_SECONDS)
+                self._fork()
+            time.sleep(POLL_SECONDS)
+
+    def _wait_until_ready(self) -> None:
+        ready = 0
+        while ready < self._count and not self._stopping:
+            if select.select([self._ready_pipe], [], [], POLL_SECONDS)[0]:
+                ready += len(os.read(self._ready_pipe, self._count))
+            if self._reap():
+                self._stop(signal.SIGTERM)
+                fail("a worker failed to start")
+        if not self._stopping:
+            self._announce()
+
+    def _fork(self) -> None:
+        worker = os.fork()
+        if worker:
+            self._workers.add(worker)
+            return
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
+        try:
+            self._run_worker(self._report_ready)
+        except SystemExit as ended:
+            os._exit(ended.code if isinstance(ended.code, int) else 1)
+        except BaseException as error:
+            click.echo(f"tidewire: worker {os.getpid()}: {error}", err=True)
+            os._exit(1)
+        os._exit(0)
+
+    def _report_ready(self) -> None:
+        os.write(self._ready, b"+")
+
+    def _reap(self) -> bool:
+        """Forget a worker that ended; True if it died rather than stopped."""
+        try:
+            worker, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return False
+        if not worker:
+            return False
+        self._workers.discard(worker)
+        died = os.waitstatus_to_exitcode(status) != 0
+        if died:
+            click.echo(f"tidewire: worker {worker} died", err=True)
+        return died
+
+    def _stop(self, number: int, _frame: object = None) -> None:
+        self._stopping = True
+        for worker in self._workers:
+            os.kill(worker, number)

@@ -1,0 +1,1 @@
+"""The pure language of the domain: no input or output, no other room of Tidewire."""

@@ -1,0 +1,240 @@
+"""Columns of users' tables: which kinds there are, and which values they take."""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from tidewire.core.geometry import Shape, geometry_problem
+from tidewire.core.parameters import Email, InvalidParameterError
+from tidewire.core.time import format_datetime, parse_datetime
+
+Storage = Literal["text", "integer", "float", "boolean", "time", "geometry"]
+"""What the values of a column are in SQL; a time is an integer of milliseconds since the epoch."""
+
+INT64: Final = range(-(2**63), 2**63)
+LARGEST_EXACT: Final = 2**53
+"""Beyond it, not every integer is a floating-point number."""
+
+
+class InvalidValueError(ValueError):
+    """A value that a column does not take; the text says why."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of column."""
+
+    name: str
+    """As in the names of operations: ``integer``, ``float``, ``email``."""
+    type: str
+    """The ``type`` that the API shows."""
+    storage: Storage
+    format: str = ""
+    """The ``format`` that the API shows, empty for none."""
+    size: int = 0
+    """Characters that a value may have; 0: each column says so itself, or the values are no text."""
+    resizable: bool = False
+    encryptable: bool = False
+    bounded: bool = False
+    """Columns have a least and a greatest value."""
+    shape: Shape | None = None
+
+
+KINDS: Final[Mapping[str, Kind]] = {
+    kind.name: kind
+    for kind in (
+        Kind("string", "string", "text", resizable=True, encryptable=True),
+        Kind("varchar", "varchar", "text", resizable=True, encryptable=True),
+        Kind("text", "text", "text", size=2**16 - 1, encryptable=True),
+        Kind("mediumtext", "mediumtext", "text", size=2**24 - 1, encryptable=True),
+        Kind("longtext", "longtext", "text", size=2**32 - 1, encryptable=True),
+        Kind("email", "string", "text", format="email", size=320),
+        Kind("enum", "string", "text", format="enum", size=255),
+        Kind("ip", "string", "text", format="ip", size=39),
+        Kind("url", "string", "text", format="url", size=2000),
+        Kind("integer", "integer", "integer", bounded=True),
+        Kind("bigint", "bigint", "integer", bounded=True),
+        Kind("float", "double", "float", bounded=True),
+        Kind("boolean", "boolean", "boolean"),
+        Kind("datetime", "datetime", "time", format="datetime"),
+        Kind("point", "point", "geometry", shape="point"),
+        Kind("line", "linestring", "geometry", shape="line"),
+        Kind("polygon", "polygon", "geometry", shape="polygon"),
+    )
+}
+"""All kinds, by name."""
+
+
+@dataclass(frozen=True)
+class ColumnRules:
+    """What values a column takes."""
+
+    kind: Kind
+    required: bool = False
+    array: bool = False
+    size: int = 0
+    minimum: int | float | None = None
+    maximum: int | float | None = None
+    elements: tuple[str, ...] = ()
+    default: Any = None
+    """As on the wire."""
+    encrypted: bool = False
+
+    def accept(self, value: object) -> Any:
+        """The value as it is kept: a time in milliseconds, everything else as on the wire.
+
+        None stands for no value. Raises :class:`InvalidValueError`.
+        """
+        if value is None:
+            if self.required:
+                raise InvalidValueError("a value is required.")
+            return None
+        if not self.array:
+            return self.accept_element(value)
+        if not isinstance(value, list):
+            raise InvalidValueError("it must be an array.")
+        return [self.accept_element(element) for element in value]
+
+    def accept_element(self, value: object) -> Any:
+        """One value, or one element of an array. Raises :class:`InvalidValueError`."""
+        accepted = _ACCEPT[self.kind.storage](self, value)
+        if self.kind.format in _FORMATS:
+            _FORMATS[self.kind.format](self, accepted)
+        return accepted
+
+
+def shown_float(value: float) -> int | float:
+    """Numbers without a fraction are written as integers (events-and-channels, 6)."""
+    return int(value) if value.is_integer() and abs(value) <= LARGEST_EXACT else value
+
+
+def shown_time(value: int) -> str:
+    """A time as on the wire."""
+    return format_datetime(value)
+
+
+def text_problem(value: str) -> str:
+    """What keeps a string from being text that can be stored; empty if nothing does."""
+    if "\0" in value:
+        return "text must not contain NUL characters."
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return "it must be valid Unicode text."
+    return ""
+
+
+def _accept_text(rules: ColumnRules, value: object) -> str:
+    if not isinstance(value, str):
+        raise InvalidValueError("it must be text.")
+    problem = text_problem(value)
+    if problem:
+        raise InvalidValueError(problem)
+    size = rules.kind.size or rules.size
+    if len(value) > size:
+        raise InvalidValueError(f"it must have at most {size} characters.")
+    return value
+
+
+def _accept_integer(rules: ColumnRules, value: object) -> int:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or value not in INT64:
+        raise InvalidValueError("it must be an integer of 64 bits.")
+    _require_bounds(rules, value)
+    return value
+
+
+def _accept_float(rules: ColumnRules, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidValueError("it must be a number.")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise InvalidValueError("it must be a number of double precision.")
+    _require_bounds(rules, number)
+    return number
+
+
+def _require_bounds(rules: ColumnRules, value: int | float) -> None:
+    if rules.minimum is not None and value < rules.minimum:
+        raise InvalidValueError(f"it must be at least {rules.minimum}.")
+    if rules.maximum is not None and value > rules.maximum:
+        raise InvalidValueError(f"it must be at most {rules.maximum}.")
+
+
+def _accept_boolean(_: ColumnRules, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise InvalidValueError("it must be true or false.")
+    return value
+
+
+def _accept_time(_: ColumnRules, value: object) -> int:
+    try:
+        if isinstance(value, str) and len(value) <= 64:
+            return parse_datetime(value)
+    except (ValueError, OverflowError):
+        pass
+    raise InvalidValueError("it must be a date and time in ISO 8601, as in 2020-10-15T06:38:00.000+00:00.")
+
+
+def _accept_geometry(rules: ColumnRules, value: object) -> list[Any]:
+    assert rules.kind.shape is not None
+    problem = geometry_problem(rules.kind.shape, value)
+    if problem:
+        raise InvalidValueError(problem)
+    assert isinstance(value, list)
+    return value
+
+
+_ACCEPT: Final[Mapping[Storage, Callable[[ColumnRules, object], Any]]] = {
+    "text": _accept_text,
+    "integer": _accept_integer,
+    "float": _accept_float,
+    "boolean": _accept_boolean,
+    "time": _accept_time,
+    "geometry": _accept_geometry,
+}
+
+_EMAIL: Final = Email()
+_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#]+([/?#]\S*)?")
+
+
+def _require_email(_: ColumnRules, value: str) -> None:
+    try:
+        _EMAIL.convert(value)
+    except InvalidParameterError:
+        raise InvalidValueError("it must be an e-mail address.") from None
+
+
+def _require_element(rules: ColumnRules, value: str) -> None:
+    if value not in rules.elements:
+        raise InvalidValueError(f"it must be one of {', '.join(rules.elements)}.")
+
+
+def _require_ip(_: ColumnRules, value: str) -> None:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        raise InvalidValueError("it must be an IP address.") from None
+
+
+def _require_url(_: ColumnRules, value: str) -> None:
+    if not _URL.fullmatch(value):
+        raise InvalidValueError("it must be a URL.")
+
+
+_FORMATS: Final[Mapping[str, Callable[[ColumnRules, str], None]]] = {
+    "email": _require_email,
+    "enum": _require_element,
+    "ip": _require_ip,
+    "url": _require_url,
+}

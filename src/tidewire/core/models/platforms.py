@@ -1,0 +1,67 @@
+"""Models of the web sites and apps that are registered on a project."""
+
+from __future__ import annotations
+
+from tidewire.core.models.base import Model, system
+
+
+class _Platform(Model, frozen=True, kw_only=True, tag_field="type"):
+    id: str = system("id")
+    created_at: str = system("createdAt")
+    updated_at: str = system("updatedAt")
+    name: str
+
+
+class PlatformWeb(_Platform, frozen=True, kw_only=True, tag="web"):
+    """A web site."""
+
+    hostname: str
+    key: str
+    """Empty; older clients look for it."""
+
+
+class PlatformApple(_Platform, frozen=True, kw_only=True, tag="apple"):
+    """An app for systems of Apple."""
+
+    bundle_identifier: str
+
+
+class PlatformAndroid(_Platform, frozen=True, kw_only=True, tag="android"):
+    """An app for Android."""
+
+    application_id: str
+
+
+class PlatformWindows(_Platform, frozen=True, kw_only=True, tag="windows"):
+    """An app for Windows."""
+
+    package_identifier_name: str
+
+
+class PlatformLinux(_Platform, frozen=True, kw_only=True, tag="linux"):
+    """An app for Linux."""
+
+    package_name: str
+
+
+class LegacyPlatform(Model, frozen=True, kw_only=True):
+    """A platform of any type, as clients expect it that know only one model of platforms."""
+
+    id: str = system("id")
+    created_at: str = system("createdAt")
+    updated_at: str = system("updatedAt")
+    name: str
+    type: str
+    hostname: str
+    key: str
+
+
+AnyPlatform = PlatformWeb | PlatformApple | PlatformAndroid | PlatformWindows | PlatformLinux
+"""Told apart by ``type``."""
+
+
+class PlatformList(Model, frozen=True, kw_only=True):
+    """A page of platforms."""
+
+    total: int
+    platforms: list[AnyPlatform]

@@ -1,0 +1,68 @@
+"""Models of open realtime connections, and of why an event reached them or did not."""
+
+from __future__ import annotations
+
+from tidewire.core.models.base import Model, system
+
+
+class RealtimeSubscription(Model, frozen=True, kw_only=True):
+    """What a connection asked for under one id."""
+
+    id: str = system("id")
+    channels: list[str]
+    queries: list[str]
+    """In normal form."""
+
+
+class RealtimeConnection(Model, frozen=True, kw_only=True):
+    """An open connection."""
+
+    id: str = system("id")
+    user_id: str
+    """Empty for a guest."""
+    roles: list[str]
+    """As they are now; ``any`` is held by all and not listed."""
+    queued_bytes: int
+    """Sent, but not taken by the network yet."""
+    subscriptions: list[RealtimeSubscription]
+
+
+class RealtimeConnectionList(Model, frozen=True, kw_only=True):
+    """Open connections."""
+
+    total: int
+    connections: list[RealtimeConnection]
+
+
+class RealtimeStep(Model, frozen=True, kw_only=True):
+    """One condition of delivery."""
+
+    check: str
+    """``published``, ``since``, ``role``, ``channel`` or ``query``."""
+    subscription_id: str
+    """Empty for a condition of the connection as a whole."""
+    passed: bool
+    explanation: str
+    """For people."""
+
+
+class RealtimeVerdict(Model, frozen=True, kw_only=True):
+    """What became of an event at one connection."""
+
+    connection_id: str
+    user_id: str
+    delivered: bool
+    """Whether all conditions held for one of the subscriptions."""
+    subscriptions: list[str]
+    """Ids of those that matched."""
+    steps: list[RealtimeStep]
+
+
+class RealtimeExplanation(Model, frozen=True, kw_only=True):
+    """Why an event reached connections or did not, as they are now."""
+
+    events: list[str]
+    channels: list[str]
+    roles: list[str]
+    """One of which a connection must hold."""
+    connections: list[RealtimeVerdict]

@@ -1,0 +1,36 @@
+"""Models of users as servers see them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tidewire.core.models.account import Account
+from tidewire.core.models.base import Model, system
+
+
+class User(Account, frozen=True, kw_only=True):
+    """A user with the hash of the password, for servers that move users elsewhere. Never in events."""
+
+    password: str | None
+    """The hash as text; empty without a password."""
+    hash: str | None
+    """The scheme of the hash."""
+    hash_options: dict[str, Any] | None
+
+
+class UserList(Model, frozen=True, kw_only=True):
+    """A page of users."""
+
+    total: int
+    users: list[User]
+
+
+class MfaChallengeSecret(Model, frozen=True, kw_only=True):
+    """A second factor that a user was asked for, with the code that answers it."""
+
+    id: str = system("id")
+    created_at: str = system("createdAt")
+    user_id: str
+    expire: str
+    code: str
+    """Empty where the user's own app makes the code."""

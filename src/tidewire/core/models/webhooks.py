@@ -1,0 +1,35 @@
+"""Models of webhooks."""
+
+from __future__ import annotations
+
+from tidewire.core.models.base import Model, system
+
+
+class Webhook(Model, frozen=True, kw_only=True):
+    """An address that a project's events are sent to."""
+
+    id: str = system("id")
+    created_at: str = system("createdAt")
+    updated_at: str = system("updatedAt")
+    name: str
+    url: str
+    events: list[str]
+    tls: bool
+    """Whether the certificate of the address is checked."""
+    auth_username: str
+    auth_password: str
+    """Always empty: it is sent to the address, never shown."""
+    secret: str
+    """Signs what is sent; only in the answers that set it, empty otherwise."""
+    enabled: bool
+    logs: str
+    """What went wrong with the last delivery."""
+    attempts: int
+    """Deliveries that failed since the last that did not."""
+
+
+class WebhookList(Model, frozen=True, kw_only=True):
+    """A page of webhooks."""
+
+    total: int
+    webhooks: list[Webhook]

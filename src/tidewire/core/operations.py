@@ -1,0 +1,163 @@
+"""An operation: what a service offers, declared once beside the function that does it.
+
+REST routes, the OpenAPI document and the scope checks all derive from these declarations.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from types import UnionType
+from typing import Any, Literal, ParamSpec, TypeVar, get_args, get_type_hints
+
+import msgspec
+
+from tidewire.core.parameters import Parameter, parameter_of
+from tidewire.core.rate_limits import RateLimit
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+Handler = Callable[..., Awaitable[Any]]
+ResponseModel = type[msgspec.Struct] | UnionType
+"""One model, or several that their tags tell apart."""
+
+
+@dataclass(frozen=True)
+class Legacy:
+    """What requests to the older paths of an operation say differently from those to the present one."""
+
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Older name of a parameter to the present one, which wins if both are sent."""
+    defaults: Mapping[str, object] = field(default_factory=dict)
+    """Values of parameters that older clients do not know, by present name."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of the API: how it is reached, by whom, and what it answers."""
+
+    name: str
+    """SDK name, for example ``storage.createBucket``."""
+    method: Method
+    path: str
+    """Path below ``/v1`` with ``{placeholders}`` in wire spelling."""
+    aliases: tuple[str, ...]
+    """Older paths that keep working."""
+    scopes: tuple[str, ...]
+    """The caller needs one of these."""
+    status: int
+    model: ResponseModel | None
+    """Response model; None for an empty or binary answer."""
+    kind: Literal["json", "empty", "binary"]
+    event: str | None
+    """Pattern of the event that the operation writes to the log, with ``[placeholders]``."""
+    groups: tuple[str, ...]
+    """``session``: refused when the caller already has a session; ``mfa``: open to a session that still needs
+    its second factor; ``mfaProtected``: only after a second factor was shown lately."""
+    multipart: bool
+    """The request is ``multipart/form-data`` with one file, possibly in chunks."""
+    limit: RateLimit | None
+    """How often it may be called; None: as often as one likes."""
+    parameters: tuple[Parameter, ...]
+    handler: Handler
+    summary: str
+    legacy: Legacy
+    extension: bool
+    """Tidewire's own: no other server has it, and no SDK."""
+    chosen_by: str
+    """Body parameter that, where it is present, makes a request to the method and path of another operation
+    one to this; empty if the path is the operation's own."""
+
+    @property
+    def service(self) -> str:
+        """The first part of the name."""
+        return self.name.partition(".")[0]
+
+    @property
+    def models(self) -> tuple[type[msgspec.Struct], ...]:
+        """The response models that there are to choose from."""
+        if isinstance(self.model, UnionType):
+            return get_args(self.model)
+        return () if self.model is None else (self.model,)
+
+
+class Operations:
+    """The operations of one service, in the order of their declaration."""
+
+    def __init__(self, service: str) -> None:
+        self.service = service
+        self.declared: list[Operation] = []
+
+    def declare(
+        self,
+        name: str,
+        method: Method,
+        path: str,
+        *,
+        scopes: tuple[str, ...],
+        status: int = 200,
+        model: ResponseModel | None = None,
+        binary: bool = False,
+        aliases: tuple[str, ...] = (),
+        event: str | None = None,
+        groups: tuple[str, ...] = (),
+        multipart: bool = False,
+        limit: RateLimit | None = None,
+        legacy: Legacy | None = None,
+        extension: bool = False,
+        chosen_by: str = "",
+    ) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awaitable[R]]]:
+        """Declare the decorated coroutine function as operation ``name`` of this service.
+
+        The function's first parameter receives the request's context; each further one is a
+        parameter of the operation: ``snake_case`` here, ``camelCase`` on the wire, its checks given
+        by its annotation (:mod:`tidewire.core.parameters`). A parameter with a default is optional.
+        """
+
+        def declared(function: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+            self.declared.append(
+                Operation(
+                    name=f"{self.service}.{name}",
+                    method=method,
+                    path=path,
+                    aliases=aliases,
+                    scopes=scopes,
+                    status=status,
+                    model=model,
+                    kind="binary" if binary else "json" if model else "empty",
+                    event=event,
+                    groups=groups,
+                    multipart=multipart,
+                    limit=limit,
+                    parameters=_parameters_of(function, method, path),
+                    handler=function,
+                    summary=(inspect.getdoc(function) or "").partition("\n")[0],
+                    legacy=legacy or Legacy(),
+                    extension=extension,
+                    chosen_by=chosen_by,
+                )
+            )
+            return function
+
+        return declared
+
+
+def _parameters_of(function: Callable[..., Any], method: Method, path: str) -> tuple[Parameter, ...]:
+    hints = get_type_hints(function, include_extras=True)
+    in_path = set(re.findall(r"{(\w+)}", path))
+    elsewhere: Literal["query", "body"] = "query" if method == "GET" else "body"
+    arguments = list(inspect.signature(function).parameters.values())[1:]
+    return tuple(
+        parameter_of(
+            argument.name,
+            hints[argument.name],
+            argument.default is inspect.Parameter.empty,
+            None if argument.default is inspect.Parameter.empty else argument.default,
+            lambda wire_name: "path" if wire_name in in_path else elsewhere,
+        )
+        for argument in arguments
+    )

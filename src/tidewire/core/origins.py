@@ -1,0 +1,118 @@
+"""Which web pages and apps may talk to a project: the ``Origin`` header (realtime-protocol, 1.3)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+_ORIGIN: Final = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<rest>.*)", re.DOTALL)
+_AUTHORITY: Final = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s/?#@\\:\[\]]+)(:[0-9]{1,5})?")
+_WEB_SCHEMES: Final = frozenset(
+    {
+        "http",
+        "https",
+        "chrome-extension",
+        "moz-extension",
+        "safari-web-extension",
+        "ms-browser-extension",
+        "tauri",
+    }
+)
+_APP_SCHEMES: Final = {
+    "apple": ("appwrite-ios", "appwrite-macos", "appwrite-watchos", "appwrite-tvos"),
+    "android": ("appwrite-android",),
+    "windows": ("appwrite-windows",),
+    "linux": ("appwrite-linux",),
+}
+"""Type of a native platform to the schemes that its SDKs send."""
+CURRENT_TYPES: Final = {
+    "flutter-web": "web",
+    "unity": "web",
+    "flutter-ios": "apple",
+    "flutter-macos": "apple",
+    "apple-ios": "apple",
+    "apple-macos": "apple",
+    "apple-watchos": "apple",
+    "apple-tvos": "apple",
+    "react-native-ios": "apple",
+    "flutter-android": "android",
+    "react-native-android": "android",
+    "flutter-windows": "windows",
+    "flutter-linux": "linux",
+}
+"""Older types of platforms to those that they count as: ``web`` or a kind of app."""
+_LOOPBACK: Final = frozenset({"127.0.0.1", "[::1]"})
+
+
+@dataclass(frozen=True)
+class Platform:
+    """A web site or app registered on a project."""
+
+    type: str
+    hostname: str = ""
+    """Of a web platform: a host name, ``*.example.com`` for its subdomains, or ``*``."""
+    key: str = ""
+    """Of a native platform its application id; of type ``scheme`` the URL scheme."""
+
+
+def origin_allowed(
+    origin: str, project_id: str, platforms: Sequence[Platform], own_hostnames: Sequence[str]
+) -> bool:
+    """Whether a request with this ``Origin`` header may be served.
+
+    An empty header passes: native programs send none. ``own_hostnames`` are those of this server. With
+    nothing registered and no own names no web page passes.
+    """
+    if not origin:
+        return True
+    match = _ORIGIN.fullmatch(origin)
+    if match is None:
+        return False
+    scheme = match["scheme"].lower()
+    if scheme not in _WEB_SCHEMES:
+        return scheme in _app_schemes(project_id, platforms)
+    authority = _AUTHORITY.fullmatch(match["rest"])
+    if authority is None:
+        return False
+    host = authority["host"].lower()
+    names = [*own_hostnames, *_hostnames(platforms)]
+    return any(_matches("localhost" if host in _LOOPBACK else host, name.lower()) for name in names)
+
+
+def is_origin(origin: str) -> bool:
+    """Whether an ``Origin`` header has the form of one: a scheme and, for web pages, a host."""
+    match = _ORIGIN.fullmatch(origin)
+    if match is None:
+        return False
+    return match["scheme"].lower() not in _WEB_SCHEMES or _AUTHORITY.fullmatch(match["rest"]) is not None
+
+
+def _app_schemes(project_id: str, platforms: Sequence[Platform]) -> Iterator[str]:
+    yield "exp"
+    yield f"appwrite-callback-{project_id.lower()}"
+    for platform in platforms:
+        if platform.type == "scheme":
+            yield platform.key.lower()
+        else:
+            yield from _APP_SCHEMES.get(_current_type(platform), ())
+
+
+def _hostnames(platforms: Sequence[Platform]) -> Iterator[str]:
+    for platform in platforms:
+        kind = _current_type(platform)
+        if kind == "web":
+            yield platform.hostname
+        elif kind in _APP_SCHEMES:
+            yield platform.key
+
+
+def _current_type(platform: Platform) -> str:
+    return CURRENT_TYPES.get(platform.type, platform.type)
+
+
+def _matches(host: str, name: str) -> bool:
+    if name.startswith("*."):
+        return host.endswith(name[1:]) and len(host) >= len(name)
+    return name == "*" or host == name

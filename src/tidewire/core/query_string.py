@@ -1,0 +1,85 @@
+"""Query strings by the rules of PHP, which all SDKs write for: ``a[]=x&a[]=y`` and ``a[k][0]=x`` nest."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+from urllib.parse import unquote_plus
+
+MAX_PARAMETERS: Final = 1000
+"""Pairs that are read; later ones are ignored."""
+MAX_NESTING: Final = 64
+"""Brackets of a name; parameters with more are ignored."""
+
+_INDEX: Final = re.compile(r"0|[1-9][0-9]{0,17}")
+_NOT_IN_NAMES: Final = str.maketrans({".": "_", " ": "_", "[": "_"})
+
+
+def parse_query_string(text: str) -> dict[str, Any]:
+    """The parameters of a query string, ``?`` not included; values are text, lists and dicts of such.
+
+    Names in brackets nest, empty brackets append. A level whose names are exactly the numbers from 0 is a
+    list in the order of these numbers, any other a dict in the order of appearance. Before the first bracket
+    ``.`` and space in a name become ``_``. Never raises: what cannot be read is ignored.
+    """
+    root = _Level()
+    for pair in text.split("&", MAX_PARAMETERS)[:MAX_PARAMETERS]:
+        name, _, value = pair.partition("=")
+        path = _path(unquote_plus(name))
+        if path:
+            root.put(path, unquote_plus(value))
+    return {name: _plain(value) for name, value in root.items.items()}
+
+
+class _Level:
+    """The parameters inside one pair of brackets, while more may come."""
+
+    def __init__(self) -> None:
+        self.items: dict[str, str | _Level] = {}
+        self.next_index = 0
+
+    def put(self, path: list[str | None], value: str) -> None:
+        """Set ``value`` at ``path``; a later value replaces an earlier one of another shape."""
+        level = self
+        for part in path[:-1]:
+            name = level.name_of(part)
+            inner = level.items.get(name)
+            if not isinstance(inner, _Level):
+                inner = level.items[name] = _Level()
+            level = inner
+        level.items[level.name_of(path[-1])] = value
+
+    def name_of(self, part: str | None) -> str:
+        """``part``, or for None the next free index."""
+        name = str(self.next_index) if part is None else part
+        if _INDEX.fullmatch(name):
+            self.next_index = max(self.next_index, int(name) + 1)
+        return name
+
+
+def _path(name: str) -> list[str | None]:
+    """``a[b][]`` to ``["a", "b", None]``; empty if there is no name or it nests too deep."""
+    name = name.lstrip(" ")
+    head, bracket, rest = name.partition("[")
+    if not head:
+        return []
+    path: list[str | None] = [head.translate(_NOT_IN_NAMES)]
+    while bracket:
+        inner, closing, rest = rest.partition("]")
+        if not closing:
+            # An unclosed bracket is part of the name.
+            return path if len(path) > 1 else [name.translate(_NOT_IN_NAMES)]
+        path.append(inner or None)
+        if len(path) > MAX_NESTING:
+            return []
+        # What follows a closing bracket counts only if it is a bracket again.
+        bracket, rest = rest[:1] if rest.startswith("[") else "", rest[1:]
+    return path
+
+
+def _plain(value: str | _Level) -> Any:
+    if isinstance(value, str):
+        return value
+    items = {name: _plain(inner) for name, inner in value.items.items()}
+    indexes = [str(index) for index in range(len(items))]
+    return [items[index] for index in indexes] if items.keys() == set(indexes) else items

@@ -1,0 +1,140 @@
+"""Comparisons of realtime queries beyond those that every Appwrite server knows.
+
+They mean on the payload of an event what the filters of the same name mean on a stored row: text is compared
+exactly, only ``search`` ignores the case of letters; a comparison with null, with a missing key, or with a
+value of a type that the method does not apply to is false, and so is its negation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tidewire.core.queries import Query
+from tidewire.core.realtime_comparisons import Predicate, is_number, membership, value_key
+
+MAX_VALUES: Final = 100
+"""Values of one query of this module."""
+MAX_SEARCH_LENGTH: Final = 256
+"""Characters of a text to search for."""
+
+Test = Callable[[Any], bool | None]
+"""Says whether a value fits; None for a value that the method does not apply to."""
+
+
+@dataclass(frozen=True)
+class _Method:
+    """One method of the extension."""
+
+    problem: Callable[[Sequence[Any]], str]
+    """What is wrong with the query's values; empty if nothing is."""
+    test: Callable[[Sequence[Any]], Test]
+    negated: bool = False
+
+
+def extension_problem(query: Query) -> str:
+    """What is wrong with the values of a query of :data:`EXTENSION`; empty if nothing is."""
+    problem = _METHODS[query.method].problem(query.values)
+    return f"The query {query.method} needs {problem}." if problem else ""
+
+
+def _compile(query: Query) -> Predicate:
+    method = _METHODS[query.method]
+    attribute, wanted = query.attribute, not method.negated
+    test = method.test(query.values)
+    return lambda payload: test(payload.get(attribute)) is wanted
+
+
+def _between(values: Sequence[Any]) -> Test:
+    low, high = values
+    applies = (lambda value: isinstance(value, str)) if isinstance(low, str) else is_number
+    return lambda value: low <= value <= high if applies(value) else None
+
+
+def _starts_with(values: Sequence[Any]) -> Test:
+    (text,) = values
+    return lambda value: value.startswith(text) if isinstance(value, str) else None
+
+
+def _ends_with(values: Sequence[Any]) -> Test:
+    (text,) = values
+    return lambda value: value.endswith(text) if isinstance(value, str) else None
+
+
+def _contains_any(values: Sequence[Any]) -> Test:
+    """Parts of a text, or elements of an array."""
+    parts = [value for value in values if isinstance(value, str)]
+    is_wanted = membership(values)
+
+    def test(value: Any) -> bool | None:
+        if isinstance(value, str):
+            return any(part in value for part in parts)
+        return any(map(is_wanted, value)) if isinstance(value, list) else None
+
+    return test
+
+
+def _contains_all(values: Sequence[Any]) -> Test:
+    parts = [value for value in values if isinstance(value, str)]
+    keys = {key for value in values if (key := value_key(value)) is not None}
+    containers = [membership([value]) for value in values if value_key(value) is None]
+
+    def test(value: Any) -> bool | None:
+        if isinstance(value, str):
+            return len(parts) == len(values) and all(part in value for part in parts)
+        if isinstance(value, list):
+            return keys <= set(map(value_key, value)) and all(any(map(is_it, value)) for is_it in containers)
+        return None
+
+    return test
+
+
+def _search(values: Sequence[Any]) -> Test:
+    words = values[0].casefold().split()
+
+    def test(value: Any) -> bool | None:
+        if not isinstance(value, str):
+            return None
+        text = value.casefold()
+        return all(word in text for word in words)
+
+    return test
+
+
+def _problem_of_bounds(values: Sequence[Any]) -> str:
+    kinds = {"text" if isinstance(value, str) else is_number(value) for value in values}
+    return "" if len(values) == 2 and kinds in ({"text"}, {True}) else "two numbers or two texts"
+
+
+def _problem_of_text(values: Sequence[Any]) -> str:
+    return "" if len(values) == 1 and isinstance(values[0], str) else "one text"
+
+
+def _problem_of_search(values: Sequence[Any]) -> str:
+    if _problem_of_text(values) or len(values[0]) > MAX_SEARCH_LENGTH:
+        return f"one text of at most {MAX_SEARCH_LENGTH} characters"
+    return ""
+
+
+def _problem_of_parts(values: Sequence[Any]) -> str:
+    return "" if 1 <= len(values) <= MAX_VALUES else f"1 to {MAX_VALUES} values"
+
+
+_METHODS: Final[Mapping[str, _Method]] = {
+    "between": _Method(_problem_of_bounds, _between),
+    "notBetween": _Method(_problem_of_bounds, _between, negated=True),
+    "startsWith": _Method(_problem_of_text, _starts_with),
+    "notStartsWith": _Method(_problem_of_text, _starts_with, negated=True),
+    "endsWith": _Method(_problem_of_text, _ends_with),
+    "notEndsWith": _Method(_problem_of_text, _ends_with, negated=True),
+    "contains": _Method(_problem_of_parts, _contains_any),
+    "notContains": _Method(_problem_of_parts, _contains_any, negated=True),
+    "containsAny": _Method(_problem_of_parts, _contains_any),
+    "containsAll": _Method(_problem_of_parts, _contains_all),
+    "search": _Method(_problem_of_search, _search),
+    "notSearch": _Method(_problem_of_search, _search, negated=True),
+}
+
+EXTENSION: Final[Mapping[str, Callable[[Query], Predicate]]] = dict.fromkeys(_METHODS, _compile)
+"""Method to what it becomes."""

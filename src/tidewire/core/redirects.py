@@ -1,0 +1,59 @@
+"""Addresses that users are sent back to, from mails and sign-in pages (API conventions, "redirect-url").
+
+A link in a mail carries a secret: it must lead to nobody but the project's own pages and apps.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+from urllib.parse import parse_qsl, urlencode
+
+from tidewire.core.origins import Platform, origin_allowed
+
+_ADDRESS: Final = re.compile(
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://"
+    r"(?P<authority>(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%-]*)(:[0-9]{1,5})?)"
+    r"(?P<rest>([/?#][^\s\\\x00-\x1f\x7f]*)?)"
+)
+"""Neither user names before the host nor backslashes: browsers and servers disagree about their meaning."""
+_WEB: Final = frozenset({"http", "https"})
+_NEVER: Final = frozenset({"about", "blob", "data", "file", "filesystem", "javascript", "vbscript"})
+"""Schemes that make a browser run or read something, whatever is registered."""
+_DEVELOPMENT: Final = ("localhost",)
+_EXPO: Final = "exp"
+
+
+def is_address(url: str) -> bool:
+    """Whether the text is an absolute address that mails may link to."""
+    match = _ADDRESS.fullmatch(url)
+    if match is None or match["scheme"].lower() in _NEVER:
+        return False
+    return bool(match["authority"]) or match["scheme"].lower() not in _WEB
+
+
+def redirect_allowed(
+    url: str, project_id: str, platforms: Sequence[Platform], own_hostnames: Sequence[str]
+) -> bool:
+    """Whether users may be sent to ``url``.
+
+    Its host must be one of ``own_hostnames``, a registered web platform or this computer; any other
+    scheme than http and https must belong to a registered app.
+    """
+    match = _ADDRESS.fullmatch(url)
+    if match is None or not is_address(url):
+        return False
+    if match["scheme"].lower() == _EXPO:
+        # Pages of this scheme may call, but their host names somebody's development machine.
+        return any(platform.type == "scheme" and platform.key.lower() == _EXPO for platform in platforms)
+    origin = f"{match['scheme']}://{match['authority']}"
+    return origin_allowed(origin, project_id, platforms, [*own_hostnames, *_DEVELOPMENT])
+
+
+def with_query(url: str, values: Mapping[str, str]) -> str:
+    """The address with ``values`` in its query string; what was there stays unless it has the same name."""
+    address, hash_sign, fragment = url.partition("#")
+    base, _, query = address.partition("?")
+    kept = [pair for pair in parse_qsl(query, keep_blank_values=True) if pair[0] not in values]
+    return f"{base}?{urlencode([*kept, *values.items()])}{hash_sign}{fragment}"

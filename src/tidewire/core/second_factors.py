@@ -1,0 +1,50 @@
+"""When a sign-in needs a second factor, and which ones a user has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from tidewire.core.identities import Identity
+from tidewire.core.models import Account
+from tidewire.core.project_settings import MfaFactors as FactorsPolicy
+
+FRESH_MS: Final = 30 * 60 * 1000
+"""Milliseconds for which a second factor counts as just shown."""
+_FACTORS_NEEDED: Final = 2
+
+
+@dataclass(frozen=True)
+class OwnFactors:
+    """Second factors that a user can be asked for; recovery codes stand in for any of them."""
+
+    totp: bool
+    email: bool
+    phone: bool
+
+    def __bool__(self) -> bool:
+        return self.totp or self.email or self.phone
+
+
+def own_factors(account: Account, has_authenticator: bool, policy: FactorsPolicy) -> OwnFactors:
+    """The factors that the user has set up and the project permits."""
+    return OwnFactors(
+        totp=has_authenticator and policy.totp,
+        email=bool(account.email) and account.email_verification and policy.email,
+        phone=bool(account.phone) and account.phone_verification and policy.phone,
+    )
+
+
+def second_factor_missing(identity: Identity, policy: FactorsPolicy) -> bool:
+    """Whether the user's session was begun with one factor and needs another.
+
+    Without any second factor to ask for nobody is locked out.
+    """
+    if not identity.account.mfa or not identity.session_id or len(identity.factors) >= _FACTORS_NEEDED:
+        return False
+    return bool(own_factors(identity.account, identity.has_authenticator, policy))
+
+
+def second_factor_fresh(identity: Identity, moment: int) -> bool:
+    """Whether the session showed a second factor lately; ``moment`` in milliseconds."""
+    return moment < identity.mfa_updated_at + FRESH_MS

@@ -1,0 +1,139 @@
+"""The queue of mails and text messages of one project."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+import structlog
+from sqlalchemy import Connection, Row, delete, func, select, update
+
+from tidewire.core.project_settings import SmtpSettings
+from tidewire.core.time import now
+from tidewire.delivery.carriers import Carrier, DeliveryError, Message
+from tidewire.delivery.retries import retry_delay
+from tidewire.store.database import Transaction
+from tidewire.store.encryption import SealError
+from tidewire.store.platform import Stores
+from tidewire.store.schema import outgoing_messages as table
+
+AT_ONCE: Final = 10
+"""Messages of a project that are being sent at the same time."""
+FIRST_RETRY_SECONDS: Final = 30.0
+LONGEST_RETRY_SECONDS: Final = 3600.0
+FAILED_KEPT_MS: Final = 30 * 24 * 3600 * 1000
+"""Time for which the rows of messages that were given up are kept, without their texts."""
+_LONGEST_ERROR: Final = 500
+
+_log = structlog.get_logger("tidewire.delivery")
+
+
+class MessageQueue:
+    """Sends what is due of a project's outgoing messages."""
+
+    def __init__(
+        self, stores: Stores, project_id: str, carriers: Mapping[str, Carrier], max_attempts: int
+    ) -> None:
+        """``carriers``: by channel, ``mail`` and ``sms``."""
+        self._stores = stores
+        self._project_id = project_id
+        self._carriers = carriers
+        self._max_attempts = max_attempts
+
+    async def send_due(self) -> float | None:
+        """Send everything that is due now; seconds until the next message is, None if none is waiting."""
+        store = await self._stores.project(self._project_id)
+        if store is None:
+            return None
+        while True:
+            rows, next_at = await store.database.read(_due)
+            if not rows:
+                return None if next_at is None else max(0.0, (next_at - now()) / 1000)
+            await asyncio.gather(*(self._send(row, store.project.settings.smtp) for row in rows))
+
+    async def _send(self, row: Row[Any], smtp: SmtpSettings) -> None:
+        try:
+            message = self._message(row, smtp)
+            await self._carriers[row.channel].send(message)
+        except DeliveryError as error:
+            await self._failed(row, str(error), permanent=error.permanent)
+        except Exception as error:
+            # One message that breaks something must not keep the others.
+            _log.exception("message not sent", project=self._project_id, sequence=row.sequence)
+            await self._failed(row, type(error).__name__, permanent=False)
+        else:
+            await self._write(lambda transaction: _forget(transaction, row.sequence))
+
+    def _message(self, row: Row[Any], smtp: SmtpSettings) -> Message:
+        merged = msgspec.structs.replace(smtp, **row.sender)
+        if merged.password:
+            try:
+                password = self._stores.encryption.open(merged.password)
+            except SealError:
+                raise DeliveryError("the password of the mail server cannot be opened") from None
+            merged = msgspec.structs.replace(merged, password=password)
+        return Message(
+            project_id=self._project_id,
+            sequence=row.sequence,
+            created_at=row.created_at,
+            recipient=row.recipient,
+            recipient_name=row.recipient_name,
+            subject=row.subject,
+            html=row.html,
+            text=row.text,
+            smtp=merged,
+        )
+
+    async def _failed(self, row: Row[Any], reason: str, *, permanent: bool) -> None:
+        attempts = row.attempts + 1
+        given_up = permanent or attempts >= self._max_attempts
+        delay = retry_delay(attempts, FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS)
+        values: dict[str, Any] = {
+            "attempts": attempts,
+            "last_error": reason[:_LONGEST_ERROR],
+            "next_attempt_at": now() + round(delay * 1000),
+        }
+        if given_up:
+            # Links and codes in it are of no use to anybody any more.
+            values |= {"state": "failed", "subject": "", "html": "", "text": "", "sender": {}}
+
+        def unit(transaction: Transaction) -> None:
+            connection = transaction.connection
+            connection.execute(update(table).where(table.c.sequence == row.sequence).values(values))
+            if given_up:
+                old = (table.c.state == "failed") & (table.c.created_at < now() - FAILED_KEPT_MS)
+                connection.execute(delete(table).where(old))
+
+        _log.warning(
+            "message given up" if given_up else "message not sent",
+            project=self._project_id,
+            sequence=row.sequence,
+            attempts=attempts,
+            reason=reason,
+        )
+        await self._write(unit)
+
+    async def _write(self, unit: Callable[[Transaction], None]) -> None:
+        store = await self._stores.project(self._project_id)
+        if store is not None:
+            await store.database.write(unit)
+
+
+def _due(connection: Connection) -> tuple[list[Row[Any]], int | None]:
+    """The next messages to be sent; if there are none, when the next one will be."""
+    waiting = table.c.state == "waiting"
+    rows = connection.execute(
+        select(table)
+        .where(waiting, table.c.next_attempt_at <= now())
+        .order_by(table.c.next_attempt_at, table.c.sequence)
+        .limit(AT_ONCE)
+    ).all()
+    if rows:
+        return list(rows), None
+    return [], connection.scalar(select(func.min(table.c.next_attempt_at)).where(waiting))
+
+
+def _forget(transaction: Transaction, sequence: int) -> None:
+    transaction.connection.execute(delete(table).where(table.c.sequence == sequence))

@@ -1,0 +1,155 @@
+"""An HTTP client that calls only addresses that may be called, and follows no redirects."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+import httpcore
+
+from tidewire.outbound.guard import ForbiddenAddressError, Guard
+
+_SAFE: Final = "%/:?#[]@!$&'()*+,;=~-._"
+"""Characters of a path or query that are sent as they are written."""
+_KEPT_CONNECTIONS: Final = 100
+_KEPT_SECONDS: Final = 30.0
+_DRAINED_BYTES: Final = 64 * 1024
+"""Of an answer's body, which nobody looks at; a longer one ends the connection."""
+
+
+class RequestFailedError(Exception):
+    """A request without an answer; the text says why and is fit to be shown to who named the address."""
+
+
+class OutboundHttp:
+    """Connections to any number of hosts, each host's apart from the others'."""
+
+    def __init__(self, guard: Guard) -> None:
+        self._pools = {verify: _pool(guard, verify) for verify in (True, False)}
+
+    async def post(
+        self,
+        url: str,
+        headers: Sequence[tuple[str, str]],
+        body: bytes,
+        *,
+        verify: bool,
+        seconds: float,
+    ) -> int:
+        """Send ``body`` and return the status of the answer.
+
+        ``verify``: whether an https server must show a valid certificate. ``seconds``: for all of it.
+        Raises :class:`RequestFailedError`.
+        """
+        try:
+            request = _request(url, headers, body)
+            async with asyncio.timeout(seconds):
+                return await self._send(self._pools[verify], request)
+        except TimeoutError:
+            raise RequestFailedError(f"no answer within {seconds:g} s") from None
+        except ForbiddenAddressError as error:
+            raise RequestFailedError(str(error)) from None
+        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError) as error:
+            raise RequestFailedError(_reason(error)) from None
+        except (httpcore.UnsupportedProtocol, ValueError) as error:
+            raise RequestFailedError(f"the address cannot be called: {error}") from None
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for pool in self._pools.values():
+            await pool.aclose()
+
+    async def _send(self, pool: httpcore.AsyncConnectionPool, request: httpcore.Request) -> int:
+        response = await pool.handle_async_request(request)
+        try:
+            size = 0
+            async for piece in response.aiter_stream():
+                size += len(piece)
+                if size > _DRAINED_BYTES:
+                    break
+        finally:
+            await response.aclose()
+        return response.status
+
+
+class _GuardedBackend(httpcore.AsyncNetworkBackend):
+    """Connects to checked addresses of a host; TLS still asks for the host by its name."""
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+        self._inner = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - the interface of the library
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        failure: Exception | None = None
+        for address in await self._guard.addresses(host, port):
+            try:
+                return await self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = failure or error
+        assert failure is not None, "a host has at least one address"
+        raise failure
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+def _pool(guard: Guard, verify: bool) -> httpcore.AsyncConnectionPool:
+    context = ssl.create_default_context()
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return httpcore.AsyncConnectionPool(
+        ssl_context=context,
+        max_connections=None,  # a limit would let slow servers keep the others waiting
+        max_keepalive_connections=_KEPT_CONNECTIONS,
+        keepalive_expiry=_KEPT_SECONDS,
+        network_backend=_GuardedBackend(guard),
+    )
+
+
+def _request(url: str, headers: Sequence[tuple[str, str]], body: bytes) -> httpcore.Request:
+    """The request with everything in the form that goes over the wire. Raises ValueError."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").encode("idna")
+    if parts.scheme not in {"http", "https"} or not host:
+        raise ValueError("it is no http or https URL")
+    port = parts.port
+    target = quote(parts.path or "/", safe=_SAFE) + (
+        f"?{quote(parts.query, safe=_SAFE)}" if parts.query else ""
+    )
+    shown = b"[%b]" % host if b":" in host else host
+    authority = shown if port is None else shown + b":%d" % port
+    return httpcore.Request(
+        "POST",
+        httpcore.URL(scheme=parts.scheme.encode(), host=host, port=port, target=target.encode()),
+        headers=[
+            (b"host", authority),
+            *((name.encode(), one_line(value)) for name, value in headers),
+            (b"content-length", b"%d" % len(body)),
+        ],
+        content=body,
+    )
+
+
+def one_line(value: str) -> bytes:
+    """A header value of text that strangers chose: no control characters, no blanks at its ends."""
+    return (
+        "".join(" " if ord(letter) < 32 or ord(letter) == 127 else letter for letter in value)
+        .strip()
+        .encode()
+    )
+
+
+def _reason(error: Exception) -> str:
+    text = str(error) or type(error).__name__
+    return f"the request failed: {text}"

@@ -1,0 +1,78 @@
+"""Connections of people who act as admins of a project, for as long as they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from tidewire.core.identities import Identity
+from tidewire.realtime.request import CONSOLE, Inputs
+from tidewire.realtime.websocket import CloseStatus
+from tidewire.store.identities import InvalidJwtError
+from tidewire.store.platform import Project, Stores
+
+
+class Closable(Protocol):
+    """A connection that can be ended."""
+
+    def close(self, status: CloseStatus) -> None:
+        """End it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Admission:
+    project_id: str
+    session: str
+    jwt: str
+
+
+def is_admin(identity: Identity | None, project: Project) -> bool:
+    """Whether a user of the console is a member of the team that owns the project."""
+    return (
+        identity is not None
+        and identity.account.status
+        and bool(project.team_id)
+        and any(each.confirmed and each.team_id == project.team_id for each in identity.memberships)
+    )
+
+
+class Admins:
+    """All connections in admin mode of this process.
+
+    The events of a project say nothing of its admins, who are users of the console: so :meth:`review` looks
+    them up again, after commits of the console and every few seconds.
+    """
+
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
+        self._admitted: dict[Closable, _Admission] = {}
+
+    def admit(self, connection: Closable, inputs: Inputs) -> None:
+        """Begin to watch a connection that was let in."""
+        self._admitted[connection] = _Admission(inputs.project_id, inputs.session, inputs.jwt)
+
+    def forget(self, connection: Closable) -> None:
+        """It has ended."""
+        self._admitted.pop(connection, None)
+
+    async def review(self) -> None:
+        """Close the connections of those who are admins no more."""
+        for connection, admission in list(self._admitted.items()):
+            if not await self._still_holds(admission):
+                self._admitted.pop(connection, None)
+                connection.close(CloseStatus.REFUSED)
+
+    async def _still_holds(self, admission: _Admission) -> bool:
+        store = await self._stores.project(admission.project_id)
+        console = await self._stores.project(CONSOLE)
+        if store is None or console is None:
+            return False
+        identities = console.identities
+        try:
+            if admission.jwt:
+                identity = await identities.by_jwt(admission.jwt)
+            else:
+                identity = await identities.by_session(admission.session)
+        except InvalidJwtError:
+            return False
+        return is_admin(identity, store.project)

@@ -1,0 +1,232 @@
+"""One realtime client: let in, then answered, frame after frame in their order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+from websockets.http11 import Request
+
+from tidewire.realtime import frames
+from tidewire.realtime.conversation import authenticate, respond
+from tidewire.realtime.hub import Hub
+from tidewire.realtime.limits import current_minute
+from tidewire.realtime.messages import (
+    INTERNAL,
+    INVALID_FORMAT,
+    POLICY_VIOLATION,
+    TOO_MUCH,
+    Authenticate,
+    Message,
+    MessageError,
+    Ping,
+    SetPresence,
+    parse_message,
+)
+from tidewire.realtime.request import CONSOLE, Inputs, read_inputs
+from tidewire.realtime.sign_in import sign_in
+from tidewire.realtime.websocket import CloseStatus, State, WebSocket
+
+if TYPE_CHECKING:
+    from tidewire.realtime.engine import Realtime
+
+MAX_BACKLOG: Final = 16
+"""Messages that wait while an earlier one is handled; beyond it the socket is not read any more."""
+
+_log: Final = structlog.get_logger(__name__)
+
+
+class Connection(WebSocket):
+    """One realtime connection, from its upgrade to its end."""
+
+    __slots__ = (
+        "_address",
+        "_backlog",
+        "_hub",
+        "_impersonated",
+        "_message_count",
+        "_message_minute",
+        "_realtime",
+    )
+
+    def __init__(self, realtime: Realtime, siblings: set[Any]) -> None:
+        super().__init__(realtime.settings, siblings, realtime.upgrades)
+        self._realtime = realtime
+        self._address: str | None = None
+        """Where it comes from, while it counts as open."""
+        self._hub: Hub | None = None
+        """Of the project, from the time that it is known until the connection ends."""
+        self._backlog: deque[Message | MessageError] | None = deque()
+        """What waits until an earlier message is done with; None: the next one is handled at once."""
+        self._impersonated = False
+        """Its user is another's disguise."""
+        self._message_minute = 0
+        self._message_count = 0
+
+    def opened(self, request: Request) -> None:
+        """Find out who it is, while messages wait."""
+        peer = self.transport.get_extra_info("peername")
+        address = str(peer[0]) if isinstance(peer, tuple) else ""
+        inputs = read_inputs(request, address, trust_proxy=self._settings.trusted_proxies)
+        try:
+            self._address = self._realtime.open_connections.enter(inputs.ip)
+        except MessageError as error:
+            self._refuse(error)
+        else:
+            self._realtime.run(self._set_up(inputs))
+
+    def received(self, text: str) -> None:
+        """Answer a message, or keep it until it is its turn."""
+        message = self._read(text)
+        if isinstance(message, Ping) and not self.roles:
+            # Some SDKs send one before they are let in (realtime-protocol, section 5).
+            self.send(frames.PONG)
+        elif self._backlog is not None:
+            self._backlog.append(message)
+            if len(self._backlog) > MAX_BACKLOG:
+                self.transport.pause_reading()
+        elif isinstance(message, Authenticate | SetPresence):
+            self._backlog = deque((message,))
+            self._realtime.run(self._work_off())
+        else:
+            self._answer(message)
+
+    def ended(self) -> None:
+        """Leave the hub."""
+        self._backlog = None
+        if self._address is not None:
+            self._realtime.open_connections.leave(self._address)
+            self._address = None
+        if self._hub is not None:
+            self._realtime.admins.forget(self)
+            self._realtime.release(self._hub, self)
+            self._hub.leave(self)
+            self._hub.connections -= 1
+            self._hub = None
+
+    @property
+    def id(self) -> str:
+        """Names the connection in logs and in answers, unlike any other ever."""
+        return f"{self._realtime.process.id}-{self.number}"
+
+    def close(self, status: CloseStatus) -> None:
+        """Close, and count why."""
+        if self.state is State.OPEN:
+            self._realtime.meters.closes[status.name.lower()] += 1
+        super().close(status)
+
+    def is_in(self, hub: Hub) -> bool:
+        """Whether it is one of this hub's connections."""
+        return self._hub is hub
+
+    def _read(self, text: str) -> Message | MessageError:
+        if not self._within_limit():
+            return MessageError(TOO_MUCH, "Too many messages; try again in a minute.")
+        try:
+            return parse_message(text, extended_queries=self._settings.realtime_queries == "extended")
+        except MessageError as error:
+            return error
+
+    def _within_limit(self) -> bool:
+        minute = current_minute()
+        if minute != self._message_minute:
+            self._message_minute, self._message_count = minute, 0
+        self._message_count += 1
+        settings = self._settings
+        return not settings.rate_limits or self._message_count <= settings.realtime_messages_per_minute
+
+    async def _set_up(self, inputs: Inputs) -> None:
+        try:
+            async with asyncio.timeout(self._settings.realtime_handshake_seconds), self._realtime.setting_up:
+                if self.state is State.OPEN:
+                    await self._be_admitted(inputs)
+        except MessageError as error:
+            self._refuse(error)
+        except TimeoutError:
+            self._refuse(MessageError(TOO_MUCH, "Too many clients connect just now; try again later."))
+        except Exception:
+            _log.exception("realtime handshake failed", project=inputs.project_id)
+            self._refuse(MessageError(INTERNAL, "The server failed to set the connection up."))
+        await self._work_off()
+
+    async def _be_admitted(self, inputs: Inputs) -> None:
+        store = await self._realtime.stores.project(inputs.project_id)
+        if store is None:
+            raise MessageError(POLICY_VIOLATION, "There is no such project.")
+        if self.state is not State.OPEN:
+            return
+        room = self._realtime.room(store)
+        hub = self._hub = room.hub
+        hub.connections += 1
+        if hub.connections > self._settings.realtime_max_connections_per_project:
+            raise MessageError(
+                TOO_MUCH, "The project has as many connections as it may have; try again later."
+            )
+        await room.feed.follow()
+        stores = self._realtime.stores
+        changed = {""}
+        while changed:
+            # Whose roles change meanwhile is looked up again.
+            with hub.roles.look_up() as changes:
+                visitor = await sign_in(stores, store, hub, inputs)
+                console = await stores.project(CONSOLE) if visitor.admin else None
+            changed = changes & {visitor.identity.user_id if visitor.identity else ""}
+        if self.state is State.OPEN:
+            self._impersonated = visitor.impersonated
+            self.number = next(self._realtime.numbers)
+            home = (console or store).project
+            self.send(self._realtime.doorkeeper.admit(hub, self, visitor, inputs, home))
+            if visitor.admin:
+                self._realtime.admins.admit(self, inputs)
+
+    def _refuse(self, error: MessageError) -> None:
+        self.send(frames.error(error.code, error.message))
+        if error.code == INTERNAL:
+            self.close(CloseStatus.INTERNAL_ERROR)
+        else:
+            self.close(CloseStatus.TRY_LATER if error.code == TOO_MUCH else CloseStatus.REFUSED)
+
+    async def _work_off(self) -> None:
+        """Handle what waits, and what comes to wait meanwhile."""
+        while self._backlog:
+            message = self._backlog.popleft()
+            if isinstance(message, Authenticate | SetPresence):
+                await self._take_time(message)
+            else:
+                self._answer(message)
+        self._backlog = None
+        if self.state is State.OPEN and not self.transport.is_reading():
+            self.transport.resume_reading()
+
+    async def _take_time(self, message: Authenticate | SetPresence) -> None:
+        """Answer a message that needs the database."""
+        assert self._hub is not None
+        try:
+            if isinstance(message, SetPresence):
+                self.send(frames.presence(await self._realtime.set_presence(self._hub, self, message)))
+            elif self._impersonated:
+                raise MessageError(INVALID_FORMAT, "An impersonated connection cannot log in.")
+            else:
+                self.send(await authenticate(self._hub, self, message))
+        except MessageError as error:
+            self._report(error)
+        except Exception:
+            _log.exception("realtime message failed", connection=self.id, project=self._hub.project_id)
+            self._report(MessageError(INTERNAL, "The server failed to do what the message asks for."))
+
+    def _answer(self, message: Message | MessageError) -> None:
+        if isinstance(message, MessageError):
+            self._report(message)
+        elif self._hub is not None:
+            assert not isinstance(message, Authenticate | SetPresence)
+            try:
+                self.send(respond(self._hub, self, message))
+            except MessageError as error:
+                self._report(error)
+
+    def _report(self, error: MessageError) -> None:
+        self.send(frames.error(error.code, error.message))
+        if error.code == POLICY_VIOLATION:
+            self.close(CloseStatus.REFUSED)

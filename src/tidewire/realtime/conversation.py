@@ -1,0 +1,82 @@
+"""What the frames of a client do, and what they are answered (realtime-protocol, section 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from tidewire.core.channels import convert_channels
+from tidewire.core.ids import unique_id
+from tidewire.core.realtime_queries import normal_form
+from tidewire.realtime import frames
+from tidewire.realtime.hub import Hub
+from tidewire.realtime.messages import (
+    INVALID_FORMAT,
+    TOO_MUCH,
+    Authenticate,
+    MessageError,
+    Ping,
+    Subscribe,
+    Unsubscribe,
+)
+from tidewire.realtime.subscriptions import Receiver
+
+
+def respond(hub: Hub, receiver: Receiver, message: Ping | Subscribe | Unsubscribe) -> bytes:
+    """Do what ``message`` asks for and return the framed answer. Raises :class:`MessageError`."""
+    if isinstance(message, Ping):
+        return frames.PONG
+    if isinstance(message, Subscribe):
+        return _subscribe(hub, receiver, message)
+    return frames.unsubscribed([(name, hub.unsubscribe(receiver, name)) for name in message.ids])
+
+
+async def authenticate(hub: Hub, receiver: Receiver, message: Authenticate) -> bytes:
+    """Log a connection in and return the framed answer (section 7.2). Raises :class:`MessageError`."""
+    identity = await hub.identify(lambda: hub.identities.by_session(message.session))
+    if identity is None:
+        raise MessageError(INVALID_FORMAT, "The session is not valid.")
+    if identity.user_id != receiver.user_id:
+        check_user_limit(hub, identity.user_id)
+    hub.authenticate(receiver, identity)
+    return frames.authenticated(identity.account)
+
+
+def check_user_limit(hub: Hub, user_id: str) -> None:
+    """Raise :class:`MessageError` if a user has as many connections as one may have."""
+    limit = hub.settings.realtime_max_connections_per_user
+    if hub.connections_of(user_id) >= limit:
+        raise MessageError(TOO_MUCH, f"A user may have at most {limit} connections at once.")
+
+
+def beyond_limits(hub: Hub, channel_counts: Collection[int]) -> str:
+    """What is wrong with a connection that holds subscriptions of so many channels each; empty if nothing."""
+    subscriptions = sum(count > 0 for count in channel_counts)
+    if subscriptions > hub.settings.realtime_max_subscriptions:
+        return f"A connection may hold at most {hub.settings.realtime_max_subscriptions} subscriptions."
+    if sum(channel_counts) > hub.settings.realtime_max_channels:
+        return f"A connection may hold at most {hub.settings.realtime_max_channels} channels."
+    return ""
+
+
+def _subscribe(hub: Hub, receiver: Receiver, message: Subscribe) -> bytes:
+    accepted = [
+        (row.id or unique_id(), convert_channels(row.channels, receiver.user_id), row.queries)
+        for row in message.rows
+    ]
+    after = {held.id: len(held.channels) for held in receiver.subscriptions.values()}
+    after.update((name, len(channels)) for name, channels, _ in accepted)
+    problem = beyond_limits(hub, after.values())
+    if problem:
+        raise MessageError(TOO_MUCH, problem)
+    rows: list[dict[str, Any]] = []
+    for name, channels, queries in accepted:
+        hub.subscribe(receiver, name, channels, queries)
+        rows.append(
+            {
+                "subscriptionId": name,
+                "channels": channels,
+                "queries": [normal_form(query) for query in queries],
+            }
+        )
+    return frames.subscribed(rows)

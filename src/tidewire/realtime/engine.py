@@ -1,0 +1,183 @@
+"""Realtime as a whole: the projects that have connections, and what all connections share."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+
+from tidewire.core.events import LoggedEvent
+from tidewire.core.models.presences import Presence
+from tidewire.core.time import now
+from tidewire.realtime.admins import Admins
+from tidewire.realtime.connection import Connection
+from tidewire.realtime.feed import Feed
+from tidewire.realtime.handshake import Doorkeeper
+from tidewire.realtime.hub import Hub
+from tidewire.realtime.inspection import Inspector
+from tidewire.realtime.limits import OpenConnections
+from tidewire.realtime.liveness import watch
+from tidewire.realtime.messages import SetPresence
+from tidewire.realtime.meters import Meters
+from tidewire.realtime.presences import Presences
+from tidewire.realtime.request import CONSOLE
+from tidewire.realtime.subscriptions import Receiver
+from tidewire.realtime.turns import Turns
+from tidewire.realtime.websocket import CloseStatus
+from tidewire.settings import Settings
+from tidewire.store.platform import ProjectStore, Stores
+from tidewire.store.processes import LivingProcess
+
+EXPIRY_SECONDS: Final = 5.0
+"""Between two looks for expired sessions; before each event there is another."""
+
+_log: Final = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Room:
+    """One project's part."""
+
+    hub: Hub
+    feed: Feed
+    presences: Presences
+
+
+class Realtime:
+    """Serves ``/v1/realtime`` for one process."""
+
+    def __init__(self, settings: Settings, stores: Stores) -> None:
+        self.settings = settings
+        self.stores = stores
+        self.doorkeeper = Doorkeeper(settings)
+        self.open_connections = OpenConnections(
+            settings.realtime_max_connections, settings.realtime_max_connections_per_address
+        )
+        self.upgrades = Turns()
+        self.setting_up = asyncio.Semaphore(settings.realtime_handshakes_at_once)
+        """Held while a connection is set up: after a restart all clients come back within a second."""
+        self.rooms: dict[str, Room] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._releases: set[asyncio.Task[None]] = set()
+        self._connections: set[Any] = set()
+        self.process: LivingProcess
+        """From :meth:`start` until :meth:`close`."""
+        self.numbers = itertools.count(1)
+        """Of connections."""
+        self.meters: Meters = Meters()
+        self.inspector = Inspector(self._connections_to)
+        self.admins = Admins(stores)
+        stores.listen_deletions(self.end_project)
+        stores.platform.listen(lambda _: self.run(self.admins.review()))
+
+    def protocol(
+        self,
+        config: object,  # noqa: ARG002 - uvicorn's names, for all that it hands over
+        server_state: Any,
+        app_state: object,  # noqa: ARG002
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> asyncio.Protocol:
+        """Make the protocol of one connection; for uvicorn's setting ``ws``."""
+        self._connections = server_state.connections
+        return Connection(self, self._connections)
+
+    async def start(self) -> None:
+        """Begin to look after connections."""
+        self.process = LivingProcess(Path(self.settings.data_dir))
+        self.run(watch(lambda: self._connections, self.settings.realtime_idle_seconds))
+        self.run(self._expire_sessions())
+
+    async def close(self) -> None:
+        """Cut off the connections that are left, and stop everything."""
+        for connection in list(self._connections):
+            if isinstance(connection, Connection):
+                connection.transport.abort()
+        await asyncio.sleep(0)  # in which the connections notice it
+        while self._releases:
+            await asyncio.gather(*self._releases, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(room.feed.close() for room in self.rooms.values()))
+        self.process.close()
+
+    def wake(self, project_id: str) -> None:
+        """Another process committed something in a project."""
+        room = self.rooms.get(project_id)
+        if room is not None:
+            room.feed.wake()
+        if project_id == CONSOLE:
+            self.run(self.admins.review())
+
+    def room(self, store: ProjectStore) -> Room:
+        """The part of a project; made when it gets its first connection."""
+        project_id = store.project.id
+        room = self.rooms.get(project_id)
+        if room is None:
+            hub = Hub(project_id, store.identities, self.settings, self.meters)
+            presences = Presences(store.database, self.process.id)
+            hub.roles.signed_out = lambda receiver: self.release(hub, receiver)
+            feed = Feed(store.database, hub, self._hub_of)
+            room = self.rooms[project_id] = Room(hub, feed, presences)
+        return room
+
+    async def set_presence(self, hub: Hub, receiver: Receiver, message: SetPresence) -> Presence:
+        """Write the presence of a connection's user. Raises :class:`MessageError`."""
+        return await self.rooms[hub.project_id].presences.set(receiver, message)
+
+    def release(self, hub: Hub, receiver: Receiver) -> None:
+        """End the presences that only this connection kept; it ends, or its user signed out."""
+        room = self.rooms.get(hub.project_id)
+        if room is None or not room.presences.keeps(receiver):
+            return
+        task = asyncio.create_task(self._release(room.presences, receiver))
+        self._releases.add(task)
+        task.add_done_callback(self._releases.discard)
+
+    async def _release(self, presences: Presences, receiver: Receiver) -> None:
+        try:
+            await presences.release(receiver)
+        except Exception:
+            # They end when they expire, or when the server starts the next time.
+            _log.exception("presence not ended", connection=f"{self.process.id}-{receiver.number}")
+
+    def connections(self) -> list[Connection]:
+        """All connections of this process."""
+        return [each for each in list(self._connections) if isinstance(each, Connection)]
+
+    def _connections_to(self, project_id: str) -> list[Connection]:
+        room = self.rooms.get(project_id)
+        return [each for each in self.connections() if room is not None and each.is_in(room.hub)]
+
+    def end_project(self, project_id: str) -> None:
+        """A project was deleted: close its connections, and forget it."""
+        room = self.rooms.pop(project_id, None)
+        if room is None:
+            return
+        for connection in list(self._connections):
+            if isinstance(connection, Connection) and connection.is_in(room.hub):
+                connection.close(CloseStatus.REFUSED)
+        self.run(room.feed.close())
+
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run the asynchronous part of a connection's work, or work that lasts until the end."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _expire_sessions(self) -> None:
+        while True:
+            await asyncio.sleep(EXPIRY_SECONDS)
+            for room in self.rooms.values():
+                room.hub.roles.expire(now())
+            await self.admins.review()
+
+    def _hub_of(self, logged: LoggedEvent) -> Hub | None:
+        """Whose connections an event is for."""
+        room = self.rooms.get(CONSOLE if logged.event.audience == CONSOLE else logged.project_id)
+        return room.hub if room is not None else None

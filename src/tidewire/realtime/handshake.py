@@ -1,0 +1,71 @@
+"""Whether a new connection is let in: the checks in their order (realtime-protocol, section 1.2)."""
+
+from __future__ import annotations
+
+from tidewire.core.ids import unique_id
+from tidewire.core.origins import is_origin, origin_allowed
+from tidewire.realtime import frames
+from tidewire.realtime.conversation import beyond_limits, check_user_limit
+from tidewire.realtime.hub import Hub
+from tidewire.realtime.limits import ConnectLimit
+from tidewire.realtime.messages import POLICY_VIOLATION, TOO_MUCH, MessageError
+from tidewire.realtime.request import Inputs
+from tidewire.realtime.sign_in import Visitor
+from tidewire.realtime.subscriptions import Receiver
+from tidewire.realtime.url_subscriptions import read_url_subscriptions
+from tidewire.settings import Settings
+from tidewire.store.platform import Project
+
+
+class Doorkeeper:
+    """The checks of a connection whose user is known, and its entrance. Nothing here waits."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._own_hostnames = settings.hostnames
+        self._extended_queries = settings.realtime_queries == "extended"
+        self._limit = ConnectLimit(settings.realtime_connects_per_minute) if settings.rate_limits else None
+
+    def admit(
+        self,
+        hub: Hub,
+        receiver: Receiver,
+        visitor: Visitor,
+        inputs: Inputs,
+        home: Project,
+    ) -> bytes:
+        """Let a connection in, with the subscriptions of its URL, and return the framed ``connected``.
+
+        ``home`` is the project whose pages may connect. Raises :class:`MessageError` (checks 5 to 7);
+        nothing has changed then.
+        """
+        if self._limit is not None and not self._limit.admits(inputs.ip):
+            raise MessageError(TOO_MUCH, "Too many connections from this address; try again in a minute.")
+        if inputs.origin is not None and not self._may_connect(inputs.origin, visitor, home):
+            raise MessageError(
+                POLICY_VIOLATION,
+                f"The origin {inputs.origin[:200]} may not use this project: register it as a platform.",
+            )
+        identity = visitor.identity
+        if identity is not None:
+            check_user_limit(hub, identity.user_id)
+        wanted = read_url_subscriptions(
+            inputs.parameters,
+            identity.user_id if identity else "",
+            extended_queries=self._extended_queries,
+        )
+        problem = beyond_limits(hub, [len(slot.channels) for slot in wanted.slots])
+        if problem:
+            raise MessageError(POLICY_VIOLATION, problem)  # to try again would not help
+        hub.enter(receiver, identity, foreign=visitor.admin)
+        ids: dict[str, str] = {}
+        for slot in wanted.slots:
+            ids[slot.name] = unique_id()
+            hub.subscribe(receiver, ids[slot.name], slot.channels, slot.queries)
+        account = identity.account if identity else None
+        return frames.connected(wanted.channels, ids if wanted.channels else None, account)
+
+    def _may_connect(self, origin: str, visitor: Visitor, home: Project) -> bool:
+        """Whether a page of this origin may; the console's own connections are checked like all others."""
+        if visitor.by_dev_key:
+            return is_origin(origin)
+        return origin_allowed(origin, home.id, home.platforms, self._own_hostnames)

@@ -1,0 +1,132 @@
+"""Bytes from a client to messages, by the protocol core of ``websockets``."""
+
+from __future__ import annotations
+
+import codecs
+import logging
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+from websockets.extensions import Extension
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.protocol import OPEN
+from websockets.server import ServerProtocol
+
+from tidewire.realtime.compression import inflating
+
+# Of its own, and never at debug level: there the library writes out frames, and frames hold sessions.
+_quiet: Final = logging.getLogger("tidewire.realtime.inbound")
+_quiet.setLevel(logging.WARNING)
+
+_TEXT: Final = frozenset({Opcode.TEXT, Opcode.CONT})
+_utf8_decoder: Final = codecs.getincrementaldecoder("utf-8")
+
+
+@dataclass(slots=True)
+class Received:
+    """What some bytes amounted to."""
+
+    steps: list[str | bytes]
+    """Messages, and frames to be written (pongs, at last perhaps a close frame), in their order."""
+    ended: bool
+    """The client closed the connection, or broke the protocol: no bytes count any more."""
+    closed: bool
+    """The client closed it."""
+
+
+class Inbound:
+    """The reading side of one WebSocket connection.
+
+    Kept only while a message is incomplete: the protocol core is far larger than an idle connection may be.
+    """
+
+    __slots__ = ("_decoder", "_measure", "_pieces", "_protocol", "_unread")
+
+    def __init__(self, max_message_bytes: int, *, compressed: bool = False) -> None:
+        """``compressed``: the client may compress messages; the limit holds for what they inflate to."""
+        self._protocol = ServerProtocol(state=OPEN, max_size=max_message_bytes, logger=_quiet)
+        self._measure = _Measure()
+        self._protocol.extensions = [inflating(), self._measure] if compressed else [self._measure]
+        self._unread = 0
+        """Bytes received that no frame has accounted for yet."""
+        self._pieces: list[str] = []
+        """Of a message in fragments, those that came."""
+        self._decoder: codecs.IncrementalDecoder | None = None
+        """None between messages."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing would be lost with this object."""
+        return self._unread <= 0 and self._decoder is None
+
+    def receive(self, data: bytes) -> Received:
+        """Take bytes from the socket. Must not be called again once the connection has ended."""
+        protocol = self._protocol
+        self._unread += len(data)
+        protocol.receive_data(data)
+        self._unread -= self._measure.take()
+        steps: list[str | bytes] = []
+        output = deque(protocol.data_to_send())
+        for event in protocol.events_received():
+            assert isinstance(event, Frame)
+            if event.opcode is Opcode.PING:
+                steps.append(output.popleft())
+            if event.opcode is Opcode.BINARY:
+                protocol.fail(CloseCode.UNSUPPORTED_DATA, "messages must be text")
+                break
+            if event.opcode in _TEXT:
+                try:
+                    text = self._assemble(event)
+                except UnicodeDecodeError:
+                    protocol.fail(CloseCode.INVALID_DATA, "text must be UTF-8")
+                    break
+                if text is not None:
+                    steps.append(text)
+        steps += [rest] if (rest := b"".join([*output, *protocol.data_to_send()])) else []
+        return Received(steps, ended=protocol.eof_sent, closed=protocol.close_rcvd is not None)
+
+    def _assemble(self, frame: Frame) -> str | None:
+        """The whole message if this is its last fragment. Raises UnicodeDecodeError as soon as it must."""
+        if self._decoder is None:
+            if frame.fin:
+                return str(frame.data, "utf-8")
+            self._decoder = _utf8_decoder()
+        text = self._decoder.decode(frame.data, frame.fin)
+        if text:
+            self._pieces.append(text)
+        if not frame.fin:
+            return None
+        pieces, self._pieces, self._decoder = self._pieces, [], None
+        return "".join(pieces)
+
+
+class _Measure(Extension):
+    """Looks on as frames arrive: how many bytes they took, before anything else changes them."""
+
+    def __init__(self) -> None:
+        self._bytes = 0
+
+    def take(self) -> int:
+        """Bytes of the frames since the last call."""
+        count, self._bytes = self._bytes, 0
+        return count
+
+    def decode(self, frame: Frame, *, max_size: int | None = None) -> Frame:  # noqa: ARG002 - the library's
+        """Count a frame."""
+        self._bytes += _wire_length(frame)
+        return frame
+
+    def encode(self, frame: Frame) -> Frame:
+        """Leave a frame as it is."""
+        return frame
+
+
+def _wire_length(frame: Frame) -> int:
+    """Bytes of a client's frame, with header and mask.
+
+    A client may write the length longer than needed; then this is too small, and the object is kept.
+    """
+    length = len(frame.data)
+    extended = 0 if length < 126 else 2 if length < 65536 else 8
+    return 2 + extended + 4 + length

@@ -1,0 +1,312 @@
+"""The matching index of a project: from the roles and channels of an event to the subscriptions that get it.
+
+Its cost follows the number of matches. Below each channel stand the subscriptions, by the roles of their
+connections, and within a role by the value that an equality query asks for:
+
+- Every connection belongs to one *class*: which of the roles in :data:`CLASS_ROLES` it holds. There are a
+  handful of them, they do not overlap, and together they are everybody, which is what ``any`` means.
+- Roles shared by some users (``team:…``, ``label:…``) have an entry of their own.
+- Roles of a single user (``user:…``, ``member:…``) have none: they lead to the user's connections.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator, Sequence, Set
+from itertools import chain
+from typing import Any, Final
+
+import msgspec
+
+from tidewire.core.realtime_queries import value_key
+from tidewire.realtime.subscriptions import Receiver, Subscription
+
+ANYONE: Final = "any"
+"""A role that every connection holds without listing it, if it holds one at all."""
+CLASS_ROLES: Final = frozenset({"guests", "users", "users/verified", "users/unverified"})
+_PERSONAL: Final = ("user:", "member:")
+
+Subscriptions = dict[Subscription, None]
+"""A set that keeps its order and is fast to copy."""
+Matches = dict[Receiver, Subscription | Subscriptions]
+"""Connections with what they hold of something: mostly one subscription, sometimes several."""
+
+_decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+class Payload:
+    """The payload of one event, decoded when the first query asks for it."""
+
+    __slots__ = ("_encoded", "_values")
+
+    def __init__(self, encoded: bytes) -> None:
+        self._encoded = encoded
+        self._values: dict[str, Any] | None = None
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The decoded object."""
+        if self._values is None:
+            self._values = _decode(self._encoded)
+        return self._values
+
+
+class Index:
+    """The connections of one project and their subscriptions."""
+
+    def __init__(self) -> None:
+        self._channels: dict[str, _Channel] = {}
+        self._users: dict[str, set[Receiver]] = {}
+        self._members: dict[str, str] = {}
+        """Membership id to its user, while a connection holds the role."""
+        self._newest_since = 0
+        self.changes = 0
+        """Counts what happens to connections and subscriptions."""
+
+    def join(self, receiver: Receiver) -> None:
+        """Make a connection with its roles known; it has no subscriptions yet."""
+        self.changes += 1
+        if receiver.user_id:
+            self._users.setdefault(receiver.user_id, set()).add(receiver)
+            for membership in _memberships(receiver):
+                self._members[membership] = receiver.user_id
+
+    def leave(self, receiver: Receiver) -> None:
+        """Forget a connection and all its subscriptions."""
+        self.changes += 1
+        for subscription in list(receiver.subscriptions.values()):
+            self.remove(subscription)
+        others = self._users.get(receiver.user_id)
+        if others is None:
+            return
+        others.discard(receiver)
+        if not others:
+            del self._users[receiver.user_id]
+        still_held = {membership for other in others for membership in _memberships(other)}
+        for membership in _memberships(receiver):
+            if membership not in still_held:
+                self._members.pop(membership, None)
+
+    def move(
+        self, receiver: Receiver, user_id: str, roles: tuple[str, ...], subscriptions: Iterable[Subscription]
+    ) -> None:
+        """Give a connection another user or other roles; from now on it holds ``subscriptions``."""
+        self.leave(receiver)
+        receiver.user_id = user_id
+        receiver.roles = roles
+        self.join(receiver)
+        for subscription in subscriptions:
+            self.add(subscription)
+
+    def connections_of(self, user_id: str) -> Set[Receiver]:
+        """All connections of a user, with subscriptions or without."""
+        return self._users.get(user_id, frozenset())
+
+    def signed_in(self) -> Iterator[Receiver]:
+        """All connections of users."""
+        return chain.from_iterable(self._users.values())
+
+    def add(self, subscription: Subscription) -> None:
+        """Enter a subscription of a connection that has joined."""
+        self.changes += 1
+        receiver = subscription.receiver
+        receiver.subscriptions[subscription.id] = subscription
+        self._newest_since = max(self._newest_since, subscription.since)
+        keys = _keys(receiver.roles)
+        for name in subscription.channels if keys else ():
+            channel = self._channels.get(name)
+            if channel is None:
+                channel = self._channels[name] = _Channel()
+            for key in keys:
+                channel.matcher(key).add(subscription)
+
+    def remove(self, subscription: Subscription) -> None:
+        """Take a subscription out; the roles of its connection are still those it was entered with."""
+        self.changes += 1
+        receiver = subscription.receiver
+        del receiver.subscriptions[subscription.id]
+        keys = _keys(receiver.roles)
+        for name in subscription.channels if keys else ():
+            channel = self._channels[name]
+            for key in keys:
+                channel.discard(key, subscription)
+            if not channel.matchers:
+                del self._channels[name]
+
+    def match(self, channels: Sequence[str], roles: Sequence[str], payload: Payload, offset: int) -> Matches:
+        """The connections that get an event, each with its subscription or subscriptions that match."""
+        found: list[Subscription] = []
+        classes, shared, personal = _sorted_roles(roles)
+        for name in channels:
+            channel = self._channels.get(name)
+            if channel is not None:
+                for matcher in channel.held_by(classes, shared):
+                    matcher.find(payload, found)
+        for role in personal:
+            found.extend(self._find_personal(role, frozenset(channels), payload))
+        if offset <= self._newest_since:
+            found = [subscription for subscription in found if subscription.since < offset]
+        return _by_receiver(found)
+
+    def _find_personal(self, role: str, channels: Set[str], payload: Payload) -> Iterator[Subscription]:
+        kind, _, name = role.partition(":")
+        user_id = self._members.get(name) if kind == "member" else name.partition("/")[0]
+        for receiver in self._users.get(user_id or "", ()):
+            if role in receiver.roles:
+                for subscription in receiver.subscriptions.values():
+                    if not channels.isdisjoint(subscription.channels) and (
+                        subscription.filter is None or subscription.wants(payload.values)
+                    ):
+                        yield subscription
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is kept of any connection."""
+        return not (self._channels or self._users or self._members)
+
+
+def holds_role(receiver: Receiver, roles: Sequence[str]) -> bool:
+    """Whether a connection may receive events for ``roles``."""
+    return bool(receiver.roles) and (ANYONE in roles or not set(roles).isdisjoint(receiver.roles))
+
+
+_Key = frozenset[str] | str
+"""A class of connections, or a role that some users share."""
+
+
+class _Channel:
+    """The subscriptions on one channel."""
+
+    __slots__ = ("matchers",)
+
+    def __init__(self) -> None:
+        self.matchers: dict[_Key, _Matcher] = {}
+
+    def matcher(self, key: _Key) -> _Matcher:
+        matcher = self.matchers.get(key)
+        if matcher is None:
+            matcher = self.matchers[key] = _Matcher()
+        return matcher
+
+    def discard(self, key: _Key, subscription: Subscription) -> None:
+        matcher = self.matchers[key]
+        matcher.discard(subscription)
+        if matcher.is_empty:
+            del self.matchers[key]
+
+    def held_by(self, classes: Iterable[frozenset[str]], shared: Iterable[str]) -> Iterator[_Matcher]:
+        keys: list[_Key] = [*classes, *shared]
+        for key in keys:
+            matcher = self.matchers.get(key)
+            if matcher is not None:
+                yield matcher
+
+
+class _Matcher:
+    """Subscriptions whose connections have a role in common, found by the payload."""
+
+    __slots__ = ("_by_value", "_filtered", "_plain")
+
+    def __init__(self) -> None:
+        self._plain: Subscriptions = {}
+        """Without queries."""
+        self._by_value: dict[str, dict[Hashable, Subscriptions]] | None = None
+        """By an attribute and the value it must have."""
+        self._filtered: Subscriptions | None = None
+        """With queries, none of them an equality."""
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self._plain or self._by_value or self._filtered)
+
+    def add(self, subscription: Subscription) -> None:
+        wanted = subscription.filter
+        if wanted is None:
+            self._plain[subscription] = None
+        elif wanted.attribute is None:
+            if self._filtered is None:
+                self._filtered = {}
+            self._filtered[subscription] = None
+        else:
+            if self._by_value is None:
+                self._by_value = {}
+            by_key = self._by_value.setdefault(wanted.attribute, {})
+            for key in wanted.keys:
+                by_key.setdefault(key, {})[subscription] = None
+
+    def discard(self, subscription: Subscription) -> None:
+        wanted = subscription.filter
+        if wanted is None:
+            del self._plain[subscription]
+        elif wanted.attribute is None:
+            assert self._filtered is not None
+            del self._filtered[subscription]
+        else:
+            assert self._by_value is not None
+            by_key = self._by_value.get(wanted.attribute, {})
+            for key in wanted.keys:
+                del by_key[key][subscription]
+                if not by_key[key]:
+                    del by_key[key]
+            if not by_key:
+                self._by_value.pop(wanted.attribute, None)
+
+    def find(self, payload: Payload, found: list[Subscription]) -> None:
+        """Append those that want ``payload``."""
+        found.extend(self._plain)
+        if self._by_value:
+            values = payload.values
+            # Whichever is shorter: clients choose the attributes, and must not make this slow.
+            for attribute in min(self._by_value, values, key=len):
+                by_key = self._by_value.get(attribute)
+                if by_key and attribute in values:
+                    candidates = by_key.get(value_key(values[attribute]), ())
+                    found.extend(candidate for candidate in candidates if candidate.wants(values))
+        if self._filtered:
+            values = payload.values
+            found.extend(candidate for candidate in self._filtered if candidate.wants(values))
+
+
+_CLASSES: Final[dict[frozenset[str], frozenset[str]]] = {}
+"""All classes seen, each kept once; there can be no more than 16."""
+
+
+def _class_of(roles: Iterable[str]) -> frozenset[str]:
+    own = CLASS_ROLES.intersection(roles)
+    return _CLASSES.setdefault(own, own)
+
+
+def _keys(roles: tuple[str, ...]) -> tuple[_Key, ...]:
+    """Where the subscriptions of a connection with ``roles`` stand; nowhere if it has none."""
+    if not roles:
+        return ()
+    shared = dict.fromkeys(
+        role for role in roles if role not in CLASS_ROLES and not role.startswith(_PERSONAL)
+    )
+    return (_class_of(roles), *shared)
+
+
+def _sorted_roles(roles: Iterable[str]) -> tuple[list[frozenset[str]], list[str], list[str]]:
+    """The roles of an event as classes, shared and personal ones."""
+    wanted = dict.fromkeys(roles)
+    if ANYONE in wanted:
+        return list(_CLASSES), [], []
+    classes = [known for known in _CLASSES if not known.isdisjoint(wanted)]
+    personal = [role for role in wanted if role.startswith(_PERSONAL)]
+    shared = [role for role in wanted if role not in CLASS_ROLES and not role.startswith(_PERSONAL)]
+    return classes, shared, personal
+
+
+def _memberships(receiver: Receiver) -> list[str]:
+    return [role.removeprefix("member:") for role in receiver.roles if role.startswith("member:")]
+
+
+def _by_receiver(found: Iterable[Subscription]) -> Matches:
+    matches: Matches = {}
+    for subscription in found:
+        earlier = matches.setdefault(subscription.receiver, subscription)
+        if earlier is not subscription:
+            if isinstance(earlier, dict):
+                earlier[subscription] = None
+            else:
+                matches[subscription.receiver] = {earlier: None, subscription: None}
+    return matches

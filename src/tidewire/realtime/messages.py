@@ -1,0 +1,206 @@
+"""Frames from clients: read and checked, not yet applied (realtime-protocol, section 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Never
+
+import msgspec
+
+from tidewire.core.ids import is_id
+from tidewire.core.permissions import InvalidPermissionError, validate_permissions
+from tidewire.core.presences import MAX_PERMISSIONS, PERMISSION_TYPES
+from tidewire.core.queries import Query
+from tidewire.core.realtime_queries import InvalidRealtimeQueryError, parse_realtime_queries
+
+INVALID_FORMAT: Final = 1003
+POLICY_VIOLATION: Final = 1008
+TOO_MUCH: Final = 1013
+INTERNAL: Final = 500
+NOT_A_FRAME: Final = 0
+"""Error codes of this protocol; REST codes such as 401 occur besides (section 4)."""
+
+MAX_SESSION_LENGTH: Final = 2048
+"""Characters of an encoded session."""
+
+MAX_STATUS_LENGTH: Final = 2048
+"""Characters of the status of a presence in a frame; fewer can be stored."""
+
+LITERAL_ID: Final = "unique()"
+"""SDKs' word for "make an id", which is here just an id."""
+_TAIL_PREFIX: Final = "console.tail."
+
+
+class MessageError(Exception):
+    """A frame that is refused; the client gets the code and the message in an error frame."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """The clients' heartbeat."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticate:
+    """A login on the open connection."""
+
+    session: str
+    """Encoded session, not yet looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubscribeRow:
+    """One subscription asked for."""
+
+    id: str | None
+    """None: the server makes one."""
+    channels: list[str]
+    """As sent."""
+    queries: list[Query]
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribe:
+    """Subscriptions to add, or to replace where the id is in use."""
+
+    rows: list[SubscribeRow]
+
+
+@dataclass(frozen=True, slots=True)
+class Unsubscribe:
+    """Subscriptions to remove."""
+
+    ids: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class SetPresence:
+    """That the user of the connection is around."""
+
+    id: str | None
+    """None: the server makes one."""
+    status: str
+    metadata: dict[str, Any]
+    permissions: list[str] | None
+    """As sent; None: not sent."""
+
+
+Message = Ping | Authenticate | Subscribe | Unsubscribe | SetPresence
+
+
+def parse_message(text: str, *, extended_queries: bool = True) -> Message:
+    """Read one frame completely. Raises :class:`MessageError`.
+
+    Without ``extended_queries`` only the query methods that every Appwrite server knows are allowed.
+    """
+    try:
+        frame = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        _refuse("The message is not valid JSON.")
+    if isinstance(frame, str | int | float):
+        raise MessageError(NOT_A_FRAME, "The message is not an object.")
+    if not isinstance(frame, dict):
+        _refuse("The message is not an object.")
+    kind = frame.get("type")
+    if kind == "subscribe":
+        return _parse_subscribe(frame, extended_queries)
+    parse = _PARSERS.get(kind) if isinstance(kind, str) else None
+    if parse is None:
+        _refuse("The message needs a known type: ping, authentication, subscribe, unsubscribe or presence.")
+    return parse(frame)
+
+
+def _parse_authentication(frame: Mapping[str, Any]) -> Authenticate:
+    data = frame.get("data")
+    session = data.get("session") if isinstance(data, dict) else None
+    if not isinstance(session, str) or not 1 <= len(session) <= MAX_SESSION_LENGTH:
+        _refuse(f"authentication needs data.session, text of 1 to {MAX_SESSION_LENGTH} characters.")
+    return Authenticate(session)
+
+
+def _parse_subscribe(frame: Mapping[str, Any], extended_queries: bool) -> Subscribe:
+    rows = [_parse_row(row, extended_queries) for row in _rows(frame)]
+    if any(_is_live_tail(channel) for row in rows for channel in row.channels):
+        raise MessageError(POLICY_VIOLATION, "The live tail is not open to this connection.")
+    return Subscribe(rows)
+
+
+def _parse_row(row: Mapping[str, Any], extended_queries: bool) -> SubscribeRow:
+    channels = row.get("channels")
+    if not isinstance(channels, list) or not all(isinstance(channel, str) for channel in channels):
+        _refuse("A subscription needs channels, a list of strings.")
+    subscription = row.get("subscriptionId", LITERAL_ID)
+    if not isinstance(subscription, str) or not (is_id(subscription) or subscription == LITERAL_ID):
+        _refuse("subscriptionId must have 1 to 36 of A-Z a-z 0-9 . - _ and start with a letter or digit.")
+    try:
+        queries = parse_realtime_queries(row.get("queries", []), extended=extended_queries)
+    except InvalidRealtimeQueryError as error:
+        _refuse(str(error))
+    return SubscribeRow(subscription if "subscriptionId" in row else None, channels, queries)
+
+
+def _is_live_tail(channel: str) -> bool:
+    """Whether it is the metadata of all events of one project (section 9), and not only named alike."""
+    return channel.startswith(_TAIL_PREFIX) and channel != _TAIL_PREFIX
+
+
+def _parse_unsubscribe(frame: Mapping[str, Any]) -> Unsubscribe:
+    return Unsubscribe([_id_to_remove(row.get("subscriptionId")) for row in _rows(frame)])
+
+
+def _id_to_remove(subscription: object) -> str:
+    if not isinstance(subscription, str) or not subscription:
+        _refuse("unsubscribe needs a subscriptionId, a string that is not empty, in each element of data.")
+    return subscription
+
+
+def _parse_presence(frame: Mapping[str, Any]) -> SetPresence:
+    data = frame.get("data")
+    if not isinstance(data, dict):
+        _refuse("presence needs data, an object.")
+    status, name = data.get("status"), data.get("presenceId", LITERAL_ID)
+    if not isinstance(status, str) or not 1 <= len(status) <= MAX_STATUS_LENGTH:
+        _refuse(f"presence needs data.status, text of 1 to {MAX_STATUS_LENGTH} characters.")
+    if not isinstance(name, str) or not (is_id(name) or name == LITERAL_ID):
+        _refuse("presenceId must have 1 to 36 of A-Z a-z 0-9 . - _ and start with a letter or digit.")
+    metadata = data.get("metadata") or {}
+    if not isinstance(metadata, dict):
+        _refuse("metadata must be an object.")
+    permissions = data.get("permissions")
+    if "permissions" in data:
+        _check_permissions(permissions)
+    return SetPresence(None if name == LITERAL_ID else name, status, metadata, permissions)
+
+
+def _check_permissions(permissions: object) -> None:
+    if not isinstance(permissions, list) or not all(isinstance(each, str) for each in permissions):
+        _refuse("permissions must be a list of strings.")
+    try:
+        validate_permissions(permissions, PERMISSION_TYPES, MAX_PERMISSIONS)
+    except InvalidPermissionError as error:
+        _refuse(str(error))
+
+
+def _rows(frame: Mapping[str, Any]) -> list[dict[str, Any]]:
+    rows = frame.get("data")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        _refuse(f"{frame['type']} needs data, a list of objects.")
+    return rows
+
+
+def _refuse(message: str) -> Never:
+    raise MessageError(INVALID_FORMAT, message)
+
+
+_PARSERS: Final[Mapping[str, Callable[[Mapping[str, Any]], Message]]] = {
+    "ping": lambda _frame: Ping(),
+    "authentication": _parse_authentication,
+    "unsubscribe": _parse_unsubscribe,
+    "presence": _parse_presence,
+}

@@ -1,0 +1,98 @@
+"""Who a new connection belongs to, by all that it shows (realtime-protocol, sections 1.1 and 1.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import msgspec
+
+from tidewire.core.identities import Identity
+from tidewire.core.time import now
+from tidewire.realtime.admins import is_admin
+from tidewire.realtime.hub import Hub
+from tidewire.realtime.messages import POLICY_VIOLATION, MessageError
+from tidewire.realtime.request import CONSOLE, Inputs
+from tidewire.store.identities import InvalidJwtError, find_user_id
+from tidewire.store.platform import ProjectStore, Stores
+
+_UNAUTHORIZED: Final = 401
+_FORBIDDEN: Final = 403
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Somebody who wants to connect."""
+
+    identity: Identity | None
+    """None: a guest."""
+    impersonated: bool = False
+    """Another user acts as this one."""
+    admin: bool = False
+    """It is a user of the console, who acts as a member of the team that owns the project."""
+    by_dev_key: bool = False
+    """A developer at work: pages are not checked."""
+
+
+async def sign_in(stores: Stores, store: ProjectStore, hub: Hub, inputs: Inputs) -> Visitor:
+    """Look up who it is. Raises :class:`MessageError` (checks 2 and 3)."""
+    admin = inputs.admin and store.project.id != CONSOLE
+    people = await stores.project(CONSOLE) if admin else store
+    assert people is not None, "there always is a console project"
+    own = await hub.identify(lambda: _identity(stores, people, inputs))
+    as_admin = admin and own is not None
+    if as_admin and not is_admin(own, store.project):
+        # Ids of users are the clients' choice in every project: a stranger may have any.
+        raise MessageError(POLICY_VIOLATION, "There is no such project.")
+    if "websocket" in store.project.settings.disabled_protocols and not as_admin:
+        raise MessageError(_FORBIDDEN, "Realtime is switched off for this project.")
+    by_dev_key = (
+        bool(inputs.dev_key) and await stores.keys.dev_key(store.project.id, inputs.dev_key) is not None
+    )
+    if as_admin or own is None or not own.account.impersonator or not own.account.status:
+        return Visitor(own, admin=as_admin, by_dev_key=by_dev_key)
+    target = await hub.identify(lambda: _impersonated(store, inputs))
+    if target is None:
+        return Visitor(own, by_dev_key=by_dev_key)
+    account = msgspec.structs.replace(target.account, impersonator_user_id=own.user_id)
+    return Visitor(replace(target, account=account), impersonated=True, by_dev_key=by_dev_key)
+
+
+async def _identity(stores: Stores, people: ProjectStore, inputs: Inputs) -> Identity | None:
+    """The user of the session, the JWT or the account key; a session that is not valid makes a guest."""
+    identities = people.identities
+    by_session = await identities.by_session(inputs.session) if inputs.session else None
+    if inputs.jwt:
+        try:
+            by_jwt = await identities.by_jwt(inputs.jwt)
+        except InvalidJwtError as error:
+            raise MessageError(_UNAUTHORIZED, str(error)) from None
+        if by_session is not None:
+            raise MessageError(_FORBIDDEN, "Send either a session or a JWT, not both.")
+        return by_jwt
+    if inputs.project_id == CONSOLE and inputs.key and inputs.key_user:
+        by_key = await _by_account_key(stores, people, inputs)
+        if by_key is not None and by_session is not None:
+            raise MessageError(_FORBIDDEN, "Send either a session or an account key, not both.")
+        return by_key or by_session
+    return by_session
+
+
+async def _by_account_key(stores: Stores, console: ProjectStore, inputs: Inputs) -> Identity | None:
+    key = await stores.keys.find(inputs.key)
+    if key is None or key.type != "account" or key.user_id != inputs.key_user:
+        return None
+    if key.expires and key.expires <= now():
+        raise MessageError(_UNAUTHORIZED, "The account key has expired.")
+    return await console.identities.by_id(key.user_id)
+
+
+async def _impersonated(store: ProjectStore, inputs: Inputs) -> Identity | None:
+    """The user that the connection is to be made as, if there is one."""
+    wanted = inputs.impersonated
+    user_id: str | None = wanted.user_id
+    if not user_id and (wanted.email or wanted.phone):
+        user_id = await store.database.read(
+            lambda connection: find_user_id(connection, email=wanted.email.lower(), phone=wanted.phone)
+        )
+    return await store.identities.by_id(user_id) if user_id else None

@@ -1,0 +1,114 @@
+"""Who receives: connections as the matching index sees them, and the subscriptions they hold."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from tidewire.core.queries import Query
+from tidewire.core.realtime_queries import compile_queries, equality_key
+from tidewire.realtime.frames import subscription_tail
+
+
+class Transport(Protocol):
+    """Where bytes for a client go; the part of asyncio's transport that fan-out needs."""
+
+    def write(self, data: bytes, /) -> None:
+        """Queue ``data`` for the socket."""
+
+
+class Login:
+    """The session that a connection belongs to a user by."""
+
+    __slots__ = ("expires", "foreign", "session_id")
+
+    def __init__(self, session_id: str, expires: int, *, foreign: bool) -> None:
+        self.session_id = session_id
+        self.expires = expires
+        """Milliseconds since the epoch; 0: never."""
+        self.foreign = foreign
+        """The user is one of the console, whose id may also be that of a user of the project."""
+
+
+class Receiver:
+    """A connection: who it is, what it subscribed to, and how to reach it.
+
+    There can be very many of them, so it holds nothing that can be shared or made when needed.
+    """
+
+    __slots__ = ("direct", "login", "number", "roles", "subscriptions", "transport", "user_id", "window")
+
+    def __init__(self) -> None:
+        self.number = 0
+        """Names the connection within its process; 0 until it is let in."""
+        self.user_id = ""
+        """Empty for a guest."""
+        self.login: Login | None = None
+        """None for a guest, and for a user who did not come by a session."""
+        self.roles: tuple[str, ...] = ()
+        """Empty only before the connection is set up: then it receives nothing."""
+        self.subscriptions: dict[str, Subscription] = {}
+        """By id, which is unique within the connection only."""
+        self.transport: Transport
+        self.direct = False
+        """Whether frames may be written to the transport without a look at its state."""
+        self.window = 0
+        """Bits of the window that the client inflates messages with; 0: it takes none compressed."""
+
+    def send(self, message: bytes) -> None:
+        """Send a framed message with regard to the state of the connection."""
+        raise NotImplementedError
+
+
+class Filter:
+    """The queries of a subscription, compiled: which payloads it wants."""
+
+    __slots__ = ("attribute", "keys", "predicate", "queries")
+
+    def __init__(self, queries: Sequence[Query]) -> None:
+        predicate = compile_queries(queries)
+        assert predicate is not None, "without conditions there is no filter"
+        self.predicate = predicate
+        self.queries = tuple(queries)
+        attribute, keys = equality_key(queries) or ("", ())
+        self.attribute: str | None = attribute if keys else None
+        """An attribute whose value must have one of ``keys``; None if there is no such condition."""
+        self.keys: tuple[Hashable, ...] = keys
+
+    @staticmethod
+    def of(queries: Sequence[Query]) -> Filter | None:
+        """None if every payload is wanted."""
+        return None if compile_queries(queries) is None else Filter(queries)
+
+
+class Subscription:
+    """One subscription of a connection; never changed, only replaced."""
+
+    __slots__ = ("channels", "filter", "id", "receiver", "since", "tail")
+
+    def __init__(
+        self,
+        receiver: Receiver,
+        subscription_id: str,
+        channels: Iterable[str],
+        wanted: Filter | None,
+        since: int,
+    ) -> None:
+        self.receiver = receiver
+        self.id = subscription_id
+        self.channels = tuple(dict.fromkeys(map(sys.intern, channels)))
+        self.filter = wanted
+        self.since = since
+        """Only events with greater offsets are delivered: those committed later."""
+        self.tail = subscription_tail((subscription_id,))
+        """End of the event frame for a connection of which only this subscription matched."""
+
+    @property
+    def queries(self) -> tuple[Query, ...]:
+        """What the payloads must fulfil; none if every payload is wanted."""
+        return self.filter.queries if self.filter is not None else ()
+
+    def wants(self, payload: Mapping[str, Any]) -> bool:
+        """Whether the queries accept ``payload``."""
+        return self.filter is None or self.filter.predicate(payload)

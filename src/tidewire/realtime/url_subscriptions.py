@@ -1,0 +1,81 @@
+"""Channels and queries in the URL, as SDKs before the message protocol send them (section 1.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tidewire.core.channels import convert_channels
+from tidewire.core.queries import Query
+from tidewire.core.realtime_queries import InvalidRealtimeQueryError, parse_realtime_queries
+from tidewire.realtime.messages import NOT_A_FRAME, POLICY_VIOLATION, MessageError
+
+_EVERYTHING: Final = Query("select", "", ("*",))
+_DEFAULT_SLOT: Final = "0"
+
+
+@dataclass(slots=True)
+class Slot:
+    """A subscription under the name that the client gave it."""
+
+    name: str
+    queries: list[Query]
+    channels: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class UrlSubscriptions:
+    """What the URL asks for."""
+
+    channels: list[str]
+    """All of them, converted; empty: the client subscribes by messages."""
+    slots: list[Slot]
+    """In the order of first use."""
+
+
+def read_url_subscriptions(
+    parameters: Mapping[str, Any], user_id: str, *, extended_queries: bool = True
+) -> UrlSubscriptions:
+    """Read the subscriptions of a client from the query string. Raises :class:`MessageError`."""
+    channels = convert_channels(_channels(parameters.get("channels", [])), user_id)
+    slots: dict[str, Slot] = {}
+    for channel in channels:
+        for name, texts in _slots_of(channel, parameters):
+            slot = slots.get(name)
+            if slot is None:
+                slot = slots[name] = Slot(name, _queries(texts, extended_queries), [])
+            slot.channels.append(channel)
+    return UrlSubscriptions(channels, list(slots.values()))
+
+
+def _channels(value: object) -> list[str]:
+    values = list(value.values()) if isinstance(value, dict) else value
+    if not isinstance(values, list) or not all(isinstance(channel, str) for channel in values):
+        raise MessageError(NOT_A_FRAME, "channels must be a list of strings: channels[]=files.")
+    return values
+
+
+def _slots_of(channel: str, parameters: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+    """The slots that a channel joins, each with the queries given for it there; None: none."""
+    value = parameters.get(channel.replace(".", "_").replace(" ", "_"))
+    if value is None or (channel == "project" and isinstance(value, str)):
+        # The parameter of that name is the project's id.
+        yield _DEFAULT_SLOT, None
+    elif isinstance(value, str):
+        yield _DEFAULT_SLOT, value
+    elif isinstance(value, list):
+        yield from ((str(number), texts) for number, texts in enumerate(value))
+    else:
+        yield from value.items()
+
+
+def _queries(texts: object, extended: bool) -> list[Query]:
+    if texts is None:
+        return [_EVERYTHING]
+    if isinstance(texts, dict):
+        texts = list(texts.values())
+    try:
+        return parse_realtime_queries([texts] if isinstance(texts, str) else texts, extended=extended)
+    except InvalidRealtimeQueryError as error:
+        raise MessageError(POLICY_VIOLATION, str(error)) from None

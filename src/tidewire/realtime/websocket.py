@@ -1,0 +1,242 @@
+"""One WebSocket on its transport: upgrade, messages in, frames out, close; not what they mean."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from enum import IntEnum
+from functools import partial
+from typing import Any, Final, cast
+
+from websockets.exceptions import InvalidHandshake
+from websockets.http11 import Request, Response
+from websockets.server import ServerProtocol
+
+from tidewire.realtime.compression import OFFERS, negotiated_window
+from tidewire.realtime.frames import PING, close_message
+from tidewire.realtime.inbound import Inbound
+from tidewire.realtime.request import parse_request, path_of
+from tidewire.realtime.subscriptions import Receiver
+from tidewire.realtime.turns import Turns
+from tidewire.settings import Settings
+
+PATH: Final = "/v1/realtime"
+CLOSE_SECONDS: Final = 3.0
+"""How long a client may take to read what it was sent and to answer a close frame; then it is cut off."""
+
+
+class CloseStatus(IntEnum):
+    """Statuses of close frames (realtime-protocol, section 4); RFC 6455 has those of broken frames."""
+
+    SILENT = 1001
+    """Nothing came from the client for long."""
+    REFUSED = 1008
+    """SDKs do not come back."""
+    INTERNAL_ERROR = 1011
+    RESTART = 1012
+    """The server stops; after a moment another one may be there."""
+    TRY_LATER = 1013
+    """Over a limit, or too slow to read what it is sent."""
+
+
+class State(IntEnum):
+    """The life of a socket, in order."""
+
+    NEW = 0
+    OPEN = 1
+    CLOSING = 2
+    """A close frame was sent and its answer is waited for."""
+    LEAVING = 3
+    """Nothing that still arrives matters."""
+
+
+class WebSocket(Receiver, asyncio.Protocol):
+    """The socket of one connection. When idle it owns no task, timer or buffer.
+
+    ``siblings`` is uvicorn's set of connections: those in it are shut down with the server. ``upgrades``
+    are the turns in which handshakes are read and answered.
+    """
+
+    __slots__ = (
+        "_inbound",
+        "_settings",
+        "_siblings",
+        "_silence",
+        "_timer",
+        "_upgrades",
+        "_writing_paused",
+        "state",
+    )
+
+    def __init__(self, settings: Settings, siblings: set[Any], upgrades: Turns) -> None:
+        super().__init__()
+        self.transport: asyncio.Transport
+        self.state = State.NEW
+        self._settings = settings
+        self._siblings = siblings
+        self._upgrades = upgrades
+        self._inbound: Inbound | None = None
+        """None between messages."""
+        self._timer: asyncio.TimerHandle | None = None
+        """Set while the connection ends."""
+        self._writing_paused = False
+        self._silence = 0
+        """Times that the connection was looked at since anything arrived."""
+
+    def opened(self, request: Request) -> None:
+        """Called once the client has its 101."""
+        raise NotImplementedError
+
+    def received(self, text: str) -> None:
+        """Called for each message."""
+        raise NotImplementedError
+
+    def ended(self) -> None:
+        """Called when no message will come or be sent any more; perhaps more than once."""
+        raise NotImplementedError
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take over the socket of an HTTP connection that asked for an upgrade."""
+        # uvloop's transports are asyncio's in all but their base class.
+        self.transport = cast("asyncio.Transport", transport)
+        self._siblings.add(self)
+        previous = self.transport.get_protocol()
+        if hasattr(previous, "parser"):
+            # uvicorn's protocol and its parser refer to each other: together, several kilobytes a
+            # connection, they would wait for the garbage collector.
+            previous.parser = None
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes: at first the whole head of the request, then frames."""
+        self._silence = 0
+        if self.state is State.NEW:
+            self.transport.pause_reading()
+            self._upgrades.enter(partial(self._upgrade, data))
+        elif self.state is not State.LEAVING:
+            self._receive(data)
+
+    def eof_received(self) -> None:
+        """The client closed its side without a close frame: the transport now closes the other."""
+        self._end(State.LEAVING)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """The socket is gone."""
+        self._end(State.LEAVING)
+        assert self._timer is not None
+        self._timer.cancel()
+        self._siblings.discard(self)
+
+    def pause_writing(self) -> None:
+        """The client reads more slowly than it is sent to: from now on look at what is queued."""
+        self._writing_paused = True
+        self.direct = False
+
+    def resume_writing(self) -> None:
+        """It caught up."""
+        self._writing_paused = False
+        self.direct = self.state is State.OPEN
+
+    def shutdown(self) -> None:
+        """The server stops: close, at a random moment, or all clients would come back at once."""
+        delay = random.random() * self._settings.drain_seconds  # noqa: S311 - no secret
+        asyncio.get_running_loop().call_later(delay, self.close, CloseStatus.RESTART)
+
+    def send(self, message: bytes) -> None:
+        """Send a framed message; close instead if too much is queued already. After the end do nothing."""
+        if self.state is not State.OPEN:
+            return
+        if (
+            self._writing_paused
+            and self.transport.get_write_buffer_size() > self._settings.realtime_max_queue_bytes
+        ):
+            self.close(CloseStatus.TRY_LATER)
+        else:
+            self.transport.write(message)
+
+    def close(self, status: CloseStatus) -> None:
+        """Send a close frame and give the client a moment to answer it. After the end do nothing."""
+        if self.state is State.OPEN:
+            self.transport.write(close_message(status))
+            self._end(State.CLOSING)
+            if not self.transport.is_reading():
+                self.transport.resume_reading()
+
+    def look(self, rounds: int) -> None:
+        """See whether the client is still there; called in even intervals.
+
+        After half of ``rounds`` intervals of silence the client is pinged, after all of them closed.
+        """
+        if self._silence >= rounds:
+            self.close(CloseStatus.SILENT)
+        elif self._silence >= rounds // 2:
+            self.send(PING)
+        self._silence += 1
+
+    def _upgrade(self, head: bytes) -> None:
+        if self.state is not State.NEW:
+            return  # it is gone already
+        self.transport.resume_reading()
+        handshake = ServerProtocol(extensions=OFFERS if self._settings.realtime_compression else None)
+        try:
+            request = parse_request(head)
+        except (ValueError, InvalidHandshake):
+            self._decline(handshake.reject(400, "The request is malformed.\n"))
+            return
+        if path_of(request) != PATH:
+            self._decline(handshake.reject(404, "Nothing is here.\n"))
+            return
+        response = handshake.accept(request)
+        if response.status_code != 101:
+            self._decline(response)
+            return
+        self.transport.write(response.serialize())
+        self.window = negotiated_window(handshake.extensions)
+        self.state = State.OPEN
+        self.direct = True
+        self.opened(request)
+
+    def _decline(self, response: Response) -> None:
+        """Answer as an HTTP server."""
+        self.transport.write(response.serialize())
+        self._end(State.LEAVING)
+        self.transport.close()
+
+    def _receive(self, data: bytes) -> None:
+        inbound = self._inbound or self._new_inbound()
+        received = inbound.receive(data)
+        if self.state is State.CLOSING:
+            self._inbound = inbound
+            if received.ended:
+                self.transport.close()
+            return
+        self._inbound = None if inbound.idle else inbound
+        for step in received.steps:
+            if isinstance(step, str):
+                self.received(step)
+            else:
+                self.send(step)
+        if received.ended and self.state is State.OPEN:
+            self._finish(answered=received.closed)
+
+    def _new_inbound(self) -> Inbound:
+        return Inbound(self._settings.realtime_max_message_bytes, compressed=self.window > 0)
+
+    def _finish(self, *, answered: bool) -> None:
+        """The last close frame is written.
+
+        A client that broke the protocol may be sending still. To close the socket then would reset it, and
+        the client might never see why: it gets the end of the stream, and its own end closes the socket.
+        """
+        self._end(State.LEAVING)
+        if answered or not self.transport.can_write_eof():
+            self.transport.close()
+        else:
+            self.transport.write_eof()
+
+    def _end(self, state: State) -> None:
+        self.state = max(state, self.state)
+        self.direct = False
+        self._inbound = None
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(CLOSE_SECONDS, self.transport.abort)
+        self.ended()

@@ -1,0 +1,72 @@
+"""A serving process: the port, its drain on shutdown, and nothing about what is served."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import uvicorn
+
+from tidewire.api.http_protocol import bounded_http_protocol
+from tidewire.app import Application, open_application
+from tidewire.settings import Settings
+
+KEEP_ALIVE_SECONDS = 75
+"""Longer than the idle time after which common HTTP clients drop a connection themselves."""
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, ended by SIGTERM or SIGINT with exit code 0 after a drain."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Drain on the first signal, stop at once on the second."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to listen, then say so."""
+        await super().startup(sockets)
+        # The objects made so far live as long as the process: collecting them again and again is waste.
+        gc.collect()
+        gc.freeze()
+        gc.enable()
+        self._on_ready()
+
+
+async def serve(settings: Settings, listener: socket.socket, on_ready: Callable[[], None]) -> None:
+    """Serve on a bound socket until a signal; ``on_ready`` is called when requests are accepted."""
+    async with open_application(settings) as application:
+        await Server(_config(settings, application), on_ready).serve([listener])
+
+
+def _config(settings: Settings, application: Application) -> uvicorn.Config:
+    return uvicorn.Config(
+        cast("Any", application.asgi),
+        http=bounded_http_protocol(settings.max_header_bytes),
+        ws=cast("Any", application.realtime.protocol),
+        loop="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=4096,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=int(settings.drain_seconds) + 5,
+    )

@@ -1,0 +1,226 @@
+"""Sessions: signing in, seeing where one is signed in, signing out."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from sqlalchemy import Row, update
+
+from tidewire.core.errors import TidewireError
+from tidewire.core.ids import unique_id
+from tidewire.core.models import Session, SessionList
+from tidewire.core.parameters import EmailAddress, Password, ResourceId
+from tidewire.core.rate_limits import RateLimit
+from tidewire.core.time import now
+from tidewire.services.account.credentials import has_password, wrong_credentials
+from tidewire.services.account.declared import operations
+from tidewire.services.account.records import insert_user, signed_in, user_by_email
+from tidewire.services.account.session_records import (
+    Login,
+    NewSession,
+    change_session,
+    end_sessions,
+    find_session,
+    session_of,
+    sessions_of,
+)
+from tidewire.services.account.sign_in import (
+    SESSION_CREATED,
+    SESSION_DELETED,
+    publish_ended,
+    signed_in_answer,
+    start_session,
+)
+from tidewire.services.account.sign_up import require_method, require_room
+from tidewire.services.account.users import USER_CREATED
+from tidewire.services.audit import record
+from tidewire.services.context import Context
+from tidewire.services.passwords import OWN_SCHEME
+from tidewire.services.publishing import publish
+from tidewire.services.visits import visit_of
+from tidewire.store.database import Transaction
+from tidewire.store.projects import CONSOLE_PROJECT_ID
+from tidewire.store.schema import users
+
+SESSION_UPDATED = "users.[userId].sessions.[sessionId].update"
+
+_BY_ADDRESS = RateLimit(100, 3600, ("url:{url},ip:{ip}",))
+
+
+@operations.declare(
+    "createEmailPasswordSession",
+    "POST",
+    "/account/sessions/email",
+    aliases=("/account/sessions",),
+    scopes=("sessions.write",),
+    status=201,
+    model=Session,
+    event=SESSION_CREATED,
+    groups=("session",),
+    limit=RateLimit(10, 3600, ("url:{url},email:{param-email}",)),
+)
+async def create_email_password_session(
+    context: Context, email: EmailAddress, password: Annotated[str, Password(8, 256)]
+) -> Session:
+    """Sign in with e-mail address and password."""
+    require_method(context, "email-password")
+    address = email.lower()
+    user = await context.database.read(lambda connection: user_by_email(connection, address))
+    if not await has_password(context, user, password) or user is None:
+        raise wrong_credentials()
+    new_hash = None
+    if context.passwords.is_outdated(user.password_hash, user.hash or OWN_SCHEME):
+        new_hash = await context.passwords.hash(password)
+    visit = await visit_of(context)
+
+    def unit(transaction: Transaction) -> NewSession:
+        current = user_by_email(transaction.connection, address)
+        # The password may have been changed, or the user deleted, while it was being checked.
+        if current is None or (current.id, current.password_hash) != (user.id, user.password_hash):
+            raise wrong_credentials()
+        if not current.status:
+            raise TidewireError("user_blocked", "This user has been blocked.")
+        if new_hash is not None:
+            _replace_hash(transaction, user, new_hash)
+        return start_session(transaction, context, user.id, Login("email", address, "password", visit))
+
+    return signed_in_answer(context, await context.database.write(unit))
+
+
+@operations.declare(
+    "createAnonymousSession",
+    "POST",
+    "/account/sessions/anonymous",
+    scopes=("sessions.write",),
+    status=201,
+    model=Session,
+    event=SESSION_CREATED,
+    groups=("session",),
+    limit=RateLimit(50, 3600, ("ip:{ip}",)),
+)
+async def create_anonymous_session(context: Context) -> Session:
+    """Sign in as a new user without name, address and password."""
+    if context.project.id == CONSOLE_PROJECT_ID:
+        raise TidewireError(
+            "user_anonymous_console_prohibited", "People sign in to the console with an account of their own."
+        )
+    require_method(context, "anonymous")
+    user_id = unique_id()
+    visit = await visit_of(context)
+
+    def unit(transaction: Transaction) -> NewSession:
+        require_room(transaction.connection, context)
+        account = insert_user(transaction.connection, user_id)
+        publish(transaction, context, USER_CREATED, {"userId": user_id}, account)
+        return start_session(transaction, context, user_id, Login("anonymous", "", "anonymous", visit))
+
+    return signed_in_answer(context, await context.database.write(unit))
+
+
+@operations.declare("listSessions", "GET", "/account/sessions", scopes=("account",), model=SessionList)
+async def list_sessions(context: Context) -> SessionList:
+    """List the sessions of the signed-in user."""
+    identity = signed_in(context)
+    rows = await context.database.read(lambda connection: sessions_of(connection, identity.user_id))
+    return SessionList(
+        total=len(rows), sessions=[session_of(row, current=row.id == identity.session_id) for row in rows]
+    )
+
+
+@operations.declare("getSession", "GET", "/account/sessions/{sessionId}", scopes=("account",), model=Session)
+async def get_session(context: Context, session_id: ResourceId) -> Session:
+    """Get a session of the signed-in user; ``current`` is the one that the request was made with."""
+    identity = signed_in(context)
+    wanted = identity.session_id if session_id == "current" else session_id
+    row = await context.database.read(lambda connection: find_session(connection, identity.user_id, wanted))
+    return session_of(row, current=row.id == identity.session_id)
+
+
+@operations.declare(
+    "updateSession",
+    "PATCH",
+    "/account/sessions/{sessionId}",
+    scopes=("account",),
+    model=Session,
+    event=SESSION_UPDATED,
+    limit=RateLimit(10, 3600, ("url:{url},ip:{ip}",)),
+)
+async def update_session(context: Context, session_id: ResourceId) -> Session:
+    """Let a session of the signed-in user last as long again as a new one; its secret stays."""
+    identity = signed_in(context)
+    wanted = identity.session_id if session_id == "current" else session_id
+    visit = await visit_of(context)
+
+    def unit(transaction: Transaction) -> Row[Any]:
+        found = find_session(transaction.connection, identity.user_id, wanted)
+        expires = now() + context.project.settings.session_duration * 1000
+        row = change_session(transaction.connection, found.sequence, expires_at=expires)
+        parameters = {"userId": identity.user_id, "sessionId": row.id}
+        publish(transaction, context, SESSION_UPDATED, parameters, session_of(row))
+        record(transaction, identity.user_id, "session.update", visit)
+        return row
+
+    row = await context.database.write(unit)
+    return session_of(row, current=row.id == identity.session_id)
+
+
+@operations.declare(
+    "deleteSession",
+    "DELETE",
+    "/account/sessions/{sessionId}",
+    scopes=("account",),
+    status=204,
+    event=SESSION_DELETED,
+    groups=("mfa",),
+    limit=_BY_ADDRESS,
+)
+async def delete_session(context: Context, session_id: ResourceId) -> None:
+    """Sign out of a session of the signed-in user; ``current`` is the one of the request."""
+    identity = signed_in(context)
+    wanted = identity.session_id if session_id == "current" else session_id
+    visit = await visit_of(context)
+
+    def unit(transaction: Transaction) -> None:
+        row = find_session(transaction.connection, identity.user_id, wanted)
+        publish_ended(transaction, context, [row])
+        record(transaction, identity.user_id, "session.delete", visit)
+
+    await context.database.write(unit)
+    context.session_ended = wanted == identity.session_id
+
+
+@operations.declare(
+    "deleteSessions",
+    "DELETE",
+    "/account/sessions",
+    scopes=("account",),
+    status=204,
+    event=SESSION_DELETED,
+    limit=_BY_ADDRESS,
+)
+async def delete_sessions(context: Context) -> None:
+    """Sign the user out everywhere.
+
+    Only the end of the current session is published (events-and-channels, section 3).
+    """
+    identity = signed_in(context)
+    visit = await visit_of(context)
+
+    def unit(transaction: Transaction) -> None:
+        rows = sessions_of(transaction.connection, identity.user_id)
+        end_sessions(transaction.connection, [row.id for row in rows])
+        publish_ended(transaction, context, [row for row in rows if row.id == identity.session_id])
+        record(transaction, identity.user_id, "session.delete", visit)
+
+    await context.database.write(unit)
+    context.session_ended = True
+
+
+def _replace_hash(transaction: Transaction, user: Row[Any], new_hash: str) -> None:
+    """Store the same password hashed as we do it; for everybody else nothing changes."""
+    history = [new_hash if kept == user.password_hash else kept for kept in user.password_history]
+    transaction.connection.execute(
+        update(users)
+        .where(users.c.sequence == user.sequence)
+        .values(password_hash=new_hash, hash=OWN_SCHEME, hash_options={}, password_history=history)
+    )

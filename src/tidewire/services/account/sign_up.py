@@ -1,0 +1,66 @@
+"""Whether somebody may become a user, and by which ways people may sign in."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from sqlalchemy import Connection, func, select
+
+from tidewire.core.errors import TidewireError
+from tidewire.services.context import Context
+from tidewire.store.schema import users
+
+
+def require_method(context: Context, method: str) -> None:
+    """Refuse a way to sign in that the project has switched off; servers may use them all.
+
+    Raises :class:`TidewireError` ``user_auth_method_unsupported``.
+    """
+    if context.caller.bypasses_permissions or context.project.settings.allows_auth_method(method):
+        return
+    raise TidewireError(
+        "user_auth_method_unsupported", f"This project has switched off signing in by {method}."
+    )
+
+
+def require_room(connection: Connection, context: Context) -> None:
+    """Refuse a further user if the project is full, or the console open to nobody any more.
+
+    Raises :class:`TidewireError` ``user_count_exceeded``, ``user_console_count_exceeded`` or
+    ``user_ip_not_whitelisted``.
+    """
+    if context.project.id == "console":
+        _require_console_room(connection, context)
+    limit = context.project.settings.user_limit
+    if limit and _count_users(connection, limit) >= limit:
+        raise TidewireError(
+            "user_count_exceeded", f"This project has all the {limit} users that it may have."
+        )
+
+
+def _require_console_room(connection: Connection, context: Context) -> None:
+    rule = context.settings.console_signup
+    if rule == "open":
+        return
+    if _count_users(connection, 1):
+        raise TidewireError(
+            "user_console_count_exceeded",
+            "The console has its first account: further people need an invitation to a team, or the setting "
+            "`console_signup`.",
+        )
+    if rule == "localhost" and not _is_loopback(context.client.ip):
+        raise TidewireError(
+            "user_ip_not_whitelisted", "The first account of the console can be made on the server only."
+        )
+
+
+def _count_users(connection: Connection, limit: int) -> int:
+    some = select(users.c.sequence).limit(limit).subquery()
+    return connection.scalar(select(func.count()).select_from(some)) or 0
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,111 @@
+"""Signing in without a password, second half: the link or code comes back and becomes a session."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import Row
+
+from tidewire.core.errors import TidewireError
+from tidewire.core.models import Session
+from tidewire.core.parameters import CustomId
+from tidewire.core.rate_limits import RateLimit
+from tidewire.services.account.declared import operations
+from tidewire.services.account.parameters import ShownSecret
+from tidewire.services.account.records import change_user, find_user
+from tidewire.services.account.session_records import Login, NewSession
+from tidewire.services.account.sign_in import SESSION_CREATED, signed_in_answer, start_session
+from tidewire.services.context import Context
+from tidewire.services.one_time import TokenType, invalid_token, use_token
+from tidewire.services.timing import evenly
+from tidewire.services.visits import Visit, visit_of
+from tidewire.store.database import Transaction
+
+_PROVIDERS: Final[dict[TokenType, tuple[str, str]]] = {
+    "magic-url": ("magic-url", "email"),
+    "email": ("email", "email"),
+    "oauth2": ("oauth2", "email"),
+    "phone": ("phone", "phone"),
+    "generic": ("token", "token"),
+}
+"""Type of a token that signs in, to the provider of the session and the factor that it is."""
+_BY_MAIL: Final = frozenset({"magic-url", "email"})
+_LIMIT: Final = RateLimit(10, 3600, ("ip:{ip},userId:{param-userId}",))
+
+
+@operations.declare(
+    "createSession",
+    "POST",
+    "/account/sessions/token",
+    scopes=("sessions.write",),
+    status=201,
+    model=Session,
+    event=SESSION_CREATED,
+    groups=("session",),
+    limit=_LIMIT,
+)
+@evenly
+async def create_session(context: Context, user_id: CustomId, secret: ShownSecret) -> Session:
+    """Sign in with the secret of a link, a code, or a token that a server made."""
+    return await _sign_in(context, user_id, secret)
+
+
+@operations.declare(
+    "updateMagicURLSession",
+    "PUT",
+    "/account/sessions/magic-url",
+    scopes=("sessions.write",),
+    status=201,
+    model=Session,
+    event=SESSION_CREATED,
+    groups=("session",),
+    limit=_LIMIT,
+)
+@evenly
+async def update_magic_url_session(context: Context, user_id: CustomId, secret: ShownSecret) -> Session:
+    """Sign in with the secret of a link; older clients call it so."""
+    return await _sign_in(context, user_id, secret)
+
+
+@operations.declare(
+    "updatePhoneSession",
+    "PUT",
+    "/account/sessions/phone",
+    scopes=("sessions.write",),
+    status=201,
+    model=Session,
+    event=SESSION_CREATED,
+    groups=("session",),
+    limit=_LIMIT,
+)
+@evenly
+async def update_phone_session(context: Context, user_id: CustomId, secret: ShownSecret) -> Session:
+    """Sign in with a code; older clients call it so."""
+    return await _sign_in(context, user_id, secret)
+
+
+async def _sign_in(context: Context, user_id: str, secret: str) -> Session:
+    visit = await visit_of(context)
+
+    def unit(transaction: Transaction) -> NewSession | None:
+        token = use_token(transaction.connection, user_id, _PROVIDERS.keys(), secret)
+        return None if token is None else _start(transaction, context, token, visit)
+
+    started = await context.database.write(unit)
+    if started is None:
+        raise invalid_token()
+    return signed_in_answer(context, started)
+
+
+def _start(transaction: Transaction, context: Context, token: Row[Any], visit: Visit) -> NewSession:
+    user = find_user(transaction.connection, token.user_id)
+    if not user.status:
+        raise TidewireError("user_blocked", "This user has been blocked.")
+    # Who has the secret reads the mails or has the phone.
+    if token.type in _BY_MAIL and not user.email_verification:
+        change_user(transaction.connection, user.id, email_verification=True)
+    if token.type == "phone" and not user.phone_verification:
+        change_user(transaction.connection, user.id, phone_verification=True)
+    provider, factor = _PROVIDERS[token.type]
+    uid = user.phone if token.type == "phone" else user.email
+    return start_session(transaction, context, user.id, Login(provider, uid or "", factor, visit))

@@ -1,0 +1,194 @@
+"""Changes that users make to their own accounts."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from sqlalchemy import Row
+
+from tidewire.core.models import Account, Preferences
+from tidewire.core.parameters import EmailAddress, JsonObject, Password, PhoneNumber, Secret, Text
+from tidewire.core.rate_limits import RateLimit
+from tidewire.services.account.credentials import require_password, require_unchanged
+from tidewire.services.account.declared import operations
+from tidewire.services.account.records import change_user, find_user, signed_in
+from tidewire.services.account.sign_in import end_other_sessions
+from tidewire.services.audit import record
+from tidewire.services.context import Context
+from tidewire.services.one_time import TokenType, delete_tokens
+from tidewire.services.password_policy import (
+    PersonalData,
+    password_columns,
+    require_acceptable,
+    require_unused,
+)
+from tidewire.services.publishing import publish
+from tidewire.services.visits import Visit, visit_of
+from tidewire.store.database import Transaction
+
+NAME_UPDATED = "users.[userId].update.name"
+EMAIL_UPDATED = "users.[userId].update.email"
+PHONE_UPDATED = "users.[userId].update.phone"
+PASSWORD_UPDATED = "users.[userId].update.password"  # noqa: S105 - the pattern of an event
+PREFERENCES_UPDATED = "users.[userId].update.prefs"
+STATUS_UPDATED = "users.[userId].update.status"
+
+_SENT_BY_MAIL: tuple[TokenType, ...] = ("verification", "recovery", "magic-url", "email")
+_RECOVERY: tuple[TokenType, ...] = ("recovery",)
+_SENT_BY_PHONE: tuple[TokenType, ...] = ("phone-verification", "phone")
+
+
+@operations.declare("getPrefs", "GET", "/account/prefs", scopes=("account",), model=Preferences)
+async def get_prefs(context: Context) -> dict[str, Any]:
+    """Get the preferences of the signed-in user."""
+    return signed_in(context).account.prefs
+
+
+@operations.declare(
+    "updatePrefs", "PATCH", "/account/prefs", scopes=("account",), model=Account, event=PREFERENCES_UPDATED
+)
+async def update_prefs(context: Context, prefs: Annotated[dict[str, Any], JsonObject(65535)]) -> Account:
+    """Replace the preferences of the signed-in user."""
+    visit = await visit_of(context)
+    return await context.database.write(
+        lambda transaction: _change(transaction, context, visit, PREFERENCES_UPDATED, prefs=prefs)
+    )
+
+
+@operations.declare(
+    "updateName", "PATCH", "/account/name", scopes=("account",), model=Account, event=NAME_UPDATED
+)
+async def update_name(context: Context, name: Annotated[str, Text(1, 128)]) -> Account:
+    """Change the name of the signed-in user."""
+    visit = await visit_of(context)
+    return await context.database.write(
+        lambda transaction: _change(transaction, context, visit, NAME_UPDATED, name=name)
+    )
+
+
+@operations.declare(
+    "updateEmail", "PATCH", "/account/email", scopes=("account",), model=Account, event=EMAIL_UPDATED
+)
+async def update_email(
+    context: Context, email: EmailAddress, password: Annotated[str, Password(8, 256)]
+) -> Account:
+    """Change the e-mail address, which then has to be verified anew.
+
+    A user without a password gets ``password``: so an anonymous user becomes one who can sign in.
+    """
+    address = email.lower()
+    user = await _read_user(context)
+    values = await _proven(
+        context, user, password, PersonalData(user.id, user.name, address, user.phone or "")
+    )
+    values |= {"email": address, "email_verification": user.email == address and user.email_verification}
+    visit = await visit_of(context)
+
+    def unit(transaction: Transaction) -> Account:
+        require_unchanged(user, find_user(transaction.connection, user.id))
+        if user.email != address:
+            delete_tokens(transaction.connection, user.id, _SENT_BY_MAIL)
+        return _change(transaction, context, visit, EMAIL_UPDATED, **values)
+
+    return await context.database.write(unit)
+
+
+@operations.declare(
+    "updatePhone", "PATCH", "/account/phone", scopes=("account",), model=Account, event=PHONE_UPDATED
+)
+async def update_phone(
+    context: Context, phone: PhoneNumber, password: Annotated[str, Password(8, 256)]
+) -> Account:
+    """Change the phone number, which then has to be verified anew.
+
+    A user without a password gets ``password``.
+    """
+    user = await _read_user(context)
+    values = await _proven(context, user, password, PersonalData(user.id, user.name, user.email or "", phone))
+    values |= {"phone": phone, "phone_verification": user.phone == phone and user.phone_verification}
+    visit = await visit_of(context)
+
+    def unit(transaction: Transaction) -> Account:
+        require_unchanged(user, find_user(transaction.connection, user.id))
+        if user.phone != phone:
+            delete_tokens(transaction.connection, user.id, _SENT_BY_PHONE)
+        return _change(transaction, context, visit, PHONE_UPDATED, **values)
+
+    return await context.database.write(unit)
+
+
+@operations.declare(
+    "updatePassword",
+    "PATCH",
+    "/account/password",
+    scopes=("account",),
+    model=Account,
+    event=PASSWORD_UPDATED,
+    limit=RateLimit(10, 3600, ("url:{url},ip:{ip}",)),
+)
+async def update_password(
+    context: Context,
+    password: Annotated[str, Password(8, 256)],
+    old_password: Annotated[str, Secret(0, 256)] = "",
+) -> Account:
+    """Change the password; ``old_password`` is needed if there is one.
+
+    Other sessions end unless the project lets them go on.
+    """
+    identity = signed_in(context)
+    settings = context.project.settings
+    user = await _read_user(context)
+    if user.password_hash:
+        await require_password(context, user, old_password)
+    personal = PersonalData(user.id, user.name, user.email or "", user.phone or "")
+    await require_acceptable(settings, password, personal)
+    await require_unused(settings, context.passwords, password, user)
+    new_hash = await context.passwords.hash(password)
+    visit = await visit_of(context)
+
+    def unit(transaction: Transaction) -> Account:
+        current = find_user(transaction.connection, user.id)
+        require_unchanged(user, current)
+        delete_tokens(transaction.connection, user.id, _RECOVERY)
+        if settings.session_invalidation:
+            end_other_sessions(transaction, context, user.id, identity.session_id)
+        columns = password_columns(settings, new_hash, current.password_history)
+        return _change(transaction, context, visit, PASSWORD_UPDATED, **columns)
+
+    return await context.database.write(unit)
+
+
+@operations.declare(
+    "updateStatus", "PATCH", "/account/status", scopes=("account",), model=Account, event=STATUS_UPDATED
+)
+async def update_status(context: Context) -> Account:
+    """Block the own account: nobody can sign in to it until a server lets them again."""
+    visit = await visit_of(context)
+    account = await context.database.write(
+        lambda transaction: _change(transaction, context, visit, STATUS_UPDATED, status=False)
+    )
+    context.session_ended = True
+    return account
+
+
+async def _read_user(context: Context) -> Row[Any]:
+    user_id = signed_in(context).user_id
+    return await context.database.read(lambda connection: find_user(connection, user_id))
+
+
+async def _proven(context: Context, user: Row[Any], password: str, personal: PersonalData) -> dict[str, Any]:
+    """Check the password; for a user without one return the columns that make it the password."""
+    if user.password_hash:
+        await require_password(context, user, password)
+        return {}
+    settings = context.project.settings
+    await require_acceptable(settings, password, personal)
+    return password_columns(settings, await context.passwords.hash(password), user.password_history)
+
+
+def _change(transaction: Transaction, context: Context, visit: Visit, event: str, **values: Any) -> Account:
+    user_id = signed_in(context).user_id
+    account = change_user(transaction.connection, user_id, **values)
+    publish(transaction, context, event, {"userId": user_id}, account)
+    record(transaction, user_id, "user.update", visit)
+    return account

@@ -1,0 +1,104 @@
+"""The user: sign-up, the account itself, its end."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from sqlalchemy import Connection, select
+
+from tidewire.core.errors import TidewireError
+from tidewire.core.models import Account
+from tidewire.core.parameters import CustomId, EmailAddress, Password, Text
+from tidewire.core.rate_limits import RateLimit
+from tidewire.core.standings import ACCOUNT_ENDED
+from tidewire.services.account.declared import operations
+from tidewire.services.account.records import chosen_id, find_user, insert_user, signed_in
+from tidewire.services.account.sign_up import require_method, require_room
+from tidewire.services.audit import record
+from tidewire.services.context import Context
+from tidewire.services.password_policy import PersonalData, password_columns, require_acceptable
+from tidewire.services.publishing import publish, publish_unseen
+from tidewire.services.user_deletion import delete_user
+from tidewire.services.visits import visit_of
+from tidewire.store.database import Transaction
+from tidewire.store.projects import CONSOLE_PROJECT_ID
+from tidewire.store.schema import memberships
+
+USER_CREATED = "users.[userId].create"
+
+
+@operations.declare(
+    "create",
+    "POST",
+    "/account",
+    scopes=("sessions.write",),
+    status=201,
+    model=Account,
+    event=USER_CREATED,
+    limit=RateLimit(10, 3600, ("url:{url},ip:{ip}",)),
+)
+async def create(
+    context: Context,
+    user_id: CustomId,
+    email: EmailAddress,
+    password: Annotated[str, Password(8, 256)],
+    name: Annotated[str, Text(1, 128)] = "",
+) -> Account:
+    """Sign up with an e-mail address and a password."""
+    require_method(context, "email-password")
+    new_id = chosen_id(user_id)
+    address = email.lower()
+    settings = context.project.settings
+    # Whether there is room is said before anything is said about other users.
+    await context.database.read(lambda connection: require_room(connection, context))
+    await require_acceptable(settings, password, PersonalData(new_id, name, address))
+    password_hash = await context.passwords.hash(password)
+    visit = await visit_of(context)
+
+    def unit(transaction: Transaction) -> Account:
+        require_room(transaction.connection, context)
+        columns = password_columns(settings, password_hash, ())
+        account = insert_user(transaction.connection, new_id, name=name, email=address, password=columns)
+        publish(transaction, context, USER_CREATED, {"userId": new_id}, account)
+        record(transaction, new_id, "user.create", visit)
+        return account
+
+    return await context.database.write(unit)
+
+
+@operations.declare("get", "GET", "/account", scopes=("account",), model=Account)
+async def get(context: Context) -> Account:
+    """Get the account of the signed-in user."""
+    return signed_in(context).account
+
+
+@operations.declare("delete", "DELETE", "/account", scopes=("account",), status=204)
+async def delete(context: Context) -> None:
+    """Delete the account of the signed-in user, for good.
+
+    It is published nowhere (events-and-channels, section 4), but open connections notice. An owner of a
+    team of the console must leave it first: its projects would belong to nobody.
+    """
+    user_id = signed_in(context).user_id
+    visit = await visit_of(context)
+
+    def unit(transaction: Transaction) -> None:
+        find_user(transaction.connection, user_id)
+        if context.project.id == CONSOLE_PROJECT_ID:
+            _require_no_owned_team(transaction.connection, user_id)
+        delete_user(transaction, user_id)
+        publish_unseen(transaction, ACCOUNT_ENDED, {"userId": user_id}, {})
+        record(transaction, user_id, "user.delete", visit)
+
+    await context.database.write(unit)
+    context.session_ended = True
+
+
+def _require_no_owned_team(connection: Connection, user_id: str) -> None:
+    rows = connection.scalars(
+        select(memberships.c.roles).where(memberships.c.user_id == user_id, memberships.c.confirmed)
+    )
+    if any("owner" in roles for roles in rows):
+        raise TidewireError(
+            "user_deletion_prohibited", "An owner of a team must leave or delete the team first."
+        )

@@ -1,0 +1,70 @@
+"""The audit log: what users did with their accounts, and from where."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, func, insert, select
+
+from tidewire.core.models import Account, Log, LogList
+from tidewire.core.time import format_datetime, now
+from tidewire.services.paging import limit_and_offset
+from tidewire.services.visits import Visit
+from tidewire.store.database import Transaction
+from tidewire.store.lists import MAX_TOTAL
+from tidewire.store.schema import audit_log
+
+_INSERT: Final = insert(audit_log)
+_USER_TYPE: Final = "user"
+_MODE: Final = "default"
+
+
+def record(transaction: Transaction, user_id: str, event: str, visit: Visit) -> None:
+    """Write down that the user did ``event`` (``session.create`` and so on), with the change itself."""
+    transaction.connection.execute(
+        _INSERT, {"user_id": user_id, "event": event, "time": now(), **visit.columns()}
+    )
+
+
+def logs_of(connection: Connection, account: Account, queries: Sequence[str], *, total: bool) -> LogList:
+    """What a user did, the newest first.
+
+    ``queries`` may be limit and offset. Raises :class:`TidewireError` ``general_query_invalid``.
+    """
+    limit, offset = limit_and_offset(queries)
+    own = select(audit_log).where(audit_log.c.user_id == account.id)
+    rows = connection.execute(own.order_by(audit_log.c.sequence.desc()).limit(limit).offset(offset))
+    logs = [_log_of(row, account) for row in rows]
+    count = 0
+    if total:
+        some = own.with_only_columns(audit_log.c.sequence).limit(MAX_TOTAL).subquery()
+        count = connection.scalar(select(func.count()).select_from(some)) or 0
+    return LogList(total=count, logs=logs)
+
+
+def _log_of(row: Row[Any], account: Account) -> Log:
+    return Log(
+        event=row.event,
+        user_id=row.user_id,
+        user_email=account.email,
+        user_name=account.name,
+        mode=_MODE,
+        user_type=_USER_TYPE,
+        ip=row.ip,
+        time=format_datetime(row.time),
+        os_code=row.os_code,
+        os_name=row.os_name,
+        os_version=row.os_version,
+        client_type=row.client_type,
+        client_code=row.client_code,
+        client_name=row.client_name,
+        client_version=row.client_version,
+        client_engine=row.client_engine,
+        client_engine_version=row.client_engine_version,
+        device_name=row.device_name,
+        device_brand=row.device_brand,
+        device_model=row.device_model,
+        country_code=row.country_code,
+        country_name=row.country_name,
+    )

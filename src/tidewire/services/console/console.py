@@ -1,0 +1,111 @@
+"""What the server is, what it can do, and which scopes keys can carry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from tidewire.core.checks import AnyCaseChoice
+from tidewire.core.errors import TidewireError
+from tidewire.core.models import ConsoleKeyScope, ConsoleKeyScopeList, ConsoleVariables
+from tidewire.core.parameters import Text
+from tidewire.core.rate_limits import RateLimit
+from tidewire.core.scope_catalog import ORGANIZATION_SCOPES, PROJECT_SCOPES, ScopeEntry
+from tidewire.services.console.declared import operations
+from tidewire.services.context import Context
+
+
+@operations.declare(
+    "variables", "GET", "/console/variables", scopes=("projects.read",), model=ConsoleVariables
+)
+async def variables(context: Context) -> ConsoleVariables:
+    """Get what this server is and can do."""
+    return ConsoleVariables(
+        domain_target_cname="",
+        domain_target_a="",
+        domain_target_aaaa="",
+        domain_target_caa="",
+        domain_enabled=False,
+        domain_sites="",
+        domain_functions="",
+        domains_nameservers="",
+        compute_build_timeout=0,
+        compute_size_limit=0,
+        storage_limit=context.settings.max_file_bytes,
+        usage_stats="disabled",
+        vcs_enabled=False,
+        vcs_providers=[],
+        vcs_providers_with_repository_creation=[],
+        vcs_providers_with_public_repositories=[],
+        assistant_enabled=False,
+        options_force_https="disabled",
+        db_adapter="sqlite",
+        support_for_relationships=False,
+        support_for_operators=True,
+        support_for_spatials=True,
+        support_for_spatial_index_null=False,
+        support_for_fulltext_wildcard=False,
+        support_for_multiple_fulltext_indexes=True,
+        support_for_attributes=True,
+        support_for_attribute_resizing=False,
+        support_for_schemas=True,
+        max_index_length=0,
+        support_for_integer_ids=False,
+    )
+
+
+@operations.declare(
+    "listProjectScopes",
+    "GET",
+    "/console/scopes/project",
+    scopes=("public",),
+    model=ConsoleKeyScopeList,
+)
+async def list_project_scopes(context: Context) -> ConsoleKeyScopeList:  # noqa: ARG001
+    """List the scopes that API keys of projects can carry."""
+    return _scopes(PROJECT_SCOPES)
+
+
+@operations.declare(
+    "listOrganizationScopes",
+    "GET",
+    "/console/scopes/organization",
+    scopes=("public",),
+    model=ConsoleKeyScopeList,
+)
+async def list_organization_scopes(context: Context) -> ConsoleKeyScopeList:  # noqa: ARG001
+    """List the scopes that API keys of organisations can carry."""
+    return _scopes(ORGANIZATION_SCOPES)
+
+
+@operations.declare(
+    "getResource",
+    "GET",
+    "/console/resources",
+    scopes=("rules.read",),
+    status=204,
+    limit=RateLimit(120, 60, ("userId:{userId}, url:{url}",)),
+)
+async def get_resource(
+    context: Context,
+    value: Annotated[str, Text(1, 256)],
+    type: Annotated[str, AnyCaseChoice(("rules",))],  # noqa: A002, ARG001 - the word on the wire
+) -> None:
+    """Say whether a host name is free for a rule; one that is this server's own is not."""
+    if value.lower() in (name.lower() for name in context.settings.hostnames):
+        raise TidewireError("resource_already_exists", "This host name is the server's own.")
+
+
+def _scopes(entries: Sequence[ScopeEntry]) -> ConsoleKeyScopeList:
+    return ConsoleKeyScopeList(
+        total=len(entries),
+        scopes=[
+            ConsoleKeyScope(
+                id=entry.name,
+                description=entry.description,
+                category=entry.category,
+                deprecated=entry.deprecated,
+            )
+            for entry in entries
+        ],
+    )

@@ -1,0 +1,70 @@
+"""What an operation receives beside its parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tidewire.core.identities import Caller
+from tidewire.core.inspection import RealtimeInspector
+from tidewire.core.locales import DEFAULT_LOCALE
+from tidewire.services.geoip import GeoIp
+from tidewire.services.passwords import PasswordHasher
+from tidewire.settings import Settings
+from tidewire.store.database import Database
+from tidewire.store.encryption import Encryption
+from tidewire.store.objects import ObjectStorage
+from tidewire.store.platform import Project, Stores
+
+
+@dataclass(frozen=True)
+class Client:
+    """The program at the other end of the request."""
+
+    ip: str
+    user_agent: str
+
+
+@dataclass(frozen=True)
+class StartedSession:
+    """A login made by this request; the wire turns it into cookies and headers."""
+
+    value: str
+    """Encoded session as clients keep it: base64 of ``{"id", "secret"}``."""
+    expires: int
+    """Milliseconds since the epoch."""
+
+
+@dataclass
+class Context:
+    """One request: the project it is for, who makes it, and the parts it may use."""
+
+    project: Project
+    caller: Caller
+    client: Client
+    database: Database
+    """Of the project."""
+    objects: ObjectStorage
+    """Of the project."""
+    passwords: PasswordHasher
+    jwt_secret: bytes
+    settings: Settings
+    stores: Stores
+    """Everything that is open; for what is kept of projects outside their own databases."""
+    realtime: RealtimeInspector | None = None
+    """The realtime part of this process; None if there is none."""
+    locale: str = DEFAULT_LOCALE
+    """Language that the client asks for, one of :data:`tidewire.core.locales.LOCALE_CODES`."""
+    geoip: GeoIp = field(default_factory=GeoIp)
+    """Tells where clients are."""
+    session_started: StartedSession | None = None
+    session_ended: bool = False
+    """The current session was deleted; the client should forget it."""
+    cache_hit: bool | None = None
+    """Whether the answer had been kept since an earlier request; None: the client did not ask for that."""
+    status: int | None = None
+    """Set by an operation that succeeded otherwise than by its declared status."""
+
+    @property
+    def encryption(self) -> Encryption:
+        """Seals what is secret and needed again in clear."""
+        return self.stores.encryption

@@ -1,0 +1,217 @@
+"""Many rows in one request: for servers only, all or none, with an event for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from tidewire.core.errors import TidewireError
+from tidewire.core.ids import is_id, unique_id
+from tidewire.core.models import Model, RowList
+from tidewire.core.parameters import ResourceId
+from tidewire.core.permissions import expand_permissions
+from tidewire.services.databases.events import ROW
+from tidewire.services.databases.families import Call, as_model, declare
+from tidewire.services.databases.parameters import ManyRows, Queries, RowData, TransactionId
+from tidewire.services.databases.records import find_user_table
+from tidewire.services.databases.row_values import changed_values, given_permissions, new_values
+from tidewire.services.databases.row_writing import change_row, prepare_row, remove_row, write_row
+from tidewire.services.databases.rows import (
+    DELETIONS,
+    PATH,
+    WRITE,
+    WRITES,
+    require_no_transaction,
+    write_or_change,
+)
+from tidewire.services.permissions import ITEM_ACTIONS
+from tidewire.store.database import Transaction
+from tidewire.store.lists import MAX_LIMIT
+from tidewire.store.user_tables.listing import EVERYTHING, StoredRow, list_rows
+from tidewire.store.user_tables.queries import Page, read_page
+from tidewire.store.user_tables.tables import UserTable
+
+STEP_ROWS: Final = 500
+"""Rows that are held in memory at a time while many are changed."""
+
+
+@declare(
+    "createRows",
+    "POST",
+    PATH,
+    scopes=WRITE,
+    status=201,
+    model=RowList,
+    event=f"{ROW}.create",
+    limit=WRITES,
+    chosen_by="rows",
+)
+async def create_rows(
+    call: Call,
+    database_id: ResourceId,
+    table_id: ResourceId,
+    rows: ManyRows,
+    transaction_id: TransactionId | None = None,
+) -> Model:
+    """Create several rows."""
+    _require_server(call)
+    require_no_transaction(transaction_id)
+
+    def write(transaction: Transaction, table: UserTable, row: Mapping[str, Any]) -> Any:
+        permissions = given_permissions(row.get("$permissions"))
+        prepared = prepare_row(call, table, _id_of(row), new_values(call, table, row), permissions)
+        return write_row(transaction, call, prepared)
+
+    return await _write_all(call, database_id, table_id, rows, write)
+
+
+@declare(
+    "upsertRows",
+    "PUT",
+    PATH,
+    scopes=WRITE,
+    status=201,
+    model=RowList,
+    event=f"{ROW}.upsert",
+    limit=WRITES,
+)
+async def upsert_rows(
+    call: Call,
+    database_id: ResourceId,
+    table_id: ResourceId,
+    rows: ManyRows,
+    transaction_id: TransactionId | None = None,
+) -> Model:
+    """Create several rows, or change those that there are."""
+    _require_server(call)
+    require_no_transaction(transaction_id)
+
+    def write(transaction: Transaction, table: UserTable, row: Mapping[str, Any]) -> Any:
+        permissions = given_permissions(row.get("$permissions"))
+        return write_or_change(transaction, call, table, _id_of(row), dict(row), permissions)
+
+    return await _write_all(call, database_id, table_id, rows, write)
+
+
+@declare("updateRows", "PATCH", PATH, scopes=WRITE, model=RowList, event=f"{ROW}.update", limit=WRITES)
+async def update_rows(
+    call: Call,
+    database_id: ResourceId,
+    table_id: ResourceId,
+    data: RowData = {},  # noqa: B006 - never changed
+    queries: Queries = (),
+    transaction_id: TransactionId | None = None,
+) -> Model:
+    """Change all rows that the queries find; without queries, all there are."""
+    _require_server(call)
+    require_no_transaction(transaction_id)
+    if not data:
+        raise call.family.error("row_missing_payload", "There is nothing to change: no data.")
+    granted = expand_permissions(given_permissions(data.get("$permissions")), ITEM_ACTIONS)
+
+    def change(transaction: Transaction, table: UserTable) -> Callable[[StoredRow], Any]:
+        changes = changed_values(call, table, data)
+        changes.permissions = granted
+        return lambda row: change_row(transaction, call, table, row, changes, "update")
+
+    return await _for_all(call, database_id, table_id, queries, change)
+
+
+@declare("deleteRows", "DELETE", PATH, scopes=WRITE, model=RowList, event=f"{ROW}.delete", limit=DELETIONS)
+async def delete_rows(
+    call: Call,
+    database_id: ResourceId,
+    table_id: ResourceId,
+    queries: Queries = (),
+    transaction_id: TransactionId | None = None,
+) -> Model:
+    """Delete all rows that the queries find; without queries, all there are."""
+    _require_server(call)
+    require_no_transaction(transaction_id)
+
+    def remove(transaction: Transaction, table: UserTable) -> Callable[[StoredRow], Any]:
+        return lambda row: remove_row(transaction, call, table, row)
+
+    return await _for_all(call, database_id, table_id, queries, remove)
+
+
+async def _write_all(
+    call: Call,
+    database_id: str,
+    table_id: str,
+    rows: Sequence[Mapping[str, Any]],
+    write: Callable[[Transaction, UserTable, Mapping[str, Any]], Any],
+) -> Model:
+    if not rows:
+        raise call.family.error("row_missing_data", "There is nothing to write.")
+
+    def unit(transaction: Transaction) -> Model:
+        table = find_user_table(transaction.connection, call, database_id, table_id)
+        written = [write(transaction, table, row) for row in rows]
+        return _listed(call, len(written), written)
+
+    return await call.context.database.write(unit)
+
+
+async def _for_all(
+    call: Call,
+    database_id: str,
+    table_id: str,
+    queries: Sequence[str],
+    work: Callable[[Transaction, UserTable], Callable[[StoredRow], Any]],
+) -> Model:
+    """Do something to each row that the queries find. The answer has as many of them as a list may have."""
+
+    def unit(transaction: Transaction) -> Model:
+        table = find_user_table(transaction.connection, call, database_id, table_id)
+        page = read_page(table, queries)
+        do = work(transaction, table)
+        shown: list[Any] = []
+        count = 0
+        for row in _matching(transaction.connection, table, page):
+            done = do(row)
+            count += 1
+            if count <= MAX_LIMIT:
+                shown.append(done)
+        return _listed(call, count, shown)
+
+    return await call.context.database.write(unit)
+
+
+def _matching(connection: Connection, table: UserTable, page: Page) -> Iterator[StoredRow]:
+    """The rows that the queries find, a step at a time; each as it was before any of its step was changed."""
+    page.selected = None
+    if page.limit is not None or page.cursor is not None or page.offset is not None or page.random:
+        yield from list_rows(connection, table, page, EVERYTHING, total=False)[1]
+        return
+    # In the order of creation, so that a change cannot move a row to where it is found again.
+    step = replace(page, orders=[("$sequence", False)], limit=STEP_ROWS)
+    while True:
+        rows = list_rows(connection, table, step, EVERYTHING, total=False)[1]
+        yield from rows
+        if len(rows) < STEP_ROWS:
+            return
+        beyond = ("greaterThan", "$sequence", 1)
+        step = replace(step, filters=[*page.filters, beyond], values=[*page.values, rows[-1][0]])
+
+
+def _require_server(call: Call) -> None:
+    if not call.context.caller.bypasses_permissions:
+        raise TidewireError("general_unauthorized_scope", "Only servers may write many rows in one request.")
+
+
+def _id_of(row: Mapping[str, Any]) -> str:
+    row_id = row.get("$id", "unique()")
+    if row_id == "unique()":
+        return unique_id()
+    if not isinstance(row_id, str) or not is_id(row_id):
+        raise TidewireError("general_argument_invalid", "Invalid `$id`: it is no id.")
+    return row_id
+
+
+def _listed(call: Call, count: int, rows: list[Any]) -> Model:
+    listed: Model = as_model(call.family, RowList, {"total": count, "rows": rows})
+    return listed

@@ -1,0 +1,277 @@
+"""New and changed columns: whether they make sense, and their description in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+
+from tidewire.core.checks import Key
+from tidewire.core.columns import KINDS, ColumnRules, InvalidValueError, Kind, shown_time
+from tidewire.core.errors import TidewireError
+from tidewire.core.parameters import InvalidParameterError
+from tidewire.core.time import now
+from tidewire.services.databases.events import COLUMN, publish_definition, table_parameters
+from tidewire.services.databases.families import Call, Family
+from tidewire.services.databases.records import column_model
+from tidewire.services.databases.schema_changes import column_step
+from tidewire.store.database import Transaction
+from tidewire.store.schema import user_columns, user_indexes
+from tidewire.store.user_tables.changes import add_column, is_small, new_version
+from tidewire.store.user_tables.tables import column_of, sql_table
+
+MAX_COLUMNS: Final = 1000
+"""Of one table, those that are being deleted included."""
+MAX_SIZE: Final = {"string": 2**30, "varchar": 16_381}
+"""Characters that columns of these kinds can be made for."""
+MAX_ELEMENTS: Final = 100
+MAX_ELEMENT_LENGTH: Final = 255
+
+
+@dataclass(frozen=True)
+class ColumnDefinition:
+    """A column as a client describes it."""
+
+    key: str
+    kind: Kind
+    required: bool = False
+    default: Any = None
+    array: bool = False
+    size: int = 0
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """``min``, ``max``, ``elements``, ``encrypt``."""
+
+    def checked(self, family: Family) -> ColumnDefinition:
+        """The definition, its default as it is shown. Raises :class:`TidewireError` if it makes no sense."""
+        if self.default is not None and (self.required or self.array):
+            what = "required columns" if self.required else "columns that are arrays"
+            raise family.error("column_default_unsupported", family.word(f"There is no default for {what}."))
+        minimum, maximum = self.options.get("min"), self.options.get("max")
+        if minimum is not None and maximum is not None and minimum > maximum:
+            raise family.error("column_value_invalid", "The minimum must not be greater than the maximum.")
+        return self if self.default is None else self._with_default(family)
+
+    def _with_default(self, family: Family) -> ColumnDefinition:
+        rules = ColumnRules(
+            self.kind,
+            size=self.size,
+            minimum=self.options.get("min"),
+            maximum=self.options.get("max"),
+            elements=tuple(self.options.get("elements", ())),
+        )
+        try:
+            accepted = rules.accept(self.default)
+        except InvalidValueError as error:
+            raise family.error("column_value_invalid", f"The default does not fit: {error}") from None
+        default = shown_time(accepted) if self.kind.storage == "time" else accepted
+        return ColumnDefinition(
+            self.key, self.kind, self.required, default, self.array, self.size, self.options
+        )
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What the description in the store says."""
+        options = {name: value for name, value in self.options.items() if value is not None}
+        if self.default is not None:
+            options["default"] = self.default
+        return {
+            "key": self.key,
+            "kind": self.kind.name,
+            "type": self.kind.type,
+            "required": self.required,
+            "array": self.array,
+            "size": self.size or self.kind.size,
+            "options": options,
+        }
+
+
+def read_column(family: Family, given: Mapping[str, Any]) -> ColumnDefinition:
+    """A column as it is described in the request that creates its table.
+
+    Raises ``general_argument_invalid``, or what the operation for columns of its kind raises.
+    """
+    name, format_ = given.get("type"), given.get("format") or ""
+    kind = next(
+        (
+            each
+            for each in KINDS.values()
+            if name in {each.name, each.type} and (format_ or each.format) in {each.format, ""}
+            if each.name == name or each.format == format_
+        ),
+        None,
+    )
+    if kind is None:
+        raise _wrong(family, "type is none that columns have")
+    flags = {flag: given.get(flag, False) for flag in ("required", "array", "encrypt")}
+    if not all(isinstance(value, bool) for value in flags.values()):
+        raise _wrong(family, "required, array and encrypt are true or false")
+    if flags["array"] and kind.shape:
+        raise _wrong(family, "shapes have no arrays")
+    size = given.get("size", 0) if kind.resizable else 0
+    if kind.resizable and (
+        isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= MAX_SIZE[kind.name]
+    ):
+        raise _wrong(family, f"size is a number from 1 to {MAX_SIZE[kind.name]}")
+    options: dict[str, Any] = {}
+    if kind.bounded:
+        options = {bound: _bound(family, kind, given.get(bound)) for bound in ("min", "max")}
+    if kind.format == "enum":
+        options["elements"] = _elements(family, given.get("elements"))
+    if kind.encryptable:
+        options["encrypt"] = flags["encrypt"]
+    return ColumnDefinition(
+        _key(family, given.get("key")),
+        kind,
+        flags["required"],
+        given.get("default"),
+        flags["array"],
+        size,
+        options,
+    ).checked(family)
+
+
+def define_column(transaction: Transaction, call: Call, table: int, definition: ColumnDefinition) -> Row[Any]:
+    """Describe and make a new column; it is ready at once if there are few rows to be brought up to date.
+
+    Raises ``column_already_exists`` or ``column_limit_exceeded``.
+    """
+    connection = transaction.connection
+    of_table = user_columns.c.table_sequence == table
+    require_new_key(connection, call.family, table, definition.key)
+    if (connection.scalar(select(func.count()).where(of_table)) or 0) >= MAX_COLUMNS:
+        raise call.family.error("column_limit_exceeded", f"There can be at most {MAX_COLUMNS}.")
+    moment = now()
+    row = connection.execute(
+        insert(user_columns)
+        .values(
+            table_sequence=table,
+            created_at=moment,
+            updated_at=moment,
+            status="processing",
+            **definition.values,
+        )
+        .returning(user_columns)
+    ).one()
+    add_column(connection, table, column_of(row))
+    return row
+
+
+def complete_if_small(transaction: Transaction, call: Call, row: Row[Any]) -> bool:
+    """Bring a column up to date at once if that does not take long."""
+    context, connection = call.context, transaction.connection
+    changing = row.status == "deleting" or row.options.get("default") is not None
+    if changing and not is_small(connection, row.table_sequence):
+        return False
+    following: Row[Any] | None = row
+    while following is not None and not column_step(
+        transaction, context.project, context.encryption, following
+    ):
+        following = connection.execute(
+            select(user_columns).where(user_columns.c.sequence == row.sequence)
+        ).one_or_none()
+    return True
+
+
+def find_column(connection: Connection, family: Family, table: int, key: str) -> Row[Any]:
+    """The description of a column. Raises ``column_not_found``."""
+    row = connection.execute(
+        select(user_columns).where(user_columns.c.table_sequence == table, user_columns.c.key == key)
+    ).one_or_none()
+    if row is None:
+        raise family.error("column_not_found", family.word("There is no such column."))
+    return row
+
+
+def require_new_key(connection: Connection, family: Family, table: int, key: str) -> None:
+    """Refuse a key that is taken: ``column_already_exists``."""
+    of_key = (user_columns.c.table_sequence == table, user_columns.c.key == key)
+    if connection.execute(select(user_columns.c.sequence).where(*of_key)).first():
+        raise family.error("column_already_exists", family.word("There is a column with this key."))
+
+
+def redefine_column(
+    connection: Connection, family: Family, row: Row[Any], definition: ColumnDefinition
+) -> None:
+    """Change a column's description. Raises ``column_invalid_resize`` if what is stored would not fit."""
+    if definition.key != row.key:
+        require_new_key(connection, family, row.table_sequence, definition.key)
+        _rename_in_indexes(connection, row, definition.key)
+    if definition.size and definition.size < row.size and not _fits(connection, row, definition.size):
+        raise family.error("column_invalid_resize", "There are values that are longer than the new size.")
+    of_column = user_columns.c.sequence == row.sequence
+    connection.execute(update(user_columns).where(of_column).values(updated_at=now(), **definition.values))
+    new_version(connection, row.table_sequence)
+
+
+def publish_column(
+    transaction: Transaction,
+    call: Call,
+    action: str,
+    database_id: str,
+    table: Row[Any],
+    row: Row[Any],
+) -> None:
+    """Write the event of a column."""
+    parameters = table_parameters(database_id, table.id) | {"columnId": row.key, "attributeId": row.key}
+    publish_definition(
+        transaction,
+        call.context.project,
+        call.context.caller.user_id,
+        call.family,
+        f"{COLUMN}.{action}",
+        parameters,
+        column_model(call.family, row),
+        table.database_type,
+    )
+
+
+def _fits(connection: Connection, row: Row[Any], size: int) -> bool:
+    """Whether all values have at most ``size`` characters; arrays and sealed values count as longer."""
+    column = column_of(row)
+    rows = sql_table(row.table_sequence, [column])
+    stored = rows.c[column.name]
+    opaque = column.as_json or column.rules.encrypted
+    too_long = stored.is_not(None) if opaque else func.length(stored) > size
+    return connection.execute(select(rows.c.sequence).where(too_long).limit(1)).first() is None
+
+
+def _rename_in_indexes(connection: Connection, row: Row[Any], key: str) -> None:
+    indexes = connection.execute(
+        select(user_indexes).where(user_indexes.c.table_sequence == row.table_sequence)
+    )
+    for index in indexes.all():
+        if row.key in index.columns:
+            keys = [key if each == row.key else each for each in index.columns]
+            of_index = user_indexes.c.sequence == index.sequence
+            connection.execute(update(user_indexes).where(of_index).values(columns=keys))
+
+
+def _key(family: Family, value: object) -> str:
+    try:
+        return Key(36).convert(value)
+    except InvalidParameterError as error:
+        raise _wrong(family, f"key: {error}") from None
+
+
+def _bound(family: Family, kind: Kind, value: object) -> int | float | None:
+    if value is None:
+        return None
+    try:
+        accepted: int | float = ColumnRules(kind).accept(value)
+    except InvalidValueError as error:
+        raise _wrong(family, f"min and max: {error}") from None
+    return accepted
+
+
+def _elements(family: Family, value: object) -> list[str]:
+    good = isinstance(value, list) and 1 <= len(value) <= MAX_ELEMENTS
+    if not good or not all(isinstance(each, str) and 1 <= len(each) <= MAX_ELEMENT_LENGTH for each in value):  # type: ignore[attr-defined]
+        raise _wrong(family, f"elements are 1 to {MAX_ELEMENTS} texts")
+    return value  # type: ignore[return-value]
+
+
+def _wrong(family: Family, problem: str) -> TidewireError:
+    name = family.word("columns")
+    return TidewireError("general_argument_invalid", f"Invalid `{name}` param: {problem}.")

@@ -1,0 +1,296 @@
+"""Columns: created, changed and deleted while the table is in use."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Any, Final
+
+from sqlalchemy import Connection, select, update
+
+from tidewire.core.checks import Key, TrueOrFalse
+from tidewire.core.columns import KINDS, Kind
+from tidewire.core.models import AnyAttribute, AnyColumn, Column, ColumnList, Model
+from tidewire.core.parameters import Boolean, Check, Items, QueryList, ResourceId, Text, Whole
+from tidewire.core.time import now
+from tidewire.services.databases.column_definitions import (
+    MAX_SIZE,
+    ColumnDefinition,
+    complete_if_small,
+    define_column,
+    find_column,
+    publish_column,
+    redefine_column,
+)
+from tidewire.services.databases.events import COLUMN
+from tidewire.services.databases.families import COLLECTIONS, TABLES, Call, as_model, declare, offer
+from tidewire.services.databases.parameters import ColumnKey, Geometry, Int64, Number, ValueOf
+from tidewire.services.databases.records import COLUMN_MODELS, column_model, find_table_row
+from tidewire.services.databases.schema_changes import begin_changes
+from tidewire.store.database import Transaction
+from tidewire.store.lists import ListDefinition, list_rows
+from tidewire.store.schema import user_columns, user_indexes
+from tidewire.store.user_tables.changes import drop_index, new_version
+
+_WRITE: Final = ("tables.write", "collections.write", "columns.write", "attributes.write")
+_READ: Final = ("tables.read", "collections.read", "columns.read", "attributes.read")
+_PATH: Final = "/{databaseId}/tables/{tableId}/columns"
+
+_LIST: Final = ListDefinition(
+    user_columns,
+    user_columns.c.key,
+    {
+        "key": user_columns.c.key,
+        "type": user_columns.c.type,
+        "status": user_columns.c.status,
+        "error": user_columns.c.error,
+        "size": user_columns.c.size,
+        "required": user_columns.c.required,
+        "array": user_columns.c.array,
+        "$id": user_columns.c.key,
+        "$createdAt": user_columns.c.created_at,
+        "$updatedAt": user_columns.c.updated_at,
+        "$sequence": user_columns.c.sequence,
+    },
+)
+
+
+@declare("listColumns", "GET", _PATH, scopes=_READ, model=ColumnList)
+async def list_columns(
+    call: Call,
+    database_id: ResourceId,
+    table_id: ResourceId,
+    queries: Annotated[Sequence[str], QueryList(tuple(_LIST.attributes))] = (),
+    total: Boolean = True,
+) -> Model:
+    """List the columns of a table."""
+
+    def unit(connection: Connection) -> Model:
+        table = find_table_row(connection, call, database_id, table_id)
+        where = [user_columns.c.table_sequence == table.sequence]
+        count, rows = list_rows(connection, _LIST, queries, "", where, total)
+        columns = [column_model(call.family, row) for row in rows]
+        listed: Model = as_model(call.family, ColumnList, {"total": count, "columns": columns})
+        return listed
+
+    return await call.context.database.read(unit)
+
+
+@declare("getColumn", "GET", f"{_PATH}/{{key}}", scopes=_READ, model=AnyColumn, older_model=AnyAttribute)
+async def get_column(call: Call, database_id: ResourceId, table_id: ResourceId, key: ColumnKey) -> Column:
+    """Get a column."""
+
+    def unit(connection: Connection) -> Column:
+        table = find_table_row(connection, call, database_id, table_id)
+        return column_model(call.family, find_column(connection, call.family, table.sequence, key))
+
+    return await call.context.database.read(unit)
+
+
+@declare("deleteColumn", "DELETE", f"{_PATH}/{{key}}", scopes=_WRITE, status=204, event=f"{COLUMN}.update")
+async def delete_column(call: Call, database_id: ResourceId, table_id: ResourceId, key: ColumnKey) -> None:
+    """Delete a column with its values, and the indexes that it is in."""
+
+    def unit(transaction: Transaction) -> None:
+        connection = transaction.connection
+        table = find_table_row(connection, call, database_id, table_id)
+        row = find_column(connection, call.family, table.sequence, key)
+        if row.status == "deleting":
+            return
+        indexes = select(user_indexes).where(user_indexes.c.table_sequence == table.sequence)
+        for index in connection.execute(indexes).all():
+            if key in index.columns:
+                drop_index(connection, index)
+        changed = update(user_columns).where(user_columns.c.sequence == row.sequence)
+        changed = changed.values(status="deleting", progress=0, updated_at=now())
+        connection.execute(changed)
+        new_version(connection, table.sequence)
+        row = find_column(connection, call.family, table.sequence, key)
+        publish_column(transaction, call, "update", database_id, table, row)
+        complete_if_small(transaction, call, row)
+
+    await call.context.database.write(unit)
+    begin_changes(call)
+
+
+async def create_column(call: Call, database_id: str, table_id: str, definition: ColumnDefinition) -> Column:
+    """Create a column."""
+    checked = definition.checked(call.family)
+
+    def unit(transaction: Transaction) -> tuple[Column, bool]:
+        connection = transaction.connection
+        table = find_table_row(connection, call, database_id, table_id)
+        row = define_column(transaction, call, table.sequence, checked)
+        publish_column(transaction, call, "create", database_id, table, row)
+        complete = complete_if_small(transaction, call, row)
+        row = find_column(connection, call.family, table.sequence, checked.key)
+        return column_model(call.family, row), complete
+
+    column, complete = await call.context.database.write(unit)
+    if not complete:
+        begin_changes(call)
+    return column
+
+
+async def update_column(
+    call: Call, database_id: str, table_id: str, definition: ColumnDefinition, new_key: str | None
+) -> Column:
+    """Change a column; ``definition`` has its present key, and no size if that stays."""
+
+    def unit(transaction: Transaction) -> Column:
+        connection, family = transaction.connection, call.family
+        table = find_table_row(connection, call, database_id, table_id)
+        row = find_column(connection, family, table.sequence, definition.key)
+        if row.status != "available":
+            raise family.error("column_not_available", family.word("The column is not ready."))
+        if row.kind != definition.kind.name:
+            word = family.word("column")
+            raise family.error("column_type_invalid", f"The {word} is not of this type.")
+        options = {**definition.options}
+        if "encrypt" in row.options:
+            options["encrypt"] = row.options["encrypt"]
+        changed = ColumnDefinition(
+            new_key or row.key,
+            definition.kind,
+            definition.required,
+            definition.default,
+            row.array,
+            definition.size or (row.size if definition.kind.resizable else 0),
+            options,
+        ).checked(family)
+        redefine_column(connection, family, row, changed)
+        row = find_column(connection, family, table.sequence, changed.key)
+        publish_column(transaction, call, "update", database_id, table, row)
+        return column_model(family, row)
+
+    return await call.context.database.write(unit)
+
+
+_Arguments = dict[str, Any]
+
+
+def _annotation(check: Check, *, nullable: bool = False) -> Any:
+    annotated = Annotated[Any, check]
+    return annotated | None if nullable else annotated
+
+
+def _default_check(kind: Kind) -> Check:
+    if kind.shape:
+        return Geometry(kind.shape)
+    if kind.format in {"email", "ip", "url", "datetime"}:
+        return ValueOf(kind.name, kind.format)
+    checks: dict[str, Check] = {"integer": Int64(), "float": Number(), "boolean": TrueOrFalse()}
+    return checks.get(kind.storage) or Text(1 if kind.format == "enum" else 0)
+
+
+def _own_parameters(kind: Kind, *, new: bool) -> _Arguments:
+    """The parameters that only some kinds have: name to annotation; ``?`` marks optional ones."""
+    own: _Arguments = {}
+    if kind.resizable:
+        size = Whole(1, MAX_SIZE[kind.name])
+        own["size" if new else "size?"] = _annotation(size, nullable=not new)
+    if kind.format == "enum":
+        own["elements"] = _annotation(Items(Text(1, 255)))
+    if kind.bounded:
+        check = Int64() if kind.storage == "integer" else Number()
+        own |= {"min?": _annotation(check, nullable=True), "max?": _annotation(check, nullable=True)}
+    if kind.encryptable and new:
+        own["encrypt?"] = _annotation(TrueOrFalse())
+    return own
+
+
+def _parameters(kind: Kind, *, new: bool) -> _Arguments:
+    common: _Arguments = {
+        "database_id": ResourceId,
+        "table_id": ResourceId,
+        "key": ColumnKey,
+        "required": _annotation(TrueOrFalse()),
+        **_own_parameters(kind, new=new),
+    }
+    # Who changes a column must say what its default is to be; for shapes that came later.
+    optional = new or kind.shape is not None
+    common["default?" if optional else "default"] = _annotation(_default_check(kind), nullable=True)
+    if new and not kind.shape:
+        common["array?"] = _annotation(TrueOrFalse())
+    if not new:
+        common["new_key?"] = _annotation(Key(36), nullable=True)
+    return common
+
+
+def _signed(
+    function: Callable[..., Awaitable[Column]], summary: str, parameters: _Arguments
+) -> Callable[..., Awaitable[Column]]:
+    """The function with the signature that its declaration is read from; required parameters come first."""
+    listed = [
+        inspect.Parameter(
+            name.rstrip("?"),
+            inspect.Parameter.KEYWORD_ONLY,
+            annotation=annotation,
+            default=_DEFAULTS.get(name) if name.endswith("?") else inspect.Parameter.empty,
+        )
+        for name, annotation in parameters.items()
+    ]
+    call = inspect.Parameter("call", inspect.Parameter.POSITIONAL_ONLY, annotation=Call)
+    function.__signature__ = inspect.Signature([call, *listed])  # type: ignore[attr-defined]
+    function.__annotations__ = {each.name: each.annotation for each in (call, *listed)}
+    function.__doc__ = summary
+    return function
+
+
+_DEFAULTS: Final = {"array?": False, "encrypt?": False}
+_OPTIONS: Final = ("min", "max", "elements", "encrypt")
+
+
+def _definition(kind: Kind, given: _Arguments) -> ColumnDefinition:
+    return ColumnDefinition(
+        given["key"],
+        kind,
+        given["required"],
+        given["default"],
+        given.get("array", False),
+        given.get("size") or 0,
+        {name: given[name] for name in _OPTIONS if name in given},
+    )
+
+
+def _declare(kind: Kind) -> None:
+    """Declare the operations on columns of a kind, in both families."""
+
+    async def create(call: Call, /, database_id: str, table_id: str, **given: Any) -> Column:
+        return await create_column(call, database_id, table_id, _definition(kind, given))
+
+    async def change(
+        call: Call, /, database_id: str, table_id: str, new_key: str | None, **given: Any
+    ) -> Column:
+        return await update_column(call, database_id, table_id, _definition(kind, given), new_key)
+
+    name = "BigInt" if kind.name == "bigint" else kind.name.capitalize()
+    model = COLUMN_MODELS[kind.name]
+    creating = _signed(create, f"Create a column of kind {kind.name}.", _parameters(kind, new=True))
+    changing = _signed(change, f"Change a column of kind {kind.name}.", _parameters(kind, new=False))
+    for family in (TABLES, COLLECTIONS):
+        offer(
+            family,
+            f"create{name}Column",
+            "POST",
+            f"{_PATH}/{kind.name}",
+            creating,
+            scopes=_WRITE,
+            status=202,
+            model=model,
+            event=f"{COLUMN}.create",
+        )
+        offer(
+            family,
+            f"update{name}Column",
+            "PATCH",
+            f"{_PATH}/{kind.name}/{{key}}",
+            changing,
+            scopes=_WRITE,
+            model=model,
+            event=f"{COLUMN}.update",
+        )
+
+
+for _kind in KINDS.values():
+    _declare(_kind)

@@ -1,0 +1,134 @@
+"""Columns counted up and down, by as many at once as like: no change is lost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from tidewire.core.errors import TidewireError
+from tidewire.core.models import Row
+from tidewire.core.parameters import ResourceId
+from tidewire.core.row_operators import Operator
+from tidewire.core.time import now
+from tidewire.services.databases.events import ROW
+from tidewire.services.databases.families import Call, declare
+from tidewire.services.databases.parameters import ColumnKey, LooseNumber, TransactionId
+from tidewire.services.databases.records import find_user_table
+from tidewire.services.databases.row_values import problem_of_stored
+from tidewire.services.databases.row_writing import (
+    may_with_row,
+    publish_row,
+    row_not_found,
+)
+from tidewire.services.databases.rows import PATH, WRITE, WRITES, require_no_transaction
+from tidewire.services.permissions import unauthorized
+from tidewire.store.database import Transaction
+from tidewire.store.user_tables.rows import Changes, find_row, update_row
+from tidewire.store.user_tables.tables import SYSTEM_COLUMNS, UserColumn, UserTable
+
+_COUNTED: str = f"{PATH}/{{rowId}}/{{column}}"
+
+
+@declare(
+    "incrementRowColumn",
+    "PATCH",
+    f"{_COUNTED}/increment",
+    scopes=WRITE,
+    model=Row,
+    event=f"{ROW}.update",
+    limit=WRITES,
+)
+async def increment_row_column(
+    call: Call,
+    database_id: ResourceId,
+    table_id: ResourceId,
+    row_id: ResourceId,
+    column: ColumnKey,
+    value: LooseNumber = 1,
+    max: LooseNumber | None = None,  # noqa: A002 - the name on the wire
+    transaction_id: TransactionId | None = None,
+) -> Any:
+    """Add to a column, but not beyond a greatest value."""
+    require_no_transaction(transaction_id)
+    return await _count(call, (database_id, table_id, row_id), column, "increment", value, max)
+
+
+@declare(
+    "decrementRowColumn",
+    "PATCH",
+    f"{_COUNTED}/decrement",
+    scopes=WRITE,
+    model=Row,
+    event=f"{ROW}.update",
+    limit=WRITES,
+)
+async def decrement_row_column(
+    call: Call,
+    database_id: ResourceId,
+    table_id: ResourceId,
+    row_id: ResourceId,
+    column: ColumnKey,
+    value: LooseNumber = 1,
+    min: LooseNumber | None = None,  # noqa: A002 - the name on the wire
+    transaction_id: TransactionId | None = None,
+) -> Any:
+    """Subtract from a column, but not below a least value."""
+    require_no_transaction(transaction_id)
+    return await _count(call, (database_id, table_id, row_id), column, "decrement", value, min)
+
+
+async def _count(
+    call: Call, place: tuple[str, str, str], key: str, method: str, value: float, bound: float | None
+) -> msgspec.Raw:
+    database_id, table_id, row_id = place
+    if not 0 < value < 2**63:
+        raise TidewireError(
+            "general_argument_invalid", "Invalid `value` param: Value must be greater than 0."
+        )
+
+    def unit(transaction: Transaction) -> msgspec.Raw:
+        connection = transaction.connection
+        table = find_user_table(connection, call, database_id, table_id)
+        row = find_row(connection, table, row_id)
+        if row is None:
+            raise row_not_found(call)
+        if not may_with_row(call.context.caller, "update", table, row):
+            raise unauthorized("update", f"this {call.family.word('row')}")
+        column = _counted_column(call, table, key, value)
+        changes = Changes(operators={key: Operator(method, (value,))}, updated_at=now())
+        changed = update_row(connection, table, row, changes)
+        _require_within(call, table, column, changed[_position(table, key)], method, bound)
+        return publish_row(transaction, call, table, changed, "update")
+
+    return await call.context.database.write(unit)
+
+
+def _counted_column(call: Call, table: UserTable, key: str, value: float) -> UserColumn:
+    """The column to count in. Raises ``column_not_found`` or ``column_type_invalid``."""
+    column = table.columns.get(key)
+    if column is None:
+        raise call.family.error("column_not_found", call.family.word("There is no such column."))
+    storage = column.rules.kind.storage
+    if storage not in {"integer", "float"} or column.rules.array:
+        raise call.family.error("column_type_invalid", call.family.word("The column holds no number."))
+    if storage == "integer" and not float(value).is_integer():
+        raise call.family.error("column_type_invalid", call.family.word("The column holds integers."))
+    return column
+
+
+def _position(table: UserTable, key: str) -> int:
+    """Where the value of a column stands in a stored row."""
+    return len(SYSTEM_COLUMNS) + list(table.columns).index(key)
+
+
+def _require_within(
+    call: Call, table: UserTable, column: UserColumn, stored: Any, method: str, bound: float | None
+) -> None:
+    """Undo the change if it went too far: ``column_limit_exceeded``."""
+    beyond = bound is not None and (stored > bound if method == "increment" else stored < bound)
+    problem = f"it must not pass {bound}." if beyond else problem_of_stored(table, column, stored)
+    if problem:
+        word = call.family.word("column")
+        message = f'The {word} "{column.key}" cannot take this value: {problem}'
+        raise call.family.error("column_limit_exceeded", message)

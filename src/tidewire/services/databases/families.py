@@ -1,0 +1,189 @@
+"""The two families of operations on databases: tables with rows, and what the older one calls them.
+
+Everything is done once, in the words of tables; the older family differs in words alone. Both reach databases
+of both types: a database keeps the type that it was created as.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from types import UnionType
+from typing import Any, Concatenate, Final, Literal, ParamSpec, TypeVar, get_type_hints
+
+import msgspec
+
+from tidewire.core import models
+from tidewire.core.errors import TidewireError
+from tidewire.core.operations import Method, Operations, ResponseModel
+from tidewire.core.rate_limits import RateLimit
+from tidewire.services.context import Context
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_OLDER_WORDS: Final = {
+    "table": "collection",
+    "column": "attribute",
+    "row": "document",
+    "Table": "Collection",
+    "Column": "Attribute",
+    "Row": "Document",
+}
+_WORD: Final = re.compile("|".join(_OLDER_WORDS))
+_SPECIAL: Final = {"ColumnIndex": "Index", "ColumnIndexList": "IndexList"}
+"""Models that are not called what their words would make of them."""
+
+
+@lru_cache(maxsize=4096)
+def _older(text: str) -> str:
+    return _WORD.sub(lambda found: _OLDER_WORDS[found[0]], text)
+
+
+@dataclass(frozen=True)
+class Family:
+    """One of the two."""
+
+    database_type: Literal["legacy", "tablesdb"]
+    """Of the databases that it creates."""
+
+    def word(self, text: str) -> str:
+        """A name in the words of the family: ``createRow`` is ``createDocument`` in the older one."""
+        return text if self.database_type == "tablesdb" else _older(text)
+
+    def error(self, type: str, message: str) -> TidewireError:  # noqa: A002 - the word on the wire
+        """An error of the family, named in the words of tables: ``row_not_found``."""
+        if self.database_type == "legacy" and type.startswith("column_index_"):
+            type = type.removeprefix("column_")  # noqa: A001
+        return TidewireError(self.word(type), message)
+
+    def model(self, model: type[Any]) -> type[Any]:
+        """The model that the family answers with where tables answer with ``model``."""
+        if self.database_type == "tablesdb":
+            return model
+        counterpart: type[Any] = getattr(models, _SPECIAL.get(model.__name__) or self.word(model.__name__))
+        return counterpart
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request, and the family that it was made in."""
+
+    context: Context
+    family: Family
+
+
+TABLES: Final = Family("tablesdb")
+COLLECTIONS: Final = Family("legacy")
+
+tables_operations: Final = Operations("tablesDB")
+collections_operations: Final = Operations("databases")
+
+
+def declare(
+    name: str,
+    method: Method,
+    path: str,
+    *,
+    scopes: Sequence[str],
+    status: int = 200,
+    model: ResponseModel | None = None,
+    older_model: ResponseModel | None = None,
+    event: str | None = None,
+    limit: RateLimit | None = None,
+    chosen_by: str = "",
+) -> Callable[[Callable[Concatenate[Call, P], Awaitable[R]]], Callable[Concatenate[Call, P], Awaitable[R]]]:
+    """Declare the decorated coroutine function as an operation of both families.
+
+    Everything is given in the words of tables; ``path`` begins after ``/tablesdb``. Of the scopes the older
+    family has those for databases, collections and documents. ``older_model`` is needed for a union.
+    """
+
+    def declared(
+        function: Callable[Concatenate[Call, P], Awaitable[R]],
+    ) -> Callable[Concatenate[Call, P], Awaitable[R]]:
+        for family in (TABLES, COLLECTIONS):
+            offer(
+                family,
+                name,
+                method,
+                path,
+                function,
+                scopes=scopes,
+                status=status,
+                model=older_model if older_model and family is COLLECTIONS else model,
+                event=event,
+                limit=limit,
+                chosen_by=chosen_by,
+            )
+        return function
+
+    return declared
+
+
+def offer(
+    family: Family,
+    name: str,
+    method: Method,
+    path: str,
+    function: Callable[..., Awaitable[Any]],
+    annotations: Mapping[str, Any] | None = None,
+    *,
+    scopes: Sequence[str],
+    status: int = 200,
+    model: ResponseModel | None = None,
+    event: str | None = None,
+    limit: RateLimit | None = None,
+    chosen_by: str = "",
+) -> None:
+    """Declare ``function``, whose first argument is a :class:`Call`, as an operation of one family.
+
+    ``annotations`` replace those of the function's arguments.
+    """
+    hints = get_type_hints(function, include_extras=True) | dict(annotations or {})
+    arguments = [
+        parameter.replace(annotation=hints[parameter.name])
+        for parameter in list(inspect.signature(function).parameters.values())[1:]
+    ]
+    renamed = {family.word(argument.name): argument.name for argument in arguments}
+
+    async def operation(context: Context, **given: Any) -> Any:
+        words = {renamed[key]: value for key, value in given.items()}
+        return await function(Call(context, family), **words)
+
+    context = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Context)
+    listed = [argument.replace(name=family.word(argument.name)) for argument in arguments]
+    operation.__signature__ = inspect.Signature([context, *listed])  # type: ignore[attr-defined]
+    operation.__annotations__ = {each.name: each.annotation for each in (context, *listed)}
+    operation.__doc__ = _documentation(family, inspect.getdoc(function) or "")
+    operations, base = (
+        (tables_operations, "/tablesdb") if family is TABLES else (collections_operations, "/databases")
+    )
+    operations.declare(
+        family.word(name),
+        method,
+        base + family.word(path),
+        scopes=tuple(scopes) if family is TABLES else tuple(filter(_is_older, scopes)),
+        status=status,
+        model=model if isinstance(model, UnionType | None) else family.model(model),
+        event=family.word(event) if event else None,
+        limit=limit,
+        chosen_by=family.word(chosen_by),
+    )(operation)
+
+
+def _documentation(family: Family, text: str) -> str:
+    """``Create a row`` is ``Create a document``; the article stays right."""
+    return family.word(text).replace("a attribute", "an attribute")
+
+
+def _is_older(scope: str) -> bool:
+    return scope.startswith(("databases.", "collections.", "documents."))
+
+
+def as_model(family: Family, model: type[msgspec.Struct], fields: dict[str, Any]) -> Any:
+    """An answer of the family: ``fields`` are named in the words of tables."""
+    return family.model(model)(**{family.word(name): value for name, value in fields.items()})

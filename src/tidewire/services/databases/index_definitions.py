@@ -1,0 +1,144 @@
+"""New indexes: whether they make sense, and their description in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, insert, select
+
+from tidewire.core.columns import KINDS
+from tidewire.core.errors import TidewireError
+from tidewire.core.parameters import InvalidParameterError, Items, Text
+from tidewire.core.time import now
+from tidewire.services.databases.families import Call, Family
+from tidewire.services.databases.parameters import Length, Order
+from tidewire.services.databases.schema_changes import SYSTEM_COLUMNS, index_step
+from tidewire.store.database import Transaction
+from tidewire.store.schema import user_columns, user_indexes
+from tidewire.store.user_tables.changes import is_small
+
+MAX_INDEXES: Final = 64
+"""Of one table."""
+TYPES: Final = ("key", "fulltext", "unique", "spatial")
+
+
+@dataclass(frozen=True)
+class IndexDefinition:
+    """An index as a client describes it."""
+
+    key: str
+    type: str
+    columns: Sequence[str]
+    orders: Sequence[str] = ()
+    lengths: Sequence[int] = ()
+
+
+def read_index(given: Mapping[str, Any]) -> IndexDefinition:
+    """An index as it is described in the request that creates its table: ``general_argument_invalid``."""
+    try:
+        columns = given.get("columns", given.get("attributes"))
+        definition = IndexDefinition(
+            Text(1, 36).convert(given.get("key")),
+            Text(1, 16).convert(given.get("type")).lower(),
+            Items(Text(1, 36)).convert(columns),
+            Items(Order()).convert(given.get("orders") or []),
+            Items(Length()).convert(given.get("lengths") or []),
+        )
+    except InvalidParameterError as error:
+        raise TidewireError("general_argument_invalid", f"Invalid `indexes` param: {error}") from None
+    if definition.type not in TYPES:
+        message = f"Invalid `indexes` param: type is one of {', '.join(TYPES)}."
+        raise TidewireError("general_argument_invalid", message)
+    return definition
+
+
+def define_index(transaction: Transaction, call: Call, table: int, definition: IndexDefinition) -> Row[Any]:
+    """Describe a new index, which is still to be made.
+
+    Raises ``column_unknown``, ``column_not_available``, and ``column_index_invalid``,
+    ``column_index_already_exists`` or ``column_index_limit_exceeded``.
+    """
+    connection, family = transaction.connection, call.family
+    described = connection.execute(
+        select(user_indexes.c.key).where(user_indexes.c.table_sequence == table)
+    ).all()
+    if definition.key in {row.key for row in described}:
+        raise family.error("column_index_already_exists", "There is an index with this key.")
+    if len(described) >= MAX_INDEXES:
+        raise family.error("column_index_limit_exceeded", f"There can be at most {MAX_INDEXES} indexes.")
+    _require_columns(connection, family, table, definition)
+    moment = now()
+    return connection.execute(
+        insert(user_indexes)
+        .values(
+            table_sequence=table,
+            key=definition.key,
+            created_at=moment,
+            updated_at=moment,
+            type=definition.type,
+            status="processing",
+            columns=list(definition.columns),
+            orders=list(definition.orders),
+            lengths=list(definition.lengths),
+        )
+        .returning(user_indexes)
+    ).one()
+
+
+def make_if_small(transaction: Transaction, call: Call, row: Row[Any]) -> bool:
+    """Make an index at once if that does not take long."""
+    connection = transaction.connection
+    if not is_small(connection, row.table_sequence):
+        return False
+    of_index = user_indexes.c.sequence == row.sequence
+    while not index_step(transaction, call.context.project, row):
+        row = connection.execute(select(user_indexes).where(of_index)).one()
+    return True
+
+
+def find_index(connection: Connection, family: Family, table: int, key: str) -> Row[Any]:
+    """The description of an index. Raises ``column_index_not_found``."""
+    row = connection.execute(
+        select(user_indexes).where(user_indexes.c.table_sequence == table, user_indexes.c.key == key)
+    ).one_or_none()
+    if row is None:
+        raise family.error("column_index_not_found", "There is no such index.")
+    return row
+
+
+def _require_columns(connection: Connection, family: Family, table: int, definition: IndexDefinition) -> None:
+    keys = list(definition.columns)
+    if not keys or len(set(keys)) < len(keys):
+        raise _invalid(family, "An index needs columns, each once.")
+    if max(len(definition.orders), len(definition.lengths)) > len(keys):
+        raise _invalid(family, "An index cannot have more orders or lengths than columns.")
+    found = connection.execute(select(user_columns).where(user_columns.c.table_sequence == table))
+    columns = {row.key: row for row in found}
+    for key in keys:
+        if key in SYSTEM_COLUMNS and definition.type in {"key", "unique"}:
+            continue
+        if key not in columns:
+            raise family.error("column_unknown", family.word(f"There is no column {key}."))
+        if columns[key].status not in {"available", "processing"}:
+            raise family.error("column_not_available", family.word(f"The column {key} is not ready."))
+        _require_indexable(family, columns[key], definition)
+
+
+def _require_indexable(family: Family, column: Row[Any], definition: IndexDefinition) -> None:
+    kind = KINDS[column.kind]
+    if column.array:
+        raise _invalid(family, f"The column {column.key} is an array: it cannot be in an index.")
+    if column.options.get("encrypt"):
+        raise _invalid(family, f"The column {column.key} is encrypted: it cannot be in an index.")
+    if definition.type == "fulltext" and kind.storage != "text":
+        raise _invalid(family, f"The column {column.key} is no text: it cannot be searched for words.")
+    if (definition.type == "spatial") != (kind.shape is not None):
+        raise _invalid(family, "Shapes are in indexes of type spatial, and nothing else is.")
+    if definition.type == "spatial" and len(definition.columns) > 1:
+        raise _invalid(family, "An index of type spatial has one column.")
+
+
+def _invalid(family: Family, message: str) -> TidewireError:
+    return family.error("column_index_invalid", family.word(message))

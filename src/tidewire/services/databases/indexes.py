@@ -1,0 +1,143 @@
+"""Indexes: made and dropped while the table is in use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
+
+from sqlalchemy import Connection, Row, update
+
+from tidewire.core.checks import AnyCaseChoice, Key
+from tidewire.core.models import ColumnIndex, ColumnIndexList, Model
+from tidewire.core.parameters import Boolean, Items, QueryList, ResourceId
+from tidewire.services.databases.events import INDEX, publish_definition, table_parameters
+from tidewire.services.databases.families import Call, as_model, declare
+from tidewire.services.databases.index_definitions import (
+    TYPES,
+    IndexDefinition,
+    define_index,
+    find_index,
+    make_if_small,
+)
+from tidewire.services.databases.parameters import ColumnKey, Length, Order
+from tidewire.services.databases.records import find_table_row, index_model
+from tidewire.services.databases.schema_changes import begin_changes
+from tidewire.store.database import Transaction
+from tidewire.store.lists import ListDefinition, list_rows
+from tidewire.store.schema import user_indexes
+from tidewire.store.user_tables.changes import drop_index, new_version
+
+_WRITE: Final = ("tables.write", "collections.write", "indexes.write")
+_READ: Final = ("tables.read", "collections.read", "indexes.read")
+_PATH: Final = "/{databaseId}/tables/{tableId}/indexes"
+
+
+_LIST: Final = ListDefinition(
+    user_indexes,
+    user_indexes.c.key,
+    {
+        "key": user_indexes.c.key,
+        "type": user_indexes.c.type,
+        "status": user_indexes.c.status,
+        "error": user_indexes.c.error,
+        "attributes": user_indexes.c.columns,
+        "$id": user_indexes.c.key,
+        "$createdAt": user_indexes.c.created_at,
+        "$updatedAt": user_indexes.c.updated_at,
+        "$sequence": user_indexes.c.sequence,
+    },
+)
+
+
+@declare("createIndex", "POST", _PATH, scopes=_WRITE, status=202, model=ColumnIndex, event=f"{INDEX}.create")
+async def create_index(
+    call: Call,
+    database_id: ResourceId,
+    table_id: ResourceId,
+    key: ColumnKey,
+    type: Annotated[str, AnyCaseChoice(TYPES)],  # noqa: A002 - the name on the wire
+    columns: Annotated[Sequence[str], Items(Key(36))],
+    orders: Annotated[Sequence[str], Items(Order())] = (),
+    lengths: Annotated[Sequence[int], Items(Length())] = (),
+) -> Model:
+    """Create an index."""
+    definition = IndexDefinition(key, type, columns, orders, lengths)
+
+    def unit(transaction: Transaction) -> tuple[Model, bool]:
+        connection = transaction.connection
+        table = find_table_row(connection, call, database_id, table_id)
+        row = define_index(transaction, call, table.sequence, definition)
+        _publish(transaction, call, "create", database_id, table, row)
+        complete = make_if_small(transaction, call, row)
+        row = find_index(connection, call.family, table.sequence, key)
+        return index_model(call.family, row), complete
+
+    index, complete = await call.context.database.write(unit)
+    if not complete:
+        begin_changes(call)
+    return index
+
+
+@declare("listIndexes", "GET", _PATH, scopes=_READ, model=ColumnIndexList)
+async def list_indexes(
+    call: Call,
+    database_id: ResourceId,
+    table_id: ResourceId,
+    queries: Annotated[Sequence[str], QueryList(tuple(_LIST.attributes))] = (),
+    total: Boolean = True,
+) -> Model:
+    """List the indexes of a table."""
+
+    def unit(connection: Connection) -> Model:
+        table = find_table_row(connection, call, database_id, table_id)
+        where = [user_indexes.c.table_sequence == table.sequence]
+        count, rows = list_rows(connection, _LIST, queries, "", where, total)
+        indexes = [index_model(call.family, row) for row in rows]
+        listed: Model = as_model(call.family, ColumnIndexList, {"total": count, "indexes": indexes})
+        return listed
+
+    return await call.context.database.read(unit)
+
+
+@declare("getIndex", "GET", f"{_PATH}/{{key}}", scopes=_READ, model=ColumnIndex)
+async def get_index(call: Call, database_id: ResourceId, table_id: ResourceId, key: ColumnKey) -> Model:
+    """Get an index."""
+
+    def unit(connection: Connection) -> Model:
+        table = find_table_row(connection, call, database_id, table_id)
+        return index_model(call.family, find_index(connection, call.family, table.sequence, key))
+
+    return await call.context.database.read(unit)
+
+
+@declare("deleteIndex", "DELETE", f"{_PATH}/{{key}}", scopes=_WRITE, status=204, event=f"{INDEX}.update")
+async def delete_index(call: Call, database_id: ResourceId, table_id: ResourceId, key: ColumnKey) -> None:
+    """Delete an index."""
+
+    def unit(transaction: Transaction) -> None:
+        connection = transaction.connection
+        table = find_table_row(connection, call, database_id, table_id)
+        row = find_index(connection, call.family, table.sequence, key)
+        changed = update(user_indexes).where(user_indexes.c.sequence == row.sequence)
+        connection.execute(changed.values(status="deleting"))
+        row = find_index(connection, call.family, table.sequence, key)
+        _publish(transaction, call, "update", database_id, table, row)
+        drop_index(connection, row)
+        new_version(connection, table.sequence)
+
+    await call.context.database.write(unit)
+
+
+def _publish(
+    transaction: Transaction, call: Call, action: str, database_id: str, table: Row[Any], row: Row[Any]
+) -> None:
+    publish_definition(
+        transaction,
+        call.context.project,
+        call.context.caller.user_id,
+        call.family,
+        f"{INDEX}.{action}",
+        table_parameters(database_id, table.id) | {"indexId": row.key},
+        index_model(call.family, row),
+        table.database_type,
+    )

@@ -1,0 +1,173 @@
+"""Parameters of the operations on databases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import msgspec
+
+from tidewire.core.checks import Int32, Key
+from tidewire.core.columns import INT64, KINDS, ColumnRules, InvalidValueError, shown_time
+from tidewire.core.geometry import Shape, geometry_problem
+from tidewire.core.parameters import (
+    Check,
+    Choice,
+    Id,
+    InvalidParameterError,
+    Items,
+    PermissionList,
+    QueryList,
+)
+from tidewire.services.permissions import ITEM_ACTIONS
+
+
+@dataclass(frozen=True)
+class JsonOrText(Check):
+    """A JSON object, or the text of one."""
+
+    json_type = "object"
+
+    def convert(self, value: object) -> dict[str, Any]:
+        if isinstance(value, str):
+            try:
+                value = msgspec.json.decode(value)
+            except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+                raise InvalidParameterError("Value must be a JSON object.") from None
+        if value == []:
+            # What PHP makes of an empty object.
+            return {}
+        if not isinstance(value, dict):
+            raise InvalidParameterError("Value must be a JSON object.")
+        return value
+
+    def catalog(self) -> dict[str, object]:
+        return {"accepts_json_string": True}
+
+
+@dataclass(frozen=True)
+class RowQueries(QueryList):
+    """Queries on rows, each a JSON text of 1 to 4096 characters."""
+
+    queryable: tuple[str, ...] = ()
+
+    def convert(self, value: object) -> list[str]:
+        queries = super().convert(value)
+        if "" in queries:
+            raise InvalidParameterError("A query has at least 1 character.")
+        return queries
+
+    def catalog(self) -> dict[str, object]:
+        items = {"min_length": 1, "max_length": self.maximum_length, "format": "query"}
+        return {"max_items": self.maximum, "items": items}
+
+
+@dataclass(frozen=True)
+class Int64(Check):
+    """An integer of 64 bits."""
+
+    json_type = "integer"
+
+    def convert(self, value: object) -> int:
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or value not in INT64:
+            raise InvalidParameterError("Value must be an integer of 64 bits.")
+        return value
+
+    def catalog(self) -> dict[str, object]:
+        return {"format": "int64"}
+
+    def schema(self) -> dict[str, object]:
+        return {"type": "integer", "format": "int64"}
+
+
+@dataclass(frozen=True)
+class Number(Check):
+    """A number; text with digits only where ``loose``."""
+
+    json_type = "number"
+    loose: bool = False
+
+    def convert(self, value: object) -> int | float:
+        if isinstance(value, str) and self.loose:
+            try:
+                value = msgspec.json.decode(value)
+            except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+                value = None
+        if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) >= 2**1023:
+            raise InvalidParameterError("Value must be a number.")
+        return value
+
+    def catalog(self) -> dict[str, object]:
+        return {"accepts_strings": True} if self.loose else {}
+
+    def schema(self) -> dict[str, object]:
+        return {"type": "number"}
+
+
+@dataclass(frozen=True)
+class ValueOf(Check):
+    """What a column of a kind takes, for its default; ``format`` is what the catalog calls it."""
+
+    json_type = "string"
+    kind: str
+    format: str
+
+    def convert(self, value: object) -> Any:
+        try:
+            accepted = ColumnRules(KINDS[self.kind]).accept(value)
+        except InvalidValueError as error:
+            raise InvalidParameterError(f"Value does not fit: {error}") from None
+        return shown_time(accepted) if KINDS[self.kind].storage == "time" else accepted
+
+    def catalog(self) -> dict[str, object]:
+        return {"format": self.format}
+
+
+@dataclass(frozen=True)
+class Geometry(Check):
+    """A shape, for the default of a column."""
+
+    json_type = "array"
+    shape: Shape
+
+    def convert(self, value: object) -> object:
+        problem = geometry_problem(self.shape, value)
+        if problem:
+            raise InvalidParameterError(f"Value does not fit: {problem}")
+        return value
+
+    def catalog(self) -> dict[str, object]:
+        return {"format": f"geo-{self.shape}"}
+
+
+@dataclass(frozen=True)
+class Order(Choice):
+    """The order of a column in an index, in upper or lower case."""
+
+    values: tuple[str, ...] = ("asc", "desc")
+
+    def convert(self, value: object) -> str:
+        return super().convert(value.lower() if isinstance(value, str) else value)
+
+    def catalog(self) -> dict[str, object]:
+        return {"case_insensitive": True}
+
+
+@dataclass(frozen=True)
+class Length(Int32):
+    """How much of a column is in an index, or null for all of it."""
+
+    def convert(self, value: object) -> int:
+        return 0 if value is None else super().convert(value)
+
+
+ColumnKey = Annotated[str, Key(36)]
+RowPermissions = Annotated[Sequence[str], PermissionList((*ITEM_ACTIONS, "write"))]
+RowData = Annotated[dict[str, Any], JsonOrText()]
+ManyRows = Annotated[Sequence[dict[str, Any]], Items(JsonOrText())]
+Queries = Annotated[Sequence[str], RowQueries()]
+TransactionId = Annotated[str, Id()]
+LooseNumber = Annotated[float, Number(loose=True)]

@@ -1,0 +1,130 @@
+"""What a client wants a row to hold: checked, and in the form in which it is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from tidewire.core.columns import InvalidValueError
+from tidewire.core.errors import TidewireError
+from tidewire.core.parameters import InvalidParameterError, PermissionList
+from tidewire.core.row_operators import read_operator
+from tidewire.core.time import now, parse_datetime
+from tidewire.services.databases.families import Call
+from tidewire.services.permissions import ITEM_ACTIONS
+from tidewire.store.user_tables.listing import StoredRow
+from tidewire.store.user_tables.rows import Changes
+from tidewire.store.user_tables.tables import SYSTEM_COLUMNS, UserColumn, UserTable
+
+_PERMISSIONS: Final = PermissionList((*ITEM_ACTIONS, "write"))
+_MOMENTS: Final = {"$createdAt": "created_at", "$updatedAt": "updated_at"}
+
+
+def new_values(call: Call, table: UserTable, data: Mapping[str, Any]) -> Changes:
+    """The values of a new row. Raises ``row_invalid_structure``."""
+    changes = _read(call, table, data, operators=False)
+    for key, column in table.columns.items():
+        if changes.values.get(key) is None:
+            rules = column.rules
+            if rules.required:
+                raise wrong_structure(call, f'The {_column(call)} "{key}" needs a value.')
+            if rules.default is not None:
+                changes.values[key] = rules.accept(rules.default)
+    return changes
+
+
+def changed_values(call: Call, table: UserTable, data: Mapping[str, Any]) -> Changes:
+    """The values and operators that change a row. Raises ``row_invalid_structure``."""
+    return _read(call, table, data, operators=True)
+
+
+def changes_nothing(table: UserTable, row: StoredRow, changes: Changes) -> bool:
+    """Whether the row holds already what it is to hold."""
+    if changes.operators:
+        return False
+    stored = dict(zip(table.columns, row[len(SYSTEM_COLUMNS) :], strict=True))
+    return all(
+        not table.columns[key].rules.encrypted
+        and table.columns[key].stored(value, table.encryption) == stored[key]
+        for key, value in changes.values.items()
+    )
+
+
+def require_fitting(call: Call, table: UserTable, row: StoredRow, changes: Changes) -> None:
+    """Refuse what operators made of values if the columns do not take it: ``row_invalid_structure``."""
+    if not changes.operators:
+        return
+    stored = dict(zip(table.columns, row[len(SYSTEM_COLUMNS) :], strict=True))
+    for key in changes.operators:
+        problem = problem_of_stored(table, table.columns[key], stored[key])
+        if problem:
+            raise wrong_structure(call, f'The operator makes the {_column(call)} "{key}" invalid: {problem}')
+
+
+def problem_of_stored(table: UserTable, column: UserColumn, stored: Any) -> str:
+    """What keeps a stored value from being one that the column takes; empty if nothing does."""
+    try:
+        column.rules.accept(column.shown(stored, table.encryption))
+    except InvalidValueError as error:
+        return str(error)
+    except (ValueError, OverflowError):
+        return "it is out of range."
+    return ""
+
+
+def given_permissions(value: object) -> list[str] | None:
+    """``$permissions`` of a row among many. Raises ``general_argument_invalid``."""
+    if value is None:
+        return None
+    try:
+        return _PERMISSIONS.convert(value)
+    except InvalidParameterError as error:
+        raise TidewireError("general_argument_invalid", f"Invalid `$permissions`: {error}") from None
+
+
+def wrong_structure(call: Call, problem: str) -> TidewireError:
+    """The error for data that do not fit the table."""
+    word = call.family.word("row")
+    return call.family.error("row_invalid_structure", f"Invalid {word} structure: {problem}")
+
+
+def _column(call: Call) -> str:
+    return call.family.word("column")
+
+
+def _read(call: Call, table: UserTable, data: Mapping[str, Any], *, operators: bool) -> Changes:
+    changes = Changes(updated_at=now())
+    for key, value in data.items():
+        column = table.columns.get(key)
+        if column is not None:
+            _read_value(call, changes, column, value, operators=operators)
+        elif key in _MOMENTS:
+            _read_moment(call, changes, key, value)
+        elif not key.startswith("$"):
+            raise wrong_structure(call, f'Unknown {_column(call)}: "{key[:64]}".')
+    return changes
+
+
+def _read_value(call: Call, changes: Changes, column: UserColumn, value: Any, *, operators: bool) -> None:
+    try:
+        operator = read_operator(value, column.rules) if operators else None
+        if operator is not None:
+            changes.operators[column.key] = operator
+        else:
+            changes.values[column.key] = column.rules.accept(value)
+    except InvalidValueError as error:
+        message = f'The {_column(call)} "{column.key}" has an invalid value: {error}'
+        raise wrong_structure(call, message) from None
+
+
+def _read_moment(call: Call, changes: Changes, key: str, value: object) -> None:
+    """Servers may say when a row was made and changed, as they do when they bring rows from elsewhere."""
+    if value is None or not call.context.caller.bypasses_permissions:
+        return
+    try:
+        moment = parse_datetime(value) if isinstance(value, str) and len(value) <= 64 else None
+    except (ValueError, OverflowError):
+        moment = None
+    if moment is None:
+        raise wrong_structure(call, f"{key} is a date and time in ISO 8601.")
+    setattr(changes, _MOMENTS[key], moment)

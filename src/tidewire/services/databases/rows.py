@@ -1,0 +1,283 @@
+"""Rows: created, found, listed, changed, deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, Final, TypeVar
+
+import msgspec
+from sqlalchemy import Connection
+from sqlalchemy.exc import NoResultFound
+
+from tidewire.core.errors import TidewireError
+from tidewire.core.identities import Caller
+from tidewire.core.ids import unique_id
+from tidewire.core.models import Model, Row, RowList
+from tidewire.core.parameters import Boolean, CustomId, ResourceId, Whole
+from tidewire.core.permissions import expand_permissions
+from tidewire.core.rate_limits import RateLimit
+from tidewire.services.databases.events import ROW
+from tidewire.services.databases.families import COLLECTIONS, TABLES, Call, as_model, declare, offer
+from tidewire.services.databases.parameters import (
+    Queries,
+    RowData,
+    RowPermissions,
+    TransactionId,
+)
+from tidewire.services.databases.records import find_user_table
+from tidewire.services.databases.row_values import (
+    changed_values,
+    new_values,
+)
+from tidewire.services.databases.row_writing import (
+    Fields,
+    change_row,
+    insert_silently,
+    may_with_row,
+    prepare_row,
+    remove_row,
+    row_not_found,
+    shown_row,
+    write_row,
+)
+from tidewire.services.permissions import ITEM_ACTIONS, may, unauthorized
+from tidewire.store.database import Transaction
+from tidewire.store.user_tables.listing import EVERYTHING, Access, StoredRow
+from tidewire.store.user_tables.listing import list_rows as list_stored_rows
+from tidewire.store.user_tables.queries import read_page, read_selection
+from tidewire.store.user_tables.rows import find_row
+from tidewire.store.user_tables.tables import UserTable
+
+T = TypeVar("T")
+
+WRITE: Final = ("rows.write", "documents.write")
+READ: Final = ("rows.read", "documents.read")
+PATH: Final = "/{databaseId}/tables/{tableId}/rows"
+_ROW_PATH: Final = f"{PATH}/{{rowId}}"
+_KEYS: Final = ("ip:{ip},method:{method},url:{url},userId:{userId}",)
+WRITES: Final = RateLimit(120, 60, _KEYS)
+DELETIONS: Final = RateLimit(60, 60, _KEYS)
+
+Ttl = Annotated[int, Whole(0, 86_400)]
+
+
+@declare("createRow", "POST", PATH, scopes=WRITE, status=201, model=Row, event=f"{ROW}.create", limit=WRITES)
+async def create_row(
+    call: Call,
+    database_id: ResourceId,
+    table_id: ResourceId,
+    row_id: CustomId,
+    data: RowData,
+    permissions: RowPermissions | None = None,
+    transaction_id: TransactionId | None = None,
+) -> Any:
+    """Create a row."""
+    require_no_transaction(transaction_id)
+    new_id = unique_id() if row_id == "unique()" else row_id
+    table = await _present_table(call, database_id, table_id)
+    prepared = prepare_row(call, table, new_id, new_values(call, table, data), permissions)
+
+    def unit(transaction: Transaction) -> msgspec.Raw:
+        found = find_user_table(transaction.connection, call, database_id, table_id)
+        row = prepared
+        if found is not table:
+            row = prepare_row(call, found, new_id, new_values(call, found, data), permissions)
+        return write_row(transaction, call, row)
+
+    return await call.context.database.write(unit)
+
+
+@declare("listRows", "GET", PATH, scopes=READ, model=RowList)
+async def list_rows(
+    call: Call,
+    database_id: ResourceId,
+    table_id: ResourceId,
+    queries: Queries = (),
+    transaction_id: TransactionId | None = None,
+    total: Boolean = True,
+    ttl: Ttl = 0,
+) -> Model:
+    """List the rows that the caller may read. Lists are not kept, however long they may be."""
+    del ttl
+    require_no_transaction(transaction_id)
+
+    def unit(connection: Connection) -> Model:
+        table = find_user_table(connection, call, database_id, table_id)
+        access = _access(call, table)
+        page = read_page(table, queries)
+        count, found = list_stored_rows(connection, table, page, access, total=total)
+        keys = page.columns(table)
+        rows = [shown_row(call, table, row, keys, page.selected) for row in found]
+        listed: Model = as_model(call.family, RowList, {"total": count, "rows": rows})
+        return listed
+
+    return await call.context.database.read(unit)
+
+
+@declare("getRow", "GET", _ROW_PATH, scopes=READ, model=Row)
+async def get_row(
+    call: Call,
+    database_id: ResourceId,
+    table_id: ResourceId,
+    row_id: ResourceId,
+    queries: Queries = (),
+    transaction_id: TransactionId | None = None,
+) -> Any:
+    """Get a row."""
+    require_no_transaction(transaction_id)
+
+    def unit(connection: Connection) -> Fields:
+        table = find_user_table(connection, call, database_id, table_id)
+        row = find_row(connection, table, row_id)
+        if row is None or not may_with_row(call.context.caller, "read", table, row):
+            raise row_not_found(call)
+        selected = read_selection(table, queries)
+        fields = shown_row(call, table, row)
+        return fields if selected is None else {key: fields[key] for key in fields if key in selected}
+
+    return await _seen(call, unit)
+
+
+@declare("updateRow", "PATCH", _ROW_PATH, scopes=WRITE, model=Row, event=f"{ROW}.update", limit=WRITES)
+async def update_row_data(
+    call: Call,
+    database_id: ResourceId,
+    table_id: ResourceId,
+    row_id: ResourceId,
+    data: RowData = {},  # noqa: B006 - never changed
+    permissions: RowPermissions | None = None,
+    transaction_id: TransactionId | None = None,
+) -> Any:
+    """Change a row; what is not given stays."""
+    require_no_transaction(transaction_id)
+    if not data and permissions is None:
+        raise call.family.error(
+            "row_missing_payload", "There is nothing to change: neither data nor permissions."
+        )
+    granted = expand_permissions(permissions, ITEM_ACTIONS)
+
+    def unit(transaction: Transaction) -> msgspec.Raw:
+        table = find_user_table(transaction.connection, call, database_id, table_id)
+        row = _existing(transaction, call, table, row_id)
+        changes = changed_values(call, table, data)
+        changes.permissions = granted
+        return change_row(transaction, call, table, row, changes, "update")
+
+    return await call.context.database.write(unit)
+
+
+async def upsert_row(
+    call: Call,
+    database_id: ResourceId,
+    table_id: ResourceId,
+    row_id: ResourceId,
+    data: RowData = {},  # noqa: B006 - never changed
+    permissions: RowPermissions | None = None,
+    transaction_id: TransactionId | None = None,
+) -> Any:
+    """Create a row, or change it if there is one with its id."""
+    require_no_transaction(transaction_id)
+    new_id = unique_id() if row_id == "unique()" else row_id
+
+    def unit(transaction: Transaction) -> Any:
+        table = find_user_table(transaction.connection, call, database_id, table_id)
+        return write_or_change(transaction, call, table, new_id, data, permissions)
+
+    return await call.context.database.write(unit)
+
+
+for _family, _id in ((TABLES, ResourceId), (COLLECTIONS, CustomId)):
+    offer(
+        _family,
+        "upsertRow",
+        "PUT",
+        _ROW_PATH,
+        upsert_row,
+        {"row_id": _id},
+        scopes=WRITE,
+        status=201,
+        model=Row,
+        event=f"{ROW}.upsert",
+        limit=WRITES,
+    )
+
+
+@declare("deleteRow", "DELETE", _ROW_PATH, scopes=WRITE, status=204, event=f"{ROW}.delete", limit=DELETIONS)
+async def delete_row(
+    call: Call,
+    database_id: ResourceId,
+    table_id: ResourceId,
+    row_id: ResourceId,
+    transaction_id: TransactionId | None = None,
+) -> None:
+    """Delete a row."""
+    require_no_transaction(transaction_id)
+
+    def unit(transaction: Transaction) -> None:
+        table = find_user_table(transaction.connection, call, database_id, table_id)
+        remove_row(transaction, call, table, _existing(transaction, call, table, row_id))
+
+    await call.context.database.write(unit)
+
+
+def write_or_change(
+    transaction: Transaction,
+    call: Call,
+    table: UserTable,
+    row_id: str,
+    data: dict[str, Any],
+    permissions: Any,
+) -> Any:
+    """Write a row, or change the one with its id."""
+    row = find_row(transaction.connection, table, row_id)
+    changes = changed_values(call, table, data)
+    if row is not None:
+        changes.permissions = expand_permissions(permissions, ITEM_ACTIONS)
+        return change_row(transaction, call, table, row, changes, "upsert")
+    plain = {key: value for key, value in data.items() if key not in changes.operators}
+    prepared = prepare_row(call, table, row_id, new_values(call, table, plain), permissions, "upsert")
+    if not changes.operators:
+        return write_row(transaction, call, prepared)
+    insert_silently(transaction, call, prepared)
+    row = find_row(transaction.connection, table, row_id)
+    assert row is not None
+    return change_row(transaction, call, table, row, changes, "upsert")
+
+
+def require_no_transaction(transaction_id: str | None) -> None:
+    """Refuse to take part in a transaction that does not exist: ``transaction_not_found``."""
+    if transaction_id is not None:
+        raise TidewireError("transaction_not_found", "There is no transaction with this id.")
+
+
+def _access(call: Call, table: UserTable) -> Access:
+    """Which rows the caller may read; raises ``user_unauthorized`` if there cannot be any."""
+    caller: Caller = call.context.caller
+    if may(caller, "read", table.permissions):
+        return EVERYTHING
+    if not table.row_security:
+        raise unauthorized("list", call.family.word("the rows of this table"))
+    return Access(list(dict.fromkeys((*caller.roles, "any"))))
+
+
+def _existing(transaction: Transaction, call: Call, table: UserTable, row_id: str) -> StoredRow:
+    row = find_row(transaction.connection, table, row_id)
+    if row is None:
+        raise row_not_found(call)
+    return row
+
+
+async def _present_table(call: Call, database_id: str, table_id: str) -> UserTable:
+    """The table as it is now, to prepare a write with; whether it still is is asked again when writing."""
+    return await _seen(call, lambda connection: find_user_table(connection, call, database_id, table_id))
+
+
+async def _seen(call: Call, unit: Callable[[Connection], T]) -> T:
+    """What a unit finds that reads only a few rows by their ids: at once, or if need be in a snapshot."""
+    database = call.context.database
+    try:
+        found = database.glance(unit)
+    except NoResultFound:
+        # The table changed between two statements.
+        found = None
+    return await database.read(unit) if found is None else found

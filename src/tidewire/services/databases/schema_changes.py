@@ -1,0 +1,143 @@
+"""Changes of tables that take long: done step by step beside requests, and taken up again after a restart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, select
+
+from tidewire.services.databases.events import COLUMN, INDEX, publish_definition, table_parameters
+from tidewire.services.databases.families import COLLECTIONS, TABLES, Call, Family
+from tidewire.services.databases.records import column_model, index_model
+from tidewire.store.database import Database, Transaction
+from tidewire.store.encryption import Encryption
+from tidewire.store.platform import CONSOLE_PROJECT_ID, Project, Stores
+from tidewire.store.schema import databases, dropped_tables, user_columns, user_indexes, user_tables
+from tidewire.store.user_tables.changes import advance_column, advance_dropped_table, advance_index
+from tidewire.store.user_tables.names import value_column
+
+_PENDING: Final = ("processing", "deleting")
+SYSTEM_COLUMNS: Final = {
+    "$id": "id",
+    "$createdAt": "created_at",
+    "$updatedAt": "updated_at",
+    "$sequence": "sequence",
+}
+"""What indexes can have in them besides columns, and what it is called in SQL."""
+
+
+def begin_changes(call: Call) -> None:
+    """See to what the request has left to be done, without the request waiting for it."""
+    context = call.context
+    context.database.run_beside(finish_changes(context.project, context.database, context.encryption))
+
+
+async def resume_changes(stores: Stores) -> None:
+    """Finish what was going on in any project when the program ended."""
+    for project in await stores.list_projects():
+        store = await stores.project(project.id)
+        if store is not None and project.id != CONSOLE_PROJECT_ID:
+            await finish_changes(store.project, store.database, stores.encryption)
+
+
+async def finish_changes(project: Project, database: Database, encryption: Encryption) -> None:
+    """Do all steps that are to be done in a project. Several may do this at once."""
+    for step in (_step_of_columns, _step_of_indexes, _step_of_dropped):
+        while await database.write(_bound(step, project, encryption)):
+            continue
+
+
+def _bound(
+    step: Callable[[Transaction, Project, Encryption], bool], project: Project, encryption: Encryption
+) -> Callable[[Transaction], bool]:
+    return lambda transaction: step(transaction, project, encryption)
+
+
+def _step_of_columns(transaction: Transaction, project: Project, encryption: Encryption) -> bool:
+    connection = transaction.connection
+    row = connection.execute(
+        select(user_columns).where(user_columns.c.status.in_(_PENDING)).limit(1)
+    ).one_or_none()
+    if row is None:
+        return False
+    column_step(transaction, project, encryption, row)
+    return True
+
+
+def column_step(transaction: Transaction, project: Project, encryption: Encryption, row: Row[Any]) -> bool:
+    """Do a step for a column, and tell if it was the last, which is what it returns."""
+    if not advance_column(transaction.connection, row, encryption):
+        return False
+    changed = transaction.connection.execute(
+        select(user_columns).where(user_columns.c.sequence == row.sequence)
+    ).one_or_none()
+    action, shown = ("update", changed) if changed is not None else ("delete", row)
+    _tell(transaction, project, row, COLUMN, "columnId", action, lambda family: column_model(family, shown))
+    return True
+
+
+def _step_of_indexes(transaction: Transaction, project: Project, encryption: Encryption) -> bool:
+    del encryption
+    connection = transaction.connection
+    row = connection.execute(
+        select(user_indexes).where(user_indexes.c.status.in_(_PENDING)).limit(1)
+    ).one_or_none()
+    if row is None:
+        return False
+    index_step(transaction, project, row)
+    return True
+
+
+def index_step(transaction: Transaction, project: Project, row: Row[Any]) -> bool:
+    """Do a step for an index, and tell if it was the last, which is what it returns."""
+    connection = transaction.connection
+    if not advance_index(connection, row, _names(connection, row)):
+        return False
+    shown = connection.execute(select(user_indexes).where(user_indexes.c.sequence == row.sequence)).one()
+    _tell(transaction, project, row, INDEX, "indexId", "update", lambda family: index_model(family, shown))
+    return True
+
+
+def _names(connection: Connection, index: Row[Any]) -> list[str]:
+    """What the columns of an index are called in SQL."""
+    found = connection.execute(
+        select(user_columns.c.key, user_columns.c.sequence).where(
+            user_columns.c.table_sequence == index.table_sequence
+        )
+    )
+    names = {**SYSTEM_COLUMNS, **{key: value_column(sequence) for key, sequence in found}}
+    return [names[key] for key in index.columns]
+
+
+def _step_of_dropped(transaction: Transaction, project: Project, encryption: Encryption) -> bool:
+    del project, encryption
+    table = transaction.connection.scalar(select(dropped_tables.c.table_sequence).limit(1))
+    if table is None:
+        return False
+    advance_dropped_table(transaction.connection, table)
+    return True
+
+
+def _tell(
+    transaction: Transaction,
+    project: Project,
+    row: Row[Any],
+    pattern: str,
+    parameter: str,
+    action: str,
+    shown: Callable[[Family], Any],
+) -> None:
+    """Publish what became of a column or an index, in the words of the database that it is in."""
+    table = transaction.connection.execute(
+        select(user_tables.c.id, databases.c.id.label("database_id"), databases.c.type)
+        .join(databases, databases.c.sequence == user_tables.c.database_sequence)
+        .where(user_tables.c.sequence == row.table_sequence)
+    ).one()
+    family = COLLECTIONS if table.type == "legacy" else TABLES
+    parameters = table_parameters(table.database_id, table.id) | {parameter: row.key}
+    if parameter == "columnId":
+        parameters["attributeId"] = row.key
+    publish_definition(
+        transaction, project, "", family, f"{pattern}.{action}", parameters, shown(family), table.type
+    )

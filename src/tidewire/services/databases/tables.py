@@ -1,0 +1,254 @@
+"""Tables: what their rows are like, and who may do what with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
+
+from sqlalchemy import Connection, insert, select, update
+
+from tidewire.core.checks import TrueOrFalse
+from tidewire.core.ids import unique_id
+from tidewire.core.models import Model, Table, TableList
+from tidewire.core.parameters import (
+    Boolean,
+    CustomId,
+    Items,
+    PermissionList,
+    QueryList,
+    ResourceId,
+    Search,
+    Text,
+)
+from tidewire.core.permissions import expand_permissions
+from tidewire.core.time import now
+from tidewire.services.databases.column_definitions import complete_if_small, define_column, read_column
+from tidewire.services.databases.events import TABLE, publish_definition, table_parameters
+from tidewire.services.databases.families import COLLECTIONS, TABLES, Call, Family, as_model, declare, offer
+from tidewire.services.databases.index_definitions import define_index, make_if_small, read_index
+from tidewire.services.databases.parameters import JsonOrText
+from tidewire.services.databases.records import find_database, find_table_row, table_of
+from tidewire.services.databases.schema_changes import begin_changes
+from tidewire.services.permissions import PARENT_ACTIONS
+from tidewire.store.database import Transaction
+from tidewire.store.lists import ListDefinition, list_rows
+from tidewire.store.schema import user_tables
+from tidewire.store.user_tables.changes import create_table as create_sql_table
+from tidewire.store.user_tables.changes import drop_table
+
+Name = Annotated[str, Text(1, 128)]
+Enabled = Annotated[bool, TrueOrFalse()]
+Permissions = Annotated[Sequence[str], PermissionList((*PARENT_ACTIONS, "write"))]
+Definitions = Annotated[Sequence[dict[str, Any]], Items(JsonOrText())]
+
+_WRITE: Final = ("tables.write", "collections.write")
+_READ: Final = ("tables.read", "collections.read")
+
+
+def _list_definition(family: Family) -> ListDefinition:
+    """The older family can also ask for the security of documents."""
+    columns = user_tables.c
+    security = {"documentSecurity": columns.row_security} if family is COLLECTIONS else {}
+    return ListDefinition(
+        user_tables,
+        columns.id,
+        {
+            "name": columns.name,
+            "enabled": columns.enabled,
+            **security,
+            "$id": columns.id,
+            "$createdAt": columns.created_at,
+            "$updatedAt": columns.updated_at,
+            "$sequence": columns.sequence,
+        },
+    )
+
+
+_LISTS: Final = {family: _list_definition(family) for family in (TABLES, COLLECTIONS)}
+
+
+@declare(
+    "createTable",
+    "POST",
+    "/{databaseId}/tables",
+    scopes=_WRITE,
+    status=201,
+    model=Table,
+    event=f"{TABLE}.create",
+)
+async def create_table(
+    call: Call,
+    database_id: ResourceId,
+    table_id: CustomId,
+    name: Name,
+    permissions: Permissions | None = None,
+    row_security: Boolean = False,
+    enabled: Enabled = True,
+    columns: Definitions = (),
+    indexes: Definitions = (),
+) -> Model:
+    """Create a table, maybe with its first columns and indexes."""
+    new_id = unique_id() if table_id == "unique()" else table_id
+    granted = expand_permissions(permissions, PARENT_ACTIONS) or []
+    new_columns = [read_column(call.family, column) for column in columns]
+    new_indexes = [read_index(index) for index in indexes]
+
+    def unit(transaction: Transaction) -> Model:
+        connection = transaction.connection
+        database = find_database(connection, call, database_id)
+        of_id = (user_tables.c.database_sequence == database.sequence, user_tables.c.id == new_id)
+        if connection.execute(select(user_tables.c.sequence).where(*of_id)).first():
+            word = call.family.word("table")
+            raise call.family.error("table_already_exists", f"A {word} with this id already exists.")
+        moment = now()
+        sequence: int = connection.execute(
+            insert(user_tables)
+            .values(
+                database_sequence=database.sequence,
+                id=new_id,
+                created_at=moment,
+                updated_at=moment,
+                version=unique_id(),
+                permissions=granted,
+                name=name,
+                enabled=enabled,
+                row_security=row_security,
+            )
+            .returning(user_tables.c.sequence)
+        ).scalar_one()
+        create_sql_table(connection, sequence)
+        for column in new_columns:
+            complete_if_small(transaction, call, define_column(transaction, call, sequence, column))
+        for index in new_indexes:
+            make_if_small(transaction, call, define_index(transaction, call, sequence, index))
+        return _publish(transaction, call, "create", database_id, new_id)
+
+    return await call.context.database.write(unit)
+
+
+def _declare_list(family: Family) -> None:
+    """The families differ in what the list can be asked for."""
+    definition = _LISTS[family]
+    queries = Annotated[Sequence[str], QueryList(tuple(definition.attributes))]
+
+    async def list_tables(
+        call: Call,
+        database_id: ResourceId,
+        queries: Sequence[str] = (),
+        search: Search = "",
+        total: Boolean = True,
+    ) -> Model:
+        """List the tables of a database."""
+
+        def unit(connection: Connection) -> Model:
+            database = find_database(connection, call, database_id)
+            where = [user_tables.c.database_sequence == database.sequence]
+            count, rows = list_rows(connection, definition, queries, search, where, total)
+            tables = [table_of(connection, family, row, database_id) for row in rows]
+            listed: Model = as_model(family, TableList, {"total": count, "tables": tables})
+            return listed
+
+        return await call.context.database.read(unit)
+
+    offer(
+        family,
+        "listTables",
+        "GET",
+        "/{databaseId}/tables",
+        list_tables,
+        {"queries": queries},
+        scopes=_READ,
+        model=TableList,
+    )
+
+
+_declare_list(TABLES)
+_declare_list(COLLECTIONS)
+
+
+@declare("getTable", "GET", "/{databaseId}/tables/{tableId}", scopes=_READ, model=Table)
+async def get_table(call: Call, database_id: ResourceId, table_id: ResourceId) -> Model:
+    """Get a table."""
+
+    def unit(connection: Connection) -> Model:
+        row = find_table_row(connection, call, database_id, table_id)
+        return table_of(connection, call.family, row, database_id)
+
+    return await call.context.database.read(unit)
+
+
+@declare(
+    "updateTable",
+    "PUT",
+    "/{databaseId}/tables/{tableId}",
+    scopes=_WRITE,
+    model=Table,
+    event=f"{TABLE}.update",
+)
+async def update_table(
+    call: Call,
+    database_id: ResourceId,
+    table_id: ResourceId,
+    name: Name | None = None,
+    permissions: Permissions | None = None,
+    row_security: Boolean = False,
+    enabled: Enabled = True,
+    purge: Boolean = False,
+) -> Model:
+    """Change a table; a name or permissions that are not given stay."""
+    del purge  # No lists are kept that could be purged.
+    granted = expand_permissions(permissions, PARENT_ACTIONS)
+
+    def unit(transaction: Transaction) -> Model:
+        connection = transaction.connection
+        row = find_table_row(connection, call, database_id, table_id)
+        values = {
+            "name": name or row.name,
+            "permissions": row.permissions if granted is None else granted,
+            "row_security": row_security,
+            "enabled": enabled,
+            "updated_at": now(),
+            "version": unique_id(),
+        }
+        changed = update(user_tables).where(user_tables.c.sequence == row.sequence)
+        connection.execute(changed.values(values))
+        return _publish(transaction, call, "update", database_id, table_id)
+
+    return await call.context.database.write(unit)
+
+
+@declare(
+    "deleteTable",
+    "DELETE",
+    "/{databaseId}/tables/{tableId}",
+    scopes=_WRITE,
+    status=204,
+    event=f"{TABLE}.delete",
+)
+async def delete_table(call: Call, database_id: ResourceId, table_id: ResourceId) -> None:
+    """Delete a table with all its rows; no event tells of these."""
+
+    def unit(transaction: Transaction) -> None:
+        connection = transaction.connection
+        row = find_table_row(connection, call, database_id, table_id)
+        _publish(transaction, call, "delete", database_id, table_id)
+        drop_table(connection, row.sequence)
+
+    await call.context.database.write(unit)
+    begin_changes(call)
+
+
+def _publish(transaction: Transaction, call: Call, action: str, database_id: str, table_id: str) -> Model:
+    row = find_table_row(transaction.connection, call, database_id, table_id)
+    shown = table_of(transaction.connection, call.family, row, database_id)
+    publish_definition(
+        transaction,
+        call.context.project,
+        call.context.caller.user_id,
+        call.family,
+        f"{TABLE}.{action}",
+        table_parameters(database_id, table_id),
+        shown,
+        row.database_type,
+    )
+    return shown

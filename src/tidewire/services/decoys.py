@@ -1,0 +1,40 @@
+"""Answers about users who do not exist, that look like answers about users who do.
+
+Whoever asks for a link or code by an address must not learn from the answer whether it belongs to a user.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+from tidewire.core.ids import unique_id
+from tidewire.core.models import Token
+from tidewire.core.time import format_datetime, now
+from tidewire.services.context import Context
+
+
+def decoy_token(context: Context, address: str, seconds: int, phrase: str = "") -> Token:
+    """A token that was never made; the same address always seems to have the same user."""
+    moment = now()
+    return Token(
+        id=unique_id(),
+        created_at=format_datetime(moment),
+        user_id=_decoy_user_id(context, address),
+        secret="",
+        expire=format_datetime(moment + seconds * 1000),
+        phrase=phrase,
+    )
+
+
+def _decoy_user_id(context: Context, address: str) -> str:
+    """Like :func:`unique_id`: the time, here one in the life of the project, and then chance."""
+    key = f"{context.project.id}:{address}".encode()
+    digest = hmac.new(context.jwt_secret, b"decoy:" + key, hashlib.sha256).hexdigest()
+    began = context.project.created_at // 1000
+    age = max(1, now() // 1000 - began)
+    # A span that changes seldom, lest the same address have another user each time.
+    span = 1 << (age.bit_length() - 1)
+    seconds = began + int(digest[:12], 16) % span
+    microseconds = int(digest[12:24], 16) % 1_000_000
+    return f"{seconds:08x}{microseconds:05x}{digest[24:31]}"

@@ -1,0 +1,116 @@
+"""The projects of the organisation that a request is about: that of its key, or the one that it names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Annotated
+
+from tidewire.core.checks import AnyCaseChoice
+from tidewire.core.errors import TidewireError
+from tidewire.core.ids import unique_id
+from tidewire.core.models import Project, ProjectList
+from tidewire.core.parameters import Boolean, QueryList, ResourceId, Search, Text
+from tidewire.core.platform_checks import NewProjectId
+from tidewire.services.context import Context
+from tidewire.services.organization.declared import operations
+from tidewire.services.project.records import project_of
+from tidewire.services.projects.access import find_accessible_project, require_organization
+from tidewire.services.projects.lists import PROJECT_LIST, QUERY_KINDS, list_projects_of
+from tidewire.store import platform
+from tidewire.store.projects import project_not_found
+
+Name = Annotated[str, Text(1, 128)]
+
+
+@operations.declare(
+    "createProject",
+    "POST",
+    "/organization/projects",
+    scopes=("projects.write",),
+    status=201,
+    model=Project,
+)
+async def create_project(
+    context: Context,
+    project_id: Annotated[str, NewProjectId()],
+    name: Name,
+    region: Annotated[str, AnyCaseChoice(("default",))] = "default",
+) -> Project:
+    """Create a project of the organisation."""
+    organization_id = _organization(context, "projects.write")
+    new_id = unique_id() if project_id == "unique()" else project_id
+    return project_of(await context.stores.create_project(new_id, name, organization_id, region))
+
+
+@operations.declare(
+    "listProjects", "GET", "/organization/projects", scopes=("projects.read",), model=ProjectList
+)
+async def list_projects(
+    context: Context,
+    queries: Annotated[Sequence[str], QueryList(tuple(PROJECT_LIST.attributes), QUERY_KINDS)] = (),
+    search: Search = "",
+    total: Boolean = True,
+) -> ProjectList:
+    """List the projects of the organisation."""
+    organization_id = _organization(context, "projects.read")
+    return await list_projects_of(context, [organization_id], queries, search, total)
+
+
+@operations.declare(
+    "getProject",
+    "GET",
+    "/organization/projects/{projectId}",
+    scopes=("projects.read",),
+    model=Project,
+)
+async def get_project(context: Context, project_id: ResourceId) -> Project:
+    """Get a project of the organisation."""
+    return project_of(await _project(context, project_id, "projects.read"))
+
+
+@operations.declare(
+    "updateProject",
+    "PATCH",
+    "/organization/projects/{projectId}",
+    scopes=("projects.write",),
+    model=Project,
+)
+async def update_project(context: Context, project_id: ResourceId, name: Name) -> Project:
+    """Rename a project of the organisation."""
+    project = await _project(context, project_id, "projects.write")
+    return project_of(
+        await context.stores.update_project(project.id, lambda current: replace(current, name=name))
+    )
+
+
+@operations.declare(
+    "deleteProject",
+    "DELETE",
+    "/organization/projects/{projectId}",
+    scopes=("projects.write",),
+    status=204,
+)
+async def delete_project(context: Context, project_id: ResourceId) -> None:
+    """Delete a project of the organisation with everything that belongs to it."""
+    project = await _project(context, project_id, "projects.write")
+    await context.stores.delete_project(project.id)
+
+
+def _organization(context: Context, scope: str) -> str:
+    """The organisation that the request is about, in which the caller has the scope."""
+    organization_id = context.caller.organization_id
+    if not organization_id:
+        raise TidewireError(
+            "organization_id_missing", "Name the organisation in the header X-Appwrite-Organization."
+        )
+    require_organization(context, organization_id, scope)
+    return organization_id
+
+
+async def _project(context: Context, project_id: str, scope: str) -> platform.Project:
+    organization_id = _organization(context, scope)
+    project = await find_accessible_project(context, project_id, scope)
+    if project.team_id != organization_id:
+        raise project_not_found()
+    return project

@@ -1,0 +1,37 @@
+"""Codes that are sent to phones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tidewire.core.errors import TidewireError
+from tidewire.services.context import Context
+from tidewire.services.one_time import new_code
+
+
+@dataclass(frozen=True)
+class PhoneCode:
+    """A code for a phone."""
+
+    digits: str
+    sent: bool
+    """Whether it has to be sent; not to mock numbers, whose codes are known beforehand."""
+
+
+def phone_code(context: Context, phone: str) -> PhoneCode:
+    """A code for this number: the fixed one of a mock number of the project, else a new one."""
+    for mock in context.project.settings.mock_numbers:
+        if mock.number == phone:
+            return PhoneCode(mock.otp, sent=False)
+    return PhoneCode(new_code(), sent=True)
+
+
+def require_text_messages(context: Context, phone: str) -> None:
+    """Refuse what needs a message to this number while nothing carries any: ``general_phone_disabled``."""
+    if context.settings.sms_provider == "none" and not is_mock_number(context, phone):
+        raise TidewireError("general_phone_disabled", "This server sends no text messages.")
+
+
+def is_mock_number(context: Context, phone: str) -> bool:
+    """Whether nothing is sent to this number."""
+    return any(mock.number == phone for mock in context.project.settings.mock_numbers)

@@ -1,0 +1,61 @@
+"""Parameters of presences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import msgspec
+
+from tidewire.core.parameters import Check, InvalidParameterError, JsonObject, PermissionList, Text
+from tidewire.core.presences import MAX_LIFETIME_MS, MAX_METADATA_BYTES, MAX_STATUS, PERMISSION_TYPES
+from tidewire.core.time import now, parse_datetime
+
+
+@dataclass(frozen=True)
+class NearFuture(Check):
+    """A date and time in ISO 8601, later than now but not by more than a presence may last."""
+
+    json_type = "string"
+
+    def convert(self, value: object) -> int:
+        try:
+            moment = parse_datetime(value) if isinstance(value, str) else None
+        except (ValueError, OverflowError):
+            moment = None
+        if moment is None:
+            raise InvalidParameterError("Value must be a date and time in ISO 8601.")
+        if not 0 < moment - now() <= MAX_LIFETIME_MS:
+            raise InvalidParameterError("Value must be in the future, at most 30 days from now.")
+        return moment
+
+    def catalog(self) -> dict[str, object]:
+        return {"format": "datetime", "future": True}
+
+    def schema(self) -> dict[str, object]:
+        return {"type": "string", "format": "date-time"}
+
+
+@dataclass(frozen=True)
+class Metadata(JsonObject):
+    """A JSON object, or the text of one."""
+
+    maximum: int = MAX_METADATA_BYTES
+
+    def convert(self, value: object) -> dict[str, Any]:
+        if isinstance(value, str):
+            try:
+                value = msgspec.json.decode(value)
+            except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+                raise InvalidParameterError("Value must be a JSON object.") from None
+        return super().convert({} if value == [] else value)
+
+    def catalog(self) -> dict[str, object]:
+        return {"accepts_json_string": True}
+
+
+Status = Annotated[str, Text(1, MAX_STATUS)]
+Permissions = Annotated[Sequence[str], PermissionList(PERMISSION_TYPES)]
+ExpiresAt = Annotated[int, NearFuture()]
+MetadataObject = Annotated[dict[str, Any], Metadata()]

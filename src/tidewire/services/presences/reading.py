@@ -1,0 +1,98 @@
+"""Presences: found and listed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Row
+
+from tidewire.core.errors import TidewireError
+from tidewire.core.identities import Caller
+from tidewire.core.models.presences import Presence, PresenceList
+from tidewire.core.parameters import Boolean, QueryList, ResourceId, Whole
+from tidewire.core.time import now
+from tidewire.services.context import Context
+from tidewire.services.permissions import may
+from tidewire.services.presences.declared import operations
+from tidewire.services.presences.list_cache import Key, keep_list, kept_list
+from tidewire.store.grants import readable
+from tidewire.store.lists import ListDefinition, list_rows
+from tidewire.store.presences import find_presence, presence_of, valid_lists
+from tidewire.store.schema import presences
+
+_LIST: Final = ListDefinition(
+    presences,
+    presences.c.id,
+    {
+        "userInternalId": presences.c.user_internal_id,
+        "userId": presences.c.user_id,
+        "expiresAt": presences.c.expires_at,
+        "status": presences.c.status,
+        "source": presences.c.source,
+        "$id": presences.c.id,
+        "$createdAt": presences.c.created_at,
+        "$updatedAt": presences.c.updated_at,
+        "$sequence": presences.c.sequence,
+    },
+)
+
+
+@operations.declare("get", "GET", "/presences/{presenceId}", scopes=("presences.read",), model=Presence)
+async def get_presence(context: Context, presence_id: ResourceId) -> Presence:
+    """Get a presence that has not expired."""
+
+    def unit(connection: Connection) -> Presence:
+        return presence_of(find_present(connection, context.caller, presence_id))
+
+    return await context.database.read(unit)
+
+
+@operations.declare("list", "GET", "/presences", scopes=("presences.read",), model=PresenceList)
+async def list_presences(
+    context: Context,
+    queries: Annotated[Sequence[str], QueryList(tuple(_LIST.attributes))] = (),
+    total: Boolean = True,
+    ttl: Annotated[int, Whole(0, 86400)] = 0,
+) -> PresenceList:
+    """List who is around, as far as the caller may know."""
+    caller = context.caller
+    roles = frozenset({"*"} if caller.bypasses_permissions else caller.roles)
+
+    def unit(connection: Connection) -> tuple[Key, PresenceList, bool]:
+        key = (valid_lists(connection), roles, tuple(queries), total)
+        kept = kept_list(key) if ttl else None
+        if kept is not None:
+            return key, kept, True
+        count, rows = list_rows(connection, _LIST, queries, "", _visible(caller), total)
+        return key, PresenceList(total=count, presences=[presence_of(row) for row in rows]), False
+
+    key, page, hit = await context.database.read(unit)
+    if ttl:
+        context.cache_hit = hit
+        if not hit:
+            keep_list(key, page, ttl)
+    return page
+
+
+def find_readable(connection: Connection, caller: Caller, presence_id: str) -> Row[Any]:
+    """A presence that the caller may read, be it expired or not. Raises ``presence_not_found``."""
+    row = find_presence(connection, presence_id)
+    if row is None or not may(caller, "read", row.permissions):
+        raise TidewireError("presence_not_found", "There is no presence with this id.")
+    return row
+
+
+def find_present(connection: Connection, caller: Caller, presence_id: str) -> Row[Any]:
+    """A presence that the caller may read and that has not expired. Raises ``presence_not_found``."""
+    row = find_readable(connection, caller, presence_id)
+    if row.expires_at <= now():
+        raise TidewireError("presence_not_found", "There is no presence with this id.")
+    return row
+
+
+def _visible(caller: Caller) -> list[ColumnElement[bool]]:
+    present: list[ColumnElement[bool]] = [presences.c.expires_at > now()]
+    if not caller.bypasses_permissions:
+        present.append(readable("presence", presences.c.sequence, caller.roles))
+    return present

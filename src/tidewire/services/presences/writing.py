@@ -1,0 +1,166 @@
+"""Presences: set, changed, ended."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, select
+
+from tidewire.core.errors import TidewireError
+from tidewire.core.models.presences import Presence
+from tidewire.core.parameters import Boolean, ResourceId
+from tidewire.core.presences import DEFAULT_LIFETIME_MS, default_permissions, presence_permissions
+from tidewire.core.time import now
+from tidewire.services.context import Context
+from tidewire.services.permissions import may, unauthorized
+from tidewire.services.presences.declared import operations
+from tidewire.services.presences.parameters import ExpiresAt, MetadataObject, Permissions, Status
+from tidewire.services.presences.reading import find_present, find_readable
+from tidewire.store.database import Transaction
+from tidewire.store.presences import (
+    DELETED,
+    UPDATED,
+    UPSERTED,
+    PresenceState,
+    already_exists,
+    change_presence,
+    end_presence,
+    presence_of,
+    publish_presence,
+    purge_lists,
+    set_presence,
+    user_internal_id,
+)
+from tidewire.store.schema import presences
+
+_NO_METADATA: Final[dict[str, Any]] = {}
+
+
+@operations.declare(
+    "upsert",
+    "PUT",
+    "/presences/{presenceId}",
+    scopes=("presences.write",),
+    model=Presence,
+    event=UPSERTED,
+)
+async def upsert_presence(
+    context: Context,
+    presence_id: ResourceId,
+    status: Status,
+    user_id: ResourceId | None = None,
+    permissions: Permissions | None = None,
+    expires_at: ExpiresAt | None = None,
+    metadata: MetadataObject = _NO_METADATA,
+) -> Presence:
+    """Say that a user is around; replaces what was said before, under the id that it had."""
+    owner = _owner(context, user_id)
+    state = PresenceState(
+        user_id=owner,
+        status=status,
+        permissions=presence_permissions(permissions, owner, _held(context)),
+        expires_at=expires_at or now() + DEFAULT_LIFETIME_MS,
+        metadata=metadata,
+        source="rest",
+    )
+    return await context.database.write(lambda transaction: set_presence(transaction, presence_id, state))
+
+
+@operations.declare(
+    "update",
+    "PATCH",
+    "/presences/{presenceId}",
+    scopes=("presences.write",),
+    model=Presence,
+    event=UPDATED,
+)
+async def update_presence(
+    context: Context,
+    presence_id: ResourceId,
+    user_id: ResourceId | None = None,
+    status: Status | None = None,
+    expires_at: ExpiresAt | None = None,
+    metadata: MetadataObject | None = None,
+    permissions: Permissions | None = None,
+    purge: Boolean = False,
+) -> Presence:
+    """Change a presence; what is not given stays."""
+    if user_id is not None:
+        _require_privileged(context)
+    given: dict[str, Any] = {"status": status, "expires_at": expires_at, "metadata": metadata}
+
+    def unit(transaction: Transaction) -> Presence:
+        connection = transaction.connection
+        row = find_present(connection, context.caller, presence_id)
+        if not may(context.caller, "update", row.permissions):
+            raise unauthorized("update", "this presence")
+        changes = {name: value for name, value in given.items() if value is not None}
+        changes |= _new_user(connection, row, user_id)
+        if permissions is not None:
+            owner = user_id or row.user_id
+            changes["permissions"] = presence_permissions(permissions, owner, _held(context))
+        if purge:
+            purge_lists(connection)
+        if not changes:
+            return presence_of(row)
+        change_presence(connection, row.sequence, changes)
+        return publish_presence(transaction, UPDATED, row.sequence)
+
+    return await context.database.write(unit)
+
+
+@operations.declare(
+    "delete",
+    "DELETE",
+    "/presences/{presenceId}",
+    scopes=("presences.write",),
+    status=204,
+    event=DELETED,
+)
+async def delete_presence(context: Context, presence_id: ResourceId) -> None:
+    """End a presence."""
+
+    def unit(transaction: Transaction) -> None:
+        row = find_readable(transaction.connection, context.caller, presence_id)
+        if not may(context.caller, "delete", row.permissions):
+            raise unauthorized("delete", "this presence")
+        end_presence(transaction, row.sequence)
+
+    await context.database.write(unit)
+
+
+def _owner(context: Context, user_id: str | None) -> str:
+    """Whose presence is set: users say that of themselves, servers name the user."""
+    if context.caller.bypasses_permissions:
+        if user_id is None:
+            raise TidewireError("general_bad_request", 'Param "userId" says whose presence it is.')
+        return user_id
+    if user_id is not None:
+        _require_privileged(context)
+    return context.caller.user_id
+
+
+def _require_privileged(context: Context) -> None:
+    if not context.caller.bypasses_permissions:
+        raise TidewireError(
+            "general_unauthorized_scope", "Only servers may say whose presence it is; leave userId out."
+        )
+
+
+def _held(context: Context) -> tuple[str, ...] | None:
+    """The roles that the caller may grant to; None: all."""
+    return None if context.caller.bypasses_permissions else context.caller.roles
+
+
+def _new_user(connection: Connection, row: Row[Any], user_id: str | None) -> dict[str, Any]:
+    """What changes when the presence becomes that of another user."""
+    if user_id is None or user_id == row.user_id:
+        return {}
+    internal_id = user_internal_id(connection, user_id)
+    if connection.scalar(select(presences.c.sequence).where(presences.c.user_id == user_id)) is not None:
+        raise already_exists()
+    return {
+        "user_id": user_id,
+        "user_internal_id": internal_id,
+        "permissions": default_permissions(user_id),
+    }

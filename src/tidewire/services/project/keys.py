@@ -1,0 +1,170 @@
+"""API keys of the project."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+import msgspec
+
+from tidewire.core.ids import unique_id
+from tidewire.core.models import Key, KeyList
+from tidewire.core.operations import Legacy
+from tidewire.core.parameters import Boolean, CustomId, Items, QueryList, ResourceId, Text
+from tidewire.core.platform_checks import Datetime, KeyScope
+from tidewire.core.time import format_datetime
+from tidewire.services.context import Context
+from tidewire.services.project.declared import operations
+from tidewire.services.project.key_rights import require_own_scopes, require_person
+from tidewire.services.project.records import managed_project, record
+from tidewire.store.api_keys import (
+    ApiKey,
+    KeyOwner,
+    api_key_of,
+    delete_api_key,
+    find_key,
+    insert_api_key,
+    update_api_key,
+)
+from tidewire.store.lists import ListDefinition, list_rows
+from tidewire.store.schema import keys
+
+KEY_CREATED: Final = "keys.[keyId].create"
+KEY_UPDATED: Final = "keys.[keyId].update"
+KEY_DELETED: Final = "keys.[keyId].delete"
+
+Name = Annotated[str, Text(1, 128)]
+Scopes = Annotated[Sequence[str], Items(KeyScope(), 200)]
+Expire = Annotated[int, Datetime()] | None
+
+_LIST: Final = ListDefinition(
+    keys,
+    keys.c.id,
+    {
+        "name": keys.c.name,
+        "scopes": keys.c.scopes,
+        "expire": keys.c.expires_at,
+        "accessedAt": keys.c.accessed_at,
+        "$id": keys.c.id,
+        "$createdAt": keys.c.created_at,
+        "$updatedAt": keys.c.updated_at,
+        "$sequence": keys.c.sequence,
+    },
+)
+
+
+@operations.declare(
+    "createKey",
+    "POST",
+    "/project/keys",
+    aliases=("/projects/{projectId}/keys",),
+    scopes=("keys.write",),
+    status=201,
+    model=Key,
+    event=KEY_CREATED,
+    legacy=Legacy(defaults={"keyId": "unique()"}),
+)
+async def create_key(
+    context: Context, key_id: CustomId, name: Name, scopes: Scopes, expire: Expire = None
+) -> Key:
+    """Create an API key; its secret is in this answer only."""
+    owner = KeyOwner(project_id=managed_project(context).id)
+    require_person(context.caller)
+    new_id = unique_id() if key_id == "unique()" else key_id
+    created, secret = await context.stores.platform.write(
+        lambda transaction: insert_api_key(transaction.connection, owner, name, scopes, expire or 0, new_id)
+    )
+    shown = key_of(created)
+    await record(context, KEY_CREATED, {"keyId": shown.id}, shown)
+    return msgspec.structs.replace(shown, secret=secret)
+
+
+@operations.declare(
+    "listKeys",
+    "GET",
+    "/project/keys",
+    aliases=("/projects/{projectId}/keys",),
+    scopes=("keys.read",),
+    model=KeyList,
+)
+async def list_keys(
+    context: Context,
+    queries: Annotated[Sequence[str], QueryList(tuple(_LIST.attributes))] = (),
+    total: Boolean = True,
+) -> KeyList:
+    """List the API keys of the project, without their secrets."""
+    owner = KeyOwner(project_id=managed_project(context).id)
+    count, rows = await context.stores.platform.read(
+        lambda connection: list_rows(connection, _LIST, queries, "", [owner.condition()], total)
+    )
+    return KeyList(total=count, keys=[key_of(api_key_of(row)) for row in rows])
+
+
+@operations.declare(
+    "getKey",
+    "GET",
+    "/project/keys/{keyId}",
+    aliases=("/projects/{projectId}/keys/{keyId}",),
+    scopes=("keys.read",),
+    model=Key,
+)
+async def get_key(context: Context, key_id: ResourceId) -> Key:
+    """Get an API key, without its secret."""
+    owner = KeyOwner(project_id=managed_project(context).id)
+    return key_of(await context.stores.platform.read(lambda connection: find_key(connection, owner, key_id)))
+
+
+@operations.declare(
+    "updateKey",
+    "PUT",
+    "/project/keys/{keyId}",
+    aliases=("/projects/{projectId}/keys/{keyId}",),
+    scopes=("keys.write",),
+    model=Key,
+    event=KEY_UPDATED,
+)
+async def update_key(
+    context: Context, key_id: ResourceId, name: Name, scopes: Scopes, expire: Expire = None
+) -> Key:
+    """Replace name, scopes and end of an API key; its secret stays."""
+    owner = KeyOwner(project_id=managed_project(context).id)
+    require_own_scopes(context.caller, scopes)
+    updated = await context.stores.platform.write(
+        lambda transaction: update_api_key(transaction.connection, owner, key_id, name, scopes, expire or 0)
+    )
+    shown = key_of(updated)
+    await record(context, KEY_UPDATED, {"keyId": shown.id}, shown)
+    return shown
+
+
+@operations.declare(
+    "deleteKey",
+    "DELETE",
+    "/project/keys/{keyId}",
+    aliases=("/projects/{projectId}/keys/{keyId}",),
+    scopes=("keys.write",),
+    status=204,
+    event=KEY_DELETED,
+)
+async def delete_key(context: Context, key_id: ResourceId) -> None:
+    """Delete an API key; from now on nobody gets in with it."""
+    owner = KeyOwner(project_id=managed_project(context).id)
+    deleted = await context.stores.platform.write(
+        lambda transaction: delete_api_key(transaction.connection, owner, key_id)
+    )
+    await record(context, KEY_DELETED, {"keyId": key_id}, key_of(deleted))
+
+
+def key_of(key: ApiKey) -> Key:
+    """The key as the API shows it, without its secret."""
+    return Key(
+        id=key.id,
+        created_at=format_datetime(key.created_at),
+        updated_at=format_datetime(key.updated_at),
+        name=key.name,
+        expire=format_datetime(key.expires) if key.expires else "",
+        scopes=list(key.listed_scopes),
+        secret="",
+        accessed_at=format_datetime(key.accessed_at) if key.accessed_at else "",
+        sdks=list(key.sdks),
+    )

@@ -1,0 +1,112 @@
+"""The project of a request: looked at, changed, and turned into what the API answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from tidewire.core import models
+from tidewire.core.models import Model, ProjectAuthMethod, ProjectProtocol, ProjectService
+from tidewire.core.project_settings import AUTH_METHODS, PROTOCOLS, SERVICES, ProjectSettings
+from tidewire.core.time import format_datetime
+from tidewire.services.context import Context
+from tidewire.services.publishing import publish, publish_to_console
+from tidewire.store.database import Transaction
+from tidewire.store.platform import CONSOLE_PROJECT_ID, Project
+from tidewire.store.projects import project_not_found
+
+SettingsChange = Callable[[ProjectSettings], ProjectSettings]
+
+
+def managed_project(context: Context) -> Project:
+    """The project of the request, if it is one that people manage.
+
+    The console project is the server's own: for these operations it does not exist. Raises
+    ``project_not_found``.
+    """
+    if context.project.id == CONSOLE_PROJECT_ID:
+        raise project_not_found()
+    return context.project
+
+
+async def change_project(
+    context: Context,
+    change: Callable[[Project], Project],
+    pattern: str = "",
+    parameters: Mapping[str, str] | None = None,
+) -> Project:
+    """Store what ``change`` makes of the project of the request.
+
+    With a ``pattern`` people of the console are told, by an event of the same transaction; its parameters
+    are the id of the project and those that are given.
+    """
+    project_id = managed_project(context).id
+
+    def announce(transaction: Transaction, project: Project) -> None:
+        known = {"projectId": project_id, **(parameters or {})}
+        publish_to_console(transaction, context, project, pattern, known, project_of(project))
+
+    return await context.stores.update_project(project_id, change, announce if pattern else None)
+
+
+async def change_settings(context: Context, change: SettingsChange) -> Project:
+    """Store what ``change`` makes of the settings of the project of the request."""
+    return await change_project(context, lambda project: replace(project, settings=change(project.settings)))
+
+
+async def record(context: Context, pattern: str, parameters: Mapping[str, str], payload: Model) -> None:
+    """Write the event of a change in the platform's database to the log of the project.
+
+    The two databases have no transaction in common. The event comes second: there is none without its
+    change.
+    """
+    await context.database.write(
+        lambda transaction: publish(transaction, context, pattern, parameters, payload)
+    )
+
+
+def project_of(project: Project) -> models.Project:
+    """The project as the API shows it, nothing secret in it."""
+    settings = project.settings
+    smtp = settings.smtp
+    return models.Project(
+        id=project.id,
+        created_at=format_datetime(project.created_at),
+        updated_at=format_datetime(project.updated_at),
+        name=project.name,
+        team_id=project.team_id,
+        region=project.region,
+        dev_keys=[],
+        smtp_enabled=smtp.enabled,
+        smtp_sender_name=smtp.sender_name,
+        smtp_sender_email=smtp.sender_email,
+        smtp_reply_to_name=smtp.reply_to_name,
+        smtp_reply_to_email=smtp.reply_to_email,
+        smtp_host=smtp.host,
+        smtp_port=smtp.port,
+        smtp_username=smtp.username,
+        smtp_password="",
+        smtp_secure=smtp.secure,
+        ping_count=project.ping_count,
+        pinged_at=format_datetime(project.pinged_at) if project.pinged_at else "",
+        labels=list(project.labels),
+        status=project.status,
+        onboarding={},
+        auth_methods=[
+            ProjectAuthMethod(id=method, enabled=method not in settings.disabled_auth_methods)
+            for method in AUTH_METHODS
+        ],
+        services=[
+            ProjectService(id=service, enabled=service not in settings.disabled_services)
+            for service in SERVICES
+        ],
+        protocols=[
+            ProjectProtocol(id=protocol, enabled=protocol not in settings.disabled_protocols)
+            for protocol in PROTOCOLS
+        ],
+        blocks=[],
+        console_accessed_at=(
+            format_datetime(project.console_accessed_at) if project.console_accessed_at else ""
+        ),
+        waf_enabled=False,
+    )

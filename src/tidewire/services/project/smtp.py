@@ -1,0 +1,154 @@
+"""The mail server of the project: its settings, and a mail that shows whether they work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from tidewire.core.checks import Int32, OrEmpty, TrueOrFalse
+from tidewire.core.errors import TidewireError
+from tidewire.core.models import Project
+from tidewire.core.operations import Legacy
+from tidewire.core.parameters import Choice, Email, InvalidParameterError, Items, Secret, Text
+from tidewire.core.platform_checks import Hostname
+from tidewire.core.project_settings import ProjectSettings, SmtpSettings
+from tidewire.services.context import Context
+from tidewire.services.messages.mails import smtp_test_mail
+from tidewire.services.outgoing import enqueue_mail
+from tidewire.services.project.declared import operations
+from tidewire.services.project.records import change_settings, managed_project, project_of
+from tidewire.store.database import Transaction
+
+MAX_TEST_MAILS: Final = 10
+
+
+@dataclass(frozen=True)
+class HeaderText(Text):
+    """Text for the head of a mail: one line."""
+
+    def convert(self, value: object) -> str:
+        text = super().convert(value)
+        if not text.isprintable():
+            raise InvalidParameterError("Value must be a single line of text.")
+        return text
+
+
+@dataclass(frozen=True)
+class Security(Choice):
+    """How the connection is protected; empty, as older clients say it, for not at all."""
+
+    def convert(self, value: object) -> str:
+        return "" if value == "" else super().convert(value)
+
+
+Host = Annotated[str, Hostname(wildcards=False)]
+Port = Annotated[int, Int32()]
+Name = Annotated[str, HeaderText(0, 256)]
+Address = Annotated[str, OrEmpty(Email())]
+Secure = Annotated[str, Security(("tls", "ssl"))]
+
+
+@operations.declare(
+    "updateSMTP",
+    "PATCH",
+    "/project/smtp",
+    aliases=("/projects/{projectId}/smtp",),
+    scopes=("project.write",),
+    model=Project,
+    legacy=Legacy({"replyTo": "replyToEmail"}),
+)
+async def update_smtp(
+    context: Context,
+    host: Host | None = None,
+    port: Port | None = None,
+    username: Annotated[str, Text(0, 256)] | None = None,
+    password: Annotated[str, Secret(0, 256)] | None = None,
+    sender_email: Address | None = None,
+    sender_name: Name | None = None,
+    reply_to_email: Address | None = None,
+    reply_to_name: Name | None = None,
+    secure: Secure | None = None,
+    enabled: Annotated[bool, TrueOrFalse()] | None = None,
+) -> Project:
+    """Change the mail settings of the project; what is not given stays."""
+    given = {
+        "host": host,
+        "port": port,
+        "username": username,
+        "password": password and context.encryption.seal(password),
+        "sender_email": sender_email,
+        "sender_name": sender_name,
+        "reply_to_email": reply_to_email,
+        "reply_to_name": reply_to_name,
+        "secure": secure,
+        "enabled": enabled,
+    }
+
+    def change(settings: ProjectSettings) -> ProjectSettings:
+        return msgspec.structs.replace(settings, smtp=_changed(settings.smtp, given))
+
+    return project_of(await change_settings(context, change))
+
+
+@operations.declare(
+    "createSMTPTest",
+    "POST",
+    "/project/smtp/tests",
+    aliases=("/projects/{projectId}/smtp/tests",),
+    scopes=("project.write",),
+    status=204,
+)
+async def create_smtp_test(
+    context: Context,
+    emails: Annotated[Sequence[str], Items(Email(), MAX_TEST_MAILS)],
+    sender_name: Annotated[str, HeaderText(1, 256)] = "",
+    sender_email: Annotated[str, Email()] = "",
+    reply_to: Annotated[str, Email()] = "",
+    host: Host = "",
+    port: Port | None = None,
+    username: Annotated[str, Text(1, 256)] = "",
+    password: Annotated[str, Secret(1, 256)] = "",
+    secure: Secure = "",
+) -> None:
+    """Send a mail to each address with the project's mail settings, or with those that are given."""
+    given = {
+        "host": host,
+        "port": port,
+        "username": username,
+        "password": password and context.encryption.seal(password),
+        "sender_email": sender_email,
+        "sender_name": sender_name,
+        "reply_to_email": reply_to,
+        "secure": secure,
+    }
+    project = managed_project(context)
+    smtp = _changed(SmtpSettings(), {**given, "enabled": True}) if host else project.settings.smtp
+    if not smtp.enabled:
+        raise TidewireError("general_argument_invalid", "The project has no mail server: set one up first.")
+    # Later changes of the project's settings must not change what this test is about.
+    sender = msgspec.to_builtins(smtp)
+    mail = smtp_test_mail(project.name, smtp.sender_email, smtp.host)
+
+    def unit(transaction: Transaction) -> None:
+        for address in dict.fromkeys(emails):
+            enqueue_mail(transaction, address, "", mail, sender)
+
+    await context.database.write(unit)
+
+
+def _changed(smtp: SmtpSettings, given: dict[str, Any]) -> SmtpSettings:
+    """The settings with what is given; refused if mails cannot be sent with them though they should."""
+    changed = msgspec.structs.replace(
+        smtp, **{name: value for name, value in given.items() if value is not None}
+    )
+    if changed.enabled and not (changed.host and changed.sender_email):
+        raise TidewireError(
+            "project_smtp_config_invalid",
+            "To send mails it takes the host of the server and a sender's address.",
+        )
+    if not (0 < changed.port < 65536 or (changed.port == 0 and not changed.enabled)):
+        raise TidewireError("project_smtp_config_invalid", "The port must be between 1 and 65535.")
+    return changed

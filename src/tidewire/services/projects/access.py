@@ -1,0 +1,89 @@
+"""Which organisations, the teams of the console project, somebody may manage projects for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from tidewire.core.errors import TidewireError
+from tidewire.core.roles import Membership
+from tidewire.core.scopes import ROLE_SCOPES, TEAM_ROLES
+from tidewire.services.context import Context
+from tidewire.store.platform import CONSOLE_PROJECT_ID, Project
+from tidewire.store.projects import project_not_found
+
+_MEMBER_SCOPES: Final = frozenset({"projects.read"})
+"""What every member of an organisation may, whatever the role."""
+
+
+def organizations_of(context: Context) -> Mapping[str, frozenset[str]]:
+    """The organisations that the caller acts for, with the scopes that count there.
+
+    For a console user they are the teams with a confirmed membership, whose roles give the scopes; for an
+    organization key it is its own.
+    """
+    caller = context.caller
+    if caller.kind == "key":
+        return {caller.organization_id: caller.scopes} if caller.organization_id else {}
+    return {
+        membership.team_id: scopes_of_team_roles(membership.roles)
+        for membership in _console_memberships(context)
+    }
+
+
+def scopes_of_team_roles(roles: Iterable[str]) -> frozenset[str]:
+    """What these roles in an organisation let people do with its projects."""
+    return _MEMBER_SCOPES.union(*(ROLE_SCOPES[role] for role in roles if role in TEAM_ROLES))
+
+
+def require_organization(context: Context, team_id: str, scope: str) -> None:
+    """Refuse those who lack the scope in the organisation.
+
+    Raises ``team_not_found`` for organisations they are no member of.
+    """
+    scopes = organizations_of(context).get(team_id)
+    if scopes is None:
+        raise TidewireError("team_not_found", "There is no such team.")
+    if scope not in scopes:
+        raise _lacking(scope)
+
+
+async def find_accessible_project(context: Context, project_id: str, scope: str) -> Project:
+    """The project with this id, if the caller has the scope in the organisation that owns it.
+
+    Raises ``project_not_found``, also for projects of organisations that the caller is no member of.
+    """
+    if project_id == CONSOLE_PROJECT_ID:
+        raise project_not_found()
+    store = await context.stores.project(project_id)
+    scopes = organizations_of(context).get(store.project.team_id) if store else None
+    if store is None or scopes is None:
+        raise project_not_found()
+    if scope not in scopes:
+        raise _lacking(scope)
+    return store.project
+
+
+def is_owner(context: Context, team_id: str) -> bool:
+    """Whether the caller is an owner of the organisation."""
+    return any(
+        membership.team_id == team_id and "owner" in membership.roles
+        for membership in _console_memberships(context)
+    )
+
+
+def _console_memberships(context: Context) -> Iterator[Membership]:
+    """The caller's confirmed memberships in teams of the console project.
+
+    Users of any other project found teams there as they like, also with the ids of organisations.
+    """
+    caller = context.caller
+    of_console = caller.kind == "admin" or context.project.id == CONSOLE_PROJECT_ID
+    if caller.identity is not None and of_console:
+        yield from (each for each in caller.identity.memberships if each.confirmed)
+
+
+def _lacking(scope: str) -> TidewireError:
+    return TidewireError(
+        "general_unauthorized_scope", f"Your role in the organisation lacks the scope ({scope})."
+    )

@@ -1,0 +1,135 @@
+"""Dev keys: with one, a program under development calls from any origin and without rate limits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+from tidewire.core import models
+from tidewire.core.errors import TidewireError
+from tidewire.core.models import DevKeyList
+from tidewire.core.parameters import QueryList, ResourceId, Text
+from tidewire.core.platform_checks import Datetime
+from tidewire.core.time import format_datetime
+from tidewire.services.context import Context
+from tidewire.services.projects.access import find_accessible_project
+from tidewire.services.projects.declared import operations
+from tidewire.store import dev_keys
+from tidewire.store.dev_keys import DevKey, dev_key_of
+from tidewire.store.lists import ListDefinition, list_rows
+from tidewire.store.schema import dev_keys as table
+
+Name = Annotated[str, Text(1, 128)]
+Expire = Annotated[int, Datetime()]
+
+_LIST: Final = ListDefinition(
+    table,
+    table.c.id,
+    {
+        "expire": table.c.expires_at,
+        "accessedAt": table.c.accessed_at,
+        "$id": table.c.id,
+        "$createdAt": table.c.created_at,
+        "$updatedAt": table.c.updated_at,
+        "$sequence": table.c.sequence,
+    },
+)
+
+
+@operations.declare(
+    "createDevKey", "POST", "/projects/{projectId}/dev-keys", scopes=("devKeys.write",), status=410
+)
+async def create_dev_key(
+    context: Context,
+    project_id: ResourceId,
+    name: Name,  # noqa: ARG001 - checked like the rest
+    expire: Expire,  # noqa: ARG001
+) -> None:
+    """Refuse to create a dev key, which the operator of the server does on the command line."""
+    await find_accessible_project(context, project_id, "devKeys.write")
+    raise TidewireError(
+        "dev_key_gone", "Dev keys are not created over the API any more: use `tidewire dev-key create`."
+    )
+
+
+@operations.declare(
+    "listDevKeys",
+    "GET",
+    "/projects/{projectId}/dev-keys",
+    scopes=("devKeys.read",),
+    model=DevKeyList,
+)
+async def list_dev_keys(
+    context: Context,
+    project_id: ResourceId,
+    queries: Annotated[Sequence[str], QueryList(tuple(_LIST.attributes))] = (),
+) -> DevKeyList:
+    """List the dev keys of a project."""
+    project = await find_accessible_project(context, project_id, "devKeys.read")
+    of_project = table.c.project_id == project.id
+    count, rows = await context.stores.platform.read(
+        lambda connection: list_rows(connection, _LIST, queries, "", [of_project], True)
+    )
+    return DevKeyList(total=count, dev_keys=[_shown(context, dev_key_of(row)) for row in rows])
+
+
+@operations.declare(
+    "getDevKey",
+    "GET",
+    "/projects/{projectId}/dev-keys/{keyId}",
+    scopes=("devKeys.read",),
+    model=models.DevKey,
+)
+async def get_dev_key(context: Context, project_id: ResourceId, key_id: ResourceId) -> models.DevKey:
+    """Get a dev key with its secret."""
+    project = await find_accessible_project(context, project_id, "devKeys.read")
+    key = await context.stores.platform.read(
+        lambda connection: dev_keys.find_dev_key(connection, project.id, key_id)
+    )
+    return _shown(context, key)
+
+
+@operations.declare(
+    "updateDevKey",
+    "PUT",
+    "/projects/{projectId}/dev-keys/{keyId}",
+    scopes=("devKeys.write",),
+    model=models.DevKey,
+)
+async def update_dev_key(
+    context: Context, project_id: ResourceId, key_id: ResourceId, name: Name, expire: Expire
+) -> models.DevKey:
+    """Change name and end of a dev key."""
+    project = await find_accessible_project(context, project_id, "devKeys.write")
+    key = await context.stores.platform.write(
+        lambda transaction: dev_keys.update_dev_key(transaction.connection, project.id, key_id, name, expire)
+    )
+    return _shown(context, key)
+
+
+@operations.declare(
+    "deleteDevKey",
+    "DELETE",
+    "/projects/{projectId}/dev-keys/{keyId}",
+    scopes=("devKeys.write",),
+    status=204,
+)
+async def delete_dev_key(context: Context, project_id: ResourceId, key_id: ResourceId) -> None:
+    """Delete a dev key."""
+    project = await find_accessible_project(context, project_id, "devKeys.write")
+    await context.stores.platform.write(
+        lambda transaction: dev_keys.delete_dev_key(transaction.connection, project.id, key_id)
+    )
+
+
+def _shown(context: Context, key: DevKey) -> models.DevKey:
+    return models.DevKey(
+        id=key.id,
+        created_at=format_datetime(key.created_at),
+        updated_at=format_datetime(key.updated_at),
+        name=key.name,
+        expire=format_datetime(key.expires),
+        secret=context.encryption.open(key.sealed_secret),
+        accessed_at=format_datetime(key.accessed_at) if key.accessed_at else "",
+        sdks=list(key.sdks),
+    )

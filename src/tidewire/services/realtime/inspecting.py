@@ -1,0 +1,125 @@
+"""Open connections, and explanations (docs/explain.md)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+import msgspec
+from sqlalchemy import Connection
+
+from tidewire.core.errors import TidewireError
+from tidewire.core.events import LoggedEvent
+from tidewire.core.inspection import Occurrence, RealtimeInspector
+from tidewire.core.models.realtime import RealtimeConnectionList, RealtimeExplanation
+from tidewire.core.parameters import JsonObject, ResourceId, Text, Whole
+from tidewire.services.context import Context
+from tidewire.services.realtime.declared import operations
+from tidewire.store.event_log import read_after
+
+MAX_CONNECTIONS: Final = 1000
+"""Connections in one answer."""
+_LAST_OFFSET: Final = 2**53
+
+
+class _Supposed(msgspec.Struct):
+    """An event as a client supposes it."""
+
+    channels: list[str]
+    roles: list[str]
+    payload: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+@operations.declare(
+    "listConnections",
+    "GET",
+    "/realtime/connections",
+    scopes=("realtime.read",),
+    model=RealtimeConnectionList,
+    extension=True,
+)
+async def list_connections(
+    context: Context,
+    user_id: ResourceId | None = None,
+    limit: Annotated[int, Whole(1, MAX_CONNECTIONS)] = 100,
+    offset: Annotated[int, Whole(0, _LAST_OFFSET)] = 0,
+) -> RealtimeConnectionList:
+    """List the open connections of the project, those of one user if ``userId`` is given."""
+    found = [
+        each
+        for each in _inspector(context).connections(context.project.id)
+        if user_id is None or each.user_id == user_id
+    ]
+    return RealtimeConnectionList(total=len(found), connections=found[offset : offset + limit])
+
+
+@operations.declare(
+    "explain",
+    "POST",
+    "/realtime/explain",
+    scopes=("realtime.read",),
+    model=RealtimeExplanation,
+    extension=True,
+)
+async def explain(
+    context: Context,
+    offset: Annotated[int, Whole(1, _LAST_OFFSET)] | None = None,
+    event: Annotated[dict[str, Any], JsonObject(1_000_000)] | None = None,
+    connection_id: Annotated[str, Text(1, 64)] | None = None,
+    user_id: ResourceId | None = None,
+) -> RealtimeExplanation:
+    """Say step by step why an event of the log, or a supposed one, reaches a connection or does not."""
+    if (offset is None) == (event is None) or (connection_id is None) == (user_id is None):
+        raise TidewireError(
+            "general_argument_invalid",
+            "Give either offset or event, and either connectionId or userId.",
+        )
+    names: list[str] = []
+    if offset is not None:
+        logged = await context.database.read(lambda connection: _at(connection, offset))
+        names = logged.event.names
+        occurrence = Occurrence(
+            logged.event.channels, logged.event.roles, logged.event.payload, logged.offset
+        )
+    else:
+        occurrence = _supposed(event)
+    inspector = _inspector(context)
+    wanted = [
+        each.id
+        for each in inspector.connections(context.project.id)
+        if connection_id == each.id or (user_id is not None and each.user_id == user_id)
+    ]
+    if not wanted:
+        raise TidewireError(
+            "general_argument_invalid",
+            "There is no such connection open now: an event that comes while nobody is connected is not "
+            "delivered later.",
+        )
+    return RealtimeExplanation(
+        events=names,
+        channels=occurrence.channels,
+        roles=occurrence.roles,
+        connections=inspector.explain(context.project.id, occurrence, wanted[:MAX_CONNECTIONS]),
+    )
+
+
+def _inspector(context: Context) -> RealtimeInspector:
+    if context.realtime is None:
+        raise TidewireError("general_service_disabled", "Realtime does not run here.")
+    return context.realtime
+
+
+def _at(connection: Connection, offset: int) -> LoggedEvent:
+    found = read_after(connection, offset - 1, 1)
+    if not found or found[0].offset != offset:
+        raise TidewireError(
+            "general_argument_invalid", f"The log has no event at offset {offset}, at least not any more."
+        )
+    return found[0]
+
+
+def _supposed(event: dict[str, Any] | None) -> Occurrence:
+    try:
+        supposed = msgspec.convert(event, _Supposed)
+    except msgspec.ValidationError as error:
+        raise TidewireError("general_argument_invalid", f"Invalid `event` param: {error}") from None
+    return Occurrence(supposed.channels, supposed.roles, msgspec.json.encode(supposed.payload))

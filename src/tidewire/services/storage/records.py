@@ -1,0 +1,144 @@
+"""Rows of buckets and files: found with the caller's permissions, and turned into what the API answers."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, bindparam, select
+
+from tidewire.core.errors import TidewireError
+from tidewire.core.identities import Caller
+from tidewire.core.models import Bucket, File
+from tidewire.core.time import format_datetime
+from tidewire.services.permissions import may, unauthorized
+from tidewire.store.schema import buckets, files, uploads
+
+# Built once: building a statement takes longer than executing it.
+_BUCKET: Final = select(buckets).where(buckets.c.id == bindparam("id"))
+_FILE: Final = select(files).where(
+    files.c.bucket_sequence == bindparam("bucket_sequence"), files.c.id == bindparam("id")
+)
+_UPLOAD: Final = select(uploads).where(
+    uploads.c.bucket_sequence == bindparam("bucket_sequence"), uploads.c.id == bindparam("id")
+)
+
+
+def find_bucket(connection: Connection, caller: Caller, bucket_id: str) -> Row[Any]:
+    """Return a bucket; disabled ones exist only for keys. Raises ``storage_bucket_not_found``."""
+    row = connection.execute(_BUCKET, {"id": bucket_id}).one_or_none()
+    if row is None or not (row.enabled or caller.bypasses_permissions):
+        raise TidewireError("storage_bucket_not_found", "There is no bucket with this id.")
+    return row
+
+
+def may_in_bucket(caller: Caller, action: str, bucket: Row[Any], file: Row[Any]) -> bool:
+    """Tell whether the bucket's grants, or the file's where they count, let the caller do ``action``."""
+    if bucket.file_security:
+        return may(caller, action, bucket.permissions, file.permissions)
+    return may(caller, action, bucket.permissions)
+
+
+def find_file(connection: Connection, bucket: Row[Any], file_id: str) -> Row[Any] | None:
+    """Return a complete file, whoever asks."""
+    return connection.execute(_FILE, {"bucket_sequence": bucket.sequence, "id": file_id}).one_or_none()
+
+
+def find_readable_file(connection: Connection, caller: Caller, bucket: Row[Any], file_id: str) -> Row[Any]:
+    """Return a file that the caller may read; others do not exist for them: ``storage_file_not_found``."""
+    row = find_file(connection, bucket, file_id)
+    if row is None or not may_in_bucket(caller, "read", bucket, row):
+        raise file_not_found()
+    return row
+
+
+def find_existing_file(connection: Connection, bucket: Row[Any], file_id: str) -> Row[Any]:
+    """Return a complete file, whoever asks; raises ``storage_file_not_found``."""
+    row = find_file(connection, bucket, file_id)
+    if row is None:
+        raise file_not_found()
+    return row
+
+
+def require_in_bucket(caller: Caller, actions: tuple[str, ...], bucket: Row[Any], file: Row[Any]) -> None:
+    """Refuse callers who may do none of ``actions`` with the file: ``user_unauthorized``."""
+    if not any(may_in_bucket(caller, action, bucket, file) for action in actions):
+        raise unauthorized(actions[0], "this file")
+
+
+def find_upload(connection: Connection, bucket: Row[Any], file_id: str) -> Row[Any] | None:
+    """Return an upload that is not complete yet, whoever asks."""
+    return connection.execute(_UPLOAD, {"bucket_sequence": bucket.sequence, "id": file_id}).one_or_none()
+
+
+def uploader_of(caller: Caller) -> str:
+    """Who sends content: the user, or everybody without one of the same kind."""
+    if caller.user_id:
+        return f"user:{caller.user_id}"
+    return "keys" if caller.bypasses_permissions else "guests"
+
+
+def file_not_found() -> TidewireError:
+    """The error for a file that does not exist, at least for the caller."""
+    return TidewireError("storage_file_not_found", "There is no file with this id in this bucket.")
+
+
+def bucket_of(row: Row[Any]) -> Bucket:
+    """The bucket as the API shows it."""
+    return Bucket(
+        id=row.id,
+        created_at=format_datetime(row.created_at),
+        updated_at=format_datetime(row.updated_at),
+        permissions=row.permissions,
+        file_security=row.file_security,
+        name=row.name,
+        enabled=row.enabled,
+        maximum_file_size=row.maximum_file_size,
+        allowed_file_extensions=row.allowed_file_extensions,
+        compression=row.compression,
+        encryption=row.encryption,
+        antivirus=row.antivirus,
+        transformations=row.transformations,
+        total_size=row.total_size,
+    )
+
+
+def file_of(row: Row[Any], bucket_id: str) -> File:
+    """The file as the API shows it."""
+    return _file(
+        row,
+        bucket_id,
+        signature=row.signature,
+        chunks_uploaded=row.chunks_total,
+        encryption=row.encryption,
+        compression=row.compression,
+    )
+
+
+def unfinished_file_of(row: Row[Any], bucket_id: str, chunks_uploaded: int) -> File:
+    """An upload that is not complete, shown as the file that it will become."""
+    return _file(
+        row,
+        bucket_id,
+        signature="",
+        chunks_uploaded=chunks_uploaded,
+        encryption=False,
+        compression="none",
+    )
+
+
+def _file(row: Row[Any], bucket_id: str, **fields: Any) -> File:
+    return File(
+        id=row.id,
+        bucket_id=bucket_id,
+        created_at=format_datetime(row.created_at),
+        updated_at=format_datetime(row.updated_at),
+        permissions=row.permissions,
+        name=row.name,
+        folder=row.folder,
+        key=f"{row.folder}/{row.name}" if row.folder else row.name,
+        mime_type=row.mime_type,
+        size_original=row.size,
+        size_actual=row.size,
+        chunks_total=row.chunks_total,
+        **fields,
+    )

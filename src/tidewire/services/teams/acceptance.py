@@ -1,0 +1,113 @@
+"""Accepting an invitation with the secret from its message."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from sqlalchemy import Connection, Row, select, update
+
+from tidewire.core.errors import TidewireError
+from tidewire.core.models import Membership
+from tidewire.core.parameters import ResourceId, Text
+from tidewire.core.time import now
+from tidewire.services.account.records import change_user, find_user
+from tidewire.services.account.session_records import Login, NewSession
+from tidewire.services.account.sign_in import signed_in_answer, start_session
+from tidewire.services.context import Context
+from tidewire.services.publishing import publish
+from tidewire.services.teams.declared import operations
+from tidewire.services.teams.events import MEMBERSHIP_STATUS_UPDATED
+from tidewire.services.teams.invitations import is_invitation
+from tidewire.services.teams.records import add_to_total, find_membership, team_not_found
+from tidewire.services.teams.views import MEMBERS, Viewer, membership_of
+from tidewire.services.visits import Visit, visit_of
+from tidewire.store.database import Transaction
+from tidewire.store.schema import memberships, teams
+
+
+@operations.declare(
+    "updateMembershipStatus",
+    "PATCH",
+    "/teams/{teamId}/memberships/{membershipId}/status",
+    scopes=("public",),
+    model=Membership,
+    event=MEMBERSHIP_STATUS_UPDATED,
+)
+async def update_membership_status(
+    context: Context,
+    team_id: ResourceId,
+    membership_id: ResourceId,
+    user_id: ResourceId,
+    secret: Annotated[str, Text(1, 256)],
+) -> Membership:
+    """Accept an invitation.
+
+    Who has the secret reads the mails or messages of the invited user: that address counts as verified,
+    and who is not signed in yet is from now on.
+    """
+    visit = await visit_of(context)
+
+    def unit(transaction: Transaction) -> tuple[Membership, NewSession | None]:
+        connection, settings = transaction.connection, context.project.settings
+        row = _find_open(connection, team_id, membership_id, user_id)
+        user = find_user(connection, row.user_id)
+        by_email = is_invitation(row.secret_hash, secret, user.email)
+        if not by_email and not is_invitation(row.secret_hash, secret, user.phone):
+            raise TidewireError("team_invalid_secret", "The secret of the invitation is not right.")
+        _require_invited(context, row, user)
+        verified = {"email_verification": True} if by_email else {"phone_verification": True}
+        change_user(connection, user.id, **verified)
+        changed = _confirm(connection, row)
+        parameters = {"userId": user.id, "teamId": team_id, "membershipId": membership_id}
+        seen = membership_of(connection, settings, changed, MEMBERS)
+        publish(transaction, context, MEMBERSHIP_STATUS_UPDATED, parameters, seen)
+        started = None
+        if context.caller.identity is None:
+            started = start_session(transaction, context, user.id, _login(user, by_email, visit))
+        return membership_of(connection, settings, changed, Viewer(user.id)), started
+
+    membership, started = await context.database.write(unit)
+    if started is not None:
+        signed_in_answer(context, started)
+    return membership
+
+
+def _find_open(connection: Connection, team_id: str, membership_id: str, user_id: str) -> Row[Any]:
+    """Return the membership if it awaits its confirmation, whoever asks."""
+    team = connection.execute(select(teams).where(teams.c.id == team_id)).one_or_none()
+    if team is None:
+        raise team_not_found()
+    row = find_membership(connection, team, membership_id, "membership_not_found")
+    if row.user_id != user_id:
+        raise _invited_somebody_else()
+    if row.confirmed:
+        raise TidewireError("membership_already_confirmed", "This invitation was accepted before.")
+    return row
+
+
+def _require_invited(context: Context, row: Row[Any], user: Row[Any]) -> None:
+    caller = context.caller
+    if caller.kind != "guest" and (caller.kind != "user" or caller.user_id != row.user_id):
+        raise _invited_somebody_else()
+    if not user.status:
+        raise TidewireError("user_blocked", "This user has been blocked.")
+
+
+def _confirm(connection: Connection, row: Row[Any]) -> Row[Any]:
+    add_to_total(connection, row.team_id, 1)
+    moment = now()
+    return connection.execute(
+        update(memberships)
+        .where(memberships.c.sequence == row.sequence)
+        .values(confirmed=True, joined_at=moment, updated_at=moment, secret_hash="")
+        .returning(memberships)
+    ).one()
+
+
+def _login(user: Row[Any], by_email: bool, visit: Visit) -> Login:
+    provider = "email" if by_email else "phone"
+    return Login(provider, user.email if by_email else user.phone, provider, visit)
+
+
+def _invited_somebody_else() -> TidewireError:
+    return TidewireError("team_invite_mismatch", "The invitation is for another user.")

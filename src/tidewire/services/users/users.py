@@ -1,0 +1,134 @@
+"""Finding users, what belongs to them, and deleting them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
+
+from sqlalchemy import Connection
+
+from tidewire.core.models import LogList, MembershipList, Preferences, User, UserList
+from tidewire.core.parameters import Boolean, QueryList, ResourceId, Search
+from tidewire.services.account.records import find_account, find_user
+from tidewire.services.audit import logs_of
+from tidewire.services.context import Context
+from tidewire.services.publishing import publish
+from tidewire.services.teams.memberships import MEMBERSHIP_LIST
+from tidewire.services.teams.views import SERVER, Viewer, memberships_of
+from tidewire.services.user_deletion import delete_user
+from tidewire.services.users.declared import operations
+from tidewire.services.users.events import USER_DELETED
+from tidewire.services.users.records import find_shown_user, users_of
+from tidewire.store.database import Transaction
+from tidewire.store.lists import ListDefinition, list_rows
+from tidewire.store.schema import memberships
+from tidewire.store.schema import users as table
+
+_LIST: Final = ListDefinition(
+    table,
+    table.c.id,
+    {
+        "name": table.c.name,
+        "email": table.c.email,
+        "phone": table.c.phone,
+        "status": table.c.status,
+        "labels": table.c.labels,
+        "passwordUpdate": table.c.password_updated_at,
+        "registration": table.c.registered_at,
+        "emailVerification": table.c.email_verification,
+        "phoneVerification": table.c.phone_verification,
+        "accessedAt": table.c.accessed_at,
+        "impersonator": table.c.impersonator,
+        "$id": table.c.id,
+        "$createdAt": table.c.created_at,
+        "$updatedAt": table.c.updated_at,
+        "$sequence": table.c.sequence,
+    },
+    searchable=(table.c.search,),
+)
+
+
+@operations.declare("list", "GET", "/users", scopes=("users.read",), model=UserList)
+async def list_users(
+    context: Context,
+    queries: Annotated[Sequence[str], QueryList(tuple(_LIST.attributes))] = (),
+    search: Search = "",
+    total: Boolean = True,
+) -> UserList:
+    """List the users of the project."""
+
+    def unit(connection: Connection) -> UserList:
+        count, rows = list_rows(connection, _LIST, queries, search, (), total)
+        return UserList(total=count, users=users_of(connection, context.caller, rows))
+
+    return await context.database.read(unit)
+
+
+@operations.declare("get", "GET", "/users/{userId}", scopes=("users.read",), model=User)
+async def get(context: Context, user_id: ResourceId) -> User:
+    """Get a user."""
+    return await context.database.read(
+        lambda connection: find_shown_user(connection, context.caller, user_id)
+    )
+
+
+@operations.declare("getPrefs", "GET", "/users/{userId}/prefs", scopes=("users.read",), model=Preferences)
+async def get_prefs(context: Context, user_id: ResourceId) -> dict[str, Any]:
+    """Get the preferences of a user."""
+    row = await context.database.read(lambda connection: find_user(connection, user_id))
+    prefs: dict[str, Any] = row.prefs
+    return prefs
+
+
+@operations.declare(
+    "listMemberships",
+    "GET",
+    "/users/{userId}/memberships",
+    scopes=("users.read",),
+    model=MembershipList,
+)
+async def list_memberships(
+    context: Context,
+    user_id: ResourceId,
+    queries: Annotated[Sequence[str], QueryList(tuple(MEMBERSHIP_LIST.attributes))] = (),
+    search: Search = "",
+    total: Boolean = True,
+) -> MembershipList:
+    """List the teams that a user is in or invited to."""
+    viewer = SERVER if context.caller.bypasses_permissions else Viewer(context.caller.user_id)
+
+    def unit(connection: Connection) -> MembershipList:
+        find_user(connection, user_id)
+        of_user = memberships.c.user_id == user_id
+        count, rows = list_rows(connection, MEMBERSHIP_LIST, queries, search, (of_user,), total)
+        shown = memberships_of(connection, context.project.settings, rows, viewer)
+        return MembershipList(total=count, memberships=shown)
+
+    return await context.database.read(unit)
+
+
+@operations.declare("listLogs", "GET", "/users/{userId}/logs", scopes=("users.read",), model=LogList)
+async def list_logs(
+    context: Context,
+    user_id: ResourceId,
+    queries: Annotated[Sequence[str], QueryList((), kinds=("limit", "offset"))] = (),
+    total: Boolean = True,
+) -> LogList:
+    """List what a user did with the account, the newest first."""
+    return await context.database.read(
+        lambda connection: logs_of(connection, find_account(connection, user_id), queries, total=total)
+    )
+
+
+@operations.declare(
+    "delete", "DELETE", "/users/{userId}", scopes=("users.write",), status=204, event=USER_DELETED
+)
+async def delete(context: Context, user_id: ResourceId) -> None:
+    """Delete a user with everything that belongs to them; the id is free again."""
+
+    def unit(transaction: Transaction) -> None:
+        account = find_account(transaction.connection, user_id)
+        delete_user(transaction, user_id)
+        publish(transaction, context, USER_DELETED, {"userId": user_id}, account)
+
+    await context.database.write(unit)

@@ -1,0 +1,289 @@
+"""Webhooks: registered, changed, forgotten."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
+
+import msgspec
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+
+from tidewire.core.checks import TrueOrFalse
+from tidewire.core.errors import TidewireError
+from tidewire.core.ids import unique_id
+from tidewire.core.models import Webhook, WebhookList
+from tidewire.core.operations import Legacy
+from tidewire.core.parameters import Boolean, CustomId, Items, QueryList, ResourceId, Secret, Text
+from tidewire.core.platform_checks import EventPattern, WebhookUrl
+from tidewire.core.time import format_datetime, now
+from tidewire.services.context import Context
+from tidewire.services.project.records import managed_project
+from tidewire.services.publishing import publish
+from tidewire.services.webhooks.declared import operations
+from tidewire.store import event_log
+from tidewire.store.database import Transaction
+from tidewire.store.lists import ListDefinition, list_rows
+from tidewire.store.schema import webhooks
+
+WEBHOOK_CREATED: Final = "webhooks.[webhookId].create"
+WEBHOOK_UPDATED: Final = "webhooks.[webhookId].update"
+WEBHOOK_DELETED: Final = "webhooks.[webhookId].delete"
+
+_SECRET_BYTES: Final = 64
+_LEGACY: Final = Legacy(
+    {"security": "tls", "httpUser": "authUsername", "httpPass": "authPassword"}, {"webhookId": "unique()"}
+)
+
+Name = Annotated[str, Text(1, 128)]
+Address = Annotated[str, WebhookUrl()]
+Events = Annotated[Sequence[str], Items(EventPattern())]
+Switch = Annotated[bool, TrueOrFalse()]
+UserName = Annotated[str, Text(1, 256)]
+Password = Annotated[str, Secret(1, 256)]
+SigningSecret = Annotated[str, Text(8, 256)] | None
+
+_LIST: Final = ListDefinition(
+    webhooks,
+    webhooks.c.id,
+    {
+        "name": webhooks.c.name,
+        "url": webhooks.c.url,
+        "httpUser": webhooks.c.auth_username,
+        "security": webhooks.c.tls,
+        "events": webhooks.c.events,
+        "enabled": webhooks.c.enabled,
+        "logs": webhooks.c.logs,
+        "attempts": webhooks.c.attempts,
+        "$id": webhooks.c.id,
+        "$createdAt": webhooks.c.created_at,
+        "$updatedAt": webhooks.c.updated_at,
+        "$sequence": webhooks.c.sequence,
+    },
+)
+_BY_ID: Final = select(webhooks).where(webhooks.c.id == bindparam("id"))
+
+
+@operations.declare(
+    "create",
+    "POST",
+    "/webhooks",
+    aliases=("/projects/{projectId}/webhooks",),
+    scopes=("webhooks.write",),
+    status=201,
+    model=Webhook,
+    event=WEBHOOK_CREATED,
+    legacy=_LEGACY,
+)
+async def create(
+    context: Context,
+    webhook_id: CustomId,
+    url: Address,
+    name: Name,
+    events: Events,
+    enabled: Switch = True,
+    tls: Switch = False,
+    auth_username: UserName = "",
+    auth_password: Password = "",
+    secret: SigningSecret = None,
+) -> Webhook:
+    """Have events from now on sent to an address; the secret that signs them is in this answer only."""
+    managed_project(context)
+    new_id = unique_id() if webhook_id == "unique()" else webhook_id
+    signing = secret or secrets.token_hex(_SECRET_BYTES)
+    seal = context.encryption.seal
+    values = {
+        "name": name,
+        "url": url,
+        "events": list(dict.fromkeys(events)),
+        "enabled": enabled,
+        "tls": tls,
+        "auth_username": auth_username,
+        "auth_password": auth_password and seal(auth_password),
+        "secret": seal(signing),
+    }
+
+    def unit(transaction: Transaction) -> Webhook:
+        connection = transaction.connection
+        if connection.execute(_BY_ID, {"id": new_id}).first():
+            raise TidewireError("webhook_already_exists", "A webhook with this id already exists.")
+        moment = now()
+        times = {"created_at": moment, "updated_at": moment}
+        connection.execute(insert(webhooks), {"id": new_id, **times, **_afresh(connection), **values})
+        return _published(transaction, context, WEBHOOK_CREATED, new_id)
+
+    return msgspec.structs.replace(await context.database.write(unit), secret=signing)
+
+
+@operations.declare(
+    "list",
+    "GET",
+    "/webhooks",
+    aliases=("/projects/{projectId}/webhooks",),
+    scopes=("webhooks.read",),
+    model=WebhookList,
+)
+async def list_webhooks(
+    context: Context,
+    queries: Annotated[Sequence[str], QueryList(tuple(_LIST.attributes))] = (),
+    total: Boolean = True,
+) -> WebhookList:
+    """List the webhooks of the project."""
+    managed_project(context)
+    count, rows = await context.database.read(
+        lambda connection: list_rows(connection, _LIST, queries, "", (), total)
+    )
+    return WebhookList(total=count, webhooks=[webhook_of(row) for row in rows])
+
+
+@operations.declare(
+    "get",
+    "GET",
+    "/webhooks/{webhookId}",
+    aliases=("/projects/{projectId}/webhooks/{webhookId}",),
+    scopes=("webhooks.read",),
+    model=Webhook,
+)
+async def get(context: Context, webhook_id: ResourceId) -> Webhook:
+    """Get a webhook."""
+    managed_project(context)
+    return await context.database.read(lambda connection: webhook_of(find_webhook(connection, webhook_id)))
+
+
+@operations.declare(
+    "update",
+    "PUT",
+    "/webhooks/{webhookId}",
+    aliases=("/projects/{projectId}/webhooks/{webhookId}",),
+    scopes=("webhooks.write",),
+    model=Webhook,
+    event=WEBHOOK_UPDATED,
+    legacy=_LEGACY,
+)
+async def update_webhook(
+    context: Context,
+    webhook_id: ResourceId,
+    name: Name,
+    url: Address,
+    events: Events,
+    enabled: Switch = True,
+    tls: Switch = False,
+    auth_username: UserName = "",
+    auth_password: Password = "",
+) -> Webhook:
+    """Replace a webhook; its secret stays. Enabled again, it begins with the events from then on."""
+    managed_project(context)
+    values = {
+        "name": name,
+        "url": url,
+        "events": list(dict.fromkeys(events)),
+        "enabled": enabled,
+        "tls": tls,
+        "auth_username": auth_username,
+        "auth_password": auth_password and context.encryption.seal(auth_password),
+        "next_attempt_at": 0,  # what failed before may work now
+    }
+
+    def unit(transaction: Transaction) -> Webhook:
+        connection = transaction.connection
+        current = find_webhook(connection, webhook_id)
+        if enabled and not current.enabled:
+            values.update(_afresh(connection))
+        connection.execute(
+            update(webhooks).where(webhooks.c.sequence == current.sequence).values(updated_at=now(), **values)
+        )
+        return _published(transaction, context, WEBHOOK_UPDATED, webhook_id)
+
+    return await context.database.write(unit)
+
+
+@operations.declare(
+    "updateSecret",
+    "PATCH",
+    "/webhooks/{webhookId}/secret",
+    aliases=("/projects/{projectId}/webhooks/{webhookId}/signature",),
+    scopes=("webhooks.write",),
+    model=Webhook,
+    event=WEBHOOK_UPDATED,
+)
+async def update_secret(context: Context, webhook_id: ResourceId, secret: SigningSecret = None) -> Webhook:
+    """Replace the secret of a webhook, by a new one if none is given; it is in this answer only."""
+    managed_project(context)
+    signing = secret or secrets.token_hex(_SECRET_BYTES)
+    sealed = context.encryption.seal(signing)
+
+    def unit(transaction: Transaction) -> Webhook:
+        row = find_webhook(transaction.connection, webhook_id)
+        transaction.connection.execute(
+            update(webhooks)
+            .where(webhooks.c.sequence == row.sequence)
+            .values(secret=sealed, updated_at=now())
+        )
+        return _published(transaction, context, WEBHOOK_UPDATED, webhook_id)
+
+    return msgspec.structs.replace(await context.database.write(unit), secret=signing)
+
+
+@operations.declare(
+    "delete",
+    "DELETE",
+    "/webhooks/{webhookId}",
+    aliases=("/projects/{projectId}/webhooks/{webhookId}",),
+    scopes=("webhooks.write",),
+    status=204,
+    event=WEBHOOK_DELETED,
+)
+async def delete_webhook(context: Context, webhook_id: ResourceId) -> None:
+    """Forget a webhook; what was not delivered yet never will be."""
+    managed_project(context)
+
+    def unit(transaction: Transaction) -> None:
+        row = find_webhook(transaction.connection, webhook_id)
+        transaction.connection.execute(delete(webhooks).where(webhooks.c.sequence == row.sequence))
+        publish(transaction, context, WEBHOOK_DELETED, {"webhookId": webhook_id}, webhook_of(row))
+
+    await context.database.write(unit)
+
+
+def find_webhook(connection: Connection, webhook_id: str) -> Row[Any]:
+    """Return a webhook; raises ``webhook_not_found``."""
+    row = connection.execute(_BY_ID, {"id": webhook_id}).one_or_none()
+    if row is None:
+        raise TidewireError("webhook_not_found", "There is no webhook with this id.")
+    return row
+
+
+def webhook_of(row: Row[Any]) -> Webhook:
+    """The webhook as the API shows it, nothing secret in it."""
+    return Webhook(
+        id=row.id,
+        created_at=format_datetime(row.created_at),
+        updated_at=format_datetime(row.updated_at),
+        name=row.name,
+        url=row.url,
+        events=row.events,
+        tls=row.tls,
+        auth_username=row.auth_username,
+        auth_password="",
+        secret="",
+        enabled=row.enabled,
+        logs=row.logs,
+        attempts=row.attempts,
+    )
+
+
+def _afresh(connection: Connection) -> dict[str, Any]:
+    """The state of delivery of a webhook that begins now."""
+    return {
+        "position": event_log.last_offset(connection),
+        "attempts": 0,
+        "failures": 0,
+        "next_attempt_at": 0,
+        "logs": "",
+    }
+
+
+def _published(transaction: Transaction, context: Context, pattern: str, webhook_id: str) -> Webhook:
+    webhook = webhook_of(find_webhook(transaction.connection, webhook_id))
+    publish(transaction, context, pattern, {"webhookId": webhook_id}, webhook)
+    return webhook

@@ -1,0 +1,277 @@
+"""Settings: typed, from flags, environment and an optional file; each stands here once."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, get_args, get_origin
+
+import msgspec
+from msgspec import Meta
+
+ENVIRONMENT_PREFIX: Final = "TIDEWIRE_"
+
+Bytes = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[float, Meta(ge=0)]
+PositiveSeconds = Annotated[float, Meta(gt=0)]
+Count = Annotated[int, Meta(ge=1)]
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used; the text is one line that names it and its source."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that can be set. The documentation table is generated from these fields."""
+
+    host: Annotated[str, Meta(description="Address to listen on.", min_length=1)] = "127.0.0.1"
+    port: Annotated[int, Meta(description="Port to listen on; 0 picks a free one.", ge=0, le=65535)] = 8090
+    data_dir: Annotated[
+        str, Meta(description="Directory of databases, files and secrets; created if missing.", min_length=1)
+    ] = "tidewire-data"
+    workers: Annotated[
+        int, Meta(description="Processes that serve, all on the same port and data directory.", ge=1, le=64)
+    ] = 1
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="Least severe log lines written.")
+    ] = "info"
+    demo: Annotated[
+        bool,
+        Meta(description="Serve the demo page at `/`, with a bucket `demo` that everybody may write to."),
+    ] = False
+    hostnames: Annotated[
+        list[str],
+        Meta(description="Host names of this server; pages served from them may call it from a browser."),
+    ] = msgspec.field(default_factory=lambda: ["localhost"])
+    secret_key: Annotated[
+        str,
+        Meta(
+            description="Signs JSON Web Tokens instead of the generated secret; at least 32 characters.",
+            extra={"secret": True},
+        ),
+    ] = ""
+    console_signup: Annotated[
+        Literal["first", "localhost", "open"],
+        Meta(
+            description="Who may sign up for the console: `first` the first person, `localhost` that one "
+            "from this computer only, `open` everybody. Invitations always work."
+        ),
+    ] = "first"
+    trusted_proxies: Annotated[
+        bool,
+        Meta(
+            description="Believe `X-Forwarded-For` and `X-Forwarded-Proto`; set only behind your own proxy."
+        ),
+    ] = False
+    drain_seconds: Annotated[
+        Seconds,
+        Meta(description="On shutdown, seconds over which connections are closed (1012) and requests end."),
+    ] = 5.0
+
+    synchronous: Annotated[
+        Literal["full", "normal"],
+        Meta(description="SQLite durability: `full` survives a power cut, `normal` a crash of the process."),
+    ] = "full"
+    event_log_max_age: Annotated[
+        Count, Meta(description="Seconds that events stay in the log and can be recovered.")
+    ] = 7 * 24 * 3600
+    event_log_max_bytes: Annotated[Bytes, Meta(description="Bytes of events kept in each project's log.")] = (
+        1024 * 1024 * 1024
+    )
+
+    max_body_bytes: Annotated[Bytes, Meta(description="Largest JSON request body, bytes.")] = 10_000_000
+    max_header_bytes: Annotated[Bytes, Meta(description="Largest request line with headers, bytes.")] = (
+        128 * 1024
+    )
+    max_file_bytes: Annotated[
+        Bytes, Meta(description="Largest file, bytes; also the limit of every bucket's `maximumFileSize`.")
+    ] = 30_000_000
+    upload_max_age: Annotated[
+        Count, Meta(description="Seconds after which an unfinished chunked upload is discarded.")
+    ] = 24 * 3600
+    session_duration: Annotated[Count, Meta(description="Seconds that a session lasts.")] = 365 * 24 * 3600
+
+    realtime_max_message_bytes: Annotated[
+        Bytes, Meta(description="Largest message from a realtime client, fragments summed, bytes.")
+    ] = 64_000
+    realtime_max_queue_bytes: Annotated[
+        Bytes, Meta(description="Bytes queued for a slow realtime client before it is closed with 1013.")
+    ] = 1024 * 1024
+    realtime_compression: Annotated[
+        bool, Meta(description="Compress events for realtime clients that can read it (permessage-deflate).")
+    ] = True
+    realtime_messages_per_minute: Annotated[
+        Count, Meta(description="Messages a minute from one realtime connection.")
+    ] = 32
+    realtime_connects_per_minute: Annotated[
+        Count, Meta(description="Realtime connects a minute from one IP address.")
+    ] = 128
+    realtime_max_connections: Annotated[
+        Count, Meta(description="Realtime connections open at once in one process; the next get 1013.")
+    ] = 100_000
+    realtime_max_connections_per_project: Annotated[Count, Meta(description="Of them to one project.")] = (
+        100_000
+    )
+    realtime_max_connections_per_address: Annotated[
+        Count, Meta(description="Of them from one IP address; users behind one proxy or office share it.")
+    ] = 20_000
+    realtime_max_connections_per_user: Annotated[Count, Meta(description="Of them by one user.")] = 1_000
+    realtime_max_subscriptions: Annotated[
+        Count, Meta(description="Subscriptions of one realtime connection.")
+    ] = 1_000
+    realtime_max_channels: Annotated[
+        Count, Meta(description="Channels in all subscriptions of one realtime connection.")
+    ] = 4_096
+    realtime_idle_seconds: Annotated[
+        PositiveSeconds,
+        Meta(
+            description="Seconds after which a realtime client that sent nothing, though pinged, is closed."
+        ),
+    ] = 60.0
+    realtime_handshakes_at_once: Annotated[
+        Count, Meta(description="Realtime connections that are set up at the same time; others wait for it.")
+    ] = 64
+    realtime_handshake_seconds: Annotated[
+        PositiveSeconds,
+        Meta(description="Seconds that they may take, waiting included, before they are closed with 1013."),
+    ] = 20.0
+    metrics_key: Annotated[
+        str,
+        Meta(
+            description="Serve Prometheus metrics at `/metrics` to who sends this as a bearer token; empty: "
+            "do not serve them.",
+            extra={"secret": True},
+        ),
+    ] = ""
+    realtime_queries: Annotated[
+        Literal["extended", "reference"],
+        Meta(
+            description="Query methods of subscriptions: `extended`, or only those that every Appwrite "
+            "server knows (`reference`)."
+        ),
+    ] = "extended"
+    rate_limits: Annotated[
+        bool, Meta(description="Apply the limits per minute; `off` for local work and test suites.")
+    ] = True
+
+    smtp_host: Annotated[
+        str,
+        Meta(description="Mail server of projects without their own; empty: mails go to the local outbox."),
+    ] = ""
+    smtp_port: Annotated[int, Meta(description="Port of the mail server.", ge=1, le=65535)] = 587
+    smtp_username: Annotated[
+        str, Meta(description="User name at the mail server; empty: it asks for none.")
+    ] = ""
+    smtp_password: Annotated[
+        str,
+        Meta(
+            description="Password at the mail server; give it by environment or file, not as a flag.",
+            extra={"secret": True},
+        ),
+    ] = ""
+    smtp_security: Annotated[
+        Literal["starttls", "tls", "none"],
+        Meta(description="Encryption: begun by STARTTLS, from the first byte, or none."),
+    ] = "starttls"
+    smtp_sender: Annotated[
+        str, Meta(description="Address that mails come from unless the project says otherwise.", min_length=3)
+    ] = "noreply@localhost"
+    smtp_sender_name: Annotated[
+        str, Meta(description="Name that mails come from unless the project says otherwise.")
+    ] = "Tidewire"
+    sms_provider: Annotated[
+        Literal["mock", "none"],
+        Meta(description="What carries text messages: `mock` only writes them to the local outbox."),
+    ] = "mock"
+    message_max_attempts: Annotated[
+        Count, Meta(description="Attempts to send a mail or text message before it is given up.")
+    ] = 12
+    webhook_timeout: Annotated[
+        PositiveSeconds, Meta(description="Seconds that a receiver of webhooks may take to answer.")
+    ] = 15.0
+    webhook_max_failures: Annotated[
+        Count, Meta(description="Failures in a row after which a webhook is disabled.")
+    ] = 10
+    webhook_private_addresses: Annotated[
+        bool, Meta(description="Deliver webhooks to private, loopback and other internal addresses too.")
+    ] = False
+    geoip_file: Annotated[
+        str,
+        Meta(description="MaxMind DB file (`.mmdb`) that tells the countries of clients; empty: unknown."),
+    ] = ""
+    health_time_server: Annotated[
+        str,
+        Meta(
+            description="NTP server (`host` or `host:port`) that `health.getTime` compares the clock with.",
+            min_length=1,
+        ),
+    ] = "pool.ntp.org"
+
+
+def setting_description(field: msgspec.structs.FieldInfo) -> str:
+    """What a setting means, from its declaration."""
+    metadata = getattr(field.type, "__metadata__", ())
+    return next(str(entry.description) for entry in reversed(metadata) if getattr(entry, "description", None))
+
+
+def is_secret(field: msgspec.structs.FieldInfo) -> bool:
+    """Whether the value of a setting must not be shown."""
+    metadata = getattr(field.type, "__metadata__", ())
+    return any((getattr(entry, "extra", None) or {}).get("secret") for entry in metadata)
+
+
+def load_settings(
+    flags: Mapping[str, object], environment: Mapping[str, str] = os.environ, file: Path | None = None
+) -> Settings:
+    """Combine flags, ``TIDEWIRE_*`` variables and a TOML file, in this order of precedence.
+
+    Flags that are None were not given. Raises :class:`SettingsError`.
+    """
+    if file is None and environment.get(ENVIRONMENT_PREFIX + "CONFIG"):
+        file = Path(environment[ENVIRONMENT_PREFIX + "CONFIG"])
+    values: dict[str, Any] = {}
+    for source, given in (
+        (f"file {file}", _from_file(file) if file else {}),
+        ("environment", _from_environment(environment)),
+        ("command line", {name: value for name, value in flags.items() if value is not None}),
+    ):
+        for name, value in given.items():
+            values[name] = _checked(name, value, source)
+    return msgspec.convert(values, Settings)
+
+
+def _from_file(file: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"cannot read the settings file {file}: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"the settings file {file} is not valid TOML: {error}") from None
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, object]:
+    given: dict[str, object] = {}
+    for field in msgspec.structs.fields(Settings):
+        value = environment.get(ENVIRONMENT_PREFIX + field.name.upper())
+        if value is not None:
+            given[field.name] = value
+    return given
+
+
+def _checked(name: str, value: object, source: str) -> object:
+    fields = {field.name: field for field in msgspec.structs.fields(Settings)}
+    if name not in fields:
+        raise SettingsError(f"unknown setting {name!r} ({source}); `tidewire settings` lists all of them")
+    annotation = fields[name].type
+    plain = get_args(annotation)[0]
+    if plain is bool:
+        value = {"on": True, "off": False, "yes": True, "no": False}.get(str(value).lower(), value)
+    if get_origin(plain) is list and isinstance(value, str):
+        value = [item.strip() for item in value.split(",") if item.strip()]
+    try:
+        return msgspec.convert(value, annotation, strict=False)
+    except msgspec.ValidationError as error:
+        got = "" if is_secret(fields[name]) else f"; got {value!r}"
+        raise SettingsError(f"setting {name!r} ({source}): {error}{got}") from None

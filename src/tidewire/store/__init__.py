@@ -1,0 +1,1 @@
+"""SQL and files: databases, schema and migrations, the event log, object storage."""

@@ -1,0 +1,94 @@
+"""SQLite connections as every part of the store uses them."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+from sqlalchemy import Connection, create_engine
+from sqlalchemy.pool import NullPool
+
+from tidewire.store.user_tables.functions import register_functions
+
+Synchronous = Literal["full", "normal"]
+"""``full``: a commit survives a power cut. ``normal``: it survives only the death of the process."""
+
+BUSY_TIMEOUT_MS: Final = 10_000
+"""Milliseconds that a connection waits for another process's lock."""
+
+_STATEMENTS_CACHED: Final = 512
+_WAL_KEPT_BYTES: Final = 64 * 1024 * 1024
+
+
+def connect(
+    path: Path,
+    project_id: str,
+    synchronous: Synchronous,
+    *,
+    read_only: bool = False,
+    busy_timeout_ms: int = BUSY_TIMEOUT_MS,
+) -> Connection:
+    """Open a connection that never begins or ends a transaction by itself.
+
+    Whoever uses it says BEGIN and COMMIT to the driver's connection (:func:`driver`). It may be used by
+    any thread, one at a time. ``connection.info["project_id"]`` names the project.
+    """
+
+    def open_driver() -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            path,
+            timeout=busy_timeout_ms / 1000,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=_STATEMENTS_CACHED,
+        )
+        execute_patiently(connection, f"PRAGMA synchronous = {synchronous.upper()}")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT_BYTES}")
+        register_functions(connection)
+        if read_only:
+            connection.execute("PRAGMA query_only = ON")
+        return connection
+
+    engine = create_engine(
+        "sqlite+pysqlite://",
+        creator=open_driver,
+        poolclass=NullPool,
+        pool_reset_on_return=None,
+        json_serializer=_encode_json,
+        json_deserializer=msgspec.json.decode,
+    )
+    connection = engine.connect()
+    connection.info["project_id"] = project_id
+    return connection
+
+
+def execute_patiently(connection: sqlite3.Connection, statement: str) -> None:
+    """Execute a PRAGMA that reads the file, also while another process lets go of it.
+
+    SQLite does not always wait then, whatever the connection's timeout.
+    """
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            connection.execute(statement)
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(0.005)
+
+
+def driver(connection: Connection) -> sqlite3.Connection:
+    """The driver's connection under ``connection``."""
+    raw = connection.connection.driver_connection
+    assert isinstance(raw, sqlite3.Connection)
+    return raw
+
+
+def _encode_json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,154 @@
+"""What has to be done now and then: trim logs, forget what expired, delete what nobody refers to."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import structlog
+from sqlalchemy import Column, Table, delete, select
+
+from tidewire.core.time import now
+from tidewire.settings import Settings
+from tidewire.store import event_log, presences
+from tidewire.store.database import Database, Transaction
+from tidewire.store.deletions import (
+    EXPIRY_STEP,
+    delete_discarded,
+    discard_expired_uploads,
+    referenced_keys,
+)
+from tidewire.store.objects import SWEEP_GRACE_MS
+from tidewire.store.platform import CONSOLE_PROJECT_ID, ProjectStore, Stores
+from tidewire.store.processes import is_alive
+from tidewire.store.schema import audit_log, challenges, sessions, tokens
+from tidewire.store.state import read_state, write_state
+
+ROUND_SECONDS: Final = 60.0
+"""Between two rounds over all projects."""
+SWEEP_SECONDS: Final = 3600.0
+"""Between two sweeps of object storage; the first is in the first round."""
+ROWS_STEP: Final = 500
+"""Expired rows of one table deleted in one transaction."""
+
+_SWEPT: Final = "objects.swept"
+_log = structlog.get_logger("tidewire.store")
+
+
+async def maintain(stores: Stores, settings: Settings) -> None:
+    """Maintain all projects, round after round, until cancelled. One process of a data directory does it."""
+    swept = -SWEEP_SECONDS
+    while True:
+        async with _only_process(Path(settings.data_dir) / "maintenance.lock") as chosen:
+            if chosen:
+                sweep = time.monotonic() - swept >= SWEEP_SECONDS
+                if sweep:
+                    swept = time.monotonic()
+                await _round(stores, settings, sweep=sweep)
+        await asyncio.sleep(ROUND_SECONDS)
+
+
+async def maintain_project(
+    store: ProjectStore, settings: Settings, *, sweep_grace_ms: int | None = None
+) -> None:
+    """One round for one project; object storage is swept too if ``sweep_grace_ms`` is given.
+
+    All writing is in short steps, between which others write.
+    """
+    database = store.database
+    await _repeat(
+        database,
+        event_log.TRIM_STEP,
+        lambda transaction: event_log.trim(
+            transaction.connection, settings.event_log_max_age * 1000, settings.event_log_max_bytes
+        ),
+    )
+    await _repeat(
+        database,
+        EXPIRY_STEP,
+        lambda transaction: discard_expired_uploads(transaction, settings.upload_max_age * 1000),
+    )
+    for table in (sessions, tokens, challenges):
+        await _repeat(database, ROWS_STEP, partial(_delete_until, table.c.expires_at, now()))
+    kept_since = now() - settings.event_log_max_age * 1000
+    await _repeat(database, ROWS_STEP, partial(_delete_until, audit_log.c.time, kept_since))
+    await _repeat(database, presences.ENDING_STEP, presences.end_expired)
+    await _release_dead_processes(database, Path(settings.data_dir))
+    await delete_discarded(database, store.objects)
+    if sweep_grace_ms is not None:
+        await _sweep(store, sweep_grace_ms)
+
+
+async def _round(stores: Stores, settings: Settings, *, sweep: bool) -> None:
+    try:
+        await stores.finish_deletions()
+    except Exception:
+        _log.exception("deleted projects remain")
+    projects = [project.id for project in await stores.list_projects()]
+    for project_id in [CONSOLE_PROJECT_ID, *projects]:
+        try:
+            store = await stores.project(project_id)
+            if store is not None:
+                await maintain_project(store, settings, sweep_grace_ms=SWEEP_GRACE_MS if sweep else None)
+        except Exception:
+            # The other projects must not suffer; the next round tries again.
+            _log.exception("maintenance failed", project=project_id)
+
+
+async def _repeat(database: Database, step: int, unit: Callable[[Transaction], int]) -> None:
+    while await database.write(unit) == step:
+        continue
+
+
+def _delete_until(column: Column[int], moment: int, transaction: Transaction) -> int:
+    """Delete a step of the rows whose ``column`` is at or before ``moment``."""
+    table = column.table
+    assert isinstance(table, Table)
+    expired = select(table.c.sequence).where(column <= moment).limit(ROWS_STEP)
+    result = transaction.connection.execute(delete(table).where(table.c.sequence.in_(expired)))
+    return result.rowcount
+
+
+async def _release_dead_processes(database: Database, data_dir: Path) -> None:
+    """End the presences of connections whose processes were killed and could not do it."""
+    processes = await database.read(presences.writing_processes)
+    dead = [process for process in processes if not is_alive(data_dir, process)]
+    if dead:
+        await _repeat(
+            database,
+            presences.ENDING_STEP,
+            lambda transaction: presences.release_processes(transaction, dead),
+        )
+
+
+async def _sweep(store: ProjectStore, grace_ms: int) -> None:
+    database = store.database
+
+    async def referenced(keys: list[str]) -> set[str]:
+        return await database.read(lambda connection: referenced_keys(connection, keys))
+
+    since = int(await database.read(lambda connection: read_state(connection, _SWEPT)) or 0)
+    until = await store.objects.sweep(referenced, since=since, grace_ms=grace_ms)
+    await database.write(lambda transaction: write_state(transaction.connection, _SWEPT, str(until)))
+
+
+@asynccontextmanager
+async def _only_process(path: Path) -> AsyncIterator[bool]:
+    """Whether this process is the one that holds the lock file meanwhile."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)

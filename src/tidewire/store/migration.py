@@ -1,0 +1,115 @@
+"""Bringing the tables of a database up to date.
+
+A new database gets the newest tables at once, which takes milliseconds. Migrations are for databases that
+hold something; Alembic, which takes long to import, is imported only for them.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    column,
+    insert,
+    inspect,
+    select,
+    table,
+)
+
+from tidewire.store.schema import PLATFORM_REVISION, PROJECT_REVISION, platform_metadata, project_metadata
+
+_MIGRATIONS: Final = Path(__file__).with_name("migrations")
+_one_at_a_time: Final = threading.Lock()
+
+
+class MigrationError(Exception):
+    """A database whose tables this program does not know."""
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A line of migrations and the tables it leads to."""
+
+    name: str
+    head: str
+    """Revision of the newest migration."""
+    metadata: MetaData
+
+    @property
+    def version_table(self) -> str:
+        """Where a database notes the revision it has."""
+        return f"{self.name}_revision"
+
+    @property
+    def directory(self) -> Path:
+        """Of the migration files."""
+        return _MIGRATIONS / self.name
+
+
+PROJECT: Final = Chain("project", PROJECT_REVISION, project_metadata)
+PLATFORM: Final = Chain("platform", PLATFORM_REVISION, platform_metadata)
+
+
+def bring_up_to_date(connection: Connection, chain: Chain) -> None:
+    """Give the database the newest tables of ``chain``, within the transaction that ``connection`` is in.
+
+    Raises :class:`MigrationError` if the database comes from a newer program.
+    """
+    if not inspect(connection).has_table(chain.version_table):
+        _create(connection, chain)
+    elif not is_current(connection, chain):
+        migrate(connection, chain)
+
+
+def is_current(connection: Connection, chain: Chain) -> bool:
+    """Whether the database has the newest tables of ``chain``."""
+    if not inspect(connection).has_table(chain.version_table):
+        return False
+    version = column("version_num", String)
+    return connection.scalar(select(version).select_from(table(chain.version_table, version))) == chain.head
+
+
+def _create(connection: Connection, chain: Chain) -> None:
+    """Make the newest tables in a database that has none of the chain."""
+    chain.metadata.create_all(connection, checkfirst=False)
+    revision = _revision_table(chain)
+    revision.create(connection, checkfirst=False)
+    connection.execute(insert(revision).values(version_num=chain.head))
+
+
+def _revision_table(chain: Chain) -> Table:
+    """Where Alembic notes the revision, as it makes it itself."""
+    name = chain.version_table
+    key = PrimaryKeyConstraint("version_num", name=f"{name}_pkc")
+    return Table(name, MetaData(), Column("version_num", String(32), nullable=False), key)
+
+
+def migrate(connection: Connection, chain: Chain) -> None:
+    """Apply the missing migrations of ``chain`` within the transaction that ``connection`` is in.
+
+    Raises :class:`MigrationError` if the database comes from a newer program.
+    """
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("version_locations", str(chain.directory).replace("%", "%%"))
+    config.set_main_option("path_separator", "newline")
+    config.attributes.update(connection=connection, chain=chain)
+    try:
+        # Migration files speak to one connection that is global to the process.
+        with _one_at_a_time:
+            command.upgrade(config, "head")
+    except CommandError as error:
+        raise MigrationError(f"a newer Tidewire made it ({error})") from error

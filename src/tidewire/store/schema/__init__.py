@@ -1,0 +1,91 @@
+"""Tables of the databases, in portable SQLAlchemy.
+
+Conventions: ``sequence`` is the integer primary key and the ``$sequence`` of the API; ``id`` is the
+public id; columns called ``*_at`` hold times, integer milliseconds since the epoch, UTC, 0 for "never"; sizes
+are bytes. Secrets are stored as hashes; those that are needed again are sealed
+(:mod:`tidewire.store.encryption`).
+Resources with permissions keep the list as it was given in ``permissions`` and the same grants as rows
+of :data:`permissions`, which is what queries join (:mod:`tidewire.store.grants`).
+
+A change here needs a migration in ``migrations`` and its revision in :data:`PROJECT_REVISION` or
+:data:`PLATFORM_REVISION`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tidewire.store.schema.columns import platform_metadata, project_metadata
+from tidewire.store.schema.databases import (
+    databases,
+    dropped_tables,
+    user_columns,
+    user_indexes,
+    user_tables,
+)
+from tidewire.store.schema.files import (
+    buckets,
+    file_parts,
+    files,
+    object_deletions,
+    permissions,
+    upload_parts,
+    uploads,
+)
+from tidewire.store.schema.log import event_log, outgoing_messages, state, webhooks
+from tidewire.store.schema.people import (
+    audit_log,
+    authenticators,
+    challenges,
+    memberships,
+    sessions,
+    targets,
+    teams,
+    tokens,
+    user_identities,
+    users,
+)
+from tidewire.store.schema.platform import dev_keys, keys, platforms, projects
+from tidewire.store.schema.presences import presence_connections, presences
+
+PROJECT_REVISION: Final = "project_0005"
+PLATFORM_REVISION: Final = "platform_0002"
+
+__all__ = [
+    "PLATFORM_REVISION",
+    "PROJECT_REVISION",
+    "audit_log",
+    "authenticators",
+    "buckets",
+    "challenges",
+    "databases",
+    "dev_keys",
+    "dropped_tables",
+    "event_log",
+    "file_parts",
+    "files",
+    "keys",
+    "memberships",
+    "object_deletions",
+    "outgoing_messages",
+    "permissions",
+    "platform_metadata",
+    "platforms",
+    "presence_connections",
+    "presences",
+    "project_metadata",
+    "projects",
+    "sessions",
+    "state",
+    "targets",
+    "teams",
+    "tokens",
+    "upload_parts",
+    "uploads",
+    "user_columns",
+    "user_identities",
+    "user_indexes",
+    "user_tables",
+    "users",
+    "webhooks",
+]

@@ -1,0 +1,95 @@
+"""Tables of the platform: projects, and what registers programs with them."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, ForeignKey, Index, String, Table, Text, UniqueConstraint
+
+from tidewire.store.schema.columns import (
+    HASH_LENGTH,
+    ID_LENGTH,
+    Milliseconds,
+    created,
+    json,
+    number,
+    platform_metadata,
+    sequence,
+    text,
+    time,
+)
+
+
+def _of_project(*, nullable: bool = False) -> Column[str]:
+    return Column("project_id", ForeignKey("projects.id", ondelete="CASCADE"), nullable=nullable, index=True)
+
+
+projects = Table(
+    "projects",
+    platform_metadata,
+    sequence(),
+    Column("id", String(ID_LENGTH), nullable=False, unique=True),
+    *created(),
+    text("name"),
+    text("team_id"),  # of the console project: the team that owns the project; empty: only the operator does
+    text("region", "default"),
+    text("status", "active"),
+    json("settings", dict),  # tidewire.core.project_settings.ProjectSettings
+    json("labels", list),
+    number("ping_count"),
+    time("pinged_at"),
+    time("console_accessed_at"),
+    text("search"),  # id and name in lower case
+    Index(None, "team_id"),
+)
+
+platforms = Table(
+    "platforms",
+    platform_metadata,
+    sequence(),
+    Column("id", String(ID_LENGTH), nullable=False),
+    *created(),
+    _of_project(),
+    Column("type", String(32), nullable=False),
+    text("name"),
+    text("hostname"),
+    text("key"),
+    UniqueConstraint("project_id", "id"),
+)
+
+keys = Table(
+    "keys",
+    platform_metadata,
+    sequence(),
+    Column("id", String(ID_LENGTH), nullable=False),
+    *created(),
+    Column("type", String(16), nullable=False, default="standard", server_default="standard"),
+    _of_project(nullable=True),  # of a standard key
+    text("team_id"),  # of an organization key
+    text("user_id"),  # of an account key
+    text("name"),
+    Column("secret_hash", String(HASH_LENGTH), nullable=False, unique=True),  # hex SHA-256
+    json("scopes", list),
+    time("expires_at"),  # 0: never
+    time("accessed_at"),
+    json("sdks", list),
+    UniqueConstraint("project_id", "team_id", "user_id", "id"),
+    Index(None, "team_id"),
+    Index(None, "user_id"),
+)
+"""API keys, of types ``standard``, ``organization`` and ``account``."""
+
+dev_keys = Table(
+    "dev_keys",
+    platform_metadata,
+    sequence(),
+    Column("id", String(ID_LENGTH), nullable=False),
+    *created(),
+    _of_project(),
+    text("name"),
+    Column("secret_hash", String(HASH_LENGTH), nullable=False, unique=True),  # hex SHA-256
+    Column("secret", Text, nullable=False),  # sealed (tidewire.store.encryption): people may look it up
+    Column("expires_at", Milliseconds, nullable=False),
+    time("accessed_at"),
+    json("sdks", list),
+    UniqueConstraint("project_id", "id"),
+)
+"""Keys with which programs under development call without registered platforms and limits."""

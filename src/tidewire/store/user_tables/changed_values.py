@@ -1,0 +1,110 @@
+"""Operators as SQL expressions: the new value of a column out of its old one, within one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import BigInteger, ColumnElement, bindparam, case, cast, func, literal
+
+from tidewire.core.row_operators import Operator
+from tidewire.core.time import now
+from tidewire.store.user_tables.tables import UserColumn, UserTable
+
+_DAY: Final = 24 * 3600 * 1000
+"""Milliseconds."""
+
+_encode = msgspec.json.Encoder().encode
+
+Expression = ColumnElement[Any]
+
+
+def operator_shape(operator: Operator) -> tuple[Any, ...]:
+    """What the expression of an operator depends on besides values."""
+    values = operator.values
+    if operator.method.startswith("array"):
+        return (operator.method,)
+    return (operator.method, len(values), all(isinstance(value, int) for value in values))
+
+
+def operator_values(column: UserColumn, operator: Operator) -> dict[str, Any]:
+    """The values of the parameters of :func:`operator_expression`."""
+    name = column.name
+    if operator.method.startswith("array"):
+        return {f"{name}_0": _encode(operator.values).decode()}
+    if operator.method == "dateSetNow":
+        return {f"{name}_0": now()}
+    values = operator.values
+    if operator.method in {"dateAddDays", "dateSubDays"}:
+        values = (values[0] * _DAY,)
+    return {f"{name}_{number}": value for number, value in enumerate(values)}
+
+
+def operator_expression(table: UserTable, column: UserColumn, operator: Operator) -> Expression:
+    """The new value. What it became is checked afterwards, in the same transaction."""
+    stored = table.rows.c[column.name]
+    bound: list[Expression] = [
+        bindparam(f"{column.name}_{number}") for number in range(max(1, len(operator.values)))
+    ]
+    method = operator.method
+    if method.startswith("array"):
+        return func.tidewire_array(method, stored, bound[0])
+    if method in _NUMBERS:
+        changed = _NUMBERS[method](func.coalesce(stored, 0), bound[0])
+        if len(operator.values) == 2:
+            changed = _bounded(changed, bound[1], _IS_UPPER[method])
+        return _fitting(column, operator, changed)
+    return _OTHERS[method](stored, bound)
+
+
+def _bounded(changed: Expression, bound: Expression, upper: bool) -> Expression:
+    """The changed value, but not beyond the bound."""
+    beyond = changed > bound if upper else changed < bound
+    return case((beyond, bound), else_=changed)
+
+
+def _fitting(column: UserColumn, operator: Operator, changed: Expression) -> Expression:
+    """What becomes of a fraction in a column of integers: it is rounded."""
+    if column.rules.kind.storage != "integer":
+        return changed
+    whole = all(isinstance(value, int) for value in operator.values) and operator.method != "power"
+    if whole:
+        return changed
+    # What is too great stays a fraction, and is found out to be none of the column's values.
+    return case((func.abs(changed) < 2.0**63, cast(func.round(changed), BigInteger)), else_=changed)
+
+
+def _divided(stored: Expression, number: Expression) -> Expression:
+    return stored.op("/")(number)
+
+
+def _remainder(stored: Expression, number: Expression) -> Expression:
+    return func.mod(stored, number)
+
+
+_NUMBERS: Final[Mapping[str, Callable[[Expression, Expression], Expression]]] = {
+    "increment": lambda stored, number: stored + number,
+    "decrement": lambda stored, number: stored - number,
+    "multiply": lambda stored, number: stored * number,
+    "divide": _divided,
+    "modulo": _remainder,
+    "power": lambda stored, number: func.pow(stored, number),
+}
+_IS_UPPER: Final = {
+    "increment": True,
+    "decrement": False,
+    "multiply": True,
+    "divide": False,
+    "power": True,
+}
+"""Whether the bound of the operator is the greatest value, or the least."""
+
+_OTHERS: Final[Mapping[str, Callable[[Expression, list[Any]], Expression]]] = {
+    "stringConcat": lambda stored, bound: func.coalesce(stored, "").op("||")(bound[0]),
+    "stringReplace": lambda stored, bound: func.replace(stored, bound[0], bound[1]),
+    "toggle": lambda stored, _: literal(1) - func.coalesce(stored, 0),
+    "dateAddDays": lambda stored, bound: stored + bound[0],
+    "dateSubDays": lambda stored, bound: stored - bound[0],
+    "dateSetNow": lambda _, bound: bound[0],
+}

@@ -1,0 +1,194 @@
+"""Users' tables made, changed and dropped in SQL.
+
+What takes long is done in steps, each a unit of work of its own, between which others read and write. A step
+notes how far it got in the description of what it works on: whoever does the next step, in this process or
+in one that was started later, goes on from there.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    Index,
+    MetaData,
+    Row,
+    Table,
+    Text,
+    delete,
+    func,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+
+from tidewire.core.ids import unique_id
+from tidewire.core.time import now
+from tidewire.store.encryption import Encryption
+from tidewire.store.schema import dropped_tables, user_columns, user_indexes, user_tables
+from tidewire.store.user_tables import names
+from tidewire.store.user_tables.side_indexes import SideIndex
+from tidewire.store.user_tables.tables import UserColumn, column_of, readers_table, sql_column, sql_table
+
+STEP_ROWS: Final = 1000
+"""Rows that one step changes."""
+SMALL_TABLE: Final = 2000
+"""Rows up to which a table is changed at once, in the request that asks for it."""
+
+
+def create_table(connection: Connection, sequence: int) -> None:
+    """Make the tables of a new user table, without columns of its own yet."""
+    sql_table(sequence, ()).create(connection, checkfirst=False)
+    readers_table(sequence).create(connection, checkfirst=False)
+
+
+def drop_table(connection: Connection, sequence: int) -> None:
+    """Take a table away: its description at once, its rows in steps of :func:`advance_dropped_table`."""
+    indexes = connection.execute(select(user_indexes).where(user_indexes.c.table_sequence == sequence))
+    for index in indexes.all():
+        drop_index(connection, index)
+    connection.execute(dropped_tables.insert().values(table_sequence=sequence))
+    connection.execute(delete(user_tables).where(user_tables.c.sequence == sequence))
+
+
+def new_version(connection: Connection, sequence: int) -> None:
+    """Note that a table, or something of it, is not what it was."""
+    changed = update(user_tables).where(user_tables.c.sequence == sequence)
+    connection.execute(changed.values(version=unique_id()))
+
+
+def add_column(connection: Connection, table: int, column: UserColumn) -> None:
+    """Make the SQL column of a new column; rows that there are have nothing in it yet."""
+    added: Column[Any] = sql_column(column)
+    sql_type = added.type.compile(dialect=connection.dialect)
+    connection.execute(text(f"ALTER TABLE {names.rows_table(table)} ADD COLUMN {column.name} {sql_type}"))
+
+
+def is_small(connection: Connection, table: int) -> bool:
+    """Whether a table can be changed at once."""
+    rows = _rows(table).c
+    some = select(rows.sequence).limit(SMALL_TABLE + 1).subquery()
+    return (connection.scalar(select(func.count()).select_from(some)) or 0) <= SMALL_TABLE
+
+
+def advance_column(connection: Connection, row: Row[Any], encryption: Encryption) -> bool:
+    """Do the next step for a column that is ``processing`` or ``deleting``; True: it was the last."""
+    column = column_of(row)
+    erased = row.status == "deleting"
+    if erased and is_small(connection, row.table_sequence):
+        table, name = names.rows_table(row.table_sequence), column.name
+        connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {name}"))
+        return _finished(connection, row, erased)
+    value = None if erased else column.rules.default
+    if value is not None or erased:
+        # SQLite would write the whole table anew to drop a column: of a large one only the values go.
+        stored = column.stored(None if erased else column.rules.accept(value), encryption)
+        rows = sql_table(row.table_sequence, [column])
+        reached = _reach(connection, rows, row.progress)
+        if reached is not None:
+            within = (rows.c.sequence > row.progress, rows.c.sequence <= reached)
+            connection.execute(update(rows).where(*within).values({column.name: stored}))
+            changed = update(user_columns).where(user_columns.c.sequence == row.sequence)
+            connection.execute(changed.values(progress=reached))
+            return False
+    return _finished(connection, row, erased)
+
+
+def _finished(connection: Connection, row: Row[Any], erased: bool) -> bool:
+    of_column = user_columns.c.sequence == row.sequence
+    if erased:
+        connection.execute(delete(user_columns).where(of_column))
+    else:
+        connection.execute(update(user_columns).where(of_column).values(status="available", progress=0))
+    new_version(connection, row.table_sequence)
+    return True
+
+
+def advance_index(connection: Connection, row: Row[Any], columns: Sequence[str]) -> bool:
+    """Do the next step for an index that is ``processing``; True: it was the last, whatever its outcome.
+
+    SQLite makes indexes of types ``key`` and ``unique`` in one statement, others are filled in steps.
+    ``columns`` are the names in SQL.
+    """
+    if row.type in {"key", "unique"}:
+        error = _create_index(connection, row, columns)
+        return _index_finished(connection, row, error)
+    index = SideIndex(row.table_sequence, row.sequence, row.type, columns)
+    if row.progress == 0:
+        index.create(connection)
+    reached = _reach(connection, _rows(row.table_sequence), row.progress)
+    if reached is None:
+        index.complete(connection)
+        return _index_finished(connection, row, "")
+    index.fill(connection, row.progress, reached)
+    changed = update(user_indexes).where(user_indexes.c.sequence == row.sequence)
+    connection.execute(changed.values(progress=reached))
+    return False
+
+
+def drop_index(connection: Connection, row: Row[Any]) -> None:
+    """Take an index away, as far as it was made, and its description."""
+    if row.type in {"key", "unique"}:
+        connection.execute(text(f"DROP INDEX IF EXISTS {names.index_name(row.table_sequence, row.sequence)}"))
+    else:
+        SideIndex(row.table_sequence, row.sequence, row.type, []).drop(connection)
+    connection.execute(delete(user_indexes).where(user_indexes.c.sequence == row.sequence))
+
+
+def advance_dropped_table(connection: Connection, table: int) -> bool:
+    """Do the next step of dropping a table; True: it was the last."""
+    rows, readers = _rows(table), readers_table(table)
+    reached = None if is_small(connection, table) else _reach(connection, rows, 0)
+    if reached is not None:
+        connection.execute(delete(readers).where(readers.c.row <= reached))
+        connection.execute(delete(rows).where(rows.c.sequence <= reached))
+        return False
+    for dropped in (readers, rows):
+        connection.execute(text(f"DROP TABLE {dropped.name}"))
+    connection.execute(delete(dropped_tables).where(dropped_tables.c.table_sequence == table))
+    return True
+
+
+def _create_index(connection: Connection, row: Row[Any], columns: Sequence[str]) -> str:
+    """Make an index; what went wrong, empty if nothing did."""
+    rows = Table(names.rows_table(row.table_sequence), MetaData(), *(Column(name, Text) for name in columns))
+    orders = [*row.orders, *[""] * (len(columns) - len(row.orders))]
+    indexed = [
+        rows.c[name].desc() if order == "desc" else rows.c[name]
+        for name, order in zip(columns, orders, strict=True)
+    ]
+    index = Index(names.index_name(row.table_sequence, row.sequence), *indexed, unique=row.type == "unique")
+    connection.execute(text("SAVEPOINT new_index"))
+    try:
+        index.create(connection)
+    except (IntegrityError, sqlite3.IntegrityError):
+        connection.execute(text("ROLLBACK TO new_index"))
+        return "Rows that there are have equal values: they cannot be unique."
+    finally:
+        connection.execute(text("RELEASE new_index"))
+    return ""
+
+
+def _index_finished(connection: Connection, row: Row[Any], error: str) -> bool:
+    values = {"status": "failed" if error else "available", "error": error, "updated_at": now()}
+    connection.execute(update(user_indexes).where(user_indexes.c.sequence == row.sequence).values(values))
+    new_version(connection, row.table_sequence)
+    return True
+
+
+def _reach(connection: Connection, rows: Table, progress: int) -> int | None:
+    """The last row of the next step; None if there are no further rows."""
+    following = select(rows.c.sequence).where(rows.c.sequence > progress).order_by(rows.c.sequence)
+    reached: int | None = connection.scalar(
+        select(func.max(following.limit(STEP_ROWS).subquery().c.sequence))
+    )
+    return reached
+
+
+def _rows(table: int) -> Table:
+    return sql_table(table, ())

@@ -1,0 +1,197 @@
+"""Lists of rows: a statement for each shape of page, compiled once, and what it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+)
+
+from tidewire.core.errors import TidewireError
+from tidewire.store.lists import MAX_TOTAL
+from tidewire.store.user_tables.fields import field_of
+from tidewire.store.user_tables.filters import bound_values, filter_condition, numbered_binds
+from tidewire.store.user_tables.queries import Page
+from tidewire.store.user_tables.tables import SYSTEM_COLUMNS, UserTable
+
+FEW_ROWS: Final = 5000
+"""Up to so many rows that a caller may read by the rows' own permissions are found by these permissions;
+if there are more, rows are found otherwise and their permissions looked up."""
+_ROLES_STEP: Final = 8
+"""Roles are filled up to a multiple of this number, so that their count does not make many statements."""
+
+StoredRow = tuple[Any, ...]
+"""The values of :data:`SYSTEM_COLUMNS`, then those of the columns asked for, as the driver gives them."""
+
+
+class Access:
+    """Which rows a caller may read: all, or those that grant it to one of the caller's roles."""
+
+    __slots__ = ("few", "roles")
+
+    def __init__(self, roles: Sequence[str] | None = None) -> None:
+        """``roles``: those held, ``any`` included; None: all rows may be read."""
+        self.roles: list[str] = list(roles or ())
+        self.roles += self.roles[-1:] * (-len(self.roles) % _ROLES_STEP)
+        self.few = False
+
+    @property
+    def shape(self) -> tuple[int, bool]:
+        """What a statement depends on."""
+        return (len(self.roles), self.few)
+
+    @property
+    def values(self) -> dict[str, str]:
+        """The values of the statement's parameters."""
+        return {f"r{number}": role for number, role in enumerate(self.roles)}
+
+    def conditions(self, table: UserTable) -> list[ColumnElement[bool]]:
+        """The condition on a row, if there is one."""
+        if not self.roles:
+            return []
+        readers = table.readers.c
+        held = readers.role.in_([bindparam(f"r{number}") for number in range(len(self.roles))])
+        if self.few:
+            return [table.rows.c.sequence.in_(select(readers.row).where(held))]
+        return [exists(select(1).where(held, readers.row == table.rows.c.sequence))]
+
+    def weigh(self, connection: Connection, table: UserTable) -> None:
+        """Find out whether there are few rows, which decides how they are found."""
+        if self.roles:
+            self.few = False
+            statement = table.prepared(("readable", len(self.roles)), lambda: self._count(table))
+            self.few = statement.fetch(connection, self.values)[0][0] <= FEW_ROWS
+
+    def _count(self, table: UserTable) -> Select[Any]:
+        readers = table.readers.c
+        held = readers.role.in_([bindparam(f"r{number}") for number in range(len(self.roles))])
+        some = select(readers.row).where(held).limit(FEW_ROWS + 1).subquery()
+        return select(func.count()).select_from(some)
+
+
+EVERYTHING: Final = Access()
+
+
+def list_rows(
+    connection: Connection, table: UserTable, page: Page, access: Access, *, total: bool
+) -> tuple[int, list[StoredRow]]:
+    """The rows of a page, and how many there are on all pages (0 if ``total`` is false).
+
+    Raises :class:`TidewireError` ``general_cursor_not_found`` or ``database_query_order_null``.
+    """
+    access.weigh(connection, table)
+    values = {**access.values, **bound_values(page.values)}
+    count = 0
+    if total:
+        counted = ("count", tuple(page.filters), access.shape)
+        statement = table.prepared(counted, lambda: _count_statement(table, page, access))
+        count = statement.fetch(connection, values)[0][0]
+    if page.cursor is not None:
+        values |= _cursor_values(connection, table, page, access)
+    columns = page.columns(table)
+    shape = (
+        "list",
+        tuple(page.filters),
+        None if page.random else tuple(page.orders),
+        page.cursor is not None,
+        page.offset is not None,
+        columns,
+        access.shape,
+    )
+    statement = table.prepared(shape, lambda: list_statement(table, page, access))
+    rows = statement.fetch(connection, {**values, "limit": page.size, "offset": page.offset or 0})
+    return count, rows[::-1] if page.backward else rows
+
+
+def list_statement(table: UserTable, page: Page, access: Access) -> Select[Any]:
+    """The statement that finds the rows of a page."""
+    rows = table.rows.c
+    read = [rows[name] for name in SYSTEM_COLUMNS]
+    read += [rows[table.columns[key].name] for key in page.columns(table)]
+    statement = select(*read).where(*_conditions(table, page, access))
+    if page.cursor is not None:
+        statement = statement.where(_beyond_cursor(table, page))
+    order = [func.random()] if page.random else [_ordering(table, *order) for order in page.orders]
+    statement = statement.order_by(*order).limit(bindparam("limit"))
+    return statement if page.offset is None else statement.offset(bindparam("offset"))
+
+
+def _count_statement(table: UserTable, page: Page, access: Access) -> Select[Any]:
+    matching: Select[Any] = (
+        select(literal_column("1")).select_from(table.rows).where(*_conditions(table, page, access))
+    )
+    return select(func.count()).select_from(matching.limit(MAX_TOTAL).subquery())
+
+
+def _conditions(table: UserTable, page: Page, access: Access) -> list[ColumnElement[bool]]:
+    binds = numbered_binds()
+    filters = [filter_condition(table, shape, binds) for shape in page.filters]
+    return [*filters, *access.conditions(table)]
+
+
+def _cursor_values(connection: Connection, table: UserTable, page: Page, access: Access) -> dict[str, Any]:
+    """The values of the cursor's row that the page begins or ends at."""
+    shape = ("cursor", tuple(page.orders), access.shape)
+    statement = table.prepared(shape, lambda: _cursor_statement(table, page, access))
+    # Rows hidden from the caller must not work as cursors: it would tell that they exist.
+    found = statement.fetch(connection, {**access.values, "cursor": page.cursor})
+    if not found:
+        message = f"There is no row {page.cursor!r} in this list for the cursor to point to."
+        raise TidewireError("general_cursor_not_found", message)
+    for (key, _), value in zip(page.orders, found[0], strict=True):
+        if value is None:
+            message = f"The row {page.cursor!r} has no {key}: it cannot be a cursor in this order."
+            raise TidewireError("database_query_order_null", message)
+    return {f"k{number}": value for number, value in enumerate(found[0])}
+
+
+def _cursor_statement(table: UserTable, page: Page, access: Access) -> Select[Any]:
+    read = [_column(table, key) for key, _ in page.orders]
+    return select(*read).where(table.rows.c.id == bindparam("cursor"), *access.conditions(table))
+
+
+def _beyond_cursor(table: UserTable, page: Page) -> ColumnElement[bool]:
+    """The condition that a row comes after the cursor's in the order of the page."""
+    alternatives: list[ColumnElement[bool]] = []
+    same: list[ColumnElement[bool]] = []
+    for number, (key, descending) in enumerate(page.orders):
+        column = _column(table, key)
+        bound: ColumnElement[Any] = bindparam(f"k{number}")
+        alternatives.append(and_(*same, _further(column, bound, descending)))
+        same.append(column == bound)
+    beyond = or_(*alternatives)
+    first, descending = _column(table, page.orders[0][0]), page.orders[0][1]
+    if descending and first.nullable:
+        return beyond
+    # Says nothing new, but is a range that an index answers.
+    edge: ColumnElement[Any] = bindparam("k0")
+    return and_(first <= edge if descending else first >= edge, beyond)
+
+
+def _further(column: Column[Any], value: ColumnElement[Any], descending: bool) -> ColumnElement[bool]:
+    if not descending:
+        return column > value
+    return or_(column < value, column.is_(None)) if column.nullable else column < value
+
+
+def _ordering(table: UserTable, key: str, descending: bool) -> ColumnElement[Any]:
+    column = _column(table, key)
+    if descending:
+        return column.desc().nulls_last() if column.nullable else column.desc()
+    return column.asc().nulls_first() if column.nullable else column.asc()
+
+
+def _column(table: UserTable, key: str) -> Column[Any]:
+    return field_of(table, key, "order").column

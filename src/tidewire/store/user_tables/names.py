@@ -1,0 +1,23 @@
+"""Names in SQL: made from sequences, so that nothing that users write gets into a statement as a name."""
+
+from __future__ import annotations
+
+
+def rows_table(table: int) -> str:
+    """The table that holds the rows."""
+    return f"t{table}"
+
+
+def readers_table(table: int) -> str:
+    """The table that says which roles may read which rows."""
+    return f"t{table}_readers"
+
+
+def value_column(column: int) -> str:
+    """The column that holds the values of a column."""
+    return f"c{column}"
+
+
+def index_name(table: int, index: int) -> str:
+    """An index, or the table that serves as one: of words, or of boxes around shapes."""
+    return f"t{table}_i{index}"

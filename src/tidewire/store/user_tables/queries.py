@@ -1,0 +1,157 @@
+"""The queries of a list of rows, read: what they ask for, and what of it a statement depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from tidewire.core.errors import TidewireError
+from tidewire.core.queries import InvalidQueryError, Query, parse_query
+from tidewire.store.list_filters import InvalidFilterError
+from tidewire.store.lists import DEFAULT_LIMIT, MAX_LIMIT, MAX_QUERIES
+from tidewire.store.user_tables.fields import field_of
+from tidewire.store.user_tables.filters import FILTER_METHODS, Shape, read_filter
+from tidewire.store.user_tables.tables import UserTable
+
+SYSTEM_KEYS: Final = (
+    "$id",
+    "$sequence",
+    "$createdAt",
+    "$updatedAt",
+    "$permissions",
+    "$databaseId",
+    "$tableId",
+    "$collectionId",
+)
+"""What can be selected besides columns."""
+
+_ORDERS: Final = frozenset({"orderAsc", "orderDesc"})
+
+
+@dataclass
+class Page:
+    """What the queries ask for. Of repeated limits, offsets and cursors the first counts."""
+
+    filters: list[Shape] = field(default_factory=list)
+    values: list[Any] = field(default_factory=list)
+    """Of the filters, in the order in which their shapes take them."""
+    orders: list[tuple[str, bool]] = field(default_factory=list)
+    """Keys, and whether the order is descending. The last is ``$sequence``: the order is total."""
+    random: bool = False
+    limit: int | None = None
+    offset: int | None = None
+    cursor: str | None = None
+    backward: bool = False
+    """The page ends before the cursor."""
+    selected: frozenset[str] | None = None
+    """Keys; None: all."""
+
+    @property
+    def size(self) -> int:
+        """Rows of the page at most."""
+        return DEFAULT_LIMIT if self.limit is None else self.limit
+
+    def columns(self, table: UserTable) -> tuple[str, ...]:
+        """Keys of the columns to read."""
+        if self.selected is None:
+            return tuple(table.columns)
+        return tuple(key for key in table.columns if key in self.selected)
+
+
+def read_page(table: UserTable, queries: Sequence[str]) -> Page:
+    """Read the queries of a list. Raises :class:`TidewireError` ``general_query_invalid``."""
+    page = Page()
+    count = 0
+    try:
+        for text in queries:
+            query = parse_query(text)
+            count += sum(1 for _ in query.tree())
+            if count > MAX_QUERIES:
+                raise InvalidQueryError(f"A list takes at most {MAX_QUERIES} queries.")
+            _apply(table, page, query)
+        if page.random and page.cursor is not None:
+            raise InvalidFilterError("a random order has no cursor.")
+    except (InvalidQueryError, InvalidFilterError) as error:
+        raise TidewireError("general_query_invalid", f"Invalid query: {error}") from None
+    _complete_orders(page)
+    return page
+
+
+def read_selection(table: UserTable, queries: Sequence[str]) -> frozenset[str] | None:
+    """The keys that the queries on a single row select; None: all. Raises ``general_query_invalid``."""
+    page = read_page(table, queries)
+    if page != Page(orders=page.orders, selected=page.selected):
+        raise TidewireError("general_query_invalid", "Invalid query: a single row can only be selected from.")
+    return page.selected
+
+
+def _apply(table: UserTable, page: Page, query: Query) -> None:
+    method = query.method
+    if method in FILTER_METHODS:
+        page.filters.append(read_filter(table, query, page.values))
+    elif method in _ORDERS:
+        _apply_order(table, page, query)
+    elif method == "orderRandom":
+        page.random = True
+    elif method == "select":
+        _apply_selection(table, page, query)
+    elif method == "limit":
+        number = _number(query, 1, MAX_LIMIT)
+        page.limit = number if page.limit is None else page.limit
+    elif method == "offset":
+        number = _number(query, 0, 2**53)
+        page.offset = number if page.offset is None else page.offset
+    elif method in {"cursorAfter", "cursorBefore"}:
+        cursor = _cursor(query)
+        if page.cursor is None:
+            page.cursor, page.backward = cursor, method == "cursorBefore"
+    else:
+        raise InvalidFilterError(f"The query {method} cannot be used on rows.")
+
+
+def _apply_order(table: UserTable, page: Page, query: Query) -> None:
+    # Without an attribute the order is that of creation.
+    ordered = field_of(table, query.attribute or "$sequence", query.method)
+    if ordered.array or ordered.encrypted or ordered.shape:
+        raise InvalidFilterError(f"The attribute {ordered.key} has no order.")
+    if all(key != ordered.key for key, _ in page.orders):
+        page.orders.append((ordered.key, query.method == "orderDesc"))
+
+
+def _apply_selection(table: UserTable, page: Page, query: Query) -> None:
+    if not query.values:
+        raise InvalidFilterError("The query select needs the names of attributes.")
+    for key in query.values:
+        if not isinstance(key, str) or (key not in table.columns and key not in (*SYSTEM_KEYS, "*")):
+            raise InvalidFilterError(f"The query select names {str(key)[:64]}, which this table lacks.")
+    selected = frozenset(query.values) | (page.selected or frozenset())
+    page.selected = selected | set(table.columns) | set(SYSTEM_KEYS) if "*" in selected else selected
+
+
+def _complete_orders(page: Page) -> None:
+    """Make the order total, so that pages do not overlap, and turn it round to go backward."""
+    keys = [key for key, _ in page.orders]
+    if "$sequence" in keys:
+        del page.orders[keys.index("$sequence") + 1 :]
+    else:
+        # In the direction of the last order: so an index on it gives the whole order.
+        page.orders.append(("$sequence", page.orders[-1][1] if page.orders else False))
+    if page.backward:
+        page.orders = [(key, not descending) for key, descending in page.orders]
+
+
+def _number(query: Query, minimum: int, maximum: int) -> int:
+    value = query.values[0] if len(query.values) == 1 else None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= maximum:
+        raise InvalidFilterError(f"The {query.method} must be one integer from {minimum} to {maximum}.")
+    return value
+
+
+def _cursor(query: Query) -> str:
+    value = query.values[0] if len(query.values) == 1 else None
+    if not isinstance(value, str) or not 1 <= len(value) <= 36 or not value.isascii():
+        raise InvalidFilterError(f"The query {query.method} needs the id of one row.")
+    return value

@@ -1,0 +1,112 @@
+"""Indexes that are tables themselves: of words (FTS5), of boxes around shapes (R*Tree); kept by triggers.
+
+While such an index is being filled, the triggers leave alone the rows that it has not reached: they will be
+filled in as they are then. All names come from sequences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import Connection, text
+
+from tidewire.store.user_tables import names
+
+_BOXES: Final = ("west", "east", "south", "north")
+
+
+class SideIndex:
+    """An index of type ``fulltext`` or ``spatial``."""
+
+    def __init__(self, table: int, index: int, index_type: str, columns: Sequence[str]) -> None:
+        self._rows = names.rows_table(table)
+        self._name = names.index_name(table, index)
+        self._index = index
+        self._is_words = index_type == "fulltext"
+        self._columns = list(columns)
+
+    def create(self, connection: Connection) -> None:
+        """Make the index, empty, with triggers for the rows that it will have reached."""
+        if self._is_words:
+            listed = ", ".join(self._columns)
+            definition = (
+                f"fts5({listed}, content='{self._rows}', content_rowid='sequence', "
+                "tokenize='unicode61 remove_diacritics 2')"
+            )
+        else:
+            definition = f"rtree(id, {', '.join(_BOXES)})"
+        connection.execute(text(f"CREATE VIRTUAL TABLE {self._name} USING {definition}"))
+        reached = f"(SELECT progress FROM user_indexes WHERE sequence = {self._index})"  # noqa: S608
+        self._create_triggers(connection, f"WHEN %s.sequence <= {reached}")
+
+    def fill(self, connection: Connection, after: int, through: int) -> None:
+        """Take in the rows with these sequences."""
+        statement = self._inserted("r", f" FROM {self._rows} AS r WHERE r.sequence > :after")
+        connection.execute(
+            text(f"{statement} AND r.sequence <= :through{self._only('r', ' AND')}"),
+            {"after": after, "through": through},
+        )
+
+    def complete(self, connection: Connection) -> None:
+        """From now on the triggers look after all rows."""
+        self._drop_triggers(connection)
+        self._create_triggers(connection, "")
+
+    def drop(self, connection: Connection) -> None:
+        """Take the index away, if it was made."""
+        self._drop_triggers(connection)
+        connection.execute(text(f"DROP TABLE IF EXISTS {self._name}"))
+
+    def _create_triggers(self, connection: Connection, condition: str) -> None:
+        fired = {
+            "insert": ("INSERT", "new", self._add("new")),
+            "delete": ("DELETE", "old", self._remove()),
+            "update": (
+                f"UPDATE OF {', '.join(self._columns)}",
+                "old",
+                f"{self._remove()} {self._add('new')}",
+            ),
+        }
+        for suffix, (event, row, statements) in fired.items():
+            when = condition % row if condition else ""
+            connection.exec_driver_sql(
+                f"CREATE TRIGGER {self._name}_{suffix} AFTER {event} ON {self._rows} {when} "
+                f"BEGIN {statements} END"
+            )
+
+    def _drop_triggers(self, connection: Connection) -> None:
+        for suffix in ("insert", "delete", "update"):
+            connection.execute(text(f"DROP TRIGGER IF EXISTS {self._name}_{suffix}"))
+
+    def _add(self, row: str) -> str:
+        return f"{self._inserted(row, '')}{self._only(row, ' WHERE')};"
+
+    def _inserted(self, row: str, source: str) -> str:
+        if self._is_words:
+            values = ", ".join(f"{row}.{column}" for column in self._columns)
+            listed = ", ".join(["rowid", *self._columns])
+            return f"INSERT INTO {self._name}({listed}) SELECT {row}.sequence, {values}{source}"
+        (column,) = self._columns
+        numbers = ", ".join(
+            f"(SELECT {least}(value) FROM json_tree({row}.{column})"  # noqa: S608
+            f" WHERE atom IS NOT NULL AND key = {axis})"
+            for axis in (0, 1)
+            for least in ("min", "max")
+        )
+        return f"INSERT INTO {self._name}(id, {', '.join(_BOXES)}) SELECT {row}.sequence, {numbers}{source}"
+
+    def _only(self, row: str, keyword: str) -> str:
+        """The condition that there is something to take in: a missing shape has no box."""
+        return "" if self._is_words else f"{keyword} {row}.{self._columns[0]} IS NOT NULL"
+
+    def _remove(self) -> str:
+        if not self._is_words:
+            return f"DELETE FROM {self._name} WHERE id = old.sequence;"  # noqa: S608
+        # FTS5 does not keep the words of a row: it has to be told which ones to forget.
+        listed = ", ".join(self._columns)
+        values = ", ".join(f"old.{column}" for column in self._columns)
+        return (
+            f"INSERT INTO {self._name}({self._name}, rowid, {listed}) "
+            f"VALUES('delete', old.sequence, {values});"
+        )

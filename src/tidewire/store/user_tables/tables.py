@@ -1,0 +1,269 @@
+"""What is known of a user's table: read once per version of it, and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Double,
+    Integer,
+    MetaData,
+    Row,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    bindparam,
+    select,
+)
+from sqlalchemy.sql.base import Executable
+from sqlalchemy.types import TypeEngine
+
+from tidewire.core.columns import KINDS, ColumnRules, Storage, shown_float, shown_time
+from tidewire.store.encryption import Encryption
+from tidewire.store.prepared import Prepared
+from tidewire.store.schema import databases, user_columns, user_indexes, user_tables
+from tidewire.store.schema.columns import ID_LENGTH, Milliseconds
+from tidewire.store.schema.columns import Sequence as SequenceType
+from tidewire.store.user_tables import names
+
+TABLES_KEPT: Final = 1000
+STATEMENTS_KEPT: Final = 500
+"""Of one table."""
+
+SYSTEM_COLUMNS: Final = ("sequence", "id", "created_at", "updated_at", "permissions")
+"""What every row begins with."""
+
+SQL_TYPES: Final[Mapping[Storage, type[TypeEngine[Any]]]] = {
+    "text": Text,
+    "integer": BigInteger,
+    "float": Double,
+    "boolean": SmallInteger,
+    "time": BigInteger,
+    "geometry": Text,
+}
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
+
+
+@dataclass(frozen=True)
+class UserColumn:
+    """A column that can be used."""
+
+    sequence: int
+    key: str
+    rules: ColumnRules
+
+    @property
+    def name(self) -> str:
+        """In SQL."""
+        return names.value_column(self.sequence)
+
+    @property
+    def as_json(self) -> bool:
+        """Whether values are stored as JSON text."""
+        return self.rules.array or self.rules.kind.storage == "geometry"
+
+    def stored(self, accepted: Any, encryption: Encryption) -> Any:
+        """The driver's value of one that the rules accepted."""
+        if accepted is None:
+            return None
+        value = _encode(accepted).decode() if self.as_json else accepted
+        return encryption.seal(value) if self.rules.encrypted else value
+
+    def shown(self, stored: Any, encryption: Encryption) -> Any:
+        """The value on the wire of a driver's value."""
+        if stored is None:
+            return None
+        value = encryption.open(stored) if self.rules.encrypted else stored
+        return self.presented(_decode(value) if self.as_json else value)
+
+    def presented(self, accepted: Any) -> Any:
+        """The value on the wire of one that the rules accepted."""
+        if accepted is None or self.rules.kind.storage in {"text", "integer", "geometry"}:
+            return accepted
+        return [self._shown(element) for element in accepted] if self.rules.array else self._shown(accepted)
+
+    @property
+    def shown_as_stored(self) -> bool:
+        """Whether values look on the wire as the driver gives them."""
+        plain = self.rules.kind.storage in {"text", "integer"}
+        return plain and not self.as_json and not self.rules.encrypted
+
+    def _shown(self, value: Any) -> Any:
+        storage = self.rules.kind.storage
+        if storage == "float":
+            return shown_float(float(value))
+        if storage == "boolean":
+            return bool(value)
+        return shown_time(value) if storage == "time" else value
+
+
+@dataclass(frozen=True)
+class UserIndex:
+    """An index that can be used."""
+
+    sequence: int
+    type: str
+    columns: tuple[str, ...]
+    """Keys."""
+
+
+class UserTable:
+    """A table as of one version."""
+
+    def __init__(
+        self,
+        row: Row[Any],
+        columns: Sequence[UserColumn],
+        indexes: Sequence[UserIndex],
+        encryption: Encryption,
+    ) -> None:
+        self.sequence: int = row.sequence
+        self.id: str = row.id
+        self.database_id: str = row.database_id
+        self.database_type: str = row.database_type
+        self.permissions: list[str] = row.permissions
+        self.row_security: bool = row.row_security
+        self.enabled: bool = row.enabled
+        self.columns = {column.key: column for column in columns}
+        self.indexes = indexes
+        self.encryption = encryption
+        self.rows = sql_table(row.sequence, columns)
+        self.readers = readers_table(row.sequence)
+        self._statements: dict[Hashable, Prepared] = {}
+        self._shown = {column.key: None if column.shown_as_stored else column.shown for column in columns}
+
+    def shown_values(self, values: Sequence[Any], keys: Sequence[str] | None = None) -> dict[str, Any]:
+        """Stored values as on the wire; ``keys`` names their columns, None means all columns."""
+        fields = dict(zip(self._shown if keys is None else keys, values, strict=True))
+        for key, value in fields.items():
+            show = self._shown[key]
+            if show is not None and value is not None:
+                fields[key] = show(value, self.encryption)
+        return fields
+
+    def prepared(self, shape: Hashable, build: Callable[[], Executable]) -> Prepared:
+        """The statement of a shape, built the first time."""
+        statement = self._statements.get(shape)
+        if statement is None:
+            if len(self._statements) >= STATEMENTS_KEPT:
+                self._statements.clear()
+            statement = self._statements[shape] = Prepared(build())
+        return statement
+
+    def index_of(self, key: str, index_type: str) -> UserIndex | None:
+        """An index of a type that has the column in it."""
+        return next((each for each in self.indexes if each.type == index_type and key in each.columns), None)
+
+
+def sql_table(sequence: int, columns: Sequence[UserColumn]) -> Table:
+    """The table that holds the rows, with these columns."""
+    return Table(
+        names.rows_table(sequence),
+        MetaData(),
+        Column("sequence", SequenceType, primary_key=True, autoincrement=True),
+        Column("id", String(ID_LENGTH), nullable=False, unique=True),
+        Column("created_at", Milliseconds, nullable=False),
+        Column("updated_at", Milliseconds, nullable=False),
+        Column("permissions", Text, nullable=False),  # JSON array
+        *(sql_column(column) for column in columns),
+        sqlite_autoincrement=True,
+    )
+
+
+def sql_column(column: UserColumn) -> Column[Any]:
+    """The column that holds the values; what is required is checked when rows are written."""
+    return Column(
+        column.name, Text if column.as_json else SQL_TYPES[column.rules.kind.storage], nullable=True
+    )
+
+
+def readers_table(sequence: int) -> Table:
+    """The table of the roles that may read rows by the rows' own permissions.
+
+    Only these are joined with: whether a row may be changed is asked of one row at a time.
+    """
+    return Table(
+        names.readers_table(sequence),
+        MetaData(),
+        Column("role", String(255), primary_key=True),
+        Column("row", Integer, primary_key=True, autoincrement=False, index=True),
+        sqlite_with_rowid=False,
+    )
+
+
+def column_of(row: Row[Any]) -> UserColumn:
+    """A row of the description as a column."""
+    options: dict[str, Any] = row.options
+    rules = ColumnRules(
+        kind=KINDS[row.kind],
+        required=row.required,
+        array=row.array,
+        size=row.size,
+        minimum=options.get("min"),
+        maximum=options.get("max"),
+        elements=tuple(options.get("elements", ())),
+        default=options.get("default"),
+        encrypted=options.get("encrypt", False),
+    )
+    return UserColumn(row.sequence, row.key, rules)
+
+
+_FIND: Final = Prepared(
+    select(databases.c.enabled, user_tables.c.version, user_tables.c.enabled)
+    .join(user_tables, user_tables.c.database_sequence == databases.c.sequence)
+    .where(databases.c.id == bindparam("database"), user_tables.c.id == bindparam("table"))
+)
+_LOAD: Final = (
+    select(user_tables, databases.c.id.label("database_id"), databases.c.type.label("database_type"))
+    .join(databases, user_tables.c.database_sequence == databases.c.sequence)
+    .where(user_tables.c.version == bindparam("version"))
+)
+_kept: dict[str, UserTable] = {}
+"""By version, which no two tables share, in whatever database they are."""
+
+
+def find_table(
+    connection: Connection, encryption: Encryption, database_id: str, table_id: str, *, disabled: bool
+) -> UserTable | None:
+    """The table as it is now; None if there is none, or, unless ``disabled`` ones count, none enabled."""
+    found = _FIND.fetch(connection, {"database": database_id, "table": table_id})
+    if not found or not (disabled or (found[0][0] and found[0][2])):
+        return None
+    version: str = found[0][1]
+    table = _kept.get(version)
+    if table is None:
+        table = load_table(connection, encryption, version)
+        if len(_kept) >= TABLES_KEPT:
+            _kept.clear()
+        _kept[version] = table
+    return table
+
+
+def load_table(connection: Connection, encryption: Encryption, version: str) -> UserTable:
+    """Read the description of a table."""
+    row = connection.execute(_LOAD, {"version": version}).one()
+    columns = connection.execute(
+        select(user_columns)
+        .where(user_columns.c.table_sequence == row.sequence, user_columns.c.status == "available")
+        .order_by(user_columns.c.sequence)
+    )
+    indexes = connection.execute(
+        select(user_indexes)
+        .where(user_indexes.c.table_sequence == row.sequence, user_indexes.c.status == "available")
+        .order_by(user_indexes.c.sequence)
+    )
+    return UserTable(
+        row,
+        [column_of(column) for column in columns],
+        [UserIndex(index.sequence, index.type, tuple(index.columns)) for index in indexes],
+        encryption,
+    )

@@ -1,0 +1,29 @@
+"""Search for words: an index of words is a table of SQLite's FTS5, kept up to date by triggers."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, column, select, table
+
+from tidewire.store.user_tables.fields import Field
+
+_WORD: Final = re.compile(r"\w+")
+
+
+def match_expression(text: str, name: str) -> str:
+    """What FTS5 is asked for: any of the words, of which the last may be a beginning; or a quoted phrase."""
+    words = _WORD.findall(text)
+    if len(text) > 1 and text.startswith('"') and text.endswith('"'):
+        return f'{name} : "{" ".join(words)}"'
+    # Words consist of letters, digits and underscores: quotes cannot be closed by them.
+    terms = [f'"{word}"' for word in words]
+    return f"{name} : ({' OR '.join(terms)}*)" if terms else f'{name} : ""'
+
+
+def has_word(field: Field, expression: ColumnElement[Any]) -> ColumnElement[bool]:
+    """The condition that the index of words finds the row."""
+    index = table(field.words, column("rowid"), column(field.words))
+    found = select(index.c.rowid).where(index.c[field.words].op("MATCH")(expression))
+    return field.column.table.c.sequence.in_(found)

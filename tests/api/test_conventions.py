@@ -1,0 +1,217 @@
+"""What holds for every request: project, headers, errors, HEAD, sizes, limits of the connection."""
+
+from __future__ import annotations
+
+import json
+import socket
+
+import httpx
+import pytest
+
+import tidewire
+from tests.support.api import ApiServer
+from tidewire.api import http_protocol
+
+
+def _type(response: httpx.Response) -> tuple[int, str]:
+    return response.status_code, response.json()["type"]
+
+
+def test_headers_of_an_answer(client: httpx.Client) -> None:
+    response = client.get("/v1/probe/p")
+    assert response.headers["server"] == "Appwrite"
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["content-type"] == "application/json; charset=UTF-8"
+    assert response.headers["vary"] == "Origin"
+    assert response.headers["x-debug-fallback"] == "true"
+    assert "date" in response.headers
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1/nothing"),
+        ("GET", "/v1/"),
+        ("GET", "/v1"),
+        ("GET", "/nothing"),
+        ("GET", "/"),
+        ("GET", "/v1/probe/p/"),
+        ("GET", "/v1//probe/p"),
+        ("GET", "/v1/probe/%FF"),
+        ("PATCH", "/v1/probe/p"),
+        ("TRACE", "/v1/probe/p"),
+        ("POST", "/v1/openapi.json"),
+        ("BREW", "/v1/probe/p"),
+    ],
+)
+def test_unknown_routes_and_methods(client: httpx.Client, method: str, path: str) -> None:
+    response = client.request(method, path)
+    assert _type(response) in {(404, "general_route_not_found"), (400, "general_argument_invalid")}
+    assert response.status_code == 404 or method == "BREW"
+
+
+def test_error_body(client: httpx.Client) -> None:
+    assert client.get("/v1/nothing").json() == {
+        "message": "There is no such route.",
+        "code": 404,
+        "type": "general_route_not_found",
+        "version": tidewire.__version__,
+    }
+
+
+def test_a_defect_tells_nothing(client: httpx.Client) -> None:
+    response = client.get("/v1/probe/broken")
+    assert _type(response) == (500, "general_unknown")
+    assert "secret" not in response.text
+
+
+def test_statuses_that_are_not_shown(client: httpx.Client) -> None:
+    response = client.get("/v1/probe/odd")
+    assert response.json()["code"] == 500
+    assert _type(response) == (500, "general_protocol_unsupported")
+    assert "secret" not in response.text
+
+
+@pytest.mark.parametrize("project", [None, "", "nobody", "../default", "a" * 100])
+def test_unknown_project(api: ApiServer, client: httpx.Client, project: str | None) -> None:
+    del client.headers["X-Appwrite-Project"]
+    headers = {} if project is None else {"X-Appwrite-Project": project}
+    assert _type(client.get("/v1/probe/p", headers=headers)) == (404, "project_not_found")
+
+
+def test_where_the_project_is_named(api: ApiServer, client: httpx.Client) -> None:
+    del client.headers["X-Appwrite-Project"]
+    wrong = {"X-Appwrite-Project": "nobody"}
+    assert client.get(f"/v1/probe/p?project={api.project}").json()["project"] == api.project
+    assert client.get(f"/v1/probe/p?project={api.project}", headers=wrong).json()["project"] == api.project
+    body = {"name": "x", "project": api.project}
+    assert client.post("/v1/probe/p", json=body, headers=wrong).json()["project"] == api.project
+    assert (
+        client.post(f"/v1/probe/p?project={api.project}", json={"name": "x"}).json()["project"] == api.project
+    )
+    right = {"X-Appwrite-Project": api.project}
+    assert client.get("/v1/probe/p?project[]=nobody", headers=right).json()["project"] == api.project
+    assert _type(client.get("/v1/probe/p?project=nobody", headers=right)) == (404, "project_not_found")
+
+
+def test_head_is_get_without_a_body(client: httpx.Client) -> None:
+    got, head = client.get("/v1/probe/p"), client.head("/v1/probe/p")
+    assert head.status_code == 200
+    assert head.content == b""
+    assert head.headers["content-length"] == str(len(got.content))
+    assert client.head("/v1/nothing").status_code == 404
+
+
+@pytest.mark.parametrize("announced", ["1.9.5", "2.0.0", "2.5.0", "nonsense", ""])
+def test_known_formats(client: httpx.Client, announced: str) -> None:
+    response = client.get("/v1/probe/p", headers={"X-Appwrite-Response-Format": announced})
+    assert response.status_code == 200
+    assert "x-appwrite-warning" not in response.headers
+
+
+def test_newer_formats_are_answered_with_a_warning(client: httpx.Client) -> None:
+    response = client.get("/v1/probe/p", headers={"X-Appwrite-Response-Format": "99.0.1"})
+    assert response.status_code == 200
+    assert "99.0.1" in response.headers["x-appwrite-warning"]
+
+
+def test_oversize_body(client: httpx.Client) -> None:
+    body = json.dumps({"name": "x", "filler": "x" * 200_000})
+    assert _type(client.post("/v1/probe/p", content=body)) == (400, "general_argument_invalid")
+    pieces = (b" " * 50_000 for _ in range(10))
+    assert _type(client.post("/v1/probe/p", content=pieces)) == (400, "general_argument_invalid")
+    assert client.get("/v1/probe/p").status_code == 200
+
+
+def test_client_behind_the_proxy(client: httpx.Client) -> None:
+    headers = {"X-Forwarded-For": "6.6.6.6, 10.0.0.9", "User-Agent": "x" * 5000}
+    seen = client.get("/v1/probe/p", headers=headers).json()
+    assert seen["ip"] == "10.0.0.9"
+    assert seen["userAgent"] == "x" * 1024
+    headers = {"X-Forwarded-For": "<script>", "X-Forwarded-User-Agent": "browser"}
+    seen = client.get("/v1/probe/p", headers=headers).json()
+    assert (seen["ip"], seen["userAgent"]) == ("127.0.0.1", "browser")
+
+
+def _exchange(api: ApiServer, data: bytes) -> bytes:
+    """What the server answers to raw bytes until it closes the connection."""
+    with socket.create_connection(api.address, timeout=20) as connection:
+        connection.sendall(data)
+        answer = b""
+        while piece := connection.recv(65536):
+            answer += piece
+        return answer
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"nonsense\r\n\r\n",
+        b"GET /v1/ping HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n",
+        b"GET /v1/\xff HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /v1/" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /v1/ping HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 20_000 + b"\r\n\r\n",
+        b"GET /v1/ping HTTP/1.1\r\n" + b"X: a\r\n" * 4000 + b"\r\n",
+        b"POST /v1/x HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\nabc",
+    ],
+)
+def test_what_is_not_http_or_too_large(api: ApiServer, data: bytes) -> None:
+    head, _, body = _exchange(api, data).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"application/json" in head
+    assert json.loads(body)["type"] == "general_argument_invalid"
+
+
+def test_a_head_that_never_ends(api: ApiServer) -> None:
+    with socket.create_connection(api.address, timeout=20) as connection:
+        connection.sendall(b"GET /v1/ping HTTP/1.1\r\n")
+        refused = b""
+        try:
+            for _ in range(1000):
+                connection.sendall(b"X: " + b"a" * 1000 + b"\r\n")
+            refused = connection.recv(65536)
+        except OSError:  # closed while this side was still sending
+            return
+        assert refused.startswith(b"HTTP/1.1 400 ")
+
+
+def test_many_requests_on_one_connection(api: ApiServer) -> None:
+    one = f"GET /v1/probe/p HTTP/1.1\r\nHost: x\r\nX-Appwrite-Project: {api.project}\r\n\r\n".encode()
+    last = one.replace(b"Host: x", b"Host: x\r\nConnection: close")
+    # Together far larger than one head may be.
+    assert _exchange(api, one * 400 + last).count(b"HTTP/1.1 200 OK") == 401
+
+
+def _closed_by_server(connection: socket.socket) -> bool:
+    try:
+        return connection.recv(65536) == b""
+    except ConnectionResetError:
+        return True
+
+
+def test_clients_that_say_nothing(api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.1)
+    monkeypatch.setattr(http_protocol, "BODY_SECONDS", 0.1)
+    head = b"POST /v1/probe/p HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"
+    for begun in (b"", b"GET /v1/", head, head + b"{"):
+        with socket.create_connection(api.address, timeout=20) as connection:
+            connection.sendall(begun)
+            assert _closed_by_server(connection)
+
+
+def test_a_refused_body_is_not_read_forever(api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_protocol, "MAX_DISCARDED_BYTES", 1_000_000)
+    with socket.create_connection(api.address, timeout=20) as connection:
+        connection.sendall(b"POST /v1/nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999\r\n\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 404 ")
+        with pytest.raises(OSError, match=r"reset|Broken pipe"):
+            for _ in range(10_000):
+                connection.sendall(b"x" * 65536)
+
+
+def test_an_upgrade_to_something_unknown(api: ApiServer) -> None:
+    request = (
+        f"GET /v1/probe/p HTTP/1.1\r\nHost: x\r\nX-Appwrite-Project: {api.project}\r\n"
+        "Connection: upgrade, close\r\nUpgrade: h2c\r\n\r\n"
+    )
+    assert _exchange(api, request.encode()).startswith(b"HTTP/1.1 200 OK")

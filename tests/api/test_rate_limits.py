@@ -1,0 +1,119 @@
+"""Rate limits over HTTP: counted by key, told in headers, refused with 429, lifted for programs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.api import ApiServer, running_api
+from tests.support.responses import checked_client
+from tidewire.api.rate_limits import CounterStorage
+from tidewire.services import ALL_OPERATIONS
+from tidewire.settings import Settings
+
+WRONG = {"email": "nobody@example.com", "password": "wrong password"}
+
+
+@pytest.fixture(scope="module")
+def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    """An API that applies limits and learns addresses from a proxy."""
+    directory: Path = tmp_path_factory.mktemp("limited")
+    settings = Settings(data_dir=str(directory), synchronous="normal", trusted_proxies=True)
+    with running_api(settings, ALL_OPERATIONS) as server:
+        yield server
+
+
+@pytest.fixture
+def client(limited: ApiServer) -> Iterator[httpx.Client]:
+    with checked_client(base_url=limited.url, headers={"X-Appwrite-Project": limited.project}) as checked:
+        yield checked
+
+
+def sign_in(client: httpx.Client, **changes: Any) -> httpx.Response:
+    return client.post("/v1/account/sessions/email", json={**WRONG, **changes})
+
+
+def test_headers_tell_what_is_left(client: httpx.Client) -> None:
+    began = int(time.time())
+    first = sign_in(client, email="headers@example.com")
+    second = sign_in(client, email="headers@example.com")
+    assert first.headers["x-ratelimit-limit"] == "10"
+    assert (first.headers["x-ratelimit-remaining"], second.headers["x-ratelimit-remaining"]) == ("9", "8")
+    assert began + 3599 <= int(first.headers["x-ratelimit-reset"]) <= time.time() + 3600
+    assert first.headers["x-ratelimit-reset"] == second.headers["x-ratelimit-reset"]
+
+
+def test_beyond_the_limit_requests_are_refused(client: httpx.Client) -> None:
+    statuses = [sign_in(client, email="guess@example.com").status_code for _ in range(10)]
+    assert set(statuses) == {401}
+    # Neither another spelling nor a forged host name nor the older path is another account.
+    for refused in (
+        sign_in(client, email="Guess@Example.com"),
+        client.post(
+            "/v1/account/sessions",
+            json={**WRONG, "email": "guess@example.com"},
+            headers={"Host": "other.example.com"},
+        ),
+    ):
+        assert refused.status_code == 429
+        assert refused.json()["type"] == "general_rate_limit_exceeded"
+        assert refused.headers["x-ratelimit-remaining"] == "0"
+    assert sign_in(client, email="other@example.com").status_code == 401
+
+
+def test_addresses_are_counted_apart(client: httpx.Client) -> None:
+    def create(number: int, ip: str) -> int:
+        body = {"userId": "unique()", "email": f"u{number}@{ip}.example.com", "password": "short"}
+        return client.post("/v1/account", json=body, headers={"X-Forwarded-For": ip}).status_code
+
+    assert [create(number, "203.0.113.1") for number in range(11)] == [400] * 10 + [429]
+    assert create(0, "203.0.113.2") == 400
+    # What a client wrote in front of the proxy's word does not count.
+    assert create(0, "198.51.100.1, 203.0.113.1") == 429
+
+
+def test_unlimited_operations_have_no_headers(client: httpx.Client) -> None:
+    assert "x-ratelimit-limit" not in client.get("/v1/account").headers
+
+
+def test_programs_with_a_key_are_not_limited(limited: ApiServer, client: httpx.Client) -> None:
+    headers = {"X-Appwrite-Key": limited.create_key(["files.write"])}
+    for _ in range(61):
+        answer = client.delete("/v1/storage/buckets/none/files/none", headers=headers)
+        assert answer.status_code == 404
+        assert "x-ratelimit-limit" not in answer.headers
+
+
+def test_chunks_are_counted_apart(limited: ApiServer, client: httpx.Client) -> None:
+    def send(start: int) -> httpx.Response:
+        end = min(start + 5242880, 6_000_000) - 1
+        return client.post(
+            "/v1/storage/buckets/none/files",
+            data={"fileId": "f1"},
+            files={"file": ("a", b"a")},
+            headers={"Content-Range": f"bytes {start}-{end}/6000000", "X-Appwrite-ID": "f1"},
+        )
+
+    first, second = send(0), send(5242880)
+    assert first.headers["x-ratelimit-remaining"] == second.headers["x-ratelimit-remaining"] == "59"
+
+
+async def test_counters_expire_and_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    moment = 1_000_000.0
+    monkeypatch.setattr(time, "time", lambda: moment)
+    storage = CounterStorage(capacity=10)
+    assert [await storage.incr("a", 5) for _ in range(3)] == [1, 2, 3]
+    assert await storage.get_expiry("a") == moment + 5
+    moment += 5
+    assert await storage.get("a") == 0
+    assert await storage.incr("a", 60) == 1
+    for number in range(100):
+        await storage.incr(f"short{number}", 1)
+    assert await storage.get("a") == 1
+    assert await storage.reset() is not None
+    assert await storage.get("a") == 0

@@ -1,0 +1,129 @@
+"""The command line as a user types it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+import websockets
+
+from tests.support.server import TidewireServer
+from tidewire import __version__
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tidewire", *arguments], capture_output=True, text=True, timeout=60
+    )
+
+
+def test_version() -> None:
+    assert run("version").stdout == f"tidewire {__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [("--port", "x"), ("--workers", "0"), ("--config", "/nowhere.toml")])
+def test_a_wrong_setting_ends_with_code_2_and_one_line(arguments: tuple[str, ...]) -> None:
+    done = run("serve", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_taken_port_is_said(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = run("serve", "--port", str(taken.getsockname()[1]), "--data-dir", str(tmp_path / "data"))
+    assert done.returncode == 1
+    assert "cannot listen on 127.0.0.1" in done.stderr
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_unusable_data_directory_is_said(tmp_path: Path, workers: int) -> None:
+    (tmp_path / "file").touch()
+    done = run(
+        "serve", "--port", "0", "--workers", str(workers), "--data-dir", str(tmp_path / "file" / "data")
+    )
+    assert done.returncode == 1
+    assert "data directory" in done.stderr
+
+
+def test_first_start_creates_private_files_and_answers(tmp_path: Path) -> None:
+    server = TidewireServer(tmp_path / "data").start()
+    try:
+        assert httpx.get(f"{server.endpoint}/openapi.json").json()["openapi"].startswith("3.")
+        assert stat.S_IMODE(server.data_dir.stat().st_mode) == 0o700
+        for path in server.data_dir.iterdir():
+            if path.is_file() and "secret" in path.name:
+                assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    finally:
+        assert server.stop() == 0
+    project = server.project
+    assert server.start().project == project
+    assert server.stop() == 0
+
+
+def test_projects_and_keys(server: TidewireServer) -> None:
+    project = server.command("project", "create", "--project", "second", "--name", "Second")
+    assert project == "second"
+    assert "second" in server.command("project", "list")
+    secret = server.command("key", "create", "--project", "second", "--scopes", "buckets.read,buckets.write")
+    headers = {"X-Appwrite-Project": "second", "X-Appwrite-Key": secret}
+    created = httpx.post(
+        f"{server.endpoint}/storage/buckets", headers=headers, json={"bucketId": "b", "name": "B"}
+    )
+    assert created.status_code == 201
+    elsewhere = httpx.get(
+        f"{server.endpoint}/storage/buckets", headers={**headers, "X-Appwrite-Project": server.project}
+    )
+    assert elsewhere.status_code == 401
+    repeated = run("project", "create", "--project", "second", "--data-dir", str(server.data_dir))
+    assert (repeated.returncode, repeated.stdout) == (1, "")
+    unknown = run("key", "create", "--scopes", "buckets.raed", "--data-dir", str(server.data_dir))
+    assert unknown.returncode == 2
+    assert "buckets.raed" in unknown.stderr
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_a_signal_drains(tmp_path: Path, workers: str) -> None:
+    server = TidewireServer(tmp_path / "data", ["--workers", workers, "--drain-seconds", "1"]).start()
+    sockets = [await websockets.connect(f"{server.realtime}?project={server.project}") for _ in range(10)]
+    for connection in sockets:
+        assert json.loads(await connection.recv())["type"] == "connected"
+    assert server.process
+    server.process.send_signal(signal.SIGINT)
+    for connection in sockets:
+        await connection.wait_closed()
+        assert connection.close_code == 1012
+    assert server.stop() == 0
+
+
+async def test_events_cross_worker_processes(tmp_path: Path) -> None:
+    server = TidewireServer(tmp_path / "data", ["--demo", "--workers", "3", "--drain-seconds", "0.1"]).start()
+    try:
+        address = f"{server.realtime}?project={server.project}&channels[]=files"
+        sockets = [await websockets.connect(address) for _ in range(12)]
+        for connection in sockets:
+            assert json.loads(await connection.recv())["type"] == "connected"
+        created = []
+        for number in range(12):
+            async with httpx.AsyncClient() as client:
+                answer = await client.post(
+                    f"{server.endpoint}/storage/buckets/demo/files",
+                    data={"fileId": f"f{number}"},
+                    files={"file": ("a.txt", b"x")},
+                    headers={"X-Appwrite-Project": server.project},
+                )
+            created.append(answer.json()["$id"])
+        for connection in sockets:
+            received = [json.loads(await connection.recv())["data"] for _ in created]
+            assert [event["payload"]["$id"] for event in received] == created
+            await connection.close()
+    finally:
+        assert server.stop() == 0

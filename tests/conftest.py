@@ -1,0 +1,26 @@
+"""Fixtures for the whole suite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.server import TidewireServer
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TidewireServer]:
+    """A running server with the demo, shared by tests that leave it running."""
+    running = TidewireServer(
+        tmp_path_factory.mktemp("server") / "data", ["--demo", "--drain-seconds", "0.2"]
+    ).start()
+    yield running
+    if running.process:
+        assert running.stop() == 0
+
+
+@pytest.fixture(scope="session")
+def api_key(server: TidewireServer) -> str:
+    """Secret of an API key with all scopes on the shared server."""
+    return server.create_key()

@@ -1,0 +1,74 @@
+"""The Origin header.
+
+Vectors of class ``quirk`` are not followed: there an empty list of allowed hosts accepts every web page.
+Here it accepts none, since a forgotten setting must not open a project to the world.
+"""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.vectors import Case, load_cases
+from tidewire.core.origins import Platform, origin_allowed
+
+
+@pytest.mark.parametrize("case", load_cases("origin"))
+def test_vectors(case: Case) -> None:
+    platforms = [Platform(**platform) for platform in case["platforms"]]
+    allowed = origin_allowed(case["origin"], case["projectId"], platforms, case["ownHostnames"])
+    assert allowed == (case["expected"] and case["class"] == "core")
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://localhost@evil.example",
+        "https://evil.example\\@localhost",
+        "https://localhost.evil.example",
+        "https://evil.example/localhost",
+        "https://evil.example#localhost",
+        "https://evillocalhost",
+        "https://localhost:",
+        "https://localhost:80x",
+        "https://[::1",
+        "https://[::1]evil",
+        "https://localhost evil",
+        "https://localhost\n",
+        "://localhost",
+        "javascript://localhost",
+    ],
+)
+def test_disguises_are_refused(origin: str) -> None:
+    assert not origin_allowed(origin, "p", [], ["localhost"])
+
+
+@pytest.mark.parametrize(
+    ("type_of_platform", "origin"),
+    [
+        ("flutter-ios", "appwrite-ios://x"),
+        ("react-native-ios", "appwrite-ios://x"),
+        ("flutter-macos", "appwrite-macos://x"),
+        ("apple-tvos", "appwrite-tvos://x"),
+        ("react-native-android", "appwrite-android://x"),
+        ("flutter-windows", "appwrite-windows://x"),
+        ("flutter-linux", "appwrite-linux://x"),
+        ("unity", "https://app.example"),
+    ],
+)
+def test_older_types_of_platforms_count_as_the_new_ones(type_of_platform: str, origin: str) -> None:
+    platform = Platform(type_of_platform, hostname="app.example", key="com.example")
+    assert origin_allowed(origin, "p", [platform], [])
+    assert not origin_allowed(origin, "p", [], [])
+
+
+def test_the_key_of_a_native_platform_is_a_host_of_its_web_views() -> None:
+    assert origin_allowed("https://com.example.app", "p", [Platform("android", key="com.example.app")], [])
+
+
+@given(st.text(max_size=60))
+def test_nothing_but_no_origin_passes_without_names(origin: str) -> None:
+    own_schemes = ("exp://", "appwrite-callback-p://")
+    allowed = origin_allowed(origin, "p", [], [])
+    assert allowed == (origin == "" or origin.lower().startswith(own_schemes))

@@ -1,0 +1,1 @@
+"""Databases: tables, rows and queries on them."""

@@ -1,0 +1,1 @@
+// Nothing of it is used: files are not uploaded by the React Native SDK here.

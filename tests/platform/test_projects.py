@@ -1,0 +1,207 @@
+"""Projects: who may create, see, change and delete them, and what goes with them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.platform.people import Person, join, sign_up, unique_id
+from tests.support.api import ApiServer
+
+
+def test_projects_belong_to_organisations(person: Person) -> None:
+    team = person.team()
+    created = person.done(
+        "POST",
+        "/projects",
+        {"projectId": "Unique()".lower(), "name": "Mine", "teamId": team, "region": "DEFAULT"},
+    )
+    assert (created["name"], created["teamId"], created["region"]) == ("Mine", team, "default")
+    assert created["status"] == "active"
+    assert all(each["enabled"] for each in created["services"] + created["protocols"])
+    shown = person.done("GET", f"/projects/{created['$id']}")
+    assert shown == created
+
+
+@pytest.mark.parametrize("project_id", ["console", "Upper", "-dash", "dots.in.it", "a" * 37, ""])
+def test_ids_of_projects(person: Person, project_id: str) -> None:
+    body = {"projectId": project_id, "name": "P", "teamId": person.team()}
+    assert person.refused("POST", "/projects", body) in {
+        "general_argument_invalid",
+        "project_reserved_project",
+    }
+
+
+def test_ids_are_taken_once(person: Person, project: str) -> None:
+    body = {"projectId": project, "name": "P", "teamId": person.team()}
+    assert person.refused("POST", "/projects", body) == "project_already_exists"
+
+
+def test_strangers_see_nothing(api: ApiServer, person: Person, project: str) -> None:
+    stranger = sign_up(api)
+    stranger.team()
+    team = person.done("GET", f"/projects/{project}")["teamId"]
+    body = {"projectId": unique_id(), "name": "P", "teamId": team}
+    assert stranger.refused("POST", "/projects", body) == "team_not_found"
+    for method, path, sent in (
+        ("GET", f"/projects/{project}", None),
+        ("PATCH", f"/projects/{project}", {"name": "Mine now"}),
+        ("PATCH", f"/projects/{project}/team", {"teamId": stranger.team()}),
+        ("PATCH", f"/projects/{project}/smtp", {"enabled": False}),
+        ("GET", f"/projects/{project}/keys", None),
+        ("POST", f"/projects/{project}/keys", {"keyId": "k", "name": "K", "scopes": ["users.read"]}),
+        ("GET", f"/projects/{project}/dev-keys", None),
+        ("DELETE", f"/projects/{project}", None),
+    ):
+        assert stranger.refused(method, path, sent) == "project_not_found", (method, path)
+        assert stranger.admin(project).refused(method, path, sent) == "project_not_found", (method, path)
+    assert project not in [each["$id"] for each in stranger.done("GET", "/projects")["projects"]]
+    assert stranger.admin(project).refused("GET", "/project") == "project_not_found"
+
+
+def test_invitations_that_are_not_accepted_count_for_nothing(
+    api: ApiServer, person: Person, project: str
+) -> None:
+    invited = sign_up(api)
+    join(api, invited, person.done("GET", f"/projects/{project}")["teamId"], "owner", confirmed=False)
+    assert invited.refused("GET", f"/projects/{project}") == "project_not_found"
+    assert invited.done("GET", "/projects")["total"] == 0
+
+
+def test_roles_in_the_organisation(api: ApiServer, person: Person, project: str) -> None:
+    team = person.done("GET", f"/projects/{project}")["teamId"]
+    developer, visitor = sign_up(api), sign_up(api)
+    join(api, developer, team, "developer")
+    join(api, visitor, team, "visitor")
+    assert developer.done("PATCH", f"/projects/{project}", {"name": "Renamed"})["name"] == "Renamed"
+    assert developer.admin(project).done("GET", "/project")["name"] == "Renamed"
+    # Who has a team elsewhere brings no rights from there.
+    own = visitor.team()
+    assert visitor.done("GET", "/projects")["total"] == 1
+    for method, path, sent in (
+        ("PATCH", f"/projects/{project}", {"name": "Mine"}),
+        ("PATCH", f"/projects/{project}/team", {"teamId": own}),
+        ("POST", "/projects", {"projectId": unique_id(), "name": "P", "teamId": team}),
+        ("GET", f"/projects/{project}/keys", None),
+        ("DELETE", f"/projects/{project}", None),
+    ):
+        assert visitor.refused(method, path, sent) == "general_unauthorized_scope", (method, path)
+
+
+def test_only_owners_hand_projects_over(api: ApiServer, person: Person, project: str) -> None:
+    developer = sign_up(api)
+    join(api, developer, person.done("GET", f"/projects/{project}")["teamId"], "developer")
+    theirs = developer.team()
+    body = {"teamId": theirs}
+    assert developer.refused("PATCH", f"/projects/{project}/team", body) == "user_unauthorized"
+    assert person.refused("PATCH", f"/projects/{project}/team", body) == "team_not_found"
+    other = person.team()
+    moved = person.done("PATCH", f"/projects/{project}/team", {"teamId": other})
+    assert moved["teamId"] == other
+    assert developer.refused("GET", f"/projects/{project}") == "project_not_found"
+
+
+def test_teams_of_a_project_are_no_organisations(api: ApiServer, person: Person, project: str) -> None:
+    """Users of a project may found teams with any id, also that of an organisation."""
+    victim = person.done("GET", f"/projects/{project}")["teamId"]
+    attacker = sign_up(api, person.project())
+    attacker.done("POST", "/teams", {"teamId": victim, "name": "Same id"})
+    assert attacker.done("GET", "/projects")["total"] == 0
+    body = {"projectId": unique_id(), "name": "P", "teamId": victim}
+    assert attacker.refused("POST", "/projects", body) == "general_unauthorized_scope"
+    assert attacker.refused("PATCH", f"/projects/{project}", {"name": "M"}) == "general_unauthorized_scope"
+
+
+def test_the_console_project_is_nobodys(person: Person) -> None:
+    person.team()
+    for method, path, sent in (
+        ("GET", "/project", None),
+        ("GET", "/projects/console", None),
+        ("PATCH", "/projects/console", {"name": "Mine"}),
+        ("GET", "/projects/console/keys", None),
+        ("POST", "/webhooks", {"webhookId": "w", "name": "W", "events": ["users.*"], "url": "http://a/"}),
+        ("GET", "/users", None),
+        ("GET", "/ping", None),
+        ("PATCH", "/project/services/account", {"enabled": False}),
+    ):
+        assert person.refused(method, path, sent) in {"project_not_found", "general_unauthorized_scope"}, path
+    assert person.admin("console").refused("GET", "/users") in {
+        "project_not_found",
+        "general_unauthorized_scope",
+    }
+
+
+def test_bodies_change_only_what_the_operation_is_for(person: Person, project: str) -> None:
+    before = person.done("GET", f"/projects/{project}")
+    sent = {
+        "name": "Renamed",
+        "$id": "other",
+        "teamId": person.team(),
+        "status": "paused",
+        "pingCount": 99,
+        "settings": {"user_limit": 1},
+        "wafEnabled": True,
+        "labels": ["admin"],
+        "description": "Not kept",
+        "legalName": "Not kept",
+    }
+    after = person.done("PATCH", f"/projects/{project}", sent)
+    assert after == {**before, "name": "Renamed", "$updatedAt": after["$updatedAt"]}
+
+
+def test_lists(person: Person) -> None:
+    team = person.team()
+    ids = [person.project(team, name=name) for name in ("Alpha", "Beta", "Gamma")]
+    mine = json.dumps({"method": "equal", "attribute": "teamId", "values": [team]})
+
+    def listed(*queries: str, **others: str) -> list[str]:
+        parameters = {f"queries[{place}]": query for place, query in enumerate((mine, *queries))}
+        query_string = "&".join(f"{name}={value}" for name, value in {**parameters, **others}.items())
+        return [each["$id"] for each in person.done("GET", f"/projects?{query_string}")["projects"]]
+
+    assert listed() == ids
+    assert listed('{"method":"orderDesc","attribute":"name"}') == ids[::-1]
+    assert listed('{"method":"limit","values":[1]}', '{"method":"offset","values":[1]}') == [ids[1]]
+    assert listed('{"method":"select","values":["name"]}') == ids
+    assert listed(search="beta") == [ids[1]]
+    assert person.refused(
+        "GET", '/projects?queries[0]={"method":"equal","attribute":"settings","values":["a"]}'
+    )
+
+
+def test_labels(admin: object, person: Person, project: str) -> None:
+    body = {"labels": ["one", "two", "one"]}
+    assert person.admin(project).done("PUT", "/project/labels", body)["labels"] == ["one", "two"]
+    bad = {"labels": ["no spaces"]}
+    assert person.refused("PUT", f"/projects/{project}/labels", bad) == "general_argument_invalid"
+
+
+def test_deletion_takes_everything(api: ApiServer, person: Person, project: str) -> None:
+    key = person.key(project, "users.read", "users.write", "buckets.write", "files.write")
+    key.done("POST", "/users", {"userId": "u", "email": "u@example.com"})
+    visitor = sign_up(api, project)
+    directory = Path(api.settings.data_dir) / "projects" / project
+    assert directory.exists()
+    person.done("DELETE", f"/projects/{project}")
+    assert not directory.exists()
+    assert person.refused("GET", f"/projects/{project}") == "project_not_found"
+    assert key.refused("GET", "/users") == "project_not_found"
+    assert visitor.refused("GET", "/account") == "project_not_found"
+    # A project of the same id begins empty, and the old key does not open it.
+    again = person.project(projectId=project)
+    assert again == project
+    assert person.admin(project).done("GET", "/users")["total"] == 0
+    assert person.admin(project).done("GET", "/project/keys")["total"] == 0
+    assert key.refused("GET", "/users") == "general_unauthorized_scope"
+    assert visitor.refused("GET", "/account") == "general_unauthorized_scope"
+
+
+def test_ping(person: Person, project: str, api: ApiServer) -> None:
+    guest = Person(api, {"x-appwrite-project": project})
+    assert guest.done("GET", "/ping") == {"message": "Pong!"}
+    guest.done("GET", "/ping")
+    shown = person.done("GET", f"/projects/{project}")
+    assert shown["pingCount"] == 2
+    assert shown["pingedAt"]

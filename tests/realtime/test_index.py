@@ -1,0 +1,166 @@
+"""The matching index: vectors, and a comparison with the plain definition of a match."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from tests.realtime.world import Client
+from tests.vectors import Case, load_cases
+from tidewire.core.realtime_queries import compile_queries, parse_realtime_queries
+from tidewire.realtime.index import Index, Payload
+from tidewire.realtime.subscriptions import Filter, Subscription
+
+
+def _subscription(client: Client, name: str, channels: Iterable[str], texts: list[str]) -> Subscription:
+    return Subscription(client, name, channels, Filter.of(parse_realtime_queries(texts)), since=0)
+
+
+def _match(index: Index, roles: list[str], channels: list[str], payload: Any) -> dict[str, set[str]]:
+    matches = index.match(channels, roles, Payload(msgspec.json.encode(payload)), offset=1)
+    names = {}
+    for client, matched in matches.items():
+        assert isinstance(client, Client)
+        several = [matched] if isinstance(matched, Subscription) else list(matched)
+        names[client.name] = {one.id for one in several}
+        assert len(names[client.name]) == len(several)
+    return names
+
+
+@pytest.mark.parametrize("case", load_cases("subscribe_matching"))
+def test_vectors(case: Case) -> None:
+    index = Index()
+    for name, connection in case["connections"].items():
+        client = Client(name)
+        client.roles = tuple(connection["roles"])
+        client.user_id = next((role[5:] for role in client.roles if role.startswith("user:")), "")
+        index.join(client)
+        for each in connection["subscriptions"]:
+            index.add(_subscription(client, each["id"], each["channels"], each["queries"]))
+    event = case["event"]
+    if event["project"] != case["project"]:
+        return  # each project has an index of its own
+    matched = _match(index, event["roles"], event["channels"], event["payload"])
+    assert matched == {name: set(ids) for name, ids in case["expected"].items()}
+
+
+USERS = ["u1", "u2"]
+TEAM_ROLES = ["team:a", "team:b", "team:a/owner", "label:x"]
+USER_ROLES = [f"user:{user}{suffix}" for user in USERS for suffix in ("", "/verified", "/unverified")]
+CLASS_ROLES = ["any", "guests", "users", "users/verified", "users/unverified"]
+EVENT_ROLES = [*CLASS_ROLES, *TEAM_ROLES, *USER_ROLES, "member:m1", "member:m2"]
+CHANNELS = ["files", "rows", "documents"]
+VALUES = st.sampled_from([1, 1.0, True, None, "1", "a", [1], 2])
+
+
+def _query(method: str, attribute: str, values: list[Any]) -> str:
+    return json.dumps({"method": method, "attribute": attribute, "values": values})
+
+
+queries = st.lists(
+    st.one_of(
+        st.builds(
+            _query,
+            st.sampled_from(["equal", "notEqual"]),
+            st.sampled_from("ab"),
+            st.lists(VALUES, max_size=3),
+        ),
+        st.builds(_query, st.just("greaterThan"), st.just("a"), st.just([1])),
+        st.just('{"method":"select","values":["*"]}'),
+    ),
+    max_size=3,
+)
+
+
+@st.composite
+def people(draw: st.DrawFn) -> tuple[str, tuple[str, ...]]:
+    """A user id and roles such as connections have, and a few that they have not."""
+    user = draw(st.sampled_from(["", *USERS]))
+    if not user:
+        return "", draw(st.sampled_from([("guests",), (), ("label:x",)]))
+    verified = draw(st.sampled_from(["verified", "unverified"]))
+    own = (f"user:{user}", "users", f"user:{user}/{verified}", f"users/{verified}")
+    shared = draw(st.lists(st.sampled_from(TEAM_ROLES), unique=True))
+    member = draw(st.sampled_from([(), (f"member:m{user[1]}",)]))
+    return user, (*own, *shared, *member)
+
+
+class IndexMachine(RuleBasedStateMachine):
+    """Connections come, change and go; every event reaches exactly whom it should."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.index = Index()
+        self.clients: list[Client] = []
+        self.texts: dict[Subscription, list[str]] = {}
+
+    @rule(person=people())
+    def connect(self, person: tuple[str, tuple[str, ...]]) -> None:
+        client = Client(f"c{len(self.texts)}-{len(self.clients)}")
+        client.user_id, client.roles = person
+        self.index.join(client)
+        self.clients.append(client)
+
+    @rule(
+        data=st.data(), channels=st.lists(st.sampled_from(CHANNELS), unique=True, min_size=1), texts=queries
+    )
+    def subscribe(self, data: st.DataObject, channels: list[str], texts: list[str]) -> None:
+        if self.clients:
+            client = data.draw(st.sampled_from(self.clients))
+            name = data.draw(st.sampled_from(["s1", "s2", "s3"]))
+            if name in client.subscriptions:
+                self.index.remove(client.subscriptions[name])
+            subscription = _subscription(client, name, channels, texts)
+            self.index.add(subscription)
+            self.texts[subscription] = texts
+
+    @rule(data=st.data())
+    def unsubscribe(self, data: st.DataObject) -> None:
+        held = [one for client in self.clients for one in client.subscriptions.values()]
+        if held:
+            self.index.remove(data.draw(st.sampled_from(held)))
+
+    @rule(data=st.data(), person=people())
+    def become(self, data: st.DataObject, person: tuple[str, tuple[str, ...]]) -> None:
+        if self.clients:
+            client = data.draw(st.sampled_from(self.clients))
+            self.index.move(client, *person, list(client.subscriptions.values()))
+
+    @rule(data=st.data())
+    def close(self, data: st.DataObject) -> None:
+        if self.clients:
+            client = data.draw(st.sampled_from(self.clients))
+            self.clients.remove(client)
+            self.index.leave(client)
+
+    @rule(
+        roles=st.lists(st.sampled_from(EVENT_ROLES), max_size=4),
+        channels=st.lists(st.sampled_from(CHANNELS), unique=True),
+        payload=st.dictionaries(st.sampled_from("ab"), VALUES),
+    )
+    def publish(self, roles: list[str], channels: list[str], payload: dict[str, Any]) -> None:
+        expected: dict[str, set[str]] = {}
+        for client in self.clients:
+            if not client.roles or not ("any" in roles or set(roles) & set(client.roles)):
+                continue
+            for subscription in client.subscriptions.values():
+                wanted = compile_queries(parse_realtime_queries(self.texts[subscription]))
+                if set(channels) & set(subscription.channels) and (wanted is None or wanted(payload)):
+                    expected.setdefault(client.name, set()).add(subscription.id)
+        assert _match(self.index, roles, channels, payload) == expected
+
+    @invariant()
+    def nothing_is_left_behind(self) -> None:
+        if not self.clients:
+            assert self.index.is_empty
+
+
+IndexMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+test_against_the_definition = IndexMachine.TestCase

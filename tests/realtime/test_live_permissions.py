@@ -1,0 +1,220 @@
+"""Live permissions on a whole server: changes made by REST, felt by connections that stay open."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+
+from tests.support.server import TidewireServer
+from tidewire.core.ids import unique_id
+
+Json = dict[str, Any]
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(scope="module", params=[1, 2], ids=["one process", "two processes"])
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[TidewireServer]:
+    """Shared; with two processes most changes are commits of the other one."""
+    running = TidewireServer(tmp_path_factory.mktemp("live"), ["--workers", str(request.param)]).start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+async def admin(server: TidewireServer) -> AsyncIterator[httpx.AsyncClient]:
+    """A program with an API key for everything."""
+    headers = {"X-Appwrite-Project": server.project, "X-Appwrite-Key": server.create_key()}
+    async with httpx.AsyncClient(base_url=server.endpoint, headers=headers, timeout=20) as client:
+        yield client
+
+
+async def _call(client: httpx.AsyncClient, method: str, path: str, **body: Any) -> Json:
+    response = await client.request(method, path, json=body or None)
+    assert response.status_code < 300, response.text
+    return response.json() if response.content else {}
+
+
+class Person:
+    """A user with a session and a connection."""
+
+    def __init__(self, user_id: str, session_id: str, cookie: str, socket: ClientConnection) -> None:
+        self.id, self.session_id, self.cookie, self.socket = user_id, session_id, cookie, socket
+
+    async def receive(self) -> Json:
+        async with asyncio.timeout(20):
+            message: Json = json.loads(await self.socket.recv())
+            return message
+
+    async def events_until(self, marker: str) -> list[str]:
+        """First names of all events before the file called ``marker``."""
+        names = []
+        while marker not in (name := (await self.receive())["data"]["events"][0]):
+            names.append(name)
+        return names
+
+
+@asynccontextmanager
+async def _connected(server: TidewireServer, cookie: str, *channels: str) -> AsyncIterator[ClientConnection]:
+    url = f"{server.realtime}?project={server.project}"
+    async with connect(url, additional_headers={"Cookie": cookie}, proxy=None) as socket:
+        await socket.recv()
+        data = [{"subscriptionId": "s", "channels": list(channels)}]
+        await socket.send(json.dumps({"type": "subscribe", "data": data}))
+        await socket.recv()
+        yield socket
+
+
+@asynccontextmanager
+async def _person(server: TidewireServer, admin: httpx.AsyncClient) -> AsyncIterator[Person]:
+    user_id = unique_id()
+    email = f"{user_id}@example.com"
+    await _call(admin, "POST", "/users", userId=user_id, email=email, password=PASSWORD)
+    cookie, session_id = await _sign_in(server, email)
+    async with _connected(server, cookie, "files", "account", "memberships", "teams") as socket:
+        yield Person(user_id, session_id, cookie, socket)
+
+
+async def _sign_in(server: TidewireServer, email: str) -> tuple[str, str]:
+    headers = {"X-Appwrite-Project": server.project}
+    async with httpx.AsyncClient(base_url=server.endpoint, headers=headers, timeout=20) as client:
+        response = await client.post("/account/sessions/email", json={"email": email, "password": PASSWORD})
+        return response.headers["set-cookie"].partition(";")[0], response.json()["$id"]
+
+
+async def _publish(admin: httpx.AsyncClient, role: str) -> str:
+    """Cause an event for a role: a file in a bucket that the role may read."""
+    bucket_id, file_id = unique_id(), unique_id()
+    await _call(
+        admin, "POST", "/storage/buckets", bucketId=bucket_id, name="b", permissions=[f'read("{role}")']
+    )
+    path = f"/storage/buckets/{bucket_id}/files"
+    response = await admin.post(path, data={"fileId": file_id}, files={"file": ("a", b"a")})
+    assert response.status_code == 201, response.text
+    return file_id
+
+
+async def _hears(person: Person, admin: httpx.AsyncClient, role: str) -> bool:
+    """Whether an event for a role reaches a connection, other than account events aside."""
+    probe = await _publish(admin, role)
+    before = await person.events_until(await _publish(admin, "any"))
+    return any(probe in name for name in before)
+
+
+async def _team(admin: httpx.AsyncClient, person: Person) -> tuple[str, str]:
+    """A team, and the membership of a person in it."""
+    team_id = unique_id()
+    await _call(admin, "POST", "/teams", teamId=team_id, name="Team")
+    path = f"/teams/{team_id}/memberships"
+    membership = await _call(admin, "POST", path, userId=person.id, roles=["editor"])
+    return team_id, membership["$id"]
+
+
+async def test_members_come_change_and_go(server: TidewireServer, admin: httpx.AsyncClient) -> None:
+    async with _person(server, admin) as person:
+        team_id, membership_id = await _team(admin, person)
+        path = f"/teams/{team_id}/memberships/{membership_id}"
+        names = await person.events_until(await _publish(admin, "any"))
+        assert names == [f"teams.{team_id}.memberships.{membership_id}.create"], "a new member hears of it"
+        assert await _hears(person, admin, f"team:{team_id}/editor")
+        await _call(admin, "PATCH", path, roles=["owner"])
+        assert not await _hears(person, admin, f"team:{team_id}/editor")
+        assert await _hears(person, admin, f"team:{team_id}/owner")
+        await _call(admin, "DELETE", path)
+        marker = await _publish(admin, "any")
+        names = await person.events_until(marker)
+        assert names == [f"teams.{team_id}.memberships.{membership_id}.delete"], "a removed one hears of it"
+        assert not await _hears(person, admin, f"team:{team_id}")
+
+
+async def test_the_end_of_a_team(server: TidewireServer, admin: httpx.AsyncClient) -> None:
+    async with _person(server, admin) as person:
+        team_id, _ = await _team(admin, person)
+        assert await _hears(person, admin, f"team:{team_id}")
+        await _call(admin, "DELETE", f"/teams/{team_id}")
+        names = await person.events_until(await _publish(admin, "any"))
+        assert names == [f"teams.{team_id}.delete"]
+        assert not await _hears(person, admin, f"team:{team_id}")
+
+
+async def test_who_founds_a_team_is_in_it(server: TidewireServer, admin: httpx.AsyncClient) -> None:
+    async with _person(server, admin) as person:
+        headers = {"X-Appwrite-Project": server.project, "Cookie": person.cookie}
+        async with httpx.AsyncClient(base_url=server.endpoint, headers=headers) as own:
+            team_id = unique_id()
+            await _call(own, "POST", "/teams", teamId=team_id, name="Team")
+        assert await person.events_until(await _publish(admin, "any")) == [f"teams.{team_id}.create"]
+        assert await _hears(person, admin, f"team:{team_id}/owner")
+
+
+async def test_labels_and_verification(server: TidewireServer, admin: httpx.AsyncClient) -> None:
+    async with _person(server, admin) as person:
+        assert not await _hears(person, admin, "label:vip")
+        await _call(admin, "PUT", f"/users/{person.id}/labels", labels=["vip"])
+        assert await _hears(person, admin, "label:vip")
+        await _call(admin, "PUT", f"/users/{person.id}/labels", labels=[])
+        assert not await _hears(person, admin, "label:vip")
+        assert not await _hears(person, admin, "users/verified")
+        await _call(admin, "PATCH", f"/users/{person.id}/verification", emailVerification=True)
+        assert await _hears(person, admin, "users/verified")
+        assert not await _hears(person, admin, "users/unverified")
+
+
+async def test_the_blocked_are_guests_until_they_are_not(
+    server: TidewireServer, admin: httpx.AsyncClient
+) -> None:
+    async with _person(server, admin) as person:
+        await _call(admin, "PATCH", f"/users/{person.id}/status", status=False)
+        names = await person.events_until(await _publish(admin, "any"))
+        assert names == [f"users.{person.id}.update.status"[: -len(".status")]], "the last they hear"
+        assert not await _hears(person, admin, "users")
+        assert await _hears(person, admin, "guests")
+        await _call(admin, "PATCH", f"/users/{person.id}/status", status=True)
+        assert await _hears(person, admin, "users")
+        assert not await _hears(person, admin, "guests")
+
+
+@pytest.mark.parametrize("how", ["delete", "delete all", "delete user", "delete own", "sign out", "password"])
+async def test_who_is_signed_out_becomes_a_guest(
+    server: TidewireServer, admin: httpx.AsyncClient, how: str
+) -> None:
+    async with _person(server, admin) as person:
+        headers = {"X-Appwrite-Project": server.project, "Cookie": person.cookie}
+        if how == "delete":
+            await _call(admin, "DELETE", f"/users/{person.id}/sessions/{person.session_id}")
+        elif how == "delete all":
+            await _call(admin, "DELETE", f"/users/{person.id}/sessions")
+        elif how == "delete user":
+            await _call(admin, "DELETE", f"/users/{person.id}")
+        elif how == "password":
+            headers["Cookie"], _ = await _sign_in(server, f"{person.id}@example.com")
+        async with httpx.AsyncClient(base_url=server.endpoint, headers=headers, timeout=20) as own:
+            if how == "delete own":
+                await _call(own, "DELETE", "/account")
+            elif how == "sign out":
+                await _call(own, "DELETE", "/account/sessions/current")
+            elif how == "password":
+                await _call(
+                    own, "PATCH", "/account/password", password="new " + PASSWORD, oldPassword=PASSWORD
+                )
+        assert not await _hears(person, admin, "users"), how
+        assert not await _hears(person, admin, f"user:{person.id}"), how
+        assert await _hears(person, admin, "guests"), how
+
+
+async def test_other_sessions_go_on(server: TidewireServer, admin: httpx.AsyncClient) -> None:
+    async with _person(server, admin) as person:
+        cookie, session_id = await _sign_in(server, f"{person.id}@example.com")
+        async with _connected(server, cookie, "files") as socket:
+            other = Person(person.id, session_id, cookie, socket)
+            await _call(admin, "DELETE", f"/users/{person.id}/sessions/{person.session_id}")
+            assert await _hears(other, admin, f"user:{person.id}")
+        assert not await _hears(person, admin, f"user:{person.id}")

@@ -1,0 +1,84 @@
+"""Frames from clients and their answers."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.realtime.world import World
+from tests.vectors import Case, load_cases
+from tidewire.realtime.messages import MessageError, parse_message
+
+BETTER_CODE = {"subscribe queries with object", "subscribe select attribute"}
+"""Wrong queries that are answered with 1003 like all others (realtime-queries, section 2)."""
+
+
+def _applies(case: Case) -> bool:
+    # "none": before the set-up, where frames wait (test_websocket); "impersonated": a connection's own state.
+    if case["state"] == "console":
+        return "presence" in case["name"]
+    return case["state"] in {"user", "guest", "subscribed"}
+
+
+@pytest.mark.parametrize("case", [each for each in load_cases("ws_messages") if _applies(each.values[0])])
+async def test_vectors(case: Case) -> None:
+    world = World("console" if case["state"] == "console" else "p1", extended_queries=False)
+    world.users.stored["u2"] = {"$id": "u2"}
+    await world.connect("c", "" if case["state"] == "guest" else "u1")
+    if case["state"] == "subscribed":
+        frame = '{"type":"subscribe","data":[{"subscriptionId":"existing","channels":["documents"]}]}'
+        await world.send("c", frame)
+    reply = await world.send("c", re.sub("@good", "@u2", case["frame"]))
+    assert _shortened(reply) == _wanted(case)
+    after = sorted(world.clients["c"].subscriptions)
+    if case["subscriptions_after"] == ["<generated>"]:
+        assert len(after) == 1
+    else:
+        assert after == case["subscriptions_after"]
+
+
+def _wanted(case: Case) -> Any:
+    if case["name"] in BETTER_CODE:
+        return {"error": {"code": 1003, "closes": False}}
+    return case["expected"]
+
+
+def _shortened(reply: Any) -> Any:
+    data = reply.get("response", {}).get("data", {})
+    if "user" in data:
+        data["user"] = {"$id": data["user"]["$id"]}
+    for row in data.get("subscriptions", []):
+        if re.fullmatch("[0-9a-f]{20}", row["subscriptionId"]):
+            row["subscriptionId"] = "<generated>"
+    return reply
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 50_000,
+        '{"type":"subscribe","data":' + "[" * 30_000,
+        '{"type":"subscribe","data":[{"channels":["a"],"queries":["' + "[" * 30_000 + '"]}]}',
+        '{"type":"ping",}',
+        '{"type":"unsubscribe","data":[{"subscriptionId":"\\ud800"}]}',
+        '{"type":"subscribe","data":[{"channels":["\\ud800"]}]}',
+        '{"type":"authentication","data":{"session":NaN}}',
+    ],
+)
+def test_malice_is_refused_with_an_error(text: str) -> None:
+    with pytest.raises(MessageError) as caught:
+        parse_message(text)
+    assert caught.value.code == 1003
+
+
+async def test_the_channels_of_a_connection_are_bounded() -> None:
+    world = World()
+    await world.connect("c")
+    channels = ",".join(f'"c{number}"' for number in range(4000))
+    row = '{"type":"subscribe","data":[{"subscriptionId":"%s","channels":[%s]}]}'
+    assert "response" in await world.send("c", row % ("a", channels))
+    assert "response" in await world.send("c", row % ("a", channels)), "replacing needs no more room"
+    assert await world.send("c", row % ("b", channels)) == {"error": {"code": 1013, "closes": False}}
+    assert list(world.clients["c"].subscriptions) == ["a"]

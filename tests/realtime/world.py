@@ -1,0 +1,212 @@
+"""A hub with users and connections in memory: everything real but the sockets and the database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from websockets.client import ClientProtocol
+from websockets.frames import Frame, Opcode
+from websockets.protocol import OPEN
+from websockets.uri import parse_uri
+
+from tidewire.core.events import Event, LoggedEvent
+from tidewire.core.identities import Identity
+from tidewire.core.models import Account
+from tidewire.core.roles import Membership, user_roles
+from tidewire.core.standings import change_of
+from tidewire.realtime import frames
+from tidewire.realtime.conversation import authenticate, respond
+from tidewire.realtime.hub import Hub
+from tidewire.realtime.messages import (
+    POLICY_VIOLATION,
+    Authenticate,
+    MessageError,
+    SetPresence,
+    parse_message,
+)
+from tidewire.realtime.presences import check_presence
+from tidewire.realtime.subscriptions import Receiver
+from tidewire.settings import Settings
+
+Json = dict[str, Any]
+
+
+def read_frames(data: bytes) -> list[Frame]:
+    """The frames that a client sees."""
+    client = ClientProtocol(parse_uri("ws://test"), state=OPEN, max_size=None)
+    client.receive_data(data)
+    assert client.parser_exc is None, client.parser_exc
+    events = client.events_received()
+    assert all(isinstance(event, Frame) for event in events)
+    return [event for event in events if isinstance(event, Frame)]
+
+
+def read_messages(data: bytes) -> list[Json]:
+    """The JSON of the messages, fragments joined."""
+    messages, text = [], b""
+    for frame in read_frames(data):
+        assert frame.opcode in {Opcode.TEXT, Opcode.CONT}
+        text += frame.data
+        if frame.fin:
+            messages.append(json.loads(text))
+            text = b""
+    assert not text
+    return messages
+
+
+def account(user: Mapping[str, Any]) -> Account:
+    values: Json = dict.fromkeys((field.name for field in msgspec.structs.fields(Account)), "")
+    values |= {"id": user["$id"], "prefs": {}, "labels": user.get("labels", []), "targets": []}
+    values["email_verification"] = user.get("emailVerification", False)
+    values["phone_verification"] = user.get("phoneVerification", False)
+    values["status"] = user.get("status", True)
+    return Account(**values)
+
+
+def identity(user: Mapping[str, Any]) -> Identity:
+    memberships = tuple(
+        Membership(each["$id"], each["teamId"], tuple(each["roles"]), each["confirm"])
+        for each in user.get("memberships", [])
+    )
+    verified = bool(user.get("emailVerification") or user.get("phoneVerification"))
+    roles = user_roles(user["$id"], verified, user.get("labels", []), memberships)
+    return Identity(account(user), session_id="", session_expires=0, roles=roles, memberships=memberships)
+
+
+class Users:
+    """Users by id; ``@x`` is a valid session of user x."""
+
+    def __init__(self) -> None:
+        self.stored: dict[str, Json] = {}
+
+    async def by_id(self, user_id: str) -> Identity | None:
+        user = self.stored.get(user_id)
+        return identity(user) if user else None
+
+    async def by_session(self, session: str) -> Identity | None:
+        return await self.by_id(session.removeprefix("@")) if session.startswith("@") else None
+
+    async def by_jwt(self, token: str) -> Identity | None:
+        raise NotImplementedError
+
+    async def open_sessions(self, user_id: str) -> list[str]:
+        return list(self.stored.get(user_id, {}).get("sessions", []))
+
+
+class Wire:
+    """A transport that keeps what is written."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+
+    def write(self, data: bytes, /) -> None:
+        self.data += data
+
+    def take(self) -> list[Json]:
+        """The messages written since the last call."""
+        data = bytes(self.data)
+        self.data.clear()
+        return read_messages(data)
+
+
+class Client(Receiver):
+    """A connection without a socket."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+        self.wire = Wire()
+        self.transport = self.wire
+        self.direct = True
+
+    def send(self, message: bytes) -> None:
+        self.wire.write(message)
+
+
+class World:
+    """One project."""
+
+    def __init__(
+        self, project_id: str = "p1", *, extended_queries: bool = True, settings: Settings | None = None
+    ) -> None:
+        self.extended_queries = extended_queries
+        self.users = Users()
+        self.hub = Hub(project_id, self.users, settings or Settings())
+        self.clients: dict[str, Client] = {}
+        self.offset = 0
+
+    async def connect(self, name: str, user_id: str = "") -> Client:
+        if user_id and user_id not in self.users.stored:
+            self.users.stored[user_id] = {"$id": user_id}
+        client = self.clients[name] = Client(name)
+        found = await self.users.by_id(user_id) if user_id else None
+        self.hub.enter(client, found)
+        return client
+
+    async def deliver(self, event: Event) -> None:
+        """Handle an event as the feed does."""
+        change = change_of(event)
+        transition = await self.hub.prepare(change) if change else None
+        if transition:
+            self.hub.roles.begin(transition)
+        await self.hub.publish(LoggedEvent(self.hub.project_id, self.offset, event))
+        if transition:
+            self.hub.roles.finish(transition)
+
+    def close(self, name: str) -> None:
+        self.hub.leave(self.clients.pop(name))
+
+    async def send(self, name: str, text: str) -> Json:
+        """Handle one frame; the reply, or ``{"error": …}`` as in the vectors."""
+        client = self.clients[name]
+        try:
+            message = parse_message(text, extended_queries=self.extended_queries)
+            if isinstance(message, Authenticate):
+                client.send(await authenticate(self.hub, client, message))
+            elif isinstance(message, SetPresence):
+                check_presence(self.hub.project_id, client)
+                raise NotImplementedError
+            else:
+                client.send(respond(self.hub, client, message))
+        except MessageError as error:
+            client.send(frames.error(error.code, error.message))
+            [reply] = client.wire.take()
+            assert reply["type"] == "error"
+            return {"error": {"code": reply["data"]["code"], "closes": error.code == POLICY_VIOLATION}}
+        [reply] = client.wire.take()
+        return {"response": reply}
+
+    async def publish(
+        self,
+        roles: Sequence[str],
+        channels: Sequence[str],
+        payload: Mapping[str, Any] | None = None,
+        user_id: str = "",
+        permissions_changed: bool = False,
+    ) -> dict[str, list[str]]:
+        """Publish as the feed does; who received it, with the subscriptions named."""
+        self.offset += 1
+        event = Event(
+            pattern="teams.[teamId].update",
+            parameters={"teamId": "t"},
+            channels=list(channels),
+            roles=list(roles),
+            payload=msgspec.json.encode(payload or {}),
+            timestamp=1_700_000_000_000,
+            user_id=user_id,
+            permissions_changed=permissions_changed,
+        )
+        self.hub.received = self.offset
+        await self.deliver(event)
+        received = {}
+        for name, client in self.clients.items():
+            messages = client.wire.take()
+            if messages:
+                [message] = messages
+                assert message["type"] == "event"
+                assert message["data"]["payload"] == (payload or {})
+                received[name] = message["data"]["subscriptions"]
+        return received

@@ -1,0 +1,84 @@
+"""Real SDKs of every generation of the realtime protocol (realtime-protocol, section 10), in Node."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+
+from tests.sdk.test_javascript import JAVASCRIPT
+from tests.support.server import TidewireServer
+from tidewire.core.origins import Platform
+from tidewire.settings import Settings
+from tidewire.store.platform import DEFAULT_PROJECT_ID, Stores
+
+
+@pytest.fixture(scope="module")
+def restarted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TidewireServer]:
+    """A server whose project has an iOS app, and that may be stopped and started."""
+    data_dir = tmp_path_factory.mktemp("generations") / "data"
+    asyncio.run(_register_app(data_dir))
+    running = TidewireServer(data_dir, ["--drain-seconds", "0.2"]).start()
+    yield running
+    assert running.stop() == 0
+
+
+async def _register_app(data_dir: Path) -> None:
+    stores = await Stores.open(Settings(data_dir=str(data_dir)))
+    try:
+        await stores.create_platform(DEFAULT_PROJECT_ID, "Tides", Platform("apple", "", "org.example.tides"))
+    finally:
+        await stores.close()
+
+
+def run_generation(server: TidewireServer, sdk: str, style: str) -> Any:
+    """Run an SDK through the whole of realtime; restart the server when it asks for that."""
+    command = ["node", "generations.mjs", sdk, style, server.endpoint, server.project, server.create_key()]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=JAVASCRIPT, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as node:
+        assert node.stdout and node.stderr
+        if node.stdout.readline() == '{"restart":true}\n':
+            assert server.stop() == 0
+            server.start()
+        outcome, complaint = node.communicate("done\n")
+        assert outcome, complaint
+        return json.loads(outcome)
+
+
+URL_ONLY = {"authentication"}
+MESSAGES = {"authentication", "subscribe"}
+
+
+@pytest.mark.parametrize(
+    ("sdk", "style", "sent"),
+    [
+        ("appwrite-21", "client", URL_ONLY),
+        ("appwrite-24", "client", URL_ONLY),
+        ("appwrite-24", "service", URL_ONLY),
+        ("appwrite", "client", MESSAGES),
+        ("appwrite", "service", MESSAGES | {"unsubscribe"}),
+        ("appwrite-28", "client", MESSAGES),
+        ("appwrite-28", "service", MESSAGES | {"unsubscribe"}),
+        ("react-native-appwrite", "client", MESSAGES),
+        ("react-native-appwrite", "service", MESSAGES | {"unsubscribe"}),
+    ],
+)
+def test_every_generation(restarted: TidewireServer, sdk: str, style: str, sent: set[str]) -> None:
+    outcome = run_generation(restarted, sdk, style)
+    received = outcome["received"]
+    assert outcome["errors"] == []
+    assert set(outcome["kinds"]) == sent
+    assert outcome["compressed"]
+    assert received["all"] == ["one", "wanted", "after the update", "chosen"]
+    assert received["bucket"] == ["one", "wanted", "chosen", "chosen again", "chosen at last"]
+    assert received.get("queried", ["wanted", "wanted"]) == ["wanted", "wanted"]
+    assert received["mine"][:3] == ["private", "Ada", "back"]
+    queries = [dict(parse_qsl(address[1:])) for address in outcome["queries"]]
+    assert all(("channels[]" in query) == (sent == URL_ONLY) for query in queries)
+    assert 1012 in outcome["closed"]

@@ -1,0 +1,104 @@
+"""The unmodified JavaScript SDKs, in Node, against a real server."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import threading
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.readme import documented_program
+from tests.support.server import TidewireServer
+
+JAVASCRIPT = Path(__file__).parents[1] / "javascript"
+
+
+def run_node(script: str, *arguments: str) -> Any:
+    """Run a script of tests/javascript; return the JSON that it prints last."""
+    done = subprocess.run(
+        ["node", script, *arguments], cwd=JAVASCRIPT, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr + done.stdout
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+@pytest.mark.parametrize("sdk", ["appwrite", "appwrite-28"])
+def test_uploads_are_seen_live_by_those_who_may_read_them(
+    server: TidewireServer, api_key: str, sdk: str
+) -> None:
+    outcome = run_node("live_uploads.mjs", sdk, server.endpoint, server.project, api_key)
+    received = outcome["received"]
+
+    def seen(who: str) -> list[tuple[str, str]]:
+        return [(event["payload"]["$id"], event["events"][0].rsplit(".", 1)[1]) for event in received[who]]
+
+    shared = [("shared", "create"), ("public", "create"), ("shared", "update"), ("shared", "delete")]
+    fence = ("fence", "create")
+    assert seen("bob") == [*shared, ("ignored", "create"), fence]
+    assert seen("guest") == [("public", "create"), fence]
+    assert seen("alice") == [
+        ("private", "create"),
+        *shared[:2],
+        ("large", "create"),
+        *shared[2:],
+        ("ignored", "create"),
+        fence,
+    ]
+    assert [entry[0] for entry in seen("aliceCreates")] == [
+        "private",
+        "shared",
+        "public",
+        "large",
+        "ignored",
+        "fence",
+    ]
+    assert seen("bobFiltered") == [("shared", "create")]
+
+    first = received["alice"][0]
+    bucket_id = outcome["bucket"]["$id"]
+    assert "buckets.*.files.*.create" in first["events"]
+    assert first["channels"][:3] == [
+        "files",
+        f"buckets.{bucket_id}.files",
+        f"buckets.{bucket_id}.files.private",
+    ]
+    assert first["payload"]["name"] == "private.txt"
+    assert outcome["refused"] == {"code": 404, "type": "storage_file_not_found"}
+    assert outcome["large"]["sizeOriginal"] == 12 * 1024 * 1024
+    assert outcome["large"]["chunksUploaded"] == outcome["large"]["chunksTotal"] == 3
+
+
+def test_documented_program_runs_unmodified_in_node(server: TidewireServer, tmp_path: Path) -> None:
+    program = JAVASCRIPT / f"documented-{tmp_path.name}.mjs"
+    program.write_text(documented_program(server))
+    node = subprocess.Popen(
+        ["node", "--import", "./shim.mjs", program.name], cwd=JAVASCRIPT, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert node.stdout
+        said = []
+        reader = threading.Thread(target=lambda: said.append(node.stdout.readline() if node.stdout else ""))
+        reader.start()
+        while reader.is_alive():
+            upload_to_demo(server, "tide.txt")
+            reader.join(0.1)
+        assert re.fullmatch(r"buckets\.demo\.files\.\w+\.create tide\.txt", said[0].strip())
+    finally:
+        node.kill()
+        node.communicate()
+        program.unlink()
+
+
+def upload_to_demo(server: TidewireServer, name: str) -> None:
+    """Upload a small file as a guest."""
+    httpx.post(
+        f"{server.endpoint}/storage/buckets/demo/files",
+        data={"fileId": "unique()"},
+        files={"file": (name, b"tide")},
+        headers={"X-Appwrite-Project": server.project},
+    ).raise_for_status()

@@ -1,0 +1,251 @@
+"""Databases: snapshots, several processes, files that cannot be used."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.command import upgrade
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, select, text
+from sqlalchemy.exc import OperationalError
+
+from tests.store.samples import event
+from tidewire.core.errors import TidewireError
+from tidewire.store import database as database_module
+from tidewire.store import event_log
+from tidewire.store.connections import connect
+from tidewire.store.database import Database
+from tidewire.store.errors import StoreError
+from tidewire.store.migration import PLATFORM, PROJECT, Chain
+from tidewire.store.schema import keys, platforms, projects, sessions, users
+from tidewire.store.state import read_state, write_state
+
+
+async def write(database: Database, name: str, value: str = "") -> None:
+    await database.write(lambda transaction: write_state(transaction.connection, name, value))
+
+
+async def test_a_read_sees_one_moment(database: Database) -> None:
+    await write(database, "name", "old")
+    loop = asyncio.get_running_loop()
+
+    def unit(connection: Connection) -> list[str | None]:
+        before = read_state(connection, "name")
+        asyncio.run_coroutine_threadsafe(write(database, "name", "new"), loop).result(10)
+        return [before, read_state(connection, "name")]
+
+    assert await database.read(unit) == ["old", "old"]
+    assert await database.read(lambda connection: read_state(connection, "name")) == "new"
+
+
+async def test_reads_cannot_write(database: Database) -> None:
+    with pytest.raises(OperationalError, match="readonly"):
+        await database.read(lambda connection: write_state(connection, "name", ""))
+    assert await database.read(lambda connection: read_state(connection, "name")) is None
+
+
+async def test_a_read_that_takes_too_long_is_interrupted(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "READ_SECONDS", 0.05)
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    with pytest.raises(TidewireError) as caught:
+        await database.read(lambda connection: connection.execute(text(endless)).all())
+    assert caught.value.type == "database_timeout"
+    monkeypatch.undo()
+    assert await database.read(lambda connection: connection.scalar(text("SELECT 1"))) == 1
+
+
+async def test_data_version_changes_with_commits_of_all(database: Database, tmp_path: Path) -> None:
+    version = database.data_version()
+    assert database.data_version() == version
+    await write(database, "own")
+    assert database.data_version() != version
+    version = database.data_version()
+    other = await Database.open(database.path, "shop")
+    await write(other, "foreign")
+    assert database.data_version() != version
+    await other.close()
+
+
+WRITER = """
+import asyncio, pathlib, sys
+from tests.store.samples import event
+from tidewire.store.database import Database
+async def main(path, name, count):
+    database = await Database.open(pathlib.Path(path), "shop")
+    async def write(number):
+        payload = f"{name}{number}".encode()
+        logged = await database.write(lambda transaction: transaction.append(event(payload=payload)))
+        print(logged.offset, payload.decode(), flush=True)
+    await asyncio.gather(*(write(number) for number in range(count)))
+    await database.close()
+asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+"""
+
+
+async def test_processes_that_open_a_new_database_at_once_share_one_order(tmp_path: Path) -> None:
+    path = tmp_path / "database.sqlite3"
+    processes = [
+        await asyncio.create_subprocess_exec(
+            sys.executable, "-c", WRITER, str(path), name, "400", stdout=subprocess.PIPE
+        )
+        for name in ("a", "b", "c")
+    ]
+    outputs = [(await process.communicate())[0].decode() for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    told = dict(line.split() for output in outputs for line in output.splitlines())
+    database = await Database.open(path, "shop")
+    events = await database.read(lambda connection: event_log.read_after(connection, 0, 10_000))
+    await database.close()
+    assert [logged.offset for logged in events] == list(range(1, 1201))
+    assert {str(logged.offset): logged.event.payload.decode() for logged in events} == told
+
+
+async def test_opening_the_same_new_database_many_times_at_once(tmp_path: Path) -> None:
+    opened = await asyncio.gather(
+        *(Database.open(tmp_path / "deep" / "database.sqlite3", "shop") for _ in range(8))
+    )
+    epochs = {await database.read(event_log.epoch) for database in opened}
+    assert len(epochs) == 1
+    await asyncio.gather(*(write(database, f"n{number}") for number, database in enumerate(opened)))
+    for number in range(8):
+        assert await opened[0].read(lambda connection, name=f"n{number}": read_state(connection, name)) == ""  # type: ignore[misc]
+    await asyncio.gather(*(database.close() for database in opened))
+
+
+async def test_opening_several_new_databases_at_once(tmp_path: Path) -> None:
+    opened = await asyncio.gather(
+        *(Database.open(tmp_path / f"{number}.sqlite3", f"p{number}") for number in range(8))
+    )
+    for number, database in enumerate(opened):
+        await write(database, "name", str(number))
+        assert await database.read(lambda connection: read_state(connection, "name")) == str(number)
+        await database.close()
+
+
+async def test_files_are_for_their_owner_only(database: Database) -> None:
+    await write(database, "name")
+    files = list(database.path.parent.iterdir())
+    assert len(files) >= 4
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+
+
+async def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "database.sqlite3"
+    path.write_bytes(b"not a database" * 1000)
+    with pytest.raises(StoreError, match=r"database\.sqlite3 cannot be used"):
+        await Database.open(path, "shop")
+
+
+async def test_a_database_of_a_newer_program_is_refused(database: Database) -> None:
+    await database.write(
+        lambda transaction: (
+            transaction.connection.execute(text("UPDATE project_revision SET version_num = 'future'"))
+            and None
+        )
+    )
+    await database.close()
+    with pytest.raises(StoreError, match="newer Tidewire"):
+        await Database.open(database.path, "shop")
+
+
+async def test_migrations_lead_to_the_tables_of_the_schema(tmp_path: Path) -> None:
+    migrated, declared = tmp_path / "migrated.sqlite3", tmp_path / "declared.sqlite3"
+    connection = connect(migrated, "console", "full")
+    for chain in (PROJECT, PLATFORM):
+        config = alembic_config(chain)
+        config.attributes.update(connection=connection, chain=chain)
+        upgrade(config, "head")
+    connection.close()
+    database = await Database.open(declared, "console", chains=(PROJECT, PLATFORM))
+    await database.close()
+    assert definitions(migrated) == definitions(declared)
+
+
+@pytest.mark.parametrize("chain", [PROJECT, PLATFORM], ids=lambda chain: str(chain.name))
+def test_the_newest_migration_is_the_one_the_schema_names(chain: Chain) -> None:
+    assert ScriptDirectory.from_config(alembic_config(chain)).get_current_head() == chain.head
+
+
+def alembic_config(chain: Chain) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(chain.directory.parent))
+    config.set_main_option("version_locations", str(chain.directory))
+    config.set_main_option("path_separator", "newline")
+    return config
+
+
+def definitions(path: Path) -> dict[str, set[tuple[object, ...]]]:
+    """What each table consists of: its columns, indexes, foreign keys and kind."""
+    connection = sqlite3.connect(path)
+    tables: list[tuple[str, str]] = connection.execute(
+        "SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+    ).fetchall()
+    described: dict[str, set[tuple[object, ...]]] = {}
+    for name, definition in tables:
+        parts: set[tuple[object, ...]] = {
+            ("without rowid", "WITHOUT ROWID" in definition),
+            ("autoincrement", "AUTOINCREMENT" in definition),
+        }
+        for column in connection.execute(f"PRAGMA table_info({name})"):
+            parts.add(("column", *column[1:]))
+        for _, index, unique, origin, _ in connection.execute(f"PRAGMA index_list({name})"):
+            columns = tuple(row[2] for row in connection.execute(f"PRAGMA index_info({index})"))
+            parts.add(("index", index if origin == "c" else "", unique, origin, columns))
+        for key in connection.execute(f"PRAGMA foreign_key_list({name})"):
+            parts.add(("foreign key", *key[2:]))
+        described[name] = parts
+    connection.close()
+    return described
+
+
+async def test_events_of_another_process_can_be_read(database: Database) -> None:
+    other = await Database.open(database.path, "shop")
+    await other.write(lambda transaction: transaction.append(event(7)))
+    assert await database.read(event_log.last_offset) == 1
+    await other.close()
+
+
+async def test_databases_of_the_first_program_are_migrated_with_their_data(tmp_path: Path) -> None:
+    path = tmp_path / "old.sqlite3"
+    connection = connect(path, "console", "full")
+    for chain in (PROJECT, PLATFORM):
+        config = alembic_config(chain)
+        config.attributes.update(connection=connection, chain=chain)
+        upgrade(config, f"{chain.name}_0001")
+    for statement in (
+        (
+            "INSERT INTO users (id, created_at, updated_at, name, email, password_hash, labels)"
+            " VALUES ('u1', 1, 1, 'Ärla', 'a@b.test', '$argon2id$', '[\"VIP\"]')"
+        ),
+        (
+            "INSERT INTO sessions (id, created_at, updated_at, user_id, secret_hash, expires_at)"
+            " VALUES ('s1', 1, 1, 'u1', 'x', 9)"
+        ),
+        "INSERT INTO projects (id, created_at, updated_at, name) VALUES ('p1', 1, 1, 'Shop')",
+        (
+            "INSERT INTO keys (id, created_at, updated_at, project_id, secret_hash, scopes)"
+            " VALUES ('k1', 1, 1, 'p1', 'x', '[\"files.read\"]')"
+        ),
+        "INSERT INTO platforms (id, created_at, updated_at, project_id, type) VALUES ('w', 1, 1, 'p1', '')",
+    ):
+        connection.exec_driver_sql(statement)
+    connection.close()
+    database = await Database.open(path, "console", chains=(PROJECT, PLATFORM))
+    user = await database.read(lambda connection: connection.execute(select(users)).one())
+    assert (user.hash, user.search, user.labels) == ("argon2", "u1 ärla a@b.test vip", ["VIP"])
+    assert await database.read(lambda connection: connection.scalar(select(sessions.c.user_id))) == "u1"
+    project = await database.read(lambda connection: connection.execute(select(projects)).one())
+    assert (project.region, project.settings, project.search) == ("default", {}, "p1 shop")
+    key = await database.read(lambda connection: connection.execute(select(keys)).one())
+    assert (key.type, key.project_id, key.scopes) == ("standard", "p1", ["files.read"])
+    assert await database.read(lambda connection: connection.scalar(select(platforms.c.id))) == "w"
+    await database.close()

@@ -1,0 +1,249 @@
+"""The data directory: first start, projects, keys, what is kept in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+from sqlalchemy import delete, update
+
+from tidewire.core.errors import TidewireError
+from tidewire.core.origins import Platform
+from tidewire.settings import Settings
+from tidewire.store.cache import Cache
+from tidewire.store.errors import StoreError
+from tidewire.store.platform import CONSOLE_PROJECT_ID, DEFAULT_PROJECT_ID, Stores
+from tidewire.store.schema import keys, projects
+from tidewire.store.secret_file import load_secrets
+from tidewire.store.state import read_state, write_state
+
+HOSTILE = [
+    "",
+    ".",
+    "..",
+    "../default",
+    "a/b",
+    "/etc",
+    "a\0b",
+    "ü",
+    "x" * 37,
+    "-a",
+    "_a",
+    "a b",
+    "a\n",
+    "%2e%2e",
+    "\ud800",
+]
+
+
+async def test_the_first_start_creates_what_is_needed(settings: Settings, directory: Path) -> None:
+    stores = await Stores.open(settings)
+    assert directory.stat().st_mode & 0o777 == 0o700
+    assert (directory / "secrets.json").stat().st_mode & 0o777 == 0o600
+    assert len(stores.jwt_secret) == 32
+    assert [project.id for project in await stores.list_projects()] == [DEFAULT_PROJECT_ID]
+    await stores.close()
+    again = await Stores.open(settings)
+    assert again.jwt_secret == stores.jwt_secret
+    assert len(await again.list_projects()) == 1
+    await again.close()
+
+
+async def test_nothing_is_readable_for_others_in_a_directory_somebody_made(
+    settings: Settings, directory: Path
+) -> None:
+    directory.mkdir(mode=0o755)
+    stores = await Stores.open(settings)
+    await stores.project(DEFAULT_PROJECT_ID)
+    assert {entry.stat().st_mode & 0o077 for entry in directory.rglob("*")} == {0}
+    await stores.close()
+
+
+async def test_a_deleted_first_project_does_not_come_back(settings: Settings) -> None:
+    stores = await Stores.open(settings)
+    await stores.platform.write(lambda transaction: transaction.connection.execute(delete(projects)) and None)
+    await stores.close()
+    again = await Stores.open(settings)
+    assert await again.list_projects() == []
+    await again.close()
+
+
+async def test_processes_that_start_at_once_share_one_directory(settings: Settings) -> None:
+    program = (
+        "import asyncio, sys\n"
+        "from tidewire.settings import Settings\n"
+        "from tidewire.store.platform import Stores\n"
+        "async def main():\n"
+        "    stores = await Stores.open(Settings(data_dir=sys.argv[1]))\n"
+        "    await stores.project('default')\n"
+        "    print(stores.jwt_secret.hex())\n"
+        "    await stores.close()\n"
+        "asyncio.run(main())\n"
+    )
+    processes = [
+        await asyncio.create_subprocess_exec(
+            sys.executable, "-c", program, settings.data_dir, stdout=subprocess.PIPE
+        )
+        for _ in range(4)
+    ]
+    outputs = {(await process.communicate())[0] for process in processes}
+    assert [process.returncode for process in processes] == [0] * 4
+    assert len(outputs) == 1
+    stores = await Stores.open(settings)
+    assert len(await stores.list_projects()) == 1
+    await stores.close()
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b'{"jwt_secret":"zz"}', b'{"jwt_secret":"00"}', b"\xff"])
+async def test_a_damaged_file_of_secrets_is_named(
+    settings: Settings, directory: Path, content: bytes
+) -> None:
+    directory.mkdir()
+    (directory / "secrets.json").write_bytes(content)
+    with pytest.raises(StoreError, match=r"secrets\.json"):
+        await Stores.open(settings)
+
+
+async def test_projects_have_databases_and_objects_of_their_own(stores: Stores) -> None:
+    await stores.create_project("second", "Two")
+    first, second = await stores.project(DEFAULT_PROJECT_ID), await stores.project("second")
+    assert first is not None
+    assert second is not None
+    assert second.project.name == "Two"
+    assert (await stores.project("second")).database is second.database  # type: ignore[union-attr]
+    await first.database.write(lambda transaction: write_state(transaction.connection, "name", "first"))
+    assert await second.database.read(lambda connection: read_state(connection, "name")) is None
+    assert second.objects.writer().key.startswith("second/")
+
+
+async def test_the_console_is_a_project(stores: Stores) -> None:
+    console = await stores.project(CONSOLE_PROJECT_ID)
+    assert console is not None
+    assert console.database is stores.platform
+    assert console.objects.writer().key.startswith("console/")
+
+
+@pytest.mark.parametrize("project_id", HOSTILE)
+async def test_hostile_ids_are_no_projects(stores: Stores, project_id: str) -> None:
+    assert await stores.project(project_id) is None
+    with pytest.raises(TidewireError) as caught:
+        await stores.create_project(project_id, "Hostile")
+    assert caught.value.type == "general_argument_invalid"
+    assert await stores.keys.of_project(project_id, "standard_x") is None
+
+
+@pytest.mark.parametrize(
+    ("project_id", "error"),
+    [
+        ("default", "project_already_exists"),
+        ("DEFAULT", "project_already_exists"),
+        ("console", "project_reserved_project"),
+        ("Console", "project_reserved_project"),
+    ],
+)
+async def test_taken_ids_are_refused(stores: Stores, project_id: str, error: str) -> None:
+    with pytest.raises(TidewireError) as caught:
+        await stores.create_project(project_id, "")
+    assert caught.value.type == error
+
+
+async def test_many_requests_open_a_project_once(stores: Stores) -> None:
+    await stores.create_project("busy", "")
+    waiting = asyncio.create_task(stores.project(DEFAULT_PROJECT_ID))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    opened = await asyncio.gather(*(stores.project(DEFAULT_PROJECT_ID) for _ in range(20)))
+    assert len({id(store.database) for store in opened if store}) == 1
+    assert len(stores.open_databases()) == 3
+
+
+async def test_a_project_that_could_not_be_opened_can_be_later(stores: Stores, directory: Path) -> None:
+    obstacle = directory / "projects" / DEFAULT_PROJECT_ID
+    obstacle.write_text("in the way")
+    with pytest.raises(OSError, match=DEFAULT_PROJECT_ID):
+        await stores.project(DEFAULT_PROJECT_ID)
+    assert stores.open_databases() == [stores.platform]
+    obstacle.unlink()
+    assert await stores.project(DEFAULT_PROJECT_ID) is not None
+
+
+async def test_a_key_belongs_to_its_project(stores: Stores) -> None:
+    await stores.create_project("second", "")
+    key, secret = await stores.create_key("second", "Key", frozenset({"files.read", "files.write"}), 5)
+    assert secret.startswith("standard_")
+    assert len(secret) == len("standard_") + 256
+    assert await stores.keys.of_project("second", secret) == key
+    assert await stores.keys.of_project("second", secret.removeprefix("standard_")) == key
+    assert key.scopes == {"files.read", "files.write"}
+    assert key.expires == 5
+    assert await stores.keys.of_project(DEFAULT_PROJECT_ID, secret) is None
+    for wrong in ("", "standard_", secret[:-1], secret + "0", secret.upper(), "ü", "x" * 5000):
+        assert await stores.keys.of_project("second", wrong) is None
+    with pytest.raises(TidewireError) as caught:
+        await stores.create_key("missing", "Key", frozenset(), 0)
+    assert caught.value.type == "project_not_found"
+
+
+async def test_secrets_are_stored_only_as_hashes(stores: Stores, directory: Path) -> None:
+    _, secret = await stores.create_key(DEFAULT_PROJECT_ID, "Key", frozenset(), 0)
+    assert await stores.keys.of_project(DEFAULT_PROJECT_ID, secret) is not None
+    await stores.close()
+    bare = secret.removeprefix("standard_").encode()
+    for file in directory.rglob("*"):
+        assert not file.is_file() or bare not in file.read_bytes()
+
+
+async def test_changes_by_another_process_are_seen_at_once(stores: Stores) -> None:
+    other = await Stores.open(stores.settings)
+    key, secret = await stores.create_key(DEFAULT_PROJECT_ID, "Key", frozenset(), 0)
+    for _ in range(2):
+        assert await stores.keys.of_project(DEFAULT_PROJECT_ID, secret) == key
+    await other.create_platform(DEFAULT_PROJECT_ID, "Web", Platform("web", hostname="shop.example"))
+    store = await stores.project(DEFAULT_PROJECT_ID)
+    assert store is not None
+    assert store.project.platforms == (Platform("web", hostname="shop.example"),)
+    await other.platform.write(
+        lambda transaction: transaction.connection.execute(update(projects).values(name="Renamed")) and None
+    )
+    store = await stores.project(DEFAULT_PROJECT_ID)
+    assert store is not None
+    assert store.project.name == "Renamed"
+    await other.platform.write(lambda transaction: transaction.connection.execute(delete(keys)) and None)
+    assert await stores.keys.of_project(DEFAULT_PROJECT_ID, secret) is None
+    await other.close()
+
+
+async def test_a_cache_keeps_no_more_than_its_capacity_and_nothing_outdated(stores: Stores) -> None:
+    reads: list[str] = []
+    cache: Cache[str] = Cache(stores.platform, 2)
+
+    def read(name: str) -> str:
+        reads.append(name)
+        return name
+
+    async def get(name: str) -> str | None:
+        return await cache.get(name, lambda _: read(name))
+
+    for name in ("a", "a", "b", "a", "c", "a"):
+        assert await get(name) == name
+    assert reads == ["a", "b", "c", "a"]
+    loop = asyncio.get_running_loop()
+
+    def overtaken(_: object) -> str:
+        change = stores.platform.write(lambda transaction: write_state(transaction.connection, "x", ""))
+        asyncio.run_coroutine_threadsafe(change, loop).result(10)
+        return "old"
+
+    assert await cache.get("d", overtaken) == "old"
+    assert await cache.get("d", lambda _: "new") == "new"
+
+
+def test_the_file_of_secrets_is_json(tmp_path: Path) -> None:
+    secrets = load_secrets(tmp_path / "secrets.json")
+    content = msgspec.json.decode((tmp_path / "secrets.json").read_bytes())
+    assert content == {"jwt_secret": secrets.jwt_secret.hex()}
+    assert load_secrets(tmp_path / "secrets.json") == secrets

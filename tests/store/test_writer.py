@@ -1,0 +1,184 @@
+"""Group commit: units that share a transaction do not share their failures."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
+
+from tests.store.samples import add_session, event
+from tidewire.core.events import LoggedEvent
+from tidewire.store import event_log
+from tidewire.store.database import Database, DatabaseClosedError, Transaction
+from tidewire.store.schema import state
+from tidewire.store.state import read_state, write_state
+from tidewire.store.writer import GROUP_SECONDS, GROUP_UNITS
+
+
+def set_value(name: str) -> Callable[[Transaction], str]:
+    def unit(transaction: Transaction) -> str:
+        write_state(transaction.connection, name, "set")
+        transaction.append(event(payload=name.encode()))
+        return name
+
+    return unit
+
+
+def fail(transaction: Transaction) -> None:
+    set_value("failed")(transaction)
+    raise LookupError("on purpose")
+
+
+async def grouped(database: Database, *units: Callable[[Transaction], Any]) -> list[Any]:
+    """Run the units in one transaction: they queue up behind one that takes long."""
+    release = threading.Event()
+    blocker = asyncio.create_task(database.write(lambda _: release.wait(10)))
+    await asyncio.sleep(0.01)
+    tasks = [asyncio.create_task(database.write(unit)) for unit in units]
+    # Nothing joins the blocker's transaction once it has been open for so long.
+    await asyncio.sleep(2 * GROUP_SECONDS)
+    release.set()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert await blocker
+    return results
+
+
+async def written(database: Database, name: str) -> bool:
+    return await database.read(lambda connection: read_state(connection, name)) is not None
+
+
+async def payloads(database: Database) -> list[bytes]:
+    events = await database.read(lambda connection: event_log.read_after(connection, 0, 10_000))
+    return [logged.event.payload for logged in events]
+
+
+async def test_a_failing_unit_is_undone_alone(database: Database) -> None:
+    results = await grouped(database, set_value("before"), fail, set_value("after"))
+    assert results[0] == "before"
+    assert isinstance(results[1], LookupError)
+    assert results[2] == "after"
+    assert [await written(database, name) for name in ("before", "failed", "after")] == [True, False, True]
+    assert await payloads(database) == [b"before", b"after"]
+
+
+async def test_a_broken_constraint_reaches_its_caller_alone(database: Database) -> None:
+    def twice(transaction: Transaction) -> None:
+        for _ in range(2):
+            transaction.connection.execute(insert(state).values(name="same", value=""))
+
+    results = await grouped(database, twice, set_value("other"))
+    assert isinstance(results[0], IntegrityError)
+    assert results[1] == "other"
+    assert not await written(database, "same")
+
+
+async def test_a_failing_commit_fails_the_whole_group(database: Database) -> None:
+    def breaks_at_commit(transaction: Transaction) -> None:
+        transaction.connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
+        add_session(transaction.connection, "s1", "nobody", secret_hash="", expires_at=1)
+
+    seen: list[LoggedEvent] = []
+    database.listen(seen.extend)
+    results = await grouped(database, set_value("before"), breaks_at_commit, set_value("after"))
+    assert all(isinstance(result, Exception) for result in results)
+    assert not await written(database, "before")
+    assert not await written(database, "after")
+    assert seen == []
+    assert await database.write(set_value("later")) == "later"
+    assert [logged.offset for logged in seen] == [1]
+
+
+async def test_a_unit_that_loses_the_transaction_fails_the_whole_group(database: Database) -> None:
+    def lose(transaction: Transaction) -> None:
+        transaction.connection.exec_driver_sql("ROLLBACK")
+        raise LookupError("lost")
+
+    results = await grouped(database, set_value("before"), lose)
+    assert [type(result) for result in results] == [LookupError, LookupError]
+    assert not await written(database, "before")
+    assert await database.write(set_value("later")) == "later"
+
+
+@pytest.mark.parametrize("error", [StopIteration, KeyboardInterrupt, SystemExit, asyncio.CancelledError])
+async def test_errors_that_a_future_cannot_hold_are_wrapped(
+    database: Database, error: type[BaseException]
+) -> None:
+    def unit(_: Transaction) -> None:
+        raise error
+
+    with pytest.raises(RuntimeError, match=error.__name__):
+        await database.write(unit)
+    assert await database.write(set_value("later")) == "later"
+
+
+async def test_listeners_get_events_in_order_before_writers_get_results(database: Database) -> None:
+    offsets: list[int] = []
+    database.listen(lambda events: offsets.extend(logged.offset for logged in events))
+
+    async def write(number: int) -> None:
+        own = await database.write(lambda transaction: transaction.append(event(number)))
+        assert own.offset in offsets
+        assert own.project_id == "shop"
+
+    await asyncio.gather(*(write(number) for number in range(2 * GROUP_UNITS + 10)))
+    assert offsets == list(range(1, 2 * GROUP_UNITS + 11))
+
+
+async def test_a_failing_listener_stops_nobody(database: Database) -> None:
+    def broken(_: object) -> None:
+        raise LookupError("listener")
+
+    reported: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+    seen: list[LoggedEvent] = []
+    database.listen(broken)
+    database.listen(seen.extend)
+    assert await database.write(set_value("a")) == "a"
+    assert len(seen) == 1
+    assert isinstance(reported[0]["exception"], LookupError)
+
+
+async def test_a_cancelled_write_is_written_all_the_same(database: Database) -> None:
+    seen: list[LoggedEvent] = []
+    database.listen(seen.extend)
+    release = threading.Event()
+    blocker = asyncio.create_task(database.write(lambda _: release.wait(10)))
+    cancelled = asyncio.create_task(database.write(set_value("cancelled")))
+    failing = asyncio.create_task(database.write(fail))
+    await asyncio.sleep(0.01)
+    cancelled.cancel()
+    failing.cancel()
+    await asyncio.gather(cancelled, failing, return_exceptions=True)
+    release.set()
+    await blocker
+    assert await database.write(set_value("later")) == "later"
+    assert await written(database, "cancelled")
+    assert len(seen) == 2
+
+
+async def test_closing_writes_what_is_queued_and_refuses_the_rest(database: Database) -> None:
+    tasks = [asyncio.create_task(database.write(set_value(f"n{number}"))) for number in range(300)]
+    await asyncio.sleep(0)
+    await database.close()
+    assert await asyncio.gather(*tasks) == [f"n{number}" for number in range(300)]
+    with pytest.raises(DatabaseClosedError):
+        await database.write(set_value("late"))
+    with pytest.raises(DatabaseClosedError):
+        await database.read(lambda connection: connection.execute(select(state)).all())
+    again = await Database.open(database.path, "shop")
+    assert len(await payloads(again)) == 300
+    await again.close()
+
+
+async def test_events_without_a_change_and_changes_without_an_event(database: Database) -> None:
+    seen: list[LoggedEvent] = []
+    database.listen(seen.extend)
+    await database.write(lambda transaction: write_state(transaction.connection, "quiet", ""))
+    assert seen == []
+    await database.write(lambda transaction: [transaction.append(event(1)), transaction.append(event(2))])
+    assert [logged.offset for logged in seen] == [1, 2]

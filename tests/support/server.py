@@ -1,0 +1,115 @@
+"""A real Tidewire server in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+START_SECONDS = 30
+
+
+@dataclass
+class TidewireServer:
+    """``tidewire serve`` on a data directory; can be killed and started again on the same port."""
+
+    data_dir: Path
+    arguments: list[str] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=lambda: {"TIDEWIRE_RATE_LIMITS": "off"})
+    port: int = 0
+    project: str = ""
+    endpoint: str = ""
+    process: subprocess.Popen[str] | None = None
+
+    def start(self) -> Self:
+        """Start and wait until requests are answered."""
+        self.process = subprocess.Popen(
+            [
+                *_TIDEWIRE,
+                "serve",
+                "--port",
+                str(self.port),
+                "--data-dir",
+                str(self.data_dir),
+                *self.arguments,
+            ],
+            stdout=subprocess.PIPE,
+            env={**os.environ, **self.environment},
+            text=True,
+        )
+        assert self.process.stdout
+        announced = ""
+        while not (ready := re.search(r"Endpoint +(\S+)\s+Project +(\S+)[\s\S]*Data", announced)):
+            line = self.process.stdout.readline()
+            if not line:
+                raise RuntimeError(f"the server ended with {self.process.wait()}: {announced}")
+            announced += line
+        self.endpoint, self.project = ready[1], ready[2]
+        self.port = int(re.findall(r":(\d+)/", self.endpoint)[0])
+        return self
+
+    @property
+    def realtime(self) -> str:
+        """Address of the realtime endpoint."""
+        return self.endpoint.replace("http", "ws", 1) + "/realtime"
+
+    def create_key(self, scopes: str = "all") -> str:
+        """Secret of a new API key."""
+        return self.command("key", "create", "--project", self.project, "--scopes", scopes)
+
+    def command(self, *arguments: str) -> str:
+        """Run another ``tidewire`` command on the same data directory; return what it prints."""
+        return subprocess.run(
+            [*_TIDEWIRE, *arguments, "--data-dir", str(self.data_dir)],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.strip()
+
+    def kill(self) -> None:
+        """End the process at once, without any chance to clean up."""
+        assert self.process
+        self.process.kill()
+        self._end()
+
+    def kill_all(self) -> None:
+        """End the process and its workers at once."""
+        assert self.process
+        number = self.process.pid
+        workers = Path(f"/proc/{number}/task/{number}/children").read_text().split()
+        self.process.kill()
+        for worker in workers:
+            os.kill(int(worker), signal.SIGKILL)
+        self._end()
+        while any(_lives(worker) for worker in workers):
+            time.sleep(0.01)
+
+    def stop(self) -> int:
+        """Ask the process to drain and stop; return its exit code."""
+        assert self.process
+        self.process.send_signal(signal.SIGTERM)
+        return self._end()
+
+    def _end(self) -> int:
+        assert self.process
+        assert self.process.stdout
+        code = self.process.wait(timeout=30)
+        self.process.stdout.close()
+        self.process = None
+        return code
+
+
+_TIDEWIRE = [sys.executable, "-m", "tidewire"]
+
+
+def _lives(process: str) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
