@@ -13,7 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from tidewire.store.objects import HEAD_BYTES, ObjectMissingError, ObjectStorage, StoredObject, local_store
+from tidewire.store.objects import (
+    HEAD_BYTES,
+    ObjectMissingError,
+    ObjectStorage,
+    ObjectWriter,
+    StoredObject,
+    local_store,
+)
 
 
 @pytest.fixture
@@ -189,3 +196,23 @@ async def test_projects_do_not_share_objects(root: Path) -> None:
         make_older(root / (await store(each, b"x")).key, 100)
     await first.sweep(no_references, grace_ms=0)
     assert [path.parts[-3] for path in stored_files(root)] == ["ab"]
+
+
+async def test_a_writer_that_is_cancelled_at_any_moment_leaves_nothing(
+    objects: ObjectStorage, root: Path
+) -> None:
+    for steps in range(60):
+        writer = objects.writer()
+
+        async def write_all(writer: ObjectWriter = writer) -> None:
+            for _ in range(4):
+                await writer.write(os.urandom(300_000))
+            await writer.finish()
+
+        task = asyncio.create_task(write_all())
+        for _ in range(steps):
+            await asyncio.sleep(0.0002)
+        task.cancel()
+        await asyncio.wait([task])
+        await writer.abort()
+    assert stored_files(root) == []

@@ -76,6 +76,7 @@ class ObjectWriter:
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._head = b""
         self._finishing = False
+        self._step: Awaitable[object] | None = None
         self.key = key
         self.size = 0
         """Bytes written so far."""
@@ -89,12 +90,12 @@ class ObjectWriter:
             await asyncio.to_thread(self._md5.update, data)
         else:
             self._md5.update(data)
-        await self._file.write(data)
+        await self._whole(self._file.write(data))
 
     async def finish(self) -> StoredObject:
         """Complete the object. It survives a power cut from now on if the storage is durable."""
         self._finishing = True
-        await self._file.close()
+        await self._whole(self._file.close())
         if self._durable and isinstance(self._store, LocalStore):
             assert self._store.prefix is not None
             await asyncio.to_thread(_sync, self._store.prefix, self.key)
@@ -103,11 +104,22 @@ class ObjectWriter:
     async def abort(self) -> None:
         """Give up: nothing of the object remains, also if :meth:`finish` failed or was cancelled half-way."""
         # What cannot be removed now, the sweep removes; the reason for giving up must not be hidden.
+        if self._step is not None:
+            with suppress(OSError, obstore.exceptions.BaseError):
+                await self._step
         with suppress(OSError, obstore.exceptions.BaseError):
             if self._finishing:
                 await obstore.delete_async(self._store, self.key)
             else:
                 await self._file.__aexit__(asyncio.CancelledError, asyncio.CancelledError(), None)
+
+    async def _whole(self, step: Awaitable[object]) -> None:
+        """Wait for a step of the file, which goes on if the waiting is cancelled: :meth:`abort` waits for it.
+
+        A step that stopped half-way could leave a file on the disk that the writer does not know of.
+        """
+        self._step = asyncio.ensure_future(step)
+        await asyncio.shield(self._step)
 
 
 class ObjectStorage:
