@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
+import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -12,6 +14,7 @@ from benchmarks.native import LoadGenerator
 EVENT_BYTES: Final = 2_800
 """Size of one event message that every peer sends, give or take the granularity of its padding."""
 
+START_SECONDS: Final = 60
 STOP_SECONDS: Final = 20
 
 SUBJECT: Final = "Tidewire"
@@ -43,6 +46,27 @@ def stop(process: subprocess.Popen[str]) -> None:
         process.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on, for servers that cannot choose one themselves."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def wait_for_port(port: int, process: subprocess.Popen[str]) -> None:
+    """Return when a server accepts connections. Raises :class:`ServerFailedError`."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise ServerFailedError(f"{process.args!r} ended with {process.returncode}")
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise ServerFailedError(f"{process.args!r} does not accept connections")
 
 
 class Peer(Protocol):
