@@ -1,8 +1,10 @@
-"""The ``tidewire`` command: serve, manage projects, keys and dev keys, show settings and version."""
+"""The ``tidewire`` command: serve, manage projects and keys, listen and publish, show settings."""
 
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
+from typing import Any
 
 import click
 
@@ -117,3 +119,55 @@ def create_dev_key(settings: Settings, project_id: str, name: str, expires_in: f
     from tidewire.cli.manage import create_dev_key as create
 
     create(settings, project_id, name, expires_in)
+
+
+def _remote(command: Callable[..., None]) -> Callable[..., None]:
+    """Options of commands that talk to a server, here or elsewhere."""
+    for option in (
+        click.option(
+            "--key", envvar="TIDEWIRE_KEY", default="", help="Secret of an API key ($TIDEWIRE_KEY)."
+        ),
+        click.option(
+            "--project",
+            envvar="TIDEWIRE_PROJECT",
+            default="default",
+            show_default=True,
+            help="Id of the project.",
+        ),
+        click.option(
+            "--endpoint",
+            envvar="TIDEWIRE_ENDPOINT",
+            default="http://localhost:8090/v1",
+            show_default=True,
+            help="The server, as SDKs are given it.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@main.command()
+@click.argument("channels", nargs=-1, required=True)
+@_remote
+@click.option("--session", default="", help="Secret of a user's session, instead of a key.")
+@click.option("--query", "queries", multiple=True, help="A query as JSON; all that are given must hold.")
+@click.option("--since", default="", metavar="EPOCH:OFFSET", help="Begin with what came after this event.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+@click.option("--count", type=click.IntRange(min=1), default=None, help="End after so many events.")
+def listen(channels: tuple[str, ...], **given: Any) -> None:
+    """Print the events of CHANNELS live, until interrupted."""
+    from tidewire.cli.realtime import listen as run
+
+    run(channels, **given)
+
+
+@main.command()
+@click.argument("channel")
+@click.argument("payload")
+@_remote
+@click.option("--idempotency-key", default="", help="Publishing again with the same key does nothing.")
+def publish(channel: str, payload: str, **given: str) -> None:
+    """Publish PAYLOAD, a JSON object or - for standard input, on a custom CHANNEL."""
+    from tidewire.cli.realtime import publish as run
+
+    run(channel, payload, **given)
