@@ -11,7 +11,7 @@ from tidewire.core.events import Event
 from tidewire.core.roles import GUEST_ROLES, Membership
 from tidewire.core.standings import ACCOUNT_ENDED, FOUNDER_JOINED, Change, Standing, change_of
 
-ANNA = Standing("anna", verified=False, labels=(), memberships=(), blocked=False)
+ANNA = Standing("anna", verified=False, labels=(), memberships=(), blocked=False, mfa=False)
 MEMBER = "teams.[teamId].memberships.[membershipId]."
 IDS = {"teamId": "t", "userId": "anna", "membershipId": "m", "sessionId": "s", "tokenId": "k"}
 
@@ -45,7 +45,7 @@ def test_memberships_come_and_go() -> None:
 def test_leaving_ends_whatever_membership_of_the_team_there_is() -> None:
     others = Membership("x", "other", (), confirmed=True)
     rejoined = Membership("m2", "t", (), confirmed=True)
-    standing = Standing("anna", False, (), (others, rejoined), blocked=False)
+    standing = Standing("anna", False, (), (others, rejoined), blocked=False, mfa=False)
     assert after(standing, MEMBER + "delete").memberships == (others,)
 
 
@@ -78,6 +78,20 @@ def test_signing_in_by_mail_or_phone_verifies(session: dict[str, Any], verifies:
     assert (change is not None) == verifies
 
 
+def test_second_factors_are_switched_on_and_off() -> None:
+    on = after(ANNA, "users.[userId].update.mfa", {"mfa": True})
+    assert on.mfa
+    assert after(on, "users.[userId].update.mfa", {"secret": "", "uri": ""}) == on
+    assert after(on, "users.[userId].delete.mfa") == on
+    assert after(on, "users.[userId].update.mfa", {"mfa": False}) == ANNA
+    assert after(ANNA, "users.[userId].update.labels", {"labels": [], "status": True, "mfa": True}) == on
+
+
+def test_a_session_that_shows_its_second_factor_is_told_of_as_created() -> None:
+    session = {"provider": "email", "factors": ["password", "totp"]}
+    assert after(ANNA, "users.[userId].sessions.[sessionId].create", session) == ANNA
+
+
 @pytest.mark.parametrize(
     ("pattern", "kind"),
     [
@@ -104,7 +118,6 @@ def test_a_longer_session_says_until_when() -> None:
     "pattern",
     [
         "users.[userId].update.prefs",
-        "users.[userId].update.mfa",
         "buckets.[bucketId].files.[fileId].create",
         "teams.[teamId].create",
         "teams.[teamId].delete",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -63,6 +64,7 @@ def account(user: Mapping[str, Any]) -> Account:
     values["email_verification"] = user.get("emailVerification", False)
     values["phone_verification"] = user.get("phoneVerification", False)
     values["status"] = user.get("status", True)
+    values["mfa"] = user.get("mfa", False)
     return Account(**values)
 
 
@@ -92,8 +94,9 @@ class Users:
     async def by_jwt(self, token: str) -> Identity | None:
         raise NotImplementedError
 
-    async def open_sessions(self, user_id: str) -> list[str]:
-        return list(self.stored.get(user_id, {}).get("sessions", []))
+    async def open_sessions(self, user_id: str) -> list[Identity]:
+        user = self.stored.get(user_id, {})
+        return [replace(identity(user), **session) for session in user.get("sessions", [])]
 
 
 class Wire:

@@ -8,7 +8,7 @@ from tidewire.api.registry import Endpoint
 from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Caller, Identity
 from tidewire.core.project_settings import SERVICES
-from tidewire.core.second_factors import second_factor_fresh, second_factor_missing
+from tidewire.core.second_factors import NEEDS_SECOND_FACTOR, second_factor_fresh, second_factor_missing
 from tidewire.core.time import now
 from tidewire.store.platform import Project
 
@@ -43,7 +43,7 @@ def _require_sound(identity: Identity, endpoint: Endpoint, project: Project) -> 
     if not identity.account.status:
         raise TidewireError("user_blocked", "This user is blocked.")
     if not endpoint.completes_sign_in and second_factor_missing(identity, project.settings.mfa_factors):
-        raise TidewireError("user_more_factors_required", "The session needs a second factor.")
+        raise TidewireError("user_more_factors_required", NEEDS_SECOND_FACTOR)
     if endpoint.needs_fresh_factor and not second_factor_fresh(identity, now()):
         raise TidewireError("user_challenge_required", "Show a second factor again: complete a challenge.")
 

@@ -11,7 +11,9 @@ from tidewire.core.project_settings import MfaFactors as FactorsPolicy
 
 FRESH_MS: Final = 30 * 60 * 1000
 """Milliseconds for which a second factor counts as just shown."""
-_FACTORS_NEEDED: Final = 2
+FACTORS_NEEDED: Final = 2
+"""Different means by which the user of a session must have been proven, where a second one is asked for."""
+NEEDS_SECOND_FACTOR: Final = "The session needs a second factor."
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ def second_factor_missing(identity: Identity, policy: FactorsPolicy) -> bool:
 
     Without any second factor to ask for nobody is locked out.
     """
-    if not identity.account.mfa or not identity.session_id or len(identity.factors) >= _FACTORS_NEEDED:
+    if not identity.account.mfa or not identity.session_id or len(identity.factors) >= FACTORS_NEEDED:
         return False
     return bool(own_factors(identity.account, identity.has_authenticator, policy))
 

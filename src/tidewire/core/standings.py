@@ -16,6 +16,7 @@ import msgspec
 from tidewire.core.events import Event
 from tidewire.core.identities import Identity
 from tidewire.core.roles import GUEST_ROLES, Membership, user_roles
+from tidewire.core.second_factors import FACTORS_NEEDED
 
 ACCOUNT_ENDED: Final = "identities.[userId].delete"
 """A user deleted the own account. An event for the server itself: nobody can subscribe to this name."""
@@ -25,13 +26,15 @@ FOUNDER_JOINED: Final = "identities.[userId].memberships.[membershipId].create"
 
 @dataclass(frozen=True)
 class Standing:
-    """All that the roles of a user depend on."""
+    """All that the roles of a user depend on, whoever of the user's sessions it is."""
 
     user_id: str
     verified: bool
     labels: tuple[str, ...]
     memberships: tuple[Membership, ...]
     blocked: bool
+    mfa: bool
+    """Whether sessions need a second factor, if the user has one: each session is to be looked at."""
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -50,6 +53,7 @@ def standing_of(identity: Identity) -> Standing:
         labels=tuple(account.labels),
         memberships=identity.memberships,
         blocked=account.status is False,
+        mfa=account.mfa,
     )
 
 
@@ -62,7 +66,8 @@ class Change:
 
     user_id: str
     kind: Kind
-    """``standing``: :attr:`apply` gives the new one; ``sessions``: some have ended; ``session``: one lasts
+    """``standing``: :attr:`apply` gives the new one, and sessions may need a second factor that did not, or
+    no longer; ``sessions``: some have ended; ``session``: one lasts
     longer; ``user``: there is no such user any more; ``anything``: the event does not say what."""
     apply: Callable[[Standing], Standing] = lambda standing: standing
     session_id: str = ""
@@ -119,9 +124,18 @@ def _user(event: Event) -> Change | None:
     verified = bool(payload.get("emailVerification") or payload.get("phoneVerification"))
 
     def apply(standing: Standing) -> Standing:
-        return replace(standing, verified=verified, labels=tuple(labels), blocked=not status)
+        known = replace(standing, verified=verified, labels=tuple(labels), blocked=not status)
+        return replace(known, mfa=payload.get("mfa", standing.mfa))
 
     return Change(_user_id(event), "standing", apply)
+
+
+def _factors(event: Event) -> Change:
+    """Second factors were switched on or off, which the payload tells, or there are others now."""
+    mfa = _payload(event).get("mfa")
+    if not isinstance(mfa, bool):
+        return Change(_user_id(event), "standing")
+    return Change(_user_id(event), "standing", lambda standing: replace(standing, mfa=mfa))
 
 
 def _address_proven(event: Event) -> Change:
@@ -129,12 +143,17 @@ def _address_proven(event: Event) -> Change:
 
 
 def _signed_in(event: Event) -> Change | None:
-    """Signing in with what was sent to an address proves that address."""
+    """Signing in with what was sent to an address proves that address.
+
+    The event also tells that a session which was there before has shown its second factor.
+    """
     payload = _payload(event)
     factors = payload.get("factors")
-    if payload.get("provider") not in _BY_ADDRESS or not isinstance(factors, list):
+    if not isinstance(factors, list):
         return None
-    return None if _ADDRESSES.isdisjoint(factors) else _address_proven(event)
+    if payload.get("provider") in _BY_ADDRESS and not _ADDRESSES.isdisjoint(factors):
+        return _address_proven(event)
+    return Change(_user_id(event), "standing") if len(factors) >= FACTORS_NEEDED else None
 
 
 def _session_updated(event: Event) -> Change:
@@ -182,6 +201,8 @@ _CHANGES: Final[Mapping[str, Callable[[Event], Change | None]]] = {
         f"users.[userId].update.{what}": _user
         for what in ("email", "phone", "status", "labels", "verification")
     },
+    "users.[userId].update.mfa": _factors,
+    "users.[userId].delete.mfa": _factors,
     "users.[userId].verification.[tokenId].update": _address_proven,
     "users.[userId].recovery.[tokenId].update": _address_proven,
     f"{_SESSION}.create": _signed_in,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tidewire.core.identities import Identity
+from tidewire.core.second_factors import second_factor_missing
 from tidewire.realtime.request import CONSOLE, Inputs
 from tidewire.realtime.websocket import CloseStatus
 from tidewire.store.identities import InvalidJwtError
@@ -74,5 +75,7 @@ class Admins:
             else:
                 identity = await identities.by_session(admission.session)
         except InvalidJwtError:
+            return False
+        if identity is None or second_factor_missing(identity, console.project.settings.mfa_factors):
             return False
         return is_admin(identity, store.project)

@@ -172,7 +172,7 @@ class Connection(WebSocket):
             with hub.roles.look_up() as changes:
                 visitor = await sign_in(stores, store, hub, inputs)
                 console = await stores.project(CONSOLE) if visitor.admin else None
-            changed = changes & {visitor.identity.user_id if visitor.identity else ""}
+            changed = changes & {visitor.user_id}
         if self.state is State.OPEN:
             self._impersonated = visitor.impersonated
             self.number = next(self._realtime.numbers)
@@ -182,7 +182,7 @@ class Connection(WebSocket):
                 self._realtime.admins.admit(self, inputs)
 
     def _refuse(self, error: MessageError) -> None:
-        self.send(frames.error(error.code, error.message))
+        self.send(frames.error(error.code, error.message, error.kind))
         if error.code == INTERNAL:
             self.close(CloseStatus.INTERNAL_ERROR)
         else:
@@ -227,6 +227,6 @@ class Connection(WebSocket):
                 self._report(error)
 
     def _report(self, error: MessageError) -> None:
-        self.send(frames.error(error.code, error.message))
+        self.send(frames.error(error.code, error.message, error.kind))
         if error.code == POLICY_VIOLATION:
             self.close(CloseStatus.REFUSED)

@@ -8,11 +8,13 @@ from typing import Any
 from tidewire.core.channels import convert_channels
 from tidewire.core.ids import unique_id
 from tidewire.core.realtime_queries import normal_form
+from tidewire.core.second_factors import NEEDS_SECOND_FACTOR, second_factor_missing
 from tidewire.realtime import frames
 from tidewire.realtime.hub import Hub
 from tidewire.realtime.messages import (
     INVALID_FORMAT,
     TOO_MUCH,
+    UNAUTHORIZED,
     Authenticate,
     MessageError,
     Ping,
@@ -33,9 +35,12 @@ def respond(hub: Hub, receiver: Receiver, message: Ping | Subscribe | Unsubscrib
 
 async def authenticate(hub: Hub, receiver: Receiver, message: Authenticate) -> bytes:
     """Log a connection in and return the framed answer (section 7.2). Raises :class:`MessageError`."""
+    policy = await hub.factors()
     identity = await hub.identify(lambda: hub.identities.by_session(message.session))
     if identity is None:
         raise MessageError(INVALID_FORMAT, "The session is not valid.")
+    if second_factor_missing(identity, policy):
+        raise MessageError(UNAUTHORIZED, NEEDS_SECOND_FACTOR, "user_more_factors_required")
     if identity.user_id != receiver.user_id:
         check_user_limit(hub, identity.user_id)
     hub.authenticate(receiver, identity)

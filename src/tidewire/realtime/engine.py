@@ -13,6 +13,7 @@ import structlog
 
 from tidewire.core.events import LoggedEvent
 from tidewire.core.models.presences import Presence
+from tidewire.core.project_settings import MfaFactors
 from tidewire.core.time import now
 from tidewire.realtime.admins import Admins
 from tidewire.realtime.connection import Connection
@@ -122,6 +123,7 @@ class Realtime:
             hub = Hub(project_id, store.identities, self.settings, self.meters)
             presences = Presences(store.database, self.process.id)
             hub.roles.signed_out = lambda receiver: self.release(hub, receiver)
+            hub.factors = lambda: self._factors_of(project_id)
             feed = Feed(store.database, hub, self._hub_of)
             room = self.rooms[project_id] = Room(hub, feed, presences)
         return room
@@ -145,6 +147,10 @@ class Realtime:
         except Exception:
             # They end when they expire, or when the server starts the next time.
             _log.exception("presence not ended", connection=f"{self.process.id}-{receiver.number}")
+
+    async def _factors_of(self, project_id: str) -> MfaFactors:
+        store = await self.stores.project(project_id)
+        return store.project.settings.mfa_factors if store is not None else MfaFactors()
 
     def connections(self) -> list[Connection]:
         """All connections of this process."""

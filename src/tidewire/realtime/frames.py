@@ -75,9 +75,13 @@ def presence(presence: Presence) -> bytes:
     return _message("response", {"to": "presence", "presence": presence})
 
 
-def error(code: int, message: str) -> bytes:
-    """An error; programs rely on the code only (realtime-protocol, section 4)."""
-    return _message("error", {"code": code, "message": message})
+def error(code: int, message: str, kind: str = "") -> bytes:
+    """An error; ``kind`` is its type if REST has it too, which tells apart what shares a code.
+
+    SDKs rely on the code only (realtime-protocol, section 4).
+    """
+    data = {"code": code, "message": message}
+    return _message("error", data | {"type": kind} if kind else data)
 
 
 def _message(kind: str, data: Mapping[str, Any]) -> bytes:

@@ -46,8 +46,8 @@ class Doorkeeper:
                 f"The origin {inputs.origin[:200]} may not use this project: register it as a platform.",
             )
         identity = visitor.identity
-        if identity is not None:
-            check_user_limit(hub, identity.user_id)
+        if visitor.user_id:
+            check_user_limit(hub, visitor.user_id)
         wanted = read_url_subscriptions(
             inputs.parameters,
             identity.user_id if identity else "",
@@ -57,6 +57,8 @@ class Doorkeeper:
         if problem:
             raise MessageError(POLICY_VIOLATION, problem)  # to try again would not help
         hub.enter(receiver, identity, foreign=visitor.admin)
+        if visitor.awaited is not None:
+            hub.roles.await_factor(receiver, visitor.awaited)
         ids: dict[str, str] = {}
         for slot in wanted.slots:
             ids[slot.name] = unique_id()

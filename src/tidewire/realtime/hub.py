@@ -7,16 +7,16 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from tidewire.core.channels import rebind_channels
 from tidewire.core.events import LoggedEvent
 from tidewire.core.identities import Identity
+from tidewire.core.project_settings import MfaFactors
 from tidewire.core.queries import Query
 from tidewire.core.standings import Change
 from tidewire.core.time import now
 from tidewire.realtime.fanout import Fanout
 from tidewire.realtime.frames import EventFrame
 from tidewire.realtime.index import Index, Payload
-from tidewire.realtime.live_roles import EARLY_MS, LiveRoles, Transition
+from tidewire.realtime.live_roles import EARLY_MS, LiveRoles, Transition, rebound
 from tidewire.realtime.lookups import Identities
 from tidewire.realtime.meters import Meters
 from tidewire.realtime.subscriptions import Filter, Receiver, Subscription
@@ -41,9 +41,11 @@ class Hub:
         self._index = Index()
         self._meters = meters or Meters()
         self._fanout = Fanout(lambda: self._index.changes, self._meters)
-        self.roles = LiveRoles(self._index, identities)
+        self.roles = LiveRoles(self._index, identities, lambda: self.factors())
         self.catch_up: Callable[[], Awaitable[None]] = _nothing_to_catch_up
         """Waits until all that is committed now has been handled; set by who feeds the hub."""
+        self.factors: Callable[[], Awaitable[MfaFactors]] = _all_factors
+        """The second factors that the project permits now."""
 
     @property
     def is_empty(self) -> bool:
@@ -71,8 +73,8 @@ class Hub:
         self.roles.join(receiver, identity, foreign=foreign)
 
     def connections_of(self, user_id: str) -> int:
-        """How many open connections a user has."""
-        return len(self._index.connections_of(user_id))
+        """How many open connections a user has, those that await a second factor included."""
+        return len(self._index.connections_of(user_id)) + self.roles.awaiting(user_id)
 
     def leave(self, receiver: Receiver) -> None:
         """Forget a connection and its subscriptions; it may be one that never entered."""
@@ -108,17 +110,7 @@ class Hub:
         """Make an open connection that of another user; its subscriptions stay (section 7.2)."""
         if not receiver.roles:
             return  # it ended while the user was looked up
-        subscriptions = [
-            Subscription(
-                receiver,
-                held.id,
-                rebind_channels(held.channels, receiver.user_id, identity.user_id),
-                held.filter,
-                held.since,
-            )
-            for held in receiver.subscriptions.values()
-        ]
-        self.roles.log_in(receiver, identity, subscriptions)
+        self.roles.log_in(receiver, identity, rebound(receiver, identity.user_id))
 
     async def prepare(self, change: Change) -> Transition | None:
         """Before an event that changes what a user is entitled to; None if no connection is affected.
@@ -156,3 +148,7 @@ class Hub:
 
 async def _nothing_to_catch_up() -> None:
     """A hub without a feed is never behind."""
+
+
+async def _all_factors() -> MfaFactors:
+    return MfaFactors()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from typing import Protocol
 
 from tidewire.core.identities import Identity
@@ -20,5 +20,5 @@ class Identities(Protocol):
     async def by_id(self, user_id: str) -> Identity | None:
         """The user as stored now; None if there is no such user."""
 
-    async def open_sessions(self, user_id: str) -> Collection[str]:
-        """The ids of the sessions that a user has now."""
+    async def open_sessions(self, user_id: str) -> Sequence[Identity]:
+        """The user by each of the sessions that there are now."""

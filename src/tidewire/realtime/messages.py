@@ -19,7 +19,8 @@ POLICY_VIOLATION: Final = 1008
 TOO_MUCH: Final = 1013
 INTERNAL: Final = 500
 NOT_A_FRAME: Final = 0
-"""Error codes of this protocol; REST codes such as 401 occur besides (section 4)."""
+UNAUTHORIZED: Final = 401
+"""Error codes of this protocol; it has those of REST besides (section 4)."""
 
 MAX_SESSION_LENGTH: Final = 2048
 """Characters of an encoded session."""
@@ -35,10 +36,12 @@ _TAIL_PREFIX: Final = "console.tail."
 class MessageError(Exception):
     """A frame that is refused; the client gets the code and the message in an error frame."""
 
-    def __init__(self, code: int, message: str) -> None:
+    def __init__(self, code: int, message: str, kind: str = "") -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        self.kind = kind
+        """The type that REST gives the error; empty if it is not one of REST."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,14 +16,13 @@ from tidewire.core.presences import (
     presence_permissions,
 )
 from tidewire.core.time import now
-from tidewire.realtime.messages import POLICY_VIOLATION, MessageError, SetPresence
+from tidewire.realtime.messages import POLICY_VIOLATION, UNAUTHORIZED, MessageError, SetPresence
 from tidewire.realtime.request import CONSOLE
 from tidewire.realtime.subscriptions import Receiver
 from tidewire.store.database import Database, Transaction
 from tidewire.store.identities import user_identity
 from tidewire.store.presences import PresenceState, Writer, release, set_presence
 
-_UNAUTHORIZED: Final = 401
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -32,7 +31,7 @@ def check_presence(project_id: str, receiver: Receiver) -> None:
     if project_id == CONSOLE:
         raise MessageError(POLICY_VIOLATION, "There are no presences of connections to the console.")
     if not receiver.user_id or (receiver.login is not None and receiver.login.foreign):
-        raise MessageError(_UNAUTHORIZED, "Only users of the project have a presence: sign in first.")
+        raise MessageError(UNAUTHORIZED, "Only users of the project have a presence: sign in first.")
 
 
 class Presences:
@@ -55,7 +54,7 @@ class Presences:
         try:
             return await self._database.write(lambda transaction: _set(transaction, user_id, writer, message))
         except TidewireError as error:
-            raise MessageError(error.code, error.message) from None
+            raise MessageError(error.code, error.message, error.type) from None
 
     def keeps(self, receiver: Receiver) -> bool:
         """Whether a connection may have written a presence that is there still."""

@@ -48,6 +48,9 @@ class Impersonated:
     email: str
     phone: str
 
+    def __bool__(self) -> bool:
+        return bool(self.user_id or self.email or self.phone)
+
 
 @dataclass(frozen=True, slots=True)
 class Inputs:

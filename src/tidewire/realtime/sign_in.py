@@ -8,15 +8,15 @@ from typing import Final
 import msgspec
 
 from tidewire.core.identities import Identity
+from tidewire.core.second_factors import second_factor_missing
 from tidewire.core.time import now
 from tidewire.realtime.admins import is_admin
 from tidewire.realtime.hub import Hub
-from tidewire.realtime.messages import POLICY_VIOLATION, MessageError
+from tidewire.realtime.messages import POLICY_VIOLATION, UNAUTHORIZED, MessageError
 from tidewire.realtime.request import CONSOLE, Inputs
 from tidewire.store.identities import InvalidJwtError, find_user_id
 from tidewire.store.platform import ProjectStore, Stores
 
-_UNAUTHORIZED: Final = 401
 _FORBIDDEN: Final = 403
 
 
@@ -32,6 +32,14 @@ class Visitor:
     """It is a user of the console, who acts as a member of the team that owns the project."""
     by_dev_key: bool = False
     """A developer at work: pages are not checked."""
+    awaited: Identity | None = None
+    """Of a guest: the user whose session lacks its second factor, and whose the connection is then."""
+
+    @property
+    def user_id(self) -> str:
+        """The user that the connection is, or may become; empty for a mere guest."""
+        identity = self.identity or self.awaited
+        return identity.user_id if identity else ""
 
 
 async def sign_in(stores: Stores, store: ProjectStore, hub: Hub, inputs: Inputs) -> Visitor:
@@ -39,7 +47,9 @@ async def sign_in(stores: Stores, store: ProjectStore, hub: Hub, inputs: Inputs)
     admin = inputs.admin and store.project.id != CONSOLE
     people = await stores.project(CONSOLE) if admin else store
     assert people is not None, "there always is a console project"
-    own = await hub.identify(lambda: _identity(stores, people, inputs))
+    shown = await hub.identify(lambda: _identity(stores, people, inputs))
+    lacking = shown is not None and second_factor_missing(shown, people.project.settings.mfa_factors)
+    own = None if lacking else shown
     as_admin = admin and own is not None
     if as_admin and not is_admin(own, store.project):
         # Ids of users are the clients' choice in every project: a stranger may have any.
@@ -49,6 +59,8 @@ async def sign_in(stores: Stores, store: ProjectStore, hub: Hub, inputs: Inputs)
     by_dev_key = (
         bool(inputs.dev_key) and await stores.keys.dev_key(store.project.id, inputs.dev_key) is not None
     )
+    if lacking and not admin and not inputs.impersonated:
+        return Visitor(None, by_dev_key=by_dev_key, awaited=shown)
     if as_admin or own is None or not own.account.impersonator or not own.account.status:
         return Visitor(own, admin=as_admin, by_dev_key=by_dev_key)
     target = await hub.identify(lambda: _impersonated(store, inputs))
@@ -66,7 +78,7 @@ async def _identity(stores: Stores, people: ProjectStore, inputs: Inputs) -> Ide
         try:
             by_jwt = await identities.by_jwt(inputs.jwt)
         except InvalidJwtError as error:
-            raise MessageError(_UNAUTHORIZED, str(error)) from None
+            raise MessageError(UNAUTHORIZED, str(error)) from None
         if by_session is not None:
             raise MessageError(_FORBIDDEN, "Send either a session or a JWT, not both.")
         return by_jwt
@@ -83,7 +95,7 @@ async def _by_account_key(stores: Stores, console: ProjectStore, inputs: Inputs)
     if key is None or key.type != "account" or key.user_id != inputs.key_user:
         return None
     if key.expires and key.expires <= now():
-        raise MessageError(_UNAUTHORIZED, "The account key has expired.")
+        raise MessageError(UNAUTHORIZED, "The account key has expired.")
     return await console.identities.by_id(key.user_id)
 
 

@@ -19,16 +19,18 @@ class Transport(Protocol):
 
 
 class Login:
-    """The session that a connection belongs to a user by."""
+    """The session that a connection belongs to a user by, or will once a second factor is shown."""
 
-    __slots__ = ("expires", "foreign", "session_id")
+    __slots__ = ("expires", "foreign", "owner", "session_id")
 
-    def __init__(self, session_id: str, expires: int, *, foreign: bool) -> None:
+    def __init__(self, session_id: str, expires: int, *, foreign: bool, owner: str = "") -> None:
         self.session_id = session_id
         self.expires = expires
         """Milliseconds since the epoch; 0: never."""
         self.foreign = foreign
         """The user is one of the console, whose id may also be that of a user of the project."""
+        self.owner = owner
+        """Whose session it is, while it lacks its second factor and the connection is a guest's."""
 
 
 class Receiver:
@@ -45,7 +47,7 @@ class Receiver:
         self.user_id = ""
         """Empty for a guest."""
         self.login: Login | None = None
-        """None for a guest, and for a user who did not come by a session."""
+        """None for a guest without a session, and for a user who did not come by one."""
         self.roles: tuple[str, ...] = ()
         """Empty only before the connection is set up: then it receives nothing."""
         self.subscriptions: dict[str, Subscription] = {}

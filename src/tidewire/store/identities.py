@@ -42,6 +42,7 @@ __all__ = [
     "identity_by_session",
     "jwt_identity",
     "memberships_of",
+    "session_identities",
     "session_identity",
     "user_identity",
 ]
@@ -93,10 +94,10 @@ def find_user_id(connection: Connection, *, email: str = "", phone: str = "") ->
     return connection.scalar(select(users.c.id).where(condition))
 
 
-def session_ids(connection: Connection, user_id: str, now: int) -> frozenset[str]:
-    """The ids of the sessions that a user has."""
-    ids = select(sessions.c.id).where(sessions.c.user_id == user_id, sessions.c.expires_at > now)
-    return frozenset(connection.scalars(ids))
+def session_identities(connection: Connection, user_id: str, now: int) -> list[Identity]:
+    """A user by each of the unexpired sessions there are."""
+    rows = connection.execute(_UNEXPIRED, {"user_id": user_id, "now": now}).all()
+    return [_session_identity(connection, row) for row in rows]
 
 
 def memberships_of(connection: Connection, user_id: str) -> tuple[Membership, ...]:

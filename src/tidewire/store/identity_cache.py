@@ -18,7 +18,12 @@ from tidewire.core.identities import Identity
 from tidewire.core.time import now
 from tidewire.store.credentials import SessionClaims, decode_jwt, decode_session, hash_secret
 from tidewire.store.database import Database
-from tidewire.store.identities import identity_by_secret, identity_by_session, session_ids, user_identity
+from tidewire.store.identities import (
+    identity_by_secret,
+    identity_by_session,
+    session_identities,
+    user_identity,
+)
 from tidewire.store.prepared import Prepared
 from tidewire.store.schema import authenticators, memberships, sessions, targets, users
 
@@ -86,9 +91,9 @@ class IdentityCache:
         """The user as stored now; None if there is no such user."""
         return await self._identity(_Key(user_id), lambda connection: user_identity(connection, user_id))
 
-    async def open_sessions(self, user_id: str) -> frozenset[str]:
-        """The ids of the sessions that a user has now."""
-        return await self._database.read(lambda connection: session_ids(connection, user_id, now()))
+    async def open_sessions(self, user_id: str) -> list[Identity]:
+        """The user by each of the sessions that there are now."""
+        return await self._database.read(lambda connection: session_identities(connection, user_id, now()))
 
     def _claims(self, token: str) -> SessionClaims:
         """What a token says; its signature is checked once."""
