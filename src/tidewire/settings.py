@@ -137,6 +137,28 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         PositiveSeconds,
         Meta(description="Seconds that they may take, waiting included, before they are closed with 1013."),
     ] = 20.0
+    realtime_max_payload_bytes: Annotated[
+        Bytes, Meta(description="Largest payload of a message on a custom channel, bytes of JSON.")
+    ] = 64_000
+    realtime_channel_rate: Annotated[
+        Count,
+        Meta(description="Messages a second on one custom channel, where its rule does not say otherwise."),
+    ] = 10_000
+    realtime_publisher_rate: Annotated[
+        Count,
+        Meta(description="Of them from one user, or from the guests of one IP address; not from API keys."),
+    ] = 50
+    realtime_max_channel_rules: Annotated[
+        Count, Meta(description="Rules for custom channels in one project.")
+    ] = 1_000
+    realtime_idempotency_seconds: Annotated[
+        PositiveSeconds,
+        Meta(description="Seconds in which a message with the same idempotency key is not sent again."),
+    ] = 600.0
+    realtime_max_idempotency_keys: Annotated[
+        Count,
+        Meta(description="Of messages without history, kept by one process; beyond it the oldest go first."),
+    ] = 100_000
     metrics_key: Annotated[
         str,
         Meta(

@@ -27,6 +27,7 @@ from tidewire.api.registry import Endpoint, Match, Registry, Route
 from tidewire.api.requests import ClientDisconnectedError, Request
 from tidewire.api.responses import send_empty, send_json
 from tidewire.api.sessions import debug_header, ended_headers, started_headers
+from tidewire.channels import Channels
 from tidewire.core.downloads import Download
 from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Caller
@@ -57,9 +58,12 @@ def create_api(
     passwords: PasswordHasher,
     geoip: GeoIp | None = None,
     realtime: RealtimeInspector | None = None,
+    channels: Channels | None = None,
 ) -> Application:
     """The application that serves the operations of ``registry`` below ``/v1``."""
-    return _Api(settings, stores, registry, passwords, geoip or GeoIp(), realtime)
+    return _Api(
+        settings, stores, registry, passwords, geoip or GeoIp(), realtime, channels or Channels(settings)
+    )
 
 
 class _Api:
@@ -71,6 +75,7 @@ class _Api:
         passwords: PasswordHasher,
         geoip: GeoIp,
         realtime: RealtimeInspector | None,
+        channels: Channels,
     ) -> None:
         self.settings = settings
         self.stores = stores
@@ -78,6 +83,7 @@ class _Api:
         self.passwords = passwords
         self.geoip = geoip
         self.realtime = realtime
+        self.channels = channels
         self.limits = RateLimits(enabled=settings.rate_limits)
         self._openapi: msgspec.Raw | None = None
 
@@ -244,6 +250,7 @@ class _Exchange:
             jwt_secret=self.api.stores.jwt_secret,
             settings=self.api.settings,
             stores=self.api.stores,
+            channels=self.api.channels,
             locale=known_locale(self.request.header(b"x-appwrite-locale")),
             geoip=self.api.geoip,
             realtime=self.api.realtime,

@@ -296,6 +296,10 @@ ERROR_CODES: Final[dict[str, int]] = {
     "insight_already_exists": 409,
     "report_not_found": 404,
     "report_already_exists": 409,
+    "channel_not_found": 404,
+    "channel_already_exists": 409,
+    "channel_limit_exceeded": 400,
+    "channel_message_conflict": 409,
 }
 """Error type to its code: the HTTP status, or for ``realtime_*`` the number in an error frame."""
 

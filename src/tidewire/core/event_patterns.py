@@ -65,6 +65,8 @@ _ACTIONS: Final[Mapping[str, frozenset[str]]] = {
         ("rules", _ALL),
         ("reports", _ALL),
         ("reports.insights", _ALL),
+        ("channels", _ALL),
+        ("channels.messages", "create"),
     )
 }
 """The words of a resource to what can happen to it."""

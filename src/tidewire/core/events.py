@@ -61,7 +61,7 @@ class LoggedEvent(msgspec.Struct, frozen=True):
 
     project_id: str
     offset: int
-    """Strictly increasing within the project, not without gaps."""
+    """Strictly increasing within the project, not without gaps; 0: it was passed on without being logged."""
     event: Event
 
 

@@ -84,13 +84,13 @@ _OF_PROJECTS: Final = {
         "reports": "reports",
     },
     "Presences": {"presences": "presences"},
-    "Realtime": {"realtime": "open realtime connections, and why events reach them or do not"},
+    "Realtime": {"realtime": "custom channels, events, and open realtime connections"},
 }
 _OF_ORGANIZATIONS: Final = {
     "Projects": {"projects": "the organisation's projects"},
     "Other": {"devKeys": "dev keys of the organisation's projects"},
 }
-_READ_ONLY: Final = frozenset({"locale", "avatars", "health", "assistant", "realtime"})
+_READ_ONLY: Final = frozenset({"locale", "avatars", "health", "assistant"})
 _WRITE_ONLY: Final = frozenset({"embeddings"})
 
 

@@ -40,6 +40,7 @@ _DEVELOPER: Final = _scopes(
     providers.read messages.write messages.read topics.write topics.read subscribers.write
     subscribers.read tokens.read tokens.write schedules.read schedules.write stages.read
     stages.write insights.read insights.write reports.read reports.write
+    realtime.read realtime.write
     """
 )
 
@@ -73,12 +74,12 @@ PROJECT_KEY_SCOPES: Final = _scopes(
     rules.read rules.write webhooks.read webhooks.write locale.read avatars.read health.read
     assistant.read migrations.read migrations.write schedules.read schedules.write vcs.read
     vcs.write insights.read insights.write reports.read reports.write presences.read
-    presences.write realtime.read
+    presences.write realtime.read realtime.write
     """
 )
 """Scopes that an API key of a project can carry."""
 
-EXTENSION_SCOPES: Final = _scopes("realtime.read")
+EXTENSION_SCOPES: Final = _scopes("realtime.read realtime.write")
 """Those of them that are Tidewire's own."""
 
 DEPRECATED_KEY_SCOPES: Final = _scopes(

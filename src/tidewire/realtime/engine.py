@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import structlog
 
-from tidewire.core.events import LoggedEvent
+from tidewire.core.events import Event, LoggedEvent
 from tidewire.core.models.presences import Presence
 from tidewire.core.project_settings import MfaFactors
 from tidewire.core.time import now
@@ -25,6 +25,7 @@ from tidewire.realtime.limits import OpenConnections
 from tidewire.realtime.liveness import watch
 from tidewire.realtime.messages import SetPresence
 from tidewire.realtime.meters import Meters
+from tidewire.realtime.passing import Passing
 from tidewire.realtime.presences import Presences
 from tidewire.realtime.request import CONSOLE
 from tidewire.realtime.subscriptions import Receiver
@@ -47,6 +48,7 @@ class Room:
     hub: Hub
     feed: Feed
     presences: Presences
+    passing: Passing
 
 
 class Realtime:
@@ -105,6 +107,7 @@ class Realtime:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(room.feed.close() for room in self.rooms.values()))
+        await asyncio.gather(*(room.passing.close() for room in self.rooms.values()))
         self.process.close()
 
     def wake(self, project_id: str) -> None:
@@ -125,7 +128,7 @@ class Realtime:
             hub.roles.signed_out = lambda receiver: self.release(hub, receiver)
             hub.factors = lambda: self._factors_of(project_id)
             feed = Feed(store.database, hub, self._hub_of)
-            room = self.rooms[project_id] = Room(hub, feed, presences)
+            room = self.rooms[project_id] = Room(hub, feed, presences, Passing(hub))
         return room
 
     async def set_presence(self, hub: Hub, receiver: Receiver, message: SetPresence) -> Presence:
@@ -169,6 +172,12 @@ class Realtime:
             if isinstance(connection, Connection) and connection.is_in(room.hub):
                 connection.close(CloseStatus.REFUSED)
         self.run(room.feed.close())
+        self.run(room.passing.close())
+
+    def pass_on(self, project_id: str, event: Event) -> bool:
+        """Deliver an event that is in no log to the connections of this process; False: too many wait."""
+        room = self.rooms.get(project_id)
+        return room is None or room.passing.take(event)
 
     def run(self, work: Coroutine[Any, Any, None]) -> None:
         """Run the asynchronous part of a connection's work, or work that lasts until the end."""

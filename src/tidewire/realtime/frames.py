@@ -110,7 +110,8 @@ class EventFrame:
                 format_datetime(event.timestamp).encode(),
                 b'","payload":',
                 event.payload,
-                b',"offset":%d,"subscriptions":' % logged.offset,
+                b',"offset":%d' % logged.offset if logged.offset else b"",
+                b',"subscriptions":',
             )
         )
         self.heads: dict[int, bytes] = _Heads(self._text)

@@ -131,7 +131,8 @@ class Hub:
         if moment >= self.roles.next_expiry - EARLY_MS:
             await self.flush()
             self.roles.expire(moment)
-        offset = logged.offset if logged.project_id == self.project_id else _LATER_THAN_ANY
+        in_own_log = logged.offset and logged.project_id == self.project_id
+        offset = logged.offset if in_own_log else _LATER_THAN_ANY
         began = time.perf_counter()
         matches = self._index.match(event.channels, event.roles, Payload(event.payload), offset)
         self._meters.matching.add(time.perf_counter() - began)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tidewire.channels import Channels
 from tidewire.core.identities import Caller
 from tidewire.core.inspection import RealtimeInspector
 from tidewire.core.locales import DEFAULT_LOCALE
@@ -50,6 +51,8 @@ class Context:
     settings: Settings
     stores: Stores
     """Everything that is open; for what is kept of projects outside their own databases."""
+    channels: Channels | None = None
+    """Custom channels; None if there are none here."""
     realtime: RealtimeInspector | None = None
     """The realtime part of this process; None if there is none."""
     locale: str = DEFAULT_LOCALE

@@ -28,7 +28,7 @@ from tidewire.store.deletions import (
 from tidewire.store.objects import SWEEP_GRACE_MS
 from tidewire.store.platform import CONSOLE_PROJECT_ID, ProjectStore, Stores
 from tidewire.store.processes import is_alive
-from tidewire.store.schema import audit_log, challenges, sessions, tokens
+from tidewire.store.schema import audit_log, challenges, sent_messages, sessions, tokens
 from tidewire.store.state import read_state, write_state
 
 ROUND_SECONDS: Final = 60.0
@@ -75,7 +75,7 @@ async def maintain_project(
         EXPIRY_STEP,
         lambda transaction: discard_expired_uploads(transaction, settings.upload_max_age * 1000),
     )
-    for table in (sessions, tokens, challenges):
+    for table in (sessions, tokens, challenges, sent_messages):
         await _repeat(database, ROWS_STEP, partial(_delete_until, table.c.expires_at, now()))
     kept_since = now() - settings.event_log_max_age * 1000
     await _repeat(database, ROWS_STEP, partial(_delete_until, audit_log.c.time, kept_since))

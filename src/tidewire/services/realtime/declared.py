@@ -7,4 +7,4 @@ from typing import Final
 from tidewire.core.operations import Operations
 
 operations: Final = Operations("realtime")
-"""Looking into realtime; these operations are Tidewire's own."""
+"""Custom channels, and looking into realtime; these operations are Tidewire's own."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from tidewire.store.schema.channels import channel_rules, sent_messages
 from tidewire.store.schema.columns import platform_metadata, project_metadata
 from tidewire.store.schema.databases import (
     databases,
@@ -48,7 +49,7 @@ from tidewire.store.schema.people import (
 from tidewire.store.schema.platform import dev_keys, keys, platforms, projects
 from tidewire.store.schema.presences import presence_connections, presences
 
-PROJECT_REVISION: Final = "project_0005"
+PROJECT_REVISION: Final = "project_0006"
 PLATFORM_REVISION: Final = "platform_0002"
 
 __all__ = [
@@ -58,6 +59,7 @@ __all__ = [
     "authenticators",
     "buckets",
     "challenges",
+    "channel_rules",
     "databases",
     "dev_keys",
     "dropped_tables",
@@ -75,6 +77,7 @@ __all__ = [
     "presences",
     "project_metadata",
     "projects",
+    "sent_messages",
     "sessions",
     "state",
     "targets",

@@ -1,0 +1,61 @@
+"""Models of custom channels: their rules, messages and members."""
+
+from __future__ import annotations
+
+from msgspec import UNSET, UnsetType
+
+from tidewire.core.models.base import Model, system
+
+
+class RealtimeChannel(Model, frozen=True, kw_only=True):
+    """The rule of a channel, or of a family of channels."""
+
+    id: str = system("id")
+    """The channel's name, or ``<name>.*``."""
+    created_at: str = system("createdAt")
+    updated_at: str = system("updatedAt")
+    read: list[str]
+    """Roles that receive messages."""
+    publish: list[str]
+    """Roles that may send some."""
+    history: bool
+    presence: bool
+    rate: int
+    """Messages a second on one channel; 0: as the server's settings say."""
+    publisher_rate: int
+    """Of them from one publisher; 0: as the server's settings say."""
+
+
+class RealtimeChannelList(Model, frozen=True, kw_only=True):
+    """Rules of channels."""
+
+    total: int
+    channels: list[RealtimeChannel]
+
+
+class RealtimeMessage(Model, frozen=True, kw_only=True):
+    """A message that was taken."""
+
+    id: str = system("id")
+    created_at: str = system("createdAt")
+    channel: str
+    """Name of the channel."""
+    offset: int | UnsetType = UNSET
+    """Its place in the project's event log; left out if the channel keeps no history."""
+
+
+class RealtimeMember(Model, frozen=True, kw_only=True):
+    """Somebody who is on a channel."""
+
+    id: str = system("id")
+    """Of the user, or of a guest's connection."""
+    user_id: str
+    """Empty for a guest."""
+    joined_at: str
+
+
+class RealtimeMemberList(Model, frozen=True, kw_only=True):
+    """Who is on a channel now."""
+
+    total: int
+    members: list[RealtimeMember]

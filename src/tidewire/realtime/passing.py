@@ -1,0 +1,67 @@
+"""Events that are in no log: passed on to those who are connected now, in the order in which they came."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Final
+
+import structlog
+
+from tidewire.core.events import Event, LoggedEvent
+from tidewire.realtime.hub import Hub
+
+MAX_WAITING: Final = 10_000
+"""Events that wait for their delivery; the next are refused."""
+
+_log: Final = structlog.get_logger(__name__)
+
+
+class Passing:
+    """The events of one project that are passed on.
+
+    Each is delivered after everything that was committed before it came has been handled: who had lost the
+    right to it does not get it.
+    """
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._waiting: deque[Event] = deque()
+        self._task: asyncio.Task[None] | None = None
+
+    def take(self, event: Event) -> bool:
+        """Deliver an event soon; False if too many wait already."""
+        if self._hub.connections == 0:
+            return True
+        if len(self._waiting) >= MAX_WAITING:
+            return False
+        self._waiting.append(event)
+        if self._task is None:
+            self._task = asyncio.create_task(
+                self._deliver_all(), name=f"passing on in {self._hub.project_id}"
+            )
+        return True
+
+    async def close(self) -> None:
+        """Stop delivering."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _deliver_all(self) -> None:
+        try:
+            while self._waiting:
+                try:
+                    await self._deliver_some()
+                except Exception:
+                    _log.exception("event not passed on", project=self._hub.project_id)
+        finally:
+            self._task = None
+
+    async def _deliver_some(self) -> None:
+        """Deliver those that wait now, together."""
+        count = len(self._waiting)
+        await self._hub.catch_up()
+        for left in range(count - 1, -1, -1):
+            event = self._waiting.popleft()
+            await self._hub.publish(LoggedEvent(self._hub.project_id, 0, event), more=left > 0)

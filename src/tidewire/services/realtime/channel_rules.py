@@ -1,0 +1,187 @@
+"""Rules of custom channels: who may read, who may publish, what is kept (docs/channels.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Annotated, Any, Final
+
+from tidewire.core.custom_channels import RULE_CREATED, RULE_DELETED, RULE_UPDATED, ChannelRule
+from tidewire.core.models.channels import RealtimeChannel, RealtimeChannelList
+from tidewire.core.parameters import Boolean, QueryList
+from tidewire.core.time import format_datetime
+from tidewire.services.context import Context
+from tidewire.services.project.records import managed_project
+from tidewire.services.publishing import publish
+from tidewire.services.realtime.declared import operations
+from tidewire.services.realtime.parameters import Pattern, Publishers, Rate, Readers
+from tidewire.store.channel_rules import delete_rule, get_rule, insert_rule, rule_of, update_rule
+from tidewire.store.database import Transaction
+from tidewire.store.lists import ListDefinition, list_rows
+from tidewire.store.schema import channel_rules
+
+_LIST: Final = ListDefinition(
+    channel_rules,
+    channel_rules.c.id,
+    {
+        "read": channel_rules.c.read,
+        "publish": channel_rules.c.publish,
+        "history": channel_rules.c.history,
+        "presence": channel_rules.c.presence,
+        "$id": channel_rules.c.id,
+        "$createdAt": channel_rules.c.created_at,
+        "$updatedAt": channel_rules.c.updated_at,
+        "$sequence": channel_rules.c.sequence,
+    },
+)
+
+
+@operations.declare(
+    "createChannel",
+    "POST",
+    "/realtime/channels",
+    scopes=("realtime.write",),
+    status=201,
+    model=RealtimeChannel,
+    event=RULE_CREATED,
+    extension=True,
+)
+async def create_channel(
+    context: Context,
+    channel_id: Pattern,
+    read: Readers = (),
+    publish: Publishers = (),
+    history: Boolean = False,
+    presence: Boolean = False,
+    rate: Rate = 0,
+    publisher_rate: Rate = 0,
+) -> RealtimeChannel:
+    """Open a custom channel, or a family of them, to those whom the rule names."""
+    managed_project(context)
+    rule = ChannelRule(
+        pattern=channel_id,
+        read=tuple(read),
+        publish=tuple(publish),
+        history=history,
+        presence=presence,
+        rate=rate,
+        publisher_rate=publisher_rate,
+    )
+    most = context.settings.realtime_max_channel_rules
+
+    def unit(transaction: Transaction) -> RealtimeChannel:
+        return _published(transaction, context, RULE_CREATED, insert_rule(transaction.connection, rule, most))
+
+    return await context.database.write(unit)
+
+
+@operations.declare(
+    "listChannels",
+    "GET",
+    "/realtime/channels",
+    scopes=("realtime.read",),
+    model=RealtimeChannelList,
+    extension=True,
+)
+async def list_channels(
+    context: Context,
+    queries: Annotated[Sequence[str], QueryList(tuple(_LIST.attributes))] = (),
+    total: Boolean = True,
+) -> RealtimeChannelList:
+    """List the rules of the project's custom channels."""
+    count, rows = await context.database.read(
+        lambda connection: list_rows(connection, _LIST, queries, "", (), total)
+    )
+    return RealtimeChannelList(total=count, channels=[_model(rule_of(row)) for row in rows])
+
+
+@operations.declare(
+    "getChannel",
+    "GET",
+    "/realtime/channels/{channelId}",
+    scopes=("realtime.read",),
+    model=RealtimeChannel,
+    extension=True,
+)
+async def get_channel(context: Context, channel_id: Pattern) -> RealtimeChannel:
+    """Get the rule that is called so; a channel of a family may have none of its own."""
+    return _model(await context.database.read(lambda connection: get_rule(connection, channel_id)))
+
+
+@operations.declare(
+    "updateChannel",
+    "PUT",
+    "/realtime/channels/{channelId}",
+    scopes=("realtime.write",),
+    model=RealtimeChannel,
+    event=RULE_UPDATED,
+    extension=True,
+)
+async def update_channel(
+    context: Context,
+    channel_id: Pattern,
+    read: Readers | None = None,
+    publish: Publishers | None = None,
+    history: Boolean | None = None,
+    presence: Boolean | None = None,
+    rate: Rate | None = None,
+    publisher_rate: Rate | None = None,
+) -> RealtimeChannel:
+    """Change a rule, from the very next message on; what is not given stays."""
+    given: dict[str, Any] = {
+        "read": None if read is None else tuple(read),
+        "publish": None if publish is None else tuple(publish),
+        "history": history,
+        "presence": presence,
+        "rate": rate,
+        "publisher_rate": publisher_rate,
+    }
+    changes = {name: value for name, value in given.items() if value is not None}
+
+    def unit(transaction: Transaction) -> RealtimeChannel:
+        connection = transaction.connection
+        changed = update_rule(connection, replace(get_rule(connection, channel_id), **changes))
+        return _published(transaction, context, RULE_UPDATED, changed)
+
+    return await context.database.write(unit)
+
+
+@operations.declare(
+    "deleteChannel",
+    "DELETE",
+    "/realtime/channels/{channelId}",
+    scopes=("realtime.write",),
+    status=204,
+    event=RULE_DELETED,
+    extension=True,
+)
+async def delete_channel(context: Context, channel_id: Pattern) -> None:
+    """Delete a rule: without another one for it the channel is closed. Messages stay in the event log."""
+
+    def unit(transaction: Transaction) -> None:
+        _published(transaction, context, RULE_DELETED, delete_rule(transaction.connection, channel_id))
+
+    await context.database.write(unit)
+
+
+def _published(
+    transaction: Transaction, context: Context, pattern: str, rule: ChannelRule
+) -> RealtimeChannel:
+    """The rule as it is now, and the event that says so: for webhooks, and for what follows the rules."""
+    model = _model(rule)
+    publish(transaction, context, pattern, {"channelId": rule.pattern}, model)
+    return model
+
+
+def _model(rule: ChannelRule) -> RealtimeChannel:
+    return RealtimeChannel(
+        id=rule.pattern,
+        created_at=format_datetime(rule.created_at),
+        updated_at=format_datetime(rule.updated_at),
+        read=list(rule.read),
+        publish=list(rule.publish),
+        history=rule.history,
+        presence=rule.presence,
+        rate=rule.rate,
+        publisher_rate=rule.publisher_rate,
+    )
