@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 JAVASCRIPT := tests/javascript
 
-.PHONY: run test check verify bench docs clean
+.PHONY: run test check verify bench chaos docs clean
 
 run: $(VENV)/.installed
 	@$(BIN)/tidewire serve --demo $(ARGS)
@@ -27,6 +27,10 @@ verify: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+chaos: $(VENV)/.installed $(JAVASCRIPT)/node_modules/.installed
+	@scripts/ensure_chromium.sh
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 docs: $(VENV)/.installed
 	$(BIN)/python scripts/generate_docs.py

@@ -1,0 +1,55 @@
+"""``make chaos``: the run at full size, with progress and a report."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from tests.chaos.run import Chaos, Outcome, Size
+
+
+def main() -> int:
+    """Run and report; the exit code is 1 if anything was lost."""
+    parser = argparse.ArgumentParser(prog="make chaos ARGS=…", description=__doc__)
+    parser.add_argument("--clients", type=int, default=200)
+    parser.add_argument("--events", type=int, default=10_000)
+    parser.add_argument("--cuts", type=int, default=500)
+    parser.add_argument("--kills", type=int, default=5)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--no-browser", action="store_true")
+    given = parser.parse_args()
+    size = Size(given.clients, given.events, given.cuts, given.kills, not given.no_browser, given.seed)
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    with Progress(*columns) as bars, tempfile.TemporaryDirectory() as directory:
+        tasks = {phase: bars.add_task(phase, total=None) for phase in ("connecting", "writing", "settling")}
+
+        def show(phase: str, done: int, total: int) -> None:
+            bars.update(tasks[phase], completed=done, total=total)
+
+        outcome = asyncio.run(Chaos(Path(directory), size, show).run())
+    _report(outcome)
+    return 0 if outcome.sound else 1
+
+
+def _report(outcome: Outcome) -> None:
+    console = Console()
+    troubles = ", ".join(f"{count} {name}" for name, count in outcome.troubles.most_common())
+    console.print(f"troubles: {troubles}; {outcome.reconnects} reconnects")
+    console.print(
+        f"{outcome.events} events, {outcome.deliveries} deliveries to {len(outcome.judgements)} clients, "
+        f"{outcome.duplicates} of them again after a reconnect"
+    )
+    for judgement in outcome.judgements:
+        if not judgement.sound:
+            console.print(str(judgement), style="red")
+    console.print("[green]nothing lost, order kept" if outcome.sound else "[red]not sound")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,27 @@
+"""Nothing is lost while connections are cut and the server is killed; with real SDKs."""
+
+from __future__ import annotations
+
+from tests.chaos.ledger import Ledger, Receipt, Row, Subscriber, judge
+
+LOG = [Row(f"row{number}", "users" if number == 3 else "any", number % 2) for number in range(6)]
+GUEST = Subscriber("guest", frozenset({"any"}), "", 1)
+
+
+def receipts(*given: tuple[int, int]) -> Ledger:
+    return Ledger(GUEST, [Receipt(connection, f"row{number}") for connection, number in given])
+
+
+def test_what_is_sound() -> None:
+    assert judge(receipts((1, 1), (1, 5)), LOG).sound
+    again = judge(receipts((1, 1), (2, 1), (2, 5)), LOG)
+    assert (again.sound, again.duplicates, again.expected) == (True, 1, 2)
+
+
+def test_what_is_not_sound() -> None:
+    assert judge(receipts((1, 1)), LOG).missing == ["row5"]
+    assert judge(receipts((1, 1), (1, 3), (1, 5)), LOG).unexpected == ["row3"]
+    assert judge(receipts((1, 1), (1, 2), (1, 5)), LOG).unexpected == ["row2"]
+    assert judge(receipts((1, 5), (1, 1)), LOG).out_of_order
+    assert judge(receipts((1, 5), (2, 1)), LOG).out_of_order == ["row1"]
+    assert judge(receipts((1, 1), (1, 1), (1, 5)), LOG).repeated_on_one_connection == ["row1"]
