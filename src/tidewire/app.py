@@ -12,7 +12,6 @@ from tidewire.api.asgi import Application as AsgiApplication
 from tidewire.api.metrics import with_metrics
 from tidewire.api.registry import Registry
 from tidewire.bus.local import watch_commits
-from tidewire.channels import Channels
 from tidewire.delivery.deliverer import deliver
 from tidewire.demo import ensure_demo_bucket, with_demo
 from tidewire.realtime import Realtime
@@ -64,9 +63,14 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
                 asyncio.create_task(watch_commits(stores, realtime.wake), name="commits of others")
             )
         stack.push_async_callback(_stop, background)
-        channels = Channels(settings, realtime.pass_on)
         api = create_api(
-            settings, stores, Registry(ALL_OPERATIONS), passwords, geoip, realtime.inspector, channels
+            settings,
+            stores,
+            Registry(ALL_OPERATIONS),
+            passwords,
+            geoip,
+            realtime.inspector,
+            realtime.channels,
         )
         served = with_demo(api, Outbox(settings.data_dir)) if settings.demo else api
         if settings.metrics_key:

@@ -25,6 +25,7 @@ from tidewire.realtime.messages import (
     POLICY_VIOLATION,
     Authenticate,
     MessageError,
+    Publish,
     SetPresence,
     parse_message,
 )
@@ -169,6 +170,8 @@ class World:
             message = parse_message(text, extended_queries=self.extended_queries)
             if isinstance(message, Authenticate):
                 client.send(await authenticate(self.hub, client, message))
+            elif isinstance(message, Publish):
+                raise NotImplementedError
             elif isinstance(message, SetPresence):
                 check_presence(self.hub.project_id, client)
                 raise NotImplementedError

@@ -9,13 +9,16 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 from weakref import WeakKeyDictionary
 
+from msgspec import UNSET
+
 from tidewire.channels.rates import Rates
 from tidewire.channels.repeats import RepeatKey, Repeats
 from tidewire.channels.rules import RuleBook
 from tidewire.core.custom_channels import Broadcast, ChannelRule, holds_any, message_event
 from tidewire.core.errors import TidewireError
 from tidewire.core.ids import unique_id
-from tidewire.core.time import now
+from tidewire.core.models.channels import RealtimeMessage
+from tidewire.core.time import format_datetime, now
 from tidewire.settings import Settings
 from tidewire.store.channel_rules import find_rule
 from tidewire.store.database import Database, Transaction
@@ -57,6 +60,16 @@ class Receipt(NamedTuple):
     """Milliseconds since the epoch."""
     offset: int
     """In the event log; 0: it is not kept."""
+
+    @property
+    def model(self) -> RealtimeMessage:
+        """As publishers are told."""
+        return RealtimeMessage(
+            id=self.id,
+            created_at=format_datetime(self.created_at),
+            channel=self.channel,
+            offset=self.offset or UNSET,
+        )
 
 
 class _RuleChangedError(Exception):

@@ -22,6 +22,7 @@ from tidewire.realtime.messages import (
     Message,
     MessageError,
     Ping,
+    Publish,
     SetPresence,
     parse_message,
 )
@@ -32,6 +33,8 @@ from tidewire.realtime.websocket import CloseStatus, State, WebSocket
 if TYPE_CHECKING:
     from tidewire.realtime.engine import Realtime
 
+LENGTHY: Final = (Authenticate, SetPresence, Publish)
+"""Messages that need the database."""
 MAX_BACKLOG: Final = 16
 """Messages that wait while an earlier one is handled; beyond it the socket is not read any more."""
 
@@ -87,7 +90,7 @@ class Connection(WebSocket):
             self._backlog.append(message)
             if len(self._backlog) > MAX_BACKLOG:
                 self.transport.pause_reading()
-        elif isinstance(message, Authenticate | SetPresence):
+        elif isinstance(message, LENGTHY):
             self._backlog = deque((message,))
             self._realtime.run(self._work_off())
         else:
@@ -192,7 +195,7 @@ class Connection(WebSocket):
         """Handle what waits, and what comes to wait meanwhile."""
         while self._backlog:
             message = self._backlog.popleft()
-            if isinstance(message, Authenticate | SetPresence):
+            if isinstance(message, LENGTHY):
                 await self._take_time(message)
             else:
                 self._answer(message)
@@ -200,12 +203,14 @@ class Connection(WebSocket):
         if self.state is State.OPEN and not self.transport.is_reading():
             self.transport.resume_reading()
 
-    async def _take_time(self, message: Authenticate | SetPresence) -> None:
+    async def _take_time(self, message: Authenticate | SetPresence | Publish) -> None:
         """Answer a message that needs the database."""
         assert self._hub is not None
         try:
             if isinstance(message, SetPresence):
                 self.send(frames.presence(await self._realtime.set_presence(self._hub, self, message)))
+            elif isinstance(message, Publish):
+                self.send(await self._realtime.publish(self._hub, self, self._address or "", message))
             elif self._impersonated:
                 raise MessageError(INVALID_FORMAT, "An impersonated connection cannot log in.")
             else:
@@ -220,7 +225,7 @@ class Connection(WebSocket):
         if isinstance(message, MessageError):
             self._report(message)
         elif self._hub is not None:
-            assert not isinstance(message, Authenticate | SetPresence)
+            assert not isinstance(message, LENGTHY)
             try:
                 self.send(respond(self._hub, self, message))
             except MessageError as error:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import structlog
 
+from tidewire.channels import Channels
 from tidewire.core.events import Event, LoggedEvent
 from tidewire.core.models.presences import Presence
 from tidewire.core.project_settings import MfaFactors
@@ -23,10 +24,11 @@ from tidewire.realtime.hub import Hub
 from tidewire.realtime.inspection import Inspector
 from tidewire.realtime.limits import OpenConnections
 from tidewire.realtime.liveness import watch
-from tidewire.realtime.messages import SetPresence
+from tidewire.realtime.messages import POLICY_VIOLATION, MessageError, Publish, SetPresence
 from tidewire.realtime.meters import Meters
 from tidewire.realtime.passing import Passing
 from tidewire.realtime.presences import Presences
+from tidewire.realtime.publishing import publish
 from tidewire.realtime.request import CONSOLE
 from tidewire.realtime.subscriptions import Receiver
 from tidewire.realtime.turns import Turns
@@ -73,6 +75,7 @@ class Realtime:
         self.numbers = itertools.count(1)
         """Of connections."""
         self.meters: Meters = Meters()
+        self.channels = Channels(settings, self.pass_on)
         self.inspector = Inspector(self._connections_to)
         self.admins = Admins(stores)
         stores.listen_deletions(self.end_project)
@@ -134,6 +137,13 @@ class Realtime:
     async def set_presence(self, hub: Hub, receiver: Receiver, message: SetPresence) -> Presence:
         """Write the presence of a connection's user. Raises :class:`MessageError`."""
         return await self.rooms[hub.project_id].presences.set(receiver, message)
+
+    async def publish(self, hub: Hub, author: Receiver, address: str, message: Publish) -> bytes:
+        """Send the messages of a connection; the framed answer. Raises :class:`MessageError`."""
+        store = await self.stores.project(hub.project_id)
+        if store is None:
+            raise MessageError(POLICY_VIOLATION, "There is no such project.")
+        return await publish(self.channels, store.database, hub, author, address, message)
 
     def release(self, hub: Hub, receiver: Receiver) -> None:
         """End the presences that only this connection kept; it ends, or its user signed out."""

@@ -14,6 +14,7 @@ from websockets.frames import Close, Frame, Opcode
 
 from tidewire.core.events import LoggedEvent
 from tidewire.core.models import Account
+from tidewire.core.models.channels import RealtimeMessage
 from tidewire.core.models.presences import Presence
 from tidewire.core.time import format_datetime
 from tidewire.realtime.compression import STORED_END, deflate, stored_length
@@ -73,6 +74,11 @@ def authenticated(account: Account) -> bytes:
 def presence(presence: Presence) -> bytes:
     """Answer to ``presence``."""
     return _message("response", {"to": "presence", "presence": presence})
+
+
+def published(messages: Sequence[RealtimeMessage]) -> bytes:
+    """Answer to ``publish``, a row for each row sent."""
+    return _message("response", {"to": "publish", "success": True, "messages": messages})
 
 
 def error(code: int, message: str, kind: str = "") -> bytes:

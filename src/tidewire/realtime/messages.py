@@ -8,6 +8,8 @@ from typing import Any, Final, Never
 
 import msgspec
 
+from tidewire.channels import Draft
+from tidewire.core.custom_channels import MAX_IDEMPOTENCY_KEY, is_channel_name
 from tidewire.core.ids import is_id
 from tidewire.core.permissions import InvalidPermissionError, validate_permissions
 from tidewire.core.presences import MAX_PERMISSIONS, PERMISSION_TYPES
@@ -27,6 +29,9 @@ MAX_SESSION_LENGTH: Final = 2048
 
 MAX_STATUS_LENGTH: Final = 2048
 """Characters of the status of a presence in a frame; fewer can be stored."""
+
+MAX_PUBLISHED: Final = 100
+"""Messages in one frame."""
 
 LITERAL_ID: Final = "unique()"
 """SDKs' word for "make an id", which is here just an id."""
@@ -94,7 +99,14 @@ class SetPresence:
     """As sent; None: not sent."""
 
 
-Message = Ping | Authenticate | Subscribe | Unsubscribe | SetPresence
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Messages to custom channels."""
+
+    drafts: list[Draft]
+
+
+Message = Ping | Authenticate | Subscribe | Unsubscribe | SetPresence | Publish
 
 
 def parse_message(text: str, *, extended_queries: bool = True) -> Message:
@@ -115,7 +127,9 @@ def parse_message(text: str, *, extended_queries: bool = True) -> Message:
         return _parse_subscribe(frame, extended_queries)
     parse = _PARSERS.get(kind) if isinstance(kind, str) else None
     if parse is None:
-        _refuse("The message needs a known type: ping, authentication, subscribe, unsubscribe or presence.")
+        _refuse(
+            "A message has one of the types ping, authentication, subscribe, unsubscribe, presence, publish."
+        )
     return parse(frame)
 
 
@@ -181,6 +195,24 @@ def _parse_presence(frame: Mapping[str, Any]) -> SetPresence:
     return SetPresence(None if name == LITERAL_ID else name, status, metadata, permissions)
 
 
+def _parse_publish(frame: Mapping[str, Any]) -> Publish:
+    rows = _rows(frame)
+    if not 1 <= len(rows) <= MAX_PUBLISHED:
+        _refuse(f"publish needs 1 to {MAX_PUBLISHED} messages in data.")
+    return Publish([_parse_draft(row) for row in rows])
+
+
+def _parse_draft(row: Mapping[str, Any]) -> Draft:
+    channel, payload, key = row.get("channel"), row.get("payload"), row.get("idempotencyKey")
+    if not isinstance(channel, str) or not is_channel_name(channel):
+        _refuse("A message needs channel, the name of a custom channel without 'channels.' before it.")
+    if not isinstance(payload, dict):
+        _refuse("A message needs payload, an object.")
+    if key is not None and not (isinstance(key, str) and 1 <= len(key) <= MAX_IDEMPOTENCY_KEY):
+        _refuse(f"idempotencyKey must be text of 1 to {MAX_IDEMPOTENCY_KEY} characters.")
+    return Draft(channel, msgspec.json.encode(payload), key or "")
+
+
 def _check_permissions(permissions: object) -> None:
     if not isinstance(permissions, list) or not all(isinstance(each, str) for each in permissions):
         _refuse("permissions must be a list of strings.")
@@ -206,4 +238,5 @@ _PARSERS: Final[Mapping[str, Callable[[Mapping[str, Any]], Message]]] = {
     "authentication": _parse_authentication,
     "unsubscribe": _parse_unsubscribe,
     "presence": _parse_presence,
+    "publish": _parse_publish,
 }

@@ -10,7 +10,6 @@ from tidewire.channels import Draft, Publisher
 from tidewire.core.custom_channels import MESSAGE_CREATED
 from tidewire.core.errors import TidewireError
 from tidewire.core.models.channels import RealtimeMessage
-from tidewire.core.time import format_datetime
 from tidewire.services.context import Context
 from tidewire.services.realtime.declared import operations
 from tidewire.services.realtime.parameters import Channel, IdempotencyKey, MessagePayload
@@ -39,12 +38,7 @@ async def create_message(
         raise TidewireError("general_service_disabled", "Custom channels are not served here.")
     draft = Draft(channel, _encode(payload), idempotency_key or "")
     [receipt] = await context.channels.publish(context.database, _publisher(context), [draft])
-    return RealtimeMessage(
-        id=receipt.id,
-        created_at=format_datetime(receipt.created_at),
-        channel=receipt.channel,
-        offset=receipt.offset or msgspec.UNSET,
-    )
+    return receipt.model
 
 
 def _publisher(context: Context) -> Publisher:
