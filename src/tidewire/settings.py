@@ -85,6 +85,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     max_header_bytes: Annotated[Bytes, Meta(description="Largest request line with headers, bytes.")] = (
         128 * 1024
     )
+    max_document_bytes: Annotated[
+        Bytes, Meta(description="Largest document of DocumentsDB, bytes of its JSON text.")
+    ] = 4_000_000
+    max_document_depth: Annotated[
+        int, Meta(description="Levels of arrays and objects in a document.", ge=1, le=200)
+    ] = 32
     max_file_bytes: Annotated[
         Bytes, Meta(description="Largest file, bytes; also the limit of every bucket's `maximumFileSize`.")
     ] = 30_000_000

@@ -12,9 +12,11 @@ from typing import Any, Final, Literal
 from tidewire.core.geometry import Shape, geometry_problem
 from tidewire.core.parameters import Email, InvalidParameterError
 from tidewire.core.time import format_datetime, parse_datetime
+from tidewire.core.vectors import vector_problem
 
-Storage = Literal["text", "integer", "float", "boolean", "time", "geometry"]
-"""What the values of a column are in SQL; a time is an integer of milliseconds since the epoch."""
+Storage = Literal["text", "integer", "float", "boolean", "time", "geometry", "document", "vector"]
+"""What the values of a column are in SQL; a time is an integer of milliseconds since the epoch, a
+document and a vector are JSON text."""
 
 INT64: Final = range(-(2**63), 2**63)
 LARGEST_EXACT: Final = 2**53
@@ -67,6 +69,19 @@ KINDS: Final[Mapping[str, Kind]] = {
         Kind("polygon", "polygon", "geometry", shape="polygon"),
     )
 }
+"""The kinds that tables can be given, by name."""
+
+DOCUMENT_KINDS: Final[Mapping[str, Kind]] = {
+    kind.name: kind
+    for kind in (
+        Kind("document", "document", "document"),
+        Kind("object", "object", "document"),
+        Kind("vector", "vector", "vector"),
+    )
+}
+"""The kinds that collections of documents and of vectors are made with, by name."""
+
+ALL_KINDS: Final[Mapping[str, Kind]] = {**KINDS, **DOCUMENT_KINDS}
 """All kinds, by name."""
 
 
@@ -195,6 +210,21 @@ def _accept_geometry(rules: ColumnRules, value: object) -> list[Any]:
     return value
 
 
+def _accept_document(_: ColumnRules, value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise InvalidValueError("it must be an object.")
+    return value
+
+
+def _accept_vector(rules: ColumnRules, value: object) -> list[int | float]:
+    if not isinstance(value, list):
+        raise InvalidValueError("it must be an array of numbers.")
+    problem = vector_problem(value, rules.size)
+    if problem:
+        raise InvalidValueError(problem)
+    return value
+
+
 _ACCEPT: Final[Mapping[Storage, Callable[[ColumnRules, object], Any]]] = {
     "text": _accept_text,
     "integer": _accept_integer,
@@ -202,6 +232,8 @@ _ACCEPT: Final[Mapping[Storage, Callable[[ColumnRules, object], Any]]] = {
     "boolean": _accept_boolean,
     "time": _accept_time,
     "geometry": _accept_geometry,
+    "document": _accept_document,
+    "vector": _accept_vector,
 }
 
 _EMAIL: Final = Email()

@@ -333,13 +333,18 @@ class QueryList(Check):
     maximum: int = 100
     maximum_length: ClassVar[int] = 4096
 
+    @property
+    def longest(self) -> int:
+        """Characters that a query may have."""
+        return self.maximum_length
+
     def convert(self, value: object) -> list[str]:
         if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
             raise InvalidParameterError("Queries must be an array of strings.")
         if len(value) > self.maximum:
             raise InvalidParameterError(f"At most {self.maximum} queries are allowed.")
-        if any(len(entry) > self.maximum_length for entry in value):
-            raise InvalidParameterError(f"A query has at most {self.maximum_length} characters.")
+        if any(len(entry) > self.longest for entry in value):
+            raise InvalidParameterError(f"A query has at most {self.longest} characters.")
         return value
 
     def catalog(self) -> dict[str, object]:

@@ -7,7 +7,7 @@ from typing import Final
 from tidewire.core.operations import Operations
 from tidewire.services.account import operations as account_operations
 from tidewire.services.console import operations as console_operations
-from tidewire.services.databases import collections_operations, tables_operations
+from tidewire.services.databases import OPERATIONS as DATABASES_OPERATIONS
 from tidewire.services.health import operations as health_operations
 from tidewire.services.locale import operations as locale_operations
 from tidewire.services.organization import operations as organization_operations
@@ -24,7 +24,6 @@ from tidewire.services.webhooks import operations as webhooks_operations
 ALL_OPERATIONS: Final[tuple[Operations, ...]] = (
     account_operations,
     console_operations,
-    collections_operations,
     health_operations,
     locale_operations,
     organization_operations,
@@ -34,7 +33,7 @@ ALL_OPERATIONS: Final[tuple[Operations, ...]] = (
     projects_operations,
     realtime_operations,
     storage_operations,
-    tables_operations,
+    *DATABASES_OPERATIONS.values(),
     teams_operations,
     users_operations,
     webhooks_operations,

@@ -221,6 +221,17 @@ class AttributePolygon(ColumnPolygon, frozen=True, kw_only=True):
     """An area on the Earth."""
 
 
+class AttributeObject(Column, frozen=True, kw_only=True):
+    """A JSON object."""
+
+
+class AttributeVector(Column, frozen=True, kw_only=True):
+    """A vector."""
+
+    size: int
+    """Its dimension."""
+
+
 AnyAttribute = (
     AttributeBoolean
     | AttributeBigint

@@ -131,6 +131,32 @@ class CollectionList(Model, frozen=True, kw_only=True):
     collections: list[Collection]
 
 
+class VectorsdbCollection(Model, frozen=True, kw_only=True):
+    """A collection of vectors."""
+
+    id: str = system("id")
+    created_at: str = system("createdAt")
+    updated_at: str = system("updatedAt")
+    permissions: list[str] = system("permissions")
+    database_id: str
+    name: str
+    enabled: bool
+    document_security: bool
+    attributes: list[Column]
+    indexes: list[Index]
+    bytes_max: int = 0
+    bytes_used: int = 0
+    dimension: int
+    """Numbers in each vector."""
+
+
+class VectorsdbCollectionList(Model, frozen=True, kw_only=True):
+    """A page of collections of vectors."""
+
+    total: int
+    collections: list[VectorsdbCollection]
+
+
 class Document(AnyObject, frozen=True, kw_only=True):
     """A document: ``$id``, ``$sequence``, ``$collectionId`` and so on, and a value for each attribute."""
 

@@ -1,14 +1,25 @@
-"""The services of databases: tables with rows, and the older interface of collections with documents."""
+"""The services of databases: tables with rows, collections with documents old and new, and with vectors."""
 
 from __future__ import annotations
 
-from tidewire.services.databases import bulk, columns, counting, databases, indexes, rows, tables
-from tidewire.services.databases.families import collections_operations, tables_operations
+from tidewire.services.databases import (
+    bulk,
+    collections,
+    columns,
+    counting,
+    databases,
+    indexes,
+    rows,
+    tables,
+    vectors,
+)
+from tidewire.services.databases.families import OPERATIONS
 from tidewire.services.databases.schema_changes import resume_changes
 
 __all__ = [
+    "OPERATIONS",
     "bulk",
-    "collections_operations",
+    "collections",
     "columns",
     "counting",
     "databases",
@@ -16,5 +27,5 @@ __all__ = [
     "resume_changes",
     "rows",
     "tables",
-    "tables_operations",
+    "vectors",
 ]

@@ -14,7 +14,7 @@ from tidewire.core.models import Model, RowList
 from tidewire.core.parameters import ResourceId
 from tidewire.core.permissions import expand_permissions
 from tidewire.services.databases.events import ROW
-from tidewire.services.databases.families import Call, as_model, declare
+from tidewire.services.databases.families import EVERY, Call, as_model, declare
 from tidewire.services.databases.parameters import ManyRows, Queries, RowData, TransactionId
 from tidewire.services.databases.records import find_user_table
 from tidewire.services.databases.row_values import changed_values, given_permissions, new_values
@@ -48,6 +48,7 @@ STEP_ROWS: Final = 500
     event=f"{ROW}.create",
     limit=WRITES,
     chosen_by="rows",
+    families=EVERY,
 )
 async def create_rows(
     call: Call,
@@ -77,6 +78,7 @@ async def create_rows(
     model=RowList,
     event=f"{ROW}.upsert",
     limit=WRITES,
+    families=EVERY,
 )
 async def upsert_rows(
     call: Call,
@@ -96,7 +98,16 @@ async def upsert_rows(
     return await _write_all(call, database_id, table_id, rows, write)
 
 
-@declare("updateRows", "PATCH", PATH, scopes=WRITE, model=RowList, event=f"{ROW}.update", limit=WRITES)
+@declare(
+    "updateRows",
+    "PATCH",
+    PATH,
+    scopes=WRITE,
+    model=RowList,
+    event=f"{ROW}.update",
+    limit=WRITES,
+    families=EVERY,
+)
 async def update_rows(
     call: Call,
     database_id: ResourceId,
@@ -120,7 +131,16 @@ async def update_rows(
     return await _for_all(call, database_id, table_id, queries, change)
 
 
-@declare("deleteRows", "DELETE", PATH, scopes=WRITE, model=RowList, event=f"{ROW}.delete", limit=DELETIONS)
+@declare(
+    "deleteRows",
+    "DELETE",
+    PATH,
+    scopes=WRITE,
+    model=RowList,
+    event=f"{ROW}.delete",
+    limit=DELETIONS,
+    families=EVERY,
+)
 async def delete_rows(
     call: Call,
     database_id: ResourceId,

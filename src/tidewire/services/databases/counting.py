@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from math import isfinite
 from typing import Any
 
 import msgspec
 
+from tidewire.core.columns import INT64
+from tidewire.core.documents import found_at
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import Row
 from tidewire.core.parameters import ResourceId
 from tidewire.core.row_operators import Operator
 from tidewire.core.time import now
 from tidewire.services.databases.events import ROW
-from tidewire.services.databases.families import Call, declare
+from tidewire.services.databases.families import DOCUMENTS, Call, declare
 from tidewire.services.databases.parameters import ColumnKey, LooseNumber, TransactionId
 from tidewire.services.databases.records import find_user_table
 from tidewire.services.databases.row_values import problem_of_stored
 from tidewire.services.databases.row_writing import (
+    change_row,
     may_with_row,
     publish_row,
     row_not_found,
@@ -24,10 +29,20 @@ from tidewire.services.databases.row_writing import (
 from tidewire.services.databases.rows import PATH, WRITE, WRITES, require_no_transaction
 from tidewire.services.permissions import unauthorized
 from tidewire.store.database import Transaction
+from tidewire.store.user_tables.listing import StoredRow
 from tidewire.store.user_tables.rows import Changes, find_row, update_row
-from tidewire.store.user_tables.tables import SYSTEM_COLUMNS, UserColumn, UserTable
+from tidewire.store.user_tables.tables import DOCUMENT, SYSTEM_COLUMNS, UserColumn, UserTable
 
 _COUNTED: str = f"{PATH}/{{rowId}}/{{column}}"
+
+
+def _declare_for_documents(name: str, action: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """As :func:`declare`; their event is named after the type of the database."""
+    event = ROW.replace("databases.", "documentsdb.", 1) + ".update"
+    path = f"{_COUNTED}/{action}"
+    return declare(
+        name, "PATCH", path, scopes=WRITE, model=Row, event=event, limit=WRITES, families=(DOCUMENTS,)
+    )
 
 
 @declare(
@@ -39,6 +54,7 @@ _COUNTED: str = f"{PATH}/{{rowId}}/{{column}}"
     event=f"{ROW}.update",
     limit=WRITES,
 )
+@_declare_for_documents("incrementRowColumn", "increment")
 async def increment_row_column(
     call: Call,
     database_id: ResourceId,
@@ -63,6 +79,7 @@ async def increment_row_column(
     event=f"{ROW}.update",
     limit=WRITES,
 )
+@_declare_for_documents("decrementRowColumn", "decrement")
 async def decrement_row_column(
     call: Call,
     database_id: ResourceId,
@@ -95,6 +112,11 @@ async def _count(
             raise row_not_found(call)
         if not may_with_row(call.context.caller, "update", table, row):
             raise unauthorized("update", f"this {call.family.word('row')}")
+        if table.document is not None:
+            changes = _counted_member(
+                call, table, row, key, value if method == "increment" else -value, bound
+            )
+            return change_row(transaction, call, table, row, changes, "update")
         column = _counted_column(call, table, key, value)
         changes = Changes(operators={key: Operator(method, (value,))}, updated_at=now())
         changed = update_row(connection, table, row, changes)
@@ -102,6 +124,31 @@ async def _count(
         return publish_row(transaction, call, table, changed, "update")
 
     return await call.context.database.write(unit)
+
+
+def _counted_member(
+    call: Call, table: UserTable, row: StoredRow, key: str, value: float, bound: float | None
+) -> Changes:
+    """A document with a member counted, found by its path.
+
+    Raises ``attribute_not_found``, ``attribute_type_invalid`` or ``attribute_limit_exceeded``.
+    """
+    document = table.shown_values(row[len(SYSTEM_COLUMNS) :])
+    path = tuple(key.split("."))
+    found = found_at(document, path)
+    if found is None:
+        raise call.family.error("column_not_found", "The document has no such attribute.")
+    place, number = found
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        raise call.family.error("column_type_invalid", "The attribute holds no number.")
+    counted = number + (int(value) if float(value).is_integer() else value)
+    passed = bound is not None and (counted > bound if value > 0 else counted < bound)
+    if passed or not isfinite(counted) or (isinstance(counted, int) and counted not in INT64):
+        limit = bound if passed else "a number of 64 bits"
+        message = f'The attribute "{key}" cannot take this value: it must not pass {limit}.'
+        raise call.family.error("column_limit_exceeded", message)
+    place[path[-1]] = counted
+    return Changes({DOCUMENT: {path[0]: document[path[0]]}}, updated_at=now())
 
 
 def _counted_column(call: Call, table: UserTable, key: str, value: float) -> UserColumn:

@@ -14,8 +14,8 @@ from tidewire.core.models import Database, DatabaseList
 from tidewire.core.parameters import Boolean, CustomId, QueryList, ResourceId, Search, Text
 from tidewire.core.time import now
 from tidewire.services.databases.events import DATABASE, publish_definition
-from tidewire.services.databases.families import Call, declare
-from tidewire.services.databases.records import DATABASE_TYPES, database_of, find_database
+from tidewire.services.databases.families import EVERY, SCHEMALESS, Call, declare
+from tidewire.services.databases.records import database_of, find_database
 from tidewire.services.databases.schema_changes import begin_changes
 from tidewire.store.database import Transaction
 from tidewire.store.lists import ListDefinition, list_rows
@@ -40,7 +40,16 @@ _LIST: Final = ListDefinition(
 )
 
 
-@declare("create", "POST", "", scopes=_WRITE, status=201, model=Database, event=f"{DATABASE}.create")
+@declare(
+    "create",
+    "POST",
+    "",
+    scopes=_WRITE,
+    status=201,
+    model=Database,
+    event=f"{DATABASE}.create",
+    families=EVERY,
+)
 async def create_database(call: Call, database_id: CustomId, name: Name, enabled: Enabled = True) -> Database:
     """Create a database."""
     new_id = unique_id() if database_id == "unique()" else database_id
@@ -57,7 +66,7 @@ async def create_database(call: Call, database_id: CustomId, name: Name, enabled
     return await call.context.database.write(unit)
 
 
-@declare("list", "GET", "", scopes=_READ, model=DatabaseList)
+@declare("list", "GET", "", scopes=_READ, model=DatabaseList, families=EVERY)
 async def list_databases(
     call: Call,
     queries: Annotated[Sequence[str], QueryList(tuple(_LIST.attributes))] = (),
@@ -65,14 +74,14 @@ async def list_databases(
     total: Boolean = True,
 ) -> DatabaseList:
     """List the databases."""
-    where = [databases.c.type.in_(DATABASE_TYPES)]
+    where = [databases.c.type.in_(call.family.reaches)]
     count, rows = await call.context.database.read(
         lambda connection: list_rows(connection, _LIST, queries, search, where, total)
     )
     return DatabaseList(total=count, databases=[database_of(row) for row in rows])
 
 
-@declare("get", "GET", "/{databaseId}", scopes=_READ, model=Database)
+@declare("get", "GET", "/{databaseId}", scopes=_READ, model=Database, families=EVERY)
 async def get_database(call: Call, database_id: ResourceId) -> Database:
     """Get a database."""
     return await call.context.database.read(
@@ -97,7 +106,31 @@ async def update_database(
     return await call.context.database.write(unit)
 
 
-@declare("delete", "DELETE", "/{databaseId}", scopes=_WRITE, status=204, event=f"{DATABASE}.delete")
+@declare(
+    "update",
+    "PUT",
+    "/{databaseId}",
+    scopes=_WRITE,
+    model=Database,
+    event=f"{DATABASE}.update",
+    families=SCHEMALESS,
+)
+async def update_named_database(
+    call: Call, database_id: ResourceId, name: Name, enabled: Enabled = True
+) -> Database:
+    """Rename, enable or disable a database."""
+    return await update_database(call, database_id, name, enabled)
+
+
+@declare(
+    "delete",
+    "DELETE",
+    "/{databaseId}",
+    scopes=_WRITE,
+    status=204,
+    event=f"{DATABASE}.delete",
+    families=EVERY,
+)
 async def delete_database(call: Call, database_id: ResourceId) -> None:
     """Delete a database with all its tables; no event tells of these."""
 

@@ -1,7 +1,8 @@
-"""The two families of operations on databases: tables with rows, and what the older one calls them.
+"""The families of operations on databases: tables with rows, the older words for them, documents, vectors.
 
-Everything is done once, in the words of tables; the older family differs in words alone. Both reach databases
-of both types: a database keeps the type that it was created as.
+Everything is done once, in the words of tables; the older family differs in words alone, and those of
+documents and of vectors use its words. The first two reach databases of both their types: a database
+keeps the type that it was created as.
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ _OLDER_WORDS: Final = {
 _WORD: Final = re.compile("|".join(_OLDER_WORDS))
 _SPECIAL: Final = {"ColumnIndex": "Index", "ColumnIndexList": "IndexList"}
 """Models that are not called what their words would make of them."""
+_SPECIAL_OF_VECTORS: Final = {"Table": "VectorsdbCollection", "TableList": "VectorsdbCollectionList"}
+
+DatabaseType = Literal["legacy", "tablesdb", "documentsdb", "vectorsdb"]
 
 
 @lru_cache(maxsize=4096)
@@ -45,10 +49,16 @@ def _older(text: str) -> str:
 
 @dataclass(frozen=True)
 class Family:
-    """One of the two."""
+    """One of them."""
 
-    database_type: Literal["legacy", "tablesdb"]
+    database_type: DatabaseType
     """Of the databases that it creates."""
+    service: str
+    """Name in the SDKs."""
+    base: str
+    """What its paths begin with."""
+    reaches: tuple[DatabaseType, ...]
+    """Types of the databases that it works on."""
 
     def word(self, text: str) -> str:
         """A name in the words of the family: ``createRow`` is ``createDocument`` in the older one."""
@@ -56,7 +66,7 @@ class Family:
 
     def error(self, type: str, message: str) -> TidewireError:  # noqa: A002 - the word on the wire
         """An error of the family, named in the words of tables: ``row_not_found``."""
-        if self.database_type == "legacy" and type.startswith("column_index_"):
+        if self.database_type != "tablesdb" and type.startswith("column_index_"):
             type = type.removeprefix("column_")  # noqa: A001
         return TidewireError(self.word(type), message)
 
@@ -64,7 +74,8 @@ class Family:
         """The model that the family answers with where tables answer with ``model``."""
         if self.database_type == "tablesdb":
             return model
-        counterpart: type[Any] = getattr(models, _SPECIAL.get(model.__name__) or self.word(model.__name__))
+        special = _SPECIAL | (_SPECIAL_OF_VECTORS if self.database_type == "vectorsdb" else {})
+        counterpart: type[Any] = getattr(models, special.get(model.__name__) or self.word(model.__name__))
         return counterpart
 
 
@@ -76,11 +87,18 @@ class Call:
     family: Family
 
 
-TABLES: Final = Family("tablesdb")
-COLLECTIONS: Final = Family("legacy")
+TABLES: Final = Family("tablesdb", "tablesDB", "/tablesdb", ("legacy", "tablesdb"))
+COLLECTIONS: Final = Family("legacy", "databases", "/databases", ("legacy", "tablesdb"))
+DOCUMENTS: Final = Family("documentsdb", "documentsDB", "/documentsdb", ("documentsdb",))
+VECTORS: Final = Family("vectorsdb", "vectorsDB", "/vectorsdb", ("vectorsdb",))
 
-tables_operations: Final = Operations("tablesDB")
-collections_operations: Final = Operations("databases")
+STRUCTURED: Final = (TABLES, COLLECTIONS)
+"""Families whose tables have the columns that they are given."""
+SCHEMALESS: Final = (DOCUMENTS, VECTORS)
+EVERY: Final = (*STRUCTURED, *SCHEMALESS)
+
+OPERATIONS: Final = {family: Operations(family.service) for family in EVERY}
+"""The operations of each family."""
 
 
 def declare(
@@ -95,17 +113,18 @@ def declare(
     event: str | None = None,
     limit: RateLimit | None = None,
     chosen_by: str = "",
+    families: Sequence[Family] = STRUCTURED,
 ) -> Callable[[Callable[Concatenate[Call, P], Awaitable[R]]], Callable[Concatenate[Call, P], Awaitable[R]]]:
-    """Declare the decorated coroutine function as an operation of both families.
+    """Declare the decorated coroutine function as an operation of several families.
 
-    Everything is given in the words of tables; ``path`` begins after ``/tablesdb``. Of the scopes the older
-    family has those for databases, collections and documents. ``older_model`` is needed for a union.
+    Everything is given in the words of tables; ``path`` begins after ``/tablesdb``. Of the scopes the other
+    families have those for databases, collections and documents. ``older_model`` is needed for a union.
     """
 
     def declared(
         function: Callable[Concatenate[Call, P], Awaitable[R]],
     ) -> Callable[Concatenate[Call, P], Awaitable[R]]:
-        for family in (TABLES, COLLECTIONS):
+        for family in families:
             offer(
                 family,
                 name,
@@ -159,13 +178,10 @@ def offer(
     operation.__signature__ = inspect.Signature([context, *listed])  # type: ignore[attr-defined]
     operation.__annotations__ = {each.name: each.annotation for each in (context, *listed)}
     operation.__doc__ = _documentation(family, inspect.getdoc(function) or "")
-    operations, base = (
-        (tables_operations, "/tablesdb") if family is TABLES else (collections_operations, "/databases")
-    )
-    operations.declare(
+    OPERATIONS[family].declare(
         family.word(name),
         method,
-        base + family.word(path),
+        family.base + family.word(path),
         scopes=tuple(scopes) if family is TABLES else tuple(filter(_is_older, scopes)),
         status=status,
         model=model if isinstance(model, UnionType | None) else family.model(model),

@@ -8,20 +8,28 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, insert, select
 
-from tidewire.core.columns import KINDS
+from tidewire.core.checks import Key
+from tidewire.core.columns import ALL_KINDS, DOCUMENT_KINDS
+from tidewire.core.documents import path_of
 from tidewire.core.errors import TidewireError
 from tidewire.core.parameters import InvalidParameterError, Items, Text
 from tidewire.core.time import now
-from tidewire.services.databases.families import Call, Family
+from tidewire.services.databases.families import DOCUMENTS, STRUCTURED, VECTORS, Call, Family
 from tidewire.services.databases.parameters import Length, Order
 from tidewire.services.databases.schema_changes import SYSTEM_COLUMNS, index_step
 from tidewire.store.database import Transaction
 from tidewire.store.schema import user_columns, user_indexes
 from tidewire.store.user_tables.changes import is_small
+from tidewire.store.user_tables.tables import DOCUMENT
 
 MAX_INDEXES: Final = 64
 """Of one table."""
-TYPES: Final = ("key", "fulltext", "unique", "spatial")
+TYPES: Final = {
+    **dict.fromkeys(STRUCTURED, ("key", "fulltext", "unique", "spatial")),
+    DOCUMENTS: ("key", "fulltext", "unique"),
+    VECTORS: ("hnsw_euclidean", "hnsw_dot", "hnsw_cosine", "object", "key", "unique"),
+}
+"""By family."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +43,7 @@ class IndexDefinition:
     lengths: Sequence[int] = ()
 
 
-def read_index(given: Mapping[str, Any]) -> IndexDefinition:
+def read_index(family: Family, given: Mapping[str, Any]) -> IndexDefinition:
     """An index as it is described in the request that creates its table: ``general_argument_invalid``."""
     try:
         columns = given.get("columns", given.get("attributes"))
@@ -48,8 +56,8 @@ def read_index(given: Mapping[str, Any]) -> IndexDefinition:
         )
     except InvalidParameterError as error:
         raise TidewireError("general_argument_invalid", f"Invalid `indexes` param: {error}") from None
-    if definition.type not in TYPES:
-        message = f"Invalid `indexes` param: type is one of {', '.join(TYPES)}."
+    if definition.type not in TYPES[family]:
+        message = f"Invalid `indexes` param: type is one of {', '.join(TYPES[family])}."
         raise TidewireError("general_argument_invalid", message)
     return definition
 
@@ -119,6 +127,11 @@ def _require_columns(connection: Connection, family: Family, table: int, definit
     for key in keys:
         if key in SYSTEM_COLUMNS and definition.type in {"key", "unique"}:
             continue
+        if key.startswith("$"):
+            raise family.error("column_unknown", family.word(f"There is no column {key}."))
+        if key not in columns and _is_member(columns, key):
+            _require_indexable_member(family, key, definition)
+            continue
         if key not in columns:
             raise family.error("column_unknown", family.word(f"There is no column {key}."))
         if columns[key].status not in {"available", "processing"}:
@@ -126,8 +139,25 @@ def _require_columns(connection: Connection, family: Family, table: int, definit
         _require_indexable(family, columns[key], definition)
 
 
+def _is_member(columns: Mapping[str, Row[Any]], key: str) -> bool:
+    """Whether a key is a path into documents, or into an object that is a column."""
+    first, found, _ = key.partition(".")
+    within = found and first in columns and columns[first].kind == "object"
+    return bool(within) or (DOCUMENT in columns and first not in columns)
+
+
+def _require_indexable_member(family: Family, key: str, definition: IndexDefinition) -> None:
+    if path_of(key) is None or not Key(36).pattern.fullmatch(key):
+        raise _invalid(family, f"The column {key[:64]} is no path of names, with periods between them.")
+    if definition.type not in {"key", "unique", "fulltext"}:
+        raise _invalid(family, f"The column {key} cannot be in an index of type {definition.type}.")
+
+
 def _require_indexable(family: Family, column: Row[Any], definition: IndexDefinition) -> None:
-    kind = KINDS[column.kind]
+    kind = ALL_KINDS[column.kind]
+    if kind.name in DOCUMENT_KINDS:
+        _require_right_type(family, column, definition)
+        return
     if column.array:
         raise _invalid(family, f"The column {column.key} is an array: it cannot be in an index.")
     if column.options.get("encrypt"):
@@ -138,6 +168,15 @@ def _require_indexable(family: Family, column: Row[Any], definition: IndexDefini
         raise _invalid(family, "Shapes are in indexes of type spatial, and nothing else is.")
     if definition.type == "spatial" and len(definition.columns) > 1:
         raise _invalid(family, "An index of type spatial has one column.")
+
+
+def _require_right_type(family: Family, column: Row[Any], definition: IndexDefinition) -> None:
+    of_vectors = definition.type.startswith("hnsw_")
+    if of_vectors != (column.kind == "vector") or definition.type in {"key", "unique"}:
+        message = f"The column {column.key} cannot be in an index of type {definition.type}."
+        raise family.error("column_type_invalid", family.word(message))
+    if len(definition.columns) > 1:
+        raise _invalid(family, f"An index of type {definition.type} has one column.")
 
 
 def _invalid(family: Family, message: str) -> TidewireError:

@@ -11,7 +11,7 @@ from tidewire.core.checks import AnyCaseChoice, Key
 from tidewire.core.models import ColumnIndex, ColumnIndexList, Model
 from tidewire.core.parameters import Boolean, Items, QueryList, ResourceId
 from tidewire.services.databases.events import INDEX, publish_definition, table_parameters
-from tidewire.services.databases.families import Call, as_model, declare
+from tidewire.services.databases.families import EVERY, Call, as_model, declare, offer
 from tidewire.services.databases.index_definitions import (
     TYPES,
     IndexDefinition,
@@ -49,13 +49,12 @@ _LIST: Final = ListDefinition(
 )
 
 
-@declare("createIndex", "POST", _PATH, scopes=_WRITE, status=202, model=ColumnIndex, event=f"{INDEX}.create")
 async def create_index(
     call: Call,
     database_id: ResourceId,
     table_id: ResourceId,
     key: ColumnKey,
-    type: Annotated[str, AnyCaseChoice(TYPES)],  # noqa: A002 - the name on the wire
+    type: str,  # noqa: A002 - the name on the wire
     columns: Annotated[Sequence[str], Items(Key(36))],
     orders: Annotated[Sequence[str], Items(Order())] = (),
     lengths: Annotated[Sequence[int], Items(Length())] = (),
@@ -78,7 +77,22 @@ async def create_index(
     return index
 
 
-@declare("listIndexes", "GET", _PATH, scopes=_READ, model=ColumnIndexList)
+for _family in EVERY:
+    offer(
+        _family,
+        "createIndex",
+        "POST",
+        _PATH,
+        create_index,
+        {"type": Annotated[str, AnyCaseChoice(TYPES[_family])]},
+        scopes=_WRITE,
+        status=202,
+        model=ColumnIndex,
+        event=f"{INDEX}.create",
+    )
+
+
+@declare("listIndexes", "GET", _PATH, scopes=_READ, model=ColumnIndexList, families=EVERY)
 async def list_indexes(
     call: Call,
     database_id: ResourceId,
@@ -99,7 +113,7 @@ async def list_indexes(
     return await call.context.database.read(unit)
 
 
-@declare("getIndex", "GET", f"{_PATH}/{{key}}", scopes=_READ, model=ColumnIndex)
+@declare("getIndex", "GET", f"{_PATH}/{{key}}", scopes=_READ, model=ColumnIndex, families=EVERY)
 async def get_index(call: Call, database_id: ResourceId, table_id: ResourceId, key: ColumnKey) -> Model:
     """Get an index."""
 
@@ -110,7 +124,15 @@ async def get_index(call: Call, database_id: ResourceId, table_id: ResourceId, k
     return await call.context.database.read(unit)
 
 
-@declare("deleteIndex", "DELETE", f"{_PATH}/{{key}}", scopes=_WRITE, status=204, event=f"{INDEX}.update")
+@declare(
+    "deleteIndex",
+    "DELETE",
+    f"{_PATH}/{{key}}",
+    scopes=_WRITE,
+    status=204,
+    event=f"{INDEX}.update",
+    families=EVERY,
+)
 async def delete_index(call: Call, database_id: ResourceId, table_id: ResourceId, key: ColumnKey) -> None:
     """Delete an index."""
 

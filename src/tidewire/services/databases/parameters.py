@@ -48,9 +48,15 @@ class JsonOrText(Check):
 
 @dataclass(frozen=True)
 class RowQueries(QueryList):
-    """Queries on rows, each a JSON text of 1 to 4096 characters."""
+    """Queries on rows, each a JSON text of 1 to 4096 characters; where ``long``, a vector fits in too."""
 
     queryable: tuple[str, ...] = ()
+    long: bool = False
+
+    @property
+    def longest(self) -> int:
+        """Characters that a query may have."""
+        return 2**19 if self.long else self.maximum_length
 
     def convert(self, value: object) -> list[str]:
         queries = super().convert(value)
@@ -59,7 +65,7 @@ class RowQueries(QueryList):
         return queries
 
     def catalog(self) -> dict[str, object]:
-        items = {"min_length": 1, "max_length": self.maximum_length, "format": "query"}
+        items = {"min_length": 1, "max_length": self.longest, "format": "query"}
         return {"max_items": self.maximum, "items": items}
 
 
@@ -169,5 +175,6 @@ RowPermissions = Annotated[Sequence[str], PermissionList((*ITEM_ACTIONS, "write"
 RowData = Annotated[dict[str, Any], JsonOrText()]
 ManyRows = Annotated[Sequence[dict[str, Any]], Items(JsonOrText())]
 Queries = Annotated[Sequence[str], RowQueries()]
+LongQueries = Annotated[Sequence[str], RowQueries(long=True)]
 TransactionId = Annotated[str, Id()]
 LooseNumber = Annotated[float, Number(loose=True)]

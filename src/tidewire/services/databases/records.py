@@ -8,22 +8,19 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, select
 
 from tidewire.core import models
-from tidewire.core.columns import KINDS
+from tidewire.core.columns import ALL_KINDS, DOCUMENT_KINDS, KINDS
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import Column, ColumnIndex, Database, Model, Table
 from tidewire.core.time import format_datetime
 from tidewire.services.databases.families import Call, Family, as_model
 from tidewire.store.schema import databases, user_columns, user_indexes, user_tables
-from tidewire.store.user_tables.tables import UserTable, find_table
-
-DATABASE_TYPES: Final = ("legacy", "tablesdb")
-"""Of the databases that both families reach."""
+from tidewire.store.user_tables.tables import DOCUMENT, UserTable, find_table
 
 
 def find_database(connection: Connection, call: Call, database_id: str) -> Row[Any]:
     """A database; disabled ones exist only for keys. Raises ``database_not_found``."""
     row = connection.execute(select(databases).where(databases.c.id == database_id)).one_or_none()
-    served = row is not None and row.type in DATABASE_TYPES
+    served = row is not None and row.type in call.family.reaches
     if row is None or not served or not (row.enabled or call.context.caller.bypasses_permissions):
         raise database_not_found()
     return row
@@ -50,7 +47,7 @@ def find_user_table(connection: Connection, call: Call, database_id: str, table_
     context = call.context
     disabled = context.caller.bypasses_permissions
     table = find_table(connection, context.encryption, database_id, table_id, disabled=disabled)
-    if table is None:
+    if table is None or table.database_type not in call.family.reaches:
         find_database(connection, call, database_id)
         raise table_not_found(call.family)
     return table
@@ -94,22 +91,33 @@ def table_of(connection: Connection, family: Family, row: Row[Any], database_id:
             "name": row.name,
             "enabled": row.enabled,
             "row_security": row.row_security,
-            "columns": [column_model(family, column) for column in columns_of(connection, row.sequence)],
+            **columns_shown(family, columns_of(connection, row.sequence)),
             "indexes": [index_model(family, index) for index in indexes_of(connection, row.sequence)],
         },
     )
     return shown
 
 
+def columns_shown(family: Family, described: Sequence[Row[Any]]) -> dict[str, Any]:
+    """The columns of a table as the API shows them; that of the members of documents is nobody's business."""
+    shown: dict[str, Any] = {
+        "columns": [column_model(family, column) for column in described if column.key != DOCUMENT]
+    }
+    for column in described:
+        if column.kind == "vector":
+            shown["dimension"] = column.size
+    return shown
+
+
 COLUMN_MODELS: Final[Mapping[str, type[Column]]] = {
     name: getattr(models, f"Column{name.capitalize()}") for name in KINDS
-}
+} | {"object": models.AttributeObject, "vector": models.AttributeVector}
 """By kind."""
 
 
 def column_model(family: Family, row: Row[Any]) -> Column:
     """The column as the API shows it."""
-    kind = KINDS[row.kind]
+    kind = ALL_KINDS[row.kind]
     options: dict[str, Any] = row.options
     fields = {
         "key": row.key,
@@ -120,8 +128,12 @@ def column_model(family: Family, row: Row[Any]) -> Column:
         "array": row.array,
         "created_at": format_datetime(row.created_at),
         "updated_at": format_datetime(row.updated_at),
-        "default": options.get("default"),
     }
+    if row.kind in DOCUMENT_KINDS:
+        if row.kind == "vector":
+            fields["size"] = row.size
+        return COLUMN_MODELS[row.kind](**fields)
+    fields["default"] = options.get("default")
     if kind.format:
         fields["format"] = kind.format
     if kind.format == "enum":

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
-from tidewire.core.columns import InvalidValueError
+import msgspec
+
+from tidewire.core.columns import DOCUMENT_KINDS, InvalidValueError
+from tidewire.core.documents import member_problem
 from tidewire.core.errors import TidewireError
 from tidewire.core.parameters import InvalidParameterError, PermissionList
 from tidewire.core.row_operators import read_operator
@@ -14,7 +18,7 @@ from tidewire.services.databases.families import Call
 from tidewire.services.permissions import ITEM_ACTIONS
 from tidewire.store.user_tables.listing import StoredRow
 from tidewire.store.user_tables.rows import Changes
-from tidewire.store.user_tables.tables import SYSTEM_COLUMNS, UserColumn, UserTable
+from tidewire.store.user_tables.tables import DOCUMENT, SYSTEM_COLUMNS, UserColumn, UserTable
 
 _PERMISSIONS: Final = PermissionList((*ITEM_ACTIONS, "write"))
 _MOMENTS: Final = {"$createdAt": "created_at", "$updatedAt": "updated_at"}
@@ -23,6 +27,8 @@ _MOMENTS: Final = {"$createdAt": "created_at", "$updatedAt": "updated_at"}
 def new_values(call: Call, table: UserTable, data: Mapping[str, Any]) -> Changes:
     """The values of a new row. Raises ``row_invalid_structure``."""
     changes = _read(call, table, data, operators=False)
+    if table.document is not None:
+        changes.values.setdefault(DOCUMENT, {})
     for key, column in table.columns.items():
         if changes.values.get(key) is None:
             rules = column.rules
@@ -31,6 +37,24 @@ def new_values(call: Call, table: UserTable, data: Mapping[str, Any]) -> Changes
             if rules.default is not None:
                 changes.values[key] = rules.accept(rules.default)
     return changes
+
+
+def completed(call: Call, table: UserTable, row: StoredRow, changes: Changes) -> Changes:
+    """The changes of a row; those of a document with the members that it keeps."""
+    if table.document is None or DOCUMENT not in changes.values:
+        return changes
+    place = len(SYSTEM_COLUMNS) + list(table.columns).index(DOCUMENT)
+    kept = table.document.shown(row[place], table.encryption) or {}
+    document = kept | changes.values[DOCUMENT]
+    require_size(call, document)
+    return replace(changes, values=changes.values | {DOCUMENT: document})
+
+
+def require_size(call: Call, document: Mapping[str, Any]) -> None:
+    """Refuse a document that is too large: ``document_invalid_structure``."""
+    maximum = call.context.settings.max_document_bytes
+    if len(msgspec.json.encode(document)) > maximum:
+        raise wrong_structure(call, f"it must have at most {maximum} bytes as JSON.")
 
 
 def changed_values(call: Call, table: UserTable, data: Mapping[str, Any]) -> Changes:
@@ -95,26 +119,50 @@ def _column(call: Call) -> str:
 def _read(call: Call, table: UserTable, data: Mapping[str, Any], *, operators: bool) -> Changes:
     changes = Changes(updated_at=now())
     for key, value in data.items():
+        if key.startswith("$"):
+            if key in _MOMENTS:
+                _read_moment(call, changes, key, value)
+            continue
         column = table.columns.get(key)
         if column is not None:
             _read_value(call, changes, column, value, operators=operators)
-        elif key in _MOMENTS:
-            _read_moment(call, changes, key, value)
-        elif not key.startswith("$"):
+        elif table.document is not None:
+            _read_member(call, changes, key, value)
+        else:
             raise wrong_structure(call, f'Unknown {_column(call)}: "{key[:64]}".')
     return changes
 
 
+def _read_member(call: Call, changes: Changes, key: str, value: Any) -> None:
+    problem = member_problem(key, value, call.context.settings.max_document_depth)
+    if problem:
+        raise wrong_structure(call, f'The {_column(call)} "{key[:64]}" does not fit: {problem}')
+    changes.values.setdefault(DOCUMENT, {})[key] = value
+
+
 def _read_value(call: Call, changes: Changes, column: UserColumn, value: Any, *, operators: bool) -> None:
     try:
+        operators = operators and column.rules.kind.name not in DOCUMENT_KINDS
         operator = read_operator(value, column.rules) if operators else None
         if operator is not None:
             changes.operators[column.key] = operator
         else:
             changes.values[column.key] = column.rules.accept(value)
+            if column.rules.kind.storage == "document":
+                _require_object(call, column, value)
     except InvalidValueError as error:
         message = f'The {_column(call)} "{column.key}" has an invalid value: {error}'
         raise wrong_structure(call, message) from None
+
+
+def _require_object(call: Call, column: UserColumn, value: Mapping[str, Any] | None) -> None:
+    """Refuse an object that a column does not take: ``document_invalid_structure``."""
+    depth = call.context.settings.max_document_depth
+    for name, member in (value or {}).items():
+        problem = member_problem(name, member, depth - 1)
+        if problem:
+            raise wrong_structure(call, f'The {_column(call)} "{column.key}" does not fit: {problem}')
+    require_size(call, value or {})
 
 
 def _read_moment(call: Call, changes: Changes, key: str, value: object) -> None:

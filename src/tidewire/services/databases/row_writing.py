@@ -15,7 +15,12 @@ from tidewire.core.identities import Caller
 from tidewire.core.time import format_datetime
 from tidewire.services.databases.events import ROW, make_event, row_parameters
 from tidewire.services.databases.families import Call
-from tidewire.services.databases.row_values import changes_nothing, require_fitting
+from tidewire.services.databases.row_values import (
+    changes_nothing,
+    completed,
+    require_fitting,
+    require_size,
+)
 from tidewire.services.permissions import may, permissions_of_new_item, require_grantable, unauthorized
 from tidewire.store.database import Transaction
 from tidewire.store.user_tables.listing import StoredRow
@@ -28,7 +33,7 @@ from tidewire.store.user_tables.rows import (
     permissions_of,
     update_row,
 )
-from tidewire.store.user_tables.tables import SYSTEM_COLUMNS, UserTable
+from tidewire.store.user_tables.tables import DOCUMENT, SYSTEM_COLUMNS, UserTable
 
 _encode = msgspec.json.Encoder().encode
 
@@ -63,7 +68,9 @@ def prepare_row(
     if not may(caller, "create", table.permissions):
         raise unauthorized("create", f"a {call.family.word('row')} here")
     permissions = permissions_of_new_item(caller, given)
-    presented = {key: column.presented(changes.values.get(key)) for key, column in table.columns.items()}
+    if table.document is not None:
+        require_size(call, changes.values[DOCUMENT])
+    presented = table.presented(changes.values)
     fields = {
         "$id": row_id,
         **_system_fields(call, table),
@@ -100,6 +107,7 @@ def change_row(
     Raises ``user_unauthorized``, ``row_invalid_structure`` or ``row_unique_constraint_violation``.
     """
     caller = call.context.caller
+    changes = completed(call, table, row, changes)
     kept = changes.permissions is None or changes.permissions == permissions_of(row)
     unchanged = kept and changes_nothing(table, row, changes)
     allowed = may_with_row(caller, "update", table, row)
@@ -152,7 +160,7 @@ def shown_row(
     }
     if selected is not None:
         fields = {key: value for key, value in fields.items() if key in selected}
-    return fields | table.shown_values(row[len(SYSTEM_COLUMNS) :], keys)
+    return fields | table.shown_values(row[len(SYSTEM_COLUMNS) :], keys, selected)
 
 
 def may_with_row(caller: Caller, action: str, table: UserTable, row: StoredRow) -> bool:

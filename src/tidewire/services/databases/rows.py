@@ -17,8 +17,19 @@ from tidewire.core.parameters import Boolean, CustomId, ResourceId, Whole
 from tidewire.core.permissions import expand_permissions
 from tidewire.core.rate_limits import RateLimit
 from tidewire.services.databases.events import ROW
-from tidewire.services.databases.families import COLLECTIONS, TABLES, Call, as_model, declare, offer
+from tidewire.services.databases.families import (
+    COLLECTIONS,
+    DOCUMENTS,
+    EVERY,
+    VECTORS,
+    Call,
+    as_model,
+    declare,
+    offer,
+)
 from tidewire.services.databases.parameters import (
+    LongQueries,
+    LooseNumber,
     Queries,
     RowData,
     RowPermissions,
@@ -61,7 +72,17 @@ DELETIONS: Final = RateLimit(60, 60, _KEYS)
 Ttl = Annotated[int, Whole(0, 86_400)]
 
 
-@declare("createRow", "POST", PATH, scopes=WRITE, status=201, model=Row, event=f"{ROW}.create", limit=WRITES)
+@declare(
+    "createRow",
+    "POST",
+    PATH,
+    scopes=WRITE,
+    status=201,
+    model=Row,
+    event=f"{ROW}.create",
+    limit=WRITES,
+    families=EVERY,
+)
 async def create_row(
     call: Call,
     database_id: ResourceId,
@@ -87,7 +108,6 @@ async def create_row(
     return await call.context.database.write(unit)
 
 
-@declare("listRows", "GET", PATH, scopes=READ, model=RowList)
 async def list_rows(
     call: Call,
     database_id: ResourceId,
@@ -114,7 +134,33 @@ async def list_rows(
     return await call.context.database.read(unit)
 
 
-@declare("getRow", "GET", _ROW_PATH, scopes=READ, model=Row)
+for _family in EVERY:
+    _queries = LongQueries if _family is VECTORS else Queries
+    offer(_family, "listRows", "GET", PATH, list_rows, {"queries": _queries}, scopes=READ, model=RowList)
+offer(
+    VECTORS,
+    "createQuery",
+    "POST",
+    f"{PATH}/query",
+    list_rows,
+    {"queries": LongQueries},
+    scopes=READ,
+    model=RowList,
+)
+offer(
+    DOCUMENTS,
+    "createQuery",
+    "POST",
+    f"{PATH}/query",
+    list_rows,
+    {"ttl": LooseNumber},
+    scopes=READ,
+    status=201,
+    model=RowList,
+)
+
+
+@declare("getRow", "GET", _ROW_PATH, scopes=READ, model=Row, families=EVERY)
 async def get_row(
     call: Call,
     database_id: ResourceId,
@@ -132,13 +178,21 @@ async def get_row(
         if row is None or not may_with_row(call.context.caller, "read", table, row):
             raise row_not_found(call)
         selected = read_selection(table, queries)
-        fields = shown_row(call, table, row)
-        return fields if selected is None else {key: fields[key] for key in fields if key in selected}
+        return shown_row(call, table, row, selected=selected)
 
     return await _seen(call, unit)
 
 
-@declare("updateRow", "PATCH", _ROW_PATH, scopes=WRITE, model=Row, event=f"{ROW}.update", limit=WRITES)
+@declare(
+    "updateRow",
+    "PATCH",
+    _ROW_PATH,
+    scopes=WRITE,
+    model=Row,
+    event=f"{ROW}.update",
+    limit=WRITES,
+    families=EVERY,
+)
 async def update_row_data(
     call: Call,
     database_id: ResourceId,
@@ -186,14 +240,14 @@ async def upsert_row(
     return await call.context.database.write(unit)
 
 
-for _family, _id in ((TABLES, ResourceId), (COLLECTIONS, CustomId)):
+for _family in EVERY:
     offer(
         _family,
         "upsertRow",
         "PUT",
         _ROW_PATH,
         upsert_row,
-        {"row_id": _id},
+        {"row_id": CustomId if _family in {COLLECTIONS, VECTORS} else ResourceId},
         scopes=WRITE,
         status=201,
         model=Row,
@@ -202,7 +256,16 @@ for _family, _id in ((TABLES, ResourceId), (COLLECTIONS, CustomId)):
     )
 
 
-@declare("deleteRow", "DELETE", _ROW_PATH, scopes=WRITE, status=204, event=f"{ROW}.delete", limit=DELETIONS)
+@declare(
+    "deleteRow",
+    "DELETE",
+    _ROW_PATH,
+    scopes=WRITE,
+    status=204,
+    event=f"{ROW}.delete",
+    limit=DELETIONS,
+    families=EVERY,
+)
 async def delete_row(
     call: Call,
     database_id: ResourceId,

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, select
 
 from tidewire.services.databases.events import COLUMN, INDEX, publish_definition, table_parameters
-from tidewire.services.databases.families import COLLECTIONS, TABLES, Call, Family
+from tidewire.services.databases.families import EVERY, Call, Family
 from tidewire.services.databases.records import column_model, index_model
 from tidewire.store.database import Database, Transaction
 from tidewire.store.encryption import Encryption
 from tidewire.store.platform import CONSOLE_PROJECT_ID, Project, Stores
 from tidewire.store.schema import databases, dropped_tables, user_columns, user_indexes, user_tables
 from tidewire.store.user_tables.changes import advance_column, advance_dropped_table, advance_index
+from tidewire.store.user_tables.indexed import Indexed
 from tidewire.store.user_tables.names import value_column
+from tidewire.store.user_tables.tables import DOCUMENT
 
 _PENDING: Final = ("processing", "deleting")
 SYSTEM_COLUMNS: Final = {
@@ -69,6 +71,8 @@ def column_step(transaction: Transaction, project: Project, encryption: Encrypti
     """Do a step for a column, and tell if it was the last, which is what it returns."""
     if not advance_column(transaction.connection, row, encryption):
         return False
+    if row.key == DOCUMENT:
+        return True
     changed = transaction.connection.execute(
         select(user_columns).where(user_columns.c.sequence == row.sequence)
     ).one_or_none()
@@ -92,22 +96,28 @@ def _step_of_indexes(transaction: Transaction, project: Project, encryption: Enc
 def index_step(transaction: Transaction, project: Project, row: Row[Any]) -> bool:
     """Do a step for an index, and tell if it was the last, which is what it returns."""
     connection = transaction.connection
-    if not advance_index(connection, row, _names(connection, row)):
+    if not advance_index(connection, row, _indexed(connection, row)):
         return False
     shown = connection.execute(select(user_indexes).where(user_indexes.c.sequence == row.sequence)).one()
     _tell(transaction, project, row, INDEX, "indexId", "update", lambda family: index_model(family, shown))
     return True
 
 
-def _names(connection: Connection, index: Row[Any]) -> list[str]:
-    """What the columns of an index are called in SQL."""
-    found = connection.execute(
-        select(user_columns.c.key, user_columns.c.sequence).where(
-            user_columns.c.table_sequence == index.table_sequence
-        )
-    )
-    names = {**SYSTEM_COLUMNS, **{key: value_column(sequence) for key, sequence in found}}
-    return [names[key] for key in index.columns]
+def _indexed(connection: Connection, index: Row[Any]) -> list[Indexed]:
+    """What is in an index, in SQL."""
+    described = select(user_columns).where(user_columns.c.table_sequence == index.table_sequence)
+    columns = {row.key: row for row in connection.execute(described)}
+    return [_indexed_as(columns, key) for key in index.columns]
+
+
+def _indexed_as(columns: Mapping[str, Row[Any]], key: str) -> Indexed:
+    if key in SYSTEM_COLUMNS:
+        return Indexed(SYSTEM_COLUMNS[key])
+    if key in columns:
+        return Indexed(value_column(columns[key].sequence))
+    first, _, rest = key.partition(".")
+    column, path = (columns[first], rest) if first in columns else (columns[DOCUMENT], key)
+    return Indexed(value_column(column.sequence), tuple(path.split(".")))
 
 
 def _step_of_dropped(transaction: Transaction, project: Project, encryption: Encryption) -> bool:
@@ -134,7 +144,7 @@ def _tell(
         .join(databases, databases.c.sequence == user_tables.c.database_sequence)
         .where(user_tables.c.sequence == row.table_sequence)
     ).one()
-    family = COLLECTIONS if table.type == "legacy" else TABLES
+    family = next(each for each in EVERY if each.database_type == table.type)
     parameters = table_parameters(table.database_id, table.id) | {parameter: row.key}
     if parameter == "columnId":
         parameters["attributeId"] = row.key

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from tidewire.core.checks import TrueOrFalse
 from tidewire.core.ids import unique_id
@@ -22,10 +22,20 @@ from tidewire.core.parameters import (
 )
 from tidewire.core.permissions import expand_permissions
 from tidewire.core.time import now
-from tidewire.services.databases.column_definitions import complete_if_small, define_column, read_column
+from tidewire.services.databases.column_definitions import (
+    ColumnDefinition,
+    complete_if_small,
+    define_column,
+    read_column,
+)
 from tidewire.services.databases.events import TABLE, publish_definition, table_parameters
-from tidewire.services.databases.families import COLLECTIONS, TABLES, Call, Family, as_model, declare, offer
-from tidewire.services.databases.index_definitions import define_index, make_if_small, read_index
+from tidewire.services.databases.families import EVERY, TABLES, Call, Family, as_model, declare, offer
+from tidewire.services.databases.index_definitions import (
+    IndexDefinition,
+    define_index,
+    make_if_small,
+    read_index,
+)
 from tidewire.services.databases.parameters import JsonOrText
 from tidewire.services.databases.records import find_database, find_table_row, table_of
 from tidewire.services.databases.schema_changes import begin_changes
@@ -41,14 +51,14 @@ Enabled = Annotated[bool, TrueOrFalse()]
 Permissions = Annotated[Sequence[str], PermissionList((*PARENT_ACTIONS, "write"))]
 Definitions = Annotated[Sequence[dict[str, Any]], Items(JsonOrText())]
 
-_WRITE: Final = ("tables.write", "collections.write")
+WRITE: Final = ("tables.write", "collections.write")
 _READ: Final = ("tables.read", "collections.read")
 
 
 def _list_definition(family: Family) -> ListDefinition:
-    """The older family can also ask for the security of documents."""
+    """All but the family of tables can also ask for the security of documents."""
     columns = user_tables.c
-    security = {"documentSecurity": columns.row_security} if family is COLLECTIONS else {}
+    security = {} if family is TABLES else {"documentSecurity": columns.row_security}
     return ListDefinition(
         user_tables,
         columns.id,
@@ -64,14 +74,14 @@ def _list_definition(family: Family) -> ListDefinition:
     )
 
 
-_LISTS: Final = {family: _list_definition(family) for family in (TABLES, COLLECTIONS)}
+_LISTS: Final = {family: _list_definition(family) for family in EVERY}
 
 
 @declare(
     "createTable",
     "POST",
     "/{databaseId}/tables",
-    scopes=_WRITE,
+    scopes=WRITE,
     status=201,
     model=Table,
     event=f"{TABLE}.create",
@@ -91,39 +101,47 @@ async def create_table(
     new_id = unique_id() if table_id == "unique()" else table_id
     granted = expand_permissions(permissions, PARENT_ACTIONS) or []
     new_columns = [read_column(call.family, column) for column in columns]
-    new_indexes = [read_index(index) for index in indexes]
+    new_indexes = [read_index(call.family, index) for index in indexes]
 
     def unit(transaction: Transaction) -> Model:
-        connection = transaction.connection
-        database = find_database(connection, call, database_id)
-        of_id = (user_tables.c.database_sequence == database.sequence, user_tables.c.id == new_id)
-        if connection.execute(select(user_tables.c.sequence).where(*of_id)).first():
-            word = call.family.word("table")
-            raise call.family.error("table_already_exists", f"A {word} with this id already exists.")
-        moment = now()
-        sequence: int = connection.execute(
-            insert(user_tables)
-            .values(
-                database_sequence=database.sequence,
-                id=new_id,
-                created_at=moment,
-                updated_at=moment,
-                version=unique_id(),
-                permissions=granted,
-                name=name,
-                enabled=enabled,
-                row_security=row_security,
-            )
-            .returning(user_tables.c.sequence)
-        ).scalar_one()
-        create_sql_table(connection, sequence)
-        for column in new_columns:
-            complete_if_small(transaction, call, define_column(transaction, call, sequence, column))
-        for index in new_indexes:
-            make_if_small(transaction, call, define_index(transaction, call, sequence, index))
-        return _publish(transaction, call, "create", database_id, new_id)
+        values: dict[str, Any] = {"id": new_id, "permissions": granted, "name": name}
+        values |= {"enabled": enabled, "row_security": row_security}
+        return write_table(transaction, call, database_id, values, new_columns, new_indexes)
 
     return await call.context.database.write(unit)
+
+
+def write_table(
+    transaction: Transaction,
+    call: Call,
+    database_id: str,
+    values: Mapping[str, Any],
+    columns: Sequence[ColumnDefinition],
+    indexes: Sequence[IndexDefinition],
+) -> Model:
+    """Make a table with its first columns and indexes; ``values`` describe it.
+
+    Raises ``database_not_found``, ``table_already_exists``, and what a column or an index may be refused for.
+    """
+    connection = transaction.connection
+    database = find_database(connection, call, database_id)
+    of_id = (user_tables.c.database_sequence == database.sequence, user_tables.c.id == values["id"])
+    if connection.execute(select(user_tables.c.sequence).where(*of_id)).first():
+        word = call.family.word("table")
+        raise call.family.error("table_already_exists", f"A {word} with this id already exists.")
+    moment = now()
+    described = {"created_at": moment, "updated_at": moment, "version": unique_id(), **values}
+    sequence: int = connection.execute(
+        insert(user_tables)
+        .values(database_sequence=database.sequence, **described)
+        .returning(user_tables.c.sequence)
+    ).scalar_one()
+    create_sql_table(connection, sequence)
+    for column in columns:
+        complete_if_small(transaction, call, define_column(transaction, call, sequence, column))
+    for index in indexes:
+        make_if_small(transaction, call, define_index(transaction, call, sequence, index))
+    return publish_table(transaction, call, "create", database_id, values["id"])
 
 
 def _declare_list(family: Family) -> None:
@@ -162,11 +180,11 @@ def _declare_list(family: Family) -> None:
     )
 
 
-_declare_list(TABLES)
-_declare_list(COLLECTIONS)
+for _family in EVERY:
+    _declare_list(_family)
 
 
-@declare("getTable", "GET", "/{databaseId}/tables/{tableId}", scopes=_READ, model=Table)
+@declare("getTable", "GET", "/{databaseId}/tables/{tableId}", scopes=_READ, model=Table, families=EVERY)
 async def get_table(call: Call, database_id: ResourceId, table_id: ResourceId) -> Model:
     """Get a table."""
 
@@ -181,7 +199,7 @@ async def get_table(call: Call, database_id: ResourceId, table_id: ResourceId) -
     "updateTable",
     "PUT",
     "/{databaseId}/tables/{tableId}",
-    scopes=_WRITE,
+    scopes=WRITE,
     model=Table,
     event=f"{TABLE}.update",
 )
@@ -200,30 +218,36 @@ async def update_table(
     granted = expand_permissions(permissions, PARENT_ACTIONS)
 
     def unit(transaction: Transaction) -> Model:
-        connection = transaction.connection
-        row = find_table_row(connection, call, database_id, table_id)
-        values = {
-            "name": name or row.name,
-            "permissions": row.permissions if granted is None else granted,
-            "row_security": row_security,
-            "enabled": enabled,
-            "updated_at": now(),
-            "version": unique_id(),
-        }
-        changed = update(user_tables).where(user_tables.c.sequence == row.sequence)
-        connection.execute(changed.values(values))
-        return _publish(transaction, call, "update", database_id, table_id)
+        row = find_table_row(transaction.connection, call, database_id, table_id)
+        values = {"name": name or row.name, "row_security": row_security, "enabled": enabled}
+        return change_table(transaction, call, row, values, granted)
 
     return await call.context.database.write(unit)
+
+
+def change_table(
+    transaction: Transaction,
+    call: Call,
+    row: Row[Any],
+    values: Mapping[str, Any],
+    granted: list[str] | None,
+) -> Model:
+    """Change the description of a table; ``granted`` None: its permissions stay."""
+    permissions = row.permissions if granted is None else granted
+    described = {**values, "permissions": permissions, "updated_at": now(), "version": unique_id()}
+    changed = update(user_tables).where(user_tables.c.sequence == row.sequence)
+    transaction.connection.execute(changed.values(described))
+    return publish_table(transaction, call, "update", row.database_id, row.id)
 
 
 @declare(
     "deleteTable",
     "DELETE",
     "/{databaseId}/tables/{tableId}",
-    scopes=_WRITE,
+    scopes=WRITE,
     status=204,
     event=f"{TABLE}.delete",
+    families=EVERY,
 )
 async def delete_table(call: Call, database_id: ResourceId, table_id: ResourceId) -> None:
     """Delete a table with all its rows; no event tells of these."""
@@ -231,14 +255,17 @@ async def delete_table(call: Call, database_id: ResourceId, table_id: ResourceId
     def unit(transaction: Transaction) -> None:
         connection = transaction.connection
         row = find_table_row(connection, call, database_id, table_id)
-        _publish(transaction, call, "delete", database_id, table_id)
+        publish_table(transaction, call, "delete", database_id, table_id)
         drop_table(connection, row.sequence)
 
     await call.context.database.write(unit)
     begin_changes(call)
 
 
-def _publish(transaction: Transaction, call: Call, action: str, database_id: str, table_id: str) -> Model:
+def publish_table(
+    transaction: Transaction, call: Call, action: str, database_id: str, table_id: str
+) -> Model:
+    """Write the event of a table, and return it as the API shows it."""
     row = find_table_row(transaction.connection, call, database_id, table_id)
     shown = table_of(transaction.connection, call.family, row, database_id)
     publish_definition(

@@ -14,11 +14,8 @@ from typing import Any, Final
 from sqlalchemy import (
     Column,
     Connection,
-    Index,
-    MetaData,
     Row,
     Table,
-    Text,
     delete,
     func,
     select,
@@ -32,11 +29,13 @@ from tidewire.core.time import now
 from tidewire.store.encryption import Encryption
 from tidewire.store.schema import dropped_tables, user_columns, user_indexes, user_tables
 from tidewire.store.user_tables import names
+from tidewire.store.user_tables.indexed import Indexed
 from tidewire.store.user_tables.side_indexes import SideIndex
 from tidewire.store.user_tables.tables import UserColumn, column_of, readers_table, sql_column, sql_table
 
 STEP_ROWS: Final = 1000
 """Rows that one step changes."""
+DESCRIPTIVE_TYPES: Final = ("hnsw_euclidean", "hnsw_dot", "hnsw_cosine", "object")
 SMALL_TABLE: Final = 2000
 """Rows up to which a table is changed at once, in the request that asks for it."""
 
@@ -67,6 +66,24 @@ def add_column(connection: Connection, table: int, column: UserColumn) -> None:
     added: Column[Any] = sql_column(column)
     sql_type = added.type.compile(dialect=connection.dialect)
     connection.execute(text(f"ALTER TABLE {names.rows_table(table)} ADD COLUMN {column.name} {sql_type}"))
+    if column.rules.kind.storage == "vector":
+        _keep_vectors(connection, table, column.name)
+
+
+def _keep_vectors(connection: Connection, table: int, column: str) -> None:
+    """Keep the vectors of a column once more as they are compared: little to read when all of them are."""
+    vectors, rows = names.vectors_table(table), names.rows_table(table)
+    connection.execute(text(f"CREATE TABLE {vectors} (row INTEGER PRIMARY KEY, vector BLOB NOT NULL)"))
+    kept = f"INSERT OR REPLACE INTO {vectors} SELECT new.sequence, tidewire_vector(new.{column})"
+    for event in ("INSERT", f"UPDATE OF {column}"):
+        connection.exec_driver_sql(
+            f"CREATE TRIGGER {vectors}_{event[:6].lower()} AFTER {event} ON {rows} "
+            f"WHEN new.{column} IS NOT NULL BEGIN {kept}; END"
+        )
+    forgotten = f"DELETE FROM {vectors} WHERE row = old.sequence"  # noqa: S608 - its name is no user's
+    connection.exec_driver_sql(
+        f"CREATE TRIGGER {vectors}_delete AFTER DELETE ON {rows} BEGIN {forgotten}; END"
+    )
 
 
 def is_small(connection: Connection, table: int) -> bool:
@@ -74,6 +91,11 @@ def is_small(connection: Connection, table: int) -> bool:
     rows = _rows(table).c
     some = select(rows.sequence).limit(SMALL_TABLE + 1).subquery()
     return (connection.scalar(select(func.count()).select_from(some)) or 0) <= SMALL_TABLE
+
+
+def is_empty(connection: Connection, table: int) -> bool:
+    """Whether a table has no rows."""
+    return connection.scalar(select(_rows(table).c.sequence).limit(1)) is None
 
 
 def advance_column(connection: Connection, row: Row[Any], encryption: Encryption) -> bool:
@@ -109,12 +131,14 @@ def _finished(connection: Connection, row: Row[Any], erased: bool) -> bool:
     return True
 
 
-def advance_index(connection: Connection, row: Row[Any], columns: Sequence[str]) -> bool:
+def advance_index(connection: Connection, row: Row[Any], columns: Sequence[Indexed]) -> bool:
     """Do the next step for an index that is ``processing``; True: it was the last, whatever its outcome.
 
     SQLite makes indexes of types ``key`` and ``unique`` in one statement, others are filled in steps.
-    ``columns`` are the names in SQL.
+    Those on vectors and on whole objects are descriptions only: what they would speed up is found without.
     """
+    if row.type in DESCRIPTIVE_TYPES:
+        return _index_finished(connection, row, "")
     if row.type in {"key", "unique"}:
         error = _create_index(connection, row, columns)
         return _index_finished(connection, row, error)
@@ -133,7 +157,7 @@ def advance_index(connection: Connection, row: Row[Any], columns: Sequence[str])
 
 def drop_index(connection: Connection, row: Row[Any]) -> None:
     """Take an index away, as far as it was made, and its description."""
-    if row.type in {"key", "unique"}:
+    if row.type in {"key", "unique", *DESCRIPTIVE_TYPES}:
         connection.execute(text(f"DROP INDEX IF EXISTS {names.index_name(row.table_sequence, row.sequence)}"))
     else:
         SideIndex(row.table_sequence, row.sequence, row.type, []).drop(connection)
@@ -148,24 +172,26 @@ def advance_dropped_table(connection: Connection, table: int) -> bool:
         connection.execute(delete(readers).where(readers.c.row <= reached))
         connection.execute(delete(rows).where(rows.c.sequence <= reached))
         return False
-    for dropped in (readers, rows):
-        connection.execute(text(f"DROP TABLE {dropped.name}"))
+    for dropped in (names.vectors_table(table), readers.name, rows.name):
+        connection.execute(text(f"DROP TABLE IF EXISTS {dropped}"))
     connection.execute(delete(dropped_tables).where(dropped_tables.c.table_sequence == table))
     return True
 
 
-def _create_index(connection: Connection, row: Row[Any], columns: Sequence[str]) -> str:
+def _create_index(connection: Connection, row: Row[Any], columns: Sequence[Indexed]) -> str:
     """Make an index; what went wrong, empty if nothing did."""
-    rows = Table(names.rows_table(row.table_sequence), MetaData(), *(Column(name, Text) for name in columns))
     orders = [*row.orders, *[""] * (len(columns) - len(row.orders))]
     indexed = [
-        rows.c[name].desc() if order == "desc" else rows.c[name]
-        for name, order in zip(columns, orders, strict=True)
+        f"{column.value()} DESC" if order == "desc" else column.value()
+        for column, order in zip(columns, orders, strict=True)
     ]
-    index = Index(names.index_name(row.table_sequence, row.sequence), *indexed, unique=row.type == "unique")
+    if row.type == "unique":
+        indexed += [column.kind() for column in columns if column.path is not None]
+    unique = "UNIQUE " if row.type == "unique" else ""
+    name, rows = names.index_name(row.table_sequence, row.sequence), names.rows_table(row.table_sequence)
     connection.execute(text("SAVEPOINT new_index"))
     try:
-        index.create(connection)
+        connection.exec_driver_sql(f"CREATE {unique}INDEX {name} ON {rows} ({', '.join(indexed)})")
     except (IntegrityError, sqlite3.IntegrityError):
         connection.execute(text("ROLLBACK TO new_index"))
         return "Rows that there are have equal values: they cannot be unique."

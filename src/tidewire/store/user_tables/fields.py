@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Column
+from sqlalchemy import ColumnElement, Table
 
 from tidewire.core.columns import INT64, Storage, text_problem
 from tidewire.core.geometry import Shape
@@ -22,7 +22,9 @@ class Field:
     """Something that queries can name."""
 
     key: str
-    column: Column[Any]
+    rows: Table
+    """The table that holds it."""
+    column: ColumnElement[Any]
     storage: Storage
     nullable: bool = True
     array: bool = False
@@ -48,9 +50,9 @@ def field_of(table: UserTable, key: str, method: str) -> Field:
     """What a query means by ``key``. Raises :class:`InvalidFilterError` if there is no such thing."""
     if key in _SYSTEM:
         name, storage = _SYSTEM[key]
-        return Field(key, table.rows.c[name], storage, nullable=False)
+        return Field(key, table.rows, table.rows.c[name], storage, nullable=False)
     column = table.columns.get(key)
-    if column is None:
+    if column is None or column.rules.kind.storage == "document":
         raise InvalidFilterError(
             f"The query {method} names {key[:64] or '(nothing)'}, which this table lacks."
         )
@@ -58,6 +60,7 @@ def field_of(table: UserTable, key: str, method: str) -> Field:
     words, boxes = table.index_of(key, "fulltext"), table.index_of(key, "spatial")
     return Field(
         key,
+        table.rows,
         table.rows.c[column.name],
         rules.kind.storage,
         array=rules.array,

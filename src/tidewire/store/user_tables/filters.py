@@ -15,9 +15,11 @@ from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select
 
 from tidewire.core.queries import Query
 from tidewire.store.list_filters import MAX_VALUES, InvalidFilterError
-from tidewire.store.user_tables import spatial_filters
+from tidewire.store.user_tables import member_filters, spatial_filters
 from tidewire.store.user_tables.fields import Field, field_of, text_of, value_of, wrong_value
 from tidewire.store.user_tables.functions import compiled_pattern
+from tidewire.store.user_tables.members import Member, member_of
+from tidewire.store.user_tables.prefixes import following
 from tidewire.store.user_tables.tables import UserTable
 from tidewire.store.user_tables.words import has_word, match_expression
 
@@ -46,6 +48,10 @@ def read_filter(table: UserTable, query: Query, values: list[Any]) -> Shape:
         if not query.values:
             raise InvalidFilterError(f"The query {query.method} needs at least one query in its values.")
         return (query.method, tuple(read_filter(table, child, values) for child in query.values))
+    if query.method in {"exists", "notExists"}:
+        return member_filters.read_existence(_members(table), query)
+    if member_of(table, query.attribute) is not None:
+        return member_filters.read_filter(_members(table), query, values)
     field = field_of(table, query.attribute, query.method)
     if query.method in {"isNull", "isNotNull"}:
         return (query.method, field.key, 0)
@@ -63,6 +69,8 @@ def filter_condition(table: UserTable, shape: Shape, binds: Iterator[Bound]) -> 
     if method in {"and", "or"}:
         parts = [filter_condition(table, part, binds) for part in shape[1]]
         return and_(*parts) if method == "and" else or_(*parts)
+    if method == "member":
+        return member_filters.condition(_members(table), shape, binds)
     field = field_of(table, shape[1], method)
     if method == "isNull":
         return field.column.is_(None)
@@ -74,6 +82,18 @@ def filter_condition(table: UserTable, shape: Shape, binds: Iterator[Bound]) -> 
     if field.array:
         return _array_condition(field, method, bound)
     return METHODS[method].condition(field, bound)
+
+
+def _members(table: UserTable) -> Callable[[str], Member]:
+    """What attributes are members of documents; raises :class:`InvalidFilterError` for others."""
+
+    def member(attribute: str) -> Member:
+        found = member_of(table, attribute)
+        if found is None:
+            raise InvalidFilterError(f"{attribute[:64] or '(nothing)'} is no attribute of documents.")
+        return found
+
+    return member
 
 
 def numbered_binds() -> Iterator[Bound]:
@@ -93,6 +113,10 @@ def _read_of(field: Field, query: Query) -> Callable[[Field, Query], list[Any]]:
     """How the values of a query on the field are read; raises :class:`InvalidFilterError`."""
     if field.shape is not None:
         return spatial_filters.read_values
+    if field.storage == "vector":
+        raise InvalidFilterError(
+            f"The attribute {field.key} is a vector: it goes with vectorDot, vectorCosine, vectorEuclidean."
+        )
     if query.method in spatial_filters.METHODS:
         raise InvalidFilterError(f"The query {query.method} needs a shape, {field.key} is none.")
     if field.array:
@@ -130,18 +154,8 @@ def given_values(query: Query, count: int) -> Sequence[Any]:
 def _read_prefix(field: Field, query: Query) -> list[Any]:
     """A prefix and the first text after all that begin with it: a range, which an index answers."""
     prefix = text_of(field, given_values(query, 1)[0])
-    following = _following(prefix)
-    return [prefix] if following is None else [prefix, following]
-
-
-def _following(prefix: str) -> str | None:
-    """The least text that is greater than all texts with the prefix; None if there is none."""
-    for length in range(len(prefix), 0, -1):
-        code = ord(prefix[length - 1]) + 1
-        if code <= 0x10FFFF:
-            # Surrogates are no characters.
-            return prefix[: length - 1] + chr(0xE000 if code == 0xD800 else code)
-    return None
+    end = following(prefix)
+    return [prefix] if end is None else [prefix, end]
 
 
 def _read_suffix(field: Field, query: Query) -> list[Any]:
@@ -247,4 +261,6 @@ METHODS: Final[Mapping[str, Method]] = {
 
 ARRAY_METHODS: Final = frozenset({"contains", "containsAny", "containsAll", "notContains"})
 
-FILTER_METHODS: Final = frozenset({"and", "or", "isNull", "isNotNull", *METHODS, *spatial_filters.METHODS})
+FILTER_METHODS: Final = frozenset(
+    {"and", "or", "isNull", "isNotNull", *METHODS, *spatial_filters.METHODS, *member_filters.METHODS}
+)

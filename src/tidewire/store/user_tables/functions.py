@@ -7,6 +7,7 @@ does not apply to give NULL.
 from __future__ import annotations
 
 import sqlite3
+import struct
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
@@ -32,6 +33,7 @@ def register_functions(connection: sqlite3.Connection) -> None:
     connection.create_function("tidewire_relates", 3, _relates, deterministic=True)
     connection.create_function("tidewire_distance", 3, _distance, deterministic=True)
     connection.create_function("tidewire_array", 3, _array, deterministic=True)
+    connection.create_function("tidewire_vector", 1, _vector, deterministic=True)
 
 
 @lru_cache(maxsize=256)
@@ -98,6 +100,14 @@ def _distance(value: Any, other: str, metres: int) -> float | None:
     import shapely
 
     return float(shapely.distance(_shape(value), _shape(other)))
+
+
+def _vector(value: Any) -> bytes | None:
+    """A vector as it is compared, of its JSON text."""
+    if not isinstance(value, str):
+        return None
+    numbers = _decode(value)
+    return struct.pack(f"<{len(numbers)}f", *numbers)
 
 
 def _array(method: str, stored: Any, given: str) -> str:

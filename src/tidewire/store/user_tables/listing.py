@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import (
-    Column,
     ColumnElement,
     Connection,
     Select,
@@ -21,10 +20,13 @@ from sqlalchemy import (
 
 from tidewire.core.errors import TidewireError
 from tidewire.store.lists import MAX_TOTAL
-from tidewire.store.user_tables.fields import field_of
+from tidewire.store.user_tables.fields import Field
 from tidewire.store.user_tables.filters import bound_values, filter_condition, numbered_binds
+from tidewire.store.user_tables.nearest import nearest_values
+from tidewire.store.user_tables.orders import order_field
 from tidewire.store.user_tables.queries import Page
 from tidewire.store.user_tables.tables import SYSTEM_COLUMNS, UserTable
+from tidewire.store.vectors import prepare_vectors
 
 FEW_ROWS: Final = 5000
 """Up to so many rows that a caller may read by the rows' own permissions are found by these permissions;
@@ -92,7 +94,9 @@ def list_rows(
     Raises :class:`TidewireError` ``general_cursor_not_found`` or ``database_query_order_null``.
     """
     access.weigh(connection, table)
-    values = {**access.values, **bound_values(page.values)}
+    if page.nearest is not None:
+        prepare_vectors(connection)
+    values = {**access.values, **bound_values(page.values), **nearest_values(page.nearest)}
     count = 0
     if total:
         counted = ("count", tuple(page.filters), access.shape)
@@ -124,7 +128,16 @@ def list_statement(table: UserTable, page: Page, access: Access) -> Select[Any]:
     if page.cursor is not None:
         statement = statement.where(_beyond_cursor(table, page))
     order = [func.random()] if page.random else [_ordering(table, *order) for order in page.orders]
-    statement = statement.order_by(*order).limit(bindparam("limit"))
+    statement = _cut(statement.order_by(*order), page)
+    if page.nearest is None:
+        return statement
+    # The values of those that are shown are read, not those of all that are compared.
+    found = statement.with_only_columns(rows.sequence).correlate(None)
+    return select(*read).where(rows.sequence.in_(found)).order_by(*order)
+
+
+def _cut(statement: Select[Any], page: Page) -> Select[Any]:
+    statement = statement.limit(bindparam("limit"))
     return statement if page.offset is None else statement.offset(bindparam("offset"))
 
 
@@ -158,7 +171,7 @@ def _cursor_values(connection: Connection, table: UserTable, page: Page, access:
 
 
 def _cursor_statement(table: UserTable, page: Page, access: Access) -> Select[Any]:
-    read = [_column(table, key) for key, _ in page.orders]
+    read = [order_field(table, key).column for key, _ in page.orders]
     return select(*read).where(table.rows.c.id == bindparam("cursor"), *access.conditions(table))
 
 
@@ -167,31 +180,28 @@ def _beyond_cursor(table: UserTable, page: Page) -> ColumnElement[bool]:
     alternatives: list[ColumnElement[bool]] = []
     same: list[ColumnElement[bool]] = []
     for number, (key, descending) in enumerate(page.orders):
-        column = _column(table, key)
+        ordered = order_field(table, key)
         bound: ColumnElement[Any] = bindparam(f"k{number}")
-        alternatives.append(and_(*same, _further(column, bound, descending)))
-        same.append(column == bound)
+        alternatives.append(and_(*same, _further(ordered, bound, descending)))
+        same.append(ordered.column == bound)
     beyond = or_(*alternatives)
-    first, descending = _column(table, page.orders[0][0]), page.orders[0][1]
+    first, descending = order_field(table, page.orders[0][0]), page.orders[0][1]
     if descending and first.nullable:
         return beyond
     # Says nothing new, but is a range that an index answers.
     edge: ColumnElement[Any] = bindparam("k0")
-    return and_(first <= edge if descending else first >= edge, beyond)
+    return and_(first.column <= edge if descending else first.column >= edge, beyond)
 
 
-def _further(column: Column[Any], value: ColumnElement[Any], descending: bool) -> ColumnElement[bool]:
+def _further(field: Field, value: ColumnElement[Any], descending: bool) -> ColumnElement[bool]:
     if not descending:
-        return column > value
-    return or_(column < value, column.is_(None)) if column.nullable else column < value
+        return field.column > value
+    return or_(field.column < value, field.column.is_(None)) if field.nullable else field.column < value
 
 
 def _ordering(table: UserTable, key: str, descending: bool) -> ColumnElement[Any]:
-    column = _column(table, key)
+    field = order_field(table, key)
+    column = field.column
     if descending:
-        return column.desc().nulls_last() if column.nullable else column.desc()
-    return column.asc().nulls_first() if column.nullable else column.asc()
-
-
-def _column(table: UserTable, key: str) -> Column[Any]:
-    return field_of(table, key, "order").column
+        return column.desc().nulls_last() if field.nullable else column.desc()
+    return column.asc().nulls_first() if field.nullable else column.asc()

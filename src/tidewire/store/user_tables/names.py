@@ -21,3 +21,13 @@ def value_column(column: int) -> str:
 def index_name(table: int, index: int) -> str:
     """An index, or the table that serves as one: of words, or of boxes around shapes."""
     return f"t{table}_i{index}"
+
+
+def words_column(position: int) -> str:
+    """The column of an index of words that has the words of a member of documents."""
+    return f"w{position}"
+
+
+def vectors_table(table: int) -> str:
+    """The table that holds the vectors of rows as they are compared."""
+    return f"t{table}_vectors"

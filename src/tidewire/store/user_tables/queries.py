@@ -10,8 +10,10 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.queries import InvalidQueryError, Query, parse_query
 from tidewire.store.list_filters import InvalidFilterError
 from tidewire.store.lists import DEFAULT_LIMIT, MAX_LIMIT, MAX_QUERIES
-from tidewire.store.user_tables.fields import field_of
 from tidewire.store.user_tables.filters import FILTER_METHODS, Shape, read_filter
+from tidewire.store.user_tables.nearest import METHODS as NEAREST_METHODS
+from tidewire.store.user_tables.nearest import Nearest, read_nearest
+from tidewire.store.user_tables.orders import attribute_field
 from tidewire.store.user_tables.tables import UserTable
 
 SYSTEM_KEYS: Final = (
@@ -46,6 +48,8 @@ class Page:
     """The page ends before the cursor."""
     selected: frozenset[str] | None = None
     """Keys; None: all."""
+    nearest: Nearest | None = None
+    """What the rows are to be near to: the first of the orders."""
 
     @property
     def size(self) -> int:
@@ -56,7 +60,7 @@ class Page:
         """Keys of the columns to read."""
         if self.selected is None:
             return tuple(table.columns)
-        return tuple(key for key in table.columns if key in self.selected)
+        return table.columns_of(self.selected)
 
 
 def read_page(table: UserTable, queries: Sequence[str]) -> Page:
@@ -70,8 +74,8 @@ def read_page(table: UserTable, queries: Sequence[str]) -> Page:
             if count > MAX_QUERIES:
                 raise InvalidQueryError(f"A list takes at most {MAX_QUERIES} queries.")
             _apply(table, page, query)
-        if page.random and page.cursor is not None:
-            raise InvalidFilterError("a random order has no cursor.")
+        if page.random and (page.cursor is not None or page.nearest is not None):
+            raise InvalidFilterError("a random order has no cursor and is near to nothing.")
     except (InvalidQueryError, InvalidFilterError) as error:
         raise TidewireError("general_query_invalid", f"Invalid query: {error}") from None
     _complete_orders(page)
@@ -90,6 +94,8 @@ def _apply(table: UserTable, page: Page, query: Query) -> None:
     method = query.method
     if method in FILTER_METHODS:
         page.filters.append(read_filter(table, query, page.values))
+    elif method in NEAREST_METHODS:
+        _apply_nearest(table, page, query)
     elif method in _ORDERS:
         _apply_order(table, page, query)
     elif method == "orderRandom":
@@ -112,18 +118,25 @@ def _apply(table: UserTable, page: Page, query: Query) -> None:
 
 def _apply_order(table: UserTable, page: Page, query: Query) -> None:
     # Without an attribute the order is that of creation.
-    ordered = field_of(table, query.attribute or "$sequence", query.method)
-    if ordered.array or ordered.encrypted or ordered.shape:
+    ordered = attribute_field(table, query.attribute or "$sequence")
+    if ordered.array or ordered.encrypted or ordered.shape or ordered.storage == "vector":
         raise InvalidFilterError(f"The attribute {ordered.key} has no order.")
     if all(key != ordered.key for key, _ in page.orders):
         page.orders.append((ordered.key, query.method == "orderDesc"))
+
+
+def _apply_nearest(table: UserTable, page: Page, query: Query) -> None:
+    if page.nearest is not None:
+        raise InvalidFilterError("A list can be near to one vector only.")
+    page.nearest = read_nearest(table, query)
+    page.orders.insert(0, (page.nearest.order, False))
 
 
 def _apply_selection(table: UserTable, page: Page, query: Query) -> None:
     if not query.values:
         raise InvalidFilterError("The query select needs the names of attributes.")
     for key in query.values:
-        if not isinstance(key, str) or (key not in table.columns and key not in (*SYSTEM_KEYS, "*")):
+        if not isinstance(key, str) or not (table.has_attribute(key) or key in (*SYSTEM_KEYS, "*")):
             raise InvalidFilterError(f"The query select names {str(key)[:64]}, which this table lacks.")
     selected = frozenset(query.values) | (page.selected or frozenset())
     page.selected = selected | set(table.columns) | set(SYSTEM_KEYS) if "*" in selected else selected

@@ -12,6 +12,7 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 from tidewire.store.user_tables import names
+from tidewire.store.user_tables.indexed import Indexed
 
 _BOXES: Final = ("west", "east", "south", "north")
 
@@ -19,20 +20,22 @@ _BOXES: Final = ("west", "east", "south", "north")
 class SideIndex:
     """An index of type ``fulltext`` or ``spatial``."""
 
-    def __init__(self, table: int, index: int, index_type: str, columns: Sequence[str]) -> None:
+    def __init__(self, table: int, index: int, index_type: str, columns: Sequence[Indexed]) -> None:
         self._rows = names.rows_table(table)
         self._name = names.index_name(table, index)
         self._index = index
         self._is_words = index_type == "fulltext"
-        self._columns = list(columns)
+        self._indexed = list(columns)
+        self._columns = list(dict.fromkeys(each.column for each in columns))
+        self._of_members = any(each.path is not None for each in columns)
 
     def create(self, connection: Connection) -> None:
         """Make the index, empty, with triggers for the rows that it will have reached."""
         if self._is_words:
-            listed = ", ".join(self._columns)
+            # The words of members stand in no column that FTS5 could read again.
+            content = "''" if self._of_members else f"'{self._rows}', content_rowid='sequence'"
             definition = (
-                f"fts5({listed}, content='{self._rows}', content_rowid='sequence', "
-                "tokenize='unicode61 remove_diacritics 2')"
+                f"fts5({self._listed()}, content={content}, tokenize='unicode61 remove_diacritics 2')"
             )
         else:
             definition = f"rtree(id, {', '.join(_BOXES)})"
@@ -84,9 +87,10 @@ class SideIndex:
 
     def _inserted(self, row: str, source: str) -> str:
         if self._is_words:
-            values = ", ".join(f"{row}.{column}" for column in self._columns)
-            listed = ", ".join(["rowid", *self._columns])
-            return f"INSERT INTO {self._name}({listed}) SELECT {row}.sequence, {values}{source}"
+            return (
+                f"INSERT INTO {self._name}(rowid, {self._listed()}) "
+                f"SELECT {row}.sequence, {self._words(row)}{source}"
+            )
         (column,) = self._columns
         numbers = ", ".join(
             f"(SELECT {least}(value) FROM json_tree({row}.{column})"  # noqa: S608
@@ -104,9 +108,16 @@ class SideIndex:
         if not self._is_words:
             return f"DELETE FROM {self._name} WHERE id = old.sequence;"  # noqa: S608
         # FTS5 does not keep the words of a row: it has to be told which ones to forget.
-        listed = ", ".join(self._columns)
-        values = ", ".join(f"old.{column}" for column in self._columns)
         return (
-            f"INSERT INTO {self._name}({self._name}, rowid, {listed}) "
-            f"VALUES('delete', old.sequence, {values});"
+            f"INSERT INTO {self._name}({self._name}, rowid, {self._listed()}) "
+            f"VALUES('delete', old.sequence, {self._words('old')});"
         )
+
+    def _listed(self) -> str:
+        """The columns of the index of words."""
+        if self._of_members:
+            return ", ".join(names.words_column(position) for position in range(len(self._indexed)))
+        return ", ".join(self._columns)
+
+    def _words(self, row: str) -> str:
+        return ", ".join(each.words(f"{row}.") for each in self._indexed)

@@ -25,7 +25,8 @@ from sqlalchemy import (
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.types import TypeEngine
 
-from tidewire.core.columns import KINDS, ColumnRules, Storage, shown_float, shown_time
+from tidewire.core.columns import ALL_KINDS, ColumnRules, Storage, shown_float, shown_time
+from tidewire.core.documents import selected_members
 from tidewire.store.encryption import Encryption
 from tidewire.store.prepared import Prepared
 from tidewire.store.schema import databases, user_columns, user_indexes, user_tables
@@ -40,6 +41,10 @@ STATEMENTS_KEPT: Final = 500
 SYSTEM_COLUMNS: Final = ("sequence", "id", "created_at", "updated_at", "permissions")
 """What every row begins with."""
 
+DOCUMENT: Final = "$document"
+"""Key of the column that holds the members of a document: no attribute is called so."""
+_JSON_STORAGE: Final = frozenset({"geometry", "document", "vector"})
+
 SQL_TYPES: Final[Mapping[Storage, type[TypeEngine[Any]]]] = {
     "text": Text,
     "integer": BigInteger,
@@ -47,10 +52,15 @@ SQL_TYPES: Final[Mapping[Storage, type[TypeEngine[Any]]]] = {
     "boolean": SmallInteger,
     "time": BigInteger,
     "geometry": Text,
+    "document": Text,
+    "vector": Text,
 }
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
+
+
+_SHOWN_AS_ACCEPTED: Final = _JSON_STORAGE | {"text", "integer"}
 
 
 @dataclass(frozen=True)
@@ -69,7 +79,7 @@ class UserColumn:
     @property
     def as_json(self) -> bool:
         """Whether values are stored as JSON text."""
-        return self.rules.array or self.rules.kind.storage == "geometry"
+        return self.rules.array or self.rules.kind.storage in _JSON_STORAGE
 
     def stored(self, accepted: Any, encryption: Encryption) -> Any:
         """The driver's value of one that the rules accepted."""
@@ -87,7 +97,7 @@ class UserColumn:
 
     def presented(self, accepted: Any) -> Any:
         """The value on the wire of one that the rules accepted."""
-        if accepted is None or self.rules.kind.storage in {"text", "integer", "geometry"}:
+        if accepted is None or self.rules.kind.storage in _SHOWN_AS_ACCEPTED:
             return accepted
         return [self._shown(element) for element in accepted] if self.rules.array else self._shown(accepted)
 
@@ -134,21 +144,62 @@ class UserTable:
         self.row_security: bool = row.row_security
         self.enabled: bool = row.enabled
         self.columns = {column.key: column for column in columns}
+        self.document = self.columns.get(DOCUMENT)
+        """The column of the members, if the table holds documents without a schema."""
         self.indexes = indexes
         self.encryption = encryption
         self.rows = sql_table(row.sequence, columns)
         self.readers = readers_table(row.sequence)
+        self.holds_objects = any(column.rules.kind.storage == "document" for column in columns)
+        """Whether there are paths into values."""
         self._statements: dict[Hashable, Prepared] = {}
         self._shown = {column.key: None if column.shown_as_stored else column.shown for column in columns}
 
-    def shown_values(self, values: Sequence[Any], keys: Sequence[str] | None = None) -> dict[str, Any]:
-        """Stored values as on the wire; ``keys`` names their columns, None means all columns."""
+    def shown_values(
+        self,
+        values: Sequence[Any],
+        keys: Sequence[str] | None = None,
+        selected: frozenset[str] | None = None,
+    ) -> dict[str, Any]:
+        """Stored values as on the wire; ``keys`` names their columns, None means all columns.
+
+        ``selected`` says what is shown of documents, None that all is.
+        """
         fields = dict(zip(self._shown if keys is None else keys, values, strict=True))
         for key, value in fields.items():
             show = self._shown[key]
             if show is not None and value is not None:
                 fields[key] = show(value, self.encryption)
+        if self.holds_objects:
+            return self.opened(fields, selected)
+        if keys is None and selected is not None:
+            return {key: value for key, value in fields.items() if key in selected}
         return fields
+
+    def presented(self, accepted: Mapping[str, Any]) -> dict[str, Any]:
+        """The values on the wire of a row of which these values were accepted, by key."""
+        values = {key: column.presented(accepted.get(key)) for key, column in self.columns.items()}
+        return self.opened(values) if self.holds_objects else values
+
+    def opened(self, fields: dict[str, Any], selected: frozenset[str] | None = None) -> dict[str, Any]:
+        """Shown values by key, the members of a document instead of the column that holds them."""
+        members = fields.pop(DOCUMENT, None) or {}
+        opened = {**members, **fields}
+        return opened if selected is None else selected_members(opened, selected)
+
+    def has_attribute(self, path: str) -> bool:
+        """Whether rows can have a value at a path."""
+        column = self.columns.get(path.partition(".")[0])
+        if column is None:
+            return self.document is not None and not path.startswith("$")
+        return path == column.key or column.rules.kind.storage == "document"
+
+    def columns_of(self, selected: frozenset[str]) -> tuple[str, ...]:
+        """Keys of the columns that hold what has been selected."""
+        if "*" in selected:
+            return tuple(self.columns)
+        named = {path.partition(".")[0] for path in selected} if self.holds_objects else selected
+        return tuple(key for key in self.columns if key in named or key == DOCUMENT)
 
     def prepared(self, shape: Hashable, build: Callable[[], Executable]) -> Prepared:
         """The statement of a shape, built the first time."""
@@ -204,7 +255,7 @@ def column_of(row: Row[Any]) -> UserColumn:
     """A row of the description as a column."""
     options: dict[str, Any] = row.options
     rules = ColumnRules(
-        kind=KINDS[row.kind],
+        kind=ALL_KINDS[row.kind],
         required=row.required,
         array=row.array,
         size=row.size,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, column, select, table
+from sqlalchemy import ColumnElement, Table, column, select, table
 
 from tidewire.store.user_tables.fields import Field
 
@@ -24,6 +24,11 @@ def match_expression(text: str, name: str) -> str:
 
 def has_word(field: Field, expression: ColumnElement[Any]) -> ColumnElement[bool]:
     """The condition that the index of words finds the row."""
-    index = table(field.words, column("rowid"), column(field.words))
-    found = select(index.c.rowid).where(index.c[field.words].op("MATCH")(expression))
-    return field.column.table.c.sequence.in_(found)
+    return words_found(field.rows, field.words, expression)
+
+
+def words_found(rows: Table, words: str, expression: ColumnElement[Any]) -> ColumnElement[bool]:
+    """The condition that the index of words of this name finds the row."""
+    index = table(words, column("rowid"), column(words))
+    found = select(index.c.rowid).where(index.c[words].op("MATCH")(expression))
+    return rows.c.sequence.in_(found)

@@ -1,0 +1,114 @@
+"""Collections of vectors: documents of a vector of fixed length and an object that tells what it is."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from sqlalchemy import update
+
+from tidewire.core.columns import DOCUMENT_KINDS
+from tidewire.core.errors import TidewireError
+from tidewire.core.models import Model, Table
+from tidewire.core.parameters import Boolean, CustomId, ResourceId, Whole
+from tidewire.core.permissions import expand_permissions
+from tidewire.core.time import now
+from tidewire.services.databases.collections import new_collection
+from tidewire.services.databases.column_definitions import ColumnDefinition
+from tidewire.services.databases.events import TABLE
+from tidewire.services.databases.families import VECTORS, Call, declare
+from tidewire.services.databases.records import find_table_row
+from tidewire.services.databases.tables import (
+    WRITE,
+    Enabled,
+    Name,
+    Permissions,
+    change_table,
+    write_table,
+)
+from tidewire.services.permissions import PARENT_ACTIONS
+from tidewire.store.database import Transaction
+from tidewire.store.schema import user_columns
+from tidewire.store.user_tables.changes import is_empty
+
+MAX_DIMENSION: Final = 16_000
+
+Dimension = Annotated[int, Whole(1, MAX_DIMENSION)]
+
+# The object stands before the long text of the vector, so that it is read without that.
+_METADATA: Final = ColumnDefinition("metadata", DOCUMENT_KINDS["object"], default={})
+
+
+@declare(
+    "createTable",
+    "POST",
+    "/{databaseId}/tables",
+    scopes=WRITE,
+    status=201,
+    model=Table,
+    event=f"{TABLE}.create",
+    families=(VECTORS,),
+)
+async def create_collection(
+    call: Call,
+    database_id: ResourceId,
+    table_id: CustomId,
+    name: Name,
+    dimension: Dimension,
+    permissions: Permissions | None = None,
+    row_security: Boolean = False,
+    enabled: Enabled = True,
+) -> Model:
+    """Create a collection for vectors of a dimension."""
+    values = new_collection(table_id, name, permissions, row_security, enabled)
+    vector = ColumnDefinition("embeddings", DOCUMENT_KINDS["vector"], required=True, size=dimension)
+
+    def unit(transaction: Transaction) -> Model:
+        return write_table(transaction, call, database_id, values, [_METADATA, vector], [])
+
+    return await call.context.database.write(unit)
+
+
+@declare(
+    "updateTable",
+    "PUT",
+    "/{databaseId}/tables/{tableId}",
+    scopes=WRITE,
+    model=Table,
+    event=f"{TABLE}.update",
+    families=(VECTORS,),
+)
+async def update_collection(
+    call: Call,
+    database_id: ResourceId,
+    table_id: ResourceId,
+    name: Name,
+    dimension: Dimension | None = None,
+    permissions: Permissions | None = None,
+    row_security: Boolean = False,
+    enabled: Enabled = True,
+) -> Model:
+    """Change a collection; permissions not given stay. While it is empty, the dimension can change."""
+    granted = expand_permissions(permissions, PARENT_ACTIONS)
+
+    def unit(transaction: Transaction) -> Model:
+        row = find_table_row(transaction.connection, call, database_id, table_id)
+        if dimension is not None:
+            _resize(transaction, row.sequence, dimension)
+        values = {"name": name, "row_security": row_security, "enabled": enabled}
+        return change_table(transaction, call, row, values, granted)
+
+    return await call.context.database.write(unit)
+
+
+def _resize(transaction: Transaction, table: int, dimension: int) -> None:
+    """Give the vectors another dimension. Raises ``attribute_invalid_resize`` if there are any."""
+    connection = transaction.connection
+    other = (
+        user_columns.c.table_sequence == table,
+        user_columns.c.kind == "vector",
+        user_columns.c.size != dimension,
+    )
+    changed = connection.execute(update(user_columns).where(*other).values(size=dimension, updated_at=now()))
+    if changed.rowcount and not is_empty(connection, table):
+        message = "The dimension can only change while the collection has no documents."
+        raise TidewireError("attribute_invalid_resize", message)

@@ -1,0 +1,26 @@
+"""What rows can be put in order by: columns, members of documents, and how near their vectors are."""
+
+from __future__ import annotations
+
+from tidewire.store.user_tables.fields import Field, field_of
+from tidewire.store.user_tables.members import member_of
+from tidewire.store.user_tables.nearest import NEAREST, nearest_field
+from tidewire.store.user_tables.tables import UserTable
+
+
+def order_field(table: UserTable, key: str) -> Field:
+    """What an order of a page means by a key."""
+    if key.startswith(NEAREST):
+        return nearest_field(table, key)
+    return attribute_field(table, key)
+
+
+def attribute_field(table: UserTable, key: str) -> Field:
+    """What a client means by an attribute to put in order by.
+
+    Raises :class:`tidewire.store.list_filters.InvalidFilterError` if there is no such thing.
+    """
+    member = member_of(table, key)
+    if member is None:
+        return field_of(table, key, "order")
+    return Field(key, table.rows, member.value, "document")
