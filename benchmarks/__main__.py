@@ -7,11 +7,15 @@ import sys
 import click
 from rich.console import Console
 
+from benchmarks.growth import TITLE as GROWTH
+from benchmarks.growth import measure_growth
 from benchmarks.machine import UnfitMachineError, choose_cores, raise_file_limit
 from benchmarks.native import LoadGenerator, NativeError, build
-from benchmarks.peers import ServerFailedError, all_peers
-from benchmarks.report import print_report, write_page
+from benchmarks.peers import SUBJECT, Peer, ServerFailedError, all_peers
+from benchmarks.peers.install import NotInstalledError
+from benchmarks.report import Report, print_report, write_page
 from benchmarks.rest_client import RequestFailedError
+from benchmarks.results import Results
 from benchmarks.run import measure
 from benchmarks.scenarios import Load, all_scenarios
 
@@ -26,30 +30,65 @@ from benchmarks.scenarios import Load, all_scenarios
 @click.option(
     "--only", default="", metavar="TEXT", help="Measure only scenarios whose title contains this text."
 )
-@click.option("--write", is_flag=True, help="Write docs/benchmarks.md too.")
-def main(quick: bool, rounds: int | None, only: str, write: bool) -> None:
-    """Measure Tidewire beside a bare C sender, the server on one core and the clients on another."""
-    if write and (quick or only):
-        raise click.UsageError("--write needs the whole run, without --quick and --only.")
+@click.option(
+    "--peers",
+    "chosen",
+    default="",
+    metavar="NAMES",
+    help="Measure beside these only: parts of names, parted by commas; 'none' for nobody.",
+)
+@click.option("--write", is_flag=True, help="Write docs/benchmarks.md, its plot and its numbers too.")
+def main(quick: bool, rounds: int | None, only: str, chosen: str, write: bool) -> None:
+    """Measure Tidewire beside its peers, the server on one core and the clients on another."""
+    if write and (quick or only or chosen):
+        raise click.UsageError("--write needs the whole run, without --quick, --only and --peers.")
     console = Console()
     rounds = rounds or (1 if quick else 3)
     scenarios = [scenario for scenario in all_scenarios() if only.lower() in scenario.title.lower()]
-    peers = all_peers()
+    with_growth = only.lower() in GROWTH.lower()
+    if not scenarios and not with_growth:
+        raise click.UsageError(f"no scenario's title contains {only!r}")
+    peers, missing = _available(_chosen(chosen))
     try:
         server_core, client_core = choose_cores()
         raise_file_limit()
         build()
         load = Load(LoadGenerator(client_core), quick)
-        results = measure(peers, scenarios, load, server_core, rounds, progress=_say)
+        results = measure(peers, scenarios, load, server_core, rounds, _say) if scenarios else Results()
+        growth = measure_growth(peers, load, server_core, _say) if with_growth else None
     except (UnfitMachineError, NativeError, ServerFailedError, RequestFailedError) as error:
         console.print(str(error), style="red", markup=False)
         sys.exit(1)
     names = [peer.name for peer in peers]
-    lines = results.lines(scenarios, names)
-    print_report(console, lines, names)
+    report = Report(results.lines(scenarios, names), names, missing, rounds, growth)
+    print_report(console, report)
     if write:
-        write_page(lines, names, rounds)
+        write_page(report)
         console.print("docs/benchmarks.md is written.")
+
+
+def _chosen(text: str) -> list[Peer]:
+    """The subject, and every peer or those whose names contain one of the words."""
+    words = [word.strip().lower() for word in text.split(",") if word.strip()]
+    if not words:
+        return all_peers()
+    names = {peer.name for peer in all_peers() if any(word in peer.name.lower() for word in words)}
+    if not names and words != ["none"]:
+        raise click.UsageError(f"no peer's name contains any of {', '.join(words)}")
+    return [peer for peer in all_peers() if peer.name in {SUBJECT, *names}]
+
+
+def _available(peers: list[Peer]) -> tuple[list[Peer], dict[str, str]]:
+    """Those that are installed, and why the others are not, by name."""
+    found, missing = list[Peer](), dict[str, str]()
+    for peer in peers:
+        try:
+            peer.prepare()
+            found.append(peer)
+        except NotInstalledError as error:
+            missing[peer.name] = str(error)
+            _say(f"{peer.name} is left out; {error}")
+    return found, missing
 
 
 def _say(text: str) -> None:

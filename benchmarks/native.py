@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import subprocess
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -16,7 +17,10 @@ BUILD: Final = Path(__file__).parent / "build"
 
 COMMON: Final = ("common.c", "http.c", "websocket.c")
 PROGRAMS: Final = {
-    "client": ("client.c", "subscribers.c", "requesters.c", "report.c", *COMMON),
+    "client": (
+        *("client.c", "subscribers.c", "conversation.c", "pocketbase.c", "requesters.c", "report.c"),
+        *COMMON,
+    ),
     "sender": ("sender.c", *COMMON),
 }
 FLAGS: Final = ("-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra")
@@ -37,6 +41,25 @@ class Series(msgspec.Struct, frozen=True):
     max: int
 
 
+class Sample(msgspec.Struct, frozen=True):
+    """The first event of one of the first subscribers, as it came."""
+
+    id: str
+    """Of the subscriber's first subscription."""
+    compressed: bool
+    hexadecimal: str
+
+    def text(self) -> bytes:
+        """The message, inflated by RFC 7692 if it came compressed. Raises :class:`NativeError`."""
+        data = bytes.fromhex(self.hexadecimal)
+        if not self.compressed:
+            return data
+        try:
+            return zlib.decompressobj(-zlib.MAX_WBITS).decompress(data + b"\x00\x00\xff\xff")
+        except zlib.error as error:
+            raise NativeError(f"a compressed event does not inflate: {error}") from error
+
+
 class Connected(msgspec.Struct, frozen=True, tag_field="phase", tag="connected"):
     """All subscribers are subscribed."""
 
@@ -53,10 +76,11 @@ class Requested(msgspec.Struct, frozen=True, tag_field="phase", tag="requests"):
     seconds: float
     messages: int
     event_bytes: int
-    """Size of the newest event's message, without its frame header."""
+    """Size of the newest event's message as it came, without its frame header."""
     client_busy: float
     """Processor time of the load generator by wall time: near 1, it was the limit, not the server."""
     response: Series
+    samples: list[Sample]
     receipt: Series | None = None
     """From a request's sending to a receipt, over all receipts."""
     first_receipt: Series | None = None
@@ -79,11 +103,43 @@ def build(directory: Path = BUILD, flags: tuple[str, ...] = FLAGS) -> None:
 
 
 @dataclass(frozen=True)
+class Endpoint:
+    """Where subscribers connect, and what they say to be subscribed. See `native/load.h`."""
+
+    port: int
+    path: str
+    row: str = ""
+    """One subscription as JSON, with ``@id@``, ``@place@`` and ``@number@`` in it."""
+    subscriptions: int = 1
+    """Rows of each subscriber."""
+    protocol: Literal["tidewire", "plain", "pocketbase"] = "tidewire"
+    shared: bool = False
+    """Whether all receivers get the same bytes, without an id of their own."""
+
+    def arguments(self) -> list[str]:
+        """The program's options."""
+        return [
+            f"--port={self.port}",
+            f"--path={self.path}",
+            f"--row={self.row}",
+            f"--subscriptions={self.subscriptions}",
+            f"--protocol={self.protocol}",
+            *(["--shared"] if self.shared else []),
+        ]
+
+
+@dataclass(frozen=True)
 class Plan:
     """What one run of the load generator does. See `native/load.h`."""
 
     subscribers: int = 0
+    first: int = 0
+    """Number of the first subscriber; those of load generators at the same time should differ."""
     connecting: int = 32
+    deflate: bool = False
+    """Insist on permessage-deflate."""
+    pong: bool = True
+    """Answer pings of the server, as most clients do."""
     request: bytes = b""
     requests: int = 0
     warm_up: int = 0
@@ -92,7 +148,13 @@ class Plan:
 
     def arguments(self) -> list[str]:
         """The program's options; the request itself goes to its standard input."""
-        arguments = [f"--subscribers={self.subscribers}", f"--connecting={self.connecting}"]
+        arguments = [
+            f"--subscribers={self.subscribers}",
+            f"--first={self.first}",
+            f"--connecting={self.connecting}",
+            *(["--deflate"] if self.deflate else []),
+            *(["--pong"] if self.pong else []),
+        ]
         if self.requests:
             arguments += [
                 "--request-file=/dev/stdin",
@@ -119,17 +181,20 @@ class LoadGenerator:
     core: int
     directory: Path = BUILD
 
-    def run(self, port: int, path: str, channel: str, plan: Plan) -> Outcome:
+    def run(self, endpoint: Endpoint, plan: Plan) -> Outcome:
         """Carry a plan out. Raises :class:`NativeError` if anything but the expected happened."""
-        command = self._command(port, path, channel, plan)
+        command = self._command(endpoint, plan)
         result = subprocess.run(command, input=plan.request, capture_output=True, check=False)
-        _check(result.returncode, result.stderr.decode(), "client")
-        return _outcome(result.stdout.decode())
+        _check(result.returncode, result.stderr.decode(errors="replace"), "client")
+        outcome = _outcome(result.stdout.decode())
+        if outcome.requested and not endpoint.shared and endpoint.protocol != "pocketbase":
+            _check_ids(outcome.requested.samples)
+        return outcome
 
     @contextmanager
-    def hold(self, port: int, path: str, channel: str, plan: Plan) -> Iterator[Outcome]:
+    def hold(self, endpoint: Endpoint, plan: Plan) -> Iterator[Outcome]:
         """Carry a plan without requests out and keep the subscribers connected while the context lasts."""
-        command = [*self._command(port, path, channel, plan), "--hold"]
+        command = [*self._command(endpoint, plan), "--hold"]
         pipe = subprocess.PIPE
         with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
             assert process.stdin and process.stdout and process.stderr
@@ -137,15 +202,9 @@ class LoadGenerator:
             process.stdin.close()
             _check(process.wait(), process.stderr.read(), "client")
 
-    def _command(self, port: int, path: str, channel: str, plan: Plan) -> list[str]:
-        return [
-            *pinned(self.core),
-            str(self.directory / "client"),
-            f"--port={port}",
-            f"--path={path}",
-            f"--channel={channel}",
-            *plan.arguments(),
-        ]
+    def _command(self, endpoint: Endpoint, plan: Plan) -> list[str]:
+        program = str(self.directory / "client")
+        return [*pinned(self.core), program, *endpoint.arguments(), *plan.arguments()]
 
 
 def pinned(core: int) -> list[str]:
@@ -158,6 +217,13 @@ def _outcome(printed: str) -> Outcome:
     connected = [phase for phase in phases if isinstance(phase, Connected)]
     requested = [phase for phase in phases if isinstance(phase, Requested)]
     return Outcome(next(iter(connected), None), next(iter(requested), None))
+
+
+def _check_ids(samples: list[Sample]) -> None:
+    """The program itself looks for the id in every subscriber's first event, but not in compressed ones."""
+    for sample in samples:
+        if sample.compressed and sample.id.encode() not in sample.text():
+            raise NativeError(f"a compressed event without the receiver's subscription id {sample.id}")
 
 
 def _check(status: int, complaint: str, program: str) -> None:

@@ -1,100 +1,157 @@
-"""Results for people: a table on the terminal, a page for the documentation."""
+"""Results for people: tables on the terminal, a page and a plot for the documentation, JSON for programs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.growth import TITLE as GROWTH_TITLE
+from benchmarks.growth import Growth, Quantity
 from benchmarks.machine import describe_machine
-from benchmarks.peers import SUBJECT
+from benchmarks.page import ABOUT_PEERS, GROWTH_TEXT, METHOD
+from benchmarks.plot import draw
 from benchmarks.results import Line
 
-PAGE: Final = Path(__file__).parent.parent / "docs" / "benchmarks.md"
-
-METHOD: Final = """\
-## Method
-
-- The server runs on one core, with all its threads; the load generator (C, epoll) runs on another. The
-  driver sleeps.
-- The bare C sender is the physical limit: one thread that calls `send()` once per receiver and event,
-  and nothing else. It is measured in the same run, in turns, by the same load generator. Both send
-  messages of the same size that end with the receiver's own subscription id of 20 hexadecimal digits.
-- Tidewire runs with its defaults (`synchronous=full`, one worker), but without rate limits. An event is
-  caused by the update of a stored file over HTTP; its request, its commit to disk and its event are part
-  of what is measured, on the server's core, wherever the table does not say otherwise. The bare sender
-  stores nothing.
-- Every subscriber is one WebSocket connection with one subscription. The load generator counts every
-  message, checks the subscription id of each connection's first event, and fails on anything unexpected:
-  a missing message, one too many, an error, a close.
-- "One event at a time": the rate is the number of subscribers by the median time from the first receipt
-  of an event to its last. "In flight": a request counts until it is answered and all subscribers have
-  its event.
-- Values are medians of {rounds} rounds, with the least and the greatest in brackets.
-"""
+DOCS: Final = Path(__file__).parent.parent / "docs"
+PAGE: Final = "benchmarks.md"
+NUMBERS: Final = "benchmarks.json"
+PLOT: Final = "images/benchmarks-growth.svg"
 
 
-def print_report(console: Console, lines: list[Line], peers: list[str]) -> None:
-    """Print all results as one table."""
-    table = Table("median (least to greatest)", *_heads(peers))
-    for scenario, group in groupby(lines, key=lambda line: line.scenario):
-        table.add_row(f"[bold]{scenario}")
+@dataclass(frozen=True)
+class Report:
+    """What one run of the benchmarks found."""
+
+    lines: list[Line]
+    peers: list[str]
+    missing: dict[str, str]
+    """Peers that were not installed, and how to get them."""
+    rounds: int
+    growth: Growth | None = None
+
+
+def print_report(console: Console, report: Report) -> None:
+    """Print one table for each scenario."""
+    for title, group in _by_scenario(report.lines):
+        peers = _measured(group, report.peers)
+        table = Table("", *peers, *_goal_head(group), title=title, title_justify="left", title_style="bold")
         for line in group:
-            table.add_row(*_cells(line, peers))
-        table.add_section()
-    console.print(table)
+            table.add_row(*_cells(line, peers, "\n"), *_goal(line, group))
+        console.print(table)
+    for quantity in report.growth.quantities.values() if report.growth else ():
+        sizes, rows = _growth_rows(quantity)
+        table = Table("", *sizes, title=_growth_title(quantity), title_justify="left", title_style="bold")
+        for row in rows:
+            table.add_row(*row)
+        console.print(table)
+    for peer, reason in report.missing.items():
+        console.print(f"{peer} was left out; {reason}", markup=False)
 
 
-def write_page(lines: list[Line], peers: list[str], rounds: int, path: Path = PAGE) -> None:
-    """Write the documentation page."""
-    path.write_text("\n".join(_page(lines, peers, rounds)), encoding="utf-8")
+def write_page(report: Report, docs: Path = DOCS) -> None:
+    """Write the documentation page, its plot, and the numbers of both."""
+    (docs / PAGE).write_text("\n".join(_page(report)) + "\n", encoding="utf-8")
+    (docs / NUMBERS).write_bytes(msgspec.json.format(msgspec.json.encode(_numbers(report))) + b"\n")
+    if report.growth:
+        (docs / PLOT).write_text(draw(report.growth), encoding="utf-8")
 
 
-def _page(lines: list[Line], peers: list[str], rounds: int) -> Iterator[str]:
+def _page(report: Report) -> Iterator[str]:
     yield "# Benchmarks\n"
     yield f"Written by `make bench ARGS=--write` on {datetime.now(UTC):%Y-%m-%d}. The ratios should carry"
     yield "over to other machines; the absolute numbers are those of this machine only.\n"
     yield "## Machine\n\n| | |\n|---|---|"
     yield from (f"| {name} | {value} |" for name, value in describe_machine().items())
-    yield "\n" + METHOD.format(rounds=rounds)
-    yield "## Results"
-    heads = ["", *_heads(peers)]
-    for scenario, group in groupby(lines, key=lambda line: line.scenario):
-        yield f"\n### {scenario}\n\n{_row(heads)}\n{_row(['---'] * len(heads))}"
-        yield from (_row(_cells(line, peers)) for line in group)
-    yield ""
+    yield "\n" + METHOD.format(rounds=report.rounds)
+    yield ABOUT_PEERS
+    yield from (f"{peer} was not measured this time: it was not installed.\n" for peer in report.missing)
+    yield "## Results\n\nThe number after a peer's value is Tidewire's median by the peer's."
+    for title, group in _by_scenario(report.lines):
+        peers = _measured(group, report.peers)
+        heads = ["", *peers, *_goal_head(group)]
+        yield f"\n### {title}\n\n{_row(heads)}\n{_row(['---'] * len(heads))}"
+        yield from (_row([*_cells(line, peers, " "), *_goal(line, group)]) for line in group)
+    if report.growth:
+        yield f"\n### {GROWTH_TITLE}\n\n{GROWTH_TEXT}\n![{GROWTH_TITLE}]({PLOT})"
+        for quantity in report.growth.quantities.values():
+            sizes, rows = _growth_rows(quantity)
+            yield f"\n**{_growth_title(quantity)}**\n\n{_row(['', *sizes])}"
+            yield _row(["---"] * (len(sizes) + 1))
+            yield from (_row(row) for row in rows)
 
 
-def _heads(peers: list[str]) -> list[str]:
-    return [*peers, *(f"ratio to {peer}" for peer in peers if peer != SUBJECT), "goal"]
+def _numbers(report: Report) -> dict[str, object]:
+    return {
+        "machine": describe_machine(),
+        "rounds": report.rounds,
+        "measured": [
+            {
+                "scenario": line.scenario,
+                "metric": line.metric.title,
+                "unit": line.metric.unit,
+                "values": line.values,
+            }
+            for line in report.lines
+        ],
+        "growth": report.growth,
+    }
 
 
-def _cells(line: Line, peers: list[str]) -> list[str]:
-    ratios = [line.ratio(peer) for peer in peers if peer != SUBJECT]
-    return [
-        line.metric.title,
-        *(_value(line, peer) for peer in peers),
-        *("" if ratio is None else f"{ratio:.2f}" for ratio in ratios),
-        line.metric.goal,
-    ]
+def _by_scenario(lines: list[Line]) -> Iterator[tuple[str, list[Line]]]:
+    for title, group in groupby(lines, key=lambda line: line.scenario):
+        yield title, list(group)
 
 
-def _value(line: Line, peer: str) -> str:
-    middle = line.median(peer)
-    if middle is None:
+def _measured(lines: list[Line], peers: list[str]) -> list[str]:
+    return [peer for peer in peers if any(peer in line.values for line in lines)]
+
+
+def _goal_head(lines: list[Line]) -> list[str]:
+    return ["goal"] if any(line.metric.goal for line in lines) else []
+
+
+def _goal(line: Line, lines: list[Line]) -> list[str]:
+    return [line.metric.goal] if _goal_head(lines) else []
+
+
+def _cells(line: Line, peers: list[str], separator: str) -> list[str]:
+    return [f"{line.metric.title} ({line.metric.unit})", *(_value(line, peer, separator) for peer in peers)]
+
+
+def _value(line: Line, peer: str, separator: str) -> str:
+    if peer not in line.values:
         return ""
-    shown = f"{_number(middle)} {line.metric.unit}"
     least, greatest = line.spread(peer)
-    return shown if least == greatest else f"{shown} ({_number(least)} to {_number(greatest)})"
+    shown = [number(line.median(peer))]
+    if least != greatest:
+        shown.append(f"({number(least)} to {number(greatest)})")
+    ratio = line.ratio(peer)
+    if ratio is not None:
+        shown.append(f"**{ratio:.2f}**" if separator == " " else f"{ratio:.2f}")
+    return separator.join(shown)
 
 
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2f}"
+def _growth_title(quantity: Quantity) -> str:
+    return f"{quantity.title} ({quantity.unit})"
+
+
+def _growth_rows(quantity: Quantity) -> tuple[list[str], list[list[str]]]:
+    sizes = sorted({size for values in quantity.series.values() for size in values})
+    rows = [[name, *(number(values[size]) for size in sizes)] for name, values in quantity.series.items()]
+    return [f"{size:,}" for size in sizes], rows
+
+
+def number(value: float) -> str:
+    """Three digits or all of those before the point."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def _row(cells: list[str]) -> str:

@@ -56,6 +56,16 @@ class Rest:
 
     def exchange(self, method: str, path: str, body: Mapping[str, object]) -> tuple[Any, Mapping[str, str]]:
         """As :meth:`call`, with the answer's headers, their names in lower case."""
+        content, headers = self._exchange(method, path, body)
+        return msgspec.json.decode(content), headers
+
+    def text(self, method: str, path: str) -> str:
+        """The text of an answer that is not JSON. Raises :class:`RequestFailedError` as the others do."""
+        return self._exchange(method, path, {})[0].decode()
+
+    def _exchange(
+        self, method: str, path: str, body: Mapping[str, object]
+    ) -> tuple[bytes, Mapping[str, str]]:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
             connection.request(
@@ -67,7 +77,6 @@ class Rest:
                 raise RequestFailedError(
                     f"{method} {path}: {response.status} {content.decode(errors='replace')}"
                 )
-            headers = {name.lower(): value for name, value in response.getheaders()}
-            return msgspec.json.decode(content), headers
+            return content, {name.lower(): value for name, value in response.getheaders()}
         finally:
             connection.close()

@@ -17,11 +17,11 @@ class Line:
     scenario: str
     metric: Metric
     values: dict[str, list[float]]
-    """By peer, one value a round."""
+    """By peer, one value a round. A peer that was not measured is not there."""
 
-    def median(self, peer: str) -> float | None:
-        """The middle value, or None if the peer was not measured."""
-        return median(self.values[peer]) if self.values.get(peer) else None
+    def median(self, peer: str) -> float:
+        """The middle value of a measured peer."""
+        return median(self.values[peer])
 
     def spread(self, peer: str) -> tuple[float, float]:
         """Least and greatest value of a measured peer."""
@@ -29,8 +29,10 @@ class Line:
 
     def ratio(self, peer: str) -> float | None:
         """The subject's median by the peer's, of one and the same run; None if there is none to speak of."""
-        ours, theirs = self.median(SUBJECT), self.median(peer)
-        return ours / theirs if self.metric.comparable and ours is not None and theirs else None
+        measured = peer != SUBJECT and SUBJECT in self.values and peer in self.values
+        if not measured or not self.metric.comparable or self.median(peer) <= 0 or self.median(SUBJECT) < 0:
+            return None
+        return self.median(SUBJECT) / self.median(peer)
 
 
 @dataclass
@@ -45,13 +47,18 @@ class Results:
             self._values[scenario.title, name, peer].append(value)
 
     def lines(self, scenarios: list[Scenario], peers: list[str]) -> list[Line]:
-        """All metrics in the scenarios' order; a peer that was not measured has no values."""
-        return [
+        """All metrics in the scenarios' order; a metric that nobody was measured for is left out."""
+        every = (
             Line(
                 scenario.title,
                 metric,
-                {peer: self._values.get((scenario.title, name, peer), []) for peer in peers},
+                {
+                    peer: self._values[scenario.title, name, peer]
+                    for peer in peers
+                    if (scenario.title, name, peer) in self._values
+                },
             )
             for scenario in scenarios
             for name, metric in scenario.metrics.items()
-        ]
+        )
+        return [line for line in every if line.values]

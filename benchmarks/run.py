@@ -12,37 +12,46 @@ from benchmarks.scenarios import Load, Scenario
 Progress = Callable[[str], None]
 
 
+@contextmanager
+def started(peers: list[Peer], core: int, load: Load, progress: Progress) -> Iterator[dict[str, Running]]:
+    """All servers at once, on the same core: those that are not measured are idle."""
+    with ExitStack() as stack:
+        running: dict[str, Running] = {}
+        for peer in peers:
+            progress(f"starting {peer.name}")
+            running[peer.name] = stack.enter_context(peer.start(core, load.generator))
+        yield running
+
+
 def measure(
     peers: list[Peer], scenarios: list[Scenario], load: Load, core: int, rounds: int, progress: Progress
 ) -> Results:
-    """Measure everything ``rounds`` times.
+    """Measure everything ``rounds`` times, or once where that is enough.
 
     Peers take turns within a round, so that what else the machine does meets all of them alike.
     ``progress`` is called with what begins, once a measurement.
     """
     results = Results()
-    with ExitStack() as stack:
-        started: dict[str, Running] = {}
-        for peer in peers:
-            progress(f"starting {peer.name}")
-            started[peer.name] = stack.enter_context(peer.start(core, load.generator))
+    with started(peers, core, load, progress) as running:
         for number in range(rounds):
             for scenario in scenarios:
+                if scenario.once and number > 0:
+                    continue
                 for peer in peers:
-                    if scenario.request is not None and scenario.request not in started[peer.name].requests:
+                    if not scenario.suits(running[peer.name]):
                         continue
                     progress(f"round {number + 1} of {rounds} · {scenario.title} · {peer.name}")
-                    with _target(scenario, peer, started, load, core) as target:
+                    with _target(scenario, peer, running, load, core) as target:
                         results.add(scenario, peer.name, scenario.measure(load, target))
     return results
 
 
 @contextmanager
 def _target(
-    scenario: Scenario, peer: Peer, started: dict[str, Running], load: Load, core: int
+    scenario: Scenario, peer: Peer, running: dict[str, Running], load: Load, core: int
 ) -> Iterator[Running]:
     if not scenario.fresh:
-        yield started[peer.name]
+        yield running[peer.name]
         return
     with peer.start(core, load.generator) as fresh:
         yield fresh

@@ -1,7 +1,7 @@
 /*
- * Load generator: connects `--subscribers` WebSockets, each with one subscription of its own id, then sends
- * `--requests` HTTP requests, each of which must cause one event for every subscriber. Everything that is expected
- * is waited for and counted; anything else, an error or a stall ends the program with status 1.
+ * Load generator: connects `--subscribers`, each with `--subscriptions` of ids of its own, then sends `--requests`
+ * HTTP requests, each of which must cause one event for every subscriber. Everything that is expected is waited for and
+ * counted; anything else, an error or a stall ends the program with status 1.
  */
 #include "load.h"
 
@@ -17,14 +17,15 @@
 #define STALL_MILLISECONDS 60000
 
 struct options options = {
-    .path = "/", .channel = "files", .connecting = 32, .in_flight = 1, .addresses = 8,
+    .path = "/", .row = "{\"subscriptionId\":\"@id@\",\"channels\":[\"files\"],\"queries\":[]}",
+    .subscriptions = 1, .connecting = 32, .in_flight = 1, .addresses = 8,
 };
 struct record record;
 static int epoll_fd;
 
 void watch(int operation, int fd, uint32_t events, enum party party, size_t index)
 {
-    struct epoll_event event = {.events = events, .data.u64 = (uint64_t)index << 1 | party};
+    struct epoll_event event = {.events = events, .data.u64 = (uint64_t)index << 2 | party};
     if (epoll_ctl(epoll_fd, operation, fd, &event) != 0)
         die_errno("epoll_ctl");
 }
@@ -70,11 +71,12 @@ static void step(uint64_t timeout_ns)
             record.subscribed, options.subscribers, record.sent, options.requests, record.responded,
             record.delivered);
     for (int i = 0; i < count; i++) {
-        size_t index = (size_t)(events[i].data.u64 >> 1);
-        if ((events[i].data.u64 & 1) == SUBSCRIBER)
-            subscriber_ready(index, events[i].events);
-        else
-            requester_ready(index, events[i].events);
+        size_t index = (size_t)(events[i].data.u64 >> 2);
+        switch ((enum party)(events[i].data.u64 & 3)) {
+        case SUBSCRIBER: subscriber_ready(index, events[i].events); break;
+        case REQUESTER: requester_ready(index, events[i].events); break;
+        case SUBSCRIPTION: subscription_ready(index, events[i].events); break;
+        }
     }
 }
 
@@ -116,13 +118,25 @@ static void read_request(const char *path)
 
 static const struct option long_options[] = {
     {"port", required_argument, NULL, 'p'},        {"path", required_argument, NULL, 'u'},
-    {"channel", required_argument, NULL, 'c'},     {"subscribers", required_argument, NULL, 's'},
+    {"protocol", required_argument, NULL, 'P'},    {"row", required_argument, NULL, 'R'},
+    {"shared", no_argument, NULL, 'S'},            {"deflate", no_argument, NULL, 'd'},
+    {"subscribers", required_argument, NULL, 's'}, {"subscriptions", required_argument, NULL, 'n'},
+    {"pong", no_argument, NULL, 'o'},              {"first", required_argument, NULL, 'F'},
     {"connecting", required_argument, NULL, 'C'},  {"request-file", required_argument, NULL, 'f'},
     {"requests", required_argument, NULL, 'r'},    {"warm-up", required_argument, NULL, 'w'},
     {"in-flight", required_argument, NULL, 'i'},   {"interval-us", required_argument, NULL, 'I'},
     {"addresses", required_argument, NULL, 'a'},   {"hold", no_argument, NULL, 'h'},
     {0},
 };
+
+static enum protocol read_protocol(const char *name)
+{
+    static const char *const names[] = {[TIDEWIRE] = "tidewire", [PLAIN] = "plain", [POCKETBASE] = "pocketbase"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i], name) == 0)
+            return (enum protocol)i;
+    die("--protocol: tidewire, plain or pocketbase, not %s", name);
+}
 
 static void read_options(int argc, char **argv)
 {
@@ -131,7 +145,13 @@ static void read_options(int argc, char **argv)
         switch (option) {
         case 'p': options.port = (uint16_t)number_argument("port", optarg, 65535); break;
         case 'u': options.path = optarg; break;
-        case 'c': options.channel = optarg; break;
+        case 'P': options.protocol = read_protocol(optarg); break;
+        case 'R': options.row = optarg; break;
+        case 'S': options.shared = true; break;
+        case 'd': options.deflate = true; break;
+        case 'o': options.pong = true; break;
+        case 'n': options.subscriptions = number_argument("subscriptions", optarg, 1000); break;
+        case 'F': options.first = number_argument("first", optarg, 1000000); break;
         case 's': options.subscribers = number_argument("subscribers", optarg, 1000000); break;
         case 'C': options.connecting = number_argument("connecting", optarg, 4096); break;
         case 'f': read_request(optarg); break;
@@ -147,13 +167,13 @@ static void read_options(int argc, char **argv)
     if (optind != argc || options.port == 0 || options.addresses == 0 || options.connecting == 0 ||
         options.in_flight == 0 || options.warm_up > options.requests ||
         (options.requests > 0 && (options.request.length == 0 || options.warm_up == options.requests)))
-        die("usage: client --port N [--path P --channel C --subscribers N] [--request-file F --requests N --warm-up N]");
+        die("usage: client --port N [--path P --row R --subscribers N] [--request-file F --requests N --warm-up N]");
 }
 
 int main(int argc, char **argv)
 {
     read_options(argc, argv);
-    raise_file_limit(options.subscribers + options.in_flight + 16);
+    raise_file_limit(options.subscribers + options.connecting + options.in_flight + 16);
     epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (epoll_fd < 0)
         die_errno("epoll_create1");

@@ -4,10 +4,28 @@
 
 #include "common.h"
 
+/* The chunks of a body (RFC 9112, section 7.1). */
+struct chunk_reader {
+    size_t left;          /* bytes of the chunk not read yet, the end of its line included */
+    char line[16];        /* of the next chunk, up to its size */
+    size_t line_length;
+    bool last;            /* the chunk being read is the empty one */
+    bool ended;           /* and was read */
+};
+
+/*
+ * Take bytes from the front of `data`, at least one; returns how many were taken. The last `*content_length` of them
+ * are content of a chunk.
+ */
+size_t chunk_feed(struct chunk_reader *reader, const char *data, size_t length, size_t *content_length);
+
 struct http_reader {
     struct buffer text;  /* head and body of the message being read */
     size_t head_length;  /* 0 until the blank line was seen */
     size_t body_length;  /* from Content-Length; meaningful once the head is complete */
+    bool chunked;        /* the body's chunks are joined */
+    struct chunk_reader chunks;
+    bool head_only;      /* set by the caller: the message is complete with its head, what follows is not read */
 };
 
 /*

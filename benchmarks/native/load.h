@@ -4,12 +4,24 @@
 
 #include "common.h"
 
+enum protocol {
+    TIDEWIRE,   /* WebSocket: `connected` comes, then a `subscribe` message is answered */
+    PLAIN,      /* WebSocket: the path says what is subscribed to, nothing but events ever comes */
+    POCKETBASE, /* server-sent events: a client id comes, a request of its own subscribes it */
+};
+
 struct options {
-    const char *path;           /* of the WebSocket, with its query string */
-    const char *channel;
+    enum protocol protocol;
+    const char *path;           /* of the WebSocket or event stream, with its query string */
+    const char *row;            /* one subscription, a template: see append_rows() */
+    size_t subscriptions;       /* rows of each subscriber */
+    bool shared;                /* all receivers get the same bytes: no id of their own to look for */
+    bool deflate;               /* insist on permessage-deflate */
+    bool pong;                  /* answer pings; some clients never do */
     struct buffer request;      /* one whole HTTP request; each sending of it causes one event */
     uint16_t port;
     size_t subscribers;
+    size_t first;               /* number of the first subscriber: those of several load generators differ */
     size_t connecting;          /* subscribers that connect at the same time */
     size_t requests;
     size_t warm_up;             /* requests at the start that are not measured */
@@ -30,21 +42,21 @@ struct unit {
 
 struct record {
     struct unit *units;
-    size_t sent, responded, delivered;  /* delivered: units that every subscriber has received */
+    size_t sent, responded, delivered;  /* delivered: units that every subscriber has */
     uint32_t *receipts;                 /* microseconds from `sent`, of each measured unit and subscriber */
     size_t receipt_count;
     uint32_t *subscribe_times;          /* microseconds from connect to the answer to `subscribe` */
     size_t subscribed;
     uint64_t connect_started, connect_ended;
     uint64_t requests_started, cpu_before; /* wall and processor time when the requests began */
-    size_t event_bytes;                 /* payload of the newest event message */
+    size_t event_bytes;                 /* the newest event message as it came, without frame headers or chunk sizes */
 };
 
 extern struct options options;
 extern struct record record;
 
 /* What epoll's user data says. */
-enum party { SUBSCRIBER, REQUESTER };
+enum party { SUBSCRIBER, REQUESTER, SUBSCRIPTION };
 void watch(int operation, int fd, uint32_t events, enum party party, size_t index);
 
 /* A socket that connects in the background, from one of the source addresses. */
@@ -57,6 +69,10 @@ void finish_connect(int fd);
 void subscribers_prepare(void);
 void subscribers_connect_more(void);
 void subscriber_ready(size_t index, uint32_t events);
+/* The socket of a request that subscribes (pocketbase.c). */
+void subscription_ready(size_t index, uint32_t events);
+/* The first events of the first subscribers as JSON: what a reader can verify that this program cannot. */
+void subscribers_print_samples(void);
 
 /* requesters.c */
 void requesters_prepare(void);

@@ -93,6 +93,7 @@ void report_requests(void)
         print_of_units("response_to_last", response_to_last);
     }
     print_microseconds("receipt", record.receipts, record.receipt_count);
+    subscribers_print_samples();
     printf("}\n");
     fflush(stdout);
 }

@@ -56,7 +56,7 @@ static void build_event(size_t size)
     int end = snprintf(text, size + 1, EVENT_HEAD "%*s" EVENT_MIDDLE, (int)(size - fixed), "");
     memset(text + end, '0', SUBSCRIPTION_ID_LENGTH);
     memcpy(text + end + SUBSCRIPTION_ID_LENGTH, EVENT_END, strlen(EVENT_END));
-    frame_append_text(&event_frame, text, size, false);
+    frame_append(&event_frame, OPCODE_TEXT, text, size, false);
     event_id_offset = event_frame.length - strlen(EVENT_END) - SUBSCRIPTION_ID_LENGTH;
     free(text);
 }
@@ -98,7 +98,7 @@ static void flush(struct connection *connection)
 static void send_text(struct connection *connection, const char *text)
 {
     struct buffer frame = {0};
-    frame_append_text(&frame, text, strlen(text), false);
+    frame_append(&frame, OPCODE_TEXT, text, strlen(text), false);
     transmit(connection, frame.data, frame.length);
     buffer_free(&frame);
 }

@@ -26,8 +26,9 @@ static uint64_t big_endian(const uint8_t *bytes, size_t count)
 static void read_header(struct frame_reader *reader)
 {
     const uint8_t *header = reader->header;
-    if (header[0] & 0x70)
-        die("WebSocket frame with reserved bits, though no extension was negotiated");
+    if (header[0] & (reader->may_be_compressed ? 0x30 : 0x70))
+        die("WebSocket frame with reserved bits that were not negotiated");
+    reader->compressed = header[0] & 0x40;
     reader->final = header[0] & 0x80;
     reader->opcode = header[0] & 0x0f;
     uint8_t length = header[1] & 0x7f;
@@ -80,10 +81,10 @@ void frame_unmask(const struct frame_reader *reader, const struct frame_piece *p
         buffer->data[start + i] ^= (char)reader->mask[(piece->offset + i) % 4];
 }
 
-void frame_append_text(struct buffer *buffer, const char *text, size_t length, bool masked)
+void frame_append(struct buffer *buffer, uint8_t opcode, const char *payload, size_t length, bool masked)
 {
     static const uint8_t mask[4] = {0x37, 0xfa, 0x21, 0x3d};
-    uint8_t header[14] = {0x80 | OPCODE_TEXT};
+    uint8_t header[14] = {(uint8_t)(0x80 | opcode)};
     size_t size = 2;
     if (length < 126) {
         header[1] = (uint8_t)length;
@@ -103,7 +104,7 @@ void frame_append_text(struct buffer *buffer, const char *text, size_t length, b
     }
     buffer_append(buffer, header, size);
     size_t start = buffer->length;
-    buffer_append(buffer, text, length);
+    buffer_append(buffer, payload, length);
     for (size_t i = 0; masked && i < length; i++)
         buffer->data[start + i] ^= (char)mask[i % 4];
 }

@@ -4,13 +4,15 @@
 
 #include "common.h"
 
-enum { OPCODE_CONTINUATION = 0, OPCODE_TEXT = 1, OPCODE_CLOSE = 8 };
+enum { OPCODE_CONTINUATION = 0, OPCODE_TEXT = 1, OPCODE_CLOSE = 8, OPCODE_PING = 9, OPCODE_PONG = 10 };
 
 struct frame_reader {
     uint8_t header[14];
     uint8_t header_length;
     uint8_t opcode;
     bool final;
+    bool compressed;       /* RSV1 of this frame */
+    bool may_be_compressed; /* set by the caller: permessage-deflate was negotiated (RFC 7692) */
     bool in_payload;
     uint64_t position; /* payload bytes already handed out */
     uint64_t size;     /* payload bytes of this frame */
@@ -36,7 +38,7 @@ size_t frame_feed(struct frame_reader *reader, const uint8_t *data, size_t lengt
 /* Append the piece to `buffer`, unmasked. */
 void frame_unmask(const struct frame_reader *reader, const struct frame_piece *piece, struct buffer *buffer);
 
-/* Append one complete text frame. A client masks (`masked`), a server does not. */
-void frame_append_text(struct buffer *buffer, const char *text, size_t length, bool masked);
+/* Append one complete frame. A client masks (`masked`), a server does not. */
+void frame_append(struct buffer *buffer, uint8_t opcode, const char *payload, size_t length, bool masked);
 
 #endif

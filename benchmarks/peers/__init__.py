@@ -5,14 +5,14 @@ from __future__ import annotations
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from benchmarks.native import LoadGenerator
+import msgspec
 
-EVENT_BYTES: Final = 2_800
-"""Size of one event message that every peer sends, give or take the granularity of its padding."""
+from benchmarks.native import Endpoint, LoadGenerator
 
 START_SECONDS: Final = 60
 STOP_SECONDS: Final = 20
@@ -22,21 +22,54 @@ LIMIT: Final = "bare C sender"
 """The peer whose numbers are what the machine can do at all."""
 
 
+MATCHING: Final = {
+    "channels": "no query, each on a row of its own",
+    "equality": "an equality query each, all different",
+    "range": "a range query each, all different",
+}
+"""Cases in which one subscription of all matches, and what the subscriptions of each have."""
+
+
 class ServerFailedError(Exception):
     """A server did not start or does not do what is to be measured; the text says why."""
+
+
+@dataclass(frozen=True)
+class Matching:
+    """Time that a server took to find the receivers of its events."""
+
+    seconds: float
+    events: float
+
+
+@dataclass(frozen=True)
+class Case:
+    """Subscribers of another kind, and the request whose event they get."""
+
+    endpoint: Endpoint
+    request: bytes
 
 
 @dataclass(frozen=True)
 class Running:
     """A started server."""
 
-    port: int
     process: int
-    realtime_path: str
-    channel: str
+    """The one that holds the connections."""
+    endpoint: Endpoint
+    """One subscription for each subscriber, to what the requests change."""
+    ten: Endpoint | None = None
+    """Ten subscriptions for each subscriber, to ten channels; None if the server knows no more than one."""
     requests: dict[str, bytes] = field(default_factory=dict)
-    """Whole HTTP/1.1 requests by what they do: `event` causes one event of EVENT_BYTES on the channel,
+    """Whole HTTP/1.1 requests by what they do: `event` causes one event of EVENT_BYTES at `endpoint`,
     `upload` creates a small file and so causes one event, `session` logs in, `account` reads."""
+    compresses: bool = False
+    """Whether it negotiates permessage-deflate."""
+    cases: dict[str, Case] = field(default_factory=dict)
+    """By what they are: `row` is the update of a row, sent to all; the event of those in MATCHING goes to one
+    subscriber, however many there are."""
+    matching: Callable[[], Matching] | None = None
+    """What the server itself says of the time that it took to find receivers, since its start."""
 
 
 def stop(process: subprocess.Popen[str]) -> None:
@@ -46,6 +79,15 @@ def stop(process: subprocess.Popen[str]) -> None:
         process.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
+
+
+def read_port(process: subprocess.Popen[str]) -> int:
+    """The port that a server prints as JSON when it listens. Raises :class:`ServerFailedError`."""
+    assert process.stdout
+    line = process.stdout.readline()
+    if not line:
+        raise ServerFailedError(f"{process.args!r} ended with {process.wait()}")
+    return msgspec.json.decode(line, type=dict[str, int])["port"]
 
 
 def free_port() -> int:
@@ -74,6 +116,9 @@ class Peer(Protocol):
 
     name: str
 
+    def prepare(self) -> None:
+        """Fetch what it needs. Raises `NotInstalledError`; there is nothing to do twice."""
+
     def start(self, core: int, load: LoadGenerator) -> AbstractContextManager[Running]:
         """Start a fresh instance pinned to a core; it is stopped when the context ends."""
 
@@ -81,6 +126,9 @@ class Peer(Protocol):
 def all_peers() -> list[Peer]:
     """Every peer, the subject first."""
     from benchmarks.peers.bare_sender import BareSender
+    from benchmarks.peers.bun import Bun
+    from benchmarks.peers.nchan import Nchan
+    from benchmarks.peers.pocketbase import PocketBase
     from benchmarks.peers.tidewire import Tidewire
 
-    return [Tidewire(), BareSender()]
+    return [Tidewire(), BareSender(), Bun(own_ids=True), Bun(own_ids=False), Nchan(), PocketBase()]

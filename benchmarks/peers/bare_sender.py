@@ -6,10 +6,9 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import msgspec
-
-from benchmarks.native import LoadGenerator, pinned
-from benchmarks.peers import EVENT_BYTES, LIMIT, Running, stop
+from benchmarks.native import Endpoint, LoadGenerator, pinned
+from benchmarks.payload import EVENT_BYTES
+from benchmarks.peers import LIMIT, Running, read_port, stop
 from benchmarks.rest_client import http_request
 
 
@@ -18,14 +17,16 @@ class BareSender:
 
     name = LIMIT
 
+    def prepare(self) -> None:
+        """Nothing: it is compiled with the load generator."""
+
     @contextmanager
     def start(self, core: int, load: LoadGenerator) -> Iterator[Running]:
         """Start it; it takes no set-up."""
         command = [*pinned(core), str(load.directory / "sender"), f"--size={EVENT_BYTES}"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-            assert process.stdout
             try:
-                port = msgspec.json.decode(process.stdout.readline(), type=dict[str, int])["port"]
-                yield Running(port, process.pid, "/", "bare", {"event": http_request("POST", "/", {}, {})})
+                endpoint = Endpoint(read_port(process), "/", '{"subscriptionId":"@id@"}')
+                yield Running(process.pid, endpoint, requests={"event": http_request("POST", "/", {}, {})})
             finally:
                 stop(process)

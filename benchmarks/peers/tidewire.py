@@ -9,16 +9,19 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from typing import Final
 
-from benchmarks.native import BUILD, LoadGenerator, Plan, pinned
-from benchmarks.peers import EVENT_BYTES, SUBJECT, Running, ServerFailedError, stop
+from benchmarks.native import BUILD, Endpoint, LoadGenerator, Plan, pinned
+from benchmarks.payload import BUCKET, EVENT_BYTES, FILE, padded
+from benchmarks.peers import SUBJECT, Matching, Running, ServerFailedError, stop
+from benchmarks.peers.tidewire_rows import row, set_up_cases
 from benchmarks.rest_client import Rest, http_request, multipart_upload
 
-BUCKET: Final = "bench"
-FILE: Final = "padded"
 FILES_PATH: Final = f"/v1/storage/buckets/{BUCKET}/files"
 ACCOUNT: Final = {"email": "bench@example.com", "password": "correct horse battery"}
+METRICS_KEY: Final = "benchmarks"
 READER: Final = {**ACCOUNT, "email": "reader@example.com"}
 SMALL_FILE: Final = b"A small file.\n" * 73
 COMMAND: Final = (sys.executable, "-m", "tidewire")
@@ -29,9 +32,12 @@ class Tidewire:
 
     name = SUBJECT
 
+    def prepare(self) -> None:
+        """Nothing: it is what this checkout is about."""
+
     @contextmanager
     def start(self, core: int, load: LoadGenerator) -> Iterator[Running]:
-        """Start it, with a bucket that everybody may read, a user, and a file to upload and update."""
+        """Start it, with a bucket and a table that everybody may read, a user, a file and rows to update."""
         # Beside the checkout, not in a temporary directory that may be memory: commits must reach a disk.
         with (
             tempfile.TemporaryDirectory(prefix="data-", dir=BUILD) as data_dir,
@@ -40,17 +46,23 @@ class Tidewire:
             port, project, process = server
             headers = {"X-Appwrite-Project": project, "X-Appwrite-Key": _create_key(data_dir, project)}
             requests = _set_up(Rest(port, headers), Rest(port, {"X-Appwrite-Project": project}))
-            running = Running(
-                port, process, f"/v1/realtime?project={project}", f"buckets.{BUCKET}.files", requests
+            endpoint = Endpoint(port, f"/v1/realtime?project={project}", row(f"buckets.{BUCKET}.files"))
+            requests["event"] = _event_request(endpoint, headers, load)
+            yield Running(
+                process,
+                endpoint,
+                replace(endpoint, row=row(f"buckets.{BUCKET}.files.file@place@"), subscriptions=10),
+                requests,
+                compresses=True,
+                cases=set_up_cases(Rest(port, headers), endpoint),
+                matching=partial(_matching, Rest(port, {"Authorization": f"Bearer {METRICS_KEY}"})),
             )
-            requests["event"] = _event_request(running, headers, load)
-            yield running
 
 
 @contextmanager
 def _serve(core: int, data_dir: str) -> Iterator[tuple[int, str, int]]:
     command = [*pinned(core), *COMMAND, "serve", "--port=0", f"--data-dir={data_dir}", "--drain-seconds=0"]
-    environment = {**os.environ, "TIDEWIRE_RATE_LIMITS": "off"}
+    environment = {**os.environ, "TIDEWIRE_RATE_LIMITS": "off", "TIDEWIRE_METRICS_KEY": METRICS_KEY}
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as process:
         assert process.stdout
         try:
@@ -75,6 +87,14 @@ def _create_key(data_dir: str, project: str) -> str:
     return result.stdout.strip()
 
 
+def _matching(metrics: Rest) -> Matching:
+    name = "tidewire_realtime_matching_seconds"
+    text = metrics.text("GET", "/metrics")
+    counts = [re.search(rf"^{name}_{part}.* ([0-9.e+-]+)$", text, re.MULTILINE) for part in ("sum", "count")]
+    assert counts[0] and counts[1], text
+    return Matching(float(counts[0][1]), float(counts[1][1]))
+
+
 def _set_up(server: Rest, guest: Rest) -> dict[str, bytes]:
     bucket = {"bucketId": BUCKET, "name": "Benchmark", "permissions": ['read("any")']}
     server.call("POST", "/v1/storage/buckets", bucket)
@@ -90,36 +110,23 @@ def _set_up(server: Rest, guest: Rest) -> dict[str, bytes]:
     }
 
 
-def _event_request(running: Running, headers: dict[str, str], load: LoadGenerator) -> bytes:
-    """An update of one file whose event has EVENT_BYTES, padded by its stored permissions and its name."""
-    _send(running, load, multipart_upload(FILES_PATH, headers, SMALL_FILE, FILE))
+def _event_request(endpoint: Endpoint, headers: dict[str, str], load: LoadGenerator) -> bytes:
+    """An update of one file whose event has EVENT_BYTES, padded by its stored permissions and its name.
+
+    The bucket has no file security: the permissions are data in the event and decide nothing.
+    """
+    _send(endpoint, load, multipart_upload(FILES_PATH, headers, SMALL_FILE, FILE))
     padding = 0
     for _ in range(3):
-        request = http_request("PUT", f"{FILES_PATH}/{FILE}", headers, _padded(padding))
-        size = _send(running, load, request)
+        request = http_request("PUT", f"{FILES_PATH}/{FILE}", headers, padded(padding))
+        size = _send(endpoint, load, request)
         if abs(size - EVENT_BYTES) <= EVENT_BYTES // 100:
             return request
         padding += EVENT_BYTES - size
     raise ServerFailedError(f"cannot make an event of {EVENT_BYTES} bytes: {size}")
 
 
-def _padded(size: int) -> dict[str, object]:
-    """The body of an update that makes its event longer by about `size` bytes.
-
-    The bucket has no file security: the permissions are data in the event and decide nothing.
-    """
-    entry = len(_permission(0)) + len(""""\\\\",""")
-    permissions = [_permission(number) for number in range(max(0, size) // entry)]
-    return {"name": "n" * (1 + max(0, size) % entry), "permissions": permissions}
-
-
-def _permission(number: int) -> str:
-    # Few long entries rather than many short ones: each is a row that the update must write.
-    return f'update("user:{number:036}/unverified")'
-
-
-def _send(running: Running, load: LoadGenerator, request: bytes) -> int:
-    plan = Plan(subscribers=1, request=request, requests=1)
-    outcome = load.run(running.port, running.realtime_path, running.channel, plan)
+def _send(endpoint: Endpoint, load: LoadGenerator, request: bytes) -> int:
+    outcome = load.run(endpoint, Plan(subscribers=1, request=request, requests=1))
     assert outcome.requested
     return outcome.requested.event_bytes

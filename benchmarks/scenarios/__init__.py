@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
-from benchmarks.native import LoadGenerator, Outcome, Plan, Requested
+from benchmarks.native import LoadGenerator, Plan, Requested
 from benchmarks.peers import Running
+
+Unit = Literal["messages/s", "connections/s", "requests/s", "ms", "µs", "bytes", "%", "times"]
 
 
 @dataclass(frozen=True)
@@ -14,15 +16,14 @@ class Metric:
     """One number that a scenario yields, and how to read it."""
 
     title: str
-    unit: Literal["messages/s", "ms", "%", "connections/s", "bytes", "requests/s"]
-    better: Literal["higher", "lower"]
+    unit: Unit
     goal: str = ""
     """What the number must reach, in words; empty if nothing was asked of it."""
 
     @property
     def comparable(self) -> bool:
-        """Whether a ratio between peers means something: of rates it does."""
-        return self.unit.endswith("/s")
+        """Whether a ratio between peers means something."""
+        return self.unit not in ("%", "times")
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,9 @@ class Load:
         """The first number, or the second in a smoke run."""
         return quick if self.quick else count
 
-    def run(self, target: Running, plan: Plan) -> Outcome:
-        """Carry a plan out against a server."""
-        return self.generator.run(target.port, target.realtime_path, target.channel, plan)
-
     def request(self, target: Running, plan: Plan) -> Requested:
-        """As :meth:`run`, for a plan with requests."""
-        requested = self.run(target, plan).requested
+        """Carry a plan with requests out against a server."""
+        requested = self.generator.run(target.endpoint, plan).requested
         assert requested is not None
         return requested
 
@@ -59,12 +56,15 @@ class Scenario(Protocol):
         """The numbers it yields, by the names that :meth:`measure` uses."""
 
     @property
-    def request(self) -> str | None:
-        """The kind of request it needs; peers without it are left out. None: it sends no requests."""
-
-    @property
     def fresh(self) -> bool:
         """Whether the server must be newly started for it."""
+
+    @property
+    def once(self) -> bool:
+        """Whether one round is enough: what it measures hardly varies, or takes long."""
+
+    def suits(self, target: Running) -> bool:
+        """Whether the server can do what is measured."""
 
     def measure(self, load: Load, target: Running) -> dict[str, float]:
         """Measure once; a value for each metric."""
@@ -75,17 +75,22 @@ SUBSCRIBERS: Final = (1_000, 10_000)
 
 def all_scenarios() -> list[Scenario]:
     """Every scenario, in the order of the report."""
+    from benchmarks.scenarios.compression import Compression
     from benchmarks.scenarios.connections import ConnectRate, Memory
     from benchmarks.scenarios.fan_out import FanOut
-    from benchmarks.scenarios.latency import UploadLatency
+    from benchmarks.scenarios.latency import LatencyUnderLoad, UploadLatency
+    from benchmarks.scenarios.matching import all_matching
     from benchmarks.scenarios.rest import RequestRate
     from benchmarks.scenarios.slow_readers import SlowReaders
 
     return [
         *(FanOut(subscribers) for subscribers in SUBSCRIBERS),
+        *(Compression(row) for row in (False, True)),
+        LatencyUnderLoad(),
         UploadLatency(),
         ConnectRate(),
-        Memory(),
+        *(Memory(subscriptions) for subscriptions in (1, 10)),
+        *all_matching(),
         SlowReaders(),
         RequestRate("upload", "Create a file of 1 KB", count=2_000),
         RequestRate("session", "Create a session with email and password", count=200),

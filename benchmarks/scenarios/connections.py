@@ -13,23 +13,31 @@ from benchmarks.scenarios import Load, Metric
 SETTLE_SECONDS: Final = 1.0
 """Pause before memory is read, so that what the connecting left behind is freed."""
 
+FEW: Final = 50
+"""Connections before memory is read for the first time, so that what is made once exists."""
+
 
 class ConnectRate:
-    """WebSocket upgrade, `connected`, `subscribe` and its answer, 32 connections at the same time."""
+    """Connect, and be subscribed, 32 connections at the same time."""
 
     title = "Connect and subscribe, 32 at the same time"
-    request = None
     fresh = False
+    once = False
 
     def __init__(self) -> None:
         self.metrics = {
-            "rate": Metric("connected and subscribed", "connections/s", "higher"),
-            "p99": Metric("connect to the answer of `subscribe`, p99", "ms", "lower"),
+            "rate": Metric("connected and subscribed", "connections/s"),
+            "p99": Metric("connect to subscribed, p99", "ms"),
         }
+
+    def suits(self, target: Running) -> bool:
+        """Every server can."""
+        return True
 
     def measure(self, load: Load, target: Running) -> dict[str, float]:
         """One run."""
-        connected = load.run(target, Plan(subscribers=load.scaled(5_000, 500))).connected
+        plan = Plan(subscribers=load.scaled(3_000, 300))
+        connected = load.generator.run(target.endpoint, plan).connected
         assert connected
         return {
             "rate": connected.subscribers / connected.seconds,
@@ -40,20 +48,28 @@ class ConnectRate:
 class Memory:
     """Growth of the server's resident memory. What the kernel keeps for a socket is not in it."""
 
-    title = "Memory of an idle connection with one subscription, 10,000 of them"
-    request = None
     fresh = True
+    once = True
 
-    def __init__(self) -> None:
-        self.metrics = {"bytes": Metric("resident memory of a connection", "bytes", "lower", "at most 6 KB")}
+    def __init__(self, subscriptions: int) -> None:
+        self.subscriptions = subscriptions
+        count = "one subscription" if subscriptions == 1 else f"{subscriptions} subscriptions"
+        self.title = f"Memory of an idle connection with {count}, 10,000 of them"
+        goal = "at most 6 KB" if subscriptions == 1 else ""
+        self.metrics = {"bytes": Metric("resident memory of a connection", "bytes", goal)}
+
+    def suits(self, target: Running) -> bool:
+        """Whether a connection can have so many subscriptions."""
+        return self.subscriptions == 1 or target.ten is not None
 
     def measure(self, load: Load, target: Running) -> dict[str, float]:
-        """Connect a few, so that what is made once exists; then the others."""
-        few, many = 50, load.scaled(10_000, 2_000)
-        place = (target.port, target.realtime_path, target.channel)
-        with load.generator.hold(*place, Plan(subscribers=few)):
+        """Connect a few, then the others."""
+        endpoint = target.endpoint if self.subscriptions == 1 else target.ten
+        assert endpoint
+        many = load.scaled(10_000, 1_000)
+        with load.generator.hold(endpoint, Plan(subscribers=FEW)):
             time.sleep(SETTLE_SECONDS)
             before = resident_bytes(target.process)
-            with load.generator.hold(*place, Plan(subscribers=many)):
+            with load.generator.hold(endpoint, Plan(subscribers=many)):
                 time.sleep(SETTLE_SECONDS)
                 return {"bytes": (resident_bytes(target.process) - before) / many}

@@ -13,15 +13,20 @@ class RequestRate:
     """The same request from many clients, each sending the next when the last is answered."""
 
     fresh = False
+    once = False
 
     def __init__(self, request: str, title: str, count: int) -> None:
         self.request = request
         self.title = f"{title}, {CLIENTS} clients"
         self.count = count
         self.metrics = {
-            "rate": Metric("answered", "requests/s", "higher"),
-            "p99": Metric("request sent to its answer, p99", "ms", "lower"),
+            "rate": Metric("answered", "requests/s"),
+            "p99": Metric("request sent to its answer, p99", "ms"),
         }
+
+    def suits(self, target: Running) -> bool:
+        """Whether it can be asked for this."""
+        return self.request in target.requests
 
     def measure(self, load: Load, target: Running) -> dict[str, float]:
         """One run."""

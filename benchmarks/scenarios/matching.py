@@ -1,0 +1,78 @@
+"""How long it takes to find the one subscription, of very many, that wants an event."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from benchmarks.machine import resident_bytes
+from benchmarks.native import Plan
+from benchmarks.peers import MATCHING, Running
+from benchmarks.scenarios import Load, Metric
+from benchmarks.scenarios.connections import SETTLE_SECONDS
+
+CONNECTIONS: Final = 10_000
+EVENTS: Final = 100
+WARM_UP: Final = 10
+
+
+def all_matching() -> list[MatchOne]:
+    """Without queries, with equality queries, with range queries."""
+    return [MatchOne(case) for case in MATCHING]
+
+
+class MatchOne:
+    """Real connections with 10 subscriptions each. The time is what the server's own metric says.
+
+    Other servers have no such metric, and no queries: only the whole way of an event could be compared.
+    """
+
+    fresh = True
+    once = True
+
+    def __init__(self, case: str) -> None:
+        self.case = case
+        self.title = (
+            f"Matching: {CONNECTIONS:,} connections with 10 subscriptions each, {MATCHING[case]}; one matches"
+        )
+        self.metrics = {
+            "matching": Metric("to find the receiver of an event", "µs"),
+            "receipt": Metric("request sent to event received, p50", "ms"),
+            "bytes": Metric("resident memory of a connection and its subscriptions", "bytes"),
+            "rate": Metric("connected and subscribed", "connections/s"),
+        }
+
+    def suits(self, target: Running) -> bool:
+        """Whether it has queries, and measures itself."""
+        return self.case in target.cases and target.matching is not None
+
+    def measure(self, load: Load, target: Running) -> dict[str, float]:
+        """All but the one that matches are connected, then that one too."""
+        connections = load.scaled(CONNECTIONS, CONNECTIONS // 50)
+        case = target.cases[self.case]
+        before = resident_bytes(target.process)
+        with load.generator.hold(case.endpoint, Plan(subscribers=connections - 1, first=1)) as held:
+            time.sleep(SETTLE_SECONDS)
+            grown = resident_bytes(target.process) - before
+            microseconds, receipt = match_one(load, target, self.case)
+        assert held.connected
+        return {
+            "matching": microseconds,
+            "receipt": receipt,
+            "bytes": grown / connections,
+            "rate": connections / held.connected.seconds,
+        }
+
+
+def match_one(load: Load, target: Running, case: str) -> tuple[float, float]:
+    """Microseconds to find the one receiver of an event, and milliseconds of its whole way (median)."""
+    assert target.matching
+    plan = Plan(subscribers=1, request=target.cases[case].request, requests=WARM_UP + EVENTS, warm_up=WARM_UP)
+    before = target.matching()
+    requested = load.generator.run(target.cases[case].endpoint, plan).requested
+    after = target.matching()
+    assert requested and requested.receipt
+    return (
+        (after.seconds - before.seconds) / (after.events - before.events) * 1e6,
+        requested.receipt.p50 / 1e3,
+    )
