@@ -159,7 +159,8 @@ def _cursor_values(connection: Connection, table: UserTable, page: Page, access:
     shape = ("cursor", tuple(page.orders), access.shape)
     statement = table.prepared(shape, lambda: _cursor_statement(table, page, access))
     # Rows hidden from the caller must not work as cursors: it would tell that they exist.
-    found = statement.fetch(connection, {**access.values, "cursor": page.cursor})
+    values = {**access.values, **nearest_values(page.nearest), "cursor": page.cursor}
+    found = statement.fetch(connection, values)
     if not found:
         message = f"There is no row {page.cursor!r} in this list for the cursor to point to."
         raise TidewireError("general_cursor_not_found", message)
