@@ -165,6 +165,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Count,
         Meta(description="Of messages without history, kept by one process; beyond it the oldest go first."),
     ] = 100_000
+    realtime_recovery_seconds: Annotated[
+        Seconds,
+        Meta(
+            description="Seconds after a disconnect in which who subscribes again under the same id "
+            "gets what it missed; 0: not at all, and nobody is asked for acknowledgements."
+        ),
+    ] = 120.0
+    realtime_max_replay_events: Annotated[
+        Count,
+        Meta(description="Events of the log that a recovery may go back; beyond it a client is told so."),
+    ] = 100_000
     metrics_key: Annotated[
         str,
         Meta(

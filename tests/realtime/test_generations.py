@@ -19,6 +19,7 @@ from tests.realtime.raw_client import RawClient, close, raw_client
 from tidewire.core.events import LoggedEvent
 from tidewire.core.origins import Platform
 from tidewire.core.time import format_datetime, now
+from tidewire.store.event_log import epoch, last_offset
 from tidewire.store.identities import encode_jwt
 
 PING, PONG = '{"type":"ping"}', '{"type":"pong"}'
@@ -105,6 +106,13 @@ async def _connected(sdk: Sdk, client: RawClient) -> tuple[list[str], Any, Any]:
         assert list(data["user"])[:4] == ["$id", "$createdAt", "$updatedAt", "name"]
         assert data["user"]["prefs"] == {}
     return data["channels"], data["subscriptions"], data["user"]
+
+
+async def _place(server: RealtimeServer) -> str:
+    """What ends the rows of answers to ``subscribe``: where in the log their events begin."""
+    store = await server.stores.project(PROJECT)
+    assert store is not None
+    return await store.database.read(lambda log: f'"offset":{last_offset(log)},"epoch":"{epoch(log)}"')
 
 
 async def _leave(sdk: Sdk, client: RawClient) -> None:
@@ -195,6 +203,7 @@ async def test_messages(server: RealtimeServer, sdk: Sdk) -> None:
         if sdk.pings_first:
             client.say(PING)
         assert (await _connected(sdk, client))[:2] == ([], [])
+        place = await _place(server)
         login = [f'{{"type":"authentication","data":{{"session":"{session}"}}}}'] if sdk.logs_in else []
         first, second = "66f0c2a1b3d4e5f60718", "66f0c2a1b3d4f00a1b2c"
         # Both at once, without waiting for an answer.
@@ -207,8 +216,8 @@ async def test_messages(server: RealtimeServer, sdk: Sdk) -> None:
             assert '"to":"authentication","success":true' in await client.message()
         assert await client.message() == (
             '{"type":"response","data":{"to":"subscribe","success":true,"subscriptions":['
-            f'{{"subscriptionId":"{first}","channels":["files","account","account.u1"],"queries":[]}},'
-            f'{{"subscriptionId":"{second}","channels":["{FILES}"],"queries":[{json.dumps(EQUAL)}]}}]}}}}'
+            f'{{"subscriptionId":"{first}","channels":["files","account","account.u1"],"queries":[],{place}}},'
+            f'{{"subscriptionId":"{second}","channels":["{FILES}"],"queries":[{json.dumps(EQUAL)}],{place}}}]}}}}'
         )
         wanted = await server.publish(1, payload=b'{"name":"wanted"}', roles=["user:u1"])
         assert await client.message() == _event_text(wanted, first, second)

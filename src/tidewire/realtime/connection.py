@@ -96,6 +96,18 @@ class Connection(WebSocket):
         else:
             self._answer(message)
 
+    def ping(self) -> None:
+        """Ask for a sign of life and an acknowledgement, unless that is waited for already."""
+        if self._hub is None:
+            self.send(frames.PING)
+        elif not self.asked:
+            self.send(self._hub.acknowledgements.ping(self) or frames.PING)
+
+    def pong(self, payload: bytes) -> None:
+        """Take an acknowledgement."""
+        if self._hub is not None:
+            self._hub.acknowledgements.answered(self, payload)
+
     def ended(self) -> None:
         """Leave the hub."""
         self._backlog = None

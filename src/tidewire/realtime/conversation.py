@@ -21,6 +21,7 @@ from tidewire.realtime.messages import (
     Subscribe,
     Unsubscribe,
 )
+from tidewire.realtime.recovery import Start
 from tidewire.realtime.subscriptions import Receiver
 
 
@@ -74,14 +75,24 @@ def _subscribe(hub: Hub, receiver: Receiver, message: Subscribe) -> bytes:
     problem = beyond_limits(hub, after.values())
     if problem:
         raise MessageError(TOO_MUCH, problem)
+    starts = _starts(hub, message)
     rows: list[dict[str, Any]] = []
-    for name, channels, queries in accepted:
-        hub.subscribe(receiver, name, channels, queries)
-        rows.append(
-            {
-                "subscriptionId": name,
-                "channels": channels,
-                "queries": [normal_form(query) for query in queries],
-            }
-        )
+    for (name, channels, queries), start in zip(accepted, starts, strict=True):
+        hub.subscribe(receiver, name, channels, queries, start.since)
+        row: dict[str, Any] = {
+            "subscriptionId": name,
+            "channels": channels,
+            "queries": [normal_form(query) for query in queries],
+            **hub.place,
+        }
+        if start.recovered is not None:
+            row["recovered"] = start.recovered
+        rows.append(row)
+    hub.replay(receiver, {row[0] for row, start in zip(accepted, starts, strict=True) if start.recovered})
     return frames.subscribed(rows)
+
+
+def _starts(hub: Hub, message: Subscribe) -> list[Start]:
+    if hub.recovery is None:
+        return [Start() if row.since is None else Start(recovered=False) for row in message.rows]
+    return hub.recovery.starts(message.rows)

@@ -29,6 +29,8 @@ from tidewire.realtime.meters import Meters
 from tidewire.realtime.passing import Passing
 from tidewire.realtime.presences import Presences
 from tidewire.realtime.publishing import publish
+from tidewire.realtime.recovery import Recovery
+from tidewire.realtime.replay import Replayer
 from tidewire.realtime.request import CONSOLE
 from tidewire.realtime.subscriptions import Receiver
 from tidewire.realtime.turns import Turns
@@ -76,6 +78,7 @@ class Realtime:
         """Of connections."""
         self.meters: Meters = Meters()
         self.channels = Channels(settings, self.pass_on)
+        self.replayer = Replayer(self.meters)
         self.inspector = Inspector(self._connections_to)
         self.admins = Admins(stores)
         stores.listen_deletions(self.end_project)
@@ -106,6 +109,7 @@ class Realtime:
         await asyncio.sleep(0)  # in which the connections notice it
         while self._releases:
             await asyncio.gather(*self._releases, return_exceptions=True)
+        await self.replayer.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -131,6 +135,8 @@ class Realtime:
             hub.roles.signed_out = lambda receiver: self.release(hub, receiver)
             hub.factors = lambda: self._factors_of(project_id)
             feed = Feed(store.database, hub, self._hub_of)
+            if project_id != CONSOLE:  # whose connections get events of other logs too
+                hub.recovery = Recovery(hub, store.database, self.replayer)
             room = self.rooms[project_id] = Room(hub, feed, presences, Passing(hub))
         return room
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tidewire.core.time import now
+from tidewire.realtime.acknowledgements import Acknowledgements
 from tidewire.realtime.compression import STORED_END
 from tidewire.realtime.frames import EventFrame, subscription_tail
 from tidewire.realtime.index import Matches, Subscriptions, holds_role
@@ -37,6 +38,8 @@ class _Event:
     matches: Matches
     roles: Sequence[str]
     timestamp: int
+    offset: int
+    """In the log that the connections are told of; 0: it is of another one."""
 
 
 class Fanout:
@@ -46,9 +49,12 @@ class Fanout:
     was matched with are still entitled to it after the loop served others.
     """
 
-    def __init__(self, changes: Callable[[], int], meters: Meters) -> None:
+    def __init__(
+        self, changes: Callable[[], int], meters: Meters, acknowledgements: Acknowledgements
+    ) -> None:
         self._changes = changes
         self._meters = meters
+        self._acknowledgements = acknowledgements
         self._batch: list[_Event] = []
         self._matched_at = 0
         """The count of changes when the first event of the batch was matched."""
@@ -56,9 +62,23 @@ class Fanout:
         """To a connection that gets all events of the batch."""
         self._writes = 0
         """Since the loop last ran."""
+        self._turn = asyncio.Lock()
+        """Of who writes: events that are delivered by several tasks must not overtake each other."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether events wait to be written, or are being written."""
+        return bool(self._batch) or self._turn.locked()
 
     async def deliver(
-        self, frame: EventFrame, matches: Matches, roles: Sequence[str], timestamp: int, *, more: bool
+        self,
+        frame: EventFrame,
+        matches: Matches,
+        roles: Sequence[str],
+        timestamp: int,
+        *,
+        more: bool,
+        offset: int = 0,
     ) -> None:
         """Write ``frame`` to the receivers of ``matches``; ``more``: another event waits already.
 
@@ -66,7 +86,7 @@ class Fanout:
         """
         if not self._batch:
             self._matched_at = self._changes()
-        self._batch.append(_Event(frame, matches, roles, timestamp))
+        self._batch.append(_Event(frame, matches, roles, timestamp, offset))
         self._meters.frames += len(matches)
         self._meters.bytes += len(matches) * len(frame)
         self._bytes += len(frame)
@@ -79,8 +99,13 @@ class Fanout:
         Connections may end or change between slices. Those that meanwhile lost the subscription, or all of
         an event's roles, do not get it any more.
         """
+        if self._batch:
+            async with self._turn:
+                await self._write_batch()
+
+    async def _write_batch(self) -> None:
         if not self._batch:
-            return
+            return  # whoever had the turn before wrote it too
         batch, self._batch = self._batch, []
         self._bytes, size = 0, self._bytes
         changes = self._matched_at
@@ -88,7 +113,7 @@ class Fanout:
         start = 0
         while start < len(due):
             end = start + max(1, SLICE - self._writes)
-            _write(batch, due[start:end], recheck=self._changes() != changes)
+            _write(batch, due[start:end], self._acknowledgements, recheck=self._changes() != changes)
             self._writes += end - start
             start = end
             if self._writes >= SLICE or size >= BATCH_BYTES:
@@ -106,23 +131,43 @@ def _receivers(batch: Iterable[_Event]) -> dict[Receiver, None]:
     return receivers
 
 
-def _write(batch: Sequence[_Event], due: Sequence[Receiver], *, recheck: bool) -> None:
+def _write(
+    batch: Sequence[_Event], due: Sequence[Receiver], acknowledgements: Acknowledgements, *, recheck: bool
+) -> None:
     if len(batch) == 1:
         event = batch[0]
+        offset = event.offset
         for receiver in due:
             matched = event.matches[receiver]
-            if not recheck or _is_still_due(receiver, matched, event.roles):
-                _send(receiver, _message(event.frame, matched, receiver.window))
+            if not recheck or _is_still_due(receiver, matched, event):
+                message = _message(event.frame, matched, receiver.window)
+                if offset:
+                    if receiver.round != acknowledgements.round:
+                        message = acknowledgements.ask(receiver, message, offset)
+                    receiver.sent = offset
+                if receiver.direct:
+                    receiver.transport.write(message)
+                else:
+                    receiver.send(message)
         return
     messages: defaultdict[Receiver, list[bytes]] = defaultdict(list)
     for event in batch:
         frame, matches = event.frame, event.matches
         for receiver in due:
             found = matches.get(receiver)
-            if found is not None and (not recheck or _is_still_due(receiver, found, event.roles)):
+            if found is not None and (not recheck or _is_still_due(receiver, found, event)):
                 messages[receiver].append(_message(frame, found, receiver.window))
+    offset = max(event.offset for event in batch)
     for receiver, several in messages.items():
-        _send(receiver, b"".join(several))
+        message = b"".join(several)
+        if offset:
+            if receiver.round != acknowledgements.round:
+                message = acknowledgements.ask(receiver, message, offset)
+            receiver.sent = offset
+        if receiver.direct:
+            receiver.transport.write(message)
+        else:
+            receiver.send(message)
 
 
 def _message(frame: EventFrame, matched: Matched, window: int) -> bytes:
@@ -136,19 +181,15 @@ def _message(frame: EventFrame, matched: Matched, window: int) -> bytes:
     return frame.message(subscription_tail(subscription.id for subscription in matched), window)
 
 
-def _send(receiver: Receiver, message: bytes) -> None:
-    if receiver.direct:
-        receiver.transport.write(message)
-    else:
-        receiver.send(message)
-
-
-def _is_still_due(receiver: Receiver, matched: Matched, roles: Sequence[str]) -> bool:
+def _is_still_due(receiver: Receiver, matched: Matched, event: _Event) -> bool:
     """Whether a connection still holds a role of the event and every subscription that matched.
 
-    One that was replaced meanwhile counts as held: its id is what the client knows.
+    One that was replaced meanwhile counts as held: its id is what the client knows. A connection that is
+    replayed to, or was meanwhile, gets the event from the log.
     """
-    if not holds_role(receiver, roles):
+    if event.offset and (receiver.replay is not None or event.offset <= receiver.sent):
+        return False
+    if not holds_role(receiver, event.roles):
         return False
     held = receiver.subscriptions
     if isinstance(matched, Subscription):

@@ -15,7 +15,7 @@ from tidewire.core.events import LoggedEvent
 from tidewire.core.standings import change_of
 from tidewire.realtime.hub import Hub
 from tidewire.store.database import Database
-from tidewire.store.event_log import last_offset, read_after
+from tidewire.store.event_log import epoch, last_offset, read_after
 
 PAGE: Final = 200
 """Events read from the log at once."""
@@ -55,8 +55,9 @@ class Feed:
         """Deliver what is committed from now on, for as long as the hub has connections."""
         async with self._starting:
             if self._position is None:
-                self._handled = await self._database.read(last_offset)
-                self._position = self._hub.received = self._handled
+                offset, name = await self._database.read(lambda log: (last_offset(log), epoch(log)))
+                self._position = self._handled = offset
+                self._hub.begin(offset, name)
                 self.wake()
 
     def wake(self) -> None:

@@ -26,6 +26,7 @@ _FINAL: Final = 0x80
 _COMPRESSED: Final = 0x40
 """The reserved bit that permessage-deflate uses, in the first frame of a message (RFC 7692, section 6)."""
 
+_NOWHERE: Final[Mapping[str, Any]] = {}
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -41,16 +42,21 @@ def close_message(status: int, reason: str = "") -> bytes:
 
 
 def connected(
-    channels: Sequence[str], subscriptions: Mapping[str, str] | None, account: Account | None
+    channels: Sequence[str],
+    subscriptions: Mapping[str, str] | None,
+    account: Account | None,
+    place: Mapping[str, Any] = _NOWHERE,
 ) -> bytes:
     """First frame of an accepted connection.
 
     ``subscriptions`` maps slots to ids if the URL had channels, else it is None and written as a list.
+    ``place``: where in the log the events of the connection begin.
     """
     data = {
         "channels": channels,
         "subscriptions": [] if subscriptions is None else subscriptions,
         "user": account,
+        **place,
     }
     return _message("connected", data)
 
@@ -225,6 +231,12 @@ def _header(opcode: int, length: int, *, final: bool) -> bytes:
     if length < 126:
         return bytes((first, length))
     return bytes((first, 126)) + length.to_bytes(2, "big")
+
+
+def ping(offset: int) -> bytes:
+    """A ping whose answer acknowledges the events up to ``offset`` (RFC 6455, section 5.5.2)."""
+    payload = b"%d" % offset
+    return bytes((_FINAL | Opcode.PING, len(payload))) + payload
 
 
 PONG: Final = text_message(b'{"type":"pong"}')

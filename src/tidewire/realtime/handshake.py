@@ -64,7 +64,7 @@ class Doorkeeper:
             ids[slot.name] = unique_id()
             hub.subscribe(receiver, ids[slot.name], slot.channels, slot.queries)
         account = identity.account if identity else None
-        return frames.connected(wanted.channels, ids if wanted.channels else None, account)
+        return frames.connected(wanted.channels, ids if wanted.channels else None, account, hub.place)
 
     def _may_connect(self, origin: str, visitor: Visitor, home: Project) -> bool:
         """Whether a page of this origin may; the console's own connections are checked like all others."""

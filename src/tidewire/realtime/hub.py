@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from tidewire.core.events import LoggedEvent
 from tidewire.core.identities import Identity
@@ -13,6 +13,7 @@ from tidewire.core.project_settings import MfaFactors
 from tidewire.core.queries import Query
 from tidewire.core.standings import Change
 from tidewire.core.time import now
+from tidewire.realtime.acknowledgements import Acknowledgements
 from tidewire.realtime.fanout import Fanout
 from tidewire.realtime.frames import EventFrame
 from tidewire.realtime.index import Index, Payload
@@ -21,6 +22,9 @@ from tidewire.realtime.lookups import Identities
 from tidewire.realtime.meters import Meters
 from tidewire.realtime.subscriptions import Filter, Receiver, Subscription
 from tidewire.settings import Settings
+
+if TYPE_CHECKING:
+    from tidewire.realtime.recovery import Recovery
 
 _LATER_THAN_ANY: Final = sys.maxsize
 
@@ -38,9 +42,16 @@ class Hub:
         """Open connections, those that are being set up included."""
         self.received: int = 0
         """Offset of the newest event known; subscriptions made now get later ones only."""
+        self.matched = 0
+        """Offset of the last event that was matched with connections as it happened."""
+        self.epoch = ""
+        """Of the log; empty without one."""
+        self.acknowledgements = Acknowledgements(enabled=settings.realtime_recovery_seconds > 0)
+        self.recovery: Recovery | None = None
+        """Where events from before come from; None: from nowhere."""
         self._index = Index()
         self._meters = meters or Meters()
-        self._fanout = Fanout(lambda: self._index.changes, self._meters)
+        self._fanout = Fanout(lambda: self._index.changes, self._meters, self.acknowledgements)
         self.roles = LiveRoles(self._index, identities, lambda: self.factors())
         self.catch_up: Callable[[], Awaitable[None]] = _nothing_to_catch_up
         """Waits until all that is committed now has been handled; set by who feeds the hub."""
@@ -76,27 +87,69 @@ class Hub:
         """How many open connections a user has, those that await a second factor included."""
         return len(self._index.connections_of(user_id)) + self.roles.awaiting(user_id)
 
+    def begin(self, offset: int, epoch: str) -> None:
+        """Events after ``offset`` will be published."""
+        self.received = self.matched = self.acknowledgements.settled = offset
+        self.epoch = epoch
+
+    @property
+    def place(self) -> dict[str, Any]:
+        """Where in the log the hub is, as clients are told; nothing without a log."""
+        return {"offset": self.received, "epoch": self.epoch} if self.epoch else {}
+
     def leave(self, receiver: Receiver) -> None:
         """Forget a connection and its subscriptions; it may be one that never entered."""
+        self.acknowledgements.forget(receiver)
         self.roles.leave(receiver)
+        receiver.replay = None
         receiver.user_id = ""
         receiver.roles = ()
 
     def subscribe(
-        self, receiver: Receiver, subscription_id: str, channels: Sequence[str], queries: Sequence[Query]
+        self,
+        receiver: Receiver,
+        subscription_id: str,
+        channels: Sequence[str],
+        queries: Sequence[Query],
+        since: int | None = None,
     ) -> None:
         """Add a subscription, or replace the one of this id (realtime-protocol, section 6).
 
-        ``channels`` are converted already; without any there is no subscription afterwards.
+        ``channels`` are converted already; without any there is no subscription afterwards. ``since``: it
+        gets the events after this offset, for which :meth:`replay` has to be called; None: those from now
+        on, or if it replaces one, what that had not got yet.
         """
-        since = self.received
         replaced = receiver.subscriptions.get(subscription_id)
         if replaced is not None:
-            since = replaced.since
             self._index.remove(replaced)
+        if since is None:
+            since = replaced.since if replaced is not None else self.received
         if channels:
             wanted = Filter.of(queries)
             self._index.add(Subscription(receiver, subscription_id, channels, wanted, since))
+
+    def replay(self, receiver: Receiver, subscription_ids: Collection[str]) -> None:
+        """Send a connection the events that subscriptions which were just made have missed."""
+        made = [held for held in receiver.subscriptions.values() if held.id in subscription_ids]
+        start = min((held.since for held in made), default=self.matched)
+        if self.recovery is None or start >= self.matched:
+            return
+        replay = receiver.replay
+        reached = replay.position if replay is not None else self._reached(receiver)
+        self.acknowledgements.rewind(receiver, start)
+        if replay is None:
+            replay = self.recovery.replay(receiver, start)
+            self._index.hold(receiver, replay)
+        replay.rewind(start, {held.id: held in made for held in receiver.subscriptions.values()}, reached)
+        replay.go_on()
+
+    def release(self, receiver: Receiver) -> None:
+        """Give a connection that was replayed to the events as they happen."""
+        self._index.release(receiver)
+
+    def _reached(self, receiver: Receiver) -> int:
+        """Offset up to which a connection was written everything that happened."""
+        return max(receiver.sent, self.acknowledgements.settled)
 
     def unsubscribe(self, receiver: Receiver, subscription_id: str) -> bool:
         """Remove a subscription; False if there is none of this id."""
@@ -131,20 +184,38 @@ class Hub:
         if moment >= self.roles.next_expiry - EARLY_MS:
             await self.flush()
             self.roles.expire(moment)
-        in_own_log = logged.offset and logged.project_id == self.project_id
-        offset = logged.offset if in_own_log else _LATER_THAN_ANY
+        own = logged.offset > 0 and logged.project_id == self.project_id
+        offset = logged.offset if own else _LATER_THAN_ANY
+        if own:
+            self.matched = logged.offset
         began = time.perf_counter()
-        matches = self._index.match(event.channels, event.roles, Payload(event.payload), offset)
+        payload = Payload(event.payload)
+        matches = self._index.match(
+            event.channels, event.roles, payload, offset, with_held=logged.offset == 0
+        )
         self._meters.matching.add(time.perf_counter() - began)
         self._meters.events += 1
         if matches:
-            await self._fanout.deliver(EventFrame(logged), matches, event.roles, event.timestamp, more=more)
+            await self._fanout.deliver(
+                EventFrame(logged),
+                matches,
+                event.roles,
+                event.timestamp,
+                more=more,
+                offset=logged.offset if own else 0,
+            )
         elif not more:
-            await self.flush()
+            await self._fanout.flush()
+        self._settle()
 
     async def flush(self) -> None:
         """Deliver what was kept to be written together."""
         await self._fanout.flush()
+        self._settle()
+
+    def _settle(self) -> None:
+        if not self._fanout.busy:
+            self.acknowledgements.settled = self.matched
 
 
 async def _nothing_to_catch_up() -> None:

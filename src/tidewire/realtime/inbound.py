@@ -19,6 +19,9 @@ from tidewire.realtime.compression import inflating
 _quiet: Final = logging.getLogger("tidewire.realtime.inbound")
 _quiet.setLevel(logging.WARNING)
 
+_PONG: Final = 0x80 | Opcode.PONG
+_LONGEST_CONTROL: Final = 125
+"""Bytes of the payload of a control frame (RFC 6455, section 5.5)."""
 _TEXT: Final = frozenset({Opcode.TEXT, Opcode.CONT})
 _utf8_decoder: Final = codecs.getincrementaldecoder("utf-8")
 
@@ -33,6 +36,22 @@ class Received:
     """The client closed the connection, or broke the protocol: no bytes count any more."""
     closed: bool
     """The client closed it."""
+    pongs: list[bytes]
+    """Payloads of answers to pings."""
+
+
+def read_pong(data: bytes) -> bytes | None:
+    """The payload of the one pong that ``data`` is, the commonest thing to receive; None for anything else.
+
+    What it leaves to :class:`Inbound` may well be a pong too.
+    """
+    if len(data) < 6 or data[0] != _PONG or data[1] & 0x80 == 0 or len(data) != 6 + (data[1] & 0x7F):
+        return None
+    length = len(data) - 6
+    if length > _LONGEST_CONTROL:
+        return None
+    mask = int.from_bytes(data[2:6] * (length // 4 + 1), "big") >> 8 * (4 - length % 4)
+    return (int.from_bytes(data[6:], "big") ^ mask).to_bytes(length, "big")
 
 
 class Inbound:
@@ -67,11 +86,14 @@ class Inbound:
         protocol.receive_data(data)
         self._unread -= self._measure.take()
         steps: list[str | bytes] = []
+        pongs: list[bytes] = []
         output = deque(protocol.data_to_send())
         for event in protocol.events_received():
             assert isinstance(event, Frame)
             if event.opcode is Opcode.PING:
                 steps.append(output.popleft())
+            elif event.opcode is Opcode.PONG:
+                pongs.append(bytes(event.data))
             if event.opcode is Opcode.BINARY:
                 protocol.fail(CloseCode.UNSUPPORTED_DATA, "messages must be text")
                 break
@@ -84,7 +106,7 @@ class Inbound:
                 if text is not None:
                     steps.append(text)
         steps += [rest] if (rest := b"".join([*output, *protocol.data_to_send()])) else []
-        return Received(steps, ended=protocol.eof_sent, closed=protocol.close_rcvd is not None)
+        return Received(steps, ended=protocol.eof_sent, closed=protocol.close_rcvd is not None, pongs=pongs)
 
     def _assemble(self, frame: Frame) -> str | None:
         """The whole message if this is its last fragment. Raises UnicodeDecodeError as soon as it must."""

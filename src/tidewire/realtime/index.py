@@ -13,12 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence, Set
 from itertools import chain
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from tidewire.core.realtime_queries import value_key
 from tidewire.realtime.subscriptions import Receiver, Subscription
+
+if TYPE_CHECKING:
+    from tidewire.realtime.replay import Replay
 
 ANYONE: Final = "any"
 """A role that every connection holds without listing it, if it holds one at all."""
@@ -111,7 +114,7 @@ class Index:
         receiver = subscription.receiver
         receiver.subscriptions[subscription.id] = subscription
         self._newest_since = max(self._newest_since, subscription.since)
-        keys = _keys(receiver.roles)
+        keys = _keys(receiver)
         for name in subscription.channels if keys else ():
             channel = self._channels.get(name)
             if channel is None:
@@ -124,7 +127,7 @@ class Index:
         self.changes += 1
         receiver = subscription.receiver
         del receiver.subscriptions[subscription.id]
-        keys = _keys(receiver.roles)
+        keys = _keys(receiver)
         for name in subscription.channels if keys else ():
             channel = self._channels[name]
             for key in keys:
@@ -132,26 +135,56 @@ class Index:
             if not channel.matchers:
                 del self._channels[name]
 
-    def match(self, channels: Sequence[str], roles: Sequence[str], payload: Payload, offset: int) -> Matches:
-        """The connections that get an event, each with its subscription or subscriptions that match."""
+    def hold(self, receiver: Receiver, replay: Replay) -> None:
+        """Have no event of the log match a connection until :meth:`release`: it reads them there."""
+        self._enter_again(receiver, replay)
+
+    def release(self, receiver: Receiver) -> None:
+        """Have events match a connection again."""
+        self._enter_again(receiver, None)
+
+    def _enter_again(self, receiver: Receiver, replay: Replay | None) -> None:
+        self.changes += 1
+        held = list(receiver.subscriptions.values())
+        for subscription in held:
+            self.remove(subscription)
+        receiver.replay = replay
+        for subscription in held:
+            self.add(subscription)
+
+    def match(
+        self,
+        channels: Sequence[str],
+        roles: Sequence[str],
+        payload: Payload,
+        offset: int,
+        *,
+        with_held: bool = False,
+    ) -> Matches:
+        """The connections that get an event, each with its subscription or subscriptions that match.
+
+        ``with_held``: those too that are held, because the event is in no log that they could get it from.
+        """
         found: list[Subscription] = []
         classes, shared, personal = _sorted_roles(roles)
         for name in channels:
             channel = self._channels.get(name)
             if channel is not None:
-                for matcher in channel.held_by(classes, shared):
+                for matcher in channel.held_by(classes, shared, with_held):
                     matcher.find(payload, found)
         for role in personal:
-            found.extend(self._find_personal(role, frozenset(channels), payload))
+            found.extend(self._find_personal(role, frozenset(channels), payload, with_held))
         if offset <= self._newest_since:
             found = [subscription for subscription in found if subscription.since < offset]
         return _by_receiver(found)
 
-    def _find_personal(self, role: str, channels: Set[str], payload: Payload) -> Iterator[Subscription]:
+    def _find_personal(
+        self, role: str, channels: Set[str], payload: Payload, with_held: bool
+    ) -> Iterator[Subscription]:
         kind, _, name = role.partition(":")
         user_id = self._members.get(name) if kind == "member" else name.partition("/")[0]
         for receiver in self._users.get(user_id or "", ()):
-            if role in receiver.roles:
+            if role in receiver.roles and (with_held or receiver.replay is None):
                 for subscription in receiver.subscriptions.values():
                     if not channels.isdisjoint(subscription.channels) and (
                         subscription.filter is None or subscription.wants(payload.values)
@@ -169,8 +202,12 @@ def holds_role(receiver: Receiver, roles: Sequence[str]) -> bool:
     return bool(receiver.roles) and (ANYONE in roles or not set(roles).isdisjoint(receiver.roles))
 
 
-_Key = frozenset[str] | str
-"""A class of connections, or a role that some users share."""
+_Key = frozenset[str] | str | tuple[str, object]
+"""A class of connections, or a role that some users share; for held connections apart (:func:`_of_held`)."""
+
+
+def _of_held(key: _Key) -> _Key:
+    return ("held", key)
 
 
 class _Channel:
@@ -193,8 +230,12 @@ class _Channel:
         if matcher.is_empty:
             del self.matchers[key]
 
-    def held_by(self, classes: Iterable[frozenset[str]], shared: Iterable[str]) -> Iterator[_Matcher]:
+    def held_by(
+        self, classes: Iterable[frozenset[str]], shared: Iterable[str], with_held: bool
+    ) -> Iterator[_Matcher]:
         keys: list[_Key] = [*classes, *shared]
+        if with_held:
+            keys += [_of_held(key) for key in keys]
         for key in keys:
             matcher = self.matchers.get(key)
             if matcher is not None:
@@ -275,14 +316,16 @@ def _class_of(roles: Iterable[str]) -> frozenset[str]:
     return _CLASSES.setdefault(own, own)
 
 
-def _keys(roles: tuple[str, ...]) -> tuple[_Key, ...]:
-    """Where the subscriptions of a connection with ``roles`` stand; nowhere if it has none."""
+def _keys(receiver: Receiver) -> tuple[_Key, ...]:
+    """Where the subscriptions of a connection stand; nowhere if it has no roles."""
+    roles = receiver.roles
     if not roles:
         return ()
     shared = dict.fromkeys(
         role for role in roles if role not in CLASS_ROLES and not role.startswith(_PERSONAL)
     )
-    return (_class_of(roles), *shared)
+    keys: tuple[_Key, ...] = (_class_of(roles), *shared)
+    return keys if receiver.replay is None else tuple(map(_of_held, keys))
 
 
 def _sorted_roles(roles: Iterable[str]) -> tuple[list[frozenset[str]], list[str], list[str]]:

@@ -32,6 +32,9 @@ MAX_STATUS_LENGTH: Final = 2048
 
 MAX_PUBLISHED: Final = 100
 """Messages in one frame."""
+MAX_OFFSET: Final = 2**53 - 1
+"""The largest number that every JSON library reads exactly."""
+MAX_EPOCH_LENGTH: Final = 64
 
 LITERAL_ID: Final = "unique()"
 """SDKs' word for "make an id", which is here just an id."""
@@ -63,6 +66,15 @@ class Authenticate:
 
 
 @dataclass(frozen=True, slots=True)
+class Since:
+    """A place in the event log: what comes after it is wanted."""
+
+    offset: int
+    epoch: str
+    """Of the log that the offset is of; empty: the client does not say."""
+
+
+@dataclass(frozen=True, slots=True)
 class SubscribeRow:
     """One subscription asked for."""
 
@@ -71,6 +83,8 @@ class SubscribeRow:
     channels: list[str]
     """As sent."""
     queries: list[Query]
+    since: Since | None = None
+    """Up to where the client has the events already; None: it does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +173,21 @@ def _parse_row(row: Mapping[str, Any], extended_queries: bool) -> SubscribeRow:
         queries = parse_realtime_queries(row.get("queries", []), extended=extended_queries)
     except InvalidRealtimeQueryError as error:
         _refuse(str(error))
-    return SubscribeRow(subscription if "subscriptionId" in row else None, channels, queries)
+    return SubscribeRow(
+        subscription if "subscriptionId" in row else None, channels, queries, _since(row.get("since"))
+    )
+
+
+def _since(value: object) -> Since | None:
+    if value is None:
+        return None
+    offset = value.get("offset") if isinstance(value, dict) else None
+    epoch = value.get("epoch", "") if isinstance(value, dict) else None
+    if type(offset) is not int or not 0 <= offset <= MAX_OFFSET:
+        _refuse("since needs an offset, a whole number that is not negative: as in an event frame.")
+    if not isinstance(epoch, str) or len(epoch) > MAX_EPOCH_LENGTH:
+        _refuse("since.epoch must be the text that the frame connected gave.")
+    return Since(offset, epoch)
 
 
 def _is_live_tail(channel: str) -> bool:

@@ -41,6 +41,10 @@ class Meters:
         self.events = 0
         self.frames = 0
         self.bytes = 0
+        self.recovered: Counter[str] = Counter({"yes": 0, "no": 0})
+        """Subscriptions that came back, or said where they were, by whether they got what they missed."""
+        self.replayed = 0
+        """Event frames that were sent from the log."""
         self.closes: Counter[str] = Counter()
         """Connections closed by the server, by reason."""
         self.matching = Histogram(_MATCH_BOUNDS)

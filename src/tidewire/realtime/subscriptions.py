@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tidewire.core.queries import Query
 from tidewire.core.realtime_queries import compile_queries, equality_key
 from tidewire.realtime.frames import subscription_tail
+
+if TYPE_CHECKING:
+    from tidewire.realtime.replay import Replay
 
 
 class Transport(Protocol):
@@ -39,7 +42,22 @@ class Receiver:
     There can be very many of them, so it holds nothing that can be shared or made when needed.
     """
 
-    __slots__ = ("direct", "login", "number", "roles", "subscriptions", "transport", "user_id", "window")
+    __slots__ = (
+        "acknowledged",
+        "asked",
+        "direct",
+        "login",
+        "number",
+        "recoverable",
+        "replay",
+        "roles",
+        "round",
+        "sent",
+        "subscriptions",
+        "transport",
+        "user_id",
+        "window",
+    )
 
     def __init__(self) -> None:
         self.number = 0
@@ -57,9 +75,30 @@ class Receiver:
         """Whether frames may be written to the transport without a look at its state."""
         self.window = 0
         """Bits of the window that the client inflates messages with; 0: it takes none compressed."""
+        self.sent = 0
+        """Offset of the last event that was written to it; 0: none yet."""
+        self.recoverable = False
+        """Whether it is kept where the client is, so that acknowledgements are worth asking for."""
+        self.acknowledged = 0
+        """Offset up to which the client has acknowledged everything."""
+        self.asked = 0
+        """Offset in the ping whose answer is outstanding; 0: none is. Negative: its answer says nothing."""
+        self.round = 0
+        """In which it was last sent a ping with events."""
+        self.replay: Replay | None = None
+        """What it has to get from the log first; meanwhile it gets no events as they happen."""
+
+    @property
+    def congested(self) -> bool:
+        """Whether the client reads more slowly than it is sent to."""
+        return False
 
     def send(self, message: bytes) -> None:
         """Send a framed message with regard to the state of the connection."""
+        raise NotImplementedError
+
+    def give_up(self) -> None:
+        """Close, so that the client comes back and learns what it has missed."""
         raise NotImplementedError
 
 

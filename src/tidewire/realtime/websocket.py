@@ -13,8 +13,8 @@ from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
 from tidewire.realtime.compression import OFFERS, negotiated_window
-from tidewire.realtime.frames import PING, close_message
-from tidewire.realtime.inbound import Inbound
+from tidewire.realtime.frames import close_message
+from tidewire.realtime.inbound import Inbound, read_pong
 from tidewire.realtime.request import parse_request, path_of
 from tidewire.realtime.subscriptions import Receiver
 from tidewire.realtime.turns import Turns
@@ -91,6 +91,14 @@ class WebSocket(Receiver, asyncio.Protocol):
         """Called for each message."""
         raise NotImplementedError
 
+    def ping(self) -> None:
+        """Ask for a sign of life."""
+        raise NotImplementedError
+
+    def pong(self, payload: bytes) -> None:
+        """Called for each answer to a ping."""
+        raise NotImplementedError
+
     def ended(self) -> None:
         """Called when no message will come or be sent any more; perhaps more than once."""
         raise NotImplementedError
@@ -109,6 +117,11 @@ class WebSocket(Receiver, asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take bytes: at first the whole head of the request, then frames."""
         self._silence = 0
+        if self._inbound is None and self.state is State.OPEN:
+            payload = read_pong(data)
+            if payload is not None:
+                self.pong(payload)
+                return
         if self.state is State.NEW:
             self.transport.pause_reading()
             self._upgrades.enter(partial(self._upgrade, data))
@@ -135,6 +148,17 @@ class WebSocket(Receiver, asyncio.Protocol):
         """It caught up."""
         self._writing_paused = False
         self.direct = self.state is State.OPEN
+        if self.replay is not None:
+            self.replay.go_on()
+
+    @property
+    def congested(self) -> bool:
+        """Whether the client reads more slowly than it is sent to."""
+        return self._writing_paused
+
+    def give_up(self) -> None:
+        """Close, so that the client comes back and learns what it has missed."""
+        self.close(CloseStatus.TRY_LATER)
 
     def shutdown(self) -> None:
         """The server stops: close, at a random moment, or all clients would come back at once."""
@@ -169,7 +193,7 @@ class WebSocket(Receiver, asyncio.Protocol):
         if self._silence >= rounds:
             self.close(CloseStatus.SILENT)
         elif self._silence >= rounds // 2:
-            self.send(PING)
+            self.ping()
         self._silence += 1
 
     def _upgrade(self, head: bytes) -> None:
@@ -210,6 +234,8 @@ class WebSocket(Receiver, asyncio.Protocol):
                 self.transport.close()
             return
         self._inbound = None if inbound.idle else inbound
+        for payload in received.pongs:
+            self.pong(payload)
         for step in received.steps:
             if isinstance(step, str):
                 self.received(step)

@@ -85,6 +85,26 @@ def read_after(connection: Connection, offset: int, limit: int) -> list[LoggedEv
     return [LoggedEvent(project_id, row[0], _event(row)) for row in rows]
 
 
+def read_chunk(connection: Connection, offset: int, limit: int, max_bytes: int) -> list[LoggedEvent] | None:
+    """The next events after ``offset``: at least one if there is any, until ``limit`` or ``max_bytes``.
+
+    None if events after ``offset`` were trimmed away.
+    """
+    if trimmed_offset(connection) > offset:
+        return None
+    project_id = connection.info["project_id"]
+    chunk: list[LoggedEvent] = []
+    size = 0
+    rows = _read_after.execute(connection, {"offset": offset, "limit": limit})
+    for row in rows:
+        chunk.append(LoggedEvent(project_id, row[0], _event(row)))
+        size += len(chunk[-1].event.payload)
+        if size >= max_bytes:
+            break
+    rows.close()
+    return chunk
+
+
 def last_offset(connection: Connection) -> int:
     """Offset of the newest event ever written; 0 if there was none."""
     newest = _last_offset.execute(connection, {}).scalar_one()

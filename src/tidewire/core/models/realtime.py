@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tidewire.core.models.base import Model, system
 
 
@@ -66,3 +68,27 @@ class RealtimeExplanation(Model, frozen=True, kw_only=True):
     roles: list[str]
     """One of which a connection must hold."""
     connections: list[RealtimeVerdict]
+
+
+class RealtimeEvent(Model, frozen=True, kw_only=True):
+    """An event as the frames of a connection have it."""
+
+    events: list[str]
+    channels: list[str]
+    timestamp: str
+    payload: dict[str, Any]
+    offset: int
+    """Its place in the event log."""
+
+
+class RealtimeEventList(Model, frozen=True, kw_only=True):
+    """Part of the event log."""
+
+    events: list[RealtimeEvent]
+    """Oldest first."""
+    offset: int
+    """To ask from the next time: everything up to here has been looked at."""
+    epoch: str
+    """Name of the log's history; offsets of another one mean nothing in it."""
+    recovered: bool
+    """Whether nothing is missing between the place that was asked for and the first event."""

@@ -1,0 +1,97 @@
+"""Acknowledgements: which events certainly are with the clients of a project.
+
+Every WebSocket client answers a ping with the ping's payload (RFC 6455, section 5.5.3). So events are
+followed by a ping with their offset, in the same write; the pong says that all before have arrived.
+A connection is asked once a round, and never while an answer is outstanding: steady events cost one small
+frame a second for each connection, and a client that answers nothing is asked nothing more.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tidewire.realtime import frames
+from tidewire.realtime.subscriptions import Receiver
+
+ROUND_SECONDS: Final = 1.0
+"""At most one ping to each connection."""
+
+
+class Acknowledgements:
+    """What the connections of one project were sent and have acknowledged."""
+
+    def __init__(self, *, enabled: bool) -> None:
+        self.round = 1 if enabled else 0
+        """Connections that were not asked in this round are at another one. 0: nobody is asked."""
+        self.settled = 0
+        """Offset up to which everything has been written to all who get events as they happen."""
+        self._waiting: dict[Receiver, None] = {}
+        """Connections that got events since they last had acknowledged everything."""
+        self._ping = (0, b"")
+
+    def ask(self, receiver: Receiver, message: bytes, offset: int) -> bytes:
+        """``message`` and, unless an answer is outstanding, a ping: for the first events of a round.
+
+        ``offset``: of the last event of the message. To be called before that is noted as sent.
+        """
+        receiver.round = self.round
+        if receiver.sent <= receiver.acknowledged:
+            receiver.acknowledged = max(receiver.acknowledged, self.settled)
+        return message + self._ask(receiver, offset)
+
+    def write_past(self, receiver: Receiver, message: bytes, offset: int) -> None:
+        """Write events of a replay, which is at ``offset`` with them."""
+        if self.round:
+            message += self._ask(receiver, offset)
+        receiver.transport.write(message)
+
+    def ping(self, receiver: Receiver) -> bytes:
+        """A ping for a connection that got no events; empty if there is nothing that it could acknowledge."""
+        offset = self.position(receiver) if receiver.replay is None else 0
+        return self._ask(receiver, offset) if self.round and offset else b""
+
+    def answered(self, receiver: Receiver, payload: bytes) -> None:
+        """Take a pong; one that nobody asked for says nothing."""
+        asked = receiver.asked
+        if asked and payload == b"%d" % abs(asked):
+            receiver.asked = 0
+            if asked > 0:
+                receiver.acknowledged = asked
+
+    def rewind(self, receiver: Receiver, offset: int) -> None:
+        """A replay begins at ``offset``: what was acknowledged beyond it does not count."""
+        receiver.acknowledged = min(self.position(receiver), offset)
+        receiver.asked = -abs(receiver.asked)
+
+    def position(self, receiver: Receiver) -> int:
+        """Offset up to which a connection certainly has everything that it was to get."""
+        if receiver.sent > receiver.acknowledged:
+            return receiver.acknowledged
+        return receiver.replay.position if receiver.replay is not None else self.settled
+
+    def forget(self, receiver: Receiver) -> None:
+        """A connection has ended."""
+        self._waiting.pop(receiver, None)
+
+    def begin_round(self) -> list[Receiver]:
+        """Ask those again who have not acknowledged everything; return them."""
+        if not self.round:
+            return []
+        self.round += 1
+        for receiver in list(self._waiting):
+            if receiver.sent <= receiver.acknowledged:
+                del self._waiting[receiver]
+            elif not receiver.asked and receiver.replay is None:
+                receiver.send(self._ask(receiver, max(receiver.sent, self.settled)))
+        return list(self._waiting)
+
+    def _ask(self, receiver: Receiver, offset: int) -> bytes:
+        if not receiver.recoverable:
+            return b""
+        self._waiting[receiver] = None
+        if receiver.asked:
+            return b""
+        receiver.asked = offset
+        if self._ping[0] != offset:
+            self._ping = (offset, frames.ping(offset))
+        return self._ping[1]
