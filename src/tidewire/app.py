@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from tidewire.api.application import create_api
 from tidewire.api.asgi import Application as AsgiApplication
 from tidewire.api.metrics import with_metrics
 from tidewire.api.registry import Registry
 from tidewire.bus.local import watch_commits
+from tidewire.bus.mesh import Mesh
 from tidewire.delivery.deliverer import deliver
 from tidewire.demo import ensure_demo_bucket, with_demo
 from tidewire.realtime import Realtime
@@ -53,6 +55,11 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         realtime = Realtime(settings, stores)
         await realtime.start()
         stack.push_async_callback(realtime.close)
+        if settings.workers > 1:
+            mesh = Mesh(Path(settings.data_dir), realtime.process.id, realtime.peers)
+            await mesh.start()
+            stack.push_async_callback(mesh.close)
+            realtime.peers.send = mesh.send
         background = [
             asyncio.create_task(maintain(stores, settings), name="maintenance"),
             asyncio.create_task(deliver(stores, settings), name="deliveries"),

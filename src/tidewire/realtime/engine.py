@@ -27,6 +27,7 @@ from tidewire.realtime.liveness import watch
 from tidewire.realtime.messages import POLICY_VIOLATION, MessageError, Publish, SetPresence
 from tidewire.realtime.meters import Meters
 from tidewire.realtime.passing import Passing
+from tidewire.realtime.peers import Peers
 from tidewire.realtime.presences import Presences
 from tidewire.realtime.publishing import publish
 from tidewire.realtime.recovery import Recovery
@@ -77,8 +78,9 @@ class Realtime:
         self.numbers = itertools.count(1)
         """Of connections."""
         self.meters: Meters = Meters()
-        self.channels = Channels(settings, self.pass_on)
         self.replayer = Replayer(self.meters)
+        self.channels = Channels(settings, self.broadcast, lambda key, sent: self.peers.tell_sent(key, sent))
+        self.peers: Peers = Peers(self._passed_by_others, self.channels.repeats)
         self.inspector = Inspector(self._connections_to)
         self.admins = Admins(stores)
         stores.listen_deletions(self.end_project)
@@ -189,6 +191,17 @@ class Realtime:
                 connection.close(CloseStatus.REFUSED)
         self.run(room.feed.close())
         self.run(room.passing.close())
+
+    def broadcast(self, project_id: str, event: Event) -> bool:
+        """Deliver an event that is in no log, in all processes; False: too many wait here, none gets it."""
+        taken = self.pass_on(project_id, event)
+        if taken:
+            self.peers.tell_event(project_id, event)
+        return taken
+
+    def _passed_by_others(self, project_id: str, event: Event) -> None:
+        if not self.pass_on(project_id, event):
+            self.meters.dropped += 1
 
     def pass_on(self, project_id: str, event: Event) -> bool:
         """Deliver an event that is in no log to the connections of this process; False: too many wait."""

@@ -45,6 +45,8 @@ class Meters:
         """Subscriptions that came back, or said where they were, by whether they got what they missed."""
         self.replayed = 0
         """Event frames that were sent from the log."""
+        self.dropped = 0
+        """Events of other processes that came faster than they could be delivered."""
         self.closes: Counter[str] = Counter()
         """Connections closed by the server, by reason."""
         self.matching = Histogram(_MATCH_BOUNDS)

@@ -1,0 +1,289 @@
+"""What the processes of one data directory tell each other directly, because it is in no database.
+
+Every process listens on a Unix socket of its own in the data directory and has a link to each other one. A
+frame is delivered at most once; the frames of one process reach another in their order. What a process that
+does not read would have to be kept is bounded (:data:`MAX_QUEUE`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import structlog
+
+from tidewire.core.ids import is_id
+from tidewire.store.processes import is_alive
+
+MAX_QUEUE: Final = 8 * 1024 * 1024
+"""Bytes that wait for one process."""
+MAX_FRAME: Final = 16 * 1024 * 1024
+"""Bytes of one frame; nothing that is sent comes near."""
+MEET_SECONDS: Final = 2.0
+"""How long a new process waits at most until the others have greeted it."""
+FIRST_RETRY_SECONDS: Final = 0.02
+LONGEST_RETRY_SECONDS: Final = 1.0
+
+_DIRECTORY: Final = "mesh"
+_PREFIX: Final = 4
+_log: Final = structlog.get_logger(__name__)
+
+
+class Party(Protocol):
+    """Who talks over the mesh."""
+
+    def received(self, link: object, frame: bytes) -> None:
+        """Take a frame; ``link`` stands for the connection to its sender."""
+
+    def lost(self, link: object) -> None:
+        """The connection ended: its sender may be gone, or will greet again."""
+
+    def greeting(self) -> Sequence[bytes]:
+        """What a process must know first of all, whenever a link to it is new."""
+
+
+class Mesh:
+    """This process's links to all others."""
+
+    def __init__(self, data_dir: Path, process_id: str, party: Party) -> None:
+        self._data_dir = data_dir
+        self._path = data_dir / _DIRECTORY
+        self._id = process_id
+        self._party = party
+        self._links: dict[str, _Outgoing] = {}
+        self._incoming: set[_Incoming] = set()
+        self._met: dict[str, asyncio.Event] = {}
+        self._directory: int
+        self._server: asyncio.AbstractServer
+        self.dropped = 0
+        """Frames that were not sent because too much waited already, or a link was not there."""
+
+    async def start(self) -> None:
+        """Listen, find the other processes and wait a moment for their greetings. Raises OSError."""
+        self._path.mkdir(mode=0o700, exist_ok=True)
+        self._directory = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(self._address(self._id))
+        (self._path / self._id).chmod(0o600)
+        listener.listen(64)
+        listener.setblocking(False)
+        self._server = await asyncio.get_running_loop().create_unix_server(
+            lambda: _Incoming(self), sock=listener
+        )
+        others = [name for name in os.listdir(self._path) if name != self._id and is_id(name)]  # noqa: PTH208
+        for name in others:
+            self._meet(name)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(MEET_SECONDS):
+                await asyncio.gather(*(self._greeted_or_gone(name) for name in others))
+
+    async def close(self) -> None:
+        """Leave: the socket is removed and all links end."""
+        (self._path / self._id).unlink(missing_ok=True)
+        self._server.close()
+        for link in list(self._links.values()):
+            await link.close()
+        for incoming in list(self._incoming):
+            incoming.transport.abort()
+        os.close(self._directory)
+
+    @property
+    def peers(self) -> int:
+        """Processes that a link to is open."""
+        return sum(link.transport is not None for link in self._links.values())
+
+    def send(self, frame: bytes, *, may_be_lost: bool = True) -> None:
+        """Send a frame to all others.
+
+        Where too much waits already it is dropped; a frame that may not be lost ends the link instead,
+        which then begins anew with the greeting.
+        """
+        message = _message(frame)
+        for link in self._links.values():
+            if not link.send(message, may_be_lost=may_be_lost):
+                self.dropped += 1
+
+    def _address(self, name: str) -> str:
+        # Through the directory's descriptor: the address of a Unix socket has about 100 bytes.
+        through = Path(f"/proc/self/fd/{self._directory}")
+        return str((through if through.exists() else self._path) / name)
+
+    def _meet(self, name: str) -> None:
+        if name not in self._links and name != self._id:
+            self._links[name] = _Outgoing(self, name)
+
+    async def _greeted_or_gone(self, name: str) -> None:
+        met = asyncio.create_task(self._met.setdefault(name, asyncio.Event()).wait())
+        link = self._links.get(name)
+        if link is not None:
+            await asyncio.wait([met, link.task], return_when=asyncio.FIRST_COMPLETED)
+        met.cancel()
+
+    # For the links.
+
+    def introduced(self, link: _Incoming, name: str) -> None:
+        """A process said its name, which it does first of all."""
+        link.peer = name
+        self._meet(name)
+        self._met.setdefault(name, asyncio.Event()).set()
+
+    def opened(self, link: _Incoming) -> None:
+        """A process has connected."""
+        self._incoming.add(link)
+
+    def received(self, link: _Incoming, frame: bytes) -> None:
+        """A frame came from a process that is known."""
+        try:
+            self._party.received(link, frame)
+        except Exception:
+            _log.exception("frame of another process not understood", process=link.peer)
+
+    def ended(self, link: _Incoming) -> None:
+        """A process has gone, or connects anew."""
+        self._incoming.discard(link)
+        self._met.pop(link.peer, None)
+        self._party.lost(link)
+
+    async def connect(self, link: _Outgoing) -> None:
+        """Open a link; raises OSError."""
+        raw = socket.socket(socket.AF_UNIX)
+        raw.setblocking(False)
+        try:
+            raw.connect(self._address(link.name))
+        except OSError:
+            raw.close()
+            raise
+        await asyncio.get_running_loop().create_unix_connection(lambda: link, sock=raw)
+
+    def greet(self, transport: asyncio.Transport) -> None:
+        """Begin a link."""
+        frames = [self._id.encode(), *self._party.greeting()]
+        transport.write(b"".join(map(_message, frames)))
+
+    def is_gone(self, name: str) -> bool:
+        """Whether a process has ended; what is left of it is removed then."""
+        if is_alive(self._data_dir, name):
+            return False
+        (self._path / name).unlink(missing_ok=True)
+        return True
+
+    def forget(self, link: _Outgoing) -> None:
+        """There is no such process any more."""
+        if self._links.get(link.name) is link:
+            del self._links[link.name]
+
+
+class _Outgoing(asyncio.Protocol):
+    """The link that frames for one process go over."""
+
+    def __init__(self, mesh: Mesh, name: str) -> None:
+        self.name = name
+        self.transport: asyncio.Transport | None = None
+        self._mesh = mesh
+        self._lost = asyncio.Event()
+        self.task = asyncio.create_task(self._keep_open(), name=f"link to {name}")
+
+    def send(self, message: bytes, *, may_be_lost: bool) -> bool:
+        """Send; False if the frame was dropped."""
+        if self.transport is None:
+            return not may_be_lost  # the greeting will say it
+        if self.transport.get_write_buffer_size() > MAX_QUEUE:
+            if not may_be_lost:
+                self.transport.abort()
+            return False
+        self.transport.write(message)
+        return True
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin with the name and the greeting."""
+        self.transport = _as_transport(transport)
+        self._mesh.greet(self.transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """The other process ended, or does not read."""
+        self.transport = None
+        self._lost.set()
+
+    async def close(self) -> None:
+        """End the link for good."""
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+        if self.transport is not None:
+            self.transport.close()
+
+    async def _keep_open(self) -> None:
+        delay = FIRST_RETRY_SECONDS
+        while True:
+            self._lost.clear()
+            try:
+                await self._mesh.connect(self)
+            except OSError:
+                if await asyncio.to_thread(self._mesh.is_gone, self.name):
+                    break
+            else:
+                delay = FIRST_RETRY_SECONDS
+                await self._lost.wait()
+            await asyncio.sleep(delay)
+            delay = min(2 * delay, LONGEST_RETRY_SECONDS)
+        self._mesh.forget(self)
+
+
+class _Incoming(asyncio.Protocol):
+    """The link that frames of one process come over."""
+
+    def __init__(self, mesh: Mesh) -> None:
+        self.peer = ""
+        """Empty until it has said its name."""
+        self.transport: asyncio.Transport
+        self._mesh = mesh
+        self._buffer = bytearray()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Somebody of this machine's user has connected."""
+        self.transport = _as_transport(transport)
+        self._mesh.opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what is complete."""
+        self._buffer += data
+        start = 0
+        while len(self._buffer) - start >= _PREFIX:
+            length = int.from_bytes(self._buffer[start : start + _PREFIX], "big")
+            if length > MAX_FRAME:
+                self.transport.abort()
+                return
+            end = start + _PREFIX + length
+            if len(self._buffer) < end:
+                break
+            self._take(bytes(self._buffer[start + _PREFIX : end]))
+            start = end
+        del self._buffer[:start]
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """It has gone."""
+        self._mesh.ended(self)
+
+    def _take(self, frame: bytes) -> None:
+        if self.peer:
+            self._mesh.received(self, frame)
+            return
+        name = frame.decode("ascii", "replace")
+        if is_id(name):
+            self._mesh.introduced(self, name)
+        else:
+            self.transport.abort()
+
+
+def _message(frame: bytes) -> bytes:
+    return len(frame).to_bytes(_PREFIX, "big") + frame
+
+
+def _as_transport(transport: Any) -> asyncio.Transport:
+    """uvloop's transports are asyncio's in all but their base class."""
+    made: asyncio.Transport = transport
+    return made

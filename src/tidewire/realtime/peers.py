@@ -1,0 +1,74 @@
+"""What the realtime parts of several processes tell each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+
+import msgspec
+
+from tidewire.channels.repeats import RepeatKey, Repeats
+from tidewire.core.events import Event
+from tidewire.store.sent_messages import SentMessage
+
+
+class Passed(msgspec.Struct, frozen=True, tag="event", array_like=True):
+    """An event that is in no log."""
+
+    project_id: str
+    event: Event
+
+
+class Sent(msgspec.Struct, frozen=True, tag="sent", array_like=True):
+    """A message was sent with an idempotency key."""
+
+    key: RepeatKey
+    digest: str
+    message_id: str
+    created_at: int
+
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final = msgspec.msgpack.Decoder(Passed | Sent).decode
+
+
+class Send(Protocol):
+    """Sends a frame to all other processes."""
+
+    def __call__(self, frame: bytes, *, may_be_lost: bool = True) -> None:
+        """Send it; a frame that may not be lost arrives, or what it told is told anew."""
+
+
+class Peers:
+    """The other processes; a party of the mesh (:mod:`tidewire.bus.mesh`)."""
+
+    def __init__(self, pass_on: Callable[[str, Event], None], repeats: Repeats) -> None:
+        self._pass_on = pass_on
+        self._repeats = repeats
+        self.send: Send | None = None
+        """None: there are no others."""
+
+    def tell_event(self, project_id: str, event: Event) -> None:
+        """Have the others deliver an event that is in no log."""
+        if self.send is not None:
+            self.send(_encode(Passed(project_id, event)))
+
+    def tell_sent(self, key: RepeatKey, sent: SentMessage) -> None:
+        """Have the others recognise a message when it is sent again."""
+        if self.send is not None:
+            self.send(_encode(Sent(key, sent.digest, sent.id, sent.created_at)))
+
+    def greeting(self) -> Sequence[bytes]:
+        """What another process must know first of all."""
+        return ()
+
+    def received(self, link: object, frame: bytes) -> None:  # noqa: ARG002 - the mesh's signature
+        """Take what another process tells."""
+        told = _decode(frame)
+        if isinstance(told, Passed):
+            self._pass_on(told.project_id, told.event)
+        else:
+            self._repeats.note(told.key, SentMessage(told.digest, told.message_id, told.created_at, 0))
+
+    def lost(self, link: object) -> None:
+        """Another process has gone, or will greet again."""
