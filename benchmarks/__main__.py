@@ -7,8 +7,8 @@ import sys
 import click
 from rich.console import Console
 
+from benchmarks.growth import QUICK_SIZES, SIZES, measure_growth
 from benchmarks.growth import TITLE as GROWTH
-from benchmarks.growth import measure_growth
 from benchmarks.machine import UnfitMachineError, choose_cores, raise_file_limit
 from benchmarks.native import LoadGenerator, NativeError, build
 from benchmarks.peers import SUBJECT, Peer, ServerFailedError, all_peers
@@ -55,7 +55,8 @@ def main(quick: bool, rounds: int | None, only: str, chosen: str, write: bool) -
         build()
         load = Load(LoadGenerator(client_core), quick)
         results = measure(peers, scenarios, load, server_core, rounds, _say) if scenarios else Results()
-        growth = measure_growth(peers, load, server_core, _say) if with_growth else None
+        sizes = QUICK_SIZES if quick else SIZES
+        growth = measure_growth(peers, load, server_core, _say, sizes) if with_growth else None
     except (UnfitMachineError, NativeError, ServerFailedError, RequestFailedError) as error:
         console.print(str(error), style="red", markup=False)
         sys.exit(1)

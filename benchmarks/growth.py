@@ -38,16 +38,15 @@ class Growth(msgspec.Struct, frozen=True):
     quantities: dict[str, Quantity]
 
 
-def measure_growth(peers: list[Peer], load: Load, core: int, progress: Progress) -> Growth:
+def measure_growth(
+    peers: list[Peer], load: Load, core: int, progress: Progress, sizes: tuple[int, ...] = SIZES
+) -> Growth:
     """Measure everything once. Peers take turns for each number of connections."""
-    sizes = QUICK_SIZES if load.quick else SIZES
     with started(peers, core, load, progress) as running:
         fan_out = {size: _fan_out(running, load, size, progress) for size in sizes}
+        matching = {case: _matching(running[SUBJECT], load, case, sizes, progress) for case in MATCHING}
     with started(peers, core, load, progress) as running:
         memory = _memory(running, load, sizes, progress)
-    subject = [peer for peer in peers if peer.name == SUBJECT]
-    with started(subject, core, load, progress) as running:
-        matching = {case: _matching(running[SUBJECT], load, case, sizes, progress) for case in MATCHING}
     names = [peer.name for peer in peers]
     return Growth(
         {

@@ -36,10 +36,13 @@ class ServerFailedError(Exception):
 
 @dataclass(frozen=True)
 class Matching:
-    """Time that a server took to find the receivers of its events."""
+    """What a server counts of its work, since its start."""
 
     seconds: float
-    events: float
+    """To find the receivers of events."""
+    events: int
+    frames: int
+    """Messages to receivers of these events."""
 
 
 @dataclass(frozen=True)

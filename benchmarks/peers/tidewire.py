@@ -88,11 +88,18 @@ def _create_key(data_dir: str, project: str) -> str:
 
 
 def _matching(metrics: Rest) -> Matching:
-    name = "tidewire_realtime_matching_seconds"
     text = metrics.text("GET", "/metrics")
-    counts = [re.search(rf"^{name}_{part}.* ([0-9.e+-]+)$", text, re.MULTILINE) for part in ("sum", "count")]
-    assert counts[0] and counts[1], text
-    return Matching(float(counts[0][1]), float(counts[1][1]))
+
+    def value(name: str) -> float:
+        found = re.search(rf"^tidewire_realtime_{name}(?:{{.*}})? (\S+)$", text, re.MULTILINE)
+        assert found, text
+        return float(found[1])
+
+    return Matching(
+        seconds=value("matching_seconds_sum"),
+        events=int(value("matching_seconds_count")),
+        frames=int(value("frames_total")),
+    )
 
 
 def _set_up(server: Rest, guest: Rest) -> dict[str, bytes]:

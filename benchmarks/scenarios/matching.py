@@ -7,7 +7,7 @@ from typing import Final
 
 from benchmarks.machine import resident_bytes
 from benchmarks.native import Plan
-from benchmarks.peers import MATCHING, Running
+from benchmarks.peers import MATCHING, Running, ServerFailedError
 from benchmarks.scenarios import Load, Metric
 from benchmarks.scenarios.connections import SETTLE_SECONDS
 
@@ -65,14 +65,17 @@ class MatchOne:
 
 
 def match_one(load: Load, target: Running, case: str) -> tuple[float, float]:
-    """Microseconds to find the one receiver of an event, and milliseconds of its whole way (median)."""
+    """Microseconds to find the one receiver of an event, and milliseconds of its whole way (median).
+
+    Raises :class:`ServerFailedError` if there are others who receive it.
+    """
     assert target.matching
     plan = Plan(subscribers=1, request=target.cases[case].request, requests=WARM_UP + EVENTS, warm_up=WARM_UP)
     before = target.matching()
     requested = load.generator.run(target.cases[case].endpoint, plan).requested
     after = target.matching()
     assert requested and requested.receipt
-    return (
-        (after.seconds - before.seconds) / (after.events - before.events) * 1e6,
-        requested.receipt.p50 / 1e3,
-    )
+    events = after.events - before.events
+    if after.frames - before.frames != events:
+        raise ServerFailedError(f"{after.frames - before.frames} receivers of {events} events for one each")
+    return (after.seconds - before.seconds) / events * 1e6, requested.receipt.p50 / 1e3
