@@ -97,6 +97,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     upload_max_age: Annotated[
         Count, Meta(description="Seconds after which an unfinished chunked upload is discarded.")
     ] = 24 * 3600
+    related_rows_max: Annotated[
+        Count,
+        Meta(
+            description="Related rows that one answer may show, counted wherever they are shown, and that "
+            "one column may be given in a request."
+        ),
+    ] = 5_000
+    cascade_rows_max: Annotated[
+        Count,
+        Meta(description="Rows that one row's deletion or change may delete or change by its relationships."),
+    ] = 10_000
     session_duration: Annotated[Count, Meta(description="Seconds that a session lasts.")] = 365 * 24 * 3600
 
     realtime_max_message_bytes: Annotated[

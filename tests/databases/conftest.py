@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.databases.library import Library
 from tests.databases.shop import Shop
 from tests.services.world import World
 
@@ -23,3 +24,9 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 async def shop(world: World) -> Shop:
     """A database without tables."""
     return await Shop.open(world)
+
+
+@pytest.fixture
+def library(shop: Shop) -> Library:
+    """A database without tables that are related."""
+    return Library(shop)

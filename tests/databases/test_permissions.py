@@ -7,7 +7,7 @@ import pytest
 from tests.databases.shop import Shop, column, query, refusal
 from tests.services.world import GUEST
 from tidewire.services.databases import databases, tables
-from tidewire.store.user_tables import listing
+from tidewire.store.user_tables import access
 
 
 async def test_table_permissions(shop: Shop) -> None:
@@ -80,7 +80,7 @@ async def test_hidden_rows_cannot_be_learned_of(shop: Shop, monkeypatch: pytest.
         '{"method":"or","values":[{"method":"equal","attribute":"a","values":[42]}]}',
     ]
     for few in (5000, -1):
-        monkeypatch.setattr(listing, "FEW_ROWS", few)
+        monkeypatch.setattr(access, "FEW_ROWS", few)
         for attempt in attempts:
             found = await shop.find(attempt, caller=bob)
             assert (found["total"], found["rows"]) == (0, []), attempt

@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import Connection
 
 from tests.databases.shop import Shop, column, query
+from tidewire.store.user_tables.access import EVERYTHING, Access
 from tidewire.store.user_tables.filters import bound_values
-from tidewire.store.user_tables.listing import EVERYTHING, Access, list_statement
+from tidewire.store.user_tables.listing import list_statement
 from tidewire.store.user_tables.queries import read_page
 from tidewire.store.user_tables.tables import UserTable, find_table
 

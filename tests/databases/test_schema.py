@@ -15,14 +15,14 @@ from tidewire.services.databases import columns, databases, indexes, resume_chan
 from tidewire.services.databases.column_definitions import ColumnDefinition
 from tidewire.services.databases.schema_changes import finish_changes
 from tidewire.store.database import Database
-from tidewire.store.user_tables import changes
+from tidewire.store.user_tables import steps
 
 
 @pytest.fixture
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tables count as large from a few rows on."""
-    monkeypatch.setattr(changes, "SMALL_TABLE", 20)
-    monkeypatch.setattr(changes, "STEP_ROWS", 50)
+    monkeypatch.setattr(steps, "SMALL_TABLE", 20)
+    monkeypatch.setattr(steps, "STEP_ROWS", 50)
 
 
 async def settle(shop: Shop) -> None:

@@ -15,8 +15,9 @@ from tidewire.core.identities import Caller
 from tidewire.core.ids import unique_id
 from tidewire.services.databases import bulk, collections, databases, indexes, rows, tables, vectors
 from tidewire.services.databases.families import DOCUMENTS, VECTORS, Call, Family
+from tidewire.store.user_tables.access import EVERYTHING, Access
 from tidewire.store.user_tables.filters import bound_values
-from tidewire.store.user_tables.listing import EVERYTHING, Access, list_statement
+from tidewire.store.user_tables.listing import list_statement
 from tidewire.store.user_tables.nearest import nearest_values
 from tidewire.store.user_tables.queries import read_page
 from tidewire.store.user_tables.tables import UserTable, find_table

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.documents.library import Library, query
-from tidewire.store.user_tables.listing import Access
+from tidewire.store.user_tables.access import Access
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,24 @@ class ColumnBoolean(Column, frozen=True, kw_only=True):
     default: bool | None
 
 
+class _RelationshipColumn(Column, frozen=True, kw_only=True):
+    relation_type: str
+    """``oneToOne``, ``oneToMany``, ``manyToOne`` or ``manyToMany``, read from the parent to the child."""
+    two_way: bool
+    two_way_key: str
+    """What the other side is called, there a column only if the relationship is two-way."""
+    on_delete: str
+    """``restrict``, ``cascade`` or ``setNull``."""
+    side: str
+    """``parent`` or ``child``."""
+
+
+class ColumnRelationship(_RelationshipColumn, frozen=True, kw_only=True):
+    """Rows of another table."""
+
+    related_table: str
+
+
 class ColumnPoint(Column, frozen=True, kw_only=True):
     """A point on the Earth."""
 
@@ -135,6 +153,7 @@ AnyColumn = (
     | ColumnUrl
     | ColumnIp
     | ColumnDatetime
+    | ColumnRelationship
     | ColumnPoint
     | ColumnLine
     | ColumnPolygon
@@ -209,6 +228,12 @@ class AttributeBoolean(ColumnBoolean, frozen=True, kw_only=True):
     """True or false."""
 
 
+class AttributeRelationship(_RelationshipColumn, frozen=True, kw_only=True):
+    """Documents of another collection."""
+
+    related_collection: str
+
+
 class AttributePoint(ColumnPoint, frozen=True, kw_only=True):
     """A point on the Earth."""
 
@@ -242,6 +267,7 @@ AnyAttribute = (
     | AttributeUrl
     | AttributeIp
     | AttributeDatetime
+    | AttributeRelationship
     | AttributePoint
     | AttributeLine
     | AttributePolygon

@@ -40,7 +40,7 @@ async def variables(context: Context) -> ConsoleVariables:
         assistant_enabled=False,
         options_force_https="disabled",
         db_adapter="sqlite",
-        support_for_relationships=False,
+        support_for_relationships=True,
         support_for_operators=True,
         support_for_spatials=True,
         support_for_spatial_index_null=False,

@@ -17,6 +17,7 @@ from tidewire.services.databases.events import ROW
 from tidewire.services.databases.families import EVERY, Call, as_model, declare
 from tidewire.services.databases.parameters import ManyRows, Queries, RowData, TransactionId
 from tidewire.services.databases.records import find_user_table
+from tidewire.services.databases.related_reading import reach_of
 from tidewire.services.databases.row_values import changed_values, given_permissions, new_values
 from tidewire.services.databases.row_writing import change_row, prepare_row, remove_row, write_row
 from tidewire.services.databases.rows import (
@@ -30,7 +31,8 @@ from tidewire.services.databases.rows import (
 from tidewire.services.permissions import ITEM_ACTIONS
 from tidewire.store.database import Transaction
 from tidewire.store.lists import MAX_LIMIT
-from tidewire.store.user_tables.listing import EVERYTHING, StoredRow, list_rows
+from tidewire.store.user_tables.access import EVERYTHING
+from tidewire.store.user_tables.listing import StoredRow, list_rows
 from tidewire.store.user_tables.queries import Page, read_page
 from tidewire.store.user_tables.tables import UserTable
 
@@ -187,7 +189,7 @@ async def _for_all(
 
     def unit(transaction: Transaction) -> Model:
         table = find_user_table(transaction.connection, call, database_id, table_id)
-        page = read_page(table, queries)
+        page = read_page(table, queries, reach_of(transaction.connection, call))
         do = work(transaction, table)
         shown: list[Any] = []
         count = 0
@@ -203,7 +205,7 @@ async def _for_all(
 
 def _matching(connection: Connection, table: UserTable, page: Page) -> Iterator[StoredRow]:
     """The rows that the queries find, a step at a time; each as it was before any of its step was changed."""
-    page.selected = None
+    page.selected, page.related = None, {}
     if page.limit is not None or page.cursor is not None or page.offset is not None or page.random:
         yield from list_rows(connection, table, page, EVERYTHING, total=False)[1]
         return

@@ -19,7 +19,8 @@ from tidewire.services.databases.records import column_model
 from tidewire.services.databases.schema_changes import column_step
 from tidewire.store.database import Transaction
 from tidewire.store.schema import user_columns, user_indexes
-from tidewire.store.user_tables.changes import add_column, is_small, new_version
+from tidewire.store.user_tables.changes import add_column
+from tidewire.store.user_tables.steps import is_small, new_version
 from tidewire.store.user_tables.tables import column_of, sql_table
 
 MAX_COLUMNS: Final = 1000
@@ -138,10 +139,8 @@ def define_column(transaction: Transaction, call: Call, table: int, definition: 
     Raises ``column_already_exists`` or ``column_limit_exceeded``.
     """
     connection = transaction.connection
-    of_table = user_columns.c.table_sequence == table
     require_new_key(connection, call.family, table, definition.key)
-    if (connection.scalar(select(func.count()).where(of_table)) or 0) >= MAX_COLUMNS:
-        raise call.family.error("column_limit_exceeded", f"There can be at most {MAX_COLUMNS}.")
+    require_room(connection, call.family, table)
     moment = now()
     row = connection.execute(
         insert(user_columns)
@@ -189,6 +188,13 @@ def require_new_key(connection: Connection, family: Family, table: int, key: str
     of_key = (user_columns.c.table_sequence == table, user_columns.c.key == key)
     if connection.execute(select(user_columns.c.sequence).where(*of_key)).first():
         raise family.error("column_already_exists", family.word("There is a column with this key."))
+
+
+def require_room(connection: Connection, family: Family, table: int) -> None:
+    """Refuse a further column if there are too many: ``column_limit_exceeded``."""
+    of_table = user_columns.c.table_sequence == table
+    if (connection.scalar(select(func.count()).where(of_table)) or 0) >= MAX_COLUMNS:
+        raise family.error("column_limit_exceeded", f"There can be at most {MAX_COLUMNS}.")
 
 
 def redefine_column(

@@ -12,6 +12,7 @@ from tidewire.core.checks import Key, TrueOrFalse
 from tidewire.core.columns import KINDS, Kind
 from tidewire.core.models import AnyAttribute, AnyColumn, Column, ColumnList, Model
 from tidewire.core.parameters import Boolean, Check, Items, QueryList, ResourceId, Text, Whole
+from tidewire.core.relationships import KIND as RELATIONSHIP
 from tidewire.core.time import now
 from tidewire.services.databases.column_definitions import (
     MAX_SIZE,
@@ -26,15 +27,17 @@ from tidewire.services.databases.events import COLUMN
 from tidewire.services.databases.families import COLLECTIONS, TABLES, Call, as_model, declare, offer
 from tidewire.services.databases.parameters import ColumnKey, Geometry, Int64, Number, ValueOf
 from tidewire.services.databases.records import COLUMN_MODELS, column_model, find_table_row
+from tidewire.services.databases.relationship_definitions import delete_relationship
 from tidewire.services.databases.schema_changes import begin_changes
 from tidewire.store.database import Transaction
 from tidewire.store.lists import ListDefinition, list_rows
 from tidewire.store.schema import user_columns, user_indexes
-from tidewire.store.user_tables.changes import drop_index, new_version
+from tidewire.store.user_tables.changes import drop_index
+from tidewire.store.user_tables.steps import new_version
 
-_WRITE: Final = ("tables.write", "collections.write", "columns.write", "attributes.write")
+WRITE: Final = ("tables.write", "collections.write", "columns.write", "attributes.write")
 _READ: Final = ("tables.read", "collections.read", "columns.read", "attributes.read")
-_PATH: Final = "/{databaseId}/tables/{tableId}/columns"
+PATH: Final = "/{databaseId}/tables/{tableId}/columns"
 
 _LIST: Final = ListDefinition(
     user_columns,
@@ -55,7 +58,7 @@ _LIST: Final = ListDefinition(
 )
 
 
-@declare("listColumns", "GET", _PATH, scopes=_READ, model=ColumnList)
+@declare("listColumns", "GET", PATH, scopes=_READ, model=ColumnList)
 async def list_columns(
     call: Call,
     database_id: ResourceId,
@@ -76,7 +79,7 @@ async def list_columns(
     return await call.context.database.read(unit)
 
 
-@declare("getColumn", "GET", f"{_PATH}/{{key}}", scopes=_READ, model=AnyColumn, older_model=AnyAttribute)
+@declare("getColumn", "GET", f"{PATH}/{{key}}", scopes=_READ, model=AnyColumn, older_model=AnyAttribute)
 async def get_column(call: Call, database_id: ResourceId, table_id: ResourceId, key: ColumnKey) -> Column:
     """Get a column."""
 
@@ -87,7 +90,7 @@ async def get_column(call: Call, database_id: ResourceId, table_id: ResourceId, 
     return await call.context.database.read(unit)
 
 
-@declare("deleteColumn", "DELETE", f"{_PATH}/{{key}}", scopes=_WRITE, status=204, event=f"{COLUMN}.update")
+@declare("deleteColumn", "DELETE", f"{PATH}/{{key}}", scopes=WRITE, status=204, event=f"{COLUMN}.update")
 async def delete_column(call: Call, database_id: ResourceId, table_id: ResourceId, key: ColumnKey) -> None:
     """Delete a column with its values, and the indexes that it is in."""
 
@@ -96,6 +99,9 @@ async def delete_column(call: Call, database_id: ResourceId, table_id: ResourceI
         table = find_table_row(connection, call, database_id, table_id)
         row = find_column(connection, call.family, table.sequence, key)
         if row.status == "deleting":
+            return
+        if row.kind == RELATIONSHIP:
+            delete_relationship(transaction, call, row)
             return
         indexes = select(user_indexes).where(user_indexes.c.table_sequence == table.sequence)
         for index in connection.execute(indexes).all():
@@ -273,9 +279,9 @@ def _declare(kind: Kind) -> None:
             family,
             f"create{name}Column",
             "POST",
-            f"{_PATH}/{kind.name}",
+            f"{PATH}/{kind.name}",
             creating,
-            scopes=_WRITE,
+            scopes=WRITE,
             status=202,
             model=model,
             event=f"{COLUMN}.create",
@@ -284,9 +290,9 @@ def _declare(kind: Kind) -> None:
             family,
             f"update{name}Column",
             "PATCH",
-            f"{_PATH}/{kind.name}/{{key}}",
+            f"{PATH}/{kind.name}/{{key}}",
             changing,
-            scopes=_WRITE,
+            scopes=WRITE,
             model=model,
             event=f"{COLUMN}.update",
         )

@@ -20,12 +20,12 @@ from tidewire.services.databases.families import DOCUMENTS, Call, declare
 from tidewire.services.databases.parameters import ColumnKey, LooseNumber, TransactionId
 from tidewire.services.databases.records import find_user_table
 from tidewire.services.databases.row_values import problem_of_stored
-from tidewire.services.databases.row_writing import (
-    change_row,
+from tidewire.services.databases.row_views import (
     may_with_row,
     publish_row,
     row_not_found,
 )
+from tidewire.services.databases.row_writing import change_row
 from tidewire.services.databases.rows import PATH, WRITE, WRITES, require_no_transaction
 from tidewire.services.permissions import unauthorized
 from tidewire.store.database import Transaction

@@ -13,13 +13,14 @@ from tidewire.core.columns import ALL_KINDS, DOCUMENT_KINDS
 from tidewire.core.documents import path_of
 from tidewire.core.errors import TidewireError
 from tidewire.core.parameters import InvalidParameterError, Items, Text
+from tidewire.core.relationships import KIND as RELATIONSHIP
 from tidewire.core.time import now
 from tidewire.services.databases.families import DOCUMENTS, STRUCTURED, VECTORS, Call, Family
 from tidewire.services.databases.parameters import Length, Order
 from tidewire.services.databases.schema_changes import SYSTEM_COLUMNS, index_step
 from tidewire.store.database import Transaction
 from tidewire.store.schema import user_columns, user_indexes
-from tidewire.store.user_tables.changes import is_small
+from tidewire.store.user_tables.steps import is_small
 from tidewire.store.user_tables.tables import DOCUMENT
 
 MAX_INDEXES: Final = 64
@@ -154,6 +155,8 @@ def _require_indexable_member(family: Family, key: str, definition: IndexDefinit
 
 
 def _require_indexable(family: Family, column: Row[Any], definition: IndexDefinition) -> None:
+    if column.kind == RELATIONSHIP:
+        raise _invalid(family, f"The column {column.key} is a relationship: it has an index of its own.")
     kind = ALL_KINDS[column.kind]
     if kind.name in DOCUMENT_KINDS:
         _require_right_type(family, column, definition)

@@ -25,7 +25,8 @@ from tidewire.services.databases.schema_changes import begin_changes
 from tidewire.store.database import Transaction
 from tidewire.store.lists import ListDefinition, list_rows
 from tidewire.store.schema import user_indexes
-from tidewire.store.user_tables.changes import drop_index, new_version
+from tidewire.store.user_tables.changes import drop_index
+from tidewire.store.user_tables.steps import new_version
 
 _WRITE: Final = ("tables.write", "collections.write", "indexes.write")
 _READ: Final = ("tables.read", "collections.read", "indexes.read")

@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Row, select
 from tidewire.core import models
 from tidewire.core.columns import ALL_KINDS, DOCUMENT_KINDS, KINDS
 from tidewire.core.errors import TidewireError
-from tidewire.core.models import Column, ColumnIndex, Database, Model, Table
+from tidewire.core.models import Column, ColumnIndex, ColumnRelationship, Database, Model, Table
+from tidewire.core.relationships import KIND as RELATIONSHIP
 from tidewire.core.time import format_datetime
 from tidewire.services.databases.families import Call, Family, as_model
 from tidewire.store.schema import databases, user_columns, user_indexes, user_tables
@@ -117,11 +118,10 @@ COLUMN_MODELS: Final[Mapping[str, type[Column]]] = {
 
 def column_model(family: Family, row: Row[Any]) -> Column:
     """The column as the API shows it."""
-    kind = ALL_KINDS[row.kind]
     options: dict[str, Any] = row.options
     fields = {
         "key": row.key,
-        "type": kind.type,
+        "type": row.type,
         "status": row.status,
         "error": row.error,
         "required": row.required,
@@ -129,6 +129,10 @@ def column_model(family: Family, row: Row[Any]) -> Column:
         "created_at": format_datetime(row.created_at),
         "updated_at": format_datetime(row.updated_at),
     }
+    if row.kind == RELATIONSHIP:
+        relationship: Column = as_model(family, ColumnRelationship, fields | options)
+        return relationship
+    kind = ALL_KINDS[row.kind]
     if row.kind in DOCUMENT_KINDS:
         if row.kind == "vector":
             fields["size"] = row.size

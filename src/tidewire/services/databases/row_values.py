@@ -15,6 +15,7 @@ from tidewire.core.parameters import InvalidParameterError, PermissionList
 from tidewire.core.row_operators import read_operator
 from tidewire.core.time import now, parse_datetime
 from tidewire.services.databases.families import Call
+from tidewire.services.databases.related_values import read_related
 from tidewire.services.permissions import ITEM_ACTIONS
 from tidewire.store.user_tables.listing import StoredRow
 from tidewire.store.user_tables.rows import Changes
@@ -126,6 +127,8 @@ def _read(call: Call, table: UserTable, data: Mapping[str, Any], *, operators: b
         column = table.columns.get(key)
         if column is not None:
             _read_value(call, changes, column, value, operators=operators)
+        elif key in table.relations:
+            changes.related[key] = read_related(call, table.relations[key], value)
         elif table.document is not None:
             _read_member(call, changes, key, value)
         else:

@@ -1,44 +1,64 @@
-"""Rows written within a unit of work: permissions, the change, its event."""
+"""Rows written within a unit of work: permissions, the change, its event, and the rows related to them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from tidewire.core.channels import Parent
 from tidewire.core.errors import TidewireError
 from tidewire.core.events import Event
-from tidewire.core.identities import Caller
+from tidewire.core.ids import unique_id
+from tidewire.core.permissions import expand_permissions
+from tidewire.core.relationships import MAX_LEVELS
 from tidewire.core.time import format_datetime
-from tidewire.services.databases.events import ROW, make_event, row_parameters
+from tidewire.services.databases.cascades import delete_with_related
 from tidewire.services.databases.families import Call
+from tidewire.services.databases.related_links import missing_keys, unlink_all_but
+from tidewire.services.databases.related_values import Item, invalid_relation
 from tidewire.services.databases.row_values import (
+    changed_values,
     changes_nothing,
     completed,
+    given_permissions,
+    new_values,
     require_fitting,
     require_size,
 )
-from tidewire.services.permissions import may, permissions_of_new_item, require_grantable, unauthorized
+from tidewire.services.databases.row_views import (
+    Fields,
+    event_of_row,
+    may_with_row,
+    publish_row,
+    shown_row,
+    system_fields,
+)
+from tidewire.services.permissions import (
+    ITEM_ACTIONS,
+    may,
+    permissions_of_new_item,
+    require_grantable,
+    unauthorized,
+)
 from tidewire.store.database import Transaction
 from tidewire.store.user_tables.listing import StoredRow
+from tidewire.store.user_tables.related_changes import add_pair
+from tidewire.store.user_tables.relations import Relation
 from tidewire.store.user_tables.rows import (
     Changes,
     DuplicateRowError,
     DuplicateValueError,
     delete_row,
+    find_row,
     insert_row,
     permissions_of,
     update_row,
 )
-from tidewire.store.user_tables.tables import DOCUMENT, SYSTEM_COLUMNS, UserTable
+from tidewire.store.user_tables.tables import DOCUMENT, UserTable, find_related_table
 
 _encode = msgspec.json.Encoder().encode
-
-Fields = dict[str, Any]
-"""A row as on the wire."""
 
 
 @dataclass(frozen=True)
@@ -73,25 +93,22 @@ def prepare_row(
     presented = table.presented(changes.values)
     fields = {
         "$id": row_id,
-        **_system_fields(call, table),
+        **system_fields(call, table),
         "$createdAt": format_datetime(changes.created_at or changes.updated_at),
         "$updatedAt": format_datetime(changes.updated_at),
         "$permissions": permissions,
         **presented,
     }
-    event = _event(call, table, action, row_id, fields)
+    event = event_of_row(call, table, action, row_id, fields)
     return NewRow(table, row_id, permissions, changes, fields, event)
 
 
 def write_row(transaction: Transaction, call: Call, row: NewRow) -> msgspec.Raw:
-    """Write a new row and its event; what it returns is the row as JSON text.
+    """Write a new row, those given with it, and their events; what it returns is the row as JSON text.
 
-    Raises ``row_already_exists`` or ``row_unique_constraint_violation``.
+    Raises ``row_already_exists``, ``row_unique_constraint_violation`` or ``relationship_value_invalid``.
     """
-    sequence = _insert(transaction, call, row)
-    payload = b'{"$sequence":"%d",' % sequence + _encode(row.fields)[1:]
-    transaction.append(msgspec.structs.replace(row.event, payload=payload))
-    return msgspec.Raw(payload)
+    return _write(transaction, call, row, 0)[1]
 
 
 def insert_silently(transaction: Transaction, call: Call, row: NewRow) -> None:
@@ -102,78 +119,167 @@ def insert_silently(transaction: Transaction, call: Call, row: NewRow) -> None:
 def change_row(
     transaction: Transaction, call: Call, table: UserTable, row: StoredRow, changes: Changes, action: str
 ) -> msgspec.Raw:
-    """Change a row, write its event, return what it became as JSON text.
+    """Change a row and those given with it, write their events, return what it became as JSON text.
 
-    Raises ``user_unauthorized``, ``row_invalid_structure`` or ``row_unique_constraint_violation``.
+    Raises ``user_unauthorized``, ``row_invalid_structure``, ``row_unique_constraint_violation`` or
+    ``relationship_value_invalid``.
     """
+    return _change(transaction, call, table, row, changes, action, 0)
+
+
+def remove_row(transaction: Transaction, call: Call, table: UserTable, row: StoredRow) -> msgspec.Raw:
+    """Delete a row and write its event. Raises ``user_unauthorized`` or ``row_delete_restricted``."""
+    if not may_with_row(call.context.caller, "delete", table, row):
+        raise unauthorized("delete", f"this {call.family.word('row')}")
+    if table.all_relations:
+        return delete_with_related(transaction, call, table, row)
+    delete_row(transaction.connection, table, row[0])
+    return publish_row(transaction, call, table, row, "delete")
+
+
+def _write(transaction: Transaction, call: Call, row: NewRow, level: int) -> tuple[int, msgspec.Raw]:
+    shown = _relate_before(transaction, call, row.table, row.changes, level)
+    sequence = _insert(transaction, call, row)
+    payload = b'{"$sequence":"%d",' % sequence + _encode(row.fields)[1:]
+    transaction.append(msgspec.structs.replace(row.event, payload=payload))
+    if row.changes.related:
+        shown |= _relate_after(transaction, call, row.table, sequence, row.changes, level, new=True)
+    return sequence, _with_related(msgspec.Raw(payload), shown)
+
+
+def _change(
+    transaction: Transaction,
+    call: Call,
+    table: UserTable,
+    row: StoredRow,
+    changes: Changes,
+    action: str,
+    level: int,
+) -> msgspec.Raw:
     caller = call.context.caller
     changes = completed(call, table, row, changes)
     kept = changes.permissions is None or changes.permissions == permissions_of(row)
-    unchanged = kept and changes_nothing(table, row, changes)
+    unchanged = kept and not changes.related and not changes.keys and changes_nothing(table, row, changes)
     allowed = may_with_row(caller, "update", table, row)
     if not allowed and not (unchanged and may_with_row(caller, "read", table, row)):
         raise unauthorized("update", f"this {call.family.word('row')}")
     if changes.permissions is not None:
         require_grantable(caller, changes.permissions)
+    shown = _relate_before(transaction, call, table, changes, level)
     try:
         changed = update_row(transaction.connection, table, row, changes)
     except DuplicateValueError:
         raise _duplicate_value(call) from None
     require_fitting(call, table, changed, changes)
-    return publish_row(transaction, call, table, changed, action)
+    payload = publish_row(transaction, call, table, changed, action)
+    if changes.related:
+        shown |= _relate_after(transaction, call, table, row[0], changes, level)
+    return _with_related(payload, shown)
 
 
-def remove_row(transaction: Transaction, call: Call, table: UserTable, row: StoredRow) -> msgspec.Raw:
-    """Delete a row and write its event. Raises ``user_unauthorized``."""
-    if not may_with_row(call.context.caller, "delete", table, row):
-        raise unauthorized("delete", f"this {call.family.word('row')}")
-    delete_row(transaction.connection, table, row[0])
-    return publish_row(transaction, call, table, row, "delete")
+def _with_related(payload: msgspec.Raw, shown: Fields) -> msgspec.Raw:
+    """The text of a row with what is shown of its related rows."""
+    return msgspec.Raw(bytes(payload)[:-1] + b"," + _encode(shown)[1:]) if shown else payload
 
 
-def publish_row(
-    transaction: Transaction, call: Call, table: UserTable, row: StoredRow, action: str
-) -> msgspec.Raw:
-    """Write the event of a row with all its columns; return the row as JSON text."""
-    fields = shown_row(call, table, row)
-    event = _event(call, table, action, row[1], fields)
-    payload = _encode(fields)
-    transaction.append(msgspec.structs.replace(event, payload=payload))
-    return msgspec.Raw(payload)
+def _relate_before(
+    transaction: Transaction, call: Call, table: UserTable, changes: Changes, level: int
+) -> Fields:
+    """Write and find the rows that the row itself is to name, and note them in ``changes``."""
+    shown: Fields = {}
+    for key, items in changes.related.items():
+        relation = table.relations[key]
+        if not relation.own_key:
+            continue
+        changes.keys[relation.own_key] = shown[key] = None
+        for item in items:
+            related = find_related_table(transaction.connection, call.context.encryption, relation.related)
+            sequence, shown[key] = _related_row(transaction, call, relation, related, item, {}, level + 1)
+            changes.keys[relation.own_key] = sequence
+    return shown
 
 
-def shown_row(
+def _relate_after(
+    transaction: Transaction,
     call: Call,
     table: UserTable,
-    row: StoredRow,
-    keys: Sequence[str] | None = None,
-    selected: frozenset[str] | None = None,
+    sequence: int,
+    changes: Changes,
+    level: int,
+    *,
+    new: bool = False,
 ) -> Fields:
-    """A row as on the wire; ``keys`` are the columns that were read, ``selected`` what of all is shown."""
-    fields = {
-        "$id": row[1],
-        "$sequence": str(row[0]),
-        **_system_fields(call, table),
-        "$createdAt": format_datetime(row[2]),
-        "$updatedAt": format_datetime(row[3]),
-        "$permissions": msgspec.Raw(row[4].encode()) if keys is not None else permissions_of(row),
-    }
-    if selected is not None:
-        fields = {key: value for key, value in fields.items() if key in selected}
-    return fields | table.shown_values(row[len(SYSTEM_COLUMNS) :], keys, selected)
+    """Write and find the rows that are to name the row, or to be paired with it; let the others go."""
+    shown: Fields = {}
+    connection = transaction.connection
+    for key, items in changes.related.items():
+        relation = table.relations[key]
+        if relation.own_key:
+            continue
+        related = find_related_table(connection, call.context.encryption, relation.related)
+        if not new:
+            named = {item if isinstance(item, str) else item.get("$id") for item in items}
+            unlink_all_but(transaction, call, table, relation, sequence, named)
+        keys = {relation.related_key: sequence} if relation.related_key else {}
+        views: dict[int, Any] = {}
+        for item in items:
+            other, view = _related_row(transaction, call, relation, related, item, keys, level + 1)
+            if relation.pairs is not None:
+                add_pair(connection, table, relation, sequence, other)
+            views[other] = view
+        visible = [view for view in views.values() if view is not None]
+        shown[key] = visible if relation.many else (visible or [None])[0]
+    return shown
 
 
-def may_with_row(caller: Caller, action: str, table: UserTable, row: StoredRow) -> bool:
-    """Whether the table's grants, or the row's where they count, let the caller do ``action``."""
-    if table.row_security and not may(caller, action, table.permissions):
-        return may(caller, action, permissions_of(row))
-    return may(caller, action, table.permissions)
+def _related_row(
+    transaction: Transaction,
+    call: Call,
+    relation: Relation,
+    related: UserTable,
+    item: Item,
+    keys: Mapping[str, int],
+    level: int,
+) -> tuple[int, Any]:
+    """The sequence of a related row, written if that was asked for, and as it is shown: None if it is hidden.
 
-
-def row_not_found(call: Call) -> TidewireError:
-    """The error for a row that does not exist, at least for the caller."""
-    word = call.family.word("row")
-    return call.family.error("row_not_found", f"There is no {word} with this id.")
+    ``keys`` are what it is to name. Raises ``relationship_value_invalid`` or ``user_unauthorized``.
+    """
+    caller = call.context.caller
+    if level > MAX_LEVELS and isinstance(item, dict):
+        raise invalid_relation(call, relation, f"rows can be nested {MAX_LEVELS} levels deep.")
+    if not (related.enabled or caller.bypasses_permissions):
+        raise invalid_relation(call, relation, "the related table is disabled.")
+    given = {"$id": item} if isinstance(item, str) else item
+    row_id = given.get("$id", "unique()")
+    row = None if row_id == "unique()" else find_row(transaction.connection, related, row_id)
+    permissions = given_permissions(given.get("$permissions"))
+    if row is None:
+        if isinstance(item, str):
+            raise invalid_relation(call, relation, f"there is no row {item}.")
+        new_id = unique_id() if row_id == "unique()" else row_id
+        prepared = prepare_row(call, related, new_id, new_values(call, related, given), permissions)
+        prepared.changes.keys.update(keys)
+        sequence, view = _write(transaction, call, prepared, level)
+        readable = may(caller, "read", related.permissions) or (
+            related.row_security and may(caller, "read", prepared.permissions)
+        )
+        return sequence, view if readable else None
+    readable = may_with_row(caller, "read", related, row)
+    if not readable and isinstance(item, str):
+        raise invalid_relation(call, relation, f"there is no row {item}.")
+    changes = changed_values(call, related, given)
+    changes.permissions = expand_permissions(permissions, ITEM_ACTIONS)
+    if changes.permissions == permissions_of(row):
+        changes.permissions = None
+    changes.keys.update(missing_keys(transaction, call, relation, related, row, keys))
+    kept = changes.permissions is None and not changes.keys and not changes.related
+    if kept and changes_nothing(related, row, changes):
+        if not readable:
+            raise invalid_relation(call, relation, f"there is no row {row_id}.")
+        return row[0], shown_row(call, related, row)
+    view = _change(transaction, call, related, row, changes, "update", level)
+    return row[0], view if readable else None
 
 
 def _insert(transaction: Transaction, call: Call, row: NewRow) -> int:
@@ -190,21 +296,3 @@ def _duplicate_value(call: Call) -> TidewireError:
     word = call.family.word("row")
     message = f"There is a {word} with these values, of which there can only be one."
     return call.family.error("row_unique_constraint_violation", message)
-
-
-def _system_fields(call: Call, table: UserTable) -> Fields:
-    return {"$databaseId": table.database_id, call.family.word("$tableId"): table.id}
-
-
-def _event(call: Call, table: UserTable, action: str, row_id: str, fields: Fields) -> Event:
-    context = call.context
-    return make_event(
-        context.project,
-        context.caller.user_id,
-        call.family.word(f"{ROW}.{action}"),
-        row_parameters(table.database_id, table.id, row_id),
-        fields,
-        table.database_type,
-        Parent(table.permissions, table.row_security),
-        b"{}",
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
@@ -10,7 +11,6 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import NoResultFound
 
 from tidewire.core.errors import TidewireError
-from tidewire.core.identities import Caller
 from tidewire.core.ids import unique_id
 from tidewire.core.models import Model, Row, RowList
 from tidewire.core.parameters import Boolean, CustomId, ResourceId, Whole
@@ -36,24 +36,23 @@ from tidewire.services.databases.parameters import (
     TransactionId,
 )
 from tidewire.services.databases.records import find_user_table
+from tidewire.services.databases.related_reading import access_to, add_related, reach_of
 from tidewire.services.databases.row_values import (
     changed_values,
     new_values,
 )
+from tidewire.services.databases.row_views import Fields, may_with_row, row_not_found, shown_row
 from tidewire.services.databases.row_writing import (
-    Fields,
     change_row,
     insert_silently,
-    may_with_row,
     prepare_row,
     remove_row,
-    row_not_found,
-    shown_row,
     write_row,
 )
-from tidewire.services.permissions import ITEM_ACTIONS, may, unauthorized
+from tidewire.services.permissions import ITEM_ACTIONS, unauthorized
 from tidewire.store.database import Transaction
-from tidewire.store.user_tables.listing import EVERYTHING, Access, StoredRow
+from tidewire.store.user_tables.access import Access
+from tidewire.store.user_tables.listing import StoredRow
 from tidewire.store.user_tables.listing import list_rows as list_stored_rows
 from tidewire.store.user_tables.queries import read_page, read_selection
 from tidewire.store.user_tables.rows import find_row
@@ -124,10 +123,12 @@ async def list_rows(
     def unit(connection: Connection) -> Model:
         table = find_user_table(connection, call, database_id, table_id)
         access = _access(call, table)
-        page = read_page(table, queries)
+        page = read_page(table, queries, reach_of(connection, call))
         count, found = list_stored_rows(connection, table, page, access, total=total)
         keys = page.columns(table)
         rows = [shown_row(call, table, row, keys, page.selected) for row in found]
+        if page.related:
+            add_related(connection, call, table, found, rows, page.related)
         listed: Model = as_model(call.family, RowList, {"total": count, "rows": rows})
         return listed
 
@@ -172,15 +173,20 @@ async def get_row(
     """Get a row."""
     require_no_transaction(transaction_id)
 
-    def unit(connection: Connection) -> Fields:
+    def unit(connection: Connection, *, snapshot: bool = False) -> Fields | None:
         table = find_user_table(connection, call, database_id, table_id)
         row = find_row(connection, table, row_id)
         if row is None or not may_with_row(call.context.caller, "read", table, row):
             raise row_not_found(call)
-        selected = read_selection(table, queries)
-        return shown_row(call, table, row, selected=selected)
+        page = read_selection(table, queries, reach_of(connection, call))
+        if page.related and not snapshot:
+            return None
+        fields = shown_row(call, table, row, selected=page.selected)
+        if page.related:
+            add_related(connection, call, table, [row], [fields], page.related)
+        return fields
 
-    return await _seen(call, unit)
+    return await _seen(call, unit, partial(unit, snapshot=True))
 
 
 @declare(
@@ -315,12 +321,10 @@ def require_no_transaction(transaction_id: str | None) -> None:
 
 def _access(call: Call, table: UserTable) -> Access:
     """Which rows the caller may read; raises ``user_unauthorized`` if there cannot be any."""
-    caller: Caller = call.context.caller
-    if may(caller, "read", table.permissions):
-        return EVERYTHING
-    if not table.row_security:
+    access = access_to(call.context.caller, table)
+    if access is None:
         raise unauthorized("list", call.family.word("the rows of this table"))
-    return Access(list(dict.fromkeys((*caller.roles, "any"))))
+    return access
 
 
 def _existing(transaction: Transaction, call: Call, table: UserTable, row_id: str) -> StoredRow:
@@ -335,12 +339,20 @@ async def _present_table(call: Call, database_id: str, table_id: str) -> UserTab
     return await _seen(call, lambda connection: find_user_table(connection, call, database_id, table_id))
 
 
-async def _seen(call: Call, unit: Callable[[Connection], T]) -> T:
-    """What a unit finds that reads only a few rows by their ids: at once, or if need be in a snapshot."""
+async def _seen(
+    call: Call, unit: Callable[[Connection], T | None], fully: Callable[[Connection], T | None] | None = None
+) -> T:
+    """What a unit finds that reads only a few rows by their ids: at once, or if need be in a snapshot.
+
+    ``fully`` is done there instead of it, if that takes more than can be done at once.
+    """
     database = call.context.database
     try:
         found = database.glance(unit)
     except NoResultFound:
         # The table changed between two statements.
         found = None
-    return await database.read(unit) if found is None else found
+    if found is None:
+        found = await database.read(fully or unit)
+    assert found is not None
+    return found

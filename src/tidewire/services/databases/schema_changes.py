@@ -7,16 +7,25 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, select
 
+from tidewire.core.relationships import KIND as RELATIONSHIP
 from tidewire.services.databases.events import COLUMN, INDEX, publish_definition, table_parameters
 from tidewire.services.databases.families import EVERY, Call, Family
 from tidewire.services.databases.records import column_model, index_model
 from tidewire.store.database import Database, Transaction
 from tidewire.store.encryption import Encryption
 from tidewire.store.platform import CONSOLE_PROJECT_ID, Project, Stores
-from tidewire.store.schema import databases, dropped_tables, user_columns, user_indexes, user_tables
+from tidewire.store.schema import (
+    databases,
+    dropped_tables,
+    relationships,
+    user_columns,
+    user_indexes,
+    user_tables,
+)
 from tidewire.store.user_tables.changes import advance_column, advance_dropped_table, advance_index
 from tidewire.store.user_tables.indexed import Indexed
 from tidewire.store.user_tables.names import value_column
+from tidewire.store.user_tables.relationship_changes import advance_relationship, shown_columns
 from tidewire.store.user_tables.tables import DOCUMENT
 
 _PENDING: Final = ("processing", "deleting")
@@ -45,7 +54,7 @@ async def resume_changes(stores: Stores) -> None:
 
 async def finish_changes(project: Project, database: Database, encryption: Encryption) -> None:
     """Do all steps that are to be done in a project. Several may do this at once."""
-    for step in (_step_of_columns, _step_of_indexes, _step_of_dropped):
+    for step in (_step_of_columns, _step_of_relationships, _step_of_indexes, _step_of_dropped):
         while await database.write(_bound(step, project, encryption)):
             continue
 
@@ -59,7 +68,9 @@ def _bound(
 def _step_of_columns(transaction: Transaction, project: Project, encryption: Encryption) -> bool:
     connection = transaction.connection
     row = connection.execute(
-        select(user_columns).where(user_columns.c.status.in_(_PENDING)).limit(1)
+        select(user_columns)
+        .where(user_columns.c.status.in_(_PENDING), user_columns.c.kind != RELATIONSHIP)
+        .limit(1)
     ).one_or_none()
     if row is None:
         return False
@@ -77,7 +88,47 @@ def column_step(transaction: Transaction, project: Project, encryption: Encrypti
         select(user_columns).where(user_columns.c.sequence == row.sequence)
     ).one_or_none()
     action, shown = ("update", changed) if changed is not None else ("delete", row)
-    _tell(transaction, project, row, COLUMN, "columnId", action, lambda family: column_model(family, shown))
+    tell_column(transaction, project, shown, action)
+    return True
+
+
+def tell_column(
+    transaction: Transaction, project: Project, row: Row[Any], action: str, actor_id: str = ""
+) -> None:
+    """Publish what became of a column, in the words of the database that it is in."""
+    _tell(
+        transaction,
+        project,
+        row,
+        COLUMN,
+        "columnId",
+        action,
+        lambda family: column_model(family, row),
+        actor_id,
+    )
+
+
+def _step_of_relationships(transaction: Transaction, project: Project, encryption: Encryption) -> bool:
+    del encryption
+    row = transaction.connection.execute(
+        select(relationships).where(relationships.c.status.in_(_PENDING)).limit(1)
+    ).one_or_none()
+    if row is None:
+        return False
+    relationship_step(transaction, project, row)
+    return True
+
+
+def relationship_step(transaction: Transaction, project: Project, row: Row[Any]) -> bool:
+    """Do a step for a relationship, and tell if it was the last, which is what it returns."""
+    connection = transaction.connection
+    before = connection.execute(shown_columns(row)).all()
+    if not advance_relationship(connection, row):
+        return False
+    after = {column.sequence: column for column in connection.execute(shown_columns(row))}
+    for column in before:
+        action = "update" if column.sequence in after else "delete"
+        tell_column(transaction, project, after.get(column.sequence, column), action)
     return True
 
 
@@ -137,6 +188,7 @@ def _tell(
     parameter: str,
     action: str,
     shown: Callable[[Family], Any],
+    actor_id: str = "",
 ) -> None:
     """Publish what became of a column or an index, in the words of the database that it is in."""
     table = transaction.connection.execute(
@@ -149,5 +201,5 @@ def _tell(
     if parameter == "columnId":
         parameters["attributeId"] = row.key
     publish_definition(
-        transaction, project, "", family, f"{pattern}.{action}", parameters, shown(family), table.type
+        transaction, project, actor_id, family, f"{pattern}.{action}", parameters, shown(family), table.type
     )

@@ -20,6 +20,7 @@ from tidewire.store.schema.columns import platform_metadata, project_metadata
 from tidewire.store.schema.databases import (
     databases,
     dropped_tables,
+    relationships,
     user_columns,
     user_indexes,
     user_tables,
@@ -49,7 +50,7 @@ from tidewire.store.schema.people import (
 from tidewire.store.schema.platform import dev_keys, keys, platforms, projects
 from tidewire.store.schema.presences import presence_connections, presences
 
-PROJECT_REVISION: Final = "project_0006"
+PROJECT_REVISION: Final = "project_0007"
 PLATFORM_REVISION: Final = "platform_0002"
 
 __all__ = [
@@ -77,6 +78,7 @@ __all__ = [
     "presences",
     "project_metadata",
     "projects",
+    "relationships",
     "sent_messages",
     "sessions",
     "state",

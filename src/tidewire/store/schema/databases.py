@@ -94,6 +94,24 @@ user_indexes = Table(
     sqlite_autoincrement=True,
 )
 
+relationships = Table(
+    "relationships",
+    project_metadata,
+    sequence(),
+    *created(),
+    # No foreign keys: what a dropped table leaves behind in the other one is cleared away afterwards.
+    Column("parent_table", Sequence, nullable=False, index=True),
+    Column("child_table", Sequence, nullable=False, index=True),
+    Column("parent_key", String(KEY_LENGTH), nullable=False),
+    Column("child_key", String(KEY_LENGTH), nullable=False),  # shown as a column only if it is two-way
+    Column("type", String(16), nullable=False),  # of tidewire.core.relationships
+    Column("on_delete", String(16), nullable=False),
+    flag("two_way", False),
+    Column("status", String(STATUS_LENGTH), nullable=False, index=True),
+    Column("progress", Sequence, nullable=False, default=0, server_default="0"),  # last row that is cleared
+    sqlite_autoincrement=True,
+)
+
 dropped_tables = Table(
     "dropped_tables",
     project_metadata,

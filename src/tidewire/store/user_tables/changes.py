@@ -17,27 +17,23 @@ from sqlalchemy import (
     Row,
     Table,
     delete,
-    func,
     select,
     text,
     update,
 )
 from sqlalchemy.exc import IntegrityError
 
-from tidewire.core.ids import unique_id
 from tidewire.core.time import now
 from tidewire.store.encryption import Encryption
 from tidewire.store.schema import dropped_tables, user_columns, user_indexes, user_tables
 from tidewire.store.user_tables import names
 from tidewire.store.user_tables.indexed import Indexed
+from tidewire.store.user_tables.relationship_changes import remove_relationships_of
 from tidewire.store.user_tables.side_indexes import SideIndex
+from tidewire.store.user_tables.steps import is_small, new_version, reach
 from tidewire.store.user_tables.tables import UserColumn, column_of, readers_table, sql_column, sql_table
 
-STEP_ROWS: Final = 1000
-"""Rows that one step changes."""
 DESCRIPTIVE_TYPES: Final = ("hnsw_euclidean", "hnsw_dot", "hnsw_cosine", "object")
-SMALL_TABLE: Final = 2000
-"""Rows up to which a table is changed at once, in the request that asks for it."""
 
 
 def create_table(connection: Connection, sequence: int) -> None:
@@ -51,14 +47,9 @@ def drop_table(connection: Connection, sequence: int) -> None:
     indexes = connection.execute(select(user_indexes).where(user_indexes.c.table_sequence == sequence))
     for index in indexes.all():
         drop_index(connection, index)
+    remove_relationships_of(connection, sequence)
     connection.execute(dropped_tables.insert().values(table_sequence=sequence))
     connection.execute(delete(user_tables).where(user_tables.c.sequence == sequence))
-
-
-def new_version(connection: Connection, sequence: int) -> None:
-    """Note that a table, or something of it, is not what it was."""
-    changed = update(user_tables).where(user_tables.c.sequence == sequence)
-    connection.execute(changed.values(version=unique_id()))
 
 
 def add_column(connection: Connection, table: int, column: UserColumn) -> None:
@@ -86,13 +77,6 @@ def _keep_vectors(connection: Connection, table: int, column: str) -> None:
     )
 
 
-def is_small(connection: Connection, table: int) -> bool:
-    """Whether a table can be changed at once."""
-    rows = _rows(table).c
-    some = select(rows.sequence).limit(SMALL_TABLE + 1).subquery()
-    return (connection.scalar(select(func.count()).select_from(some)) or 0) <= SMALL_TABLE
-
-
 def is_empty(connection: Connection, table: int) -> bool:
     """Whether a table has no rows."""
     return connection.scalar(select(_rows(table).c.sequence).limit(1)) is None
@@ -111,7 +95,7 @@ def advance_column(connection: Connection, row: Row[Any], encryption: Encryption
         # SQLite would write the whole table anew to drop a column: of a large one only the values go.
         stored = column.stored(None if erased else column.rules.accept(value), encryption)
         rows = sql_table(row.table_sequence, [column])
-        reached = _reach(connection, rows, row.progress)
+        reached = reach(connection, rows, row.progress)
         if reached is not None:
             within = (rows.c.sequence > row.progress, rows.c.sequence <= reached)
             connection.execute(update(rows).where(*within).values({column.name: stored}))
@@ -145,7 +129,7 @@ def advance_index(connection: Connection, row: Row[Any], columns: Sequence[Index
     index = SideIndex(row.table_sequence, row.sequence, row.type, columns)
     if row.progress == 0:
         index.create(connection)
-    reached = _reach(connection, _rows(row.table_sequence), row.progress)
+    reached = reach(connection, _rows(row.table_sequence), row.progress)
     if reached is None:
         index.complete(connection)
         return _index_finished(connection, row, "")
@@ -167,7 +151,7 @@ def drop_index(connection: Connection, row: Row[Any]) -> None:
 def advance_dropped_table(connection: Connection, table: int) -> bool:
     """Do the next step of dropping a table; True: it was the last."""
     rows, readers = _rows(table), readers_table(table)
-    reached = None if is_small(connection, table) else _reach(connection, rows, 0)
+    reached = None if is_small(connection, table) else reach(connection, rows, 0)
     if reached is not None:
         connection.execute(delete(readers).where(readers.c.row <= reached))
         connection.execute(delete(rows).where(rows.c.sequence <= reached))
@@ -205,15 +189,6 @@ def _index_finished(connection: Connection, row: Row[Any], error: str) -> bool:
     connection.execute(update(user_indexes).where(user_indexes.c.sequence == row.sequence).values(values))
     new_version(connection, row.table_sequence)
     return True
-
-
-def _reach(connection: Connection, rows: Table, progress: int) -> int | None:
-    """The last row of the next step; None if there are no further rows."""
-    following = select(rows.c.sequence).where(rows.c.sequence > progress).order_by(rows.c.sequence)
-    reached: int | None = connection.scalar(
-        select(func.max(following.limit(STEP_ROWS).subquery().c.sequence))
-    )
-    return reached
 
 
 def _rows(table: int) -> Table:

@@ -11,15 +11,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, exists, false, func, or_, select, true
 
 from tidewire.core.queries import Query
 from tidewire.store.list_filters import MAX_VALUES, InvalidFilterError
 from tidewire.store.user_tables import member_filters, spatial_filters
+from tidewire.store.user_tables.access import granted
 from tidewire.store.user_tables.fields import Field, field_of, text_of, value_of, wrong_value
 from tidewire.store.user_tables.functions import compiled_pattern
 from tidewire.store.user_tables.members import Member, member_of
 from tidewire.store.user_tables.prefixes import following
+from tidewire.store.user_tables.reached import Reach, relation_in, require_level
+from tidewire.store.user_tables.related_rows import owners_of
+from tidewire.store.user_tables.relations import Relation
 from tidewire.store.user_tables.tables import UserTable
 from tidewire.store.user_tables.words import has_word, match_expression
 
@@ -42,12 +46,20 @@ class Method:
     """The values to bind, if they are not simply those of the query."""
 
 
-def read_filter(table: UserTable, query: Query, values: list[Any]) -> Shape:
+def read_filter(
+    table: UserTable, query: Query, values: list[Any], reach: Reach | None = None, level: int = 0
+) -> Shape:
     """The shape of a filter; its values are added to ``values``. Raises :class:`InvalidFilterError`."""
     if query.method in {"and", "or"}:
         if not query.values:
             raise InvalidFilterError(f"The query {query.method} needs at least one query in its values.")
-        return (query.method, tuple(read_filter(table, child, values) for child in query.values))
+        parts = (read_filter(table, child, values, reach, level) for child in query.values)
+        return (query.method, tuple(parts))
+    if table.relations and reach is not None and query.attribute not in table.columns:
+        found = relation_in(table, query.attribute)
+        if found is not None:
+            require_level(level)
+            return _read_related(query, values, reach, level, *found)
     if query.method in {"exists", "notExists"}:
         return member_filters.read_existence(_members(table), query)
     if member_of(table, query.attribute) is not None:
@@ -71,6 +83,8 @@ def filter_condition(table: UserTable, shape: Shape, binds: Iterator[Bound]) -> 
         return and_(*parts) if method == "and" else or_(*parts)
     if method == "member":
         return member_filters.condition(_members(table), shape, binds)
+    if method in {"related", "unrelated"}:
+        return _related_condition(table, shape, binds)
     field = field_of(table, shape[1], method)
     if method == "isNull":
         return field.column.is_(None)
@@ -94,6 +108,52 @@ def _members(table: UserTable) -> Callable[[str], Member]:
         return found
 
     return member
+
+
+def _read_related(
+    query: Query, values: list[Any], reach: Reach, level: int, relation: Relation, rest: str
+) -> Shape:
+    """The shape of a filter on related rows: one of them that the caller may read fits."""
+    reached = reach(relation)
+    positive, inner = "related", None
+    if not rest:
+        if query.method in {"isNull", "isNotNull"}:
+            positive = "unrelated" if query.method == "isNull" else "related"
+        elif query.method in _ON_IDS:
+            rest, query = "$id", Query(_ON_IDS[query.method], "$id", query.values)
+        else:
+            raise InvalidFilterError(
+                f"The query {query.method} does not apply to the relationship {relation.key}: "
+                f"name something of the related rows, such as {relation.key}.$id."
+            )
+    if rest:
+        nested = Query(query.method, rest, query.values)
+        inner = read_filter(reached.table, nested, values, reach, level + 1)
+    roles = reached.access.roles if reached.access else []
+    values += roles
+    return (positive, relation, reached.table, inner, len(roles) if reached.access else None)
+
+
+def _related_condition(table: UserTable, shape: Shape, binds: Iterator[Bound]) -> ColumnElement[bool]:
+    method, relation, related, inner, roles = shape
+    conditions = [filter_condition(related, inner, binds)] if inner else []
+    if roles is None:
+        return true() if method == "unrelated" else false()
+    if roles:
+        conditions.append(granted(related, [next(binds) for _ in range(roles)]))
+    owner, owners = owners_of(table, relation, related, conditions)
+    if method == "related":
+        return owner.in_(owners)
+    return or_(owner.is_(None), owner.not_in(owners))
+
+
+_ON_IDS: Final[Mapping[str, str]] = {
+    "equal": "equal",
+    "notEqual": "notEqual",
+    "contains": "equal",
+    "containsAny": "equal",
+}
+"""Methods that apply to a relation itself, and which ones these are on the ids of the related rows."""
 
 
 def numbered_binds() -> Iterator[Bound]:

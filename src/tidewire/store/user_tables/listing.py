@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -11,7 +10,6 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
-    exists,
     func,
     literal_column,
     or_,
@@ -20,6 +18,7 @@ from sqlalchemy import (
 
 from tidewire.core.errors import TidewireError
 from tidewire.store.lists import MAX_TOTAL
+from tidewire.store.user_tables.access import Access
 from tidewire.store.user_tables.fields import Field
 from tidewire.store.user_tables.filters import bound_values, filter_condition, numbered_binds
 from tidewire.store.user_tables.nearest import nearest_values
@@ -28,62 +27,8 @@ from tidewire.store.user_tables.queries import Page
 from tidewire.store.user_tables.tables import SYSTEM_COLUMNS, UserTable
 from tidewire.store.vectors import prepare_vectors
 
-FEW_ROWS: Final = 5000
-"""Up to so many rows that a caller may read by the rows' own permissions are found by these permissions;
-if there are more, rows are found otherwise and their permissions looked up."""
-_ROLES_STEP: Final = 8
-"""Roles are filled up to a multiple of this number, so that their count does not make many statements."""
-
 StoredRow = tuple[Any, ...]
 """The values of :data:`SYSTEM_COLUMNS`, then those of the columns asked for, as the driver gives them."""
-
-
-class Access:
-    """Which rows a caller may read: all, or those that grant it to one of the caller's roles."""
-
-    __slots__ = ("few", "roles")
-
-    def __init__(self, roles: Sequence[str] | None = None) -> None:
-        """``roles``: those held, ``any`` included; None: all rows may be read."""
-        self.roles: list[str] = list(roles or ())
-        self.roles += self.roles[-1:] * (-len(self.roles) % _ROLES_STEP)
-        self.few = False
-
-    @property
-    def shape(self) -> tuple[int, bool]:
-        """What a statement depends on."""
-        return (len(self.roles), self.few)
-
-    @property
-    def values(self) -> dict[str, str]:
-        """The values of the statement's parameters."""
-        return {f"r{number}": role for number, role in enumerate(self.roles)}
-
-    def conditions(self, table: UserTable) -> list[ColumnElement[bool]]:
-        """The condition on a row, if there is one."""
-        if not self.roles:
-            return []
-        readers = table.readers.c
-        held = readers.role.in_([bindparam(f"r{number}") for number in range(len(self.roles))])
-        if self.few:
-            return [table.rows.c.sequence.in_(select(readers.row).where(held))]
-        return [exists(select(1).where(held, readers.row == table.rows.c.sequence))]
-
-    def weigh(self, connection: Connection, table: UserTable) -> None:
-        """Find out whether there are few rows, which decides how they are found."""
-        if self.roles:
-            self.few = False
-            statement = table.prepared(("readable", len(self.roles)), lambda: self._count(table))
-            self.few = statement.fetch(connection, self.values)[0][0] <= FEW_ROWS
-
-    def _count(self, table: UserTable) -> Select[Any]:
-        readers = table.readers.c
-        held = readers.role.in_([bindparam(f"r{number}") for number in range(len(self.roles))])
-        some = select(readers.row).where(held).limit(FEW_ROWS + 1).subquery()
-        return select(func.count()).select_from(some)
-
-
-EVERYTHING: Final = Access()
 
 
 def list_rows(

@@ -31,3 +31,18 @@ def words_column(position: int) -> str:
 def vectors_table(table: int) -> str:
     """The table that holds the vectors of rows as they are compared."""
     return f"t{table}_vectors"
+
+
+def key_column(relationship: int) -> str:
+    """The column that holds the sequence of the related row."""
+    return f"r{relationship}"
+
+
+def key_index(table: int, relationship: int) -> str:
+    """The index on the column of :func:`key_column`."""
+    return f"t{table}_r{relationship}"
+
+
+def pairs_table(relationship: int) -> str:
+    """The table that holds the pairs of related rows."""
+    return f"p{relationship}"

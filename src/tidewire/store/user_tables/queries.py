@@ -14,19 +14,9 @@ from tidewire.store.user_tables.filters import FILTER_METHODS, Shape, read_filte
 from tidewire.store.user_tables.nearest import METHODS as NEAREST_METHODS
 from tidewire.store.user_tables.nearest import Nearest, read_nearest
 from tidewire.store.user_tables.orders import attribute_field
+from tidewire.store.user_tables.reached import Reach
+from tidewire.store.user_tables.selections import Selection, select_keys
 from tidewire.store.user_tables.tables import UserTable
-
-SYSTEM_KEYS: Final = (
-    "$id",
-    "$sequence",
-    "$createdAt",
-    "$updatedAt",
-    "$permissions",
-    "$databaseId",
-    "$tableId",
-    "$collectionId",
-)
-"""What can be selected besides columns."""
 
 _ORDERS: Final = frozenset({"orderAsc", "orderDesc"})
 
@@ -50,6 +40,8 @@ class Page:
     """Keys; None: all."""
     nearest: Nearest | None = None
     """What the rows are to be near to: the first of the orders."""
+    related: dict[str, Selection] = field(default_factory=dict)
+    """What is selected of related rows, by key."""
 
     @property
     def size(self) -> int:
@@ -63,8 +55,11 @@ class Page:
         return table.columns_of(self.selected)
 
 
-def read_page(table: UserTable, queries: Sequence[str]) -> Page:
-    """Read the queries of a list. Raises :class:`TidewireError` ``general_query_invalid``."""
+def read_page(table: UserTable, queries: Sequence[str], reach: Reach | None = None) -> Page:
+    """Read the queries of a list. Raises :class:`TidewireError` ``general_query_invalid``.
+
+    Without ``reach`` nothing of related rows can be asked for.
+    """
     page = Page()
     count = 0
     try:
@@ -73,7 +68,7 @@ def read_page(table: UserTable, queries: Sequence[str]) -> Page:
             count += sum(1 for _ in query.tree())
             if count > MAX_QUERIES:
                 raise InvalidQueryError(f"A list takes at most {MAX_QUERIES} queries.")
-            _apply(table, page, query)
+            _apply(table, page, query, reach)
         if page.random and (page.cursor is not None or page.nearest is not None):
             raise InvalidFilterError("a random order has no cursor and is near to nothing.")
     except (InvalidQueryError, InvalidFilterError) as error:
@@ -82,18 +77,18 @@ def read_page(table: UserTable, queries: Sequence[str]) -> Page:
     return page
 
 
-def read_selection(table: UserTable, queries: Sequence[str]) -> frozenset[str] | None:
-    """The keys that the queries on a single row select; None: all. Raises ``general_query_invalid``."""
-    page = read_page(table, queries)
-    if page != Page(orders=page.orders, selected=page.selected):
+def read_selection(table: UserTable, queries: Sequence[str], reach: Reach | None = None) -> Page:
+    """What the queries on a single row select of it. Raises ``general_query_invalid``."""
+    page = read_page(table, queries, reach)
+    if page != Page(orders=page.orders, selected=page.selected, related=page.related):
         raise TidewireError("general_query_invalid", "Invalid query: a single row can only be selected from.")
-    return page.selected
+    return page
 
 
-def _apply(table: UserTable, page: Page, query: Query) -> None:
+def _apply(table: UserTable, page: Page, query: Query, reach: Reach | None) -> None:
     method = query.method
     if method in FILTER_METHODS:
-        page.filters.append(read_filter(table, query, page.values))
+        page.filters.append(read_filter(table, query, page.values, reach))
     elif method in NEAREST_METHODS:
         _apply_nearest(table, page, query)
     elif method in _ORDERS:
@@ -101,7 +96,7 @@ def _apply(table: UserTable, page: Page, query: Query) -> None:
     elif method == "orderRandom":
         page.random = True
     elif method == "select":
-        _apply_selection(table, page, query)
+        _apply_selection(table, page, query, reach)
     elif method == "limit":
         number = _number(query, 1, MAX_LIMIT)
         page.limit = number if page.limit is None else page.limit
@@ -132,14 +127,14 @@ def _apply_nearest(table: UserTable, page: Page, query: Query) -> None:
     page.orders.insert(0, (page.nearest.order, False))
 
 
-def _apply_selection(table: UserTable, page: Page, query: Query) -> None:
+def _apply_selection(table: UserTable, page: Page, query: Query, reach: Reach | None) -> None:
     if not query.values:
         raise InvalidFilterError("The query select needs the names of attributes.")
+    page.selected = page.selected or frozenset()
     for key in query.values:
-        if not isinstance(key, str) or not (table.has_attribute(key) or key in (*SYSTEM_KEYS, "*")):
+        if not isinstance(key, str):
             raise InvalidFilterError(f"The query select names {str(key)[:64]}, which this table lacks.")
-    selected = frozenset(query.values) | (page.selected or frozenset())
-    page.selected = selected | set(table.columns) | set(SYSTEM_KEYS) if "*" in selected else selected
+        page.selected |= select_keys(table, key, page.related, reach)
 
 
 def _complete_orders(page: Page) -> None:

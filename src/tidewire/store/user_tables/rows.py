@@ -38,6 +38,10 @@ class Changes:
     """Accepted values by key."""
     operators: dict[str, Operator] = field(default_factory=dict)
     """By key."""
+    related: dict[str, list[str | dict[str, Any]]] = field(default_factory=dict)
+    """By key what the row is to be related to, as clients write it: ids, and rows to be written."""
+    keys: dict[str, int | None] = field(default_factory=dict)
+    """Sequences of related rows, by name in SQL."""
     permissions: list[str] | None = None
     """None: they stay."""
     created_at: int | None = None
@@ -59,6 +63,8 @@ def insert_row(
     }
     for key, column in table.columns.items():
         values[column.name] = column.stored(changes.values.get(key), table.encryption)
+    for name in table.keys:
+        values[name] = changes.keys.get(name)
     with _duplicates_told():
         found = table.prepared("insert", lambda: _insert(table)).fetch(connection, values)
     sequence: int = found[0][0]
@@ -78,9 +84,11 @@ def update_row(connection: Connection, table: UserTable, row: StoredRow, changes
         values[column.name] = column.stored(value, table.encryption)
     for key, operator in changes.operators.items():
         values |= operator_values(table.columns[key], operator)
+    values |= changes.keys
     shape = (
         "update",
         tuple(changes.values),
+        tuple(changes.keys),
         tuple((key, operator_shape(operator)) for key, operator in changes.operators.items()),
         changes.permissions is not None,
         changes.created_at is not None,
@@ -134,6 +142,7 @@ def _update(table: UserTable, changes: Changes) -> Update:
     for key, operator in changes.operators.items():
         column = table.columns[key]
         values[column.name] = operator_expression(table, column, operator)
+    values |= {name: bindparam(name) for name in changes.keys}
     changed = update(table.rows).where(table.rows.c.sequence == bindparam("of_sequence"))
     return changed.values(values).returning(*all_columns(table))
 

@@ -27,12 +27,14 @@ from sqlalchemy.types import TypeEngine
 
 from tidewire.core.columns import ALL_KINDS, ColumnRules, Storage, shown_float, shown_time
 from tidewire.core.documents import selected_members
+from tidewire.core.relationships import KIND as RELATIONSHIP
 from tidewire.store.encryption import Encryption
 from tidewire.store.prepared import Prepared
 from tidewire.store.schema import databases, user_columns, user_indexes, user_tables
 from tidewire.store.schema.columns import ID_LENGTH, Milliseconds
 from tidewire.store.schema.columns import Sequence as SequenceType
 from tidewire.store.user_tables import names
+from tidewire.store.user_tables.relations import Relation, relations_of
 
 TABLES_KEPT: Final = 1000
 STATEMENTS_KEPT: Final = 500
@@ -135,6 +137,7 @@ class UserTable:
         columns: Sequence[UserColumn],
         indexes: Sequence[UserIndex],
         encryption: Encryption,
+        relations: Sequence[Relation] = (),
     ) -> None:
         self.sequence: int = row.sequence
         self.id: str = row.id
@@ -148,7 +151,12 @@ class UserTable:
         """The column of the members, if the table holds documents without a schema."""
         self.indexes = indexes
         self.encryption = encryption
-        self.rows = sql_table(row.sequence, columns)
+        self.all_relations = relations
+        """Those too that only the other table shows."""
+        self.relations = {relation.key: relation for relation in relations if relation.key}
+        self.keys = tuple(relation.own_key for relation in relations if relation.own_key)
+        """Columns in SQL that hold sequences of related rows."""
+        self.rows = sql_table(row.sequence, columns, self.keys)
         self.readers = readers_table(row.sequence)
         self.holds_objects = any(column.rules.kind.storage == "document" for column in columns)
         """Whether there are paths into values."""
@@ -215,8 +223,8 @@ class UserTable:
         return next((each for each in self.indexes if each.type == index_type and key in each.columns), None)
 
 
-def sql_table(sequence: int, columns: Sequence[UserColumn]) -> Table:
-    """The table that holds the rows, with these columns."""
+def sql_table(sequence: int, columns: Sequence[UserColumn], keys: Sequence[str] = ()) -> Table:
+    """The table that holds the rows, with these columns; ``keys`` are names of those for related rows."""
     return Table(
         names.rows_table(sequence),
         MetaData(),
@@ -226,6 +234,7 @@ def sql_table(sequence: int, columns: Sequence[UserColumn]) -> Table:
         Column("updated_at", Milliseconds, nullable=False),
         Column("permissions", Text, nullable=False),  # JSON array
         *(sql_column(column) for column in columns),
+        *(Column(name, BigInteger) for name in keys),
         sqlite_autoincrement=True,
     )
 
@@ -278,6 +287,9 @@ _LOAD: Final = (
     .join(databases, user_tables.c.database_sequence == databases.c.sequence)
     .where(user_tables.c.version == bindparam("version"))
 )
+_FIND_RELATED: Final = Prepared(
+    select(user_tables.c.version).where(user_tables.c.sequence == bindparam("table"))
+)
 _kept: dict[str, UserTable] = {}
 """By version, which no two tables share, in whatever database they are."""
 
@@ -289,7 +301,15 @@ def find_table(
     found = _FIND.fetch(connection, {"database": database_id, "table": table_id})
     if not found or not (disabled or (found[0][0] and found[0][2])):
         return None
-    version: str = found[0][1]
+    return _table(connection, encryption, found[0][1])
+
+
+def find_related_table(connection: Connection, encryption: Encryption, sequence: int) -> UserTable:
+    """A table that a relation leads to, enabled or not."""
+    return _table(connection, encryption, _FIND_RELATED.fetch(connection, {"table": sequence})[0][0])
+
+
+def _table(connection: Connection, encryption: Encryption, version: str) -> UserTable:
     table = _kept.get(version)
     if table is None:
         table = load_table(connection, encryption, version)
@@ -305,6 +325,7 @@ def load_table(connection: Connection, encryption: Encryption, version: str) -> 
     columns = connection.execute(
         select(user_columns)
         .where(user_columns.c.table_sequence == row.sequence, user_columns.c.status == "available")
+        .where(user_columns.c.kind != RELATIONSHIP)
         .order_by(user_columns.c.sequence)
     )
     indexes = connection.execute(
@@ -317,4 +338,5 @@ def load_table(connection: Connection, encryption: Encryption, version: str) -> 
         [column_of(column) for column in columns],
         [UserIndex(index.sequence, index.type, tuple(index.columns)) for index in indexes],
         encryption,
+        relations_of(connection, row.sequence),
     )

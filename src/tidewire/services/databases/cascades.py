@@ -1,0 +1,167 @@
+"""What the deletion of a row does to the rows related to it, by the rules of the relationships.
+
+The deletion and everything that follows from it are one unit of work. Who made a row name another accepted
+the rule: such rows are changed and deleted whoever asks for it. A row that is deleted because the deleted one
+names it, or is paired with it, must be one that the caller may delete itself, since naming takes no right
+to it. Rows are looked up a step at a time, so that memory stays bounded; the setting ``cascade_rows_max``
+bounds how long the writer can be held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from tidewire.core.errors import TidewireError
+from tidewire.core.time import now
+from tidewire.services.databases.families import Call
+from tidewire.services.databases.row_views import may_with_row, publish_row
+from tidewire.services.permissions import unauthorized
+from tidewire.store.database import Transaction
+from tidewire.store.user_tables.listing import StoredRow
+from tidewire.store.user_tables.related_changes import (
+    key_of,
+    paired_with,
+    remove_pairs,
+    row_of,
+    rows_naming,
+)
+from tidewire.store.user_tables.relations import Relation
+from tidewire.store.user_tables.rows import Changes, delete_row, update_row
+from tidewire.store.user_tables.tables import UserTable, find_related_table
+
+STEP_ROWS: Final = 500
+"""Related rows that are held in memory at a time, for each row on the way."""
+
+_Doomed = tuple[UserTable, int]
+"""A row that is to be deleted too, by its sequence."""
+
+
+def delete_with_related(
+    transaction: Transaction, call: Call, table: UserTable, row: StoredRow
+) -> msgspec.Raw:
+    """Delete a row, do what follows for others, write an event for each; return the row as JSON text.
+
+    Raises ``row_delete_restricted``, ``user_unauthorized``, or ``general_bad_request`` for too many rows.
+    """
+    deletion = _Deletion(transaction, call)
+    following = [deletion.begin(table, row)]
+    payload = deletion.payload
+    while following:
+        doomed = next(following[-1], None)
+        if doomed is None:
+            following.pop()
+            continue
+        found = row_of(transaction.connection, doomed[0], doomed[1])
+        # What several rows lead to is gone after the first.
+        if found is not None:
+            following.append(deletion.begin(doomed[0], found))
+    return payload
+
+
+class _Deletion:
+    def __init__(self, transaction: Transaction, call: Call) -> None:
+        self.payload = msgspec.Raw(b"")
+        """Of the last deleted row."""
+        self._transaction = transaction
+        self._connection = transaction.connection
+        self._call = call
+        self._left = call.context.settings.cascade_rows_max + 1
+
+    def begin(self, table: UserTable, row: StoredRow) -> Iterator[_Doomed]:
+        """Delete a row; what comes back deals with those related to it and yields the ones to delete."""
+        self._count()
+        sequence: int = row[0]
+        for relation in table.all_relations:
+            if relation.on_delete == "restrict" and self._restricts(table, relation, sequence):
+                word = self._call.family.word("row")
+                raise self._call.family.error(
+                    "row_delete_restricted",
+                    f"The {word} {row[1]} cannot be deleted while it has related ones by {_name(relation)}.",
+                )
+        named = [
+            (relation, key)
+            for relation in table.all_relations
+            if relation.own_key and relation.type == "oneToOne" and relation.on_delete == "cascade"
+            if (key := key_of(self._connection, table, relation.own_key, sequence)) is not None
+        ]
+        delete_row(self._connection, table, sequence)
+        self.payload = publish_row(self._transaction, self._call, table, row, "delete")
+        return self._consequences(table, sequence, named)
+
+    def _restricts(self, table: UserTable, relation: Relation, sequence: int) -> bool:
+        """Whether a row has related ones; where one names or is paired with another, only the parent has."""
+        if relation.type in {"oneToOne", "manyToMany"} and relation.side == "child":
+            return False
+        itself = sequence if relation.related == table.sequence else None
+        if relation.pairs is not None:
+            return any(key != itself for key in paired_with(self._connection, table, relation, sequence, 2))
+        if relation.type == "oneToOne":
+            return key_of(self._connection, table, relation.own_key, sequence) not in {None, itself}
+        if not relation.related_key:
+            return False
+        related = self._related(relation)
+        naming = rows_naming(self._connection, related, relation.related_key, sequence, 2)
+        return any(row[0] != itself for row in naming)
+
+    def _consequences(
+        self, table: UserTable, sequence: int, named: list[tuple[Relation, int]]
+    ) -> Iterator[_Doomed]:
+        for relation, key in named:
+            yield self._permitted(self._related(relation), key)
+        for relation in table.all_relations:
+            if relation.pairs is not None:
+                yield from self._unpaired(table, relation, sequence)
+            elif relation.related_key:
+                yield from self._unnamed(relation, sequence)
+
+    def _unnamed(self, relation: Relation, sequence: int) -> Iterator[_Doomed]:
+        """The rows that name the deleted one are deleted with it, or name nothing any more."""
+        related, name = self._related(relation), relation.related_key
+        # A child that does not show its parent is nothing that the parent depends on.
+        dependent = relation.type != "oneToOne" or relation.two_way
+        cascade = relation.on_delete == "cascade" and dependent
+        while rows := rows_naming(self._connection, related, name, sequence, STEP_ROWS):
+            for row in rows:
+                if cascade:
+                    yield related, row[0]
+                    continue
+                self._count()
+                changes = Changes(keys={name: None}, updated_at=now())
+                changed = update_row(self._connection, related, row, changes)
+                publish_row(self._transaction, self._call, related, changed, "update")
+
+    def _unpaired(self, table: UserTable, relation: Relation, sequence: int) -> Iterator[_Doomed]:
+        doomed: list[int] = []
+        if relation.on_delete == "cascade" and relation.side == "parent":
+            doomed = paired_with(self._connection, table, relation, sequence, self._left)
+        remove_pairs(self._connection, table, relation, sequence)
+        related = self._related(relation)
+        for key in doomed:
+            yield self._permitted(related, key)
+
+    def _permitted(self, related: UserTable, sequence: int) -> _Doomed:
+        row = row_of(self._connection, related, sequence)
+        if row is not None and not may_with_row(self._call.context.caller, "delete", related, row):
+            raise unauthorized("delete", f"a {self._call.family.word('row')} that goes with this one")
+        return related, sequence
+
+    def _related(self, relation: Relation) -> UserTable:
+        return find_related_table(self._connection, self._call.context.encryption, relation.related)
+
+    def _count(self) -> None:
+        self._left -= 1
+        if self._left <= 0:
+            limit = self._call.context.settings.cascade_rows_max
+            rows = self._call.family.word("rows")
+            raise TidewireError(
+                "general_bad_request",
+                f"This would delete or change more than {limit} related {rows}. Delete or change some of "
+                "them first.",
+            )
+
+
+def _name(relation: Relation) -> str:
+    return f"the relationship {relation.key}" if relation.key else "a relationship"

@@ -1,0 +1,77 @@
+"""Related rows let go, and places taken, where the key stands in the other table or in pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from tidewire.core.errors import TidewireError
+from tidewire.core.time import now
+from tidewire.services.databases.families import Call
+from tidewire.services.databases.related_reading import access_to
+from tidewire.services.databases.row_views import publish_row
+from tidewire.store.database import Transaction
+from tidewire.store.user_tables.access import EVERYTHING
+from tidewire.store.user_tables.listing import StoredRow
+from tidewire.store.user_tables.reached import Reached
+from tidewire.store.user_tables.related_changes import key_of, remove_pair
+from tidewire.store.user_tables.related_rows import find_related
+from tidewire.store.user_tables.relations import Relation
+from tidewire.store.user_tables.rows import Changes, update_row
+from tidewire.store.user_tables.tables import UserTable, find_related_table
+
+
+def unlink_all_but(
+    transaction: Transaction,
+    call: Call,
+    table: UserTable,
+    relation: Relation,
+    sequence: int,
+    kept: Collection[str | None],
+) -> None:
+    """Let the rows go that a row is related to, except those with the ids ``kept``.
+
+    Of many related rows those that the caller may not read stay: whoever writes back a list cannot mean what
+    was not in it. Raises ``general_bad_request`` if more go than the setting ``cascade_rows_max`` allows.
+    """
+    connection, limit = transaction.connection, call.context.settings.cascade_rows_max
+    related = find_related_table(connection, call.context.encryption, relation.related)
+    access = access_to(call.context.caller, related) if relation.many else EVERYTHING
+    reached = Reached(relation, related, access)
+    most = limit + len(kept) + 1
+    linked = find_related(connection, table, reached, [sequence], tuple(related.columns), most)
+    leaving = [row for _, row in linked if row[1] not in kept]
+    if len(leaving) > limit:
+        rows = call.family.word("rows")
+        message = f"This would change more than {limit} related {rows}. Change some of them first."
+        raise TidewireError("general_bad_request", message)
+    for row in leaving:
+        if relation.pairs is not None:
+            remove_pair(connection, table, relation, sequence, row[0])
+            continue
+        changes = Changes(keys={relation.related_key: None}, updated_at=now())
+        publish_row(transaction, call, related, update_row(connection, related, row, changes), "update")
+
+
+def missing_keys(
+    transaction: Transaction,
+    call: Call,
+    relation: Relation,
+    related: UserTable,
+    row: StoredRow,
+    keys: Mapping[str, int],
+) -> dict[str, int | None]:
+    """What of ``keys`` a row that there is does not hold yet.
+
+    Raises ``row_unique_constraint_violation`` if its only place is taken.
+    """
+    missing: dict[str, int | None] = {}
+    for name, sequence in keys.items():
+        present = key_of(transaction.connection, related, name, row[0])
+        if present == sequence:
+            continue
+        if present is not None and relation.type == "oneToOne":
+            word = call.family.word("row")
+            message = f"The {word} {row[1]} is related to another {word}, and can only be to one."
+            raise call.family.error("row_unique_constraint_violation", message)
+        missing[name] = sequence
+    return missing

@@ -1,0 +1,109 @@
+"""Rows related to those that a request reads: one statement for each relation and level of what is selected.
+
+A caller sees of related rows what it would see of them in their own table. What it may not read is left out:
+null where there is one related row, absent from lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import Connection
+
+from tidewire.core.errors import TidewireError
+from tidewire.core.identities import Caller
+from tidewire.services.databases.families import Call
+from tidewire.services.databases.row_views import Fields, shown_row
+from tidewire.services.permissions import may
+from tidewire.store.user_tables.access import EVERYTHING, Access
+from tidewire.store.user_tables.listing import StoredRow
+from tidewire.store.user_tables.reached import Reach, Reached
+from tidewire.store.user_tables.related_rows import find_related
+from tidewire.store.user_tables.relations import Relation
+from tidewire.store.user_tables.selections import Selection
+from tidewire.store.user_tables.tables import UserTable, find_related_table
+
+
+def access_to(caller: Caller, table: UserTable) -> Access | None:
+    """Which rows of a table a caller may read; None: there cannot be any."""
+    if not (table.enabled or caller.bypasses_permissions):
+        return None
+    if may(caller, "read", table.permissions):
+        return EVERYTHING
+    return Access(list(dict.fromkeys((*caller.roles, "any")))) if table.row_security else None
+
+
+def reach_of(connection: Connection, call: Call) -> Reach:
+    """Finds the tables that a request comes to through relations."""
+
+    def reach(relation: Relation) -> Reached:
+        table = find_related_table(connection, call.context.encryption, relation.related)
+        return Reached(relation, table, access_to(call.context.caller, table))
+
+    return reach
+
+
+def add_related(
+    connection: Connection,
+    call: Call,
+    table: UserTable,
+    rows: Sequence[StoredRow],
+    shown: Sequence[Fields],
+    related: Mapping[str, Selection],
+) -> None:
+    """Add to rows as they are shown what is selected of related ones.
+
+    Raises ``general_query_invalid`` if these are more than the setting ``related_rows_max`` allows.
+    """
+    sizes = _add(connection, call, table, rows, shown, related)
+    if sum(sizes) - len(sizes) > call.context.settings.related_rows_max:
+        raise _too_many(call)
+
+
+def _add(
+    connection: Connection,
+    call: Call,
+    table: UserTable,
+    rows: Sequence[StoredRow],
+    shown: Sequence[Fields],
+    related: Mapping[str, Selection],
+) -> list[int]:
+    """Do it, and count how many rows each row is by then, itself and all that is within it."""
+    sizes = [1] * len(rows)
+    places = {row[0]: place for place, row in enumerate(rows)}
+    limit = call.context.settings.related_rows_max
+    for key, selection in related.items():
+        relation, columns = selection.reached.relation, selection.columns
+        pairs = find_related(connection, table, selection.reached, list(places), columns, limit + 1)
+        if len(pairs) > limit:
+            raise _too_many(call)
+        found = {row[0]: row for _, row in pairs}
+        views = [
+            shown_row(call, selection.reached.table, row, columns, selection.selected)
+            for row in found.values()
+        ]
+        inner = _add(
+            connection, call, selection.reached.table, list(found.values()), views, selection.related
+        )
+        for fields in shown:
+            fields[key] = [] if relation.many else None
+        view_of = dict(zip(found, zip(views, inner, strict=True), strict=True))
+        for owner, row in pairs:
+            place = places[owner]
+            view, size = view_of[row[0]]
+            sizes[place] += size
+            if relation.many:
+                shown[place][key].append(view)
+            else:
+                shown[place][key] = view
+    return sizes
+
+
+def _too_many(call: Call) -> TidewireError:
+    limit = call.context.settings.related_rows_max
+    word = call.family.word("rows")
+    return TidewireError(
+        "general_query_invalid",
+        f"Invalid query: the answer would show more than {limit} related {word}. Ask for a smaller page, or "
+        f"list the related {word} in their own {call.family.word('table')} with a query on the relationship.",
+    )

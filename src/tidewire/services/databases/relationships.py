@@ -1,0 +1,118 @@
+"""Columns that show the rows of another table: made and changed while the tables are in use."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from tidewire.core.checks import Key, TrueOrFalse
+from tidewire.core.models import Column, ColumnRelationship
+from tidewire.core.parameters import Choice, ResourceId
+from tidewire.core.relationships import KIND, ON_DELETE, TYPES, OnDelete, RelationType
+from tidewire.services.databases.column_definitions import find_column
+from tidewire.services.databases.columns import PATH, WRITE
+from tidewire.services.databases.events import COLUMN
+from tidewire.services.databases.families import COLLECTIONS, TABLES, Call, offer
+from tidewire.services.databases.parameters import ColumnKey
+from tidewire.services.databases.records import column_model, find_table_row
+from tidewire.services.databases.relationship_definitions import (
+    RelationshipDefinition,
+    complete_if_small,
+    define_relationship,
+    redefine_relationship,
+)
+from tidewire.services.databases.schema_changes import begin_changes
+from tidewire.store.database import Transaction
+
+_Flag = Annotated[bool, TrueOrFalse()]
+_OnDelete = Annotated[OnDelete, Choice(ON_DELETE)]
+_NewKey = Annotated[str, Key(36)]
+
+
+async def create_relationship_column(
+    call: Call,
+    database_id: ResourceId,
+    table_id: ResourceId,
+    related_table_id: ResourceId,
+    type: Annotated[RelationType, Choice(TYPES)],  # noqa: A002 - the name on the wire
+    two_way: _Flag = False,
+    key: _NewKey | None = None,
+    two_way_key: _NewKey | None = None,
+    on_delete: _OnDelete = "restrict",
+) -> Column:
+    """Create a column for related rows of another table, or of this one."""
+    definition = RelationshipDefinition(
+        type,
+        key or related_table_id,
+        two_way,
+        two_way_key or table_id,
+        on_delete,
+    )
+
+    def unit(transaction: Transaction) -> tuple[Column, bool]:
+        connection = transaction.connection
+        table = find_table_row(connection, call, database_id, table_id)
+        related = find_table_row(connection, call, database_id, related_table_id)
+        row = define_relationship(transaction, call, table, related, definition)
+        complete = complete_if_small(transaction, call, row)
+        column = find_column(connection, call.family, table.sequence, definition.key)
+        return column_model(call.family, column), complete
+
+    column, complete = await call.context.database.write(unit)
+    if not complete:
+        begin_changes(call)
+    return column
+
+
+async def update_relationship_column(
+    call: Call,
+    database_id: ResourceId,
+    table_id: ResourceId,
+    key: ColumnKey,
+    on_delete: _OnDelete | None = None,
+    new_key: _NewKey | None = None,
+) -> Column:
+    """Change what happens to related rows when a row is deleted, or the key of the column."""
+
+    def unit(transaction: Transaction) -> Column:
+        connection, family = transaction.connection, call.family
+        table = find_table_row(connection, call, database_id, table_id)
+        row = find_column(connection, family, table.sequence, key)
+        if row.kind != KIND:
+            raise family.error("column_type_invalid", family.word("The column is no relationship."))
+        if row.status != "available":
+            raise family.error("column_not_available", family.word("The column is not ready."))
+        redefine_relationship(transaction, call, row, on_delete, new_key)
+        return column_model(family, find_column(connection, family, table.sequence, new_key or key))
+
+    return await call.context.database.write(unit)
+
+
+def _declare() -> None:
+    """Declare both operations; the families differ in which paths to the second one came first."""
+    by_kind, by_key = f"{PATH}/relationship/{{key}}", f"{PATH}/{{key}}/relationship"
+    for family, path, alias in ((TABLES, by_key, by_kind), (COLLECTIONS, by_kind, by_key)):
+        offer(
+            family,
+            "createRelationshipColumn",
+            "POST",
+            f"{PATH}/relationship",
+            create_relationship_column,
+            scopes=WRITE,
+            status=202,
+            model=ColumnRelationship,
+            event=f"{COLUMN}.create",
+        )
+        offer(
+            family,
+            "updateRelationshipColumn",
+            "PATCH",
+            path,
+            update_relationship_column,
+            scopes=WRITE,
+            model=ColumnRelationship,
+            aliases=(alias,),
+            event=f"{COLUMN}.update",
+        )
+
+
+_declare()

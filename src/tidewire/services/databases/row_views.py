@@ -1,0 +1,91 @@
+"""Rows as on the wire, their events, and who may do what with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from tidewire.core.channels import Parent
+from tidewire.core.errors import TidewireError
+from tidewire.core.events import Event
+from tidewire.core.identities import Caller
+from tidewire.core.time import format_datetime
+from tidewire.services.databases.events import ROW, make_event, row_parameters
+from tidewire.services.databases.families import Call
+from tidewire.services.permissions import may
+from tidewire.store.database import Transaction
+from tidewire.store.user_tables.listing import StoredRow
+from tidewire.store.user_tables.rows import permissions_of
+from tidewire.store.user_tables.tables import SYSTEM_COLUMNS, UserTable
+
+_encode = msgspec.json.Encoder().encode
+
+Fields = dict[str, Any]
+"""A row as on the wire."""
+
+
+def publish_row(
+    transaction: Transaction, call: Call, table: UserTable, row: StoredRow, action: str
+) -> msgspec.Raw:
+    """Write the event of a row with all its columns; return the row as JSON text."""
+    fields = shown_row(call, table, row)
+    event = event_of_row(call, table, action, row[1], fields)
+    payload = _encode(fields)
+    transaction.append(msgspec.structs.replace(event, payload=payload))
+    return msgspec.Raw(payload)
+
+
+def shown_row(
+    call: Call,
+    table: UserTable,
+    row: StoredRow,
+    keys: Sequence[str] | None = None,
+    selected: frozenset[str] | None = None,
+) -> Fields:
+    """A row as on the wire; ``keys`` are the columns that were read, ``selected`` what of all is shown."""
+    fields = {
+        "$id": row[1],
+        "$sequence": str(row[0]),
+        **system_fields(call, table),
+        "$createdAt": format_datetime(row[2]),
+        "$updatedAt": format_datetime(row[3]),
+        "$permissions": msgspec.Raw(row[4].encode()) if keys is not None else permissions_of(row),
+    }
+    if selected is not None:
+        fields = {key: value for key, value in fields.items() if key in selected}
+    return fields | table.shown_values(row[len(SYSTEM_COLUMNS) :], keys, selected)
+
+
+def may_with_row(caller: Caller, action: str, table: UserTable, row: StoredRow) -> bool:
+    """Whether the table's grants, or the row's where they count, let the caller do ``action``."""
+    if table.row_security and not may(caller, action, table.permissions):
+        return may(caller, action, permissions_of(row))
+    return may(caller, action, table.permissions)
+
+
+def row_not_found(call: Call) -> TidewireError:
+    """The error for a row that does not exist, at least for the caller."""
+    word = call.family.word("row")
+    return call.family.error("row_not_found", f"There is no {word} with this id.")
+
+
+def system_fields(call: Call, table: UserTable) -> Fields:
+    """What all rows of a table have in common."""
+    return {"$databaseId": table.database_id, call.family.word("$tableId"): table.id}
+
+
+def event_of_row(call: Call, table: UserTable, action: str, row_id: str, fields: Fields) -> Event:
+    """An event of a row, without payload."""
+    context = call.context
+    return make_event(
+        context.project,
+        context.caller.user_id,
+        call.family.word(f"{ROW}.{action}"),
+        row_parameters(table.database_id, table.id, row_id),
+        fields,
+        table.database_type,
+        Parent(table.permissions, table.row_security),
+        b"{}",
+    )

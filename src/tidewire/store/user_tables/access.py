@@ -1,0 +1,70 @@
+"""Which rows of a table a caller may read, as a condition in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, exists, func, select
+
+from tidewire.store.user_tables.tables import UserTable
+
+FEW_ROWS: Final = 5000
+"""Up to so many rows that a caller may read by the rows' own permissions are found by these permissions;
+if there are more, rows are found otherwise and their permissions looked up."""
+_ROLES_STEP: Final = 8
+"""Roles are filled up to a multiple of this number, so that their count does not make many statements."""
+
+
+class Access:
+    """Which rows a caller may read: all, or those that grant it to one of the caller's roles."""
+
+    __slots__ = ("few", "roles")
+
+    def __init__(self, roles: Sequence[str] | None = None) -> None:
+        """``roles``: those held, ``any`` included; None: all rows may be read."""
+        self.roles: list[str] = list(roles or ())
+        self.roles += self.roles[-1:] * (-len(self.roles) % _ROLES_STEP)
+        self.few = False
+
+    @property
+    def shape(self) -> tuple[int, bool]:
+        """What a statement depends on."""
+        return (len(self.roles), self.few)
+
+    @property
+    def values(self) -> dict[str, str]:
+        """The values of the statement's parameters."""
+        return {f"r{number}": role for number, role in enumerate(self.roles)}
+
+    def conditions(self, table: UserTable) -> list[ColumnElement[bool]]:
+        """The condition on a row, if there is one."""
+        if not self.roles:
+            return []
+        held: list[ColumnElement[Any]] = [bindparam(f"r{number}") for number in range(len(self.roles))]
+        if self.few:
+            readers = table.readers.c
+            return [table.rows.c.sequence.in_(select(readers.row).where(readers.role.in_(held)))]
+        return [granted(table, held)]
+
+    def weigh(self, connection: Connection, table: UserTable) -> None:
+        """Find out whether there are few rows, which decides how they are found."""
+        if self.roles:
+            self.few = False
+            statement = table.prepared(("readable", len(self.roles)), lambda: self._count(table))
+            self.few = statement.fetch(connection, self.values)[0][0] <= FEW_ROWS
+
+    def _count(self, table: UserTable) -> Select[Any]:
+        readers = table.readers.c
+        held = readers.role.in_([bindparam(f"r{number}") for number in range(len(self.roles))])
+        some = select(readers.row).where(held).limit(FEW_ROWS + 1).subquery()
+        return select(func.count()).select_from(some)
+
+
+EVERYTHING: Final = Access()
+
+
+def granted(table: UserTable, roles: Sequence[ColumnElement[Any]]) -> ColumnElement[bool]:
+    """The condition that a row grants reading to one of the roles."""
+    readers = table.readers.c
+    return exists(select(1).where(readers.role.in_(roles), readers.row == table.rows.c.sequence))

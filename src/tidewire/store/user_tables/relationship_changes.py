@@ -1,0 +1,130 @@
+"""Relationships made and taken away in SQL, in steps where it takes long (:mod:`...changes` says how)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, and_, delete, or_, select, text, update
+
+from tidewire.core.relationships import KIND, key_holder
+from tidewire.core.time import now
+from tidewire.store.schema import relationships, user_columns, user_tables
+from tidewire.store.user_tables import names, steps
+from tidewire.store.user_tables.relations import pairs_table
+from tidewire.store.user_tables.steps import is_small, new_version, reach
+from tidewire.store.user_tables.tables import sql_table
+
+
+def add_relationship(connection: Connection, row: Row[Any]) -> None:
+    """Make the SQL column or table of a new relationship."""
+    holder = holding_table(row)
+    if holder is None:
+        pairs_table(row.sequence).create(connection, checkfirst=False)
+        return
+    rows, name = names.rows_table(holder), names.key_column(row.sequence)
+    connection.execute(text(f"ALTER TABLE {rows} ADD COLUMN {name} BIGINT"))
+
+
+def begin_removal(connection: Connection, row: Row[Any]) -> None:
+    """Take a relationship out of use; what is stored of it goes in steps of :func:`advance_relationship`."""
+    of_relationship = relationships.c.sequence == row.sequence
+    connection.execute(update(relationships).where(of_relationship).values(status="deleting", progress=0))
+    _set_status(connection, row, "deleting")
+
+
+def remove_relationships_of(connection: Connection, table: int) -> None:
+    """Begin to remove all relationships that a table takes part in, which is about to be dropped."""
+    involved = or_(relationships.c.parent_table == table, relationships.c.child_table == table)
+    for row in connection.execute(select(relationships).where(involved)).all():
+        begin_removal(connection, row)
+
+
+def advance_relationship(connection: Connection, row: Row[Any]) -> bool:
+    """Do the next step for a relationship that is ``processing`` or ``deleting``; True: it was the last."""
+    if row.status == "deleting":
+        return _advance_removal(connection, row)
+    holder = holding_table(row)
+    if holder is not None:
+        kind = "UNIQUE INDEX" if row.type == "oneToOne" else "INDEX"
+        index, name = names.key_index(holder, row.sequence), names.key_column(row.sequence)
+        connection.execute(text(f"CREATE {kind} {index} ON {names.rows_table(holder)} ({name})"))
+    of_relationship = relationships.c.sequence == row.sequence
+    connection.execute(update(relationships).where(of_relationship).values(status="available"))
+    _set_status(connection, row, "available")
+    return True
+
+
+def shown_columns(row: Row[Any]) -> Select[Any]:
+    """The descriptions of the columns that show a relationship, of the parent first."""
+    columns = user_columns.c
+    parent = and_(columns.table_sequence == row.parent_table, columns.key == row.parent_key)
+    child = and_(columns.table_sequence == row.child_table, columns.key == row.child_key)
+    either = or_(parent, child) if row.two_way else parent
+    return select(user_columns).where(columns.kind == KIND, either).order_by(columns.sequence)
+
+
+def holding_table(row: Row[Any]) -> int | None:
+    """The table whose rows have the key; None if pairs are kept apart."""
+    side = key_holder(row.type)
+    if side is None:
+        return None
+    holder: int = row.parent_table if side == "parent" else row.child_table
+    return holder
+
+
+def _advance_removal(connection: Connection, row: Row[Any]) -> bool:
+    holder = holding_table(row)
+    if holder is None:
+        done = _erase_pairs(connection, row.sequence)
+    else:
+        exists = select(user_tables.c.sequence).where(user_tables.c.sequence == holder)
+        gone = connection.execute(exists).first() is None
+        done = gone or _erase_keys(connection, row, holder)
+    if done:
+        for column in connection.execute(shown_columns(row)).all():
+            connection.execute(delete(user_columns).where(user_columns.c.sequence == column.sequence))
+        connection.execute(delete(relationships).where(relationships.c.sequence == row.sequence))
+        _new_versions(connection, row)
+    return done
+
+
+def _erase_pairs(connection: Connection, relationship: int) -> bool:
+    pairs = pairs_table(relationship)
+    some = select(pairs.c.parent, pairs.c.child).limit(steps.STEP_ROWS).subquery()
+    found = connection.execute(select(some)).all()
+    for pair in found:
+        connection.execute(delete(pairs).where(pairs.c.parent == pair.parent, pairs.c.child == pair.child))
+    if len(found) < steps.STEP_ROWS:
+        connection.execute(text(f"DROP TABLE {pairs.name}"))
+        return True
+    return False
+
+
+def _erase_keys(connection: Connection, row: Row[Any], holder: int) -> bool:
+    name = names.key_column(row.sequence)
+    connection.execute(text(f"DROP INDEX IF EXISTS {names.key_index(holder, row.sequence)}"))
+    if is_small(connection, holder):
+        connection.execute(text(f"ALTER TABLE {names.rows_table(holder)} DROP COLUMN {name}"))
+        return True
+    # SQLite would write the whole table anew to drop a column: of a large one only the values go.
+    rows = sql_table(holder, (), (name,))
+    reached = reach(connection, rows, row.progress)
+    if reached is None:
+        return True
+    within = (rows.c.sequence > row.progress, rows.c.sequence <= reached, rows.c[name].is_not(None))
+    connection.execute(update(rows).where(*within).values({name: None}))
+    of_relationship = relationships.c.sequence == row.sequence
+    connection.execute(update(relationships).where(of_relationship).values(progress=reached))
+    return False
+
+
+def _set_status(connection: Connection, row: Row[Any], status: str) -> None:
+    for column in connection.execute(shown_columns(row)).all():
+        of_column = user_columns.c.sequence == column.sequence
+        connection.execute(update(user_columns).where(of_column).values(status=status, updated_at=now()))
+    _new_versions(connection, row)
+
+
+def _new_versions(connection: Connection, row: Row[Any]) -> None:
+    for table in {row.parent_table, row.child_table}:
+        new_version(connection, table)

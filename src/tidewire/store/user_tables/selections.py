@@ -1,0 +1,66 @@
+"""What queries select of rows and of rows related to them: ``["title", "author.name", "author.books.*"]``.
+
+Related rows come only where they are selected. The key of a relation alone stands for all of their own
+columns, as ``author.*`` does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from tidewire.store.list_filters import InvalidFilterError
+from tidewire.store.user_tables.reached import Reach, Reached, relation_in, require_level
+from tidewire.store.user_tables.tables import UserTable
+
+SYSTEM_KEYS: Final = (
+    "$id",
+    "$sequence",
+    "$createdAt",
+    "$updatedAt",
+    "$permissions",
+    "$databaseId",
+    "$tableId",
+    "$collectionId",
+)
+"""What can be selected besides columns."""
+
+
+@dataclass
+class Selection:
+    """What is selected of the rows that a relation leads to."""
+
+    reached: Reached
+    selected: frozenset[str] = frozenset()
+    """Keys."""
+    related: dict[str, Selection] = field(default_factory=dict)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Keys of the columns to read."""
+        return self.reached.table.columns_of(self.selected)
+
+
+def select_keys(
+    table: UserTable, name: str, related: dict[str, Selection], reach: Reach | None, level: int = 0
+) -> frozenset[str]:
+    """The table's own keys that one name of a query selects; of related rows it is noted in ``related``.
+
+    Raises :class:`InvalidFilterError`.
+    """
+    if name == "*":
+        return frozenset(("*", *SYSTEM_KEYS, *table.columns))
+    if name in SYSTEM_KEYS or table.has_attribute(name):
+        return frozenset((name,))
+    found = relation_in(table, name)
+    if found is None or reach is None:
+        raise InvalidFilterError(f"The query select names {name[:64]}, which this table lacks.")
+    require_level(level)
+    relation, rest = found
+    selection = related.get(relation.key)
+    if selection is None:
+        selection = related[relation.key] = Selection(reach(relation))
+    selection.selected |= select_keys(
+        selection.reached.table, rest or "*", selection.related, reach, level + 1
+    )
+    return frozenset()
