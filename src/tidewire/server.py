@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ from typing import Any, cast
 
 import uvicorn
 
+from tidewire import garbage
 from tidewire.api.http_protocol import bounded_http_protocol
 from tidewire.app import Application, open_application
 from tidewire.settings import Settings
@@ -42,17 +42,18 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to listen, then say so."""
         await super().startup(sockets)
-        # The objects made so far live as long as the process: collecting them again and again is waste.
-        gc.collect()
-        gc.freeze()
-        gc.enable()
+        garbage.begin()
         self._on_ready()
 
 
 async def serve(settings: Settings, listener: socket.socket, on_ready: Callable[[], None]) -> None:
     """Serve on a bound socket until a signal; ``on_ready`` is called when requests are accepted."""
     async with open_application(settings) as application:
-        await Server(_config(settings, application), on_ready).serve([listener])
+        collecting = asyncio.create_task(garbage.collect_thoroughly())
+        try:
+            await Server(_config(settings, application), on_ready).serve([listener])
+        finally:
+            collecting.cancel()
 
 
 def _config(settings: Settings, application: Application) -> uvicorn.Config:

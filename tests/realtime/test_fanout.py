@@ -1,22 +1,45 @@
-"""Fan-out in slices, with connections that change in between."""
+"""Fan-out in slices: large crowds and small ones, and connections that change in between."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from tests.realtime.world import World
 from tidewire.core.events import Event, LoggedEvent
-from tidewire.realtime.fanout import SLICE
+from tidewire.realtime import fanout
+from tidewire.realtime.fanout import BATCH_EVENTS, FEW, SLICE
 
 COUNT = 3 * SLICE + 7
 SUBSCRIBE = json.dumps({"type": "subscribe", "data": [{"subscriptionId": "s", "channels": ["files"]}]})
+UNSUBSCRIBE = '{"type":"unsubscribe","data":[{"subscriptionId":"s"}]}'
+assert COUNT > FEW
 
 
 async def _crowd(world: World) -> None:
     for number in range(COUNT):
         await world.connect(f"c{number}", "")
         await world.send(f"c{number}", SUBSCRIBE)
+
+
+def _event(world: World, number: int, *channels: str, size: int = 0) -> LoggedEvent:
+    event = Event(
+        pattern="buckets.[bucketId].files.[fileId].create",
+        parameters={"bucketId": "b", "fileId": f"f{number}"},
+        channels=list(channels or ("files",)),
+        roles=["any"],
+        payload=json.dumps({"padding": "x" * size}).encode(),
+        timestamp=0,
+    )
+    return LoggedEvent(world.hub.project_id, number, event)
+
+
+def _offsets(world: World, name: str) -> list[int]:
+    return [frame["data"]["offset"] for frame in world.clients[name].wire.take()]
 
 
 async def test_a_large_crowd_is_served_while_the_loop_runs() -> None:
@@ -34,72 +57,177 @@ async def test_a_large_crowd_is_served_while_the_loop_runs() -> None:
     received = await world.publish(["any"], ["files"])
     ticking.cancel()
     assert len(received) == COUNT
-    assert ticks >= 3
+    assert ticks >= COUNT // SLICE
+
+
+async def test_events_for_few_do_not_wait_for_a_crowd() -> None:
+    world = World()
+    await _crowd(world)
+    await world.connect("both")
+    for name, channels in (("both", ["files", "room"]), ("few", ["room"])):
+        if name not in world.clients:
+            await world.connect(name)
+        data = [{"subscriptionId": "s", "channels": channels}]
+        await world.send(name, json.dumps({"type": "subscribe", "data": data}))
+    await world.hub.publish(_event(world, 1))
+    await world.hub.publish(_event(world, 2, "room"))
+    assert not world.hub.is_idle, "the crowd's event is on its way"
+    assert _offsets(world, "few") == [2]
+    assert _offsets(world, "both") == [1, 2], "what is older first, out of turn"
+    await world.settle()
+    assert _offsets(world, "both") == []
+    assert all(_offsets(world, f"c{number}") == [1] for number in range(COUNT))
+    for name in list(world.clients):
+        world.close(name)
+    assert world.hub.is_empty
 
 
 async def test_connections_that_change_between_slices() -> None:
     world = World()
     await _crowd(world)
-    left, unsubscribed, logged_in, also, replaced = (f"c{COUNT - number}" for number in range(1, 6))
+    left, unsubscribed, logged_in, replaced = (f"c{number}" for number in range(4))
     world.users.stored["u1"] = {"$id": "u1"}
     gone = world.clients[left]
-
-    async def change() -> None:
-        world.close(left)
-        await world.send(unsubscribed, '{"type":"unsubscribe","data":[{"subscriptionId":"s"}]}')
-        await world.send(logged_in, '{"type":"authentication","data":{"session":"@u1"}}')
-        await world.send(replaced, SUBSCRIBE)
-        await world.connect("new")
-        await world.send("new", SUBSCRIBE)
-
-    changing = asyncio.create_task(change())
-    received = await world.publish(["guests"], ["files"])
-    await changing
+    await world.hub.publish(_event(world, 1))
+    world.close(left)
     assert not gone.wire.data
-    assert {unsubscribed, logged_in, "new"}.isdisjoint(received)
-    assert {also, replaced} <= received.keys()
-    assert len(received) == COUNT - 3
-
-
-def _waiting(world: World, number: int) -> LoggedEvent:
-    event = Event(
-        pattern="buckets.[bucketId].files.[fileId].create",
-        parameters={"bucketId": "b", "fileId": f"f{number}"},
-        channels=["files"],
-        roles=["any"],
-        payload=b"{}",
-        timestamp=0,
-    )
-    return LoggedEvent(world.hub.project_id, number, event)
+    for name, text in (
+        (unsubscribed, UNSUBSCRIBE),
+        (logged_in, '{"type":"authentication","data":{"session":"@u1"}}'),
+        (replaced, SUBSCRIBE),
+    ):
+        kinds = [message["type"] for message in await world.exchange(name, text)]
+        assert kinds == ["event", "response"], "what was matched before comes before the answer"
+    assert not world.hub.is_idle
+    await world.settle()
+    for name in (unsubscribed, logged_in, replaced):
+        assert not world.clients[name].wire.data
 
 
 async def test_waiting_events_are_written_together_and_in_order() -> None:
     world = World()
     await _crowd(world)
     await world.connect("other")
-    for client in world.clients.values():
-        client.wire.data.clear()
     for number in range(1, 4):
-        await world.hub.publish(_waiting(world, number), more=True)
+        await world.hub.publish(_event(world, number), more=True)
     assert not any(client.wire.data for client in world.clients.values())
-    await world.hub.publish(_waiting(world, 4))
-    received = {
-        name: [frame["data"]["offset"] for frame in client.wire.take()]
-        for name, client in world.clients.items()
-    }
-    assert received.pop("other") == []
-    assert all(offsets == [1, 2, 3, 4] for offsets in received.values())
+    await world.hub.publish(_event(world, 4))
+    writes = {name: client.wire.writes for name, client in world.clients.items()}
+    await world.settle()
+    assert _offsets(world, "other") == []
+    for name, client in world.clients.items():
+        if name != "other":
+            assert _offsets(world, name) == [1, 2, 3, 4]
+            assert client.wire.writes == writes[name] + 1
 
 
 async def test_what_waited_does_not_reach_those_who_left_meanwhile() -> None:
     world = World()
-    stays, unsubscribes = [await world.connect(name) for name in ("stays", "unsubscribes")]
-    for name in ("stays", "unsubscribes"):
+    stays, leaves = [await world.connect(name) for name in ("stays", "leaves")]
+    for name in ("stays", "leaves"):
         await world.send(name, SUBSCRIBE)
-    await world.hub.publish(_waiting(world, 1), more=True)
-    await world.send("unsubscribes", '{"type":"unsubscribe","data":[{"subscriptionId":"s"}]}')
-    for client in (stays, unsubscribes):
-        client.wire.data.clear()
+    await world.hub.publish(_event(world, 1), more=True)
+    world.close("leaves")
     await world.hub.flush()
     assert len(stays.wire.take()) == 1
-    assert not unsubscribes.wire.take()
+    assert not leaves.wire.take()
+
+
+async def test_no_more_than_a_batch_is_on_its_way() -> None:
+    world = World()
+    await _crowd(world)
+    publishing = asyncio.create_task(_publish_many(world, 3 * BATCH_EVENTS))
+    most = 0
+    while not publishing.done():
+        most = max(most, len(world.hub._fanout._events))
+        await asyncio.sleep(0)
+    await world.settle()
+    assert BATCH_EVENTS <= most <= 2 * BATCH_EVENTS
+    assert _offsets(world, "c0") == list(range(1, 3 * BATCH_EVENTS + 1))
+
+
+async def _publish_many(world: World, count: int) -> None:
+    for number in range(1, count + 1):
+        await world.hub.publish(_event(world, number), more=number < count)
+
+
+async def test_an_event_that_fails_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    await _crowd(world)
+    monkeypatch.setattr(world.clients["c5"].wire, "write", _fail)
+    await world.hub.publish(_event(world, 1))
+    await world.settle()
+    monkeypatch.undo()
+    await world.hub.publish(_event(world, 2))
+    await world.settle()
+    assert all(2 in _offsets(world, f"c{number}") for number in range(COUNT))
+
+
+def _fail(_data: bytes) -> None:
+    raise RuntimeError("a write that fails")
+
+
+Step = tuple[str, int]
+_STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("publish"), st.integers(0, 3)),
+        st.tuples(st.just("wait"), st.integers(0, 3)),
+        st.tuples(st.just("loop"), st.integers(1, 3)),
+        st.tuples(st.just("large"), st.integers(0, 3)),
+        st.tuples(st.just("subscribe"), st.integers(0, 11)),
+        st.tuples(st.just("unsubscribe"), st.integers(0, 11)),
+    ),
+    max_size=60,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(_STEPS)
+def test_every_connection_gets_its_events_once_and_in_order(steps: list[Step]) -> None:
+    """Whatever overtakes: connection ``n`` of twelve is in room 0, and in room ``n % 4``."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fanout, "FEW", 3)
+        patch.setattr(fanout, "SLICE", 2)
+        patch.setattr(fanout, "BATCH_BYTES", 2000)
+        asyncio.run(_overtaking(steps))
+
+
+async def _overtaking(steps: list[Step]) -> None:
+    world = World()
+    expected: dict[str, list[int]] = {}
+    subscribed: dict[str, list[str]] = {}
+    for number in range(12):
+        name = f"c{number}"
+        await world.connect(name)
+        expected[name], subscribed[name] = [], []
+    got: dict[str, list[int]] = {name: [] for name in expected}
+    offset = 0
+    for kind, number in [("subscribe", number) for number in range(12)] + steps:
+        name = f"c{number}"
+        if kind == "loop":
+            for _ in range(number):
+                await asyncio.sleep(0)
+        elif kind == "subscribe":
+            rooms = ["room0", f"room{number % 4}"]
+            world.hub.subscribe(world.clients[name], "s", rooms, [])
+            subscribed[name] = rooms
+        elif kind == "unsubscribe":
+            world.hub.unsubscribe(world.clients[name], "s")
+            subscribed[name] = []
+            got[name] += _offsets(world, name)
+            assert got[name] == expected[name], "nothing comes after it is unsubscribed"
+        else:
+            offset += 1
+            room = f"room{number}"
+            for other, rooms in subscribed.items():
+                if room in rooms:
+                    expected[other].append(offset)
+            logged = _event(world, offset, room, size=1500 if kind == "large" else 0)
+            await world.hub.publish(logged, more=kind == "wait")
+            world.hub.received = offset
+    await world.hub.flush()
+    await world.settle()
+    for name in expected:
+        assert got[name] + _offsets(world, name) == expected[name]
+        world.close(name)
+    assert world.hub.is_empty

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -105,9 +106,11 @@ class Wire:
 
     def __init__(self) -> None:
         self.data = bytearray()
+        self.writes = 0
 
     def write(self, data: bytes, /) -> None:
         self.data += data
+        self.writes += 1
 
     def take(self) -> list[Json]:
         """The messages written since the last call."""
@@ -159,12 +162,23 @@ class World:
         await self.hub.publish(LoggedEvent(self.hub.project_id, self.offset, event))
         if transition:
             self.hub.roles.finish(transition)
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Wait until everybody got what was published."""
+        while not self.hub.is_idle:  # noqa: ASYNC110 - the hub tells nobody
+            await asyncio.sleep(0)
 
     def close(self, name: str) -> None:
         self.hub.leave(self.clients.pop(name))
 
     async def send(self, name: str, text: str) -> Json:
         """Handle one frame; the reply, or ``{"error": …}`` as in the vectors."""
+        messages = await self.exchange(name, text)
+        return messages[-1] if "error" in messages[-1] else {"response": messages[-1]}
+
+    async def exchange(self, name: str, text: str) -> list[Json]:
+        """Handle one frame; the reply, and before it the events that were still to come."""
         client = self.clients[name]
         try:
             message = parse_message(text, extended_queries=self.extended_queries)
@@ -181,9 +195,8 @@ class World:
             client.send(frames.error(error.code, error.message))
             [reply] = client.wire.take()
             assert reply["type"] == "error"
-            return {"error": {"code": reply["data"]["code"], "closes": error.code == POLICY_VIOLATION}}
-        [reply] = client.wire.take()
-        return {"response": reply}
+            return [{"error": {"code": reply["data"]["code"], "closes": error.code == POLICY_VIOLATION}}]
+        return client.wire.take()
 
     async def publish(
         self,

@@ -67,7 +67,9 @@ class Acknowledgements:
         """Offset up to which a connection certainly has everything that it was to get."""
         if receiver.sent > receiver.acknowledged:
             return receiver.acknowledged
-        return receiver.replay.position if receiver.replay is not None else self.settled
+        if receiver.replay is not None:
+            return receiver.replay.position
+        return max(receiver.acknowledged, self.settled)
 
     def forget(self, receiver: Receiver) -> None:
         """A connection has ended."""

@@ -67,6 +67,8 @@ class Realtime:
             settings.realtime_max_connections, settings.realtime_max_connections_per_address
         )
         self.upgrades = Turns()
+        self.writing = Turns(per_round=1)
+        """Of events that many connections get."""
         self.setting_up = asyncio.Semaphore(settings.realtime_handshakes_at_once)
         """Held while a connection is set up: after a restart all clients come back within a second."""
         self.rooms: dict[str, Room] = {}
@@ -132,7 +134,7 @@ class Realtime:
         project_id = store.project.id
         room = self.rooms.get(project_id)
         if room is None:
-            hub = Hub(project_id, store.identities, self.settings, self.meters)
+            hub = Hub(project_id, store.identities, self.settings, self.meters, self.writing)
             presences = Presences(store.database, self.process.id)
             hub.roles.signed_out = lambda receiver: self.release(hub, receiver)
             hub.factors = lambda: self._factors_of(project_id)

@@ -2,175 +2,244 @@
 
 What costs most is the call into the kernel for each write. So events that wait already are written
 together: one write for each receiver, however many of them it gets.
+
+Nobody waits for a crowd. An event for few is written at once, one for many in slices, between which the
+event loop serves others. Each connection gets its events in their order all the same: whoever is written to
+gets all that is still due, what is older first, out of turn.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
+
+import structlog
 
 from tidewire.core.time import now
 from tidewire.realtime.acknowledgements import Acknowledgements
 from tidewire.realtime.compression import STORED_END
 from tidewire.realtime.frames import EventFrame, subscription_tail
-from tidewire.realtime.index import Matches, Subscriptions, holds_role
+from tidewire.realtime.index import Matches, Subscriptions
 from tidewire.realtime.meters import Meters
 from tidewire.realtime.subscriptions import Receiver, Subscription
+from tidewire.realtime.turns import Turns
 
-SLICE: Final = 1000
-"""Writes after which the event loop gets to serve others."""
+FEW: Final = 128
+"""Receivers of an event that is written at once."""
+SLICE: Final = 128
+"""Writes after which the event loop gets to serve others: about a millisecond."""
+SLICE_BYTES: Final = 1024 * 1024
+"""The same, for large events."""
+EVENT_COST: Final = 8
+"""What an event costs beside its writes, as if it were so many of them."""
 BATCH_EVENTS: Final = 16
 """Events written together at most."""
 BATCH_BYTES: Final = 64 * 1024
 """Bytes written together to one connection, so that quick clients do not look like slow ones."""
 
-Matched = Subscription | Subscriptions
+_log: Final = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class _Event:
     """One event on its way."""
 
     frame: EventFrame
-    matches: Matches
-    roles: Sequence[str]
+    due: Matches
+    """Who still gets it."""
     timestamp: int
     offset: int
-    """In the log that the connections are told of; 0: it is of another one."""
+    """In the log that the connections are told of; 0: it is of another one, or of none."""
+    begun: bool = False
+    """It is written in turns. All older ones of many receivers are too."""
 
 
 class Fanout:
-    """Delivers the events of one project in their order.
+    """Delivers the events of one project, to each connection in their order.
 
-    ``changes`` counts what happens to connections and subscriptions: it tells whether those that an event
-    was matched with are still entitled to it after the loop served others.
+    ``turns`` are those of all projects of the process. ``finished`` is called when events were written to
+    everybody.
     """
 
     def __init__(
-        self, changes: Callable[[], int], meters: Meters, acknowledgements: Acknowledgements
+        self,
+        turns: Turns,
+        meters: Meters,
+        acknowledgements: Acknowledgements,
+        finished: Callable[[], None] = lambda: None,
     ) -> None:
-        self._changes = changes
+        self._turns = turns
         self._meters = meters
         self._acknowledgements = acknowledgements
-        self._batch: list[_Event] = []
-        self._matched_at = 0
-        """The count of changes when the first event of the batch was matched."""
+        self._finished = finished
+        self._events: list[_Event] = []
+        """That some have still to get, the oldest first."""
+        self._kept: list[_Event] = []
+        """Those of them that wait for others to be written together with."""
         self._bytes = 0
-        """To a connection that gets all events of the batch."""
-        self._writes = 0
-        """Since the loop last ran."""
-        self._turn = asyncio.Lock()
-        """Of who writes: events that are delivered by several tasks must not overtake each other."""
-
-    @property
-    def busy(self) -> bool:
-        """Whether events wait to be written, or are being written."""
-        return bool(self._batch) or self._turn.locked()
+        """Of all of them: what a connection is sent that gets them all."""
+        self._spent = 0
+        """Since the event loop last served others, in writes."""
+        self._taking_turns = False
+        self._waiting: list[asyncio.Future[None]] = []
+        """Who waits until there is room for more events."""
 
     async def deliver(
-        self,
-        frame: EventFrame,
-        matches: Matches,
-        roles: Sequence[str],
-        timestamp: int,
-        *,
-        more: bool,
-        offset: int = 0,
+        self, frame: EventFrame, matches: Matches, timestamp: int, offset: int, *, more: bool
     ) -> None:
-        """Write ``frame`` to the receivers of ``matches``; ``more``: another event waits already.
+        """Write ``frame`` to the receivers of ``matches``, which is used up; or begin to, if they are many.
 
-        Then it may be kept until that comes or :meth:`flush` is called.
+        ``more``: another event waits already. Then this one may be kept until that comes or :meth:`flush` is
+        called.
         """
-        if not self._batch:
-            self._matched_at = self._changes()
-        self._batch.append(_Event(frame, matches, roles, timestamp, offset))
         self._meters.frames += len(matches)
         self._meters.bytes += len(matches) * len(frame)
+        event = _Event(frame, matches, timestamp, offset)
+        self._events.append(event)
+        self._kept.append(event)
         self._bytes += len(frame)
-        if not more or len(self._batch) == BATCH_EVENTS or self._bytes >= BATCH_BYTES:
+        if not more or len(self._kept) >= BATCH_EVENTS or self._bytes >= BATCH_BYTES:
             await self.flush()
+        await self.pause(EVENT_COST)
 
     async def flush(self) -> None:
-        """Write what is kept.
+        """Write what is kept. What many get is begun, as soon as there is room for it."""
+        kept, self._kept = self._kept, []
+        for event in kept:
+            if len(event.due) <= FEW:
+                await self._write_at_once(event)
+        self._drop_finished()
+        for event in kept:
+            if event.due:
+                await self._begin(event)
 
-        Connections may end or change between slices. Those that meanwhile lost the subscription, or all of
-        an event's roles, do not get it any more.
-        """
-        if self._batch:
-            async with self._turn:
-                await self._write_batch()
+    async def pause(self, cost: int = 0) -> None:
+        """Let the event loop serve others if much was done since it last did."""
+        self._spent += cost
+        if self._spent >= SLICE:
+            self._spent = 0
+            await asyncio.sleep(0)
 
-    async def _write_batch(self) -> None:
-        if not self._batch:
-            return  # whoever had the turn before wrote it too
-        batch, self._batch = self._batch, []
-        self._bytes, size = 0, self._bytes
-        changes = self._matched_at
-        due = list(batch[0].matches) if len(batch) == 1 else list(_receivers(batch))
-        start = 0
-        while start < len(due):
-            end = start + max(1, SLICE - self._writes)
-            _write(batch, due[start:end], self._acknowledgements, recheck=self._changes() != changes)
-            self._writes += end - start
-            start = end
-            if self._writes >= SLICE or size >= BATCH_BYTES:
-                await asyncio.sleep(0)
-                self._writes = 0
-        moment = now()
-        for event in batch:
-            self._meters.latency.add((moment - event.timestamp) / 1000)
+    def settle(self, receiver: Receiver) -> None:
+        """Write all that a connection is still to get: what it is entitled to is about to change."""
+        if self._events:
+            self._write_to(receiver)
 
+    def forget(self, receiver: Receiver) -> None:
+        """A connection has ended: it gets nothing more."""
+        for event in self._events:
+            event.due.pop(receiver, None)
 
-def _receivers(batch: Iterable[_Event]) -> dict[Receiver, None]:
-    receivers: dict[Receiver, None] = {}
-    for event in batch:
-        receivers.update(dict.fromkeys(event.matches))
-    return receivers
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything has been written to everybody."""
+        return not self._events
 
+    async def _write_at_once(self, event: _Event) -> None:
+        try:
+            while event.due:
+                self._write_to(next(iter(event.due)))
+                self._spent += 1
+                if self._spent >= SLICE:
+                    await self.pause()
+        finally:
+            # Once in part delivered, it must not be delivered again.
+            event.due.clear()
 
-def _write(
-    batch: Sequence[_Event], due: Sequence[Receiver], acknowledgements: Acknowledgements, *, recheck: bool
-) -> None:
-    if len(batch) == 1:
-        event = batch[0]
-        offset = event.offset
-        for receiver in due:
-            matched = event.matches[receiver]
-            if not recheck or _is_still_due(receiver, matched, event):
-                message = _message(event.frame, matched, receiver.window)
-                if offset:
-                    if receiver.round != acknowledgements.round:
-                        message = acknowledgements.ask(receiver, message, offset)
-                    receiver.sent = offset
-                if receiver.direct:
-                    receiver.transport.write(message)
-                else:
-                    receiver.send(message)
-        return
-    messages: defaultdict[Receiver, list[bytes]] = defaultdict(list)
-    for event in batch:
-        frame, matches = event.frame, event.matches
-        for receiver in due:
-            found = matches.get(receiver)
-            if found is not None and (not recheck or _is_still_due(receiver, found, event)):
-                messages[receiver].append(_message(frame, found, receiver.window))
-    offset = max(event.offset for event in batch)
-    for receiver, several in messages.items():
-        message = b"".join(several)
+    async def _begin(self, event: _Event) -> None:
+        while self._taking_turns and not self._has_room():
+            room = asyncio.get_running_loop().create_future()
+            self._waiting.append(room)
+            await room
+        event.begun = True
+        if not self._taking_turns:
+            self._taking_turns = True
+            self._turns.enter(self._take_turn)
+
+    def _has_room(self) -> bool:
+        begun = [len(event.frame) for event in self._events if event.begun]
+        return len(begun) < BATCH_EVENTS and sum(begun) < BATCH_BYTES
+
+    def written(self, matched: int) -> int:
+        """Offset up to which everybody was written everything; ``matched``: up to which it was matched."""
+        return next((event.offset - 1 for event in self._events if event.offset), matched)
+
+    def _take_turn(self) -> None:
+        """Write a slice of the oldest event that is begun, and to its receivers all else that they get."""
+        [event, *_] = [event for event in self._events if event.begun]
+        try:
+            self._write_slice(event)
+        except Exception:
+            _log.exception("event not delivered to all")
+            event.due.clear()
+        self._drop_finished()
+        self._taking_turns = any(event.begun for event in self._events)
+        if self._taking_turns:
+            self._turns.enter(self._take_turn)
+
+    def _write_slice(self, event: _Event) -> None:
+        due, left = event.due, max(1, min(SLICE, SLICE_BYTES // self._bytes))
+        if len(self._events) > 1:
+            while due and left:
+                self._write_to(next(reversed(due)))
+                left -= 1
+            return
+        acknowledgements, offset = self._acknowledgements, event.offset
+        frame, take = event.frame, due.popitem
+        while due and left:
+            receiver, matched = take()
+            message = _message(frame, matched, receiver.window)
+            if offset:
+                if receiver.round != acknowledgements.round:
+                    message = acknowledgements.ask(receiver, message, offset)
+                receiver.sent = offset
+            if receiver.direct:
+                receiver.transport.write(message)
+            else:
+                receiver.send(message)
+            left -= 1
+
+    def _write_to(self, receiver: Receiver) -> None:
+        """Write all that a connection is still to get."""
+        messages = []
+        offset = 0
+        for event in self._events:
+            matched = event.due.pop(receiver, None)
+            if matched is not None:
+                offset = event.offset or offset
+                messages.append(_message(event.frame, matched, receiver.window))
+        if not messages:
+            return
+        message = messages[0] if len(messages) == 1 else b"".join(messages)
         if offset:
-            if receiver.round != acknowledgements.round:
-                message = acknowledgements.ask(receiver, message, offset)
+            if receiver.round != self._acknowledgements.round:
+                message = self._acknowledgements.ask(receiver, message, offset)
             receiver.sent = offset
         if receiver.direct:
             receiver.transport.write(message)
         else:
             receiver.send(message)
 
+    def _drop_finished(self) -> None:
+        """Be done with the events that all have got."""
+        finished = [event for event in self._events if not event.due]
+        if not finished:
+            return
+        moment = now()
+        for event in finished:
+            self._meters.latency.add((moment - event.timestamp) / 1000)
+            self._bytes -= len(event.frame)
+            self._events.remove(event)
+        self._finished()
+        waiting, self._waiting = self._waiting, []
+        for room in waiting:
+            if not room.done():
+                room.set_result(None)
 
-def _message(frame: EventFrame, matched: Matched, window: int) -> bytes:
+
+def _message(frame: EventFrame, matched: Subscription | Subscriptions, window: int) -> bytes:
     if isinstance(matched, Subscription):
         tail = matched.tail
         if window:
@@ -179,21 +248,3 @@ def _message(frame: EventFrame, matched: Matched, window: int) -> bytes:
                 return heads[len(tail)] + tail + STORED_END
         return frame.heads[len(tail)] + tail
     return frame.message(subscription_tail(subscription.id for subscription in matched), window)
-
-
-def _is_still_due(receiver: Receiver, matched: Matched, event: _Event) -> bool:
-    """Whether a connection still holds a role of the event and every subscription that matched.
-
-    One that was replaced meanwhile counts as held: its id is what the client knows. A connection that is
-    replayed to, or was meanwhile, gets the event from the log.
-    """
-    if event.offset and (receiver.replay is not None or event.offset <= receiver.sent):
-        return False
-    if not holds_role(receiver, event.roles):
-        return False
-    held = receiver.subscriptions
-    if isinstance(matched, Subscription):
-        return matched.id in held
-    for gone in [one for one in matched if one.id not in held]:
-        del matched[gone]
-    return bool(matched)

@@ -14,13 +14,14 @@ from tidewire.core.queries import Query
 from tidewire.core.standings import Change
 from tidewire.core.time import now
 from tidewire.realtime.acknowledgements import Acknowledgements
-from tidewire.realtime.fanout import Fanout
+from tidewire.realtime.fanout import EVENT_COST, Fanout
 from tidewire.realtime.frames import EventFrame
 from tidewire.realtime.index import Index, Payload
 from tidewire.realtime.live_roles import EARLY_MS, LiveRoles, Transition, rebound
 from tidewire.realtime.lookups import Identities
 from tidewire.realtime.meters import Meters
 from tidewire.realtime.subscriptions import Filter, Receiver, Subscription
+from tidewire.realtime.turns import Turns
 from tidewire.settings import Settings
 
 if TYPE_CHECKING:
@@ -33,7 +34,12 @@ class Hub:
     """All connections of one project."""
 
     def __init__(
-        self, project_id: str, identities: Identities, settings: Settings, meters: Meters | None = None
+        self,
+        project_id: str,
+        identities: Identities,
+        settings: Settings,
+        meters: Meters | None = None,
+        writing: Turns | None = None,
     ) -> None:
         self.project_id = project_id
         self.identities = identities
@@ -51,7 +57,8 @@ class Hub:
         """Where events from before come from; None: from nowhere."""
         self._index = Index()
         self._meters = meters or Meters()
-        self._fanout = Fanout(lambda: self._index.changes, self._meters, self.acknowledgements)
+        turns = writing or Turns(per_round=1)
+        self._fanout = Fanout(turns, self._meters, self.acknowledgements, self._settle)
         self.roles = LiveRoles(self._index, identities, lambda: self.factors())
         self.catch_up: Callable[[], Awaitable[None]] = _nothing_to_catch_up
         """Waits until all that is committed now has been handled; set by who feeds the hub."""
@@ -61,7 +68,12 @@ class Hub:
     @property
     def is_empty(self) -> bool:
         """Whether nothing is kept of any connection."""
-        return self.connections == 0 and self._index.is_empty and self.roles.is_empty
+        return self.connections == 0 and self.is_idle and self._index.is_empty and self.roles.is_empty
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether all that was published has been written to everybody."""
+        return self._fanout.is_idle
 
     async def identify(self, look_up: Callable[[], Awaitable[Identity | None]]) -> Identity | None:
         """An identity as it is after the events that were handled so far, no earlier and no later.
@@ -100,6 +112,7 @@ class Hub:
     def leave(self, receiver: Receiver) -> None:
         """Forget a connection and its subscriptions; it may be one that never entered."""
         self.acknowledgements.forget(receiver)
+        self._fanout.forget(receiver)
         self.roles.leave(receiver)
         receiver.replay = None
         receiver.user_id = ""
@@ -117,8 +130,12 @@ class Hub:
 
         ``channels`` are converted already; without any there is no subscription afterwards. ``since``: it
         gets the events after this offset, for which :meth:`replay` has to be called; None: those from now
-        on, or if it replaces one, what that had not got yet.
+        on, or if it replaces one, what that had not got yet. A connection that ends with the events it is
+        still to get gets none.
         """
+        self._fanout.settle(receiver)
+        if not receiver.roles:
+            return
         replaced = receiver.subscriptions.get(subscription_id)
         if replaced is not None:
             self._index.remove(replaced)
@@ -130,12 +147,13 @@ class Hub:
 
     def replay(self, receiver: Receiver, subscription_ids: Collection[str]) -> None:
         """Send a connection the events that subscriptions which were just made have missed."""
+        self._fanout.settle(receiver)
         made = [held for held in receiver.subscriptions.values() if held.id in subscription_ids]
         start = min((held.since for held in made), default=self.matched)
         if self.recovery is None or start >= self.matched:
             return
         replay = receiver.replay
-        reached = replay.position if replay is not None else self._reached(receiver)
+        reached = replay.position if replay is not None else self.matched
         self.acknowledgements.rewind(receiver, start)
         if replay is None:
             replay = self.recovery.replay(receiver, start)
@@ -147,12 +165,9 @@ class Hub:
         """Give a connection that was replayed to the events as they happen."""
         self._index.release(receiver)
 
-    def _reached(self, receiver: Receiver) -> int:
-        """Offset up to which a connection was written everything that happened."""
-        return max(receiver.sent, self.acknowledgements.settled)
-
     def unsubscribe(self, receiver: Receiver, subscription_id: str) -> bool:
         """Remove a subscription; False if there is none of this id."""
+        self._fanout.settle(receiver)
         subscription = receiver.subscriptions.get(subscription_id)
         if subscription is None:
             return False
@@ -161,16 +176,13 @@ class Hub:
 
     def authenticate(self, receiver: Receiver, identity: Identity) -> None:
         """Make an open connection that of another user; its subscriptions stay (section 7.2)."""
+        self._fanout.settle(receiver)
         if not receiver.roles:
             return  # it ended while the user was looked up
         self.roles.log_in(receiver, identity, rebound(receiver, identity.user_id))
 
     async def prepare(self, change: Change) -> Transition | None:
-        """Before an event that changes what a user is entitled to; None if no connection is affected.
-
-        All earlier events are written first.
-        """
-        await self.flush()
+        """Before an event that changes what a user is entitled to; None if no connection is affected."""
         return await self.roles.prepare(change)
 
     async def publish(self, logged: LoggedEvent, *, more: bool = False) -> None:
@@ -182,7 +194,6 @@ class Hub:
         event = logged.event
         moment = now()
         if moment >= self.roles.next_expiry - EARLY_MS:
-            await self.flush()
             self.roles.expire(moment)
         own = logged.offset > 0 and logged.project_id == self.project_id
         offset = logged.offset if own else _LATER_THAN_ANY
@@ -196,26 +207,20 @@ class Hub:
         self._meters.matching.add(time.perf_counter() - began)
         self._meters.events += 1
         if matches:
-            await self._fanout.deliver(
-                EventFrame(logged),
-                matches,
-                event.roles,
-                event.timestamp,
-                more=more,
-                offset=logged.offset if own else 0,
-            )
-        elif not more:
-            await self._fanout.flush()
+            at = logged.offset if own else 0
+            await self._fanout.deliver(EventFrame(logged), matches, event.timestamp, at, more=more)
+            return
         self._settle()
+        if not more:
+            await self.flush()
+        await self._fanout.pause(EVENT_COST)
 
     async def flush(self) -> None:
-        """Deliver what was kept to be written together."""
+        """Deliver what was kept to be written together; what many get is only begun."""
         await self._fanout.flush()
-        self._settle()
 
     def _settle(self) -> None:
-        if not self._fanout.busy:
-            self.acknowledgements.settled = self.matched
+        self.acknowledgements.settled = self._fanout.written(self.matched)
 
 
 async def _nothing_to_catch_up() -> None:

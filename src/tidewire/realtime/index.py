@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence, Set
 from itertools import chain
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -33,6 +34,7 @@ Subscriptions = dict[Subscription, None]
 Matches = dict[Receiver, Subscription | Subscriptions]
 """Connections with what they hold of something: mostly one subscription, sometimes several."""
 
+_receiver_of: Final = attrgetter("receiver")
 _decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -62,12 +64,9 @@ class Index:
         self._members: dict[str, str] = {}
         """Membership id to its user, while a connection holds the role."""
         self._newest_since = 0
-        self.changes = 0
-        """Counts what happens to connections and subscriptions."""
 
     def join(self, receiver: Receiver) -> None:
         """Make a connection with its roles known; it has no subscriptions yet."""
-        self.changes += 1
         if receiver.user_id:
             self._users.setdefault(receiver.user_id, set()).add(receiver)
             for membership in _memberships(receiver):
@@ -75,7 +74,6 @@ class Index:
 
     def leave(self, receiver: Receiver) -> None:
         """Forget a connection and all its subscriptions."""
-        self.changes += 1
         for subscription in list(receiver.subscriptions.values()):
             self.remove(subscription)
         others = self._users.get(receiver.user_id)
@@ -110,7 +108,6 @@ class Index:
 
     def add(self, subscription: Subscription) -> None:
         """Enter a subscription of a connection that has joined."""
-        self.changes += 1
         receiver = subscription.receiver
         receiver.subscriptions[subscription.id] = subscription
         self._newest_since = max(self._newest_since, subscription.since)
@@ -124,7 +121,6 @@ class Index:
 
     def remove(self, subscription: Subscription) -> None:
         """Take a subscription out; the roles of its connection are still those it was entered with."""
-        self.changes += 1
         receiver = subscription.receiver
         del receiver.subscriptions[subscription.id]
         keys = _keys(receiver)
@@ -144,7 +140,6 @@ class Index:
         self._enter_again(receiver, None)
 
     def _enter_again(self, receiver: Receiver, replay: Replay | None) -> None:
-        self.changes += 1
         held = list(receiver.subscriptions.values())
         for subscription in held:
             self.remove(subscription)
@@ -343,8 +338,11 @@ def _memberships(receiver: Receiver) -> list[str]:
     return [role.removeprefix("member:") for role in receiver.roles if role.startswith("member:")]
 
 
-def _by_receiver(found: Iterable[Subscription]) -> Matches:
-    matches: Matches = {}
+def _by_receiver(found: Sequence[Subscription]) -> Matches:
+    matches: Matches = dict(zip(map(_receiver_of, found), found, strict=True))
+    if len(matches) == len(found):
+        return matches
+    matches.clear()
     for subscription in found:
         earlier = matches.setdefault(subscription.receiver, subscription)
         if earlier is not subscription:

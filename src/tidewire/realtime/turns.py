@@ -12,9 +12,10 @@ PER_ROUND: Final = 16
 
 
 class Turns:
-    """Short pieces of work, done in their order."""
+    """Short pieces of work, done in their order, so many of them in a round."""
 
-    def __init__(self) -> None:
+    def __init__(self, per_round: int = PER_ROUND) -> None:
+        self._per_round = per_round
         self._waiting: deque[Callable[[], None]] = deque()
         self._scheduled = False
 
@@ -31,7 +32,7 @@ class Turns:
     def _run(self) -> None:
         self._scheduled = False
         try:
-            for _ in range(min(PER_ROUND, len(self._waiting))):
+            for _ in range(min(self._per_round, len(self._waiting))):
                 self._waiting.popleft()()
         finally:
             if self._waiting:
