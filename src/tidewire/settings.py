@@ -238,6 +238,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     message_max_attempts: Annotated[
         Count, Meta(description="Attempts to send a mail or text message before it is given up.")
     ] = 12
+    embeddings_url: Annotated[
+        str,
+        Meta(
+            description="Server with Ollama's interface that computes embeddings, such as "
+            "`http://localhost:11434`; without one there are none."
+        ),
+    ] = ""
+    embeddings_timeout: Annotated[
+        PositiveSeconds, Meta(description="Seconds that it may take for the texts of one request.")
+    ] = 60.0
     webhook_timeout: Annotated[
         PositiveSeconds, Meta(description="Seconds that a receiver of webhooks may take to answer.")
     ] = 15.0

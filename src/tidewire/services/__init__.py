@@ -8,6 +8,7 @@ from tidewire.core.operations import Operations
 from tidewire.services.account import operations as account_operations
 from tidewire.services.console import operations as console_operations
 from tidewire.services.databases import OPERATIONS as DATABASES_OPERATIONS
+from tidewire.services.embeddings import operations as embeddings_operations
 from tidewire.services.health import operations as health_operations
 from tidewire.services.locale import operations as locale_operations
 from tidewire.services.organization import operations as organization_operations
@@ -24,6 +25,7 @@ from tidewire.services.webhooks import operations as webhooks_operations
 ALL_OPERATIONS: Final[tuple[Operations, ...]] = (
     account_operations,
     console_operations,
+    embeddings_operations,
     health_operations,
     locale_operations,
     organization_operations,

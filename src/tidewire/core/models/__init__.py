@@ -66,6 +66,7 @@ from tidewire.core.models.databases import (
     VectorsdbCollection,
     VectorsdbCollectionList,
 )
+from tidewire.core.models.embeddings import Embedding, EmbeddingList
 from tidewire.core.models.health import (
     HealthAntivirus,
     HealthCertificate,
@@ -204,6 +205,8 @@ __all__ = [
     "DevKeyList",
     "Document",
     "DocumentList",
+    "Embedding",
+    "EmbeddingList",
     "EphemeralKey",
     "File",
     "FileList",
