@@ -9,7 +9,7 @@ import pytest
 from tests.documents.library import Library, query, refusal
 from tests.services.world import GUEST
 from tidewire.services.databases import bulk, collections, counting, tables
-from tidewire.store.user_tables import listing
+from tidewire.store.user_tables import access
 
 
 async def test_permissions_of_collections_and_documents(library: Library) -> None:
@@ -49,7 +49,7 @@ async def test_permissions_of_collections_and_documents(library: Library) -> Non
 async def test_hidden_documents_cannot_be_learned_of(
     library: Library, monkeypatch: pytest.MonkeyPatch, few: int
 ) -> None:
-    monkeypatch.setattr(listing, "FEW_ROWS", few)
+    monkeypatch.setattr(access, "FEW_ROWS", few)
     ann, bob = await library.world.user("ann"), await library.world.user("bob")
     await library.collection('create("users")', security=True)
     for index_type, attribute in (("key", "n"), ("fulltext", "s")):
@@ -84,7 +84,7 @@ async def test_hidden_vectors_take_no_place(
     library: Library, monkeypatch: pytest.MonkeyPatch, method: str, few: int
 ) -> None:
     """Readable vectors fill the page, however many hidden ones are nearer."""
-    monkeypatch.setattr(listing, "FEW_ROWS", few)
+    monkeypatch.setattr(access, "FEW_ROWS", few)
     ann, bob = await library.world.user("ann"), await library.world.user("bob")
     vectors = library.vectors
     await vectors.collection('create("users")', security=True, dimension=2)
