@@ -44,7 +44,7 @@ def main(quick: bool, rounds: int | None, only: str, chosen: str, write: bool) -
         raise click.UsageError("--write needs the whole run, without --quick, --only and --peers.")
     console = Console()
     rounds = rounds or (1 if quick else 3)
-    scenarios = [scenario for scenario in all_scenarios() if only.lower() in scenario.title.lower()]
+    scenarios = [scenario for scenario in all_scenarios(quick) if only.lower() in scenario.title.lower()]
     with_growth = only.lower() in GROWTH.lower()
     if not scenarios and not with_growth:
         raise click.UsageError(f"no scenario's title contains {only!r}")

@@ -70,11 +70,12 @@ class Scenario(Protocol):
         """Measure once; a value for each metric."""
 
 
-SUBSCRIBERS: Final = (1_000, 10_000)
+MANY: Final = 10_000
+"""Subscribers of the fan-out that a smoke run leaves out."""
 
 
-def all_scenarios() -> list[Scenario]:
-    """Every scenario, in the order of the report."""
+def all_scenarios(quick: bool = False) -> list[Scenario]:
+    """Every scenario, in the order of the report; in a smoke run those that would take long are left out."""
     from benchmarks.scenarios.compression import Compression
     from benchmarks.scenarios.connections import ConnectRate, Memory
     from benchmarks.scenarios.fan_out import FanOut
@@ -84,7 +85,8 @@ def all_scenarios() -> list[Scenario]:
     from benchmarks.scenarios.slow_readers import SlowReaders
 
     return [
-        *(FanOut(subscribers) for subscribers in SUBSCRIBERS),
+        FanOut(1_000),
+        *([] if quick else [FanOut(MANY)]),
         *(Compression(row) for row in (False, True)),
         LatencyUnderLoad(),
         UploadLatency(),
