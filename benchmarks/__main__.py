@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 
 import click
 from rich.console import Console
 
 from benchmarks.growth import QUICK_SIZES, SIZES, measure_growth
 from benchmarks.growth import TITLE as GROWTH
-from benchmarks.machine import UnfitMachineError, choose_cores, raise_file_limit
+from benchmarks.machine import UnfitMachineError, choose_cores, describe_machine, raise_file_limit
 from benchmarks.native import LoadGenerator, NativeError, build
 from benchmarks.peers import SUBJECT, Peer, ServerFailedError, all_peers
 from benchmarks.peers.install import NotInstalledError
@@ -61,7 +62,9 @@ def main(quick: bool, rounds: int | None, only: str, chosen: str, write: bool) -
         console.print(str(error), style="red", markup=False)
         sys.exit(1)
     names = [peer.name for peer in peers]
-    report = Report(results.lines(scenarios, names), names, missing, rounds, growth)
+    day = f"{datetime.now(UTC):%Y-%m-%d}"
+    lines = results.lines(scenarios, names)
+    report = Report(day, describe_machine(), names, missing, rounds, lines, growth)
     print_report(console, report)
     if write:
         write_page(report)

@@ -62,7 +62,7 @@ def measure_growth(
             ),
             "memory": Quantity("Resident memory of all connections", "MB", memory),
             "matching": Quantity(
-                "Finding the one receiver of an event, 10 subscriptions each", "µs", matching
+                "Finding the one receiver of an event", "µs, 10 subscriptions a connection", matching
             ),
         }
     )

@@ -1,17 +1,11 @@
-"""The growth measurements as a picture: four panels with logarithmic axes, written as SVG.
-
-``python -m benchmarks.plot`` draws ``docs/images/benchmarks-growth.svg`` anew from ``docs/benchmarks.json``.
-"""
+"""The growth measurements as a picture: four panels with logarithmic axes, written as SVG."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
 from html import escape
-from pathlib import Path
 from typing import Final
-
-import msgspec
 
 from benchmarks.growth import Growth, Quantity
 from benchmarks.peers import LIMIT, MATCHING, SUBJECT
@@ -31,12 +25,12 @@ OTHER_COLOUR: Final = "#000000"
 
 PANEL_WIDTH: Final = 400
 PANEL_HEIGHT: Final = 250
-LEFT: Final = 62
+LEFT: Final = 72
 TOP: Final = 56
-GAP_X: Final = 80
-GAP_Y: Final = 92
+GAP_X: Final = 84
+GAP_Y: Final = 96
 WIDTH: Final = LEFT + 2 * PANEL_WIDTH + GAP_X + 28
-HEIGHT: Final = TOP + 2 * PANEL_HEIGHT + GAP_Y + 66
+HEIGHT: Final = TOP + 2 * PANEL_HEIGHT + GAP_Y + 84
 GRID: Final = "#e5e7eb"
 INK: Final = "#1f2933"
 SOFT: Final = "#616e7c"
@@ -58,7 +52,7 @@ def _picture(growth: Growth) -> Iterator[str]:
         top = TOP + number // 2 * (PANEL_HEIGHT + GAP_Y)
         yield from _panel(quantity, left, top)
     servers = list(growth.quantities["rate"].series)
-    yield from _legend(servers, LEFT, HEIGHT - 22)
+    yield from _legend(servers, LEFT, HEIGHT - 18)
     yield "</svg>"
 
 
@@ -147,15 +141,3 @@ def _position(value: float, low: float, high: float) -> float:
 
 def _short(value: float) -> str:
     return f"{value / 1e6:g} M" if value >= 1e6 else f"{value:,g}"
-
-
-def main() -> None:
-    """Draw the committed numbers."""
-    docs = Path(__file__).parent.parent / "docs"
-    numbers = msgspec.json.decode((docs / "benchmarks.json").read_bytes(), type=dict[str, msgspec.Raw])
-    growth = msgspec.json.decode(numbers["growth"], type=Growth)
-    (docs / "images" / "benchmarks-growth.svg").write_text(draw(growth), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,10 +1,11 @@
-"""Results for people: tables on the terminal, a page and a plot for the documentation, JSON for programs."""
+"""Results for people: tables on the terminal, a page and a plot for the documentation, JSON for programs.
+
+``python -m benchmarks.report`` writes page and plot anew from ``docs/benchmarks.json``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Final
@@ -15,7 +16,6 @@ from rich.table import Table
 
 from benchmarks.growth import TITLE as GROWTH_TITLE
 from benchmarks.growth import Growth, Quantity
-from benchmarks.machine import describe_machine
 from benchmarks.page import ABOUT_PEERS, GROWTH_TEXT, METHOD
 from benchmarks.plot import draw
 from benchmarks.results import Line
@@ -26,15 +26,16 @@ NUMBERS: Final = "benchmarks.json"
 PLOT: Final = "images/benchmarks-growth.svg"
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(msgspec.Struct, frozen=True):
     """What one run of the benchmarks found."""
 
-    lines: list[Line]
+    day: str
+    machine: dict[str, str]
     peers: list[str]
     missing: dict[str, str]
     """Peers that were not installed, and how to get them."""
     rounds: int
+    lines: list[Line]
     growth: Growth | None = None
 
 
@@ -58,18 +59,18 @@ def print_report(console: Console, report: Report) -> None:
 
 def write_page(report: Report, docs: Path = DOCS) -> None:
     """Write the documentation page, its plot, and the numbers of both."""
+    (docs / NUMBERS).write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
     (docs / PAGE).write_text("\n".join(_page(report)) + "\n", encoding="utf-8")
-    (docs / NUMBERS).write_bytes(msgspec.json.format(msgspec.json.encode(_numbers(report))) + b"\n")
     if report.growth:
         (docs / PLOT).write_text(draw(report.growth), encoding="utf-8")
 
 
 def _page(report: Report) -> Iterator[str]:
     yield "# Benchmarks\n"
-    yield f"Written by `make bench ARGS=--write` on {datetime.now(UTC):%Y-%m-%d}. The ratios should carry"
+    yield f"Written by `make bench ARGS=--write` on {report.day}. The ratios should carry"
     yield "over to other machines; the absolute numbers are those of this machine only.\n"
     yield "## Machine\n\n| | |\n|---|---|"
-    yield from (f"| {name} | {value} |" for name, value in describe_machine().items())
+    yield from (f"| {name} | {value} |" for name, value in report.machine.items())
     yield "\n" + METHOD.format(rounds=report.rounds)
     yield ABOUT_PEERS
     yield from (f"{peer} was not measured this time: it was not installed.\n" for peer in report.missing)
@@ -86,23 +87,6 @@ def _page(report: Report) -> Iterator[str]:
             yield f"\n**{_growth_title(quantity)}**\n\n{_row(['', *sizes])}"
             yield _row(["---"] * (len(sizes) + 1))
             yield from (_row(row) for row in rows)
-
-
-def _numbers(report: Report) -> dict[str, object]:
-    return {
-        "machine": describe_machine(),
-        "rounds": report.rounds,
-        "measured": [
-            {
-                "scenario": line.scenario,
-                "metric": line.metric.title,
-                "unit": line.metric.unit,
-                "values": line.values,
-            }
-            for line in report.lines
-        ],
-        "growth": report.growth,
-    }
 
 
 def _by_scenario(lines: list[Line]) -> Iterator[tuple[str, list[Line]]]:
@@ -156,3 +140,7 @@ def number(value: float) -> str:
 
 def _row(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    write_page(msgspec.json.decode((DOCS / NUMBERS).read_bytes(), type=Report))
