@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 import msgspec
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -20,11 +21,25 @@ MAX_DISCARDED_BYTES = 64 * 1024 * 1024
 """Of a body whose request is answered already; reading it on lets clients see the answer."""
 
 
-def bounded_http_protocol(max_header_bytes: int) -> type[asyncio.Protocol]:
-    """A protocol class for ``uvicorn.Config(http=...)`` that refuses longer request lines with headers."""
+STREAM_PATH: Final = b"/v1/realtime/sse"
+"""Where requests are answered by a protocol of their own, without an end."""
+
+StreamProtocol = Callable[[Any], asyncio.Protocol]
+"""Makes the protocol of a stream, given uvicorn's ``ServerState``."""
+
+
+def bounded_http_protocol(
+    max_header_bytes: int, stream_protocol: StreamProtocol | None = None
+) -> type[asyncio.Protocol]:
+    """A protocol class for ``uvicorn.Config(http=...)`` that refuses longer request lines with headers.
+
+    A ``GET`` of :data:`STREAM_PATH` is handed over to ``stream_protocol``, with its socket, as uvicorn
+    hands over a WebSocket: the head of the request is the first that it receives.
+    """
 
     class BoundedHttpProtocol(_HttpProtocol):
         limit = max_header_bytes
+        stream = staticmethod(stream_protocol) if stream_protocol else None
 
     return BoundedHttpProtocol
 
@@ -33,6 +48,7 @@ class _HttpProtocol(HttpToolsProtocol):
     """Counts the bytes of a head until it is complete, and of a body that nobody wants any more."""
 
     limit: int
+    stream: StreamProtocol | None
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -41,6 +57,7 @@ class _HttpProtocol(HttpToolsProtocol):
         self._discarded_bytes = 0
         self._refusal = ""
         self._upgraded = False
+        self._streaming = False
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -56,6 +73,9 @@ class _HttpProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         was_in_head = self._in_head
         super().data_received(data)
+        if self._streaming:
+            self._hand_over()
+            return
         if self._upgraded or self.transport.is_closing():
             return
         if self._in_head:
@@ -64,6 +84,25 @@ class _HttpProtocol(HttpToolsProtocol):
             self._count_head(len(data) if was_in_head else 0)
         elif self.cycle is not None:
             self._count_time()
+
+    def _wants_stream(self) -> bool:
+        return (
+            self.stream is not None
+            and self.url.partition(b"?")[0] == STREAM_PATH
+            and self.parser.get_method() == b"GET"
+            and not self.parser.should_upgrade()
+            and (self.cycle is None or self.cycle.response_complete)
+        )
+
+    def _hand_over(self) -> None:
+        assert self.stream is not None
+        self._stop_timer()
+        self.connections.discard(self)
+        head = b"".join(b"%b: %b\r\n" % header for header in self.headers)
+        protocol = self.stream(self.server_state)
+        protocol.connection_made(self.transport)
+        protocol.data_received(b"GET %b HTTP/1.1\r\n%b\r\n" % (self.url, head))
+        self.transport.set_protocol(protocol)
 
     def _count_head(self, received: int) -> None:
         self._head_bytes += received
@@ -101,14 +140,22 @@ class _HttpProtocol(HttpToolsProtocol):
         if head > self.limit:
             self._refusal = self._too_large()
             raise _RefusedError
-        super().on_headers_complete()
+        self._streaming = self._wants_stream()
+        if not self._streaming:
+            super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
+        if self._streaming:
+            return
         if self.cycle is not None and self.cycle.response_complete:
             self._discarded_bytes += len(body)
             if self._discarded_bytes > MAX_DISCARDED_BYTES:
                 self.transport.close()
         super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if not self._streaming:
+            super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP or too large, and close."""

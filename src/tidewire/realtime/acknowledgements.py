@@ -43,7 +43,7 @@ class Acknowledgements:
         """Write events of a replay, which is at ``offset`` with them."""
         if self.round:
             message += self._ask(receiver, offset)
-        receiver.transport.write(message)
+        receiver.write(message)
 
     def ping(self, receiver: Receiver) -> bytes:
         """A ping for a connection that got no events; empty if there is nothing that it could acknowledge."""

@@ -129,12 +129,15 @@ class Connection(WebSocket):
     def close(self, status: CloseStatus) -> None:
         """Close, and count why."""
         if self.state is State.OPEN:
-            self._realtime.meters.closes[status.name.lower()] += 1
+            self._count_close(status)
         super().close(status)
 
     def is_in(self, hub: Hub) -> bool:
         """Whether it is one of this hub's connections."""
         return self._hub is hub
+
+    def _count_close(self, status: CloseStatus) -> None:
+        self._realtime.meters.closes[status.name.lower()] += 1
 
     def _read(self, text: str) -> Message | MessageError:
         if not self._within_limit():

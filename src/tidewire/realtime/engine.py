@@ -18,6 +18,7 @@ from tidewire.core.project_settings import MfaFactors
 from tidewire.core.time import now
 from tidewire.realtime.admins import Admins
 from tidewire.realtime.connection import Connection
+from tidewire.realtime.event_stream import EventStream
 from tidewire.realtime.feed import Feed
 from tidewire.realtime.handshake import Doorkeeper
 from tidewire.realtime.hub import Hub
@@ -98,6 +99,11 @@ class Realtime:
         """Make the protocol of one connection; for uvicorn's setting ``ws``."""
         self._connections = server_state.connections
         return Connection(self, self._connections)
+
+    def stream(self, server_state: Any) -> asyncio.Protocol:
+        """Make the protocol of one connection by Server-Sent Events."""
+        self._connections = server_state.connections
+        return EventStream(self, self._connections)
 
     async def start(self) -> None:
         """Begin to look after connections."""

@@ -6,7 +6,7 @@ they stand last: a receiver's frame is a shared head and a short tail of its own
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -34,6 +34,24 @@ def text_message(text: bytes) -> bytes:
     """A whole WebSocket message of UTF-8 ``text``, in fragments that end between characters."""
     head, rest = _head_fragments(text)
     return b"".join((head, _header(Opcode.CONT if head else Opcode.TEXT, len(rest), final=True), rest))
+
+
+def texts(message: bytes) -> Iterator[bytes]:
+    """The texts in messages that are framed here, for a wire that frames them in its own way."""
+    fragments: list[bytes] = []
+    at = 0
+    while at < len(message):
+        first, length = message[at], message[at + 1]
+        at += 2
+        if length == 126:
+            length = int.from_bytes(message[at : at + 2], "big")
+            at += 2
+        if first & 0x0F in {Opcode.TEXT, Opcode.CONT}:
+            fragments.append(message[at : at + length])
+            if first & _FINAL:
+                yield b"".join(fragments)
+                fragments.clear()
+        at += length
 
 
 def close_message(status: int, reason: str = "") -> bytes:

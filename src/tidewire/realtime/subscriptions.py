@@ -97,6 +97,10 @@ class Receiver:
         """Send a framed message with regard to the state of the connection."""
         raise NotImplementedError
 
+    def write(self, message: bytes) -> None:
+        """Send a framed message, however much is queued already."""
+        self.transport.write(message)
+
     def give_up(self) -> None:
         """Close, so that the client comes back and learns what it has missed."""
         raise NotImplementedError
