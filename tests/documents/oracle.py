@@ -72,6 +72,17 @@ def _kind(value: Any) -> str:
     return "number" if isinstance(value, int | float) else type(value).__name__
 
 
+def _has(value: Any, part: Any) -> bool:
+    """Whether an object has all of the parts of another."""
+    if isinstance(part, dict):
+        return isinstance(value, dict) and all(
+            name in value and _has(value[name], part[name]) for name in part
+        )
+    if isinstance(part, list):
+        return isinstance(value, list) and all(_holds(value, each) for each in part)
+    return value is None if part is None else _same(value, part)
+
+
 def _same(value: Any, other: Any) -> bool:
     return _kind(value) == _kind(other) and bool(value == other)
 
@@ -83,6 +94,8 @@ def _holds(value: Any, part: Any) -> bool:
 
 
 def _compare(method: str, value: Any, values: list[Any]) -> bool:
+    if isinstance(values[0], dict):
+        return (all if method == "containsAll" else any)(_has(value, each) for each in values)
     if method == "equal":
         return any(_same(value, each) for each in values)
     if method in {"contains", "containsAny"}:

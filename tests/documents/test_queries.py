@@ -21,6 +21,11 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
     max_leaves=6,
 )
+OBJECTS = st.recursive(
+    st.dictionaries(NAMES, st.none() | SCALARS | st.lists(SCALARS, max_size=2), max_size=2),
+    lambda inner: st.dictionaries(NAMES, inner, max_size=2),
+    max_leaves=2,
+)
 DOCUMENTS = st.lists(st.dictionaries(NAMES, VALUES, max_size=5), max_size=10)
 PATHS = st.lists(NAMES, min_size=1, max_size=2).map(".".join)
 ORDERED = ["lessThan", "lessThanEqual", "greaterThan", "greaterThanEqual"]
@@ -44,7 +49,7 @@ def filters(draw: st.DrawFn, depth: int = 2) -> Json:
         return {"method": method, "values": draw(st.lists(PATHS, min_size=1, max_size=2))}
     values: list[Any] = []
     if method in SETS:
-        values = draw(st.lists(SCALARS, min_size=1, max_size=3))
+        values = draw(st.lists(SCALARS, min_size=1, max_size=3) | st.lists(OBJECTS, min_size=1, max_size=2))
     elif method in ORDERED:
         values = [draw(TEXTS | NUMBERS)]
     elif method in TEXTUAL:
@@ -85,6 +90,38 @@ async def test_queries_mean_what_the_oracle_says(
     in_order = [query("orderDesc" if descending else "orderAsc", key) for key, descending in orders]
     assert await library.ids(*in_order) == wanted
     await library.drop()
+
+
+PARTS: list[Json] = [
+    {"b": {"c": 1}},
+    {"b": {"d": None}, "e": [True]},
+    {"b": {"c": 1.0}, "e": ["x", True]},
+    {"f.g": {}},
+    {},
+]
+NO_PARTS: list[Json] = [
+    {"b": {"c": "1"}},
+    {"b": {"c": None}},
+    {"e": [1]},
+    {"e": "x"},
+    {"b": []},
+    {"missing": None},
+]
+
+
+async def test_objects_are_equal_to_their_parts(library: Library) -> None:
+    await library.collection()
+    await library.create("x", a={"b": {"c": 1, "d": None}, "e": ["x", True], "f.g": {}}, empty={"h": []})
+    for part in PARTS:
+        assert await library.ids(query("equal", "a", part)) == ["x"], part
+        assert await library.ids(query("contains", "a", part, {"no": 1})) == ["x"], part
+        assert await library.ids(query("notEqual", "a", part)) == [], part
+    for other in NO_PARTS:
+        assert await library.ids(query("equal", "a", other)) == [], other
+        assert await library.ids(query("notEqual", "a", other)) == ["x"], other
+    assert await library.ids(query("equal", "empty.h", {})) == []
+    assert await library.ids(query("equal", "empty", {"h": []})) == ["x"]
+    assert await library.ids(query("notEqual", "missing", {"h": []})) == []
 
 
 async def test_pages_by_cursor(library: Library) -> None:
@@ -194,7 +231,13 @@ async def test_values_that_do_not_fit(library: Library) -> None:
     for wrong in (
         query("equal", "a"),
         query("equal", "a", None),
-        query("equal", "a", {"b": 1}),
+        query("lessThan", "a", {"b": 1}),
+        query("equal", "a", {"b": 1}, 1),
+        query("equal", "a", {'b"': 1}),
+        query("equal", "a", {"": 1}),
+        query("equal", "a", {"b": [[1]]}),
+        query("equal", "a", {"b": [None]}),
+        query("equal", "a", {"b": 2**64}),
         query("equal", "a", [1]),
         query("equal", "a", 2**63),
         query("equal", "a", "\0"),

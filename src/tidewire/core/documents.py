@@ -26,6 +26,11 @@ def path_of(attribute: str) -> tuple[str, ...] | None:
     return names if fits and all(names) and not text_problem(attribute) else None
 
 
+def followed(name: str) -> bool:
+    """Whether queries can follow a name, which may have periods in it here."""
+    return 0 < len(name) <= LONGEST_NAME and not _UNFIT.search(name) and not text_problem(name)
+
+
 def member_problem(name: str, value: object, depth: int) -> str:
     """What keeps a document from having this member; empty if nothing does. ``depth``: levels it may have."""
     if not name or "." in name or path_of(name) is None:

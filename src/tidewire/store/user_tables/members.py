@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Table, func, literal, literal_column
 
-from tidewire.core.documents import path_of
+from tidewire.core.documents import DEEPEST_PATH, followed, path_of
 from tidewire.store.list_filters import InvalidFilterError
 from tidewire.store.user_tables import names
 from tidewire.store.user_tables.tables import UserTable
@@ -27,12 +27,24 @@ class Member:
     key: str
     source: ColumnElement[Any]
     """The JSON text that it is in."""
-    path: ColumnElement[Any]
+    names: tuple[str, ...]
+    """The path there."""
     rows: Table | None = None
     """The table of the documents; None within an element of an array."""
     words: str = ""
     """Table of the index of words; empty if there is none."""
     words_column: str = ""
+
+    def within(self, names: tuple[str, ...]) -> Member:
+        """What stands further down, after these names. Raises :class:`InvalidFilterError`."""
+        if len(names) > DEEPEST_PATH or not all(map(followed, names)):
+            raise InvalidFilterError(f"A value on {self.key[:64]} has names that a query cannot follow.")
+        return Member(self.key, self.source, (*self.names, *names))
+
+    @property
+    def path(self) -> ColumnElement[Any]:
+        """The path in SQL."""
+        return _sql_path(self.names)
 
     @property
     def value(self) -> ColumnElement[Any]:
@@ -58,7 +70,7 @@ def member_of(table: UserTable, attribute: str) -> Member | None:
     return Member(
         attribute,
         table.rows.c[column],
-        _sql_path(path),
+        path,
         table.rows,
         names.index_name(table.sequence, words.sequence) if words else "",
         names.words_column(words.columns.index(attribute)) if words else "",
@@ -82,7 +94,7 @@ def column_and_path(table: UserTable, attribute: str) -> tuple[str, tuple[str, .
 
 def element_member(source: ColumnElement[Any], attribute: str) -> Member:
     """What a query on the elements of an array means by an attribute."""
-    return Member(attribute, source, _sql_path(_path(attribute)))
+    return Member(attribute, source, _path(attribute))
 
 
 def quoted_path(path: tuple[str, ...]) -> str:
