@@ -75,7 +75,10 @@ async def test_acknowledged_files_survive_and_nothing_half_written_is_visible(tm
             asyncio.create_task(upload_forever(server, key, ledger, round_number * CLIENTS + number))
             for number in range(CLIENTS)
         ]
-        await asyncio.sleep(chance.uniform(0.3, 1.2))
+        enough = len(ledger.acknowledged) + 2  # the kill shall not come before anything has happened
+        while len(ledger.acknowledged) < enough and not any(upload.done() for upload in uploads):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(chance.uniform(0, 0.9))
         server.kill()
         await asyncio.gather(*uploads)
         server.start()

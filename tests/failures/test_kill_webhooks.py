@@ -82,13 +82,16 @@ async def test_every_event_arrives_in_order(tmp_path: Path, workers: int) -> Non
         acknowledged: list[str] = []
         for _ in range(ROUNDS):
             creating = [asyncio.create_task(create_buckets(server, headers, acknowledged)) for _ in range(2)]
-            await asyncio.sleep(chance.uniform(0.5, 1.2))
+            enough = len(acknowledged) + 2  # the kill shall not come before anything has happened
+            while len(acknowledged) < enough and not any(each.done() for each in creating):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+            await asyncio.sleep(chance.uniform(0, 0.7))
             await asyncio.to_thread(server.kill_all)
             await asyncio.gather(*creating)
             await asyncio.to_thread(server.start)
         logged = logged_creations(server)
         assert set(acknowledged) <= set(logged)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(180):
             while any(len(set(received_by(receiver, name))) < len(logged) for name in names):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         assert await asyncio.to_thread(server.stop) == 0
