@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from datetime import UTC, datetime
 
@@ -43,6 +44,8 @@ def main(quick: bool, rounds: int | None, only: str, chosen: str, write: bool) -
     """Measure Tidewire beside its peers, the server on one core and the clients on another."""
     if write and (quick or only or chosen):
         raise click.UsageError("--write needs the whole run, without --quick, --only and --peers.")
+    # Servers that were started are stopped, whichever way the run ends.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     console = Console()
     rounds = rounds or (1 if quick else 3)
     scenarios = [scenario for scenario in all_scenarios(quick) if only.lower() in scenario.title.lower()]
