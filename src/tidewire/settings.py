@@ -168,6 +168,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     realtime_max_channel_rules: Annotated[
         Count, Meta(description="Rules for custom channels in one project.")
     ] = 1_000
+    realtime_leave_seconds: Annotated[
+        Seconds,
+        Meta(description="Seconds after which somebody who has gone counts as having left a channel."),
+    ] = 5.0
+    realtime_max_members_told: Annotated[
+        Count,
+        Meta(description="Members of a channel beyond which joins and leaves are not told, only listed."),
+    ] = 1_000
     realtime_idempotency_seconds: Annotated[
         PositiveSeconds,
         Meta(description="Seconds in which a message with the same idempotency key is not sent again."),

@@ -72,6 +72,7 @@ def test_extensions_are_named_and_take_nothing_from_the_catalog() -> None:
         "realtime.getChannel",
         "realtime.listChannels",
         "realtime.listConnections",
+        "realtime.listMembers",
         "realtime.listEvents",
         "realtime.updateChannel",
     }

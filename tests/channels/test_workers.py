@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 from tests.channels.conftest import Listener, Party, partying, refusal, send
 from tests.support.server import TidewireServer
@@ -20,7 +24,8 @@ CLIENTS = 12
 @pytest.fixture(scope="module")
 def workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TidewireServer]:
     running = TidewireServer(
-        tmp_path_factory.mktemp("workers") / "data", ["--workers", str(WORKERS), "--drain-seconds", "0.2"]
+        tmp_path_factory.mktemp("workers") / "data",
+        ["--workers", str(WORKERS), "--drain-seconds", "0.2", "--realtime-leave-seconds", "0.2"],
     ).start()
     yield running
     assert running.stop() == 0
@@ -116,3 +121,79 @@ async def test_a_key_is_known_in_all_processes(party: Party) -> None:
             other = await send(client, "keyed", {"n": 2}, idempotencyKey="k")
             assert refusal(other) == (409, "channel_message_conflict")
     assert await listeners[0].payloads() == []
+
+
+async def _members(party: Party, channel: str) -> set[str]:
+    """Who is on a channel, as a process of chance says."""
+    async with httpx.AsyncClient(
+        base_url=party.server.endpoint, headers=party.admin.headers, timeout=30
+    ) as client:
+        page = (await client.get(f"/realtime/channels/{channel}/members")).json()
+    return {each["$id"] for each in page["members"]}
+
+
+async def _agree(party: Party, channel: str, expected: set[str]) -> None:
+    """Wait until all processes, as far as many questions show, say that these are on a channel."""
+    same = 0
+    for _ in range(3000):
+        same = same + 1 if await _members(party, channel) == expected else 0
+        if same == 4 * WORKERS:
+            return
+        if not same:
+            await asyncio.sleep(0.02)
+    raise AssertionError(f"not all say {expected}")
+
+
+async def test_members_are_known_and_told_in_all_processes(party: Party) -> None:
+    await party.rule("everywhere", read=["any"], presence=True)
+    watchers = [await party.listen("everywhere.members") for _ in range(6)]
+    people = [await party.user() for _ in range(4)]
+    tabs = [
+        (user_id, await party.listen("everywhere", session=session))
+        for user_id, session in people
+        for _ in range(3)
+    ]
+    everybody = {user_id for user_id, _ in people}
+    await _agree(party, "everywhere", everybody)
+    for watcher in watchers:
+        joined = [(await watcher.event())["events"][0] for _ in everybody]
+        assert set(joined) == {f"channels.everywhere.members.{each}.join" for each in everybody}
+    gone = people[0][0]
+    for user_id, tab in tabs:
+        if user_id == gone:
+            await tab.socket.close()
+    for watcher in watchers:
+        assert (await watcher.event())["events"][0] == f"channels.everywhere.members.{gone}.leave"
+    await _agree(party, "everywhere", everybody - {gone})
+
+
+async def test_members_of_a_killed_process_leave_and_a_new_one_knows_the_others(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    server = TidewireServer(
+        tmp_path_factory.mktemp("killed") / "data",
+        ["--workers", str(WORKERS), "--drain-seconds", "0.2", "--realtime-leave-seconds", "0.2"],
+    ).start()
+    try:
+        async with partying(server) as party:
+            await party.rule("mortal", read=["any"], presence=True)
+            people = [await party.user() for _ in range(CLIENTS)]
+            tabs = {user_id: await party.listen("mortal", session=session) for user_id, session in people}
+            await _agree(party, "mortal", set(tabs))
+            assert server.process
+            number = server.process.pid
+            workers = Path(f"/proc/{number}/task/{number}/children").read_text().split()
+            os.kill(int(workers[0]), signal.SIGKILL)
+            # Who was connected to it sees the end of the connection; the others are still there.
+            left = {user_id for user_id, tab in tabs.items() if await _is_open(tab, party)}
+            await _agree(party, "mortal", left)
+    finally:
+        server.stop()
+
+
+async def _is_open(listener: Listener, party: Party) -> bool:
+    """Whether a connection is alive: it answers."""
+    try:
+        return bool((await listener.ask("ping", None))["type"] == "pong")
+    except ConnectionClosed:
+        return False

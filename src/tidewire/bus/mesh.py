@@ -60,8 +60,6 @@ class Mesh:
         self._met: dict[str, asyncio.Event] = {}
         self._directory: int
         self._server: asyncio.AbstractServer
-        self.dropped = 0
-        """Frames that were not sent because too much waited already, or a link was not there."""
 
     async def start(self) -> None:
         """Listen, find the other processes and wait a moment for their greetings. Raises OSError."""
@@ -97,16 +95,14 @@ class Mesh:
         """Processes that a link to is open."""
         return sum(link.transport is not None for link in self._links.values())
 
-    def send(self, frame: bytes, *, may_be_lost: bool = True) -> None:
-        """Send a frame to all others.
+    def send(self, frame: bytes, *, may_be_lost: bool = True) -> int:
+        """Send a frame to all others; return to how many it was not sent.
 
         Where too much waits already it is dropped; a frame that may not be lost ends the link instead,
         which then begins anew with the greeting.
         """
         message = _message(frame)
-        for link in self._links.values():
-            if not link.send(message, may_be_lost=may_be_lost):
-                self.dropped += 1
+        return sum(not link.send(message, may_be_lost=may_be_lost) for link in self._links.values())
 
     def _address(self, name: str) -> str:
         # Through the directory's descriptor: the address of a Unix socket has about 100 bytes.

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
+
+import msgspec
 
 from tidewire.core.events import Event
 from tidewire.core.permissions import problem_of_role, roles_granted
+from tidewire.core.time import format_datetime
 
 PREFIX: Final = "channels."
 """What clients write before the name of a custom channel to subscribe to it."""
@@ -24,6 +27,7 @@ MAX_IDEMPOTENCY_KEY: Final = 64
 MESSAGE_CREATED: Final = "channels.[channelId].messages.[messageId].create"
 MEMBER_JOINED: Final = "channels.[channelId].members.[memberId].join"
 MEMBER_LEFT: Final = "channels.[channelId].members.[memberId].leave"
+MEMBER_EVENTS: Final = frozenset({MEMBER_JOINED, MEMBER_LEFT})
 RULE_CREATED: Final = "channels.[channelId].create"
 RULE_UPDATED: Final = "channels.[channelId].update"
 RULE_DELETED: Final = "channels.[channelId].delete"
@@ -127,6 +131,34 @@ def message_event(
         payload=payload,
         timestamp=timestamp,
         actor_id=actor_id,
+    )
+
+
+class Member(NamedTuple):
+    """Somebody who is on a channel."""
+
+    id: str
+    """Of the user, or of a guest's connection."""
+    user_id: str
+    """Empty for a guest."""
+    joined_at: int
+    """Milliseconds since the epoch."""
+
+
+def member_event(name: str, member: Member, *, joined: bool, timestamp: int) -> Event:
+    """The event of somebody's coming or going. To whom it goes is decided when it is delivered."""
+    payload = {
+        "$id": member.id,
+        "userId": member.user_id,
+        "joinedAt": format_datetime(member.joined_at),
+    }
+    return Event(
+        pattern=MEMBER_JOINED if joined else MEMBER_LEFT,
+        parameters={"channelId": name, "memberId": member.id},
+        channels=[PREFIX + name + MEMBERS_SUFFIX],
+        roles=[],
+        payload=msgspec.json.encode(payload),
+        timestamp=timestamp,
     )
 
 

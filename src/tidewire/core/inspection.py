@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from tidewire.core.custom_channels import Member
 from tidewire.core.models.realtime import RealtimeConnection, RealtimeVerdict
 
 
@@ -22,6 +23,9 @@ class Occurrence:
 
 class RealtimeInspector(Protocol):
     """The realtime part of this process."""
+
+    def members(self, project_id: str, channel: str) -> list[Member]:
+        """Who is on a custom channel, over all processes, in the order of their coming."""
 
     def connections(self, project_id: str) -> list[RealtimeConnection]:
         """The open connections of a project, the oldest first."""

@@ -12,11 +12,13 @@ from typing import Any, Final
 import structlog
 
 from tidewire.channels import Channels
+from tidewire.core.custom_channels import Member, member_event
 from tidewire.core.events import Event, LoggedEvent
 from tidewire.core.models.presences import Presence
 from tidewire.core.project_settings import MfaFactors
 from tidewire.core.time import now
 from tidewire.realtime.admins import Admins
+from tidewire.realtime.attendance import Attendance, Place
 from tidewire.realtime.connection import Connection
 from tidewire.realtime.event_stream import EventStream
 from tidewire.realtime.feed import Feed
@@ -25,6 +27,7 @@ from tidewire.realtime.hub import Hub
 from tidewire.realtime.inspection import Inspector
 from tidewire.realtime.limits import OpenConnections
 from tidewire.realtime.liveness import watch
+from tidewire.realtime.members import LocalMembers
 from tidewire.realtime.messages import POLICY_VIOLATION, MessageError, Publish, SetPresence
 from tidewire.realtime.meters import Meters
 from tidewire.realtime.passing import Passing
@@ -38,6 +41,7 @@ from tidewire.realtime.subscriptions import Receiver
 from tidewire.realtime.turns import Turns
 from tidewire.realtime.websocket import CloseStatus
 from tidewire.settings import Settings
+from tidewire.store.database import Database
 from tidewire.store.platform import ProjectStore, Stores
 from tidewire.store.processes import LivingProcess
 
@@ -55,6 +59,7 @@ class Room:
     feed: Feed
     presences: Presences
     passing: Passing
+    members: LocalMembers
 
 
 class Realtime:
@@ -83,8 +88,9 @@ class Realtime:
         self.meters: Meters = Meters()
         self.replayer = Replayer(self.meters)
         self.channels = Channels(settings, self.broadcast, lambda key, sent: self.peers.tell_sent(key, sent))
-        self.peers: Peers = Peers(self._passed_by_others, self.channels.repeats)
-        self.inspector = Inspector(self._connections_to)
+        self.attendance = Attendance(settings.realtime_leave_seconds, self._tell_member)
+        self.peers: Peers = Peers(self._pass_or_drop, self.channels.repeats, self.attendance, self.meters)
+        self.inspector = Inspector(self._connections_to, self.attendance)
         self.admins = Admins(stores)
         stores.listen_deletions(self.end_project)
         stores.platform.listen(lambda _: self.run(self.admins.review()))
@@ -125,6 +131,8 @@ class Realtime:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(room.feed.close() for room in self.rooms.values()))
         await asyncio.gather(*(room.passing.close() for room in self.rooms.values()))
+        await asyncio.gather(*(room.members.close() for room in self.rooms.values()))
+        self.attendance.close()
         self.process.close()
 
     def wake(self, project_id: str) -> None:
@@ -147,7 +155,9 @@ class Realtime:
             feed = Feed(store.database, hub, self._hub_of)
             if project_id != CONSOLE:  # whose connections get events of other logs too
                 hub.recovery = Recovery(hub, store.database, self.replayer)
-            room = self.rooms[project_id] = Room(hub, feed, presences, Passing(hub))
+            passing = Passing(hub, lambda channel: self.channels.rule(store.database, channel))
+            members = self._local_members(store.database, hub)
+            room = self.rooms[project_id] = Room(hub, feed, presences, passing, members)
         return room
 
     async def set_presence(self, hub: Hub, receiver: Receiver, message: SetPresence) -> Presence:
@@ -191,6 +201,7 @@ class Realtime:
 
     def end_project(self, project_id: str) -> None:
         """A project was deleted: close its connections, and forget it."""
+        self.attendance.forget(project_id)
         room = self.rooms.pop(project_id, None)
         if room is None:
             return
@@ -199,6 +210,27 @@ class Realtime:
                 connection.close(CloseStatus.REFUSED)
         self.run(room.feed.close())
         self.run(room.passing.close())
+        self.run(room.members.close())
+
+    def _local_members(self, database: Database, hub: Hub) -> LocalMembers:
+        project_id = hub.project_id
+        members = LocalMembers(
+            project_id,
+            hub.index,
+            lambda channel: self.channels.rule(database, channel),
+            lambda receiver: f"{self.process.id}-{receiver.number}",
+            self.attendance,
+            lambda channel, joined, left: self.peers.tell_members((project_id, channel), joined, left),
+        )
+        hub.rule_changed = members.rule_changed
+        return members
+
+    def _tell_member(self, place: Place, member: Member, joined: bool) -> None:
+        """Somebody has joined or left a channel, here or elsewhere: its readers here are told."""
+        project_id, channel = place
+        if self.attendance.count(place) > self.settings.realtime_max_members_told:
+            return
+        self._pass_or_drop(project_id, member_event(channel, member, joined=joined, timestamp=now()))
 
     def broadcast(self, project_id: str, event: Event) -> bool:
         """Deliver an event that is in no log, in all processes; False: too many wait here, none gets it."""
@@ -207,7 +239,7 @@ class Realtime:
             self.peers.tell_event(project_id, event)
         return taken
 
-    def _passed_by_others(self, project_id: str, event: Event) -> None:
+    def _pass_or_drop(self, project_id: str, event: Event) -> None:
         if not self.pass_on(project_id, event):
             self.meters.dropped += 1
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from tidewire.core.custom_channels import RULE_CHANGES
 from tidewire.core.events import LoggedEvent
 from tidewire.core.identities import Identity
 from tidewire.core.project_settings import MfaFactors
@@ -64,6 +65,13 @@ class Hub:
         """Waits until all that is committed now has been handled; set by who feeds the hub."""
         self.factors: Callable[[], Awaitable[MfaFactors]] = _all_factors
         """The second factors that the project permits now."""
+        self.rule_changed: Callable[[str], None] = _no_rules
+        """Called with what a rule of custom channels is for, when that was made, changed or deleted."""
+
+    @property
+    def index(self) -> Index:
+        """Where its subscriptions stand."""
+        return self._index
 
     @property
     def is_empty(self) -> bool:
@@ -192,6 +200,8 @@ class Hub:
         latest by :meth:`flush`.
         """
         event = logged.event
+        if event.pattern in RULE_CHANGES:
+            self.rule_changed(event.parameters["channelId"])
         moment = now()
         if moment >= self.roles.next_expiry - EARLY_MS:
             self.roles.expire(moment)
@@ -221,6 +231,10 @@ class Hub:
 
     def _settle(self) -> None:
         self.acknowledgements.settled = self._fanout.written(self.matched)
+
+
+def _no_rules(_pattern: str) -> None:
+    """Nobody follows the rules of custom channels."""
 
 
 async def _nothing_to_catch_up() -> None:

@@ -11,7 +11,7 @@ connections, and within a role by the value that an equality query asks for:
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence, Set
 from itertools import chain
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
@@ -64,6 +64,8 @@ class Index:
         self._members: dict[str, str] = {}
         """Membership id to its user, while a connection holds the role."""
         self._newest_since = 0
+        self.touched: Callable[[Subscription], None] = _unwatched
+        """Called with each subscription that was entered or taken out."""
 
     def join(self, receiver: Receiver) -> None:
         """Make a connection with its roles known; it has no subscriptions yet."""
@@ -118,6 +120,7 @@ class Index:
                 channel = self._channels[name] = _Channel()
             for key in keys:
                 channel.matcher(key).add(subscription)
+        self.touched(subscription)
 
     def remove(self, subscription: Subscription) -> None:
         """Take a subscription out; the roles of its connection are still those it was entered with."""
@@ -130,6 +133,17 @@ class Index:
                 channel.discard(key, subscription)
             if not channel.matchers:
                 del self._channels[name]
+        self.touched(subscription)
+
+    def channels_below(self, prefix: str) -> list[str]:
+        """The channels that somebody subscribed to and whose names begin so."""
+        return [name for name in self._channels if name.startswith(prefix)]
+
+    def subscribers(self, name: str) -> set[Receiver]:
+        """The connections that are subscribed to a channel."""
+        channel = self._channels.get(name)
+        matchers = channel.matchers.values() if channel is not None else ()
+        return {held.receiver for matcher in matchers for held in matcher.subscriptions()}
 
     def hold(self, receiver: Receiver, replay: Replay) -> None:
         """Have no event of the log match a connection until :meth:`release`: it reads them there."""
@@ -190,6 +204,10 @@ class Index:
     def is_empty(self) -> bool:
         """Whether nothing is kept of any connection."""
         return not (self._channels or self._users or self._members)
+
+
+def _unwatched(_subscription: Subscription) -> None:
+    """Nobody wants to know of subscriptions."""
 
 
 def holds_role(receiver: Receiver, roles: Sequence[str]) -> bool:
@@ -285,6 +303,13 @@ class _Matcher:
                     del by_key[key]
             if not by_key:
                 self._by_value.pop(wanted.attribute, None)
+
+    def subscriptions(self) -> Iterator[Subscription]:
+        """All of them, some more than once."""
+        yield from self._plain
+        yield from self._filtered or ()
+        for by_key in (self._by_value or {}).values():
+            yield from chain.from_iterable(by_key.values())
 
     def find(self, payload: Payload, found: list[Subscription]) -> None:
         """Append those that want ``payload``."""

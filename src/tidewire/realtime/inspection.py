@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from tidewire.core.custom_channels import Member
 from tidewire.core.inspection import Occurrence
 from tidewire.core.models.realtime import (
     RealtimeConnection,
@@ -15,6 +16,7 @@ from tidewire.core.models.realtime import (
     RealtimeVerdict,
 )
 from tidewire.core.realtime_queries import compile_queries, normal_form
+from tidewire.realtime.attendance import Attendance
 from tidewire.realtime.connection import Connection
 from tidewire.realtime.index import ANYONE, holds_role
 from tidewire.realtime.subscriptions import Subscription
@@ -23,8 +25,13 @@ from tidewire.realtime.subscriptions import Subscription
 class Inspector:
     """Sees the connections of this process."""
 
-    def __init__(self, connections_of: Callable[[str], Iterable[Connection]]) -> None:
+    def __init__(self, connections_of: Callable[[str], Iterable[Connection]], attendance: Attendance) -> None:
         self._connections_of = connections_of
+        self._attendance = attendance
+
+    def members(self, project_id: str, channel: str) -> list[Member]:
+        """Who is on a custom channel, over all processes, in the order of their coming."""
+        return self._attendance.members((project_id, channel))
 
     def connections(self, project_id: str) -> list[RealtimeConnection]:
         """The open connections of a project, the oldest first."""

@@ -63,6 +63,13 @@ METRICS: Final = (
         lambda realtime: realtime.meters.bytes,
     ),
     Metric(
+        "tidewire_realtime_dropped_total",
+        "counter",
+        "Messages of custom channels without history, joins and leaves that did not get from one process to "
+        "another, or were too many to deliver there.",
+        lambda realtime: realtime.meters.dropped,
+    ),
+    Metric(
         "tidewire_realtime_queued_bytes",
         "gauge",
         "Bytes sent to connections that the network has not taken yet.",

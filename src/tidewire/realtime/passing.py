@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable, Callable
 from typing import Final
 
+import msgspec
 import structlog
 
+from tidewire.core.custom_channels import MEMBER_EVENTS, ChannelRule
 from tidewire.core.events import Event, LoggedEvent
 from tidewire.realtime.hub import Hub
 
 MAX_WAITING: Final = 10_000
 """Events that wait for their delivery; the next are refused."""
+
+RuleOf = Callable[[str], Awaitable[ChannelRule | None]]
+"""Finds the rule for a channel."""
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -24,8 +30,9 @@ class Passing:
     right to it does not get it.
     """
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, rule_of: RuleOf) -> None:
         self._hub = hub
+        self._rule_of = rule_of
         self._waiting: deque[Event] = deque()
         self._task: asyncio.Task[None] | None = None
 
@@ -62,6 +69,17 @@ class Passing:
         """Deliver those that wait now, together."""
         count = len(self._waiting)
         await self._hub.catch_up()
-        for left in range(count - 1, -1, -1):
-            event = self._waiting.popleft()
-            await self._hub.publish(LoggedEvent(self._hub.project_id, 0, event), more=left > 0)
+        for _ in range(count):
+            event = await self._addressed(self._waiting.popleft())
+            if event is not None:
+                await self._hub.publish(LoggedEvent(self._hub.project_id, 0, event), more=True)
+        await self._hub.flush()
+
+    async def _addressed(self, event: Event) -> Event | None:
+        """The event to those who get it by the rules of now: what tells of members says not to whom."""
+        if event.pattern not in MEMBER_EVENTS:
+            return event
+        rule = await self._rule_of(event.parameters["channelId"])
+        if rule is None or not rule.presence:
+            return None
+        return msgspec.structs.replace(event, roles=list(rule.read))

@@ -8,7 +8,10 @@ from typing import Final, Protocol
 import msgspec
 
 from tidewire.channels.repeats import RepeatKey, Repeats
+from tidewire.core.custom_channels import Member
 from tidewire.core.events import Event
+from tidewire.realtime.attendance import HERE, Attendance, Place
+from tidewire.realtime.meters import Meters
 from tidewire.store.sent_messages import SentMessage
 
 
@@ -28,47 +31,75 @@ class Sent(msgspec.Struct, frozen=True, tag="sent", array_like=True):
     created_at: int
 
 
+class Crowd(msgspec.Struct, frozen=True, tag="members", array_like=True):
+    """Who has joined a channel and who has left it, as one process sees it."""
+
+    place: Place
+    joined: list[Member]
+    left: list[str]
+
+
 _encode: Final = msgspec.msgpack.Encoder().encode
-_decode: Final = msgspec.msgpack.Decoder(Passed | Sent).decode
+_decode: Final = msgspec.msgpack.Decoder(Passed | Sent | Crowd).decode
 
 
 class Send(Protocol):
     """Sends a frame to all other processes."""
 
-    def __call__(self, frame: bytes, *, may_be_lost: bool = True) -> None:
-        """Send it; a frame that may not be lost arrives, or what it told is told anew."""
+    def __call__(self, frame: bytes, *, may_be_lost: bool = True) -> int:
+        """Send it; return to how many it was not sent, because too much waited already.
+
+        A frame that may not be lost arrives, or the greeting does that is sent anew.
+        """
 
 
 class Peers:
     """The other processes; a party of the mesh (:mod:`tidewire.bus.mesh`)."""
 
-    def __init__(self, pass_on: Callable[[str, Event], None], repeats: Repeats) -> None:
+    def __init__(
+        self,
+        pass_on: Callable[[str, Event], None],
+        repeats: Repeats,
+        attendance: Attendance,
+        meters: Meters,
+    ) -> None:
         self._pass_on = pass_on
         self._repeats = repeats
+        self._attendance = attendance
+        self._meters = meters
         self.send: Send | None = None
         """None: there are no others."""
 
     def tell_event(self, project_id: str, event: Event) -> None:
         """Have the others deliver an event that is in no log."""
         if self.send is not None:
-            self.send(_encode(Passed(project_id, event)))
+            self._meters.dropped += self.send(_encode(Passed(project_id, event)))
 
     def tell_sent(self, key: RepeatKey, sent: SentMessage) -> None:
         """Have the others recognise a message when it is sent again."""
         if self.send is not None:
             self.send(_encode(Sent(key, sent.digest, sent.id, sent.created_at)))
 
-    def greeting(self) -> Sequence[bytes]:
-        """What another process must know first of all."""
-        return ()
+    def tell_members(self, place: Place, joined: list[Member], left: list[str]) -> None:
+        """Have the others know who has joined a channel here, and who has left it."""
+        if self.send is not None:
+            self.send(_encode(Crowd(place, joined, left)), may_be_lost=False)
 
-    def received(self, link: object, frame: bytes) -> None:  # noqa: ARG002 - the mesh's signature
+    def greeting(self) -> Sequence[bytes]:
+        """What another process must know first of all: who is on the channels here."""
+        return [_encode(Crowd(place, members, [])) for place, members in self._attendance.seen_by(HERE)]
+
+    def received(self, link: object, frame: bytes) -> None:
         """Take what another process tells."""
         told = _decode(frame)
         if isinstance(told, Passed):
             self._pass_on(told.project_id, told.event)
+        elif isinstance(told, Crowd):
+            self._attendance.joined(link, told.place, told.joined)
+            self._attendance.left(link, told.place, told.left)
         else:
             self._repeats.note(told.key, SentMessage(told.digest, told.message_id, told.created_at, 0))
 
     def lost(self, link: object) -> None:
         """Another process has gone, or will greet again."""
+        self._attendance.drop(link)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tidewire.services.realtime import channel_rules, events, inspecting, messages
+from tidewire.services.realtime import channel_rules, events, inspecting, members, messages
 from tidewire.services.realtime.declared import operations
 
-__all__ = ["channel_rules", "events", "inspecting", "messages", "operations"]
+__all__ = ["channel_rules", "events", "inspecting", "members", "messages", "operations"]

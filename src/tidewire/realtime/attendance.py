@@ -1,0 +1,130 @@
+"""Who is on the custom channels, over all processes: joins at once, leaves after a moment."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, NamedTuple
+
+from tidewire.core.custom_channels import Member
+
+Place = tuple[str, str]
+"""A project and a channel of it."""
+Tell = Callable[[Place, Member, bool], None]
+"""Called when a member has joined (True) or left."""
+
+
+class _Stay:
+    """A member's stay on a channel."""
+
+    __slots__ = ("leaves_at", "member", "sources")
+
+    def __init__(self, member: Member) -> None:
+        self.member = member
+        self.sources: set[object] = set()
+        """The processes with connections of the member; none: it is about to leave."""
+        self.leaves_at = 0.0
+
+
+class _Leave(NamedTuple):
+    at: float
+    place: Place
+    member_id: str
+
+
+class Attendance:
+    """What this process knows of who is where, from itself and from the others.
+
+    Each source tells what it sees; a member is there while one source does, and for ``leave_seconds``
+    after, so that who reconnects has not left.
+    """
+
+    def __init__(self, leave_seconds: float, tell: Tell) -> None:
+        self._leave_seconds = leave_seconds
+        self._tell = tell
+        self._stays: dict[Place, dict[str, _Stay]] = {}
+        self._leaving: deque[_Leave] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def joined(self, source: object, place: Place, members: Iterable[Member]) -> None:
+        """A source sees members that it did not see before."""
+        stays = self._stays.setdefault(place, {})
+        for member in members:
+            stay = stays.get(member.id)
+            if stay is None:
+                stay = stays[member.id] = _Stay(member)
+                self._tell(place, member, True)
+            stay.sources.add(source)
+        if not stays:
+            del self._stays[place]
+
+    def left(self, source: object, place: Place, member_ids: Iterable[str]) -> None:
+        """A source sees members no more."""
+        stays = self._stays.get(place, {})
+        for member_id in member_ids:
+            stay = stays.get(member_id)
+            if stay is not None and source in stay.sources:
+                stay.sources.discard(source)
+                if not stay.sources:
+                    self._schedule(place, stay)
+
+    def drop(self, source: object) -> None:
+        """A source sees nobody any more: it has gone."""
+        for place, stays in self._stays.items():
+            self.left(source, place, [name for name, stay in stays.items() if source in stay.sources])
+
+    def forget(self, project_id: str) -> None:
+        """A project was deleted."""
+        for place in [place for place in self._stays if place[0] == project_id]:
+            del self._stays[place]
+
+    def members(self, place: Place) -> list[Member]:
+        """Who is on a channel, in the order of their coming."""
+        stays = self._stays.get(place, {}).values()
+        return sorted((stay.member for stay in stays), key=lambda member: (member.joined_at, member.id))
+
+    def count(self, place: Place) -> int:
+        """How many are on a channel."""
+        return len(self._stays.get(place, ()))
+
+    def seen_by(self, source: object) -> Iterator[tuple[Place, list[Member]]]:
+        """What one source sees."""
+        for place, stays in self._stays.items():
+            members = [stay.member for stay in stays.values() if source in stay.sources]
+            if members:
+                yield place, members
+
+    def close(self) -> None:
+        """Tell nothing more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _schedule(self, place: Place, stay: _Stay) -> None:
+        loop = asyncio.get_running_loop()
+        stay.leaves_at = loop.time() + self._leave_seconds
+        # All leaves take equally long: the first to be scheduled is the first to happen.
+        self._leaving.append(_Leave(stay.leaves_at, place, stay.member.id))
+        if self._timer is None:
+            self._timer = loop.call_at(stay.leaves_at, self._leave)
+
+    def _leave(self) -> None:
+        loop = asyncio.get_running_loop()
+        moment = loop.time()
+        self._timer = None
+        while self._leaving and self._leaving[0].at <= moment:
+            at, place, member_id = self._leaving.popleft()
+            stays = self._stays.get(place, {})
+            stay = stays.get(member_id)
+            if stay is None or stay.sources or stay.leaves_at != at:
+                continue  # it came back
+            del stays[member_id]
+            self._tell(place, stay.member, False)
+            if not stays:
+                del self._stays[place]
+        if self._leaving:
+            self._timer = loop.call_at(self._leaving[0].at, self._leave)
+
+
+HERE: Final = "here"
+"""The source that is this process."""
