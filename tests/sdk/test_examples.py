@@ -37,7 +37,7 @@ def environment(server: TidewireServer, **more: str) -> dict[str, str]:
 @contextmanager
 def listening(program: str, given: dict[str, str]) -> Iterator[Iterator[str]]:
     """Run a program that listens; gives the lines that it prints from then on."""
-    command = [sys.executable, EXAMPLES / program]
+    command = [sys.executable, str(EXAMPLES / program)]
     with subprocess.Popen(command, env=given, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         try:
@@ -73,7 +73,7 @@ def test_go_on(server: TidewireServer, tmp_path: Path) -> None:
 def test_catch_up(server: TidewireServer) -> None:
     for name in ("a.txt", "b.txt"):
         upload(server, name)
-    command = [sys.executable, EXAMPLES / "catch_up.py"]
+    command = [sys.executable, str(EXAMPLES / "catch_up.py")]
     printed = subprocess.run(command, env=environment(server), capture_output=True, text=True, check=True)
     lines = printed.stdout.splitlines()
     assert [line.split()[-1] for line in lines] == ["a.txt", "b.txt"]
