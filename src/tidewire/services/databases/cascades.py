@@ -87,6 +87,9 @@ class _Deletion:
             if relation.own_key and relation.type == "oneToOne" and relation.on_delete == "cascade"
             if (key := key_of(self._connection, table, relation.own_key, sequence)) is not None
         ]
+        for relation in table.all_relations:
+            if relation.pairs is not None:
+                named += [(relation, key) for key in self._unpair(table, relation, sequence)]
         delete_row(self._connection, table, sequence)
         self.payload = publish_row(self._transaction, self._call, table, row, "delete")
         return self._consequences(table, sequence, named)
@@ -99,7 +102,9 @@ class _Deletion:
         if relation.pairs is not None:
             return any(key != itself for key in paired_with(self._connection, table, relation, sequence, 2))
         if relation.type == "oneToOne":
-            return key_of(self._connection, table, relation.own_key, sequence) not in {None, itself}
+            key = key_of(self._connection, table, relation.own_key, sequence)
+            # What it names may just have been deleted.
+            return key not in {None, itself} and self._row(relation, key) is not None
         if not relation.related_key:
             return False
         related = self._related(relation)
@@ -110,11 +115,13 @@ class _Deletion:
         self, table: UserTable, sequence: int, named: list[tuple[Relation, int]]
     ) -> Iterator[_Doomed]:
         for relation, key in named:
-            yield self._permitted(self._related(relation), key)
+            row = self._row(relation, key)
+            related = self._related(relation)
+            if row is not None and not may_with_row(self._call.context.caller, "delete", related, row):
+                raise unauthorized("delete", f"a {self._call.family.word('row')} that goes with this one")
+            yield related, key
         for relation in table.all_relations:
-            if relation.pairs is not None:
-                yield from self._unpaired(table, relation, sequence)
-            elif relation.related_key:
+            if relation.related_key:
                 yield from self._unnamed(relation, sequence)
 
     def _unnamed(self, relation: Relation, sequence: int) -> Iterator[_Doomed]:
@@ -133,20 +140,16 @@ class _Deletion:
                 changed = update_row(self._connection, related, row, changes)
                 publish_row(self._transaction, self._call, related, changed, "update")
 
-    def _unpaired(self, table: UserTable, relation: Relation, sequence: int) -> Iterator[_Doomed]:
+    def _unpair(self, table: UserTable, relation: Relation, sequence: int) -> list[int]:
+        """Let a row be related to none any more; the ones that are to be deleted with it."""
         doomed: list[int] = []
         if relation.on_delete == "cascade" and relation.side == "parent":
             doomed = paired_with(self._connection, table, relation, sequence, self._left)
         remove_pairs(self._connection, table, relation, sequence)
-        related = self._related(relation)
-        for key in doomed:
-            yield self._permitted(related, key)
+        return doomed
 
-    def _permitted(self, related: UserTable, sequence: int) -> _Doomed:
-        row = row_of(self._connection, related, sequence)
-        if row is not None and not may_with_row(self._call.context.caller, "delete", related, row):
-            raise unauthorized("delete", f"a {self._call.family.word('row')} that goes with this one")
-        return related, sequence
+    def _row(self, relation: Relation, sequence: int) -> StoredRow | None:
+        return row_of(self._connection, self._related(relation), sequence)
 
     def _related(self, relation: Relation) -> UserTable:
         return find_related_table(self._connection, self._call.context.encryption, relation.related)

@@ -251,6 +251,9 @@ def _related_row(
     if not (related.enabled or caller.bypasses_permissions):
         raise invalid_relation(call, relation, "the related table is disabled.")
     given = {"$id": item} if isinstance(item, str) else item
+    back = related.back_key(relation)
+    # Which row a nested one belongs to is said by where it stands, not by what it says itself.
+    data = {key: value for key, value in given.items() if not keys or key != back}
     row_id = given.get("$id", "unique()")
     row = None if row_id == "unique()" else find_row(transaction.connection, related, row_id)
     permissions = given_permissions(given.get("$permissions"))
@@ -258,7 +261,7 @@ def _related_row(
         if isinstance(item, str):
             raise invalid_relation(call, relation, f"there is no row {item}.")
         new_id = unique_id() if row_id == "unique()" else row_id
-        prepared = prepare_row(call, related, new_id, new_values(call, related, given), permissions)
+        prepared = prepare_row(call, related, new_id, new_values(call, related, data), permissions)
         prepared.changes.keys.update(keys)
         sequence, view = _write(transaction, call, prepared, level)
         readable = may(caller, "read", related.permissions) or (
@@ -268,7 +271,7 @@ def _related_row(
     readable = may_with_row(caller, "read", related, row)
     if not readable and isinstance(item, str):
         raise invalid_relation(call, relation, f"there is no row {item}.")
-    changes = changed_values(call, related, given)
+    changes = changed_values(call, related, data)
     changes.permissions = expand_permissions(permissions, ITEM_ACTIONS)
     if changes.permissions == permissions_of(row):
         changes.permissions = None

@@ -218,6 +218,11 @@ class UserTable:
             statement = self._statements[shape] = Prepared(build())
         return statement
 
+    def back_key(self, relation: Relation) -> str:
+        """The column that shows a relation that leads here from another table; empty if none does."""
+        backward = (each for each in self.all_relations if each.relationship == relation.relationship)
+        return next((each.key for each in backward if each.side != relation.side), "")
+
     def index_of(self, key: str, index_type: str) -> UserIndex | None:
         """An index of a type that has the column in it."""
         return next((each for each in self.indexes if each.type == index_type and key in each.columns), None)
