@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select as select_rows
+from sqlalchemy import text
 
 from tests.databases.library import ANYONE, Library, select
-from tests.databases.shop import COLLECTIONS, Json, query, refusal
-from tests.services.world import on_the_wire
+from tests.databases.shop import COLLECTIONS, Json, Shop, query, refusal
+from tests.services.world import World, on_the_wire
 from tidewire.core.relationships import TYPES, RelationType, holds_many
-from tidewire.services.databases import columns, relationships, tables
+from tidewire.services.databases import bulk, columns, relationships, resume_changes, tables
 from tidewire.services.databases.schema_changes import finish_changes
+from tidewire.store.database import Transaction
+from tidewire.store.schema import relationships as relationship_rows
+from tidewire.store.user_tables import steps
+from tidewire.store.user_tables.relationship_changes import begin_removal
 
 
 async def shown_columns(library: Library, table_id: str) -> dict[str, Json]:
@@ -288,8 +295,76 @@ async def test_tables_that_are_related_can_be_deleted(library: Library) -> None:
     await library.relate("a", "a", "manyToMany", "friends", back="friendly")
     await library.create("a", "a1", r2=[{"$id": "b1", "s2": ["a1"]}], friends=["a1"])
     await tables.delete_table(library.shop.call(), "d", "b")
-    world = library.shop.world
-    await finish_changes(world.project, world.database, world.stores.encryption)
+    await settle(library)
     assert (await shown_columns(library, "a")).keys() == {"friends", "friendly"}
     await library.delete("a", "a1")
     assert await library.ids("a") == []
+
+
+@pytest.fixture
+def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables count as large from a few rows on."""
+    monkeypatch.setattr(steps, "SMALL_TABLE", 20)
+    monkeypatch.setattr(steps, "STEP_ROWS", 50)
+
+
+@pytest.mark.parametrize("relation_type", TYPES)
+async def test_large_tables_stay_in_use_while_relationships_come_and_go(
+    library: Library, relation_type: RelationType, small_steps: None
+) -> None:
+    for table_id in ("a", "b"):
+        await library.table(table_id)
+        rows: list[Json] = [{"$id": f"{table_id}{number}"} for number in range(120)]
+        await bulk.create_rows(library.shop.call(), "d", table_id, rows)
+    created = await library.relate("a", "b", relation_type, "to", back="back")
+    assert created["status"] == ("available" if relation_type == "manyToMany" else "processing")
+    await settle(library)
+    assert {each["status"] for each in (await shown_columns(library, "b")).values()} == {"available"}
+    many = holds_many(relation_type, "parent")
+    linked: list[Json] = [
+        {"$id": f"a{number}", "to": [f"b{number}"] if many else f"b{number}"} for number in range(110)
+    ]
+    await bulk.upsert_rows(library.shop.call(), "d", "a", linked)
+    assert await library.related("b", "b9", "back") in ("a9", ["a9"])
+    await columns.delete_column(library.shop.call(), "d", "b", "back")
+    assert await refusal(library.get("a", "a1", "to.*")) == "general_query_invalid"
+    await library.update("a", "a1", name="meanwhile")
+    await settle(library)
+    assert await shown_columns(library, "a") == await shown_columns(library, "b") == {}
+    await library.relate("a", "b", relation_type, "to", back="back")
+    await settle(library)
+    assert await library.related("a", "a1", "to") in (None, [])
+    await library.delete("b", "b1")
+
+
+async def test_removal_survives_the_end_of_the_program(tmp_path: Path, small_steps: None) -> None:
+    world = await World.open(tmp_path)
+    library = Library(await Shop.open(world))
+    await library.table("a")
+    await library.relate("a", "a", "manyToMany", "to")
+    rows: list[Json] = [{"$id": f"a{number}", "to": [{"$id": f"x{number}"}]} for number in range(90)]
+    await bulk.create_rows(library.shop.call(), "d", "a", rows)
+
+    def begin(transaction: Transaction) -> None:
+        connection = transaction.connection
+        begin_removal(connection, connection.execute(select_rows(relationship_rows)).one())
+
+    await world.database.write(begin)
+    await world.close()
+    world = await World.open(tmp_path)
+    await resume_changes(world.stores)
+    library = Library(Shop(world))
+    assert await shown_columns(library, "a") == {}
+    left = await world.database.read(
+        lambda connection: connection.execute(
+            text("SELECT name FROM sqlite_master WHERE name LIKE 'p1%'")
+        ).all()
+    )
+    assert left == []
+    await world.close()
+
+
+async def settle(library: Library) -> None:
+    """Do all that takes long, together with those who are at it."""
+    world = library.shop.world
+    await finish_changes(world.project, world.database, world.stores.encryption)
