@@ -15,7 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from tests.realtime.world import Client
 from tests.vectors import Case, load_cases
 from tidewire.core.realtime_queries import compile_queries, parse_realtime_queries
-from tidewire.realtime.index import Index, Payload
+from tidewire.realtime.index import Index
+from tidewire.realtime.matcher import Payload
 from tidewire.realtime.subscriptions import Filter, Subscription
 
 
@@ -57,7 +58,10 @@ USER_ROLES = [f"user:{user}{suffix}" for user in USERS for suffix in ("", "/veri
 CLASS_ROLES = ["any", "guests", "users", "users/verified", "users/unverified"]
 EVENT_ROLES = [*CLASS_ROLES, *TEAM_ROLES, *USER_ROLES, "member:m1", "member:m2"]
 CHANNELS = ["files", "rows", "documents"]
-VALUES = st.sampled_from([1, 1.0, True, None, "1", "a", [1], 2])
+VALUES = st.sampled_from([1, 1.0, True, None, "1", "a", [1], 2, -3.5, 1e300, "ab", "é", 10**30])
+ENDS = st.sampled_from([1, 2, 0, -4, 1.5, 1e300, -(10**30), "a", "aa", "b", ""])
+NUMBERS = st.lists(st.sampled_from([-4, 0, 1, 1.5, 2, 10**30]), min_size=2, max_size=2)
+TEXTS = st.lists(st.sampled_from(["", "1", "a", "aa", "b"]), min_size=2, max_size=2)
 
 
 def _query(method: str, attribute: str, values: list[Any]) -> str:
@@ -72,7 +76,13 @@ queries = st.lists(
             st.sampled_from("ab"),
             st.lists(VALUES, max_size=3),
         ),
-        st.builds(_query, st.just("greaterThan"), st.just("a"), st.just([1])),
+        st.builds(
+            _query,
+            st.sampled_from(["lessThan", "lessThanEqual", "greaterThan", "greaterThanEqual"]),
+            st.sampled_from("ab"),
+            st.lists(ENDS, min_size=1, max_size=2),
+        ),
+        st.builds(_query, st.just("between"), st.sampled_from("ab"), st.one_of(NUMBERS, TEXTS)),
         st.just('{"method":"select","values":["*"]}'),
     ),
     max_size=3,

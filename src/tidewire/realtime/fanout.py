@@ -21,8 +21,9 @@ from tidewire.core.time import now
 from tidewire.realtime.acknowledgements import Acknowledgements
 from tidewire.realtime.compression import STORED_END
 from tidewire.realtime.frames import EventFrame, subscription_tail
-from tidewire.realtime.index import Matches, Subscriptions
+from tidewire.realtime.index import Matches
 from tidewire.realtime.meters import Meters
+from tidewire.realtime.ranges import OneOrMore
 from tidewire.realtime.subscriptions import Receiver, Subscription
 from tidewire.realtime.turns import Turns
 
@@ -239,7 +240,7 @@ class Fanout:
                 room.set_result(None)
 
 
-def _message(frame: EventFrame, matched: Subscription | Subscriptions, window: int) -> bytes:
+def _message(frame: EventFrame, matched: OneOrMore, window: int) -> bytes:
     if isinstance(matched, Subscription):
         tail = matched.tail
         if window:

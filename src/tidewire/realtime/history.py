@@ -13,7 +13,7 @@ from typing import Final
 
 from tidewire.core.events import LoggedEvent
 from tidewire.realtime.frames import EventFrame
-from tidewire.realtime.index import Payload
+from tidewire.realtime.matcher import Payload
 from tidewire.store.database import Database
 from tidewire.store.event_log import read_chunk
 

@@ -17,9 +17,10 @@ from tidewire.core.time import now
 from tidewire.realtime.acknowledgements import Acknowledgements
 from tidewire.realtime.fanout import EVENT_COST, Fanout
 from tidewire.realtime.frames import EventFrame
-from tidewire.realtime.index import Index, Payload
+from tidewire.realtime.index import Index
 from tidewire.realtime.live_roles import EARLY_MS, LiveRoles, Transition, rebound
 from tidewire.realtime.lookups import Identities
+from tidewire.realtime.matcher import Payload
 from tidewire.realtime.meters import Meters
 from tidewire.realtime.subscriptions import Filter, Receiver, Subscription
 from tidewire.realtime.turns import Turns

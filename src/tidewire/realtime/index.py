@@ -1,7 +1,7 @@
 """The matching index of a project: from the roles and channels of an event to the subscriptions that get it.
 
 Its cost follows the number of matches. Below each channel stand the subscriptions, by the roles of their
-connections, and within a role by the value that an equality query asks for:
+connections, and within a role by what their queries ask for (:mod:`tidewire.realtime.matcher`):
 
 - Every connection belongs to one *class*: which of the roles in :data:`CLASS_ROLES` it holds. There are a
   handful of them, they do not overlap, and together they are everybody, which is what ``any`` means.
@@ -11,14 +11,13 @@ connections, and within a role by the value that an equality query asks for:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from itertools import chain
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-import msgspec
-
-from tidewire.core.realtime_queries import value_key
+from tidewire.realtime.matcher import Matcher, Payload
+from tidewire.realtime.ranges import OneOrMore
 from tidewire.realtime.subscriptions import Receiver, Subscription
 
 if TYPE_CHECKING:
@@ -29,30 +28,10 @@ ANYONE: Final = "any"
 CLASS_ROLES: Final = frozenset({"guests", "users", "users/verified", "users/unverified"})
 _PERSONAL: Final = ("user:", "member:")
 
-Subscriptions = dict[Subscription, None]
-"""A set that keeps its order and is fast to copy."""
-Matches = dict[Receiver, Subscription | Subscriptions]
+Matches = dict[Receiver, OneOrMore]
 """Connections with what they hold of something: mostly one subscription, sometimes several."""
 
 _receiver_of: Final = attrgetter("receiver")
-_decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
-
-
-class Payload:
-    """The payload of one event, decoded when the first query asks for it."""
-
-    __slots__ = ("_encoded", "_values")
-
-    def __init__(self, encoded: bytes) -> None:
-        self._encoded = encoded
-        self._values: dict[str, Any] | None = None
-
-    @property
-    def values(self) -> dict[str, Any]:
-        """The decoded object."""
-        if self._values is None:
-            self._values = _decode(self._encoded)
-        return self._values
 
 
 class Index:
@@ -229,12 +208,12 @@ class _Channel:
     __slots__ = ("matchers",)
 
     def __init__(self) -> None:
-        self.matchers: dict[_Key, _Matcher] = {}
+        self.matchers: dict[_Key, Matcher] = {}
 
-    def matcher(self, key: _Key) -> _Matcher:
+    def matcher(self, key: _Key) -> Matcher:
         matcher = self.matchers.get(key)
         if matcher is None:
-            matcher = self.matchers[key] = _Matcher()
+            matcher = self.matchers[key] = Matcher()
         return matcher
 
     def discard(self, key: _Key, subscription: Subscription) -> None:
@@ -245,7 +224,7 @@ class _Channel:
 
     def held_by(
         self, classes: Iterable[frozenset[str]], shared: Iterable[str], with_held: bool
-    ) -> Iterator[_Matcher]:
+    ) -> Iterator[Matcher]:
         keys: list[_Key] = [*classes, *shared]
         if with_held:
             keys += [_of_held(key) for key in keys]
@@ -253,78 +232,6 @@ class _Channel:
             matcher = self.matchers.get(key)
             if matcher is not None:
                 yield matcher
-
-
-class _Matcher:
-    """Subscriptions whose connections have a role in common, found by the payload."""
-
-    __slots__ = ("_by_value", "_filtered", "_plain")
-
-    def __init__(self) -> None:
-        self._plain: Subscriptions = {}
-        """Without queries."""
-        self._by_value: dict[str, dict[Hashable, Subscriptions]] | None = None
-        """By an attribute and the value it must have."""
-        self._filtered: Subscriptions | None = None
-        """With queries, none of them an equality."""
-
-    @property
-    def is_empty(self) -> bool:
-        return not (self._plain or self._by_value or self._filtered)
-
-    def add(self, subscription: Subscription) -> None:
-        wanted = subscription.filter
-        if wanted is None:
-            self._plain[subscription] = None
-        elif wanted.attribute is None:
-            if self._filtered is None:
-                self._filtered = {}
-            self._filtered[subscription] = None
-        else:
-            if self._by_value is None:
-                self._by_value = {}
-            by_key = self._by_value.setdefault(wanted.attribute, {})
-            for key in wanted.keys:
-                by_key.setdefault(key, {})[subscription] = None
-
-    def discard(self, subscription: Subscription) -> None:
-        wanted = subscription.filter
-        if wanted is None:
-            del self._plain[subscription]
-        elif wanted.attribute is None:
-            assert self._filtered is not None
-            del self._filtered[subscription]
-        else:
-            assert self._by_value is not None
-            by_key = self._by_value.get(wanted.attribute, {})
-            for key in wanted.keys:
-                del by_key[key][subscription]
-                if not by_key[key]:
-                    del by_key[key]
-            if not by_key:
-                self._by_value.pop(wanted.attribute, None)
-
-    def subscriptions(self) -> Iterator[Subscription]:
-        """All of them, some more than once."""
-        yield from self._plain
-        yield from self._filtered or ()
-        for by_key in (self._by_value or {}).values():
-            yield from chain.from_iterable(by_key.values())
-
-    def find(self, payload: Payload, found: list[Subscription]) -> None:
-        """Append those that want ``payload``."""
-        found.extend(self._plain)
-        if self._by_value:
-            values = payload.values
-            # Whichever is shorter: clients choose the attributes, and must not make this slow.
-            for attribute in min(self._by_value, values, key=len):
-                by_key = self._by_value.get(attribute)
-                if by_key and attribute in values:
-                    candidates = by_key.get(value_key(values[attribute]), ())
-                    found.extend(candidate for candidate in candidates if candidate.wants(values))
-        if self._filtered:
-            values = payload.values
-            found.extend(candidate for candidate in self._filtered if candidate.wants(values))
 
 
 _CLASSES: Final[dict[frozenset[str], frozenset[str]]] = {}

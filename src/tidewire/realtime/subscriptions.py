@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from tidewire.core.queries import Query
 from tidewire.core.realtime_queries import compile_queries, equality_key
+from tidewire.core.realtime_ranges import Range, range_of
 from tidewire.realtime.frames import subscription_tail
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class Receiver:
 class Filter:
     """The queries of a subscription, compiled: which payloads it wants."""
 
-    __slots__ = ("attribute", "keys", "predicate", "queries")
+    __slots__ = ("attribute", "keys", "predicate", "queries", "range")
 
     def __init__(self, queries: Sequence[Query]) -> None:
         predicate = compile_queries(queries)
@@ -120,6 +121,8 @@ class Filter:
         self.attribute: str | None = attribute if keys else None
         """An attribute whose value must have one of ``keys``; None if there is no such condition."""
         self.keys: tuple[Hashable, ...] = keys
+        self.range: Range | None = range_of(queries) if self.attribute is None else None
+        """Where the value of an attribute must be; None if there is no such condition, or a better one."""
 
     @staticmethod
     def of(queries: Sequence[Query]) -> Filter | None:
