@@ -58,16 +58,15 @@ def test_related_rows_are_written_and_read_by_those_who_may(server: TidewireServ
         assert not each["payload"].keys() & {"author", "books", "remarks"}
 
 
-@pytest.mark.filterwarnings("ignore:Call to deprecated function:DeprecationWarning")
 def test_python_reads_every_answer(server: TidewireServer, api_key: str) -> None:
     client = Client()
     client.set_endpoint(server.endpoint).set_project(server.project).set_key(api_key)
     tables, older = TablesDB(client), Databases(client)
     database = ID.unique()
     tables.create(database, "Python")
-    for table in ("people", "cards"):
-        tables.create_table(database, table, table)
-        tables.create_varchar_column(database, table, "name", 100, False)
+    for table_id in ("people", "cards"):
+        tables.create_table(database, table_id, table_id)
+        tables.create_varchar_column(database, table_id, "name", 100, False)
     column = tables.create_relationship_column(
         database, "people", "cards", RelationshipType.ONETOONE, True, "card", "person", RelationMutate.SETNULL
     )
@@ -82,8 +81,8 @@ def test_python_reads_every_answer(server: TidewireServer, api_key: str) -> None
     assert (attribute.relatedcollection, attribute.ondelete) == ("people", "restrict")
     listed: Any = tables.list_columns(database, "people")
     assert [each.key for each in listed.columns] == ["name", "identity"]
-    table: Any = tables.get_table(database, "people")
-    assert [each.key for each in table.columns] == ["name", "identity"]
+    whole: Any = tables.get_table(database, "people")
+    assert [each.key for each in whole.columns] == ["name", "identity"]
 
     person = tables.create_row(
         database, "people", "p", {"name": "Ann", "identity": {"$id": "c", "name": "Card"}}
