@@ -1,0 +1,115 @@
+"""The Python client when connections end: Tidewire sends what was missed, other servers leave a gap."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.client.plain_server import PlainServer
+from tests.client.world import World, names
+from tests.support.server import TidewireServer
+from tidewire.client import Position, Realtime, UnsupportedError
+
+
+@pytest.fixture
+async def own(tmp_path: Path) -> AsyncIterator[World]:
+    """A server that may be killed, with a bucket."""
+    server = await asyncio.to_thread(TidewireServer(tmp_path / "data").start)
+    key = await asyncio.to_thread(server.create_key)
+    headers = {"X-Appwrite-Project": server.project, "X-Appwrite-Key": key}
+    async with httpx.AsyncClient(base_url=server.endpoint, headers=headers, timeout=60) as rest:
+        body = {"bucketId": "b", "name": "b", "permissions": ['read("any")']}
+        (await rest.post("/storage/buckets", json=body)).raise_for_status()
+        yield World(server, rest, "b")
+    assert await asyncio.to_thread(server.stop) == 0
+
+
+async def test_nothing_is_missed_when_the_server_is_killed(own: World) -> None:
+    async with Realtime(own.server.endpoint, own.server.project) as realtime:
+        all_files = await realtime.subscribe(own.files).active()
+        query = {"method": "startsWith", "attribute": "name", "values": ["1"]}
+        some = await realtime.subscribe(own.files, queries=[query]).active()
+        sent = []
+        for number in range(30):
+            if number in {10, 20}:
+                own.server.kill()
+                await asyncio.to_thread(own.server.start)
+            sent.append(str(number))
+            await own.upload(sent[-1])
+        assert await names(all_files, 30) == sent
+        assert await names(some, 11) == [name for name in sent if name.startswith("1")]
+        assert (all_files.gaps, some.gaps) == (0, 0)
+
+
+async def test_a_program_goes_on_after_it_was_restarted(own: World) -> None:
+    async with Realtime(own.server.endpoint, own.server.project) as realtime:
+        subscription = await realtime.subscribe(own.files).active()
+        await own.upload("a")
+        await own.upload("b")
+        position = (await anext(subscription)).position
+    await own.upload("c")
+    async with Realtime(own.server.endpoint, own.server.project) as realtime:
+        assert await names(realtime.subscribe(own.files, since=position), 2) == ["b", "c"]
+
+
+async def test_a_position_in_a_lost_log_is_a_gap(own: World) -> None:
+    told = asyncio.Event()
+    async with Realtime(own.server.endpoint, own.server.project) as realtime:
+        lost = Position("0123456789abcdef", 1)
+        subscription = await realtime.subscribe(own.files, since=lost, on_gap=told.set).active()
+        assert (told.is_set(), subscription.gaps) == (True, 1)
+        await own.upload("a")
+        assert await names(subscription, 1) == ["a"]
+
+
+async def test_on_other_servers_a_reconnect_is_a_gap(world: World, plain: PlainServer) -> None:
+    back = asyncio.Event()
+    async with Realtime(plain.endpoint, world.server.project) as realtime:
+        subscription = await realtime.subscribe(world.files, on_gap=back.set).active()
+        await world.upload("a")
+        assert await names(subscription, 1) == ["a"]
+        plain.cut()
+        async with asyncio.timeout(60):
+            await back.wait()
+        await world.upload("b")
+        event = await anext(subscription)
+        assert (event.payload["name"], event.position, subscription.gaps) == ("b", None, 1)
+    assert not any("since" in row for frame in plain.received for row in _rows(frame))
+
+
+async def test_extensions_are_refused_on_other_servers(
+    world: World, plain: PlainServer, api_key: str
+) -> None:
+    async with Realtime(plain.endpoint, world.server.project) as realtime:
+        with pytest.raises(UnsupportedError):
+            await realtime.publish("chat", {"text": "hello"})
+    with pytest.raises(UnsupportedError):
+        async with Realtime(plain.endpoint, world.server.project, key=api_key):
+            pass
+
+
+async def test_a_presence_is_told_again(world: World, plain: PlainServer) -> None:
+    user, secret = await world.sign_up()
+    async with Realtime(plain.endpoint, world.server.project, session=secret) as realtime:
+        await realtime.set_presence("online", permissions=['read("any")'])
+        plain.cut()
+        async with asyncio.timeout(60):
+            while sum(frame["type"] == "presence" for frame in plain.received) < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        async with asyncio.timeout(60):
+            while user["$id"] not in await _present(world):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+
+
+async def _present(world: World) -> list[str]:
+    presences = (await world.rest.get("/presences")).json()["presences"]
+    return [each["userId"] for each in presences]
+
+
+def _rows(frame: dict[str, object]) -> list[dict[str, object]]:
+    data = frame.get("data")
+    return data if isinstance(data, list) else []
