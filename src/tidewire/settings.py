@@ -191,6 +191,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "gets what it missed; 0: not at all, and nobody is asked for acknowledgements."
         ),
     ] = 120.0
+    realtime_overlap_seconds: Annotated[
+        Seconds,
+        Meta(
+            description="Seconds before a disconnect from which clients that answer no pings (Apple) get "
+            "events again: their machine may have received what they did not."
+        ),
+    ] = 5.0
+    realtime_max_kept: Annotated[
+        Count,
+        Meta(
+            description="Subscriptions of a project whose positions are kept; what is beyond it is not "
+            "recovered, and what was lost first is forgotten first."
+        ),
+    ] = 200_000
     realtime_max_replay_events: Annotated[
         Count,
         Meta(description="Events of the log that a recovery may go back; beyond it a client is told so."),

@@ -13,6 +13,7 @@ from websockets.asyncio.client import ClientConnection
 from tests.realtime.conftest import PROJECT, START, RealtimeServer, ask, close_status, receive, subscribe
 from tests.store.samples import event
 from tidewire.core.events import Event
+from tidewire.realtime import recovery
 from tidewire.store.event_log import trim
 
 Json = dict[str, Any]
@@ -249,9 +250,25 @@ async def test_a_log_that_is_trimmed_under_a_replay_sends_the_client_back(
     store = await server.stores.project(PROJECT)
     assert store is not None
     # As if the log was trimmed between the look at its bounds and the first reading.
-    monkeypatch.setattr(store.database, "glance", lambda _: None)
+    monkeypatch.setattr(recovery, "trimmed_offset", lambda _: 0)
     await store.database.write(lambda transaction: trim(transaction.connection, 10**15, 1))
     async with server.client() as client:
         await receive(client)
         assert (await _recover(client, place))["recovered"] is True
         assert await close_status(client) == 1013
+
+
+async def test_a_database_that_cannot_tell_at_once_is_asked_with_time(
+    server: RealtimeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with server.client() as client:
+        place = await _place(client)
+    missed = await server.publish(1)
+    store = await server.stores.project(PROJECT)
+    assert store is not None
+    async with server.client() as client:
+        await receive(client)
+        monkeypatch.setattr(store.database, "glance", lambda _: None)
+        assert (await _recover(client, place))["recovered"] is True
+        assert await _offsets(client, 1) == [missed.offset]
+        assert await ask(client, "ping") == {"type": "pong"}

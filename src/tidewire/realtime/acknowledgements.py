@@ -15,6 +15,8 @@ from tidewire.realtime.subscriptions import Receiver
 
 ROUND_SECONDS: Final = 1.0
 """At most one ping to each connection."""
+PATIENCE: Final = 3
+"""Rounds after which a client that never answered a ping is taken for one that does not."""
 
 
 class Acknowledgements:
@@ -25,8 +27,8 @@ class Acknowledgements:
         """Connections that were not asked in this round are at another one. 0: nobody is asked."""
         self.settled = 0
         """Offset up to which everything has been written to all who get events as they happen."""
-        self._waiting: dict[Receiver, None] = {}
-        """Connections that got events since they last had acknowledged everything."""
+        self._waiting: dict[Receiver, int] = {}
+        """Connections that may not have acknowledged everything, and the round that they were asked in."""
         self._ping = (0, b"")
 
     def ask(self, receiver: Receiver, message: bytes, offset: int) -> bytes:
@@ -55,6 +57,7 @@ class Acknowledgements:
         asked = receiver.asked
         if asked and payload == b"%d" % abs(asked):
             receiver.asked = 0
+            receiver.answers = True
             if asked > 0:
                 receiver.acknowledged = asked
 
@@ -70,6 +73,11 @@ class Acknowledgements:
         if receiver.replay is not None:
             return receiver.replay.position
         return max(receiver.acknowledged, self.settled)
+
+    def leaves_unanswered(self, receiver: Receiver) -> bool:
+        """Whether a client seems to be one that never answers a ping."""
+        asked_in = self._waiting.get(receiver, self.round)
+        return bool(receiver.asked) and not receiver.answers and self.round - asked_in >= PATIENCE
 
     def forget(self, receiver: Receiver) -> None:
         """A connection has ended."""
@@ -90,9 +98,10 @@ class Acknowledgements:
     def _ask(self, receiver: Receiver, offset: int) -> bytes:
         if not receiver.recoverable:
             return b""
-        self._waiting[receiver] = None
         if receiver.asked:
+            self._waiting.setdefault(receiver, self.round)
             return b""
+        self._waiting[receiver] = self.round
         receiver.asked = offset
         if self._ping[0] != offset:
             self._ping = (offset, frames.ping(offset))

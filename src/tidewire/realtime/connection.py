@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from websockets.http11 import Request
 
 from tidewire.realtime import frames
-from tidewire.realtime.conversation import authenticate, respond
+from tidewire.realtime.conversation import authenticate, known_to, look_up, respond
 from tidewire.realtime.hub import Hub
 from tidewire.realtime.limits import current_minute
 from tidewire.realtime.messages import (
@@ -24,6 +25,7 @@ from tidewire.realtime.messages import (
     Ping,
     Publish,
     SetPresence,
+    Subscribe,
     parse_message,
 )
 from tidewire.realtime.request import CONSOLE, Inputs, read_inputs
@@ -33,7 +35,15 @@ from tidewire.realtime.websocket import CloseStatus, State, WebSocket
 if TYPE_CHECKING:
     from tidewire.realtime.engine import Realtime
 
-LENGTHY: Final = (Authenticate, SetPresence, Publish)
+
+@dataclass(frozen=True, slots=True)
+class LookUp:
+    """A message that is answered once the database was asked about it."""
+
+    message: Subscribe
+
+
+LENGTHY: Final = (Authenticate, SetPresence, Publish, LookUp)
 """Messages that need the database."""
 MAX_BACKLOG: Final = 16
 """Messages that wait while an earlier one is handled; beyond it the socket is not read any more."""
@@ -61,7 +71,7 @@ class Connection(WebSocket):
         """Where it comes from, while it counts as open."""
         self._hub: Hub | None = None
         """Of the project, from the time that it is known until the connection ends."""
-        self._backlog: deque[Message | MessageError] | None = deque()
+        self._backlog: deque[Message | MessageError | LookUp] | None = deque()
         """What waits until an earlier message is done with; None: the next one is handled at once."""
         self._impersonated = False
         """Its user is another's disguise."""
@@ -117,6 +127,8 @@ class Connection(WebSocket):
         if self._hub is not None:
             self._realtime.admins.forget(self)
             self._realtime.release(self._hub, self)
+            if self._hub.recovery is not None:
+                self._hub.recovery.lose(self)
             self._hub.leave(self)
             self._hub.connections -= 1
             self._hub = None
@@ -218,12 +230,15 @@ class Connection(WebSocket):
         if self.state is State.OPEN and not self.transport.is_reading():
             self.transport.resume_reading()
 
-    async def _take_time(self, message: Authenticate | SetPresence | Publish) -> None:
+    async def _take_time(self, message: Authenticate | SetPresence | Publish | LookUp) -> None:
         """Answer a message that needs the database."""
         assert self._hub is not None
         try:
             if isinstance(message, SetPresence):
                 self.send(frames.presence(await self._realtime.set_presence(self._hub, self, message)))
+            elif isinstance(message, LookUp):
+                known = await look_up(self._hub, self, message.message)
+                self.send(respond(self._hub, self, message.message, known))
             elif isinstance(message, Publish):
                 self.send(await self._realtime.publish(self._hub, self, self._address or "", message))
             elif self._impersonated:
@@ -242,9 +257,23 @@ class Connection(WebSocket):
         elif self._hub is not None:
             assert not isinstance(message, LENGTHY)
             try:
-                self.send(respond(self._hub, self, message))
+                known = known_to(self._hub, self, message)
+                if known is None:
+                    assert isinstance(message, Subscribe)
+                    self._answer_later(message)
+                else:
+                    self.send(respond(self._hub, self, message, known))
             except MessageError as error:
                 self._report(error)
+
+    def _answer_later(self, message: Subscribe) -> None:
+        """Answer when the database can be asked, and let what comes meanwhile wait."""
+        waiting = self._backlog is not None
+        if self._backlog is None:
+            self._backlog = deque()
+        self._backlog.appendleft(LookUp(message))
+        if not waiting:
+            self._realtime.run(self._work_off())
 
     def _report(self, error: MessageError) -> None:
         self.send(frames.error(error.code, error.message, error.kind))

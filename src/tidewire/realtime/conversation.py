@@ -21,17 +21,35 @@ from tidewire.realtime.messages import (
     Subscribe,
     Unsubscribe,
 )
-from tidewire.realtime.recovery import Start
+from tidewire.realtime.recovery import NOTHING_KNOWN, Asked, Known, Start
 from tidewire.realtime.subscriptions import Receiver
 
 
-def respond(hub: Hub, receiver: Receiver, message: Ping | Subscribe | Unsubscribe) -> bytes:
-    """Do what ``message`` asks for and return the framed answer. Raises :class:`MessageError`."""
+def respond(
+    hub: Hub, receiver: Receiver, message: Ping | Subscribe | Unsubscribe, known: Known = NOTHING_KNOWN
+) -> bytes:
+    """Do what ``message`` asks for and return the framed answer. Raises :class:`MessageError`.
+
+    ``known``: what :meth:`Recovery.look_up` found of the subscriptions of a :class:`Subscribe`.
+    """
     if isinstance(message, Ping):
         return frames.PONG
     if isinstance(message, Subscribe):
-        return _subscribe(hub, receiver, message)
+        return _subscribe(hub, receiver, message, known)
     return frames.unsubscribed([(name, hub.unsubscribe(receiver, name)) for name in message.ids])
+
+
+def known_to(hub: Hub, receiver: Receiver, message: Ping | Subscribe | Unsubscribe) -> Known | None:
+    """What is known of the subscriptions that ``message`` asks for; None: it has to be looked up."""
+    if hub.recovery is None or not isinstance(message, Subscribe):
+        return NOTHING_KNOWN
+    return hub.recovery.look_up(receiver, [(row.id, row.since is not None) for row in message.rows])
+
+
+async def look_up(hub: Hub, receiver: Receiver, message: Subscribe) -> Known:
+    """The same where the database has to be asked with time."""
+    assert hub.recovery is not None
+    return await hub.recovery.read(receiver, [(row.id, row.since is not None) for row in message.rows])
 
 
 async def authenticate(hub: Hub, receiver: Receiver, message: Authenticate) -> bytes:
@@ -65,7 +83,7 @@ def beyond_limits(hub: Hub, channel_counts: Collection[int]) -> str:
     return ""
 
 
-def _subscribe(hub: Hub, receiver: Receiver, message: Subscribe) -> bytes:
+def _subscribe(hub: Hub, receiver: Receiver, message: Subscribe, known: Known) -> bytes:
     accepted = [
         (row.id or unique_id(), convert_channels(row.channels, receiver.user_id), row.queries)
         for row in message.rows
@@ -75,7 +93,14 @@ def _subscribe(hub: Hub, receiver: Receiver, message: Subscribe) -> bytes:
     problem = beyond_limits(hub, after.values())
     if problem:
         raise MessageError(TOO_MUCH, problem)
-    starts = _starts(hub, message)
+    asked = [
+        Asked(row.id, name, channels, queries, row.since)
+        for row, (name, channels, queries) in zip(message.rows, accepted, strict=True)
+    ]
+    if hub.recovery is not None:
+        starts = hub.recovery.starts(receiver, asked, known)
+    else:
+        starts = [Start() if row.since is None else Start(recovered=False) for row in asked]
     rows: list[dict[str, Any]] = []
     for (name, channels, queries), start in zip(accepted, starts, strict=True):
         hub.subscribe(receiver, name, channels, queries, start.since)
@@ -89,10 +114,6 @@ def _subscribe(hub: Hub, receiver: Receiver, message: Subscribe) -> bytes:
             row["recovered"] = start.recovered
         rows.append(row)
     hub.replay(receiver, {row[0] for row, start in zip(accepted, starts, strict=True) if start.recovered})
+    if hub.recovery is not None:
+        hub.recovery.keep(receiver, asked)
     return frames.subscribed(rows)
-
-
-def _starts(hub: Hub, message: Subscribe) -> list[Start]:
-    if hub.recovery is None:
-        return [Start() if row.since is None else Start(recovered=False) for row in message.rows]
-    return hub.recovery.starts(message.rows)

@@ -17,6 +17,7 @@ from tidewire.core.events import Event, LoggedEvent
 from tidewire.core.models.presences import Presence
 from tidewire.core.project_settings import MfaFactors
 from tidewire.core.time import now
+from tidewire.realtime.acknowledgements import ROUND_SECONDS
 from tidewire.realtime.admins import Admins
 from tidewire.realtime.attendance import Attendance, Place
 from tidewire.realtime.connection import Connection
@@ -116,6 +117,7 @@ class Realtime:
         self.process = LivingProcess(Path(self.settings.data_dir))
         self.run(watch(lambda: self._connections, self.settings.realtime_idle_seconds))
         self.run(self._expire_sessions())
+        self.run(self._begin_rounds())
 
     async def close(self) -> None:
         """Cut off the connections that are left, and stop everything."""
@@ -126,6 +128,9 @@ class Realtime:
         while self._releases:
             await asyncio.gather(*self._releases, return_exceptions=True)
         await self.replayer.close()
+        for room in self.rooms.values():
+            if room.hub.recovery is not None:
+                await room.hub.recovery.positions.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -154,7 +159,7 @@ class Realtime:
             hub.factors = lambda: self._factors_of(project_id)
             feed = Feed(store.database, hub, self._hub_of)
             if project_id != CONSOLE:  # whose connections get events of other logs too
-                hub.recovery = Recovery(hub, store.database, self.replayer)
+                hub.recovery = Recovery(hub, store.database, self.replayer, self.process.id)
             passing = Passing(hub, lambda channel: self.channels.rule(store.database, channel))
             members = self._local_members(store.database, hub)
             room = self.rooms[project_id] = Room(hub, feed, presences, passing, members)
@@ -260,6 +265,13 @@ class Realtime:
             for room in self.rooms.values():
                 room.hub.roles.expire(now())
             await self.admins.review()
+
+    async def _begin_rounds(self) -> None:
+        while True:
+            await asyncio.sleep(ROUND_SECONDS)
+            for room in list(self.rooms.values()):
+                if room.hub.recovery is not None:
+                    room.hub.recovery.positions.begin_round()
 
     def _hub_of(self, logged: LoggedEvent) -> Hub | None:
         """Whose connections an event is for."""

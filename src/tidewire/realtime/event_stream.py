@@ -30,9 +30,8 @@ from tidewire.realtime.messages import (
     TOO_MUCH,
     MessageError,
     Since,
-    SubscribeRow,
 )
-from tidewire.realtime.recovery import Start
+from tidewire.realtime.recovery import NOTHING_KNOWN, Asked, Start
 from tidewire.realtime.request import Inputs, parse_request
 from tidewire.realtime.websocket import CloseStatus, State
 
@@ -65,6 +64,8 @@ class EventStream(Connection):
     """One stream, from its request to its end."""
 
     __slots__ = ("_origin", "_since", "_started")
+
+    acknowledges = False
 
     def __init__(self, realtime: Realtime, siblings: set[Any]) -> None:
         super().__init__(realtime, siblings)
@@ -150,7 +151,8 @@ class EventStream(Connection):
         held = list(self.subscriptions.values())
         start = Start(recovered=False)
         if hub.recovery is not None:
-            (start,) = hub.recovery.starts([SubscribeRow(None, [], [], since)])
+            known = hub.recovery.look_up(self, [(None, True)]) or NOTHING_KNOWN
+            (start,) = hub.recovery.starts(self, [Asked(None, "", [], [], since)], known)
         rows = [
             {
                 "subscriptionId": each.id,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tidewire.core.ids import unique_id
 from tidewire.core.origins import is_origin, origin_allowed
 from tidewire.realtime import frames
@@ -9,10 +11,11 @@ from tidewire.realtime.conversation import beyond_limits, check_user_limit
 from tidewire.realtime.hub import Hub
 from tidewire.realtime.limits import ConnectLimit
 from tidewire.realtime.messages import POLICY_VIOLATION, TOO_MUCH, MessageError
+from tidewire.realtime.recovery import NOTHING_KNOWN, Asked, url_key
 from tidewire.realtime.request import Inputs
 from tidewire.realtime.sign_in import Visitor
 from tidewire.realtime.subscriptions import Receiver
-from tidewire.realtime.url_subscriptions import read_url_subscriptions
+from tidewire.realtime.url_subscriptions import Slot, read_url_subscriptions
 from tidewire.settings import Settings
 from tidewire.store.platform import Project
 
@@ -59,10 +62,9 @@ class Doorkeeper:
         hub.enter(receiver, identity, foreign=visitor.admin)
         if visitor.awaited is not None:
             hub.roles.await_factor(receiver, visitor.awaited)
-        ids: dict[str, str] = {}
-        for slot in wanted.slots:
-            ids[slot.name] = unique_id()
-            hub.subscribe(receiver, ids[slot.name], slot.channels, slot.queries)
+        ids = {slot.name: unique_id() for slot in wanted.slots}
+        session_id = identity.session_id if identity is not None and not visitor.admin else ""
+        _subscribe(hub, receiver, session_id, [(ids[slot.name], slot) for slot in wanted.slots])
         account = identity.account if identity else None
         return frames.connected(wanted.channels, ids if wanted.channels else None, account, hub.place)
 
@@ -71,3 +73,22 @@ class Doorkeeper:
         if visitor.by_dev_key:
             return is_origin(origin)
         return origin_allowed(origin, home.id, home.platforms, self._own_hostnames)
+
+
+def _subscribe(hub: Hub, receiver: Receiver, session_id: str, slots: Sequence[tuple[str, Slot]]) -> None:
+    """Make the subscriptions of a URL; with a session it is known when the same URL comes back."""
+    recovery = hub.recovery
+    if recovery is None:
+        for name, slot in slots:
+            hub.subscribe(receiver, name, slot.channels, slot.queries)
+        return
+    asked = [
+        Asked(url_key(session_id, slot) if session_id else None, name, slot.channels, slot.queries)
+        for name, slot in slots
+    ]
+    known = recovery.look_up(receiver, [(each.id, False) for each in asked]) or NOTHING_KNOWN
+    starts = recovery.starts(receiver, asked, known)
+    for each, start in zip(asked, starts, strict=True):
+        hub.subscribe(receiver, each.name, each.channels, each.queries, start.since)
+    hub.replay(receiver, {each.name for each, start in zip(asked, starts, strict=True) if start.recovered})
+    recovery.keep(receiver, asked)

@@ -181,6 +181,8 @@ class Hub:
         if subscription is None:
             return False
         self._index.remove(subscription)
+        if self.recovery is not None:
+            self.recovery.drop(receiver, subscription_id)
         return True
 
     def authenticate(self, receiver: Receiver, identity: Identity) -> None:
@@ -189,6 +191,8 @@ class Hub:
         if not receiver.roles:
             return  # it ended while the user was looked up
         self.roles.log_in(receiver, identity, rebound(receiver, identity.user_id))
+        if self.recovery is not None:
+            self.recovery.keep_again(receiver)
 
     async def prepare(self, change: Change) -> Transition | None:
         """Before an event that changes what a user is entitled to; None if no connection is affected."""

@@ -76,6 +76,36 @@ METRICS: Final = (
         lambda realtime: sum(each.transport.get_write_buffer_size() for each in realtime.connections()),
     ),
     Metric(
+        "tidewire_realtime_recoveries_total",
+        "counter",
+        "Subscriptions that came back or said where they were, by whether they got what they missed.",
+        lambda realtime: realtime.meters.recovered,
+        label="recovered",
+    ),
+    Metric(
+        "tidewire_realtime_replayed_frames_total",
+        "counter",
+        "Event frames sent from the log to connections that had missed them.",
+        lambda realtime: realtime.meters.replayed,
+    ),
+    Metric(
+        "tidewire_realtime_replays",
+        "gauge",
+        "Connections that are being replayed to.",
+        lambda realtime: sum(each.replay is not None for each in realtime.connections()),
+    ),
+    Metric(
+        "tidewire_realtime_kept_subscriptions",
+        "gauge",
+        "Subscriptions whose positions are kept, by project that has connections; all processes together.",
+        lambda realtime: {
+            name: room.hub.recovery.positions.count
+            for name, room in realtime.rooms.items()
+            if room.hub.recovery is not None
+        },
+        label="project",
+    ),
+    Metric(
         "tidewire_realtime_closes_total",
         "counter",
         "Connections closed by the server: `refused` (1008), `internal_error` (1011), `restart` (1012), "

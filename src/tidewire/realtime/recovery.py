@@ -2,21 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection
 
+from tidewire.core.queries import Query
+from tidewire.core.time import now
 from tidewire.realtime.history import History
-from tidewire.realtime.messages import Since, SubscribeRow
+from tidewire.realtime.messages import LITERAL_ID, Since
+from tidewire.realtime.positions import GUEST_ID_LENGTH, Positions, digest_of
 from tidewire.realtime.replay import Replay, Replayer
 from tidewire.realtime.subscriptions import Receiver
+from tidewire.realtime.url_subscriptions import Slot
+from tidewire.store import positions as stored
 from tidewire.store.database import Database
 from tidewire.store.event_log import last_offset, trimmed_offset
+from tidewire.store.positions import Kept, Key
 
 if TYPE_CHECKING:
     from tidewire.realtime.hub import Hub
+
+URL_PREFIX: Final = "url."
+"""Of the ids under which subscriptions of a URL are kept, whose clients do not choose any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A subscription as a client asks for it."""
+
+    id: str | None
+    """As the client chose it; None: it did not, and would not know it again."""
+    name: str
+    """On the connection."""
+    channels: Sequence[str]
+    """Converted."""
+    queries: Sequence[Query]
+    since: Since | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,38 +54,137 @@ class Start:
     """Whether what it missed is sent; None: it is new."""
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of subscriptions that a client asks for, and of the log."""
+
+    kept: Mapping[Key, Kept] = field(default_factory=dict)
+    bounds: tuple[int, int] | None = None
+    """One that has got everything up to an offset between these gets the rest; None: not known."""
+
+
+NOTHING_KNOWN: Final = Known()
+
+
 class Recovery:
     """What the connections of one project have missed."""
 
-    def __init__(self, hub: Hub, database: Database, replayer: Replayer) -> None:
+    def __init__(self, hub: Hub, database: Database, replayer: Replayer, process_id: str) -> None:
         self._hub = hub
         self._database = database
         self._replayer = replayer
         self._history = History(database)
+        self._seconds = hub.settings.realtime_recovery_seconds
+        self.positions = Positions(hub, database, process_id)
 
     def replay(self, receiver: Receiver, position: int) -> Replay:
         """A replay to a connection from ``position`` on."""
         return Replay(self._hub, self._history, receiver, self._replayer, position)
 
-    def starts(self, rows: Sequence[SubscribeRow]) -> list[Start]:
-        """Where the events of each of some subscriptions begin."""
-        wanted = [row.since for row in rows if row.since is not None]
-        if not wanted:
-            return [Start()] * len(rows)
-        bounds = self._database.glance(_bounds)
-        return [Start() if row.since is None else self._start(row.since, bounds) for row in rows]
+    def look_up(self, receiver: Receiver, asked: Sequence[tuple[str | None, bool]]) -> Known | None:
+        """What is known of subscriptions, by their ids and whether the client says where it is.
 
-    def _start(self, since: Since, bounds: tuple[int, int] | None) -> Start:
-        known = not since.epoch or since.epoch == self._hub.epoch
+        None if the database cannot tell just now: then :meth:`read` can.
+        """
+        keys = self._keys(receiver, asked)
+        if not keys and not any(says for _, says in asked):
+            return NOTHING_KNOWN
+        found = self._database.glance(partial(_look_up, keys=keys))
+        return None if found is None else self._known(keys, *found)
+
+    async def read(self, receiver: Receiver, asked: Sequence[tuple[str | None, bool]]) -> Known:
+        """The same, with time for it."""
+        keys = self._keys(receiver, asked)
+        return self._known(keys, *await self._database.read(partial(_look_up, keys=keys)))
+
+    def _known(self, keys: Sequence[Key], found: dict[Key, Kept], bounds: tuple[int, int]) -> Known:
+        return Known(self.positions.brought_up(keys, found), bounds)
+
+    def starts(self, receiver: Receiver, asked: Sequence[Asked], known: Known) -> list[Start]:
+        """Where the events of each of some subscriptions begin. Nothing is changed yet."""
+        return [self._start(receiver, each, known) for each in asked]
+
+    def keep(self, receiver: Receiver, asked: Sequence[Asked]) -> None:
+        """Remember subscriptions that were made, for when the client makes them again."""
+        for each in asked:
+            held = receiver.subscriptions.get(each.name)
+            key = self._key(receiver, each.id)
+            if held is None or key is None:
+                continue
+            position = held.since if receiver.replay is not None else max(held.since, self._reached(receiver))
+            wants = digest_of(each.channels, each.queries)
+            self.positions.take(receiver, each.name, key, wants, position)
+
+    def keep_again(self, receiver: Receiver) -> None:
+        """The connection is another user's now: remember its subscriptions as theirs."""
+        names = [name for name, _ in self.positions.held(receiver)]
+        for name in names:
+            self.positions.drop(receiver, name)
+        held = [receiver.subscriptions[name] for name in names if name in receiver.subscriptions]
+        self.keep(receiver, [Asked(each.id, each.id, each.channels, each.queries) for each in held])
+
+    def drop(self, receiver: Receiver, name: str) -> None:
+        """A client ended a subscription."""
+        self.positions.drop(receiver, name)
+
+    def lose(self, receiver: Receiver) -> None:
+        """A connection ended; its subscriptions are there still."""
+        ended: Collection[str] = ()
+        if receiver.left:
+            # Who closes a page that names its subscriptions in the URL, and opens it again, begins anew.
+            ended = [name for name, key in self.positions.held(receiver) if key[1].startswith(URL_PREFIX)]
+        self.positions.lose(receiver, for_good=ended)
+
+    def _start(self, receiver: Receiver, asked: Asked, known: Known) -> Start:
+        if asked.since is not None:
+            of_this_log = not asked.since.epoch or asked.since.epoch == self._hub.epoch
+            return self._judged(asked.since.offset, known, lost=not of_this_log)
+        if asked.name in receiver.subscriptions:
+            return Start()  # it changes what it has
+        key = self._key(receiver, asked.id)
+        kept = known.kept.get(key) if key is not None else None
+        if kept is None:
+            return Start()
+        late = kept.lost_at > 0 and now() - kept.lost_at > self._seconds * 1000
+        changed = kept.wants != digest_of(asked.channels, asked.queries) or kept.epoch != self._hub.epoch
+        return self._judged(kept.position, known, lost=late or changed)
+
+    def _judged(self, offset: int, known: Known, *, lost: bool) -> Start:
+        """``lost``: the offset means nothing here any more."""
         # If the bounds cannot be told just now, the replay finds out that something is missing.
-        first, last = bounds or (0, since.offset)
-        reachable = first <= since.offset <= last
-        near = last - since.offset <= self._hub.settings.realtime_max_replay_events
-        recovered = known and reachable and near
+        first, last = known.bounds or (0, offset)
+        near = last - offset <= self._hub.settings.realtime_max_replay_events
+        recovered = not lost and first <= offset <= last and near
         self._replayer.meters.recovered["yes" if recovered else "no"] += 1
-        return Start(since.offset, recovered=True) if recovered else Start(recovered=False)
+        return Start(offset, recovered=True) if recovered else Start(recovered=False)
+
+    def _reached(self, receiver: Receiver) -> int:
+        return self._hub.acknowledgements.position(receiver) if receiver.sent else 0
+
+    def _keys(self, receiver: Receiver, asked: Sequence[tuple[str | None, bool]]) -> list[Key]:
+        keys = [self._key(receiver, name) for name, says in asked if not says]
+        return [key for key in keys if key is not None]
+
+    def _key(self, receiver: Receiver, name: str | None) -> Key | None:
+        """What the subscription ``name`` of a client is kept under; None if it is not.
+
+        Ids of guests must be such that no other client has them by accident.
+        """
+        if not self._seconds or not receiver.acknowledges or name is None or name == LITERAL_ID:
+            return None
+        if receiver.login is not None and receiver.login.foreign:
+            return None
+        if not receiver.user_id and len(name) < GUEST_ID_LENGTH:
+            return None
+        return receiver.user_id, name
 
 
-def _bounds(log: Connection) -> tuple[int, int]:
-    """The first and the last offset that one may have got everything up to and still get the rest."""
-    return trimmed_offset(log), last_offset(log)
+def url_key(session_id: str, slot: Slot) -> str:
+    """Under which a subscription of a URL is kept, of somebody who is signed in."""
+    digest = blake2b(f"{session_id} {slot.name} ".encode(), digest_size=16)
+    digest.update(digest_of(slot.channels, slot.queries).encode())
+    return URL_PREFIX + digest.hexdigest()
+
+
+def _look_up(log: Connection, keys: Sequence[Key]) -> tuple[dict[Key, Kept], tuple[int, int]]:
+    return stored.find(log, keys), (trimmed_offset(log), last_offset(log))

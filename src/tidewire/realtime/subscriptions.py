@@ -45,8 +45,10 @@ class Receiver:
 
     __slots__ = (
         "acknowledged",
+        "answers",
         "asked",
         "direct",
+        "left",
         "login",
         "number",
         "recoverable",
@@ -84,10 +86,17 @@ class Receiver:
         """Offset up to which the client has acknowledged everything."""
         self.asked = 0
         """Offset in the ping whose answer is outstanding; 0: none is. Negative: its answer says nothing."""
+        self.answers = False
+        """Whether the client ever answered a ping."""
+        self.left = False
+        """Whether it was the client that closed the connection."""
         self.round = 0
         """In which it was last sent a ping with events."""
         self.replay: Replay | None = None
         """What it has to get from the log first; meanwhile it gets no events as they happen."""
+
+    acknowledges = True
+    """Whether the wire has pings, and clients that answer them."""
 
     @property
     def congested(self) -> bool:
@@ -101,6 +110,10 @@ class Receiver:
     def write(self, message: bytes) -> None:
         """Send a framed message, however much is queued already."""
         self.transport.write(message)
+
+    def all_has_arrived(self) -> bool:
+        """Whether the client's machine has received everything that was sent, as far as TCP tells."""
+        return False
 
     def give_up(self) -> None:
         """Close, so that the client comes back and learns what it has missed."""

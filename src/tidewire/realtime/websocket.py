@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import random
+import sys
+import termios
 from enum import IntEnum
 from functools import partial
 from typing import Any, Final, cast
@@ -23,6 +26,16 @@ from tidewire.settings import Settings
 PATH: Final = "/v1/realtime"
 CLOSE_SECONDS: Final = 3.0
 """How long a client may take to read what it was sent and to answer a close frame; then it is cut off."""
+
+
+def unacknowledged_bytes(transport: asyncio.Transport) -> int | None:
+    """Bytes that the kernel took but the other machine has not acknowledged; None if it cannot tell."""
+    raw = transport.get_extra_info("socket")
+    try:
+        count = fcntl.ioctl(raw.fileno(), termios.TIOCOUTQ, bytes(4))  # SIOCOUTQ, by its older name
+    except (OSError, ValueError, AttributeError):
+        return None
+    return int.from_bytes(count, sys.byteorder)
 
 
 class CloseStatus(IntEnum):
@@ -156,6 +169,10 @@ class WebSocket(Receiver, asyncio.Protocol):
         """Whether the client reads more slowly than it is sent to."""
         return self._writing_paused
 
+    def all_has_arrived(self) -> bool:
+        """Whether the client's machine has received everything that was sent, as far as TCP tells."""
+        return not self.transport.get_write_buffer_size() and unacknowledged_bytes(self.transport) == 0
+
     def give_up(self) -> None:
         """Close, so that the client comes back and learns what it has missed."""
         self.close(CloseStatus.TRY_LATER)
@@ -242,6 +259,7 @@ class WebSocket(Receiver, asyncio.Protocol):
             else:
                 self.send(step)
         if received.ended and self.state is State.OPEN:
+            self.left = received.closed
             self._finish(answered=received.closed)
 
     def _new_inbound(self) -> Inbound:

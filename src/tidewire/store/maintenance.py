@@ -17,7 +17,7 @@ from sqlalchemy import Column, Table, delete, select
 
 from tidewire.core.time import now
 from tidewire.settings import Settings
-from tidewire.store import event_log, presences
+from tidewire.store import event_log, positions, presences
 from tidewire.store.database import Database, Transaction
 from tidewire.store.deletions import (
     EXPIRY_STEP,
@@ -81,6 +81,12 @@ async def maintain_project(
     await _repeat(database, ROWS_STEP, partial(_delete_until, audit_log.c.time, kept_since))
     await _repeat(database, presences.ENDING_STEP, presences.end_expired)
     await _release_dead_processes(database, Path(settings.data_dir))
+    remembered = int(settings.realtime_recovery_seconds * 1000 * positions.REMEMBERED)
+    await _repeat(
+        database,
+        positions.STEP,
+        lambda transaction: positions.forget(transaction, now() - remembered, settings.realtime_max_kept),
+    )
     await delete_discarded(database, store.objects)
     if sweep_grace_ms is not None:
         await _sweep(store, sweep_grace_ms)
@@ -116,10 +122,17 @@ def _delete_until(column: Column[int], moment: int, transaction: Transaction) ->
     return result.rowcount
 
 
+def _end_process(process: str, transaction: Transaction) -> int:
+    return positions.end_process(transaction, process)
+
+
 async def _release_dead_processes(database: Database, data_dir: Path) -> None:
     """End the presences of connections whose processes were killed and could not do it."""
     processes = await database.read(presences.writing_processes)
     dead = [process for process in processes if not is_alive(data_dir, process)]
+    for process in await database.read(positions.processes):
+        if not is_alive(data_dir, process):
+            await _repeat(database, positions.STEP, partial(_end_process, process))
     if dead:
         await _repeat(
             database,

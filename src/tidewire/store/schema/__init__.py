@@ -49,8 +49,9 @@ from tidewire.store.schema.people import (
 )
 from tidewire.store.schema.platform import dev_keys, keys, platforms, projects
 from tidewire.store.schema.presences import presence_connections, presences
+from tidewire.store.schema.realtime import realtime_positions, realtime_processes
 
-PROJECT_REVISION: Final = "project_0007"
+PROJECT_REVISION: Final = "project_0008"
 PLATFORM_REVISION: Final = "platform_0002"
 
 __all__ = [
@@ -78,6 +79,8 @@ __all__ = [
     "presences",
     "project_metadata",
     "projects",
+    "realtime_positions",
+    "realtime_processes",
     "relationships",
     "sent_messages",
     "sessions",

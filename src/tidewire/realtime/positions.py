@@ -1,0 +1,249 @@
+"""What is kept of the subscriptions of a project, so that who makes them again gets what they missed.
+
+A client that comes back shows nothing but the ids of its subscriptions. What they wanted, whose they are and
+how far they have got stands in the project's database: written a moment after it changed, many at a time, so
+that it is there for other processes and after the server was killed. Nothing that happens often writes
+anything: all connections that keep up share one position, which is noted once a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from hashlib import blake2b
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from tidewire.core.queries import Query
+from tidewire.core.realtime_queries import normal_form
+from tidewire.core.time import now
+from tidewire.realtime.subscriptions import Receiver
+from tidewire.store import positions as stored
+from tidewire.store.database import Database, DatabaseClosedError, Transaction
+from tidewire.store.positions import STEP, Holder, Kept, Key, Note
+
+if TYPE_CHECKING:
+    from tidewire.realtime.hub import Hub
+
+WRITE_SECONDS: Final = 0.05
+"""After which a change is written; meanwhile others join it."""
+RETRY_SECONDS: Final = 1.0
+LAGGING_ROUNDS: Final = 5
+"""Rounds behind after which a connection does not hold the position of the process back any more."""
+GUEST_ID_LENGTH: Final = 16
+"""Characters that the id of a guest's subscription must have to be kept: shorter ones may be another's."""
+
+_log: Final = structlog.get_logger(__name__)
+
+
+def digest_of(channels: Iterable[str], queries: Sequence[Query]) -> str:
+    """Tells subscriptions apart by what they want, whatever the order."""
+    digest = blake2b(digest_size=16)
+    for part in (*sorted(set(channels)), "", *sorted(map(normal_form, queries))):
+        digest.update(b"%d:" % len(part))
+        digest.update(part.encode(errors="surrogatepass"))
+    return digest.hexdigest()
+
+
+class Positions:
+    """The kept subscriptions of one project, as far as this process knows more than the database."""
+
+    def __init__(self, hub: Hub, database: Database, process_id: str) -> None:
+        self._hub = hub
+        self._database = database
+        self._process_id = process_id
+        self._held: dict[int, tuple[Receiver, dict[str, Key]]] = {}
+        """Connections with kept subscriptions, by number, and the keys by the id on the connection."""
+        self._taken: dict[Key, Kept] = {}
+        """Not written yet, like those that follow."""
+        self._notes: dict[tuple[Key, Holder], Note] = {}
+        self._reached: int | None = None
+        self._reached_before = 0
+        rounds = max(LAGGING_ROUNDS, math.ceil(hub.settings.realtime_overlap_seconds))
+        self._settled: deque[int] = deque(maxlen=rounds + 1)
+        """Where the hub was in the last rounds."""
+        self._lagging: dict[Receiver, int] = {}
+        """Those with exact positions of their own, and what they are as far as they were noted."""
+        self._task: asyncio.Task[None] | None = None
+        self._closing = asyncio.Event()
+        self.count = 0
+        """Of how many subscriptions something is kept in the database, as of the last writing."""
+
+    def brought_up(self, keys: Sequence[Key], found: dict[Key, Kept]) -> dict[Key, Kept]:
+        """What the database has, brought up to what this process knows."""
+        for key in keys:
+            kept = self._taken.get(key) or found.get(key)
+            if kept is None:
+                continue
+            note = self._notes.get((key, kept.holder))
+            if note is not None:
+                kept = replace(kept, position=note.position, exact=note.exact, lost_at=note.lost_at)
+            if note is not None and note.dropped:
+                found.pop(key, None)
+                continue
+            held = self._held.get(kept.connection) if kept.process == self._process_id else None
+            if held is not None and not kept.lost_at:
+                kept = replace(kept, position=max(kept.position, self._position(held[0])))
+            found[key] = kept
+        return found
+
+    def take(self, receiver: Receiver, name: str, key: Key, wants: str, position: int) -> None:
+        """Keep the subscription ``name`` of a connection under ``key``: it has got to ``position``."""
+        if self.count + len(self._taken) >= self._hub.settings.realtime_max_kept:
+            return
+        receiver.recoverable = True
+        self._held.setdefault(receiver.number, (receiver, {}))[1][name] = key
+        behind = position < self._hub.acknowledgements.settled
+        if behind:
+            self._lagging[receiver] = -1
+        self._taken[key] = Kept(
+            *key, self._process_id, receiver.number, wants, self._hub.epoch, position, exact=behind
+        )
+        self._notes.pop((key, (self._process_id, receiver.number)), None)
+        self._write_soon()
+
+    def drop(self, receiver: Receiver, name: str) -> None:
+        """A client ended a subscription: it will not want it back."""
+        held = self._held.get(receiver.number)
+        key = held[1].pop(name, None) if held is not None else None
+        if key is not None:
+            self._note(receiver, key, Note(0, exact=True, dropped=True))
+
+    def lose(self, receiver: Receiver, *, for_good: Iterable[str] = ()) -> None:
+        """A connection ended. To be called while its subscriptions are there.
+
+        ``for_good``: those that it will not want back.
+        """
+        held = self._held.pop(receiver.number, None)
+        self._lagging.pop(receiver, None)
+        if held is None:
+            return
+        position, moment = self._position(receiver), now()
+        dropped = frozenset(for_good)
+        for name, key in held[1].items():
+            subscription = receiver.subscriptions.get(name)
+            since = subscription.since if subscription is not None else 0
+            reached = max(since, position)
+            self._note(receiver, key, Note(reached, True, moment, dropped=name in dropped))
+
+    def held(self, receiver: Receiver) -> list[tuple[str, Key]]:
+        """The kept subscriptions of a connection: their ids on it, and their keys."""
+        held = self._held.get(receiver.number)
+        return list(held[1].items()) if held is not None else []
+
+    def begin_round(self) -> None:
+        """Ask for acknowledgements, and note what they have shown since the last round."""
+        acknowledgements = self._hub.acknowledgements
+        waiting = acknowledgements.begin_round()
+        self._settled.append(acknowledgements.settled)
+        limit = self._settled[max(0, len(self._settled) - 1 - LAGGING_ROUNDS)]
+        reached = acknowledgements.settled
+        for receiver in waiting:
+            if acknowledgements.leaves_unanswered(receiver) and receiver.all_has_arrived():
+                receiver.acknowledged = receiver.sent
+            position = acknowledgements.position(receiver)
+            if receiver.replay is not None or position < limit:
+                self._lagging.setdefault(receiver, -1)
+            elif receiver not in self._lagging:
+                reached = min(reached, position)
+        for receiver, noted in list(self._lagging.items()):
+            position = acknowledgements.position(receiver)
+            if receiver.replay is None and position >= limit:
+                del self._lagging[receiver]
+                reached = min(reached, position)
+                self._note_all(receiver, position, exact=False)
+            elif position != noted:
+                self._lagging[receiver] = position
+                self._note_all(receiver, position, exact=True)
+        if reached > self._reached_before and self._held:
+            self._reached = self._reached_before = reached
+            self._write_soon()
+
+    async def written(self) -> None:
+        """Return when everything that is known now is in the database."""
+        while self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def close(self) -> None:
+        """Write what is not written yet."""
+        self._closing.set()
+        await self.written()
+
+    def _position(self, receiver: Receiver) -> int:
+        position = self._hub.acknowledgements.position(receiver)
+        if receiver.sent and not receiver.answers and self._settled:
+            # Nobody knows whether it has read what its machine acknowledged.
+            rounds = math.ceil(self._hub.settings.realtime_overlap_seconds)
+            position = min(position, self._settled[max(0, len(self._settled) - 1 - rounds)])
+        return position
+
+    def _note_all(self, receiver: Receiver, position: int, *, exact: bool) -> None:
+        held = self._held.get(receiver.number)
+        for name, key in held[1].items() if held is not None else ():
+            subscription = receiver.subscriptions.get(name)
+            if subscription is not None:
+                self._note(receiver, key, Note(max(position, subscription.since), exact))
+
+    def _note(self, receiver: Receiver, key: Key, note: Note) -> None:
+        self._notes[key, (self._process_id, receiver.number)] = note
+        self._write_soon()
+
+    def _write_soon(self) -> None:
+        if self._task is None:
+            self._task = asyncio.create_task(self._write_all(), name=f"positions of {self._hub.project_id}")
+
+    async def _write_all(self) -> None:
+        try:
+            while self._taken or self._notes or self._reached is not None:
+                if not self._closing.is_set():
+                    await _pause(self._closing, WRITE_SECONDS)
+                try:
+                    await self._write_some()
+                except DatabaseClosedError:
+                    return  # the project was deleted
+                except Exception:
+                    _log.exception("positions not written", project=self._hub.project_id)
+                    if self._closing.is_set():
+                        return
+                    await _pause(self._closing, RETRY_SECONDS)
+        finally:
+            self._task = None
+
+    async def _write_some(self) -> None:
+        """Write a step. What is on its way is kept until it is committed: others may ask for it."""
+        taken = dict(islice(self._taken.items(), STEP))
+        notes = dict(islice(self._notes.items(), STEP - len(taken)))
+        rest = len(taken) < len(self._taken) or len(notes) < len(self._notes)
+        reached = None if rest else self._reached
+
+        def unit(transaction: Transaction) -> int:
+            connection = transaction.connection
+            changed = [(key, holder, note) for (key, holder), note in notes.items()]
+            stored.write(connection, list(taken.values()), changed)
+            if reached is not None:
+                stored.reach(connection, self._process_id, reached)
+            return stored.count(connection)
+
+        self.count = await self._database.write(unit)
+        for key, kept in taken.items():
+            if self._taken.get(key) is kept:
+                del self._taken[key]
+        for place, note in notes.items():
+            if self._notes.get(place) is note:
+                del self._notes[place]
+        if reached is not None and self._reached == reached:
+            self._reached = None
+
+
+async def _pause(closing: asyncio.Event, seconds: float) -> None:
+    """Wait, but not once the server stops."""
+    try:
+        async with asyncio.timeout(seconds):
+            await closing.wait()
+    except TimeoutError:
+        return

@@ -1,0 +1,197 @@
+"""How far the subscriptions of realtime clients have got, for when they come back, to whichever process.
+
+Each process notes now and then one position that all its subscriptions have reached, and for those that have
+not (``exact``), and those whose connections have ended, a position of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from tidewire.core.time import now
+from tidewire.store.database import Transaction
+from tidewire.store.prepared import Prepared
+from tidewire.store.schema import realtime_positions, realtime_processes
+
+STEP: Final = 500
+"""Rows written in one transaction, so that other writers need not wait long."""
+REMEMBERED: Final = 10
+"""Times the retention for which it is remembered that a subscription came back too late."""
+
+Key = tuple[str, str]
+"""Whose subscription, and its id."""
+Holder = tuple[str, int]
+"""A process, and the number of a connection in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of one subscription."""
+
+    subject: str
+    id: str
+    process: str
+    connection: int
+    wants: str
+    """Digest of channels and queries."""
+    epoch: str
+    position: int
+    """Offset up to which everything has arrived."""
+    exact: bool
+    """Otherwise the position of the process counts, if it is greater."""
+    lost_at: int = 0
+    """When the connection ended, milliseconds since the epoch; 0: not that anybody knows."""
+
+    @property
+    def key(self) -> Key:
+        """What the client shows to get it back."""
+        return self.subject, self.id
+
+    @property
+    def holder(self) -> Holder:
+        """The connection that has it, or had it last."""
+        return self.process, self.connection
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What changed of a subscription that is still this connection's."""
+
+    position: int
+    exact: bool
+    lost_at: int = 0
+    dropped: bool = False
+    """It was ended; nothing is to be kept of it."""
+
+
+_p = realtime_positions.c
+_COLUMNS: Final = (
+    "subject", "id", "process", "connection", "wants", "epoch", "position", "exact", "lost_at"
+)  # fmt: skip
+_insert = insert(realtime_positions).values({name: bindparam(name) for name in _COLUMNS})
+_take = Prepared(
+    _insert.on_conflict_do_update(
+        index_elements=["subject", "id"], set_={name: _insert.excluded[name] for name in _COLUMNS[2:]}
+    )
+)
+_held = (
+    _p.subject == bindparam("subject"),
+    _p.id == bindparam("id"),
+    _p.process == bindparam("holder"),
+    _p.connection == bindparam("number"),
+)
+_note = Prepared(
+    update(realtime_positions)
+    .where(*_held)
+    .values(position=bindparam("position"), exact=bindparam("exact"), lost_at=bindparam("lost_at"))
+)
+_drop = Prepared(delete(realtime_positions).where(*_held))
+_find = Prepared(
+    select(*(_p[name] for name in _COLUMNS), realtime_processes.c.position.label("reached"))
+    .join_from(
+        realtime_positions,
+        realtime_processes,
+        realtime_positions.c.process == realtime_processes.c.process,
+        isouter=True,
+    )
+    .where(_p.subject == bindparam("subject"), _p.id == bindparam("id"))
+)
+_reach_insert = insert(realtime_processes).values(
+    process=bindparam("process"), position=bindparam("position")
+)
+_reach = Prepared(
+    _reach_insert.on_conflict_do_update(
+        index_elements=["process"], set_={"position": _reach_insert.excluded.position}
+    )
+)
+
+
+def find(connection: Connection, keys: Iterable[Key]) -> dict[Key, Kept]:
+    """What is kept under some keys, with the positions that count."""
+    found: dict[Key, Kept] = {}
+    for subject, name in keys:
+        for row in _find.fetch(connection, {"subject": subject, "id": name}):
+            process, connection_number, wants, epoch, position, exact, lost_at, reached = row[2:]
+            if not exact and reached is not None:
+                position = max(position, reached)
+            found[subject, name] = Kept(
+                subject, name, process, connection_number, wants, epoch, position, bool(exact), lost_at
+            )
+    return found
+
+
+def write(connection: Connection, taken: Sequence[Kept], notes: Sequence[tuple[Key, Holder, Note]]) -> None:
+    """Write who has which subscriptions now, then what changed of those that somebody still has."""
+    for kept in taken:
+        _take.execute(connection, {name: getattr(kept, name) for name in _COLUMNS})
+    for (subject, name), (process, number), note in notes:
+        values = {"subject": subject, "id": name, "holder": process, "number": number}
+        if note.dropped:
+            _drop.execute(connection, values)
+        else:
+            changed = {"position": note.position, "exact": note.exact, "lost_at": note.lost_at}
+            _note.execute(connection, values | changed)
+
+
+def reach(connection: Connection, process: str, position: int) -> None:
+    """Note what all subscriptions of a process have reached, but for the exact ones."""
+    _reach.execute(connection, {"process": process, "position": position})
+
+
+def count(connection: Connection) -> int:
+    """Of how many subscriptions something is kept."""
+    return connection.scalar(select(func.count()).select_from(realtime_positions)) or 0
+
+
+def processes(connection: Connection) -> list[str]:
+    """Processes that connections with kept subscriptions are, or were, in."""
+    lasting = select(_p.process).where(_p.lost_at == 0).distinct()
+    reached = select(realtime_processes.c.process)
+    return sorted({*connection.scalars(lasting), *connection.scalars(reached)})
+
+
+def end_process(transaction: Transaction, process: str) -> int:
+    """A process was killed: its connections ended, let us say now. Ends a step; return how many."""
+    connection = transaction.connection
+    reached = connection.scalar(
+        select(realtime_processes.c.position).where(realtime_processes.c.process == process)
+    )
+    rows = connection.execute(
+        select(_p.subject, _p.id, _p.connection, _p.position, _p.exact)
+        .where(_p.process == process, _p.lost_at == 0)
+        .limit(STEP)
+    ).all()
+    moment = now()
+    write(
+        connection,
+        (),
+        [
+            (
+                (row.subject, row.id),
+                (process, row.connection),
+                Note(row.position if row.exact else max(row.position, reached or 0), True, moment),
+            )
+            for row in rows
+        ],
+    )
+    if len(rows) < STEP:
+        connection.execute(delete(realtime_processes).where(realtime_processes.c.process == process))
+    return len(rows)
+
+
+def forget(transaction: Transaction, until: int, maximum: int) -> int:
+    """Delete a step of what was lost at or before ``until``, or is too much; return how many."""
+    connection = transaction.connection
+    excess = max(0, count(connection) - maximum)
+    lost = select(_p.subject, _p.id, _p.lost_at).where(_p.lost_at > 0).order_by(_p.lost_at).limit(STEP)
+    due = [
+        row for number, row in enumerate(connection.execute(lost)) if row.lost_at <= until or number < excess
+    ]
+    for row in due:
+        connection.execute(delete(realtime_positions).where(_p.subject == row.subject, _p.id == row.id))
+    return len(due)

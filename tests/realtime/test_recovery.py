@@ -1,0 +1,333 @@
+"""Clients that only subscribe again under the same ids get what they missed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+
+from tests.realtime.conftest import PROJECT, START, RealtimeServer, ask, receive, reset, running
+from tests.realtime.raw_client import RawClient, frame, raw_client
+from tests.store.samples import event
+from tidewire.store.event_log import trim
+
+Json = dict[str, Any]
+ID = "66f0c2a1b3d4e5f60718"
+
+
+async def _subscribe(client: ClientConnection, *channels: str, name: str = ID, **row: Any) -> Json:
+    asked = [{"subscriptionId": name, "channels": list(channels or ["files"]), "queries": [], **row}]
+    answer = await ask(client, "subscribe", asked)
+    assert answer["type"] == "response", answer
+    found: Json = answer["data"]["subscriptions"][0]
+    return found
+
+
+async def _offsets(client: ClientConnection, count: int) -> list[int]:
+    return [(await receive(client))["data"]["offset"] for _ in range(count)]
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():  # noqa: ASYNC110 - what changes is the server's
+            await asyncio.sleep(0.01)
+
+
+async def _acknowledged(server: RealtimeServer, offset: int) -> None:
+    """Wait until the one connection has acknowledged everything up to ``offset``."""
+    [connection] = server.realtime.connections()
+    await _until(lambda: connection.acknowledged >= offset)
+
+
+async def test_what_was_missed_follows_the_same_id(server: RealtimeServer) -> None:
+    async with server.client() as client:
+        await receive(client)
+        assert "recovered" not in await _subscribe(client)
+        first = (await server.publish(0)).offset
+        assert await _offsets(client, 1) == [first]
+        await _acknowledged(server, first)
+    missed = [(await server.publish(number)).offset for number in range(1, 4)]
+    async with server.client() as client:
+        await receive(client)
+        assert (await _subscribe(client))["recovered"] is True
+        new = (await server.publish(4)).offset
+        assert await _offsets(client, 4) == [*missed, new]
+
+
+async def test_a_client_that_is_cut_off_is_recovered_from_what_it_acknowledged(
+    server: RealtimeServer,
+) -> None:
+    async with raw_client(server) as client:
+        await client.message()
+        client.say(_row())
+        await client.message()
+        offsets = [(await server.publish(number)).offset for number in range(3)]
+        got, ping = 0, b""
+        while got < 3 or not ping:
+            part = await client.frame()
+            got += part.opcode == 1
+            ping = part.data if part.opcode == 9 else ping
+        # It answers the ping that came with the first event, and nothing more.
+        assert ping == b"%d" % offsets[0]
+        client.send(frame(10, ping))
+        await _acknowledged(server, offsets[0])
+        reset(client.writer)
+    await server.is_left_empty()
+    async with server.client() as client:
+        await receive(client)
+        assert (await _subscribe(client))["recovered"] is True
+        assert await _offsets(client, 2) == offsets[1:]
+
+
+def _row(name: str = ID, *channels: str) -> str:
+    row = {"subscriptionId": name, "channels": list(channels or ["files"]), "queries": []}
+    return json.dumps({"type": "subscribe", "data": [row]})
+
+
+async def _pings(client: RawClient, count: int) -> list[bytes]:
+    found: list[bytes] = []
+    while len(found) < count:
+        part = await client.frame()
+        found += [part.data] if part.opcode == 9 else []
+    return found
+
+
+async def test_one_ping_is_outstanding_at_most(server: RealtimeServer) -> None:
+    async with raw_client(server) as client:
+        await client.message()
+        client.say(_row())
+        await client.message()
+        first = await server.publish(0)
+        assert await _pings(client, 1) == [b"%d" % first.offset]
+        for number in range(1, 30):
+            await server.publish(number)
+            await asyncio.sleep(0.1)
+        for _ in range(29):
+            assert (await client.frame()).opcode != 9
+        [connection] = server.realtime.connections()
+        last = connection.sent
+        client.send(frame(10, b"%d" % first.offset))
+        # Now that it is answered, the rest is asked for.
+        assert await _pings(client, 1) == [b"%d" % last]
+
+
+@pytest.mark.parametrize("forged", [b"", b"999999999999", b"x" * 125, b"-1"])
+async def test_a_pong_that_was_not_asked_for_says_nothing(server: RealtimeServer, forged: bytes) -> None:
+    async with raw_client(server) as client:
+        await client.message()
+        client.say(_row())
+        await client.message()
+        logged = await server.publish(0)
+        await client.message()
+        client.send(frame(10, forged), frame(10, forged))
+        client.say('{"type":"ping"}')
+        assert await client.message() == '{"type":"pong"}'
+        [connection] = server.realtime.connections()
+        assert connection.acknowledged < logged.offset
+        assert connection.asked == logged.offset
+
+
+async def test_after_a_restart_too(tmp_path: Path) -> None:
+    async with running(tmp_path) as server:
+        client = await connect(server.url(), proxy=None)
+        await receive(client)
+        await _subscribe(client)
+        first = (await server.publish(0)).offset
+        assert await _offsets(client, 1) == [first]
+        await _acknowledged(server, first)
+    async with running(tmp_path) as server:
+        missed = (await server.publish(1)).offset
+        async with server.client() as client:
+            await receive(client)
+            assert (await _subscribe(client))["recovered"] is True
+            assert await _offsets(client, 1) == [missed]
+
+
+async def test_on_another_process_while_the_first_has_not_noticed(tmp_path: Path) -> None:
+    async with running(tmp_path) as one, running(tmp_path) as other, one.client() as client:
+        await receive(client)
+        await _subscribe(client)
+        store = await one.stores.project(PROJECT)
+        assert store is not None
+        positions = one.realtime.rooms[PROJECT].hub.recovery
+        assert positions is not None
+        await _until(lambda: positions.positions.count == 1)
+        missed = (await other.publish(1)).offset
+        async with other.client() as back:
+            await receive(back)
+            assert (await _subscribe(back))["recovered"] is True
+            assert await _offsets(back, 1) == [missed]
+
+
+async def test_who_comes_too_late_is_told(start: START) -> None:
+    server = await start(realtime_recovery_seconds=0.01)
+    async with server.client() as client:
+        await receive(client)
+        await _subscribe(client)
+    await server.is_left_empty()
+    await asyncio.sleep(0.02)
+    last = await server.publish(1)
+    async with server.client() as client:
+        await receive(client)
+        row = await _subscribe(client)
+        assert (row["recovered"], row["offset"]) == (False, last.offset)
+
+
+async def test_what_fell_off_the_log_is_told(server: RealtimeServer) -> None:
+    async with server.client() as client:
+        await receive(client)
+        await _subscribe(client)
+    await server.publish(1)
+    await server.publish(2)
+    store = await server.stores.project(PROJECT)
+    assert store is not None
+    await store.database.write(lambda transaction: trim(transaction.connection, 10**15, 1))
+    async with server.client() as client:
+        await receive(client)
+        assert (await _subscribe(client))["recovered"] is False
+
+
+async def test_a_subscription_that_wants_something_else_is_not_recovered(server: RealtimeServer) -> None:
+    async with server.client() as client:
+        await receive(client)
+        await _subscribe(client)
+    await server.publish(1)
+    async with server.client() as client:
+        await receive(client)
+        assert (await _subscribe(client, "files", "teams"))["recovered"] is False
+
+
+async def test_an_ended_subscription_is_new_when_it_is_made_again(server: RealtimeServer) -> None:
+    async with server.client() as client:
+        await receive(client)
+        await _subscribe(client)
+        await ask(client, "unsubscribe", [{"subscriptionId": ID}])
+    await server.publish(1)
+    async with server.client() as client:
+        await receive(client)
+        assert "recovered" not in await _subscribe(client)
+
+
+async def test_another_user_with_the_id_gets_nothing_of_it(server: RealtimeServer) -> None:
+    ada, eve = await server.sign_up("ada"), await server.sign_up("eve")
+    async with server.client(x_appwrite_session=ada) as client:
+        await receive(client)
+        await _subscribe(client)
+    await server.publish(1)
+    async with server.client(x_appwrite_session=eve) as client, server.client() as guest:
+        for stranger in (client, guest):
+            await receive(stranger)
+            assert "recovered" not in await _subscribe(stranger)
+        last = (await server.publish(2)).offset
+        assert await _offsets(client, 1) == await _offsets(guest, 1) == [last]
+    async with server.client(x_appwrite_session=ada) as client:
+        await receive(client)
+        assert (await _subscribe(client))["recovered"] is True
+        assert len(await _offsets(client, 2)) == 2
+
+
+async def test_short_ids_of_guests_are_not_kept(server: RealtimeServer) -> None:
+    async with server.client() as client:
+        await receive(client)
+        await _subscribe(client, name="s")
+    await server.publish(1)
+    async with server.client() as client:
+        await receive(client)
+        assert "recovered" not in await _subscribe(client, name="s")
+
+
+async def test_it_can_be_switched_off(start: START) -> None:
+    server = await start(realtime_recovery_seconds=0)
+    async with raw_client(server) as client:
+        place = json.loads(await client.message())["data"]
+        client.say(_row())
+        await client.message()
+        for number in range(3):
+            await server.publish(number)
+        for _ in range(3):
+            assert (await client.frame()).opcode == 1
+    async with server.client() as client:
+        await receive(client)
+        assert "recovered" not in await _subscribe(client)
+        since = {"offset": place["offset"], "epoch": place["epoch"]}
+        assert (await _subscribe(client, name="other", since=since))["recovered"] is True
+
+
+async def test_a_client_that_answers_nothing_is_recovered_from_an_overlap(start: START) -> None:
+    server = await start(realtime_overlap_seconds=0)
+    async with raw_client(server) as client:
+        await client.message()
+        client.say(_row())
+        await client.message()
+        offsets = [(await server.publish(number)).offset for number in range(3)]
+        for _ in range(3):
+            await client.message()
+        # Its kernel has acknowledged everything, and the server notices after some rounds.
+        await _acknowledged(server, offsets[-1])
+        reset(client.writer)
+    await server.is_left_empty()
+    missed = (await server.publish(4)).offset
+    async with server.client() as again:
+        await receive(again)
+        assert (await _subscribe(again))["recovered"] is True
+        assert await _offsets(again, 1) == [missed]
+
+
+async def test_many_connections_come_back_at_once(server: RealtimeServer) -> None:
+    async def open_one(number: int) -> ClientConnection:
+        client = await connect(server.url(), proxy=None)
+        await receive(client)
+        await _subscribe(client, name=f"subscription-of-{number:04}")
+        return client
+
+    clients = await asyncio.gather(*map(open_one, range(50)))
+    for client in clients:
+        client.transport.abort()
+    await server.is_left_empty()
+    store = await server.stores.project(PROJECT)
+    assert store is not None
+    missed = await store.database.write(
+        lambda transaction: [transaction.append(event(number)).offset for number in range(250)]
+    )
+    clients = await asyncio.gather(*map(open_one, range(50)))
+    for client in clients:
+        assert await _offsets(client, 250) == missed
+        await client.close()
+
+
+async def test_the_same_url_and_session_is_recovered(server: RealtimeServer) -> None:
+    session = await server.sign_up("u1")
+    url = f"project={PROJECT}&channels[]=files"
+    async with raw_client(server, url, x_appwrite_session=session) as client:
+        await client.message()
+        reset(client.writer)
+    await server.is_left_empty()
+    missed = (await server.publish(1)).offset
+    async with server.client(url, x_appwrite_session=session) as client:
+        await receive(client)
+        assert await _offsets(client, 1) == [missed]
+    # It closed the connection itself: whoever opens the page again begins anew.
+    await server.is_left_empty()
+    await server.publish(2)
+    async with server.client(url, x_appwrite_session=session) as client:
+        await receive(client)
+        last = (await server.publish(3)).offset
+        assert await _offsets(client, 1) == [last]
+
+
+async def test_guests_with_a_url_begin_anew(server: RealtimeServer) -> None:
+    url = f"project={PROJECT}&channels[]=files"
+    async with raw_client(server, url) as client:
+        await client.message()
+        reset(client.writer)
+    await server.is_left_empty()
+    await server.publish(1)
+    async with server.client(url) as client:
+        await receive(client)
+        last = (await server.publish(2)).offset
+        assert await _offsets(client, 1) == [last]

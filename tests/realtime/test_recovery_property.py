@@ -1,0 +1,136 @@
+"""Whatever is cut, delayed and repeated when: each event once or more, in order, and none is missing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import tempfile
+from pathlib import Path
+
+import uvloop
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.realtime.conftest import PROJECT, RealtimeServer, reset, running
+from tests.realtime.raw_client import RawClient, frame, raw_client
+from tests.store.samples import event
+
+ID = "66f0c2a1b3d4e5f60718"
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("publish"), st.integers(1, 150)),
+        st.tuples(st.just("publish for others"), st.integers(1, 150)),
+        st.tuples(st.just("read"), st.integers(1, 200)),
+        st.tuples(st.sampled_from(["come back", "move", "answer pings", "begin rounds"]), st.just(0)),
+    ),
+    max_size=30,
+)
+
+
+class Client:
+    """Reads when it is told to, answers pings only when it is told to, and never says goodbye."""
+
+    def __init__(self, stack: contextlib.AsyncExitStack) -> None:
+        self.received: list[int] = []
+        self._stack = stack
+        self._raw: RawClient | None = None
+        self._unanswered: list[bytes] = []
+        self._on_this: list[int] = []
+
+    async def connect(self, server: RealtimeServer) -> None:
+        """Come, or come back: what was on the way is lost."""
+        if self._raw is not None:
+            reset(self._raw.writer)
+        self._raw = await self._stack.enter_async_context(raw_client(server))
+        await self._raw.message()
+        row = {"subscriptionId": ID, "channels": ["files"], "queries": []}
+        self._raw.say(json.dumps({"type": "subscribe", "data": [row]}))
+        answer = json.loads(await self._raw.message())["data"]["subscriptions"][0]
+        assert answer.get("recovered") is not False
+        self._unanswered.clear()
+        self._on_this.clear()
+
+    async def read_until(self, offset: int) -> None:
+        """Read events up to one."""
+        assert self._raw is not None
+        while not self._on_this or self._on_this[-1] < offset:
+            part = await self._raw.frame()
+            if part.opcode == 9:
+                self._unanswered.append(part.data)
+                continue
+            assert part.final
+            self._on_this.append(json.loads(part.data)["data"]["offset"])
+            assert self._on_this == sorted(set(self._on_this)), "once a connection, and in order"
+            self.received.append(self._on_this[-1])
+
+    def due(self, wanted: list[int]) -> list[int]:
+        """What is yet to come on this connection, at least."""
+        latest = max(self._on_this[-1:] + self.received[-1:], default=0)
+        return [offset for offset in wanted if offset > latest]
+
+    def answer(self) -> None:
+        """Answer the pings that were read."""
+        assert self._raw is not None
+        self._raw.send(*(frame(10, ping) for ping in self._unanswered))
+        self._unanswered.clear()
+
+
+async def _commit(servers: list[RealtimeServer], count: int, channel: str) -> list[int]:
+    store = await servers[0].stores.project(PROJECT)
+    assert store is not None
+    events = [event(number, channels=[channel]) for number in range(count)]
+    offsets = await store.database.write(
+        lambda transaction: [transaction.append(each).offset for each in events]
+    )
+    for server in servers[1:]:
+        server.realtime.wake(PROJECT)
+    return offsets
+
+
+async def _play(steps: list[tuple[str, int]], directory: Path) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        servers = [await stack.enter_async_context(running(directory)) for _ in range(2)]
+        client = Client(await stack.enter_async_context(contextlib.AsyncExitStack()))
+        at, wanted = 0, []
+        await client.connect(servers[at])
+        for step, number in [*steps, ("come back", 0)]:
+            if step.startswith("publish"):
+                offsets = await _commit(servers, number, "files" if step == "publish" else "others")
+                wanted += offsets if step == "publish" else []
+            elif step == "read" and client.due(wanted):
+                due = client.due(wanted)
+                await client.read_until(due[min(number, len(due)) - 1])
+            elif step == "answer pings":
+                client.answer()
+            elif step == "begin rounds":
+                for server in servers:
+                    for room in server.realtime.rooms.values():
+                        if room.hub.recovery is not None:
+                            room.hub.recovery.positions.begin_round()
+            elif step in {"come back", "move"}:
+                at = at if step == "come back" else 1 - at
+                await _settled(servers)
+                await client.connect(servers[at])
+        if client.due(wanted):
+            await client.read_until(wanted[-1])
+        # What was received again and again counts where it came first.
+        assert list(dict.fromkeys(client.received)) == wanted
+
+
+async def _settled(servers: list[RealtimeServer]) -> None:
+    """Let what is kept be written: another process is asked next."""
+    for server in servers:
+        for room in server.realtime.rooms.values():
+            assert room.hub.recovery is not None
+            await room.hub.recovery.positions.written()
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(steps=STEPS)
+def test_interleavings(steps: list[tuple[str, int]]) -> None:
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop,
+    ):
+        loop.run(_play(steps, Path(directory)))
