@@ -110,6 +110,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = 10_000
     session_duration: Annotated[Count, Meta(description="Seconds that a session lasts.")] = 365 * 24 * 3600
 
+    transaction_max_operations: Annotated[
+        Count, Meta(description="Operations that a transaction on rows takes.")
+    ] = 100
+    transaction_max_bytes: Annotated[Bytes, Meta(description="Bytes of these operations together.")] = (
+        10_000_000
+    )
+    transaction_max_rows: Annotated[
+        Count,
+        Meta(description="Rows that a transaction reads or changes, those of bulk operations included."),
+    ] = 10_000
+    transaction_max_pending: Annotated[
+        Count, Meta(description="Pending transactions of one user, or of all API keys of a project together.")
+    ] = 1_000
+    transaction_max_age: Annotated[
+        Count, Meta(description="Seconds after its expiry that a transaction can still be looked at.")
+    ] = 3600
+
     realtime_max_message_bytes: Annotated[
         Bytes, Meta(description="Largest message from a realtime client, fragments summed, bytes.")
     ] = 64_000
@@ -260,6 +277,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     message_max_attempts: Annotated[
         Count, Meta(description="Attempts to send a mail or text message before it is given up.")
     ] = 12
+    message_max_age: Annotated[
+        Count,
+        Meta(description="Seconds that it stays known afterwards, without its text, that it was not sent."),
+    ] = 30 * 24 * 3600
     embeddings_url: Annotated[
         str,
         Meta(

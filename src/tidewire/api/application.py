@@ -34,6 +34,7 @@ from tidewire.core.identities import Caller
 from tidewire.core.ids import is_id
 from tidewire.core.inspection import RealtimeInspector
 from tidewire.core.locales import known_locale
+from tidewire.core.time import parse_datetime
 from tidewire.core.uploads import ContentRange, Upload
 from tidewire.services.context import Client, Context
 from tidewire.services.geoip import GeoIp
@@ -254,7 +255,18 @@ class _Exchange:
             locale=known_locale(self.request.header(b"x-appwrite-locale")),
             geoip=self.api.geoip,
             realtime=self.api.realtime,
+            requested_at=self._requested_at(),
         )
+
+    def _requested_at(self) -> int | None:
+        text = self.request.header(b"x-appwrite-timestamp")
+        if not text:
+            return None
+        try:
+            return parse_datetime(text)
+        except (ValueError, OverflowError):
+            message = "X-Appwrite-Timestamp must be a date and time in ISO 8601."
+            raise TidewireError("general_argument_invalid", message) from None
 
     async def _operate(
         self,

@@ -23,8 +23,6 @@ AT_ONCE: Final = 10
 """Messages of a project that are being sent at the same time."""
 FIRST_RETRY_SECONDS: Final = 30.0
 LONGEST_RETRY_SECONDS: Final = 3600.0
-FAILED_KEPT_MS: Final = 30 * 24 * 3600 * 1000
-"""Time for which the rows of messages that were given up are kept, without their texts."""
 _LONGEST_ERROR: Final = 500
 
 _log = structlog.get_logger("tidewire.delivery")
@@ -102,9 +100,6 @@ class MessageQueue:
         def unit(transaction: Transaction) -> None:
             connection = transaction.connection
             connection.execute(update(table).where(table.c.sequence == row.sequence).values(values))
-            if given_up:
-                old = (table.c.state == "failed") & (table.c.created_at < now() - FAILED_KEPT_MS)
-                connection.execute(delete(table).where(old))
 
         _log.warning(
             "message given up" if given_up else "message not sent",

@@ -59,6 +59,8 @@ class Context:
     """Language that the client asks for, one of :data:`tidewire.core.locales.LOCALE_CODES`."""
     geoip: GeoIp = field(default_factory=GeoIp)
     """Tells where clients are."""
+    requested_at: int | None = None
+    """When the client last knew what it changes, milliseconds since the epoch; None: it does not say."""
     session_started: StartedSession | None = None
     session_ended: bool = False
     """The current session was deleted; the client should forget it."""

@@ -28,7 +28,15 @@ from tidewire.store.deletions import (
 from tidewire.store.objects import SWEEP_GRACE_MS
 from tidewire.store.platform import CONSOLE_PROJECT_ID, ProjectStore, Stores
 from tidewire.store.processes import is_alive
-from tidewire.store.schema import audit_log, challenges, sent_messages, sessions, tokens
+from tidewire.store.schema import (
+    audit_log,
+    challenges,
+    outgoing_messages,
+    sent_messages,
+    sessions,
+    tokens,
+    transactions,
+)
 from tidewire.store.state import read_state, write_state
 
 ROUND_SECONDS: Final = 60.0
@@ -37,6 +45,8 @@ SWEEP_SECONDS: Final = 3600.0
 """Between two sweeps of object storage; the first is in the first round."""
 ROWS_STEP: Final = 500
 """Expired rows of one table deleted in one transaction."""
+TRANSACTIONS_STEP: Final = 20
+"""Transactions deleted in one transaction; each may be about thousands of rows."""
 
 _SWEPT: Final = "objects.swept"
 _log = structlog.get_logger("tidewire.store")
@@ -79,6 +89,10 @@ async def maintain_project(
         await _repeat(database, ROWS_STEP, partial(_delete_until, table.c.expires_at, now()))
     kept_since = now() - settings.event_log_max_age * 1000
     await _repeat(database, ROWS_STEP, partial(_delete_until, audit_log.c.time, kept_since))
+    failed_since = now() - settings.message_max_age * 1000
+    await _repeat(database, ROWS_STEP, partial(_delete_failed_messages, failed_since))
+    ended = now() - settings.transaction_max_age * 1000
+    await _repeat(database, TRANSACTIONS_STEP, partial(_delete_transactions, ended))
     await _repeat(database, presences.ENDING_STEP, presences.end_expired)
     await _release_dead_processes(database, Path(settings.data_dir))
     remembered = int(settings.realtime_recovery_seconds * 1000 * positions.REMEMBERED)
@@ -124,6 +138,21 @@ def _delete_until(column: Column[int], moment: int, transaction: Transaction) ->
 
 def _end_process(process: str, transaction: Transaction) -> int:
     return positions.end_process(transaction, process)
+
+
+def _delete_failed_messages(moment: int, transaction: Transaction) -> int:
+    """Delete a step of the messages that were given up and are older than ``moment``."""
+    table = outgoing_messages
+    old = (table.c.state == "failed") & (table.c.created_at <= moment)
+    some = select(table.c.sequence).where(old).limit(ROWS_STEP)
+    return transaction.connection.execute(delete(table).where(table.c.sequence.in_(some))).rowcount
+
+
+def _delete_transactions(moment: int, transaction: Transaction) -> int:
+    """Delete a step of the transactions, whatever became of them, that expired at or before ``moment``."""
+    some = select(transactions.c.sequence).where(transactions.c.expires_at <= moment).limit(TRANSACTIONS_STEP)
+    result = transaction.connection.execute(delete(transactions).where(transactions.c.sequence.in_(some)))
+    return result.rowcount
 
 
 async def _release_dead_processes(database: Database, data_dir: Path) -> None:

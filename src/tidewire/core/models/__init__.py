@@ -134,6 +134,7 @@ from tidewire.core.models.storage import Bucket, BucketList, File, FileList
 from tidewire.core.models.targets import Target, TargetList
 from tidewire.core.models.teams import Membership, MembershipList, Team, TeamList
 from tidewire.core.models.tokens import Token
+from tidewire.core.models.transactions import Transaction, TransactionList
 from tidewire.core.models.users import MfaChallengeSecret, User, UserList
 from tidewire.core.models.webhooks import Webhook, WebhookList
 
@@ -281,6 +282,8 @@ __all__ = [
     "Team",
     "TeamList",
     "Token",
+    "Transaction",
+    "TransactionList",
     "User",
     "UserList",
     "VectorsdbCollection",

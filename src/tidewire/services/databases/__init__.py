@@ -16,6 +16,7 @@ from tidewire.services.databases import (
 )
 from tidewire.services.databases.families import OPERATIONS
 from tidewire.services.databases.schema_changes import resume_changes
+from tidewire.services.databases.transactions import operations as transactions
 
 __all__ = [
     "OPERATIONS",
@@ -29,5 +30,6 @@ __all__ = [
     "resume_changes",
     "rows",
     "tables",
+    "transactions",
     "vectors",
 ]

@@ -13,9 +13,10 @@ from tidewire.core.ids import is_id, unique_id
 from tidewire.core.models import Model, RowList
 from tidewire.core.parameters import ResourceId
 from tidewire.core.permissions import expand_permissions
+from tidewire.services.databases.conflicts import require_seen
 from tidewire.services.databases.events import ROW
 from tidewire.services.databases.families import EVERY, Call, as_model, declare
-from tidewire.services.databases.parameters import ManyRows, Queries, RowData, TransactionId
+from tidewire.services.databases.parameters import ManyRows, Queries, RowData
 from tidewire.services.databases.records import find_user_table
 from tidewire.services.databases.related_reading import reach_of
 from tidewire.services.databases.row_values import changed_values, given_permissions, new_values
@@ -25,9 +26,9 @@ from tidewire.services.databases.rows import (
     PATH,
     WRITE,
     WRITES,
-    require_no_transaction,
     write_or_change,
 )
+from tidewire.services.databases.transactions.participation import transactional
 from tidewire.services.permissions import ITEM_ACTIONS
 from tidewire.store.database import Transaction
 from tidewire.store.lists import MAX_LIMIT
@@ -52,16 +53,15 @@ STEP_ROWS: Final = 500
     chosen_by="rows",
     families=EVERY,
 )
+@transactional("bulkCreate")
 async def create_rows(
     call: Call,
     database_id: ResourceId,
     table_id: ResourceId,
     rows: ManyRows,
-    transaction_id: TransactionId | None = None,
 ) -> Model:
     """Create several rows."""
     _require_server(call)
-    require_no_transaction(transaction_id)
 
     def write(transaction: Transaction, table: UserTable, row: Mapping[str, Any]) -> Any:
         permissions = given_permissions(row.get("$permissions"))
@@ -82,16 +82,15 @@ async def create_rows(
     limit=WRITES,
     families=EVERY,
 )
+@transactional("bulkUpsert")
 async def upsert_rows(
     call: Call,
     database_id: ResourceId,
     table_id: ResourceId,
     rows: ManyRows,
-    transaction_id: TransactionId | None = None,
 ) -> Model:
     """Create several rows, or change those that there are."""
     _require_server(call)
-    require_no_transaction(transaction_id)
 
     def write(transaction: Transaction, table: UserTable, row: Mapping[str, Any]) -> Any:
         permissions = given_permissions(row.get("$permissions"))
@@ -110,17 +109,16 @@ async def upsert_rows(
     limit=WRITES,
     families=EVERY,
 )
+@transactional("bulkUpdate")
 async def update_rows(
     call: Call,
     database_id: ResourceId,
     table_id: ResourceId,
     data: RowData = {},  # noqa: B006 - never changed
     queries: Queries = (),
-    transaction_id: TransactionId | None = None,
 ) -> Model:
     """Change all rows that the queries find; without queries, all there are."""
     _require_server(call)
-    require_no_transaction(transaction_id)
     if not data:
         raise call.family.error("row_missing_payload", "There is nothing to change: no data.")
     granted = expand_permissions(given_permissions(data.get("$permissions")), ITEM_ACTIONS)
@@ -143,16 +141,15 @@ async def update_rows(
     limit=DELETIONS,
     families=EVERY,
 )
+@transactional("bulkDelete")
 async def delete_rows(
     call: Call,
     database_id: ResourceId,
     table_id: ResourceId,
     queries: Queries = (),
-    transaction_id: TransactionId | None = None,
 ) -> Model:
     """Delete all rows that the queries find; without queries, all there are."""
     _require_server(call)
-    require_no_transaction(transaction_id)
 
     def remove(transaction: Transaction, table: UserTable) -> Callable[[StoredRow], Any]:
         return lambda row: remove_row(transaction, call, table, row)
@@ -175,7 +172,7 @@ async def _write_all(
         written = [write(transaction, table, row) for row in rows]
         return _listed(call, len(written), written)
 
-    return await call.context.database.write(unit)
+    return await call.write(unit)
 
 
 async def _for_all(
@@ -194,13 +191,14 @@ async def _for_all(
         shown: list[Any] = []
         count = 0
         for row in _matching(transaction.connection, table, page):
+            require_seen(call, row)
             done = do(row)
             count += 1
             if count <= MAX_LIMIT:
                 shown.append(done)
         return _listed(call, count, shown)
 
-    return await call.context.database.write(unit)
+    return await call.write(unit)
 
 
 def _matching(connection: Connection, table: UserTable, page: Page) -> Iterator[StoredRow]:

@@ -15,9 +15,10 @@ from tidewire.core.models import Row
 from tidewire.core.parameters import ResourceId
 from tidewire.core.row_operators import Operator
 from tidewire.core.time import now
+from tidewire.services.databases.conflicts import require_seen
 from tidewire.services.databases.events import ROW
 from tidewire.services.databases.families import DOCUMENTS, Call, declare
-from tidewire.services.databases.parameters import ColumnKey, LooseNumber, TransactionId
+from tidewire.services.databases.parameters import ColumnKey, LooseNumber
 from tidewire.services.databases.records import find_user_table
 from tidewire.services.databases.row_values import problem_of_stored
 from tidewire.services.databases.row_views import (
@@ -26,7 +27,8 @@ from tidewire.services.databases.row_views import (
     row_not_found,
 )
 from tidewire.services.databases.row_writing import change_row
-from tidewire.services.databases.rows import PATH, WRITE, WRITES, require_no_transaction
+from tidewire.services.databases.rows import PATH, WRITE, WRITES
+from tidewire.services.databases.transactions.participation import transactional
 from tidewire.services.permissions import unauthorized
 from tidewire.store.database import Transaction
 from tidewire.store.user_tables.listing import StoredRow
@@ -55,6 +57,7 @@ def _declare_for_documents(name: str, action: str) -> Callable[[Callable[..., An
     limit=WRITES,
 )
 @_declare_for_documents("incrementRowColumn", "increment")
+@transactional("increment")
 async def increment_row_column(
     call: Call,
     database_id: ResourceId,
@@ -63,10 +66,8 @@ async def increment_row_column(
     column: ColumnKey,
     value: LooseNumber = 1,
     max: LooseNumber | None = None,  # noqa: A002 - the name on the wire
-    transaction_id: TransactionId | None = None,
 ) -> Any:
     """Add to a column, but not beyond a greatest value."""
-    require_no_transaction(transaction_id)
     return await _count(call, (database_id, table_id, row_id), column, "increment", value, max)
 
 
@@ -80,6 +81,7 @@ async def increment_row_column(
     limit=WRITES,
 )
 @_declare_for_documents("decrementRowColumn", "decrement")
+@transactional("decrement")
 async def decrement_row_column(
     call: Call,
     database_id: ResourceId,
@@ -88,10 +90,8 @@ async def decrement_row_column(
     column: ColumnKey,
     value: LooseNumber = 1,
     min: LooseNumber | None = None,  # noqa: A002 - the name on the wire
-    transaction_id: TransactionId | None = None,
 ) -> Any:
     """Subtract from a column, but not below a least value."""
-    require_no_transaction(transaction_id)
     return await _count(call, (database_id, table_id, row_id), column, "decrement", value, min)
 
 
@@ -110,6 +110,7 @@ async def _count(
         row = find_row(connection, table, row_id)
         if row is None:
             raise row_not_found(call)
+        require_seen(call, row)
         if not may_with_row(call.context.caller, "update", table, row):
             raise unauthorized("update", f"this {call.family.word('row')}")
         if table.document is not None:
@@ -123,7 +124,7 @@ async def _count(
         _require_within(call, table, column, changed[_position(table, key)], method, bound)
         return publish_row(transaction, call, table, changed, "update")
 
-    return await call.context.database.write(unit)
+    return await call.write(unit)
 
 
 def _counted_member(

@@ -16,12 +16,14 @@ from types import UnionType
 from typing import Any, Concatenate, Final, Literal, ParamSpec, TypeVar, get_type_hints
 
 import msgspec
+from sqlalchemy import Connection
 
 from tidewire.core import models
 from tidewire.core.errors import TidewireError
 from tidewire.core.operations import Method, Operations, ResponseModel
 from tidewire.core.rate_limits import RateLimit
 from tidewire.services.context import Context
+from tidewire.store.database import Transaction
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -85,6 +87,20 @@ class Call:
 
     context: Context
     family: Family
+    within: Transaction | None = None
+    """The unit of work that it is part of; None: it makes its own."""
+
+    async def write(self, unit: Callable[[Transaction], R]) -> R:
+        """Do ``unit`` as :meth:`Database.write` does."""
+        if self.within is not None:
+            return unit(self.within)
+        return await self.context.database.write(unit)
+
+    async def read(self, unit: Callable[[Connection], R]) -> R:
+        """Do ``unit`` as :meth:`Database.read` does."""
+        if self.within is not None:
+            return unit(self.within.connection)
+        return await self.context.database.read(unit)
 
 
 TABLES: Final = Family("tablesdb", "tablesDB", "/tablesdb", ("legacy", "tablesdb"))
@@ -183,7 +199,7 @@ def offer(
         family.word(name),
         method,
         family.base + family.word(path),
-        scopes=tuple(scopes) if family is TABLES else tuple(filter(_is_older, scopes)),
+        scopes=_scopes(family, scopes),
         status=status,
         model=model if isinstance(model, UnionType | None) else family.model(model),
         aliases=tuple(family.base + family.word(alias) for alias in aliases),
@@ -196,6 +212,12 @@ def offer(
 def _documentation(family: Family, text: str) -> str:
     """``Create a row`` is ``Create a document``; the article stays right."""
     return family.word(text).replace("a attribute", "an attribute")
+
+
+def _scopes(family: Family, scopes: Sequence[str]) -> tuple[str, ...]:
+    """Those of the family; if none is, all."""
+    older = () if family is TABLES else tuple(filter(_is_older, scopes))
+    return older or tuple(scopes)
 
 
 def _is_older(scope: str) -> bool:

@@ -10,12 +10,12 @@ import msgspec
 from sqlalchemy import Connection
 from sqlalchemy.exc import NoResultFound
 
-from tidewire.core.errors import TidewireError
 from tidewire.core.ids import unique_id
 from tidewire.core.models import Model, Row, RowList
 from tidewire.core.parameters import Boolean, CustomId, ResourceId, Whole
 from tidewire.core.permissions import expand_permissions
 from tidewire.core.rate_limits import RateLimit
+from tidewire.services.databases.conflicts import require_seen
 from tidewire.services.databases.events import ROW
 from tidewire.services.databases.families import (
     COLLECTIONS,
@@ -33,7 +33,6 @@ from tidewire.services.databases.parameters import (
     Queries,
     RowData,
     RowPermissions,
-    TransactionId,
 )
 from tidewire.services.databases.records import find_user_table
 from tidewire.services.databases.related_reading import access_to, add_related, reach_of
@@ -49,6 +48,7 @@ from tidewire.services.databases.row_writing import (
     remove_row,
     write_row,
 )
+from tidewire.services.databases.transactions.participation import transactional
 from tidewire.services.permissions import ITEM_ACTIONS, unauthorized
 from tidewire.store.database import Transaction
 from tidewire.store.user_tables.access import Access
@@ -82,6 +82,7 @@ Ttl = Annotated[int, Whole(0, 86_400)]
     limit=WRITES,
     families=EVERY,
 )
+@transactional("create")
 async def create_row(
     call: Call,
     database_id: ResourceId,
@@ -89,10 +90,8 @@ async def create_row(
     row_id: CustomId,
     data: RowData,
     permissions: RowPermissions | None = None,
-    transaction_id: TransactionId | None = None,
 ) -> Any:
     """Create a row."""
-    require_no_transaction(transaction_id)
     new_id = unique_id() if row_id == "unique()" else row_id
     table = await _present_table(call, database_id, table_id)
     prepared = prepare_row(call, table, new_id, new_values(call, table, data), permissions)
@@ -104,21 +103,20 @@ async def create_row(
             row = prepare_row(call, found, new_id, new_values(call, found, data), permissions)
         return write_row(transaction, call, row)
 
-    return await call.context.database.write(unit)
+    return await call.write(unit)
 
 
+@transactional("list")
 async def list_rows(
     call: Call,
     database_id: ResourceId,
     table_id: ResourceId,
     queries: Queries = (),
-    transaction_id: TransactionId | None = None,
     total: Boolean = True,
     ttl: Ttl = 0,
 ) -> Model:
     """List the rows that the caller may read. Lists are not kept, however long they may be."""
     del ttl
-    require_no_transaction(transaction_id)
 
     def unit(connection: Connection) -> Model:
         table = find_user_table(connection, call, database_id, table_id)
@@ -132,7 +130,7 @@ async def list_rows(
         listed: Model = as_model(call.family, RowList, {"total": count, "rows": rows})
         return listed
 
-    return await call.context.database.read(unit)
+    return await call.read(unit)
 
 
 for _family in EVERY:
@@ -162,16 +160,15 @@ offer(
 
 
 @declare("getRow", "GET", _ROW_PATH, scopes=READ, model=Row, families=EVERY)
+@transactional("get")
 async def get_row(
     call: Call,
     database_id: ResourceId,
     table_id: ResourceId,
     row_id: ResourceId,
     queries: Queries = (),
-    transaction_id: TransactionId | None = None,
 ) -> Any:
     """Get a row."""
-    require_no_transaction(transaction_id)
 
     def unit(connection: Connection, *, snapshot: bool = False) -> Fields | None:
         table = find_user_table(connection, call, database_id, table_id)
@@ -199,6 +196,7 @@ async def get_row(
     limit=WRITES,
     families=EVERY,
 )
+@transactional("update")
 async def update_row_data(
     call: Call,
     database_id: ResourceId,
@@ -206,10 +204,8 @@ async def update_row_data(
     row_id: ResourceId,
     data: RowData = {},  # noqa: B006 - never changed
     permissions: RowPermissions | None = None,
-    transaction_id: TransactionId | None = None,
 ) -> Any:
     """Change a row; what is not given stays."""
-    require_no_transaction(transaction_id)
     if not data and permissions is None:
         raise call.family.error(
             "row_missing_payload", "There is nothing to change: neither data nor permissions."
@@ -223,9 +219,10 @@ async def update_row_data(
         changes.permissions = granted
         return change_row(transaction, call, table, row, changes, "update")
 
-    return await call.context.database.write(unit)
+    return await call.write(unit)
 
 
+@transactional("upsert")
 async def upsert_row(
     call: Call,
     database_id: ResourceId,
@@ -233,17 +230,15 @@ async def upsert_row(
     row_id: ResourceId,
     data: RowData = {},  # noqa: B006 - never changed
     permissions: RowPermissions | None = None,
-    transaction_id: TransactionId | None = None,
 ) -> Any:
     """Create a row, or change it if there is one with its id."""
-    require_no_transaction(transaction_id)
     new_id = unique_id() if row_id == "unique()" else row_id
 
     def unit(transaction: Transaction) -> Any:
         table = find_user_table(transaction.connection, call, database_id, table_id)
         return write_or_change(transaction, call, table, new_id, data, permissions)
 
-    return await call.context.database.write(unit)
+    return await call.write(unit)
 
 
 for _family in EVERY:
@@ -272,21 +267,20 @@ for _family in EVERY:
     limit=DELETIONS,
     families=EVERY,
 )
+@transactional("delete")
 async def delete_row(
     call: Call,
     database_id: ResourceId,
     table_id: ResourceId,
     row_id: ResourceId,
-    transaction_id: TransactionId | None = None,
 ) -> None:
     """Delete a row."""
-    require_no_transaction(transaction_id)
 
     def unit(transaction: Transaction) -> None:
         table = find_user_table(transaction.connection, call, database_id, table_id)
         remove_row(transaction, call, table, _existing(transaction, call, table, row_id))
 
-    await call.context.database.write(unit)
+    await call.write(unit)
 
 
 def write_or_change(
@@ -301,6 +295,7 @@ def write_or_change(
     row = find_row(transaction.connection, table, row_id)
     changes = changed_values(call, table, data)
     if row is not None:
+        require_seen(call, row)
         changes.permissions = expand_permissions(permissions, ITEM_ACTIONS)
         return change_row(transaction, call, table, row, changes, "upsert")
     plain = {key: value for key, value in data.items() if key not in changes.operators}
@@ -311,12 +306,6 @@ def write_or_change(
     row = find_row(transaction.connection, table, row_id)
     assert row is not None
     return change_row(transaction, call, table, row, changes, "upsert")
-
-
-def require_no_transaction(transaction_id: str | None) -> None:
-    """Refuse to take part in a transaction that does not exist: ``transaction_not_found``."""
-    if transaction_id is not None:
-        raise TidewireError("transaction_not_found", "There is no transaction with this id.")
 
 
 def _access(call: Call, table: UserTable) -> Access:
@@ -331,6 +320,7 @@ def _existing(transaction: Transaction, call: Call, table: UserTable, row_id: st
     row = find_row(transaction.connection, table, row_id)
     if row is None:
         raise row_not_found(call)
+    require_seen(call, row)
     return row
 
 
@@ -346,6 +336,10 @@ async def _seen(
 
     ``fully`` is done there instead of it, if that takes more than can be done at once.
     """
+    if call.within is not None:
+        found = (fully or unit)(call.within.connection)
+        assert found is not None
+        return found
     database = call.context.database
     try:
         found = database.glance(unit)

@@ -50,8 +50,9 @@ from tidewire.store.schema.people import (
 from tidewire.store.schema.platform import dev_keys, keys, platforms, projects
 from tidewire.store.schema.presences import presence_connections, presences
 from tidewire.store.schema.realtime import realtime_positions, realtime_processes
+from tidewire.store.schema.transactions import transaction_operations, transaction_rows, transactions
 
-PROJECT_REVISION: Final = "project_0008"
+PROJECT_REVISION: Final = "project_0009"
 PLATFORM_REVISION: Final = "platform_0002"
 
 __all__ = [
@@ -88,6 +89,9 @@ __all__ = [
     "targets",
     "teams",
     "tokens",
+    "transaction_operations",
+    "transaction_rows",
+    "transactions",
     "upload_parts",
     "uploads",
     "user_columns",

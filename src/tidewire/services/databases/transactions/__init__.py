@@ -1,0 +1,1 @@
+"""Transactions: operations on rows that are staged, and then done all together or not at all."""

@@ -1,0 +1,108 @@
+"""What can be done within a transaction: operations on rows, performed again whenever it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Final, cast
+
+from sqlalchemy import Connection
+
+from tidewire.core.errors import TidewireError
+from tidewire.core.events import Event, LoggedEvent
+from tidewire.core.ids import unique_id
+from tidewire.services.databases.families import Call
+from tidewire.store.database import Transaction
+
+READS: Final = frozenset({"get", "list"})
+BULK: Final = frozenset({"bulkCreate", "bulkUpdate", "bulkUpsert", "bulkDelete"})
+
+ACTIONS: Final[dict[str, Callable[..., Awaitable[Any]]]] = {}
+"""The operation of each action; :func:`tidewire.services.databases.transactions.participation.transactional`
+fills it."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """An operation on rows, in the words of tables."""
+
+    action: str
+    """A key of :data:`ACTIONS`."""
+    arguments: dict[str, Any]
+    """Of its function; as JSON has them."""
+
+    @property
+    def place(self) -> tuple[str, str, str] | None:
+        """Database, table and row; None if it is about many rows."""
+        arguments = self.arguments
+        row = arguments.get("row_id")
+        return (arguments["database_id"], arguments["table_id"], row) if row is not None else None
+
+
+class Collecting(Transaction):
+    """A unit of work whose events go nowhere yet; more than ``limit`` of them are refused."""
+
+    def __init__(self, connection: Connection, limit: int) -> None:
+        super().__init__(connection)
+        self._limit = limit
+
+    def append(self, event: Event) -> LoggedEvent:
+        """Keep the event. Raises ``transaction_limit_exceeded``."""
+        if len(self.events) >= self._limit:
+            message = f"A transaction can change at most {self._limit} rows."
+            raise TidewireError("transaction_limit_exceeded", message)
+        logged = LoggedEvent(self.connection.info["project_id"], 0, event)
+        self.events.append(logged)
+        return logged
+
+
+def perform(call: Call, transaction: Transaction, operation: Operation) -> Any:
+    """Do an operation now, in the unit of work ``transaction``."""
+    function = ACTIONS[operation.action]
+    coroutine = cast(
+        "Coroutine[Any, Any, Any]", function(replace(call, within=transaction), **operation.arguments)
+    )
+    try:
+        coroutine.send(None)
+    except StopIteration as finished:
+        return finished.value
+    coroutine.close()
+    raise RuntimeError(f"the action {operation.action} waits for something")
+
+
+def identified(operation: Operation) -> Operation:
+    """The operation with ids for the new rows that it has left to the server, so that they stay the same."""
+    arguments = dict(operation.arguments)
+    if arguments.get("row_id") == "unique()":
+        arguments["row_id"] = unique_id()
+    if "rows" in arguments:
+        arguments["rows"] = [
+            {**row, "$id": unique_id()} if row.get("$id", "unique()") == "unique()" else row
+            for row in arguments["rows"]
+        ]
+    return Operation(operation.action, arguments)
+
+
+@contextmanager
+def step(connection: Connection) -> Iterator[None]:
+    """A part of a unit of work that is undone alone if it raises."""
+    connection.exec_driver_sql("SAVEPOINT step")
+    try:
+        yield
+    except BaseException:
+        connection.exec_driver_sql("ROLLBACK TO step")
+        raise
+    finally:
+        connection.exec_driver_sql("RELEASE step")
+
+
+@contextmanager
+def rehearsal(connection: Connection) -> Iterator[None]:
+    """A part of a unit of work that is undone in any case."""
+    connection.exec_driver_sql("SAVEPOINT rehearsal")
+    try:
+        yield
+    finally:
+        connection.exec_driver_sql("ROLLBACK TO rehearsal")
+        connection.exec_driver_sql("RELEASE rehearsal")

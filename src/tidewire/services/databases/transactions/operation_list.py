@@ -1,0 +1,110 @@
+"""The list of operations that a client stages in one request, checked and in the words of tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tidewire.core.checks import Key
+from tidewire.core.parameters import Check, Id, InvalidParameterError, Items, NewId, PermissionList
+from tidewire.services.databases.parameters import JsonOrText, Number, RowQueries
+from tidewire.services.databases.transactions.actions import BULK, Operation
+from tidewire.services.permissions import ITEM_ACTIONS
+
+_SINGLE: Final = frozenset({"create", "update", "upsert", "delete", "increment", "decrement"})
+_OBJECT: Final = JsonOrText()
+_PERMISSIONS: Final = PermissionList((*ITEM_ACTIONS, "write"))
+_NUMBER: Final = Number(loose=True)
+
+
+@dataclass(frozen=True)
+class OperationList(Check):
+    """Operations: ``action``, the ids of database, table and row, and ``data``.
+
+    Ids may be named in the words of either family: ``tableId`` or ``collectionId``.
+    """
+
+    json_type = "array"
+    table_key: str
+    row_key: str
+
+    def convert(self, value: object) -> list[Operation]:
+        if not isinstance(value, list):
+            raise InvalidParameterError("Value must be an array.")
+        return [self._operation(number, each) for number, each in enumerate(value, start=1)]
+
+    def catalog(self) -> dict[str, object]:
+        keys = {"collection_key": self.table_key, "document_key": self.row_key}
+        return {"items": {"format": "transaction-operation", **keys}}
+
+    def schema(self) -> dict[str, object]:
+        return {"type": "array", "items": {"type": "object"}}
+
+    def _operation(self, number: int, value: object) -> Operation:
+        if not isinstance(value, dict):
+            raise InvalidParameterError(f"Operation {number} must be an object.")
+        action = str(value.get("action"))[:64]
+        try:
+            if action in _SINGLE:
+                return Operation(action, _table(value) | _single(action, value))
+            if action in BULK:
+                return Operation(action, _table(value) | _bulk(action, value))
+        except InvalidParameterError as error:
+            raise InvalidParameterError(f"Operation {number}: {error}") from None
+        known = ", ".join(sorted(_SINGLE | BULK))
+        raise InvalidParameterError(f"Operation {number}: action must be one of {known}.")
+
+
+def _table(value: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "database_id": _accept("databaseId", Id(), value.get("databaseId")),
+        "table_id": _accept("tableId", Id(), value.get("tableId", value.get("collectionId"))),
+    }
+
+
+def _single(action: str, value: dict[str, Any]) -> dict[str, Any]:
+    data = value.get("data")
+    fields = {} if data is None else _accept("data", _OBJECT, data)
+    row_id = value.get("rowId", value.get("documentId"))
+    if action == "create" and row_id is None:
+        row_id = fields.get("$id", "unique()")
+    check = NewId() if action in {"create", "upsert"} else Id()
+    arguments: dict[str, Any] = {"row_id": _accept("rowId", check, row_id)}
+    if action == "delete":
+        return arguments
+    if action in {"increment", "decrement"}:
+        return arguments | _counting("max" if action == "increment" else "min", fields)
+    permissions = fields.get("$permissions")
+    if permissions is not None:
+        permissions = _accept("$permissions", _PERMISSIONS, permissions)
+    kept = {key: each for key, each in fields.items() if key not in {"$id", "$permissions"}}
+    return arguments | {"data": kept, "permissions": permissions}
+
+
+def _counting(bound: str, fields: dict[str, Any]) -> dict[str, Any]:
+    arguments = {"column": _accept("column", Key(36), fields.get("column", fields.get("attribute")))}
+    for name in ("value", bound):
+        if fields.get(name) is not None:
+            arguments[name] = _accept(name, _NUMBER, fields[name])
+    return arguments
+
+
+def _bulk(action: str, value: dict[str, Any]) -> dict[str, Any]:
+    data = value.get("data")
+    if action in {"bulkCreate", "bulkUpsert"}:
+        return {"rows": _accept("data", Items(_OBJECT), data)}
+    fields = {} if data is None else _accept("data", _OBJECT, data)
+    queries = fields.get("queries")
+    arguments: dict[str, Any] = {
+        "queries": _accept("queries", RowQueries(()), [] if queries is None else queries)
+    }
+    if action == "bulkUpdate":
+        arguments["data"] = _accept("data", _OBJECT, fields.get("data"))
+    return arguments
+
+
+def _accept(name: str, check: Check, value: object) -> Any:
+    try:
+        return check.convert(value)
+    except InvalidParameterError as error:
+        raise InvalidParameterError(f"{name}: {error}") from None
