@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -344,7 +345,10 @@ async def test_an_expired_transaction_is_of_no_use_and_goes(sales: Sales) -> Non
     await maintain_project(store, world.settings)
     assert await refusal(sales.get(transaction)) == "transaction_not_found"
     for table in (kept, transaction_operations, transaction_rows):
-        left = await world.database.read(lambda connection, of=table: connection.execute(of.select()).all())
+        statement = table.select()
+        left = await world.database.read(
+            partial(lambda of, connection: connection.execute(of).all(), statement)
+        )
         assert left == []
 
 
@@ -431,7 +435,7 @@ async def test_an_update_of_a_row_that_is_newer_than_the_client_says(sales: Sale
     await rows.update_row_data(call, "d", "t", "a", {"count": 2})
     # Servers may say when a row was changed; so no test has to wait.
     later = "2999-01-01T00:00:00.000+00:00"
-    await shop.update("a", **{"$updatedAt": later})
+    await rows.update_row_data(shop.call(), "d", "t", "a", {"$updatedAt": later})
     transaction = await sales.begin()
     conflict = "row_update_conflict"
     for within in (None, transaction):
