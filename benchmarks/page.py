@@ -10,9 +10,9 @@ METHOD: Final = """\
 - Every server runs on one core, with all its threads; the load generator (C, epoll) runs on another. The
   driver sleeps. All servers are started at once and measured in turns, by the same load generator in the
   same run, so that what else the machine does meets all alike. Those that are not measured are idle.
-- Everything is measured {rounds} times, A B C A B C, and the values are medians with the least and the
-  greatest in brackets. What hardly varies or takes long is measured once and has no brackets: memory,
-  matching, 10,000 subscribers, slow readers, growth.
+- Rounds: {rounds}, each in the order A B C. Values are medians of the rounds, with the least and the greatest
+  in brackets. What hardly varies or takes long is measured once and has no brackets: memory, matching,
+  10,000 subscribers, slow readers, growth.
 - Tidewire runs with its defaults (`synchronous=full`, one worker), but without rate limits. An event is
   caused by the update of a stored file over HTTP; its request, its commit to disk and its event are part
   of what is measured, on the server's core, wherever the table does not say otherwise.
@@ -27,7 +27,7 @@ METHOD: Final = """\
 - The event has 2,800 bytes: a file with permissions for three teams and seven people, whose ids are as
   random as real ones. They bound how far it can be compressed: zlib alone comes to 4.5 times. The update of
   a row, with its 64 event names, is measured beside it.
-- Matching is measured with 10,000 real connections: the time is the server's own metric
+- Matching is measured with real connections: the time is the server's own metric
   `tidewire_realtime_matching_seconds`, its sum by its count, over 110 events.
 - Resident memory is that of the process which holds the connections. What the kernel keeps for sockets is
   not in it, nor what a server reserves but never touches.

@@ -17,9 +17,9 @@ COLOURS: Final = {
     "Bun pub/sub": "#f4a261",
     "nchan": "#2b8a3e",
     "PocketBase": "#9c36b5",
-    "channels": "#6b7280",
-    "equality": "#0b6bcb",
-    "range": "#d9480f",
+    "channels": "#0c8599",
+    "equality": "#5f3dc4",
+    "range": "#c2255c",
 }
 OTHER_COLOUR: Final = "#000000"
 
@@ -30,7 +30,7 @@ TOP: Final = 56
 GAP_X: Final = 84
 GAP_Y: Final = 96
 WIDTH: Final = LEFT + 2 * PANEL_WIDTH + GAP_X + 28
-HEIGHT: Final = TOP + 2 * PANEL_HEIGHT + GAP_Y + 84
+HEIGHT: Final = TOP + 2 * PANEL_HEIGHT + GAP_Y + 110
 GRID: Final = "#e5e7eb"
 INK: Final = "#1f2933"
 SOFT: Final = "#616e7c"
@@ -52,7 +52,8 @@ def _picture(growth: Growth) -> Iterator[str]:
         top = TOP + number // 2 * (PANEL_HEIGHT + GAP_Y)
         yield from _panel(quantity, left, top)
     servers = list(growth.quantities["rate"].series)
-    yield from _legend(servers, LEFT, HEIGHT - 18)
+    yield from _legend({name: name for name in servers}, HEIGHT - 44)
+    yield from _legend(MATCHING, HEIGHT - 18)
     yield "</svg>"
 
 
@@ -88,8 +89,6 @@ def _panel(quantity: Quantity, left: int, top: int) -> Iterator[str]:
     for name in sorted(quantity.series, key=lambda name: name == SUBJECT):
         places = [(x(size), y(value)) for size, value in quantity.series[name].items() if value > 0]
         yield from _line(name, places)
-    if set(quantity.series) <= set(MATCHING):
-        yield from _notes(list(quantity.series), left + 16, top + 18)
 
 
 def _line(name: str, places: list[tuple[float, float]]) -> Iterator[str]:
@@ -103,15 +102,11 @@ def _line(name: str, places: list[tuple[float, float]]) -> Iterator[str]:
     yield from (f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{width}" fill="{colour}"/>' for x, y in places)
 
 
-def _legend(names: list[str], left: int, y: int) -> Iterator[str]:
-    step = (WIDTH - left - 28) / max(1, len(names))
-    for number, name in enumerate(names):
-        yield from _entry(name, name, left + number * step, y)
-
-
-def _notes(cases: list[str], left: int, top: int) -> Iterator[str]:
-    for number, case in enumerate(cases):
-        yield from _entry(case, MATCHING[case], left, top + number * 18)
+def _legend(texts: dict[str, str], y: int) -> Iterator[str]:
+    """Entries side by side, by name."""
+    step = (WIDTH - LEFT - 28) / max(1, len(texts))
+    for number, (name, text) in enumerate(texts.items()):
+        yield from _entry(name, text, LEFT + number * step, y)
 
 
 def _entry(name: str, text: str, x: float, y: float) -> Iterator[str]:

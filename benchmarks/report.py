@@ -17,6 +17,7 @@ from rich.table import Table
 from benchmarks.growth import TITLE as GROWTH_TITLE
 from benchmarks.growth import Growth, Quantity
 from benchmarks.page import ABOUT_PEERS, GROWTH_TEXT, METHOD
+from benchmarks.peers import MATCHING
 from benchmarks.plot import draw
 from benchmarks.results import Line
 
@@ -35,6 +36,8 @@ class Report(msgspec.Struct, frozen=True):
     missing: dict[str, str]
     """Peers that were not installed, and how to get them."""
     rounds: int
+    quick: bool
+    """Whether this was only a smoke run."""
     lines: list[Line]
     growth: Growth | None = None
 
@@ -69,12 +72,15 @@ def _page(report: Report) -> Iterator[str]:
     yield "# Benchmarks\n"
     yield f"Written by `make bench ARGS=--write` on {report.day}. The ratios should carry"
     yield "over to other machines; the absolute numbers are those of this machine only.\n"
+    if report.quick:
+        yield "**A short run (`--quick`): it shows that everything works, its numbers mean little.**\n"
     yield "## Machine\n\n| | |\n|---|---|"
     yield from (f"| {name} | {value} |" for name, value in report.machine.items())
     yield "\n" + METHOD.format(rounds=report.rounds)
     yield ABOUT_PEERS
     yield from (f"{peer} was not measured this time: it was not installed.\n" for peer in report.missing)
-    yield "## Results\n\nThe number after a peer's value is Tidewire's median by the peer's."
+    yield "## Results\n\nBehind a peer's value stands Tidewire's by the peer's: above 1 is"
+    yield "better for Tidewire where rates are compared, below 1 where times and bytes are."
     for title, group in _by_scenario(report.lines):
         peers = _measured(group, report.peers)
         heads = ["", *peers, *_goal_head(group)]
@@ -129,7 +135,10 @@ def _growth_title(quantity: Quantity) -> str:
 
 def _growth_rows(quantity: Quantity) -> tuple[list[str], list[list[str]]]:
     sizes = sorted({size for values in quantity.series.values() for size in values})
-    rows = [[name, *(number(values[size]) for size in sizes)] for name, values in quantity.series.items()]
+    rows = [
+        [MATCHING.get(name, name), *(number(values[size]) for size in sizes)]
+        for name, values in quantity.series.items()
+    ]
     return [f"{size:,}" for size in sizes], rows
 
 

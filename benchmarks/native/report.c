@@ -57,16 +57,19 @@ static uint64_t finished(const struct unit *unit)
     return unit->last_receipt > unit->responded ? unit->last_receipt : unit->responded;
 }
 
-/* From the moment the last unit of the warm-up was through to the end of all. */
+/*
+ * The time in which as many units as are measured were finished, up to the last. Units may overtake each other, those
+ * of the warm-up too: it begins when as many as the warm-up has are through, whichever they are.
+ */
 static double measured_seconds(void)
 {
-    uint64_t start = options.warm_up > 0 ? 0 : record.units[0].sent, end = 0;
-    for (size_t i = 0; i < options.requests; i++) {
-        uint64_t *bound = i < options.warm_up ? &start : &end;
-        uint64_t time = finished(&record.units[i]);
-        if (time > *bound)
-            *bound = time;
-    }
+    int64_t *times = allocate(options.requests, sizeof *times);
+    for (size_t i = 0; i < options.requests; i++)
+        times[i] = (int64_t)finished(&record.units[i]);
+    qsort(times, options.requests, sizeof *times, compare);
+    int64_t start = options.warm_up > 0 ? times[options.warm_up - 1] : (int64_t)record.units[0].sent;
+    int64_t end = times[options.requests - 1];
+    free(times);
     return (double)(end - start) / 1e9;
 }
 

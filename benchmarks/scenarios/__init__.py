@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
 from benchmarks.native import LoadGenerator, Plan, Requested
-from benchmarks.peers import Running
+from benchmarks.peers import MATCHING, Running
 
 Unit = Literal["messages/s", "connections/s", "requests/s", "ms", "µs", "bytes", "%", "times"]
 
@@ -71,7 +71,7 @@ class Scenario(Protocol):
 
 
 MANY: Final = 10_000
-"""Subscribers of the fan-out that a smoke run leaves out."""
+"""Connections of what is measured with many; a smoke run has fewer."""
 
 
 def all_scenarios(quick: bool = False) -> list[Scenario]:
@@ -80,10 +80,11 @@ def all_scenarios(quick: bool = False) -> list[Scenario]:
     from benchmarks.scenarios.connections import ConnectRate, Memory
     from benchmarks.scenarios.fan_out import FanOut
     from benchmarks.scenarios.latency import LatencyUnderLoad, UploadLatency
-    from benchmarks.scenarios.matching import all_matching
+    from benchmarks.scenarios.matching import MatchOne
     from benchmarks.scenarios.rest import RequestRate
     from benchmarks.scenarios.slow_readers import SlowReaders
 
+    connections = MANY // 10 if quick else MANY
     return [
         FanOut(1_000),
         *([] if quick else [FanOut(MANY)]),
@@ -91,9 +92,9 @@ def all_scenarios(quick: bool = False) -> list[Scenario]:
         LatencyUnderLoad(),
         UploadLatency(),
         ConnectRate(),
-        *(Memory(subscriptions) for subscriptions in (1, 10)),
-        *all_matching(),
-        SlowReaders(),
+        *(Memory(subscriptions, connections) for subscriptions in (1, 10)),
+        *(MatchOne(case, connections) for case in MATCHING),
+        SlowReaders(megabytes=50 if quick else 1_000),
         RequestRate("upload", "Create a file of 1 KB", count=2_000),
         RequestRate("session", "Create a session with email and password", count=200),
         RequestRate("account", "Get the account", count=5_000),

@@ -51,10 +51,11 @@ class Memory:
     fresh = True
     once = True
 
-    def __init__(self, subscriptions: int) -> None:
+    def __init__(self, subscriptions: int, connections: int) -> None:
         self.subscriptions = subscriptions
+        self.connections = connections
         count = "one subscription" if subscriptions == 1 else f"{subscriptions} subscriptions"
-        self.title = f"Memory of an idle connection with {count}, 10,000 of them"
+        self.title = f"Memory of an idle connection with {count}, {connections:,} of them"
         goal = "at most 6 KB" if subscriptions == 1 else ""
         self.metrics = {"bytes": Metric("resident memory of a connection", "bytes", goal)}
 
@@ -66,10 +67,9 @@ class Memory:
         """Connect a few, then the others."""
         endpoint = target.endpoint if self.subscriptions == 1 else target.ten
         assert endpoint
-        many = load.scaled(10_000, 1_000)
         with load.generator.hold(endpoint, Plan(subscribers=FEW)):
             time.sleep(SETTLE_SECONDS)
             before = resident_bytes(target.process)
-            with load.generator.hold(endpoint, Plan(subscribers=many)):
+            with load.generator.hold(endpoint, Plan(subscribers=self.connections)):
                 time.sleep(SETTLE_SECONDS)
-                return {"bytes": (resident_bytes(target.process) - before) / many}
+                return {"bytes": (resident_bytes(target.process) - before) / self.connections}

@@ -11,14 +11,8 @@ from benchmarks.peers import MATCHING, Running, ServerFailedError
 from benchmarks.scenarios import Load, Metric
 from benchmarks.scenarios.connections import SETTLE_SECONDS
 
-CONNECTIONS: Final = 10_000
 EVENTS: Final = 100
 WARM_UP: Final = 10
-
-
-def all_matching() -> list[MatchOne]:
-    """Without queries, with equality queries, with range queries."""
-    return [MatchOne(case) for case in MATCHING]
 
 
 class MatchOne:
@@ -30,10 +24,11 @@ class MatchOne:
     fresh = True
     once = True
 
-    def __init__(self, case: str) -> None:
+    def __init__(self, case: str, connections: int) -> None:
         self.case = case
+        self.connections = connections
         self.title = (
-            f"Matching: {CONNECTIONS:,} connections with 10 subscriptions each, {MATCHING[case]}; one matches"
+            f"Matching: {connections:,} connections with 10 subscriptions each, {MATCHING[case]}; one matches"
         )
         self.metrics = {
             "matching": Metric("to find the receiver of an event", "µs"),
@@ -48,10 +43,9 @@ class MatchOne:
 
     def measure(self, load: Load, target: Running) -> dict[str, float]:
         """All but the one that matches are connected, then that one too."""
-        connections = load.scaled(CONNECTIONS, CONNECTIONS // 50)
         case = target.cases[self.case]
         before = resident_bytes(target.process)
-        with load.generator.hold(case.endpoint, Plan(subscribers=connections - 1, first=1)) as held:
+        with load.generator.hold(case.endpoint, Plan(subscribers=self.connections - 1, first=1)) as held:
             time.sleep(SETTLE_SECONDS)
             grown = resident_bytes(target.process) - before
             microseconds, receipt = match_one(load, target, self.case)
@@ -59,8 +53,8 @@ class MatchOne:
         return {
             "matching": microseconds,
             "receipt": receipt,
-            "bytes": grown / connections,
-            "rate": connections / held.connected.seconds,
+            "bytes": grown / self.connections,
+            "rate": self.connections / held.connected.seconds,
         }
 
 

@@ -16,8 +16,6 @@ from benchmarks.scenarios import Load, Metric
 
 SLOW: Final = 300
 HEALTHY: Final = 100
-FLOOD_BYTES: Final = 1_000_000_000
-"""Of events for those that never read, counted for each of them."""
 INTERVAL_US: Final = 4_000
 SAMPLE_SECONDS: Final = 0.05
 
@@ -29,12 +27,13 @@ class SlowReaders:
     fresh = True
     once = True
 
-    def __init__(self) -> None:
+    def __init__(self, megabytes: int) -> None:
+        self.megabytes = megabytes
         self.metrics = {
             "before": Metric("request sent to event received, p99, without them", "ms"),
             "during": Metric("request sent to event received, p99, with them", "ms"),
             "growth": Metric(
-                f"most memory taken for 1 GB of events to them, by {SLOW}",
+                f"most memory taken for {megabytes:,} MB of events to them, by {SLOW}",
                 "bytes",
                 "less than 1 MiB, the cap of a queue",
             ),
@@ -48,7 +47,7 @@ class SlowReaders:
         """Two runs at the same pace; the process is looked at all through the second."""
         before = load.request(target, self._plan(target, load.scaled(500, 50)))
         assert before.receipt
-        events = load.scaled(FLOOD_BYTES, FLOOD_BYTES // 20) // (SLOW * before.event_bytes) + 1
+        events = self.megabytes * 1_000_000 // (SLOW * before.event_bytes) + 1
         memory = resident_bytes(target.process)
         with _never_reading(target), _watched(target.process) as peak:
             during = load.request(target, self._plan(target, events))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
-from benchmarks.native import LoadGenerator, Plan
+from benchmarks.native import Endpoint, LoadGenerator, Plan
 from benchmarks.payload import EVENT_BYTES
 from benchmarks.peers import Running
+from benchmarks.rest_client import http_request
 
 
 @pytest.mark.parametrize("in_flight", [1, 3])
@@ -43,3 +46,29 @@ def test_held_subscribers_stay_connected(generator: LoadGenerator, sender: Runni
         outcome = generator.run(sender.endpoint, event)
         assert outcome.requested
         assert outcome.requested.messages == 1
+
+
+async def test_a_warm_up_that_is_overtaken_does_not_count_as_time(generator: LoadGenerator) -> None:
+    others_answered = asyncio.Event()
+    requests = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal requests
+        try:
+            while await reader.readuntil(b"\r\n\r\n"):
+                requests += 1
+                if requests == 1:
+                    await others_answered.wait()
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+                await writer.drain()
+                others_answered.set()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    plan = Plan(request=http_request("GET", "/", {}, {}), requests=2, warm_up=1, in_flight=2)
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        endpoint = Endpoint(server.sockets[0].getsockname()[1], "/")
+        outcome = await asyncio.to_thread(generator.run, endpoint, plan)
+
+    assert outcome.requested
+    assert 0 <= outcome.requested.seconds < 3_600
