@@ -101,7 +101,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Count,
         Meta(
             description="Related rows that one answer may show, counted wherever they are shown, and that "
-            "one column may be given in a request."
+            "one row may be given in a request, nested ones included."
         ),
     ] = 5_000
     cascade_rows_max: Annotated[

@@ -160,6 +160,17 @@ async def test_an_answer_shows_a_bounded_number_of_rows(library: Library) -> Non
     assert await refusal(library.get("b", "b", "as.*")) == "general_query_invalid"
     too_many = [f"a{number}" for number in range(12)]
     assert await refusal(library.update("b", "b", KEY, **{"as": too_many})) == "relationship_value_invalid"
+    nested: list[dict[str, Any]] = [{"$id": "a0", "b": {"as": too_many[1:]}}]
+    assert await refusal(library.create("b", "c", KEY, **{"as": nested})) == ""
+    nested = [{"$id": f"new{number}", "n": number} for number in range(5)]
+    more: list[dict[str, Any]] = [
+        {"$id": "x", "b": {"$id": "d", "as": nested}},
+        {"$id": "y", "b": {"$id": "e", "as": nested}},
+    ]
+    await library.relate("b", "a", "manyToMany", "more")
+    assert await refusal(library.create("b", "f", more=more)) == "relationship_value_invalid"
+    assert await refusal(library.get("b", "d")) == "row_not_found"
+    assert await refusal(library.create("b", "f", more=more[:1])) == ""
 
 
 async def test_bulk_operations_follow_the_rules_too(library: Library) -> None:

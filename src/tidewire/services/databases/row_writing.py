@@ -12,12 +12,11 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.events import Event
 from tidewire.core.ids import unique_id
 from tidewire.core.permissions import expand_permissions
-from tidewire.core.relationships import MAX_LEVELS
 from tidewire.core.time import format_datetime
 from tidewire.services.databases.cascades import delete_with_related
 from tidewire.services.databases.families import Call
 from tidewire.services.databases.related_links import missing_keys, unlink_all_but
-from tidewire.services.databases.related_values import Item, invalid_relation
+from tidewire.services.databases.related_values import Item, Nesting, invalid_relation
 from tidewire.services.databases.row_values import (
     changed_values,
     changes_nothing,
@@ -108,7 +107,7 @@ def write_row(transaction: Transaction, call: Call, row: NewRow) -> msgspec.Raw:
 
     Raises ``row_already_exists``, ``row_unique_constraint_violation`` or ``relationship_value_invalid``.
     """
-    return _write(transaction, call, row, 0)[1]
+    return _write(transaction, call, row, Nesting(call))[1]
 
 
 def insert_silently(transaction: Transaction, call: Call, row: NewRow) -> None:
@@ -124,7 +123,7 @@ def change_row(
     Raises ``user_unauthorized``, ``row_invalid_structure``, ``row_unique_constraint_violation`` or
     ``relationship_value_invalid``.
     """
-    return _change(transaction, call, table, row, changes, action, 0)
+    return _change(transaction, call, table, row, changes, action, Nesting(call))
 
 
 def remove_row(transaction: Transaction, call: Call, table: UserTable, row: StoredRow) -> msgspec.Raw:
@@ -137,13 +136,13 @@ def remove_row(transaction: Transaction, call: Call, table: UserTable, row: Stor
     return publish_row(transaction, call, table, row, "delete")
 
 
-def _write(transaction: Transaction, call: Call, row: NewRow, level: int) -> tuple[int, msgspec.Raw]:
-    shown = _relate_before(transaction, call, row.table, row.changes, level)
+def _write(transaction: Transaction, call: Call, row: NewRow, nesting: Nesting) -> tuple[int, msgspec.Raw]:
+    shown = _relate_before(transaction, call, row.table, row.changes, nesting)
     sequence = _insert(transaction, call, row)
     payload = b'{"$sequence":"%d",' % sequence + _encode(row.fields)[1:]
     transaction.append(msgspec.structs.replace(row.event, payload=payload))
     if row.changes.related:
-        shown |= _relate_after(transaction, call, row.table, sequence, row.changes, level, new=True)
+        shown |= _relate_after(transaction, call, row.table, sequence, row.changes, nesting, new=True)
     return sequence, _with_related(msgspec.Raw(payload), shown)
 
 
@@ -154,7 +153,7 @@ def _change(
     row: StoredRow,
     changes: Changes,
     action: str,
-    level: int,
+    nesting: Nesting,
 ) -> msgspec.Raw:
     caller = call.context.caller
     changes = completed(call, table, row, changes)
@@ -165,7 +164,7 @@ def _change(
         raise unauthorized("update", f"this {call.family.word('row')}")
     if changes.permissions is not None:
         require_grantable(caller, changes.permissions)
-    shown = _relate_before(transaction, call, table, changes, level)
+    shown = _relate_before(transaction, call, table, changes, nesting)
     try:
         changed = update_row(transaction.connection, table, row, changes)
     except DuplicateValueError:
@@ -173,7 +172,7 @@ def _change(
     require_fitting(call, table, changed, changes)
     payload = publish_row(transaction, call, table, changed, action)
     if changes.related:
-        shown |= _relate_after(transaction, call, table, row[0], changes, level)
+        shown |= _relate_after(transaction, call, table, row[0], changes, nesting)
     return _with_related(payload, shown)
 
 
@@ -183,7 +182,7 @@ def _with_related(payload: msgspec.Raw, shown: Fields) -> msgspec.Raw:
 
 
 def _relate_before(
-    transaction: Transaction, call: Call, table: UserTable, changes: Changes, level: int
+    transaction: Transaction, call: Call, table: UserTable, changes: Changes, nesting: Nesting
 ) -> Fields:
     """Write and find the rows that the row itself is to name, and note them in ``changes``."""
     shown: Fields = {}
@@ -194,7 +193,7 @@ def _relate_before(
         changes.keys[relation.own_key] = shown[key] = None
         for item in items:
             related = find_related_table(transaction.connection, call.context.encryption, relation.related)
-            sequence, shown[key] = _related_row(transaction, call, relation, related, item, {}, level + 1)
+            sequence, shown[key] = _related_row(transaction, call, relation, related, item, {}, nesting)
             changes.keys[relation.own_key] = sequence
     return shown
 
@@ -205,7 +204,7 @@ def _relate_after(
     table: UserTable,
     sequence: int,
     changes: Changes,
-    level: int,
+    nesting: Nesting,
     *,
     new: bool = False,
 ) -> Fields:
@@ -223,7 +222,7 @@ def _relate_after(
         keys = {relation.related_key: sequence} if relation.related_key else {}
         views: dict[int, Any] = {}
         for item in items:
-            other, view = _related_row(transaction, call, relation, related, item, keys, level + 1)
+            other, view = _related_row(transaction, call, relation, related, item, keys, nesting)
             if relation.pairs is not None:
                 add_pair(connection, table, relation, sequence, other)
             views[other] = view
@@ -239,15 +238,14 @@ def _related_row(
     related: UserTable,
     item: Item,
     keys: Mapping[str, int],
-    level: int,
+    nesting: Nesting,
 ) -> tuple[int, Any]:
     """The sequence of a related row, written if that was asked for, and as it is shown: None if it is hidden.
 
     ``keys`` are what it is to name. Raises ``relationship_value_invalid`` or ``user_unauthorized``.
     """
     caller = call.context.caller
-    if level > MAX_LEVELS and isinstance(item, dict):
-        raise invalid_relation(call, relation, f"rows can be nested {MAX_LEVELS} levels deep.")
+    nesting = nesting.deeper(relation, item)
     if not (related.enabled or caller.bypasses_permissions):
         raise invalid_relation(call, relation, "the related table is disabled.")
     given = {"$id": item} if isinstance(item, str) else item
@@ -263,7 +261,7 @@ def _related_row(
         new_id = unique_id() if row_id == "unique()" else row_id
         prepared = prepare_row(call, related, new_id, new_values(call, related, data), permissions)
         prepared.changes.keys.update(keys)
-        sequence, view = _write(transaction, call, prepared, level)
+        sequence, view = _write(transaction, call, prepared, nesting)
         readable = may(caller, "read", related.permissions) or (
             related.row_security and may(caller, "read", prepared.permissions)
         )
@@ -281,7 +279,7 @@ def _related_row(
         if not readable:
             raise invalid_relation(call, relation, f"there is no row {row_id}.")
         return row[0], shown_row(call, related, row)
-    view = _change(transaction, call, related, row, changes, "update", level)
+    view = _change(transaction, call, related, row, changes, "update", nesting)
     return row[0], view if readable else None
 
 
