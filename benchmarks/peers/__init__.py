@@ -30,6 +30,10 @@ MATCHING: Final = {
 """Cases in which one subscription of all matches, and what the subscriptions of each have."""
 
 
+MESSAGE: Final = "message"
+"""The case whose request sends a small message that is not stored."""
+
+
 class ServerFailedError(Exception):
     """A server did not start or does not do what is to be measured; the text says why."""
 

@@ -15,12 +15,13 @@ from typing import Final
 
 from benchmarks.native import BUILD, Endpoint, LoadGenerator, Plan, pinned
 from benchmarks.payload import BUCKET, EVENT_BYTES, FILE, padded
-from benchmarks.peers import SUBJECT, Matching, Running, ServerFailedError, stop
+from benchmarks.peers import MESSAGE, SUBJECT, Case, Matching, Running, ServerFailedError, stop
 from benchmarks.peers.tidewire_rows import row, set_up_cases
 from benchmarks.rest_client import Rest, http_request, multipart_upload
 
 FILES_PATH: Final = f"/v1/storage/buckets/{BUCKET}/files"
 ACCOUNT: Final = {"email": "bench@example.com", "password": "correct horse battery"}
+CHANNEL: Final = "bench"
 METRICS_KEY: Final = "benchmarks"
 READER: Final = {**ACCOUNT, "email": "reader@example.com"}
 SMALL_FILE: Final = b"A small file.\n" * 73
@@ -54,7 +55,10 @@ class Tidewire:
                 replace(endpoint, row=row(f"buckets.{BUCKET}.files.file@place@"), subscriptions=10),
                 requests,
                 compresses=True,
-                cases=set_up_cases(Rest(port, headers), endpoint),
+                cases={
+                    **set_up_cases(Rest(port, headers), endpoint),
+                    MESSAGE: _message_case(Rest(port, headers), endpoint),
+                },
                 matching=partial(_matching, Rest(port, {"Authorization": f"Bearer {METRICS_KEY}"})),
             )
 
@@ -85,6 +89,15 @@ def _create_key(data_dir: str, project: str) -> str:
     if result.returncode != 0:
         raise ServerFailedError(f"tidewire key create: {result.stderr}")
     return result.stdout.strip()
+
+
+def _message_case(server: Rest, endpoint: Endpoint) -> Case:
+    """A custom channel that keeps no history, and a message of about 100 bytes on it."""
+    server.call("POST", "/v1/realtime/channels", {"channelId": CHANNEL, "read": ["any"]})
+    body = {"payload": {"text": "A small message.", "from": "bench", "number": 1, "tags": ["a", "b"]}}
+    path = f"/v1/realtime/channels/{CHANNEL}/messages"
+    request = http_request("POST", path, server.headers, body)
+    return Case(replace(endpoint, row=row(f"channels.{CHANNEL}")), request)
 
 
 def _matching(metrics: Rest) -> Matching:

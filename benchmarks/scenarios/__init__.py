@@ -81,6 +81,7 @@ def all_scenarios(quick: bool = False) -> list[Scenario]:
     from benchmarks.scenarios.fan_out import FanOut
     from benchmarks.scenarios.latency import LatencyUnderLoad, UploadLatency
     from benchmarks.scenarios.matching import MatchOne
+    from benchmarks.scenarios.publish import Publish
     from benchmarks.scenarios.rest import RequestRate
     from benchmarks.scenarios.slow_readers import SlowReaders
 
@@ -91,6 +92,7 @@ def all_scenarios(quick: bool = False) -> list[Scenario]:
         *(Compression(row) for row in (False, True)),
         LatencyUnderLoad(),
         UploadLatency(),
+        Publish(),
         ConnectRate(),
         *(Memory(subscriptions, connections) for subscriptions in (1, 10)),
         *(MatchOne(case, connections) for case in MATCHING),
