@@ -17,4 +17,4 @@ for await (const text of createInterface(process.stdin)) {
   const headers = { "content-type": "application/json", "X-Appwrite-Project": project };
   await client.call("post", messages, headers, { payload: { from: name, text } });
 }
-await realtime.disconnect();
+process.exit();
