@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from tidewire.core.channels import convert_channels
@@ -22,7 +22,7 @@ from tidewire.realtime.messages import (
     Unsubscribe,
 )
 from tidewire.realtime.recovery import NOTHING_KNOWN, Asked, Known, Start
-from tidewire.realtime.subscriptions import Receiver
+from tidewire.realtime.subscriptions import EVERYTHING, Receiver
 
 
 def respond(
@@ -54,6 +54,12 @@ async def look_up(hub: Hub, receiver: Receiver, message: Subscribe) -> Known:
 
 async def authenticate(hub: Hub, receiver: Receiver, message: Authenticate) -> bytes:
     """Log a connection in and return the framed answer (section 7.2). Raises :class:`MessageError`."""
+    if message.key:
+        key = await hub.programs.find(message.key) if hub.programs is not None else None
+        if key is None:
+            raise MessageError(UNAUTHORIZED, "There is no such API key.", "user_unauthorized")
+        hub.admit_program(receiver, message.key, key)
+        return frames.authenticated(None)
     policy = await hub.factors()
     identity = await hub.identify(lambda: hub.identities.by_session(message.session))
     if identity is None:
@@ -83,10 +89,16 @@ def beyond_limits(hub: Hub, channel_counts: Collection[int]) -> str:
     return ""
 
 
+def _channels(receiver: Receiver, asked: Sequence[str]) -> list[str]:
+    """What a client gets of the channels that it asked for; a program gets them as they are."""
+    if receiver.roles == EVERYTHING:
+        return list(dict.fromkeys(asked))
+    return convert_channels(asked, receiver.user_id)
+
+
 def _subscribe(hub: Hub, receiver: Receiver, message: Subscribe, known: Known) -> bytes:
     accepted = [
-        (row.id or unique_id(), convert_channels(row.channels, receiver.user_id), row.queries)
-        for row in message.rows
+        (row.id or unique_id(), _channels(receiver, row.channels), row.queries) for row in message.rows
     ]
     after = {held.id: len(held.channels) for held in receiver.subscriptions.values()}
     after.update((name, len(channels)) for name, channels, _ in accepted)

@@ -34,6 +34,7 @@ from tidewire.realtime.meters import Meters
 from tidewire.realtime.passing import Passing
 from tidewire.realtime.peers import Peers
 from tidewire.realtime.presences import Presences
+from tidewire.realtime.programs import Programs
 from tidewire.realtime.publishing import publish
 from tidewire.realtime.recovery import Recovery
 from tidewire.realtime.replay import Replayer
@@ -95,6 +96,7 @@ class Realtime:
         self.admins = Admins(stores)
         stores.listen_deletions(self.end_project)
         stores.platform.listen(lambda _: self.run(self.admins.review()))
+        stores.platform.listen(lambda _: self._review_programs())
 
     def protocol(
         self,
@@ -147,6 +149,7 @@ class Realtime:
             room.feed.wake()
         if project_id == CONSOLE:
             self.run(self.admins.review())
+            self._review_programs()
 
     def room(self, store: ProjectStore) -> Room:
         """The part of a project; made when it gets its first connection."""
@@ -159,6 +162,7 @@ class Realtime:
             hub.factors = lambda: self._factors_of(project_id)
             feed = Feed(store.database, hub, self._hub_of)
             if project_id != CONSOLE:  # whose connections get events of other logs too
+                hub.programs = Programs(self.stores, project_id)
                 hub.recovery = Recovery(hub, store.database, self.replayer, self.process.id)
             passing = Passing(hub, lambda channel: self.channels.rule(store.database, channel))
             members = self._local_members(store.database, hub)
@@ -264,7 +268,13 @@ class Realtime:
             await asyncio.sleep(EXPIRY_SECONDS)
             for room in self.rooms.values():
                 room.hub.roles.expire(now())
+            self._review_programs()
             await self.admins.review()
+
+    def _review_programs(self) -> None:
+        for room in list(self.rooms.values()):
+            if room.hub.programs is not None:
+                room.hub.programs.review(now())
 
     async def _begin_rounds(self) -> None:
         while True:

@@ -90,8 +90,8 @@ def unsubscribed(results: Iterable[tuple[str, bool]]) -> bytes:
     return _message("response", {"to": "unsubscribe", "success": True, "subscriptions": rows})
 
 
-def authenticated(account: Account) -> bytes:
-    """Answer to ``authentication``."""
+def authenticated(account: Account | None) -> bytes:
+    """Answer to ``authentication``; None: of a program with an API key."""
     return _message("response", {"to": "authentication", "success": True, "user": account})
 
 

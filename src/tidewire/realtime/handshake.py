@@ -53,13 +53,15 @@ class Doorkeeper:
             check_user_limit(hub, visitor.user_id)
         wanted = read_url_subscriptions(
             inputs.parameters,
-            identity.user_id if identity else "",
+            None if visitor.key is not None else identity.user_id if identity else "",
             extended_queries=self._extended_queries,
         )
         problem = beyond_limits(hub, [len(slot.channels) for slot in wanted.slots])
         if problem:
             raise MessageError(POLICY_VIOLATION, problem)  # to try again would not help
         hub.enter(receiver, identity, foreign=visitor.admin)
+        if visitor.key is not None:
+            hub.admit_program(receiver, inputs.key, visitor.key)
         if visitor.awaited is not None:
             hub.roles.await_factor(receiver, visitor.awaited)
         ids = {slot.name: unique_id() for slot in wanted.slots}

@@ -25,8 +25,10 @@ from tidewire.realtime.meters import Meters
 from tidewire.realtime.subscriptions import Filter, Receiver, Subscription
 from tidewire.realtime.turns import Turns
 from tidewire.settings import Settings
+from tidewire.store.api_keys import ApiKey
 
 if TYPE_CHECKING:
+    from tidewire.realtime.programs import Programs
     from tidewire.realtime.recovery import Recovery
 
 _LATER_THAN_ANY: Final = sys.maxsize
@@ -57,6 +59,8 @@ class Hub:
         self.acknowledgements = Acknowledgements(enabled=settings.realtime_recovery_seconds > 0)
         self.recovery: Recovery | None = None
         """Where events from before come from; None: from nowhere."""
+        self.programs: Programs | None = None
+        """Connections with API keys; None: there are none here."""
         self._index = Index()
         self._meters = meters or Meters()
         turns = writing or Turns(per_round=1)
@@ -121,6 +125,8 @@ class Hub:
     def leave(self, receiver: Receiver) -> None:
         """Forget a connection and its subscriptions; it may be one that never entered."""
         self.acknowledgements.forget(receiver)
+        if self.programs is not None:
+            self.programs.forget(receiver)
         self._fanout.forget(receiver)
         self.roles.leave(receiver)
         receiver.replay = None
@@ -190,9 +196,20 @@ class Hub:
         self._fanout.settle(receiver)
         if not receiver.roles:
             return  # it ended while the user was looked up
+        if self.programs is not None:
+            self.programs.forget(receiver)
         self.roles.log_in(receiver, identity, rebound(receiver, identity.user_id))
         if self.recovery is not None:
             self.recovery.keep_again(receiver)
+
+    def admit_program(self, receiver: Receiver, secret: str, key: ApiKey) -> None:
+        """Give an open connection every event of the project, for as long as the key lasts."""
+        assert self.programs is not None
+        self._fanout.settle(receiver)
+        if not receiver.roles:
+            return  # it ended while the key was looked up
+        self.programs.admit(receiver, secret, key)
+        self.roles.entitle_to_everything(receiver)
 
     async def prepare(self, change: Change) -> Transition | None:
         """Before an event that changes what a user is entitled to; None if no connection is affected."""
@@ -210,6 +227,8 @@ class Hub:
         moment = now()
         if moment >= self.roles.next_expiry - EARLY_MS:
             self.roles.expire(moment)
+        if self.programs is not None:
+            self.programs.review(moment)
         own = logged.offset > 0 and logged.project_id == self.project_id
         offset = logged.offset if own else _LATER_THAN_ANY
         if own:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from tidewire.realtime.matcher import Matcher, Payload
 from tidewire.realtime.ranges import OneOrMore
-from tidewire.realtime.subscriptions import Receiver, Subscription
+from tidewire.realtime.subscriptions import EVERYTHING, Receiver, Subscription
 
 if TYPE_CHECKING:
     from tidewire.realtime.replay import Replay
@@ -191,6 +191,8 @@ def _unwatched(_subscription: Subscription) -> None:
 
 def holds_role(receiver: Receiver, roles: Sequence[str]) -> bool:
     """Whether a connection may receive events for ``roles``."""
+    if receiver.roles == EVERYTHING:
+        return True
     return bool(receiver.roles) and (ANYONE in roles or not set(roles).isdisjoint(receiver.roles))
 
 
@@ -248,6 +250,8 @@ def _keys(receiver: Receiver) -> tuple[_Key, ...]:
     roles = receiver.roles
     if not roles:
         return ()
+    if roles == EVERYTHING:
+        return EVERYTHING if receiver.replay is None else tuple(map(_of_held, EVERYTHING))
     shared = dict.fromkeys(
         role for role in roles if role not in CLASS_ROLES and not role.startswith(_PERSONAL)
     )
@@ -259,11 +263,11 @@ def _sorted_roles(roles: Iterable[str]) -> tuple[list[frozenset[str]], list[str]
     """The roles of an event as classes, shared and personal ones."""
     wanted = dict.fromkeys(roles)
     if ANYONE in wanted:
-        return list(_CLASSES), [], []
+        return list(_CLASSES), [*EVERYTHING], []
     classes = [known for known in _CLASSES if not known.isdisjoint(wanted)]
     personal = [role for role in wanted if role.startswith(_PERSONAL)]
     shared = [role for role in wanted if role not in CLASS_ROLES and not role.startswith(_PERSONAL)]
-    return classes, shared, personal
+    return classes, [*EVERYTHING, *shared], personal
 
 
 def _memberships(receiver: Receiver) -> list[str]:

@@ -28,7 +28,7 @@ from tidewire.core.standings import Change, Standing, standing_of
 from tidewire.core.time import parse_datetime
 from tidewire.realtime.index import Index
 from tidewire.realtime.lookups import Identities
-from tidewire.realtime.subscriptions import Login, Receiver, Subscription
+from tidewire.realtime.subscriptions import EVERYTHING, Login, Receiver, Subscription
 
 EARLY_MS: Final = 1000
 """Sessions count as expired this much earlier, so that one look each second is enough for all of them."""
@@ -125,6 +125,14 @@ class LiveRoles:
         self._index.move(receiver, identity.user_id, roles, subscriptions)
         if before != identity.user_id:
             self._forget(before)
+
+    def entitle_to_everything(self, receiver: Receiver) -> None:
+        """Make an open connection that of a program with an API key."""
+        before = receiver.user_id
+        self._give_up(receiver)
+        receiver.login = None
+        self._index.move(receiver, "", EVERYTHING, list(receiver.subscriptions.values()))
+        self._forget(before)
 
     async def prepare(self, change: Change) -> Transition | None:
         """Find out what a change means for open connections; None if nothing for any."""

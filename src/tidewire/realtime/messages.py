@@ -62,7 +62,9 @@ class Authenticate:
     """A login on the open connection."""
 
     session: str
-    """Encoded session, not yet looked at."""
+    """Encoded session, not yet looked at; empty if a key is shown."""
+    key: str = ""
+    """Secret of an API key; empty without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,9 @@ def parse_message(text: str, *, extended_queries: bool = True) -> Message:
 
 def _parse_authentication(frame: Mapping[str, Any]) -> Authenticate:
     data = frame.get("data")
+    key = data.get("key") if isinstance(data, dict) and "session" not in data else None
+    if isinstance(key, str) and 1 <= len(key) <= MAX_SESSION_LENGTH:
+        return Authenticate("", key)
     session = data.get("session") if isinstance(data, dict) else None
     if not isinstance(session, str) or not 1 <= len(session) <= MAX_SESSION_LENGTH:
         _refuse(f"authentication needs data.session, text of 1 to {MAX_SESSION_LENGTH} characters.")

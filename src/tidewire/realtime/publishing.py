@@ -9,6 +9,7 @@ from tidewire.core.errors import TidewireError
 from tidewire.realtime import frames
 from tidewire.realtime.hub import Hub
 from tidewire.realtime.messages import TOO_MUCH, MessageError, Publish
+from tidewire.realtime.programs import PUBLISHING_SCOPE
 from tidewire.realtime.subscriptions import Receiver
 from tidewire.store.database import Database
 
@@ -26,7 +27,7 @@ async def publish(
     """
     # What its user lost by a commit before counts already.
     await hub.catch_up()
-    publisher = _publisher(author, address)
+    publisher = _publisher(hub, author, address)
     try:
         receipts = await channels.publish(database, publisher, message.drafts)
     except TidewireError as error:
@@ -34,8 +35,13 @@ async def publish(
     return frames.published([receipt.model for receipt in receipts])
 
 
-def _publisher(author: Receiver, address: str) -> Publisher:
+def _publisher(hub: Hub, author: Receiver, address: str) -> Publisher:
     """Who the connection is now. Raises :class:`MessageError` for those who can send nothing."""
+    key = hub.programs.key_of(author) if hub.programs is not None else None
+    if key is not None:
+        if PUBLISHING_SCOPE not in key.scopes:
+            raise MessageError(_UNAUTHORIZED, f"The API key lacks the scope ({PUBLISHING_SCOPE}).")
+        return Publisher("key", None)
     if author.login is not None and author.login.foreign:
         raise MessageError(_UNAUTHORIZED, "People of the console send messages by REST.")
     if not author.user_id:

@@ -174,6 +174,9 @@ class Recovery:
             return None
         if receiver.login is not None and receiver.login.foreign:
             return None
+        key = self._hub.programs.key_of(receiver) if self._hub.programs is not None else None
+        if key is not None:
+            return f"key:{key.id}", name
         if not receiver.user_id and len(name) < GUEST_ID_LENGTH:
             return None
         return receiver.user_id, name

@@ -14,6 +14,7 @@ from tidewire.realtime.admins import is_admin
 from tidewire.realtime.hub import Hub
 from tidewire.realtime.messages import POLICY_VIOLATION, UNAUTHORIZED, MessageError
 from tidewire.realtime.request import CONSOLE, Inputs
+from tidewire.store.api_keys import ApiKey
 from tidewire.store.identities import InvalidJwtError, find_user_id
 from tidewire.store.platform import ProjectStore, Stores
 
@@ -32,6 +33,8 @@ class Visitor:
     """It is a user of the console, who acts as a member of the team that owns the project."""
     by_dev_key: bool = False
     """A developer at work: pages are not checked."""
+    key: ApiKey | None = None
+    """Of a program, which gets every event of the project."""
     awaited: Identity | None = None
     """Of a guest: the user whose session lacks its second factor, and whose the connection is then."""
 
@@ -47,6 +50,12 @@ async def sign_in(stores: Stores, store: ProjectStore, hub: Hub, inputs: Inputs)
     admin = inputs.admin and store.project.id != CONSOLE
     people = await stores.project(CONSOLE) if admin else store
     assert people is not None, "there always is a console project"
+    if inputs.key and hub.programs is not None and not admin:
+        key = await hub.programs.find(inputs.key)
+        if key is not None and (inputs.session or inputs.jwt):
+            raise MessageError(_FORBIDDEN, "Send either an API key or a session or JWT, not both.")
+        if key is not None:
+            return Visitor(None, key=key)
     shown = await hub.identify(lambda: _identity(stores, people, inputs))
     lacking = shown is not None and second_factor_missing(shown, people.project.settings.mfa_factors)
     own = None if lacking else shown

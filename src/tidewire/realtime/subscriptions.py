@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from tidewire.core.queries import Query
 from tidewire.core.realtime_queries import compile_queries, equality_key
@@ -20,6 +20,10 @@ class Transport(Protocol):
 
     def write(self, data: bytes, /) -> None:
         """Queue ``data`` for the socket."""
+
+
+EVERYTHING: Final = ("*",)
+"""The roles of a program with an API key: it gets whatever happens. No event is for a role of this name."""
 
 
 class Login:

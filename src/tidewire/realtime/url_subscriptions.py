@@ -35,10 +35,14 @@ class UrlSubscriptions:
 
 
 def read_url_subscriptions(
-    parameters: Mapping[str, Any], user_id: str, *, extended_queries: bool = True
+    parameters: Mapping[str, Any], user_id: str | None, *, extended_queries: bool = True
 ) -> UrlSubscriptions:
-    """Read the subscriptions of a client from the query string. Raises :class:`MessageError`."""
-    channels = convert_channels(_channels(parameters.get("channels", [])), user_id)
+    """Read the subscriptions of a client from the query string. Raises :class:`MessageError`.
+
+    ``user_id`` is empty for guests, and None for programs, which get the channels as they are.
+    """
+    asked = _channels(parameters.get("channels", []))
+    channels = list(dict.fromkeys(asked)) if user_id is None else convert_channels(asked, user_id)
     slots: dict[str, Slot] = {}
     for channel in channels:
         for name, texts in _slots_of(channel, parameters):

@@ -1,0 +1,94 @@
+"""Connections of programs with an API key, which get every event of their project.
+
+A key is looked at when the connection is made, and again before each event if anything was committed to the
+database of the keys since: who has lost it gets nothing of what happens afterwards.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from tidewire.core.time import now
+from tidewire.realtime.messages import UNAUTHORIZED, MessageError
+from tidewire.realtime.subscriptions import Receiver
+from tidewire.realtime.websocket import CloseStatus, WebSocket
+from tidewire.store.api_keys import ApiKey, find_api_key, hash_api_key
+from tidewire.store.database import Database
+from tidewire.store.platform import Stores
+
+SCOPE: Final = "realtime.read"
+PUBLISHING_SCOPE: Final = "realtime.write"
+
+
+class Programs:
+    """Those of one project, in this process."""
+
+    def __init__(self, stores: Stores, project_id: str) -> None:
+        self._stores = stores
+        self._platform: Database = stores.platform
+        self._project_id = project_id
+        self._keys: dict[Receiver, tuple[str, ApiKey]] = {}
+        """By connection: the hash of the secret that was shown, and the key."""
+        self._version = 0
+        self._next_expiry: float = math.inf
+
+    async def find(self, secret: str) -> ApiKey | None:
+        """The key with this secret; None if there is none here.
+
+        Raises :class:`MessageError` if it has expired or lacks the scope.
+        """
+        key = await self._stores.keys.of_project(self._project_id, secret)
+        if key is None:
+            return None
+        if key.expires and key.expires <= now():
+            raise MessageError(UNAUTHORIZED, "The API key has expired.", "project_key_expired")
+        if SCOPE not in key.scopes:
+            message = f"The API key lacks the scope ({SCOPE})."
+            raise MessageError(UNAUTHORIZED, message, "general_unauthorized_scope")
+        return key
+
+    def admit(self, receiver: Receiver, secret: str, key: ApiKey) -> None:
+        """A connection is that of a program now."""
+        secret_hash = hash_api_key(secret)
+        assert secret_hash is not None, "a key was found by it"
+        self._keys[receiver] = (secret_hash, key)
+        # What was committed since the key was found counts from the next event on.
+        self._version = 0
+        self._next_expiry = min(self._next_expiry, key.expires or math.inf)
+
+    def forget(self, receiver: Receiver) -> None:
+        """It has ended, or is a user's now."""
+        self._keys.pop(receiver, None)
+
+    def key_of(self, receiver: Receiver) -> ApiKey | None:
+        """The key of a program's connection; None if it is none."""
+        found = self._keys.get(receiver)
+        return found[1] if found is not None else None
+
+    def review(self, moment: int) -> None:
+        """Close the connections whose keys are gone, have expired or lack the scope now."""
+        if not self._keys:
+            return
+        version = self._platform.data_version()
+        if version == self._version and moment < self._next_expiry:
+            return
+        self._next_expiry = math.inf
+        known: dict[str, ApiKey | None] = {}
+        for receiver, (secret_hash, _) in list(self._keys.items()):
+            if secret_hash not in known:
+                known[secret_hash] = self._look_up(secret_hash)
+            key = known[secret_hash]
+            if key is None or SCOPE not in key.scopes or (key.expires and key.expires <= moment):
+                self._keys.pop(receiver, None)
+                assert isinstance(receiver, WebSocket)
+                receiver.close(CloseStatus.REFUSED)
+            else:
+                self._keys[receiver] = (secret_hash, key)
+                self._next_expiry = min(self._next_expiry, key.expires or math.inf)
+        self._version = version
+
+    def _look_up(self, secret_hash: str) -> ApiKey | None:
+        """The key as it is now; None too if the database cannot tell: its program may come back."""
+        key = self._platform.glance(lambda connection: find_api_key(connection, secret_hash))
+        return key if key is not None and key.project_id == self._project_id else None

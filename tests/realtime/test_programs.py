@@ -1,0 +1,182 @@
+"""Programs with an API key get every event of their project, and lose it with the key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.realtime.conftest import (
+    PROJECT,
+    RealtimeServer,
+    ask,
+    close_status,
+    receive,
+    rejection,
+    running,
+    subscribe,
+)
+from tidewire.core.time import now
+from tidewire.store.api_keys import ApiKey, KeyOwner, delete_api_key, update_api_key
+
+Json = dict[str, Any]
+OWNER = KeyOwner(project_id=PROJECT)
+
+
+async def _key(
+    server: RealtimeServer, *scopes: str, expires: int = 0, project: str = PROJECT
+) -> tuple[ApiKey, str]:
+    return await server.stores.create_key(project, "test", scopes or ["realtime.read"], expires)
+
+
+async def _events(client: Any, count: int) -> list[int]:
+    return [(await receive(client))["data"]["offset"] for _ in range(count)]
+
+
+async def test_all_events_of_the_channels_whatever_the_permissions(server: RealtimeServer) -> None:
+    _, secret = await _key(server)
+    async with server.client(x_appwrite_key=secret) as program, server.client() as guest:
+        await receive(program)
+        await receive(guest)
+        await subscribe(program, "files", "account.somebody")
+        await subscribe(guest, "files", "account.somebody")
+        offsets = [
+            (await server.publish(1, roles=["user:u1"])).offset,
+            (await server.publish(2, roles=["team:t/owner", "member:m"])).offset,
+            (await server.publish(3, roles=[])).offset,
+            (await server.publish(4, roles=["user:somebody"], channels=["account.somebody"])).offset,
+        ]
+        await server.publish(5, channels=["others"])
+        last = (await server.publish(6)).offset
+        assert await _events(program, 5) == [*offsets, last]
+        assert await _events(guest, 1) == [last]
+    assert await server.is_left_empty()
+
+
+async def test_queries_count(server: RealtimeServer) -> None:
+    _, secret = await _key(server)
+    query = '{"method":"equal","attribute":"n","values":[2]}'
+    async with server.client(x_appwrite_key=secret) as program:
+        await receive(program)
+        row = {"subscriptionId": "s", "channels": ["files"], "queries": [query]}
+        await ask(program, "subscribe", [row])
+        await server.publish(1, payload=b'{"n":1}', roles=["user:u1"])
+        wanted = await server.publish(2, payload=b'{"n":2}', roles=["user:u1"])
+        assert await _events(program, 1) == [wanted.offset]
+
+
+async def test_the_key_may_be_the_first_message(server: RealtimeServer) -> None:
+    _, secret = await _key(server)
+    async with server.client() as program:
+        await receive(program)
+        answer = await ask(program, "authentication", {"key": secret})
+        assert answer["data"] == {"to": "authentication", "success": True, "user": None}
+        await subscribe(program, "files")
+        logged = await server.publish(1, roles=["user:u1"])
+        assert await _events(program, 1) == [logged.offset]
+
+
+async def test_what_was_missed_is_replayed_with_the_same_right(server: RealtimeServer) -> None:
+    _, secret = await _key(server)
+    async with server.client(x_appwrite_key=secret) as program:
+        await receive(program)
+        await subscribe(program, "files")
+    missed = await server.publish(1, roles=["user:u1"])
+    async with server.client(x_appwrite_key=secret) as program:
+        await receive(program)
+        answer = await subscribe(program, "files")
+        assert answer["data"]["subscriptions"][0]["recovered"] is True
+        assert await _events(program, 1) == [missed.offset]
+    async with server.client() as guest:
+        await receive(guest)
+        answer = await subscribe(guest, "files")
+        assert "recovered" not in answer["data"]["subscriptions"][0]
+
+
+async def test_a_key_without_the_scope_is_refused(server: RealtimeServer) -> None:
+    _, secret = await _key(server, "files.read")
+    async with server.client(x_appwrite_key=secret) as program:
+        assert await rejection(program) == (401, 1008)
+    async with server.client() as program:
+        await receive(program)
+        assert (await ask(program, "authentication", {"key": secret}))["data"]["code"] == 401
+        await subscribe(program, "files")
+        await server.publish(1, roles=["user:u1"])
+        last = await server.publish(2)
+        assert await _events(program, 1) == [last.offset]
+
+
+async def test_an_expired_key_is_refused(server: RealtimeServer) -> None:
+    _, secret = await _key(server, expires=now() - 1)
+    async with server.client(x_appwrite_key=secret) as program:
+        assert await rejection(program) == (401, 1008)
+
+
+@pytest.mark.parametrize("shown", ["nonsense", "standard_" + "0" * 256, "x" * 5000])
+async def test_who_shows_no_key_is_a_guest(server: RealtimeServer, shown: str) -> None:
+    async with server.client(x_appwrite_key=shown) as stranger:
+        assert (await receive(stranger))["data"]["user"] is None
+        await subscribe(stranger, "files")
+        await server.publish(1, roles=["user:u1"])
+        last = await server.publish(2)
+        assert await _events(stranger, 1) == [last.offset]
+
+
+async def test_the_key_of_another_project_is_none(server: RealtimeServer) -> None:
+    await server.stores.create_project("other", "Other")
+    _, secret = await _key(server, project="other")
+    async with server.client(x_appwrite_key=secret) as stranger:
+        await receive(stranger)
+        await subscribe(stranger, "files")
+        await server.publish(1, roles=["user:u1"])
+        last = await server.publish(2)
+        assert await _events(stranger, 1) == [last.offset]
+
+
+async def test_a_key_and_a_session_are_too_much(server: RealtimeServer) -> None:
+    _, secret = await _key(server)
+    session = await server.sign_up("u1")
+    async with server.client(x_appwrite_key=secret, x_appwrite_session=session) as program:
+        assert await rejection(program) == (403, 1008)
+
+
+@pytest.mark.parametrize("how", ["deleted", "stripped", "expired"])
+async def test_who_loses_the_key_gets_nothing_more(server: RealtimeServer, how: str) -> None:
+    key, secret = await _key(server)
+    async with server.client(x_appwrite_key=secret) as program:
+        await receive(program)
+        await subscribe(program, "files")
+        first = await server.publish(1, roles=["user:u1"])
+        assert await _events(program, 1) == [first.offset]
+        await server.stores.platform.write(lambda transaction: _end(transaction.connection, key, how))
+        await server.publish(2, roles=["user:u1"])
+        assert await close_status(program) == 1008
+
+
+async def test_the_loss_counts_in_other_processes_too(server: RealtimeServer) -> None:
+    key, secret = await _key(server)
+    async with (
+        running(server.realtime.stores.platform.path.parents[2]) as other,
+        other.client(x_appwrite_key=secret) as program,
+    ):
+        await receive(program)
+        await subscribe(program, "files")
+        await server.stores.platform.write(lambda transaction: _end(transaction.connection, key, "deleted"))
+        await other.publish(1, roles=["user:u1"])
+        assert await close_status(program) == 1008
+
+
+def _end(connection: Any, key: ApiKey, how: str) -> None:
+    if how == "deleted":
+        delete_api_key(connection, OWNER, key.id)
+    elif how == "stripped":
+        update_api_key(connection, OWNER, key.id, "test", ["files.read"], 0)
+    else:
+        update_api_key(connection, OWNER, key.id, "test", ["realtime.read"], now() - 1)
+
+
+async def test_a_program_has_no_presence(server: RealtimeServer) -> None:
+    _, secret = await _key(server)
+    async with server.client(x_appwrite_key=secret) as program:
+        await receive(program)
+        assert (await ask(program, "presence", {"status": "online"}))["data"]["code"] == 401
