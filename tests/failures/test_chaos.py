@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from tests.chaos.ledger import Ledger, Receipt, Row, Subscriber, judge
+from tests.chaos.run import Chaos, Size
 
 LOG = [Row(f"row{number}", "users" if number == 3 else "any", number % 2) for number in range(6)]
 GUEST = Subscriber("guest", frozenset({"any"}), "", 1)
+
+
+def quiet(phase: str, done: int, total: int) -> None:
+    """The test shows no progress."""
 
 
 def receipts(*given: tuple[int, int]) -> Ledger:
@@ -25,3 +33,15 @@ def test_what_is_not_sound() -> None:
     assert judge(receipts((1, 5), (1, 1)), LOG).out_of_order
     assert judge(receipts((1, 5), (2, 1)), LOG).out_of_order == ["row1"]
     assert judge(receipts((1, 1), (1, 1), (1, 5)), LOG).repeated_on_one_connection == ["row1"]
+
+
+async def test_nothing_is_lost_under_cuts_and_kills(tmp_path: Path) -> None:
+    """Every run takes another course; a failing one says by which seed."""
+    seed = int.from_bytes(os.urandom(4))
+    size = Size(clients=24, events=600, cuts=40, kills=1, seed=seed)
+    outcome = await Chaos(tmp_path, size, quiet).run()
+    assert outcome.sound, f"seed {seed}: " + "\n".join(
+        str(judgement) for judgement in outcome.judgements if not judgement.sound
+    )
+    assert outcome.events == size.events
+    assert outcome.troubles["kill -9"] == 1
