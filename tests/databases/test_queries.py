@@ -204,6 +204,18 @@ async def test_shapes_are_found_by_place(shop: Shop) -> None:
         await shop.drop()
 
 
+async def test_as_much_as_queries_may_ask(shop: Shop) -> None:
+    """SQLite takes no deep expressions: no query must come to that."""
+    await shop.table([column("a", "varchar"), column("b", "varchar", array=True)])
+    every = [str(number) for number in range(100)]
+    await shop.fill({"$id": "r", "a": "".join(every)[:100], "b": every})
+    assert await shop.ids(*[query("containsAll", "b", *every)] * 5) == ["r"]
+    assert await shop.ids(*[query("contains", "a", *every)] * 5) == ["r"]
+    nested = {"method": "or", "values": [json.loads(query("contains", "a", *every))] * 5}
+    assert await shop.ids(json.dumps(nested)) == ["r"]
+    assert await refusal(shop.find(json.dumps(nested), query("equal", "a", "x"))) == "general_query_invalid"
+
+
 async def test_regular_expressions_cannot_take_long(shop: Shop) -> None:
     await shop.table([column("text", "text")])
     await shop.fill({"$id": "1", "text": "a" * 30_000}, {"$id": "2", "text": "b7"})

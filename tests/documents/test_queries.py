@@ -124,6 +124,34 @@ async def test_objects_are_equal_to_their_parts(library: Library) -> None:
     assert await library.ids(query("notEqual", "missing", {"h": []})) == []
 
 
+async def test_as_much_as_queries_may_ask(library: Library) -> None:
+    """SQLite takes neither deep expressions nor deeply nested ones: no query must come to that."""
+    await library.collection()
+    every = [str(number) for number in range(100)]
+    many = {f"k{number}": number for number in range(100)}
+    await library.create("x", a="".join(every), o=many, e=[{"e": 1}])
+    for wide in (
+        query("containsAll", "a", *every),
+        query("equal", "o", many),
+        query("exists", "", *(f"o.k{number}" for number in range(100))),
+    ):
+        any_of = json.dumps({"method": "or", "values": [json.loads(wide)] * 3})
+        assert await library.ids(any_of, wide, wide) == ["x"]
+        assert await refusal(library.find(any_of, *[wide] * 3)) == "general_query_invalid"
+    too_much = query("equal", "o", many | {"more": 1})
+    assert await refusal(library.find(too_much)) == "general_query_invalid"
+    for method in ("elemMatch", "and", "or"):
+        nested = json.loads(query("equal", "a", 1))
+        for level in range(1, 16):
+            nested = {"method": method, "attribute": "e", "values": [nested]}
+            fine = method != "elemMatch" or level <= 4
+            expected = "" if fine else "general_query_invalid"
+            assert await refusal(library.find(json.dumps(nested))) == expected, (method, level)
+    orders = [query("orderAsc", f"o.k{number}") for number in range(99)]
+    assert await library.ids(*orders) == ["x"]
+    assert await library.ids(*orders, query("cursorAfter", "", "x")) == []
+
+
 async def test_pages_by_cursor(library: Library) -> None:
     await library.collection()
     await library.fill(*({"n": n % 3 if n % 4 else str(n), "m": {"k": n}} for n in range(20)))

@@ -197,8 +197,8 @@ class Database:
         raw.execute("BEGIN")
         try:
             return unit(connection)
-        except OperationalError as error:
-            if "interrupted" in str(error.orig):
+        except (OperationalError, sqlite3.OperationalError) as error:
+            if "interrupted" in str(getattr(error, "orig", error)):
                 raise TidewireError("database_timeout", "The query took too long; narrow it down.") from error
             raise
         finally:

@@ -15,6 +15,7 @@ from sqlalchemy import JSON, Boolean, Column, ColumnElement, String, Text, and_,
 
 from tidewire.core.queries import Query
 from tidewire.core.time import parse_datetime
+from tidewire.store.conditions import all_of, any_of
 
 MAX_VALUES: Final = 100
 """Values of one filter."""
@@ -37,7 +38,7 @@ def filter_condition(query: Query, attributes: Attributes) -> ColumnElement[bool
         if not query.values:
             raise InvalidFilterError(f"The query {query.method} needs at least one query in its values.")
         parts = [filter_condition(child, attributes) for child in query.values]
-        return and_(*parts) if query.method == "and" else or_(*parts)
+        return all_of(parts) if query.method == "and" else any_of(parts)
     column = column_of(query, attributes)
     if query.method == "isNull":
         return column.is_(None)
@@ -96,7 +97,7 @@ def _list_condition(query: Query, column: Column[Any]) -> ColumnElement[bool]:
         func.replace(stored, f'"{value}"', "") != stored if _WORD.fullmatch(value) else false()
         for value in _values(query, column, 0)
     ]
-    condition = and_(*contained) if query.method == "containsAll" else or_(*contained)
+    condition = all_of(contained) if query.method == "containsAll" else any_of(contained)
     return ~condition if query.method == "notContains" else condition
 
 
@@ -183,11 +184,11 @@ def _ends_with(column: Column[Any], value: str) -> ColumnElement[bool]:
 
 
 def _any_contained(column: Column[Any], values: list[Any]) -> ColumnElement[bool]:
-    return or_(*(_contains(column, value) for value in values))
+    return any_of([_contains(column, value) for value in values])
 
 
 def _all_contained(column: Column[Any], values: list[Any]) -> ColumnElement[bool]:
-    return and_(*(_contains(column, value) for value in values))
+    return all_of([_contains(column, value) for value in values])
 
 
 Comparison = Callable[[Column[Any], list[Any]], ColumnElement[bool]]

@@ -10,6 +10,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Row, Table, and_, func
 
 from tidewire.core.errors import TidewireError
 from tidewire.core.queries import InvalidQueryError, Query, parse_query
+from tidewire.store.conditions import all_of
 from tidewire.store.list_filters import (
     FILTER_METHODS,
     InvalidFilterError,
@@ -82,7 +83,9 @@ def list_rows(
     ``general_query_invalid``, ``general_cursor_not_found`` or ``database_query_order_null``.
     """
     page = _read_queries(definition, queries)
-    matching = [*where, *page.filters]
+    matching = [*where]
+    if page.filters:
+        matching.append(all_of(page.filters))
     if search:
         matching.append(text_search(definition.searched, search))
     count = _count(connection, definition, matching) if total else 0

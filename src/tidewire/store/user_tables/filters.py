@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 from sqlalchemy import ColumnElement, and_, bindparam, exists, false, func, or_, select, true
 
 from tidewire.core.queries import Query
+from tidewire.store.conditions import all_of, any_of
 from tidewire.store.list_filters import MAX_VALUES, InvalidFilterError
 from tidewire.store.user_tables import member_filters, spatial_filters
 from tidewire.store.user_tables.access import granted
@@ -80,7 +81,7 @@ def filter_condition(table: UserTable, shape: Shape, binds: Iterator[Bound]) -> 
     method = shape[0]
     if method in {"and", "or"}:
         parts = [filter_condition(table, part, binds) for part in shape[1]]
-        return and_(*parts) if method == "and" else or_(*parts)
+        return all_of(parts) if method == "and" else any_of(parts)
     if method == "member":
         return member_filters.condition(_members(table), shape, binds)
     if method in {"related", "unrelated"}:
@@ -256,11 +257,11 @@ def _contains(field: Field, bound: Bound) -> ColumnElement[bool]:
 
 
 def _any_contained(field: Field, bound: Sequence[Bound]) -> ColumnElement[bool]:
-    return or_(*(_contains(field, each) for each in bound))
+    return any_of([_contains(field, each) for each in bound])
 
 
 def _all_contained(field: Field, bound: Sequence[Bound]) -> ColumnElement[bool]:
-    return and_(*(_contains(field, each) for each in bound))
+    return all_of([_contains(field, each) for each in bound])
 
 
 def _equal(field: Field, bound: Sequence[Bound]) -> ColumnElement[bool]:
@@ -283,7 +284,7 @@ def _array_condition(field: Field, method: str, bound: Sequence[Bound]) -> Colum
         return exists(select(1).select_from(element).where(element.c.value.in_(values)))
 
     if method == "containsAll":
-        return and_(*(holds(each) for each in bound))
+        return all_of([holds(each) for each in bound])
     if method == "notContains":
         return and_(field.column.is_not(None), ~holds(*bound))
     return holds(*bound)

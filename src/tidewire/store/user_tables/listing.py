@@ -17,6 +17,7 @@ from sqlalchemy import (
 )
 
 from tidewire.core.errors import TidewireError
+from tidewire.store.conditions import all_of
 from tidewire.store.lists import MAX_TOTAL
 from tidewire.store.user_tables.access import Access
 from tidewire.store.user_tables.fields import Field
@@ -96,7 +97,7 @@ def _count_statement(table: UserTable, page: Page, access: Access) -> Select[Any
 def _conditions(table: UserTable, page: Page, access: Access) -> list[ColumnElement[bool]]:
     binds = numbered_binds()
     filters = [filter_condition(table, shape, binds) for shape in page.filters]
-    return [*filters, *access.conditions(table)]
+    return [*([all_of(filters)] if filters else []), *access.conditions(table)]
 
 
 def _cursor_values(connection: Connection, table: UserTable, page: Page, access: Access) -> dict[str, Any]:

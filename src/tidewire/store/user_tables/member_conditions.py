@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, case, exists, false, func, literal_column, or_, select
 
+from tidewire.store.conditions import all_of, any_of
 from tidewire.store.user_tables.member_values import Kind, ScalarKind
 from tidewire.store.user_tables.members import Member
 from tidewire.store.user_tables.words import words_found
@@ -49,7 +50,7 @@ def _objects(member: Member, kinds: Sequence[Kind], bound: Sequence[Bound]) -> l
                 same = [] if value is None else [part.value == value]
                 # A missing part has no type, and the negation of what follows must not be unknown.
                 parts.append(and_(*same, func.coalesce(_is(part.type, kind), false())))
-        conditions.append(func.coalesce(and_(*parts), false()))
+        conditions.append(func.coalesce(all_of(parts), false()))
     return conditions
 
 
@@ -59,7 +60,7 @@ def _scalars(kinds: Sequence[Kind]) -> list[ScalarKind]:
 
 def _equal(member: Member, kinds: Sequence[Kind], bound: Sequence[Bound]) -> Condition:
     if isinstance(kinds[0], tuple):
-        return or_(*_objects(member, kinds, bound))
+        return any_of(_objects(member, kinds, bound))
     pairs = _paired(_scalars(kinds), iter(bound))
     alternatives: list[Condition] = []
     for kind in dict.fromkeys(_scalars(kinds)):
@@ -130,14 +131,14 @@ def _contains(member: Member, kind: ScalarKind, bound: Bound | None) -> Conditio
 
 def _any_contained(member: Member, kinds: Sequence[Kind], bound: Sequence[Bound]) -> Condition:
     if isinstance(kinds[0], tuple):
-        return or_(*_objects(member, kinds, bound))
-    return or_(*(_contains(member, *pair) for pair in _paired(_scalars(kinds), iter(bound))))
+        return any_of(_objects(member, kinds, bound))
+    return any_of([_contains(member, *pair) for pair in _paired(_scalars(kinds), iter(bound))])
 
 
 def _all_contained(member: Member, kinds: Sequence[Kind], bound: Sequence[Bound]) -> Condition:
     if isinstance(kinds[0], tuple):
-        return and_(*_objects(member, kinds, bound))
-    return and_(*(_contains(member, *pair) for pair in _paired(_scalars(kinds), iter(bound))))
+        return all_of(_objects(member, kinds, bound))
+    return all_of([_contains(member, *pair) for pair in _paired(_scalars(kinds), iter(bound))])
 
 
 def _search(member: Member, kinds: Sequence[Kind], bound: Sequence[Bound]) -> Condition:

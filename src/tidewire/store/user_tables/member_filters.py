@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
-from sqlalchemy import and_, case, exists, false, func, not_, null, or_, select
+from sqlalchemy import and_, case, exists, false, func, not_, null, select
 
 from tidewire.core.queries import Query
+from tidewire.store.conditions import all_of, any_of
 from tidewire.store.list_filters import MAX_VALUES, InvalidFilterError
 from tidewire.store.user_tables.member_conditions import ARRAY, CONDITIONS, OBJECT, Bound, Condition
 from tidewire.store.user_tables.member_values import read_values
@@ -24,6 +25,8 @@ Place = Callable[[str], Member]
 Shape = tuple[Any, ...]
 """``("member", method, attribute, kinds of the values or shapes)``."""
 
+MAX_LEVELS: Final = 4
+"""Of ``elemMatch`` within ``elemMatch``: each multiplies the work, and SQLite takes no more than some."""
 _LOGICAL: Final = frozenset({"and", "or"})
 
 
@@ -42,6 +45,8 @@ def read_filter(place: Place, query: Query, values: list[Any]) -> Shape:
     if method == "elemMatch":
         if not query.values:
             raise InvalidFilterError("The query elemMatch needs at least one query in its values.")
+        if _levels(query) > MAX_LEVELS:
+            raise InvalidFilterError(f"The query elemMatch can be nested {MAX_LEVELS} levels deep.")
         parts = tuple(read_filter(_unplaced, part, values) for part in query.values)
         return ("member", method, attribute, parts)
     if method not in CONDITIONS:
@@ -66,11 +71,11 @@ def condition(place: Place, shape: Shape, binds: Iterator[Bound]) -> Condition:
     _, method, attribute, parts = shape[:4]
     if method in _LOGICAL:
         joined = [condition(place, part, binds) for part in parts]
-        return and_(*joined) if method == "and" else or_(*joined)
+        return all_of(joined) if method == "and" else any_of(joined)
     if method == "exists":
-        return and_(*(place(each).type.is_not(None) for each in parts))
+        return all_of([place(each).type.is_not(None) for each in parts])
     if method == "notExists":
-        return and_(*(place(each).type.is_(None) for each in parts))
+        return all_of([place(each).type.is_(None) for each in parts])
     member = place(attribute)
     if method == "isNull":
         return member.value.is_(None)
@@ -81,6 +86,13 @@ def condition(place: Place, shape: Shape, binds: Iterator[Bound]) -> Condition:
     bound = [next(binds) for _ in range(shape[4])]
     found = CONDITIONS[method](member, parts, bound)
     return and_(member.value.is_not(None), not_(found)) if method in _NEGATIVE else found
+
+
+def _levels(query: Query) -> int:
+    """How deep queries of elements are nested."""
+    if query.method not in {*_LOGICAL, "elemMatch"}:
+        return 0
+    return (query.method == "elemMatch") + max(map(_levels, query.values), default=0)
 
 
 def _unplaced(attribute: str) -> Member:

@@ -73,6 +73,8 @@ def _read_objects(member: Member, query: Query, given: Sequence[Any]) -> tuple[l
             leaves.append((path, in_array, kind or _kind(query, scalar)))
             values += _bindable([] if kind else [scalar])
         kinds.append(tuple(leaves))
+    if sum(map(len, kinds)) > MAX_VALUES:
+        raise _wrong(query, f"objects have at most {MAX_VALUES} values in all.")
     return values, tuple(kinds)
 
 
