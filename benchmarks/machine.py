@@ -11,8 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-NEEDED_FILES: Final = 12_000
-"""Open files of a process with 10,000 connections."""
+NEEDED_FILES: Final = 17_000
+"""Open files of a process with 15,000 connections."""
 
 VERSIONS: Final = ("tidewire", "uvicorn", "uvloop", "websockets", "httptools", "msgspec", "SQLAlchemy")
 

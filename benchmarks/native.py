@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -201,6 +201,31 @@ class LoadGenerator:
             yield _outcome(process.stdout.readline())
             process.stdin.close()
             _check(process.wait(), process.stderr.read(), "client")
+
+    @contextmanager
+    def beside(self, endpoint: Endpoint, plan: Plan) -> Iterator[Callable[[], Outcome]]:
+        """Carry a plan with requests out while other things are done, from when all are subscribed.
+
+        The function that the context has waits for the end.
+        """
+        pipe = subprocess.PIPE
+        command = self._command(endpoint, plan)
+        with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+            assert process.stdin and process.stdout and process.stderr
+            process.stdin.write(plan.request)
+            process.stdin.close()
+            connected = process.stdout.readline()
+
+            def finish() -> Outcome:
+                assert process.stdout and process.stderr
+                rest = process.stdout.read()
+                _check(process.wait(), process.stderr.read().decode(errors="replace"), "client")
+                return _outcome((connected + rest).decode())
+
+            try:
+                yield finish
+            finally:
+                process.kill()
 
     def _command(self, endpoint: Endpoint, plan: Plan) -> list[str]:
         program = str(self.directory / "client")

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define SAMPLES 8
 
@@ -54,7 +55,9 @@ static void subscription_id(size_t number, char id[SUBSCRIPTION_ID_LENGTH + 1])
 {
     /* Spread over all digits, as real ids are; a bijection, so no two subscriptions share one. */
     uint64_t scrambled = (number + 1) * 0x9e3779b97f4a7c15u;
-    snprintf(id, SUBSCRIPTION_ID_LENGTH + 1, "66f0%016llx", (unsigned long long)scrambled);
+    /* Others than in an earlier run: a server may send a subscription that comes back what it has missed. */
+    snprintf(id, SUBSCRIPTION_ID_LENGTH + 1, "%04x%016llx", (unsigned)getpid() & 0xffff,
+             (unsigned long long)scrambled);
 }
 
 static void append_row(struct buffer *text, size_t index, size_t place)

@@ -78,10 +78,12 @@ def all_scenarios(quick: bool = False) -> list[Scenario]:
     """Every scenario, in the order of the report; in a smoke run those that would take long are left out."""
     from benchmarks.scenarios.compression import Compression
     from benchmarks.scenarios.connections import ConnectRate, Memory
+    from benchmarks.scenarios.crowd import Crowd
     from benchmarks.scenarios.fan_out import FanOut
     from benchmarks.scenarios.latency import LatencyUnderLoad, UploadLatency
     from benchmarks.scenarios.matching import MatchOne
     from benchmarks.scenarios.publish import Publish
+    from benchmarks.scenarios.reconnect_storm import ReconnectStorm
     from benchmarks.scenarios.rest import RequestRate
     from benchmarks.scenarios.slow_readers import SlowReaders
 
@@ -96,6 +98,7 @@ def all_scenarios(quick: bool = False) -> list[Scenario]:
         ConnectRate(),
         *(Memory(subscriptions, connections) for subscriptions in (1, 10)),
         *(MatchOne(case, connections) for case in MATCHING),
+        *([] if quick else [Crowd(), ReconnectStorm()]),
         SlowReaders(megabytes=50 if quick else 1_000),
         RequestRate("upload", "Create a file of 1 KB", count=2_000),
         RequestRate("session", "Create a session with email and password", count=200),

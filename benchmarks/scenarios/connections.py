@@ -56,7 +56,7 @@ class Memory:
         self.connections = connections
         count = "one subscription" if subscriptions == 1 else f"{subscriptions} subscriptions"
         self.title = f"Memory of an idle connection with {count}, {connections:,} of them"
-        goal = "at most 6 KB" if subscriptions == 1 else ""
+        goal = "at most 4 KB" if subscriptions == 1 else "at most 8 KB"
         self.metrics = {"bytes": Metric("resident memory of a connection", "bytes", goal)}
 
     def suits(self, target: Running) -> bool:

@@ -16,7 +16,8 @@ from benchmarks.scenarios import Load, Metric
 
 SLOW: Final = 300
 HEALTHY: Final = 100
-INTERVAL_US: Final = 4_000
+INTERVAL_US: Final = 10_000
+"""Between two uploads, before and during: a pace that leaves the server time."""
 SAMPLE_SECONDS: Final = 0.05
 
 
@@ -30,8 +31,8 @@ class SlowReaders:
     def __init__(self, megabytes: int) -> None:
         self.megabytes = megabytes
         self.metrics = {
-            "before": Metric("request sent to event received, p99, without them", "ms"),
-            "during": Metric("request sent to event received, p99, with them", "ms"),
+            "before": Metric("request sent to event received, p99, before them", "ms"),
+            "during": Metric("request sent to event received, p99, as they are flooded, same pace", "ms"),
             "growth": Metric(
                 f"most memory taken for {megabytes:,} MB of events to them, by {SLOW}",
                 "bytes",
