@@ -89,6 +89,11 @@ async def test_filters_do_not_see_what_the_caller_does_not(library: Library, rel
             assert await refusal(library.find("posts", query(order, key), caller=bob)) == (
                 "general_query_invalid"
             )
+    await tables.update_table(library.shop.call(), "d", "notes", row_security=False)
+    for attempt in seeing:
+        assert await library.ids("posts", attempt, caller=ann) == [], attempt
+    assert await library.ids("posts", query("isNull", "notes"), caller=ann) == ["p"]
+    assert await library.ids("posts", query("isNotNull", "notes")) == ["p"]
     cursor = query("cursorAfter", "", "own")
     assert await refusal(library.find("posts", cursor, caller=bob)) == "general_cursor_not_found"
 
