@@ -25,6 +25,7 @@ from tidewire.store.schema import (
     file_parts,
     files,
     object_deletions,
+    outgoing_messages,
     sessions,
     tokens,
     upload_parts,
@@ -242,3 +243,25 @@ async def test_commits_of_another_process_wake(stores: Stores, settings: Setting
     await other.close()
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_messages_that_were_given_up_go_when_they_are_old(shop: ProjectStore) -> None:
+    settings = Settings(message_max_age=100)
+    moment = now()
+    samples = (
+        ("old", "failed", moment - 101_000),
+        ("new", "failed", moment),
+        ("waiting", "waiting", moment - 101_000),
+    )
+
+    def add(transaction: Transaction) -> None:
+        for recipient, state, created_at in samples:
+            values = {"channel": "mail", "recipient": recipient, "state": state, "created_at": created_at}
+            transaction.connection.execute(insert(outgoing_messages), values)
+
+    await shop.database.write(add)
+    await maintain_project(shop, settings)
+    left = await shop.database.read(
+        lambda connection: connection.scalars(select(outgoing_messages.c.recipient)).all()
+    )
+    assert sorted(left) == ["new", "waiting"]
