@@ -6,10 +6,11 @@ import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Origin
 
 from tests.realtime.conftest import PROJECT, START, RealtimeServer, ask, receive, reset, running
 from tests.realtime.raw_client import RawClient, frame, raw_client
@@ -276,6 +277,30 @@ async def test_a_client_that_answers_nothing_is_recovered_from_an_overlap(start:
         await receive(again)
         assert (await _subscribe(again))["recovered"] is True
         assert await _offsets(again, 1) == [missed]
+
+
+async def test_a_page_is_recovered_from_before_what_its_browser_acknowledged(start: START) -> None:
+    server = await start(realtime_overlap_seconds=3600)
+    for origin, again in (("http://localhost", [1, 2, 3]), (None, [3])):
+        first = (await server.publish(0)).offset
+        async with connect(server.url(), proxy=None, origin=cast("Origin | None", origin)) as client:
+            await receive(client)
+            await _subscribe(client, name=f"{ID}{origin is None:d}")
+            for number in (1, 2):
+                await server.publish(number)
+            await _acknowledged(server, (await _offsets(client, 2))[-1])
+            client.transport.abort()
+        await server.is_left_empty()
+        await server.publish(3)
+        async with connect(server.url(), proxy=None, origin=cast("Origin | None", origin)) as client:
+            await receive(client)
+            assert (await _subscribe(client, name=f"{ID}{origin is None:d}"))["recovered"] is True
+            offsets = [first + number for number in again]
+            received = await _offsets(client, len(offsets))
+            while received[-1] < first + 3:
+                received += await _offsets(client, 1)
+            assert received[-len(offsets) :] == offsets
+            assert len(received) == len(offsets) or origin
 
 
 async def test_many_connections_come_back_at_once(server: RealtimeServer) -> None:

@@ -59,6 +59,7 @@ class Doorkeeper:
         problem = beyond_limits(hub, [len(slot.channels) for slot in wanted.slots])
         if problem:
             raise MessageError(POLICY_VIOLATION, problem)  # to try again would not help
+        receiver.is_page = inputs.origin is not None
         hub.enter(receiver, identity, foreign=visitor.admin)
         if visitor.key is not None:
             hub.admit_program(receiver, inputs.key, visitor.key)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
@@ -20,7 +20,7 @@ from tidewire.realtime.subscriptions import Receiver
 from tidewire.realtime.url_subscriptions import Slot
 from tidewire.store import positions as stored
 from tidewire.store.database import Database
-from tidewire.store.event_log import last_offset, trimmed_offset
+from tidewire.store.event_log import last_offset, offset_before, trimmed_offset
 from tidewire.store.positions import Kept, Key
 
 if TYPE_CHECKING:
@@ -90,12 +90,31 @@ class Recovery:
         if not keys and not any(says for _, says in asked):
             return NOTHING_KNOWN
         found = self._database.glance(partial(_look_up, keys=keys))
-        return None if found is None else self._known(keys, *found)
+        if found is None:
+            return None
+        known = self._known(keys, *found)
+        return self._database.glance(self._as_read(known)) if receiver.is_page else known
 
     async def read(self, receiver: Receiver, asked: Sequence[tuple[str | None, bool]]) -> Known:
         """The same, with time for it."""
         keys = self._keys(receiver, asked)
-        return self._known(keys, *await self._database.read(partial(_look_up, keys=keys)))
+        known = self._known(keys, *await self._database.read(partial(_look_up, keys=keys)))
+        return await self._database.read(self._as_read(known)) if receiver.is_page else known
+
+    def _as_read(self, known: Known) -> Callable[[Connection], Known]:
+        """A page has read less than its browser has acknowledged: it may have been asleep, and a browser
+        that loses a connection forgets what the page has not read.
+        """
+        overlap_ms = int(self._hub.settings.realtime_overlap_seconds * 1000)
+
+        def read(log: Connection) -> Known:
+            kept = {
+                key: replace(each, position=offset_before(log, each.position, overlap_ms))
+                for key, each in known.kept.items()
+            }
+            return replace(known, kept=kept)
+
+        return read
 
     def _known(self, keys: Sequence[Key], found: dict[Key, Kept], bounds: tuple[int, int]) -> Known:
         return Known(self.positions.brought_up(keys, found), bounds)

@@ -52,6 +52,7 @@ class Receiver:
         "answers",
         "asked",
         "direct",
+        "is_page",
         "left",
         "login",
         "number",
@@ -84,6 +85,8 @@ class Receiver:
         """Bits of the window that the client inflates messages with; 0: it takes none compressed."""
         self.sent = 0
         """Offset of the last event that was written to it; 0: none yet."""
+        self.is_page = False
+        """A browser answers its pings for it."""
         self.recoverable = False
         """Whether it is kept where the client is, so that acknowledgements are worth asking for."""
         self.acknowledged = 0
