@@ -77,6 +77,11 @@ class Running:
     subscriber, however many there are."""
     matching: Callable[[], Matching] | None = None
     """What the server itself says of the time that it took to find receivers, since its start."""
+    rows: Callable[[int], dict[str, Case]] | None = None
+    """Makes a table of so many rows, once, and gives requests on it: `create`, `get`, `list`,
+    `list without total`; those who create cause an event for each of the endpoint's subscribers."""
+    secures_rows: bool = False
+    """Whether there are `list secured`, of a table as large, and `list small` of a small one."""
 
 
 def stop(process: subprocess.Popen[str]) -> None:

@@ -7,11 +7,21 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.native import BUILD, Endpoint, LoadGenerator, Plan, pinned
 from benchmarks.payload import EVENT_BYTES, padded
-from benchmarks.peers import Running, ServerFailedError, free_port, stop, wait_for_port
+from benchmarks.peers import (
+    Case,
+    Running,
+    ServerFailedError,
+    free_port,
+    pocketbase_table,
+    stop,
+    wait_for_port,
+)
 from benchmarks.peers.install import from_pip
 from benchmarks.rest_client import Rest, http_request
 
@@ -52,7 +62,17 @@ class PocketBase:
                 endpoint,
                 _endpoint(server.port, f'"{COLLECTION}/record@place@"', subscriptions=10),
                 {"event": _event_request(endpoint, f"{RECORDS}/{record}", load)},
+                rows=cache(partial(_set_up_rows, server, endpoint)),
             )
+
+
+def _set_up_rows(server: Server, endpoint: Endpoint, count: int) -> dict[str, Case]:
+    server.create_collection(
+        pocketbase_table.COLLECTION,
+        pocketbase_table.FIELDS,
+        {**OPEN_RULES, "indexes": [pocketbase_table.INDEX]},
+    )
+    return pocketbase_table.fill_and_request(endpoint, server.data_dir, count)
 
 
 def _endpoint(port: int, row: str, subscriptions: int = 1) -> Endpoint:
@@ -79,6 +99,7 @@ class Server:
 
     port: int
     process: int
+    data_dir: Path
     token: str
     """Of its superuser, for the `Authorization` header."""
 
@@ -120,7 +141,7 @@ def serve(core: int) -> Iterator[Server]:
         ) as process:
             try:
                 wait_for_port(port, process)
-                yield Server(port, process.pid, _sign_in(port))
+                yield Server(port, process.pid, Path(directory, "data"), _sign_in(port))
             finally:
                 stop(process)
 

@@ -10,13 +10,15 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
+from pathlib import Path
 from typing import Final
 
 from benchmarks.native import BUILD, Endpoint, LoadGenerator, Plan, pinned
 from benchmarks.payload import BUCKET, EVENT_BYTES, FILE, padded
 from benchmarks.peers import MESSAGE, SUBJECT, Case, Matching, Running, ServerFailedError, stop
 from benchmarks.peers.tidewire_rows import row, set_up_cases
+from benchmarks.peers.tidewire_table import set_up_rows
 from benchmarks.rest_client import Rest, http_request, multipart_upload
 
 FILES_PATH: Final = f"/v1/storage/buckets/{BUCKET}/files"
@@ -59,6 +61,16 @@ class Tidewire:
                     **set_up_cases(Rest(port, headers), endpoint),
                     MESSAGE: _message_case(Rest(port, headers), endpoint),
                 },
+                rows=cache(
+                    partial(
+                        set_up_rows,
+                        Rest(port, headers),
+                        Rest(port, {"X-Appwrite-Project": project}),
+                        endpoint,
+                        Path(data_dir, "projects", project),
+                    )
+                ),
+                secures_rows=True,
                 matching=partial(_matching, Rest(port, {"Authorization": f"Bearer {METRICS_KEY}"})),
             )
 

@@ -85,6 +85,7 @@ def all_scenarios(quick: bool = False) -> list[Scenario]:
     from benchmarks.scenarios.publish import Publish
     from benchmarks.scenarios.reconnect_storm import ReconnectStorm
     from benchmarks.scenarios.rest import RequestRate
+    from benchmarks.scenarios.rows import all_rows
     from benchmarks.scenarios.slow_readers import SlowReaders
 
     connections = MANY // 10 if quick else MANY
@@ -101,6 +102,7 @@ def all_scenarios(quick: bool = False) -> list[Scenario]:
         *([] if quick else [Crowd()]),
         *([] if quick else [ReconnectStorm()]),
         SlowReaders(megabytes=50 if quick else 1_000),
+        *all_rows(),
         RequestRate("upload", "Create a file of 1 KB", count=2_000),
         RequestRate("session", "Create a session with email and password", count=200),
         RequestRate("account", "Get the account", count=5_000),
