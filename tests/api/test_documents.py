@@ -109,3 +109,35 @@ def test_long_vectors_are_queried_in_a_body(server: httpx.Client) -> None:
     query["values"] = [[0.5] * 16_001]
     answer = server.post(f"{place}/c/documents/query", json={"queries": [json.dumps(query)]})
     assert answer.json()["type"] == "general_query_invalid"
+
+
+def test_transactions(server: httpx.Client, base: str) -> None:
+    service = base.rsplit("/", 1)[0]
+    database = base.rsplit("/", 1)[1]
+    dimension = {"dimension": 2} if "vectorsdb" in base else {}
+    made = server.post(f"{base}/collections", json={"collectionId": "c", "name": "C", **dimension})
+    assert made.status_code == 201
+    documents = f"{base}/collections/c/documents"
+
+    def begin() -> dict[str, str]:
+        return {"transactionId": server.post(f"{service}/transactions", json={}).json()["$id"]}
+
+    def total(**given: str) -> int:
+        count: int = server.get(documents, params=given).json()["total"]
+        return count
+
+    first = begin()
+    server.post(documents, json={"documentId": "x", "data": data(base, n=1), **first})
+    staged = {"action": "update", "databaseId": database, "collectionId": "c", "documentId": "x"}
+    operations = f"{service}/transactions/{first['transactionId']}/operations"
+    listed = [{**staged, "data": {"metadata": {"n": 2}}}]
+    assert server.post(operations, json={"operations": listed}).status_code == 201
+    assert (total(), total(**first)) == (0, 1)
+    committed = server.patch(f"{service}/transactions/{first['transactionId']}", json={"commit": True})
+    assert committed.json()["status"] == "committed"
+    assert server.get(f"{documents}/x").json()["metadata"] == {"n": 2}
+    second = begin()
+    assert server.request("DELETE", f"{documents}/x", json=second).status_code == 204
+    undone = server.patch(f"{service}/transactions/{second['transactionId']}", json={"rollback": True})
+    assert undone.status_code == 200
+    assert total() == 1
