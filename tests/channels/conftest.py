@@ -74,9 +74,11 @@ class Party:
         answer.raise_for_status()
         return user_id, answer.json()["secret"]
 
-    async def listen(self, *channels: str, session: str = "") -> Listener:
+    async def listen(self, *channels: str, session: str = "", key: str = "") -> Listener:
         """Connect and subscribe to channels, the fence among them."""
         headers = {"X-Appwrite-Session": session} if session else {}
+        if key:
+            headers["X-Appwrite-Key"] = key
         socket = await self.stack.enter_async_context(
             connect(
                 f"{self.server.realtime}?project={self.server.project}",

@@ -157,6 +157,18 @@ async def test_who_loses_the_right_or_the_session_leaves(party: Party) -> None:
     await becomes(party, "staff")
 
 
+async def test_programs_hear_everything_and_are_no_members(party: Party) -> None:
+    await party.rule("observed", read=["any"], presence=True)
+    await party.rule("unread", presence=True)
+    program = await party.listen("observed", "observed.members", "unread", key=party.server.create_key())
+    anna, session = await party.user()
+    await party.listen("observed", session=session)
+    assert told(await program.event(), "observed") == (anna, "join")
+    await party.publish("unread", secret=True)
+    assert await program.payloads() == [{"secret": True}]
+    assert await members(party, "observed") == [anna]
+
+
 async def test_families_have_members_of_each_channel(party: Party) -> None:
     await party.rule("game.*", read=["any"], presence=True)
     first, first_session = await party.user()

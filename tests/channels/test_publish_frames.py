@@ -104,6 +104,17 @@ async def test_frames_that_are_not_understood(party: Party, data: Any) -> None:
     assert (await guest.ask("ping", None))["type"] == "pong"
 
 
+async def test_programs_publish_with_the_scope(party: Party) -> None:
+    await party.rule("programs", read=["any"])
+    listener = await party.listen("programs")
+    reading = await party.listen(key=party.server.create_key("realtime.read"))
+    assert _code(await _publish(reading, ("programs", {}))) == 401
+    writing = await party.listen(key=party.server.create_key("realtime.read,realtime.write"))
+    assert (await _publish(writing, ("programs", {"by": "key"})))["type"] == "response"
+    assert _code(await _publish(writing, ("without-rule", {}))) == 404
+    assert await listener.payloads() == [{"by": "key"}]
+
+
 async def test_rights_are_those_of_now(party: Party) -> None:
     user_id, session = await party.user()
     await party.rule("now", read=["any"], publish=["label:staff"])

@@ -16,6 +16,7 @@ from tidewire.core.custom_channels import (
     parse_roles,
     patterns_for,
 )
+from tidewire.core.event_patterns import is_event_pattern
 from tidewire.core.permissions import problem_of_role
 
 SEGMENTS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,8}", fullmatch=True)
@@ -76,3 +77,15 @@ def test_roles_are_plain_and_sound(entries: list[str]) -> None:
     else:
         assert not any(map(problem_of_role, roles))
         assert len(set(roles)) == len(roles)
+
+
+@given(NAMES)
+def test_webhooks_can_ask_for_messages_and_rules(name: str) -> None:
+    event = message_event(name, "m1", b"{}", ["any"], actor_id="", timestamp=1)
+    assert is_event_pattern("channels.*.messages.*.create")
+    assert "channels.*.messages.*.create" in event.names
+    own = f"channels.{name}.messages.*.create"
+    assert own in event.names
+    assert is_event_pattern(own) == ("." not in name and len(name) <= 36)
+    for action in ("create", "update", "delete"):
+        assert is_event_pattern(f"channels.*.{action}")

@@ -12,7 +12,7 @@ from tidewire.core.custom_channels import PREFIX, ChannelRule, Member, custom_ch
 from tidewire.core.time import now
 from tidewire.realtime.attendance import HERE, Attendance
 from tidewire.realtime.index import Index
-from tidewire.realtime.subscriptions import Receiver, Subscription
+from tidewire.realtime.subscriptions import EVERYTHING, Receiver, Subscription
 
 SLICE: Final = 100
 """Connections looked at before others get their turn."""
@@ -106,7 +106,8 @@ class LocalMembers:
                     if rule is not None and rule.presence:
                         wanted[name] = rule
         # What changed while rules were read is looked at once more.
-        counts = receiver.subscriptions and (receiver.login is None or not receiver.login.foreign)
+        foreign = receiver.login is not None and receiver.login.foreign
+        counts = receiver.subscriptions and receiver.roles != EVERYTHING and not foreign
         member_id = receiver.user_id or self._name_of(receiver)
         after = {
             name: member_id
