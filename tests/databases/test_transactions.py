@@ -466,3 +466,18 @@ async def test_operators_and_times_are_of_the_commit(sales: Sales) -> None:
     assert await sales.listed(transaction) == {"a": ("xy", 10)}
     await sales.end(transaction)
     assert await sales.listed() == {"a": ("xy", 10)}
+
+
+async def test_one_request_changes_a_bounded_number_of_rows(sales: Sales) -> None:
+    shop = sales.shop
+    await shop.fill(*({"$id": f"r{number}", "count": 0} for number in range(5)))
+    settings = msgspec.structs.replace(shop.world.settings, bulk_rows_max=4)
+    shop.world = replace(shop.world, settings=settings)
+    before = await shop.row_events()
+    assert await refusal(bulk.update_rows(shop.call(), "d", "t", {"count": 1})) == "general_bad_request"
+    assert await refusal(bulk.delete_rows(shop.call(), "d", "t")) == "general_bad_request"
+    assert {count for _, count in (await sales.listed()).values()} == {0}
+    assert await shop.row_events() == before
+    await bulk.delete_rows(shop.call(), "d", "t", [query("limit", "", 4)])
+    await bulk.update_rows(shop.call(), "d", "t", {"count": 1})
+    assert await sales.listed() == {"r4": (None, 1)}

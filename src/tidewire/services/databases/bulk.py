@@ -190,7 +190,15 @@ async def _for_all(
         do = work(transaction, table)
         shown: list[Any] = []
         count = 0
+        limit = call.context.settings.bulk_rows_max
         for row in _matching(transaction.connection, table, page):
+            if count == limit:
+                # Their events are held until the commit, and others wait for the writer.
+                raise TidewireError(
+                    "general_bad_request",
+                    f"The queries find more than {limit} {call.family.word('rows')}. Narrow them down, or do "
+                    "it in portions with a limit.",
+                )
             require_seen(call, row)
             done = do(row)
             count += 1
