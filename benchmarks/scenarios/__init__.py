@@ -76,6 +76,7 @@ MANY: Final = 10_000
 
 def all_scenarios(quick: bool = False) -> list[Scenario]:
     """Every scenario, in the order of the report; in a smoke run those that would take long are left out."""
+    from benchmarks.scenarios.acknowledgements import Acknowledgements
     from benchmarks.scenarios.compression import Compression
     from benchmarks.scenarios.connections import ConnectRate, Memory
     from benchmarks.scenarios.crowd import Crowd
@@ -92,6 +93,7 @@ def all_scenarios(quick: bool = False) -> list[Scenario]:
     return [
         FanOut(1_000),
         *([] if quick else [FanOut(MANY)]),
+        Acknowledgements(),
         *(Compression(row) for row in (False, True)),
         LatencyUnderLoad(),
         UploadLatency(),
