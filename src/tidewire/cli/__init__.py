@@ -121,6 +121,80 @@ def create_dev_key(settings: Settings, project_id: str, name: str, expires_in: f
     create(settings, project_id, name, expires_in)
 
 
+@main.group()
+def db() -> None:
+    """Bring the rows of tables in and out."""
+
+
+def _of_table(command: Callable[..., None]) -> Callable[..., None]:
+    """Options that name a table, and the format of a file of its rows."""
+    for option in (
+        click.option(
+            "--format",
+            "file_format",
+            type=click.Choice(["jsonl", "csv"]),
+            default=None,
+            help="Of the file; if not given, csv for a name that ends with .csv, otherwise jsonl.",
+        ),
+        click.option("--table", required=True, help="Id of the table or collection."),
+        click.option("--database", required=True, help="Id of the database."),
+        click.option("--project", default="default", show_default=True, help="Id of the project."),
+    ):
+        command = option(command)
+    return command
+
+
+@db.command("export")
+@click.argument("file")
+@_of_table
+@settings_options("data_dir")
+def export_table(
+    settings: Settings, file: str, project: str, database: str, table: str, file_format: str | None
+) -> None:
+    """Write all rows of a table to FILE, or to standard output for -."""
+    from tidewire.cli.table_export import export_rows
+    from tidewire.cli.tables import Named
+
+    export_rows(settings, Named(project, database, table), file, file_format)
+
+
+@db.command("import")
+@click.argument("file")
+@_of_table
+@click.option("--silent", is_flag=True, help="Write no events: neither subscribers nor webhooks learn of it.")
+@click.option(
+    "--relationships/--no-relationships",
+    "relate",
+    default=True,
+    help="Relate the rows to those that the file names, which must be there. [on]",
+)
+@click.option(
+    "--max-row-bytes",
+    type=click.IntRange(min=1),
+    default=16_000_000,
+    show_default=True,
+    help="Most bytes that a row of the file may have.",
+)
+@settings_options("data_dir")
+def import_table(
+    settings: Settings,
+    file: str,
+    project: str,
+    database: str,
+    table: str,
+    file_format: str | None,
+    silent: bool,
+    relate: bool,
+    max_row_bytes: int,
+) -> None:
+    """Create the rows of FILE, or of standard input for -, and change those that are there already."""
+    from tidewire.cli.table_import import import_rows
+    from tidewire.cli.tables import Named
+
+    named = Named(project, database, table)
+    import_rows(settings, named, file, file_format, silent=silent, relate=relate, max_row_bytes=max_row_bytes)
+
+
 def _remote(command: Callable[..., None]) -> Callable[..., None]:
     """Options of commands that talk to a server, here or elsewhere."""
     for option in (

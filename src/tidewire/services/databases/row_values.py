@@ -63,6 +63,11 @@ def changed_values(call: Call, table: UserTable, data: Mapping[str, Any]) -> Cha
     return _read(call, table, data, operators=True)
 
 
+def plain_values(call: Call, table: UserTable, data: Mapping[str, Any]) -> Changes:
+    """The values that are given, none of them an operator. Raises ``row_invalid_structure``."""
+    return _read(call, table, data, operators=False)
+
+
 def changes_nothing(table: UserTable, row: StoredRow, changes: Changes) -> bool:
     """Whether the row holds already what it is to hold."""
     if changes.operators:
