@@ -82,6 +82,26 @@ async def test_events_for_few_do_not_wait_for_a_crowd() -> None:
     assert world.hub.is_empty
 
 
+async def test_a_crowd_that_leaves_before_its_turn_stops_no_other() -> None:
+    world = World()
+    await _crowd(world)
+    await world.hub.publish(_event(world, 1))
+    for name in list(world.clients):
+        world.close(name)
+    await world.hub.publish(_event(world, 2))
+    for _ in range(3):
+        await asyncio.sleep(0)  # its turn comes
+    await world.connect("few")
+    await world.send("few", SUBSCRIBE)
+    await world.hub.publish(_event(world, 3))
+    assert _offsets(world, "few") == [3]
+    await world.settle()
+    await _crowd(world)
+    await world.hub.publish(_event(world, 4))
+    await world.settle()
+    assert all(_offsets(world, name) == [4] for name in world.clients)
+
+
 async def test_connections_that_change_between_slices() -> None:
     world = World()
     await _crowd(world)

@@ -169,12 +169,13 @@ class Fanout:
 
     def _take_turn(self) -> None:
         """Write a slice of the oldest event that is begun, and to its receivers all else that they get."""
-        [event, *_] = [event for event in self._events if event.begun]
-        try:
-            self._write_slice(event)
-        except Exception:
-            _log.exception("event not delivered to all")
-            event.due.clear()
+        event = next((event for event in self._events if event.begun), None)
+        if event is not None:  # or else all have got it already, out of turn
+            try:
+                self._write_slice(event)
+            except Exception:
+                _log.exception("event not delivered to all")
+                event.due.clear()
         self._drop_finished()
         self._taking_turns = any(event.begun for event in self._events)
         if self._taking_turns:
