@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define BATCH 512
 #define STALL_MILLISECONDS 60000
@@ -22,6 +23,7 @@ struct options options = {
 };
 struct record record;
 static int epoll_fd;
+static bool released; /* stdin has ended */
 
 void watch(int operation, int fd, uint32_t events, enum party party, size_t index)
 {
@@ -58,6 +60,15 @@ void finish_connect(int fd)
         die("connect: %s", strerror(error));
 }
 
+static void read_standard_input(void)
+{
+    char data[256];
+    ssize_t length = read(STDIN_FILENO, data, sizeof data);
+    if (length < 0)
+        die_errno("stdin");
+    released = length == 0;
+}
+
 /* Waits at most `timeout_ns`; dies if nothing happens for too long. */
 static void step(uint64_t timeout_ns)
 {
@@ -76,6 +87,7 @@ static void step(uint64_t timeout_ns)
         case SUBSCRIBER: subscriber_ready(index, events[i].events); break;
         case REQUESTER: requester_ready(index, events[i].events); break;
         case SUBSCRIPTION: subscription_ready(index, events[i].events); break;
+        case STANDARD_INPUT: read_standard_input(); break;
         }
     }
 }
@@ -100,6 +112,15 @@ static void send_requests(void)
         step(wait);
     }
     report_requests();
+}
+
+/* The subscribers stay what they are to the server: clients that read, and answer its pings. */
+static void hold(void)
+{
+    static const uint64_t awake_ns = 1000000000;
+    watch(EPOLL_CTL_ADD, STDIN_FILENO, EPOLLIN, STANDARD_INPUT, 0);
+    while (!released)
+        step(awake_ns);
 }
 
 static void read_request(const char *path)
@@ -182,7 +203,6 @@ int main(int argc, char **argv)
     if (options.requests > 0)
         send_requests();
     if (options.hold)
-        while (getchar() != EOF)
-            ;
+        hold();
     return 0;
 }

@@ -28,7 +28,7 @@ struct options {
     size_t in_flight;           /* requests (and their events) not finished at any time; one HTTP connection each */
     uint64_t interval_ns;       /* least time between the starts of two requests */
     size_t addresses;           /* source addresses 127.0.0.1, .2, ...: each has some 28,000 ports */
-    bool hold;                  /* when done, keep the subscribers connected until stdin ends */
+    bool hold;                  /* keep the subscribers connected until stdin ends; what they get then counts for nothing */
 };
 
 /* One request and the event it causes. With several in flight, receipts are told apart by their order only. */
@@ -56,7 +56,7 @@ extern struct options options;
 extern struct record record;
 
 /* What epoll's user data says. */
-enum party { SUBSCRIBER, REQUESTER, SUBSCRIPTION };
+enum party { SUBSCRIBER, REQUESTER, SUBSCRIPTION, STANDARD_INPUT };
 void watch(int operation, int fd, uint32_t events, enum party party, size_t index);
 
 /* A socket that connects in the background, from one of the source addresses. */

@@ -132,6 +132,8 @@ static void verify_first_event(struct subscriber *subscriber)
 
 void count_event(struct subscriber *subscriber)
 {
+    if (options.hold)
+        return;
     if (subscriber->events == 0)
         verify_first_event(subscriber);
     size_t number = subscriber->events++;

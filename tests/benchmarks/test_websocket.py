@@ -177,3 +177,18 @@ async def test_a_refused_request_fails(generator: LoadGenerator) -> None:
     plan = Plan(request=http_request("GET", "/elsewhere", {}, {}), requests=1)
     with pytest.raises(NativeError, match="request failed"):
         await run(generator, Server(send_twice), plan)
+
+
+async def test_the_held_answer_pings_and_read_events(generator: LoadGenerator) -> None:
+    server = Server(send_after_pong)
+    async with server.running() as port:
+
+        def ask_beside_the_held() -> int:
+            with generator.hold(Endpoint(port, "/", ROW), Plan(subscribers=2)) as held:
+                assert held.connected
+                for _ in range(3):
+                    generator.run(Endpoint(port, "/", ROW), Plan(request=REQUEST, requests=1))
+            return held.connected.subscribers
+
+        # Each request is answered only when all pings of the server are.
+        assert await asyncio.to_thread(ask_beside_the_held) == 2
