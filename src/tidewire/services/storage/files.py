@@ -29,7 +29,7 @@ from tidewire.services.storage.records import (
     uploader_of,
 )
 from tidewire.store.database import Transaction
-from tidewire.store.grants import granted_to, write_grants
+from tidewire.store.grants import readable_among, write_grants
 from tidewire.store.lists import ListDefinition, list_rows
 from tidewire.store.schema import files, upload_parts
 
@@ -66,7 +66,9 @@ async def list_files(
 
     def unit(connection: Connection) -> FileList:
         bucket = find_bucket(connection, context.caller, bucket_id)
-        count, rows = list_rows(connection, _LIST, queries, search, _readable(context.caller, bucket), total)
+        count, rows = list_rows(
+            connection, _LIST, queries, search, _readable(connection, context.caller, bucket), total
+        )
         return FileList(total=count, files=[file_of(row, bucket_id) for row in rows])
 
     return await context.database.read(unit)
@@ -157,14 +159,14 @@ async def delete_file(context: Context, bucket_id: ResourceId, file_id: Resource
     await context.database.write(unit)
 
 
-def _readable(caller: Caller, bucket: Row[Any]) -> list[ColumnElement[bool]]:
+def _readable(connection: Connection, caller: Caller, bucket: Row[Any]) -> list[ColumnElement[bool]]:
     """What makes a file readable to the caller; raises ``user_unauthorized`` if nothing could."""
     in_bucket = files.c.bucket_sequence == bucket.sequence
     if may(caller, "read", bucket.permissions):
         return [in_bucket]
     if not bucket.file_security:
         raise unauthorized("list", "the files of this bucket")
-    return [in_bucket, granted_to(caller.roles, "file", files.c.sequence, "read")]
+    return [in_bucket, readable_among(connection, "file", files.c.sequence, caller.roles)]
 
 
 def _own_upload(connection: Connection, caller: Caller, bucket: Row[Any], file_id: str) -> Row[Any] | None:

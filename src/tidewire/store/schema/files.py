@@ -114,5 +114,6 @@ permissions = Table(
     Column("resource", Sequence, primary_key=True, autoincrement=False),  # sequence of its row
     Column("action", String(16), primary_key=True),
     Column("role", String(255), primary_key=True),
+    Index(None, "role", "resource_type", "action", "resource"),
     sqlite_with_rowid=False,
 )
