@@ -7,11 +7,14 @@ import asyncio
 import sys
 import tempfile
 from pathlib import Path
+from statistics import quantiles
 
+import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tests.chaos.run import Chaos, Outcome, Size
+from tests.chaos.storm import StormOutcome, storm
 
 
 def main() -> int:
@@ -23,6 +26,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--no-browser", action="store_true")
+    parser.add_argument("--storm", type=int, nargs="?", const=10_000, help="clients that come back at once")
     given = parser.parse_args()
     size = Size(given.clients, given.events, given.cuts, given.kills, not given.no_browser, given.seed)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
@@ -32,8 +36,24 @@ def main() -> int:
         def show(phase: str, done: int, total: int) -> None:
             bars.update(tasks[phase], completed=done, total=total)
 
+        if given.storm:
+            bars.update(tasks["writing"], visible=False)
+            return _report_storm(uvloop.run(storm(Path(directory), given.storm, show)))
         outcome = asyncio.run(Chaos(Path(directory), size, show).run())
     _report(outcome)
+    return 0 if outcome.sound else 1
+
+
+def _report_storm(outcome: StormOutcome) -> int:
+    before, during = (
+        quantiles(latencies, n=100)[98] * 1000
+        for latencies in (outcome.healthy_before, outcome.healthy_during)
+    )
+    Console().print(
+        f"{outcome.clients} clients were back with everything {outcome.seconds:.1f} s after the restart; "
+        f"{outcome.not_recovered} not recovered, {outcome.incomplete} incomplete; "
+        f"healthy clients: p99 {before:.0f} ms before, {during:.0f} ms meanwhile"
+    )
     return 0 if outcome.sound else 1
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.chaos.ledger import Ledger, Receipt, Row, Subscriber, judge
 from tests.chaos.run import Chaos, Size
+from tests.chaos.storm import storm
 
 LOG = [Row(f"row{number}", "users" if number == 3 else "any", number % 2) for number in range(6)]
 GUEST = Subscriber("guest", frozenset({"any"}), "", 1)
@@ -45,3 +46,9 @@ async def test_nothing_is_lost_under_cuts_and_kills(tmp_path: Path) -> None:
     )
     assert outcome.events == size.events
     assert outcome.troubles["kill -9"] == 1
+
+
+async def test_all_come_back_after_a_restart_and_miss_nothing(tmp_path: Path) -> None:
+    outcome = await storm(tmp_path, 300, quiet)
+    assert outcome.sound, outcome
+    assert outcome.healthy_during
