@@ -75,9 +75,11 @@ def test_every_generation(restarted: TidewireServer, sdk: str, style: str, sent:
     assert outcome["errors"] == []
     assert set(outcome["kinds"]) == sent
     assert outcome["compressed"]
+    # What an SDK had received but not acknowledged before the restart comes again: names are looked at once.
+    received = {name: list(dict.fromkeys(names)) for name, names in received.items()}
     assert received["all"] == ["one", "wanted", "after the update", "chosen"]
     assert received["bucket"] == ["one", "wanted", "chosen", "chosen again", "chosen at last"]
-    assert received.get("queried", ["wanted", "wanted"]) == ["wanted", "wanted"]
+    assert received.get("queried", ["wanted", "wanted again"]) == ["wanted", "wanted again"]
     assert received["mine"][:3] == ["private", "Ada", "back"]
     queries = [dict(parse_qsl(address[1:])) for address in outcome["queries"]]
     assert all(("channels[]" in query) == (sent == URL_ONLY) for query in queries)

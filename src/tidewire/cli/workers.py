@@ -7,7 +7,7 @@ import select
 import signal
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NoReturn
 
 import click
 
@@ -16,6 +16,8 @@ from tidewire.cli.options import fail
 POLL_SECONDS: Final = 0.2
 REPLACE_AFTER_SECONDS: Final = 1.0
 """Pause before a worker that died is replaced, so that a broken one does not spin."""
+
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 RunWorker = Callable[[Callable[[], None]], None]
 
@@ -39,7 +41,7 @@ class _Supervisor:
         self._ready_pipe, self._ready = os.pipe()
 
     def run(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in _SIGNALS:
             signal.signal(number, self._stop)
         for _ in range(self._count):
             self._fork()
@@ -47,7 +49,7 @@ class _Supervisor:
         while self._workers:
             if self._reap() and not self._stopping:
                 time.sleep(REPLACE_AFTER_SECONDS)
-                self._fork()
+                self._fork()  # does nothing if the signal to stop came meanwhile
             time.sleep(POLL_SECONDS)
 
     def _wait_until_ready(self) -> None:
@@ -62,12 +64,19 @@ class _Supervisor:
             self._announce()
 
     def _fork(self) -> None:
-        worker = os.fork()
-        if worker:
+        """Start a worker, unless all are to stop: a signal finds it among the workers or not started."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        worker = -1 if self._stopping else os.fork()
+        if worker > 0:
             self._workers.add(worker)
-            return
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.SIG_DFL)
+        elif worker == 0:
+            for number in _SIGNALS:
+                signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        if worker == 0:
+            self._be_worker()
+
+    def _be_worker(self) -> NoReturn:
         try:
             self._run_worker(self._report_ready)
         except SystemExit as ended:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from tidewire.core.ids import unique_id
 from tidewire.core.origins import is_origin, origin_allowed
@@ -18,6 +19,9 @@ from tidewire.realtime.subscriptions import Receiver
 from tidewire.realtime.url_subscriptions import Slot, read_url_subscriptions
 from tidewire.settings import Settings
 from tidewire.store.platform import Project
+
+_WEB: Final = ("http://", "https://")
+"""Origins of pages; apps have schemes of their own."""
 
 
 class Doorkeeper:
@@ -59,7 +63,7 @@ class Doorkeeper:
         problem = beyond_limits(hub, [len(slot.channels) for slot in wanted.slots])
         if problem:
             raise MessageError(POLICY_VIOLATION, problem)  # to try again would not help
-        receiver.is_page = inputs.origin is not None
+        receiver.is_page = (inputs.origin or "").startswith(_WEB)
         hub.enter(receiver, identity, foreign=visitor.admin)
         if visitor.key is not None:
             hub.admit_program(receiver, inputs.key, visitor.key)
