@@ -100,12 +100,14 @@ function onSubmit(id, action) {
   $(id).addEventListener("submit", async (event) => {
     event.preventDefault();
     const form = event.target;
+    const given = Object.fromEntries(new FormData(form, event.submitter));
+    form.reset(); // at once: what is typed while the server works belongs to the next one
     tell(null);
     try {
-      await action(Object.fromEntries(new FormData(form, event.submitter)));
-      form.reset();
+      await action(given);
     } catch (error) {
       tell(error);
+      for (const input of form.querySelectorAll("input")) input.value ||= given[input.name];
     }
   });
 }
