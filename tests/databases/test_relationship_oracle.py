@@ -91,6 +91,7 @@ def nests(model: Model, table: str, data: Json, place: tuple[str, str]) -> bool:
 
 @settings(
     max_examples=30,
+    derandomize=True,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
