@@ -32,7 +32,7 @@ INTERVAL_SECONDS = 0.05
 CONNECTING = 200
 """At the same time, at first."""
 
-_OFFSET = re.compile(rb',"offset":(\d+),"subscriptions"')
+_OFFSET = re.compile(rb',"offset":(\d+)\}\}\Z')
 _TEXT, _PING = 0x1, 0x9
 
 
@@ -94,7 +94,7 @@ class StormClient(asyncio.Protocol):
         elif payload.startswith(b'{"type":"connected"'):
             self.transport.write(self._subscribe)
         elif payload.startswith(b'{"type":"response"'):
-            self.recovered = b'"recovered":true' in payload
+            self.recovered = b'":true}}}' in payload
             self.subscribed.set()
         else:
             raise AssertionError(payload)

@@ -202,6 +202,16 @@ async def subscribe(client: ClientConnection, *channels: str, name: str = "s") -
     return await ask(client, "subscribe", [{"subscriptionId": name, "channels": list(channels)}])
 
 
+def told_of(answer: Json, name: str) -> Json:
+    """What an answer to ``subscribe`` tells of one subscription: its row, and what stands beside the rows."""
+    data = answer["data"]
+    [row] = [row for row in data["subscriptions"] if row["subscriptionId"] == name]
+    told: Json = row | {key: data[key] for key in ("offset", "epoch") if key in data}
+    if name in data.get("recovered", {}):
+        told["recovered"] = data["recovered"][name]
+    return told
+
+
 async def rejection(client: ClientConnection) -> tuple[int, int]:
     """Code of the error frame, and status of the close frame after it."""
     error = await receive(client)

@@ -61,7 +61,7 @@ def test_every_receiver_gets_the_whole_event(length: int, letter: str, ids: int)
 
 def test_the_event_frame_is_as_documented() -> None:
     [event] = read_messages(event_frame("x").message(subscription_tail(["s"])))
-    assert list(event["data"]) == ["events", "channels", "timestamp", "payload", "offset", "subscriptions"]
+    assert list(event["data"]) == ["events", "channels", "timestamp", "payload", "subscriptions", "offset"]
     assert event["type"] == "event"
     assert event["data"]["events"][0] == "buckets.b.files.f.create"
     assert event["data"]["timestamp"] == "2026-03-01T10:00:00.123+00:00"

@@ -68,8 +68,8 @@ def _event_text(logged: LoggedEvent, *ids: str) -> str:
         "channels": event.channels,
         "timestamp": format_datetime(event.timestamp),
         "payload": msgspec.json.decode(event.payload),
-        "offset": logged.offset,
         "subscriptions": list(ids),
+        "offset": logged.offset,
     }
     return msgspec.json.encode({"type": "event", "data": data}).decode()
 
@@ -109,7 +109,7 @@ async def _connected(sdk: Sdk, client: RawClient) -> tuple[list[str], Any, Any]:
 
 
 async def _place(server: RealtimeServer) -> str:
-    """What ends the rows of answers to ``subscribe``: where in the log their events begin."""
+    """What ends the answers to ``subscribe``: where in the log their events begin."""
     store = await server.stores.project(PROJECT)
     assert store is not None
     return await store.database.read(lambda log: f'"offset":{last_offset(log)},"epoch":"{epoch(log)}"')
@@ -216,8 +216,8 @@ async def test_messages(server: RealtimeServer, sdk: Sdk) -> None:
             assert '"to":"authentication","success":true' in await client.message()
         assert await client.message() == (
             '{"type":"response","data":{"to":"subscribe","success":true,"subscriptions":['
-            f'{{"subscriptionId":"{first}","channels":["files","account","account.u1"],"queries":[],{place}}},'
-            f'{{"subscriptionId":"{second}","channels":["{FILES}"],"queries":[{json.dumps(EQUAL)}],{place}}}]}}}}'
+            f'{{"subscriptionId":"{first}","channels":["files","account","account.u1"],"queries":[]}},'
+            f'{{"subscriptionId":"{second}","channels":["{FILES}"],"queries":[{json.dumps(EQUAL)}]}}],{place}}}}}'
         )
         wanted = await server.publish(1, payload=b'{"name":"wanted"}', roles=["user:u1"])
         assert await client.message() == _event_text(wanted, first, second)

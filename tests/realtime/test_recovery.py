@@ -12,7 +12,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Origin
 
-from tests.realtime.conftest import PROJECT, START, RealtimeServer, ask, receive, reset, running
+from tests.realtime.conftest import PROJECT, START, RealtimeServer, ask, receive, reset, running, told_of
 from tests.realtime.raw_client import RawClient, frame, raw_client
 from tests.store.samples import event
 from tidewire.store.event_log import trim
@@ -25,8 +25,7 @@ async def _subscribe(client: ClientConnection, *channels: str, name: str = ID, *
     asked = [{"subscriptionId": name, "channels": list(channels or ["files"]), "queries": [], **row}]
     answer = await ask(client, "subscribe", asked)
     assert answer["type"] == "response", answer
-    found: Json = answer["data"]["subscriptions"][0]
-    return found
+    return told_of(answer, name)
 
 
 async def _offsets(client: ClientConnection, count: int) -> list[int]:

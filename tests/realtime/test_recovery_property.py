@@ -12,7 +12,7 @@ import uvloop
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.realtime.conftest import PROJECT, RealtimeServer, reset, running
+from tests.realtime.conftest import PROJECT, RealtimeServer, reset, running, told_of
 from tests.realtime.raw_client import RawClient, frame, raw_client
 from tests.store.samples import event
 
@@ -46,8 +46,8 @@ class Client:
         await self._raw.message()
         row = {"subscriptionId": ID, "channels": ["files"], "queries": []}
         self._raw.say(json.dumps({"type": "subscribe", "data": [row]}))
-        answer = json.loads(await self._raw.message())["data"]["subscriptions"][0]
-        assert answer.get("recovered") is not False
+        answer = json.loads(await self._raw.message())
+        assert told_of(answer, ID).get("recovered") is not False
         self._unanswered.clear()
         self._on_this.clear()
 

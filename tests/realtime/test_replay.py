@@ -10,7 +10,16 @@ import msgspec
 import pytest
 from websockets.asyncio.client import ClientConnection
 
-from tests.realtime.conftest import PROJECT, START, RealtimeServer, ask, close_status, receive, subscribe
+from tests.realtime.conftest import (
+    PROJECT,
+    START,
+    RealtimeServer,
+    ask,
+    close_status,
+    receive,
+    subscribe,
+    told_of,
+)
 from tests.store.samples import event
 from tidewire.core.events import Event
 from tidewire.realtime import recovery
@@ -31,8 +40,7 @@ async def _recover(client: ClientConnection, since: Json, *channels: str, **row:
     asked = {"subscriptionId": "s", "channels": list(channels or [CHANNEL]), "since": since, **row}
     answer = await ask(client, "subscribe", [asked])
     assert answer["type"] == "response", answer
-    found: Json = answer["data"]["subscriptions"][0]
-    return found
+    return told_of(answer, "s")
 
 
 async def _offsets(client: ClientConnection, count: int) -> list[int]:
@@ -75,7 +83,7 @@ async def test_a_subscription_without_since_is_new(server: RealtimeServer) -> No
         await receive(client)
         await server.publish()
         answer = await subscribe(client, CHANNEL)
-        assert "recovered" not in answer["data"]["subscriptions"][0]
+        assert "recovered" not in answer["data"]
         logged = await server.publish()
         assert await _offsets(client, 1) == [logged.offset]
 
@@ -128,7 +136,7 @@ async def test_an_event_comes_once_with_all_subscriptions_that_want_it(server: R
             {"subscriptionId": "c", "channels": ["files"]},
         ]
         answer = await ask(client, "subscribe", rows)
-        assert [row.get("recovered") for row in answer["data"]["subscriptions"]] == [True, True, None]
+        assert answer["data"]["recovered"] == {"a": True, "b": True}
         await server.publish(3)
         got = [(await receive(client))["data"]["subscriptions"] for _ in range(3)]
         assert [sorted(ids) for ids in got] == [["a"], ["a", "b"], ["a", "b", "c"]]

@@ -52,17 +52,18 @@ class SubscribeRow(msgspec.Struct, rename="camel"):
     """One subscription in the response to ``subscribe``."""
 
     subscription_id: str
-    epoch: str = ""
-    offset: int = 0
-    """Live events have greater ones; what is replayed has smaller ones or this one."""
-    recovered: bool | None = None
-    """Whether nothing is missing since the position that was asked for; None if none was."""
 
 
 class SubscribeResponse(msgspec.Struct):
     """``response`` to ``subscribe``."""
 
     subscriptions: list[SubscribeRow]
+    """In the order in which they were sent."""
+    epoch: str = ""
+    offset: int = 0
+    """Live events have greater ones; what is replayed has smaller ones or this one."""
+    recovered: dict[str, bool] = {}
+    """By id, of those whose position was asked for or is known: whether nothing is missing since."""
 
 
 class PublishedRow(msgspec.Struct):

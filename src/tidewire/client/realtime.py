@@ -305,9 +305,9 @@ class Realtime:
                 self._subscriptions.pop(wanted[0].id, None)
                 wanted[0].fail(error)
             return
-        confirmed = msgspec.json.decode(answer, type=SubscribeResponse).subscriptions
-        for subscription, row, sent in zip(wanted, confirmed, rows, strict=True):
-            subscription.confirm(row, resumed="since" in sent)
+        confirmed = msgspec.json.decode(answer, type=SubscribeResponse)
+        for subscription, sent in zip(wanted, rows, strict=True):
+            subscription.confirm(confirmed, resumed="since" in sent)
 
     async def _deliver(self, data: EventData) -> None:
         assert self._connection is not None

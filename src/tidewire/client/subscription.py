@@ -14,7 +14,7 @@ import msgspec
 
 from tidewire.client.errors import RealtimeError
 from tidewire.client.events import Event, Payload, Position
-from tidewire.client.frames import EventData, SubscribeRow
+from tidewire.client.frames import EventData, SubscribeResponse
 
 if TYPE_CHECKING:
     from tidewire.client.realtime import Realtime
@@ -121,13 +121,13 @@ class Subscription(Generic[Payload]):
             row["since"] = {"offset": self.position.offset, "epoch": self.position.epoch}
         return row
 
-    def confirm(self, row: SubscribeRow, *, resumed: bool) -> None:
+    def confirm(self, answer: SubscribeResponse, *, resumed: bool) -> None:
         """The server has it; ``resumed`` if it was asked to go on from :attr:`position`."""
         back = self._was_active and not self._active.is_set()
-        gap = row.recovered is False or (back and not resumed)
-        if row.epoch and (gap or not resumed):
-            self.position = Position(row.epoch, row.offset)
-        self._live_from = row.offset
+        gap = answer.recovered.get(self.id) is False or (back and not resumed)
+        if answer.epoch and (gap or not resumed):
+            self.position = Position(answer.epoch, answer.offset)
+        self._live_from = answer.offset
         self._was_active = True
         self._active.set()
         if gap:

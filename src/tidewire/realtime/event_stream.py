@@ -46,7 +46,7 @@ _HEAD: Final = (
     b"x-accel-buffering: no\r\nconnection: close\r\n"
 )
 _KEEP_ALIVE: Final = b":\n\n"
-_PLACE: Final = re.compile(rb',"offset":(\d+)(?:,"subscriptions":\[[^\]]*\]|,"epoch":"\w*")\}\}\Z')
+_PLACE: Final = re.compile(rb',"offset":(\d+)(?:,"epoch":"\w*")?\}\}\Z')
 """Where an event, or ``connected``, says its offset: near its end, beyond anything that a payload holds."""
 _KIND: Final = re.compile(rb'\{"type":"(\w+)"')
 _LAST_EVENT: Final = re.compile(r"(\w{1,64}):(\d{1,16})\Z")
@@ -158,12 +158,11 @@ class EventStream(Connection):
                 "subscriptionId": each.id,
                 "channels": each.channels,
                 "queries": [normal_form(query) for query in each.queries],
-                **hub.place,
-                "recovered": bool(start.recovered),
             }
             for each in held
         ]
-        self.send(frames.subscribed(rows))
+        recovered = {each.id: bool(start.recovered) for each in held}
+        self.send(frames.subscribed(rows, hub.place, recovered))
         if start.recovered:
             for each in held:
                 hub.subscribe(self, each.id, each.channels, each.queries, start.since)

@@ -243,7 +243,7 @@ class Fanout:
 
 def _message(frame: EventFrame, matched: OneOrMore, window: int) -> bytes:
     if isinstance(matched, Subscription):
-        tail = matched.tail
+        tail = matched.tail + frame.end
         if window:
             heads = frame.compressed[window]
             if heads is not None:

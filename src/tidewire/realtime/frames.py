@@ -1,7 +1,7 @@
 """Frames from the server: their JSON, and its WebSocket framing.
 
 An event is encoded once for all its receivers. Only the ``subscriptions`` ids differ between them, and
-they stand last: a receiver's frame is a shared head and a short tail of its own.
+they stand near the end: a receiver's frame is a shared head and a short tail of its own.
 """
 
 from __future__ import annotations
@@ -79,9 +79,18 @@ def connected(
     return _message("connected", data)
 
 
-def subscribed(subscriptions: Sequence[Mapping[str, Any]]) -> bytes:
-    """Answer to ``subscribe``, a row for each row sent."""
-    return _message("response", {"to": "subscribe", "success": True, "subscriptions": subscriptions})
+def subscribed(
+    subscriptions: Sequence[Mapping[str, Any]],
+    place: Mapping[str, Any] = _NOWHERE,
+    recovered: Mapping[str, bool] | None = None,
+) -> bytes:
+    """Answer to ``subscribe``, a row for each row sent.
+
+    ``place``: where in the log the events begin that come as they happen. ``recovered``: of the subscriptions
+    that came back, by id, whether they get all that they missed.
+    """
+    data = {"to": "subscribe", "success": True, "subscriptions": subscriptions, **place}
+    return _message("response", data | {"recovered": recovered} if recovered else data)
 
 
 def unsubscribed(results: Iterable[tuple[str, bool]]) -> bytes:
@@ -119,14 +128,14 @@ def _message(kind: str, data: Mapping[str, Any]) -> bytes:
 
 
 def subscription_tail(ids: Iterable[str]) -> bytes:
-    """What stands last in the event frame of a receiver whose subscriptions ``ids`` matched."""
-    return _encode(list(ids)) + b"}}"
+    """What is a receiver's own in the event frame, whose subscriptions ``ids`` matched."""
+    return _encode(list(ids))
 
 
 class EventFrame:
     """One event, ready to be framed for any number of receivers."""
 
-    __slots__ = ("_text", "compressed", "heads")
+    __slots__ = ("_text", "compressed", "end", "heads")
 
     def __init__(self, logged: LoggedEvent) -> None:
         event = logged.event
@@ -140,12 +149,14 @@ class EventFrame:
                 format_datetime(event.timestamp).encode(),
                 b'","payload":',
                 event.payload,
-                b',"offset":%d' % logged.offset if logged.offset else b"",
                 b',"subscriptions":',
             )
         )
+        self.end = b',"offset":%d}}' % logged.offset if logged.offset else b"}}"
+        """What follows the tail of every receiver: keys that the protocol does not know stand last."""
         self.heads: dict[int, bytes] = _Heads(self._text)
-        """For a tail of less than :data:`MAX_FRAGMENT` bytes, ``heads[len(tail)] + tail`` is the message."""
+        """For a tail, its end included, of less than :data:`MAX_FRAGMENT` bytes, ``heads[len(tail)] + tail``
+        is the message."""
         self.compressed: dict[int, dict[int, bytes] | None] = _Compressed(self._text)
         """By the window of the receiver, heads for ``heads[len(tail)] + tail + STORED_END``.
 
@@ -161,6 +172,7 @@ class EventFrame:
 
         ``window``: what the receiver inflates with, in bits; 0: it does not.
         """
+        tail += self.end
         if len(tail) >= MAX_FRAGMENT:
             return text_message(self._text + tail)
         heads = self.compressed[window] if window else None

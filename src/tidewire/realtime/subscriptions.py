@@ -170,7 +170,7 @@ class Subscription:
         self.since = since
         """Only events with greater offsets are delivered: those committed later."""
         self.tail = subscription_tail((subscription_id,))
-        """End of the event frame for a connection of which only this subscription matched."""
+        """What is its own of the event frame for a connection of which only this subscription matched."""
 
     @property
     def queries(self) -> tuple[Query, ...]:
