@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 
 from tests.realtime.world import read_frames
-from tidewire.realtime.inbound import Inbound, Received
+from tidewire.realtime.inbound import Inbound, Received, read_alone
 
 LIMIT = 1000
 
@@ -112,3 +112,34 @@ def test_answers_to_pings_keep_their_place_among_the_messages() -> None:
     wire = _masked(Opcode.PING, b"1") + _masked(Opcode.TEXT, b"a") + _masked(Opcode.PING, b"2")
     received = Inbound(LIMIT).receive(wire + _masked(Opcode.TEXT, b"b") + _masked(Opcode.CLOSE, b""))
     assert received.steps == [b"\x8a\x011", "a", b"\x8a\x012", "b", b"\x88\x00"]
+
+
+@given(
+    st.one_of(
+        st.binary(max_size=200),
+        st.builds(_masked, st.sampled_from([Opcode.TEXT, Opcode.PONG, Opcode.PING]), st.binary(max_size=125)),
+        st.builds(lambda text: _masked(Opcode.TEXT, text.encode()), st.text(max_size=LIMIT)),
+    )
+)
+def test_what_is_read_alone_is_what_is_read_otherwise(data: bytes) -> None:
+    alone = read_alone(data, LIMIT)
+    if alone is not None:
+        inbound = Inbound(LIMIT)
+        received = inbound.receive(data)
+        assert [*received.steps, *received.pongs] == [alone]
+        assert inbound.idle
+        assert not received.ended
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 255, 256, LIMIT])
+def test_a_whole_message_is_read_alone(size: int) -> None:
+    data = _masked(Opcode.TEXT, b"x" * size)
+    assert read_alone(data, LIMIT) == "x" * size
+    assert read_alone(data[:-1], LIMIT) is None
+    assert read_alone(data + b"x", LIMIT) is None
+    assert read_alone(data, size - 1) is None
+
+
+def test_a_whole_pong_is_read_alone() -> None:
+    assert read_alone(_masked(Opcode.PONG, b"17"), LIMIT) == b"17"
+    assert read_alone(b"\x8a\xfe\x00\x80" + bytes(4 + 128), LIMIT) is None, "control frames are short"

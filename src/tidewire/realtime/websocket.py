@@ -8,7 +8,7 @@ import random
 import sys
 import termios
 from enum import IntEnum
-from functools import partial
+from functools import cache, partial
 from typing import Any, Final, cast
 
 from websockets.exceptions import InvalidHandshake
@@ -17,7 +17,7 @@ from websockets.server import ServerProtocol
 
 from tidewire.realtime.compression import OFFERS, negotiated_window
 from tidewire.realtime.frames import close_message
-from tidewire.realtime.inbound import Inbound, read_pong
+from tidewire.realtime.inbound import Inbound, read_alone
 from tidewire.realtime.request import parse_request, path_of
 from tidewire.realtime.subscriptions import Receiver
 from tidewire.realtime.turns import Turns
@@ -36,6 +36,12 @@ def unacknowledged_bytes(transport: asyncio.Transport) -> int | None:
     except (OSError, ValueError, AttributeError):
         return None
     return int.from_bytes(count, sys.byteorder)
+
+
+@cache
+def _handshake(*, compression: bool) -> ServerProtocol:
+    """Reads and answers the requests of all connections; of one it keeps what was agreed until the next."""
+    return ServerProtocol(extensions=OFFERS if compression else None)
 
 
 class CloseStatus(IntEnum):
@@ -131,9 +137,12 @@ class WebSocket(Receiver, asyncio.Protocol):
         """Take bytes: at first the whole head of the request, then frames."""
         self._silence = 0
         if self._inbound is None and self.state is State.OPEN:
-            payload = read_pong(data)
-            if payload is not None:
-                self.pong(payload)
+            alone = read_alone(data, self._settings.realtime_max_message_bytes)
+            if alone is not None:
+                if isinstance(alone, str):
+                    self.received(alone)
+                else:
+                    self.pong(alone)
                 return
         if self.state is State.NEW:
             self.transport.pause_reading()
@@ -217,7 +226,7 @@ class WebSocket(Receiver, asyncio.Protocol):
         if self.state is not State.NEW:
             return  # it is gone already
         self.transport.resume_reading()
-        handshake = ServerProtocol(extensions=OFFERS if self._settings.realtime_compression else None)
+        handshake = _handshake(compression=self._settings.realtime_compression)
         try:
             request = parse_request(head)
         except (ValueError, InvalidHandshake):
@@ -228,6 +237,7 @@ class WebSocket(Receiver, asyncio.Protocol):
             return
         response = handshake.accept(request)
         if response.status_code != 101:
+            handshake.handshake_exc = None
             self._decline(response)
             return
         self.transport.write(response.serialize())

@@ -113,7 +113,7 @@ def read_chunk(connection: Connection, offset: int, limit: int, max_bytes: int) 
 
 def last_offset(connection: Connection) -> int:
     """Offset of the newest event ever written; 0 if there was none."""
-    newest = _last_offset.execute(connection, {}).scalar_one()
+    newest: int | None = _last_offset.fetch(connection, {})[0][0]
     return newest if newest is not None else trimmed_offset(connection)
 
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, insert, select, update
+from typing import Final
 
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+
+from tidewire.store.prepared import Prepared
 from tidewire.store.schema import state
+
+_READ: Final = Prepared(select(state.c.value).where(state.c.name == bindparam("name")))
 
 
 def read_state(connection: Connection, name: str) -> str | None:
     """The value called ``name``; None if it was never written."""
-    return connection.scalar(select(state.c.value).where(state.c.name == name))
+    rows = _READ.fetch(connection, {"name": name})
+    return rows[0][0] if rows else None
 
 
 def write_state(connection: Connection, name: str, value: str) -> None:
