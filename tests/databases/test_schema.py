@@ -95,6 +95,10 @@ async def test_unique_indexes_on_equal_values_fail_and_harm_nothing(shop: Shop) 
     await shop.create(a=1)
     await indexes.delete_index(shop.call(), "d", "t", "u")
     assert await refusal(indexes.get_index(shop.call(), "d", "t", "u")) == "column_index_not_found"
+    told = [
+        event.pattern.rpartition(".")[2] for event in await shop.world.events() if "indexes" in event.pattern
+    ]
+    assert told == ["create", "update", "update", "delete"]
 
 
 async def test_indexes_that_make_no_sense(shop: Shop) -> None:

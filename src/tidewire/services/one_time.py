@@ -8,6 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+import msgspec
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from tidewire.core.errors import TidewireError
@@ -134,6 +135,13 @@ def token_of(row: Row[Any], phrase: str = "") -> Token:
         expire=format_datetime(row.expires_at),
         phrase=phrase,
     )
+
+
+def event_payload(token: Token) -> dict[str, Any]:
+    """What an event tells of a token: all but its secret."""
+    payload: dict[str, Any] = msgspec.to_builtins(token)
+    del payload["secret"]
+    return payload
 
 
 def _find(connection: Connection, user_id: str, types: Collection[TokenType], secret: str) -> Row[Any] | None:

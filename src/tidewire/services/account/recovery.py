@@ -24,6 +24,7 @@ from tidewire.services.one_time import (
     LINK_SECONDS,
     TokenType,
     delete_tokens,
+    event_payload,
     invalid_token,
     issue_token,
     new_link_secret,
@@ -117,7 +118,13 @@ async def update_recovery(
         if settings.session_invalidation:
             end_other_sessions(transaction, context, user_id, kept="")
         token = token_of(row)
-        publish(transaction, context, RECOVERY_UPDATED, {"userId": user_id, "tokenId": token.id}, token)
+        publish(
+            transaction,
+            context,
+            RECOVERY_UPDATED,
+            {"userId": user_id, "tokenId": token.id},
+            event_payload(token),
+        )
         record(transaction, user_id, "recovery.update", visit)
         return token
 
@@ -133,7 +140,9 @@ def _send(transaction: Transaction, context: Context, user: Row[Any], url: str, 
     link = secret_link(url, user.id, issued.secret, token.expire)
     mail = recovery_mail(context.project.name, user.name, link)
     enqueue_mail(transaction, user.email, user.name, mail)
-    publish(transaction, context, RECOVERY_CREATED, {"userId": user.id, "tokenId": token.id}, token)
+    publish(
+        transaction, context, RECOVERY_CREATED, {"userId": user.id, "tokenId": token.id}, event_payload(token)
+    )
     record(transaction, user.id, "recovery.create", visit)
     if context.caller.bypasses_permissions:
         return msgspec.structs.replace(token, secret=issued.secret)

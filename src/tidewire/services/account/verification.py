@@ -23,6 +23,7 @@ from tidewire.services.one_time import (
     VERIFICATION_SECONDS,
     IssuedToken,
     TokenType,
+    event_payload,
     invalid_token,
     issue_token,
     new_link_secret,
@@ -149,7 +150,7 @@ async def update_phone_verification(context: Context, user_id: ResourceId, secre
 
 def _created(transaction: Transaction, context: Context, issued: IssuedToken, visit: Visit) -> Token:
     parameters = {"userId": issued.token.user_id, "tokenId": issued.token.id}
-    publish(transaction, context, VERIFICATION_CREATED, parameters, issued.token)
+    publish(transaction, context, VERIFICATION_CREATED, parameters, event_payload(issued.token))
     record(transaction, issued.token.user_id, "verification.create", visit)
     if context.caller.bypasses_permissions:
         return msgspec.structs.replace(issued.token, secret=issued.secret)
@@ -167,7 +168,7 @@ async def _verify(context: Context, user_id: str, type_: TokenType, secret: str)
         change_user(transaction.connection, user_id, **{verified: True})
         token = token_of(row)
         parameters = {"userId": user_id, "tokenId": token.id}
-        publish(transaction, context, VERIFICATION_UPDATED, parameters, token)
+        publish(transaction, context, VERIFICATION_UPDATED, parameters, event_payload(token))
         record(transaction, user_id, "verification.update", visit)
         return token
 

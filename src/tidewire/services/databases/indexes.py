@@ -146,6 +146,7 @@ async def delete_index(call: Call, database_id: ResourceId, table_id: ResourceId
         row = find_index(connection, call.family, table.sequence, key)
         _publish(transaction, call, "update", database_id, table, row)
         drop_index(connection, row)
+        _publish(transaction, call, "delete", database_id, table, row)
         new_version(connection, table.sequence)
 
     await call.context.database.write(unit)

@@ -22,7 +22,7 @@ from tidewire.services.account.session_records import (
 )
 from tidewire.services.account.sign_in import publish_ended, start_session
 from tidewire.services.context import Context
-from tidewire.services.one_time import issue_token
+from tidewire.services.one_time import event_payload, issue_token
 from tidewire.services.publishing import publish
 from tidewire.services.users.declared import operations
 from tidewire.services.users.events import (
@@ -146,7 +146,13 @@ async def create_token(
     def unit(transaction: Transaction) -> Token:
         find_user(transaction.connection, user_id)
         token = issue_token(transaction.connection, user_id, "generic", secret, expire, visit).token
-        publish(transaction, context, TOKEN_CREATED, {"userId": user_id, "tokenId": token.id}, token)
+        publish(
+            transaction,
+            context,
+            TOKEN_CREATED,
+            {"userId": user_id, "tokenId": token.id},
+            event_payload(token),
+        )
         return msgspec.structs.replace(token, secret=secret)
 
     return await context.database.write(unit)
