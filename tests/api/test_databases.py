@@ -68,7 +68,9 @@ def test_every_operation(server: httpx.Client, base: str) -> None:
     }
     assert server.post(f"{table}/indexes", json={**index, "lengths": [None]}).status_code == 202
     assert server.get(f"{table}/indexes/i").json()[columns] == ["integer", "varchar"]
-    assert server.get(f"{table}/indexes").json()["total"] == 1
+    latest = {"key": "l", "type": "key", columns: ["$createdAt", "$id"]}
+    assert server.post(f"{table}/indexes", json=latest).json()[columns] == ["$createdAt", "$id"]
+    assert server.get(f"{table}/indexes").json()["total"] == 2
     assert server.get(table).json()["indexes"][0]["orders"] == ["desc", "asc"]
     created = server.post(f"{table}/{rows}", json={row_id: "r", "data": {"integer": 1, "varchar": "x"}})
     assert created.status_code == 201
@@ -87,6 +89,8 @@ def test_every_operation(server: httpx.Client, base: str) -> None:
     )
     listed = server.get(f"{table}/{rows}", params={"queries[0]": seven.replace("7", "8"), "total": "false"})
     assert (listed.json()["total"], len(listed.json()[rows])) == (0, 1)
+    queried = server.post(f"{table}/{rows}/query", json={"queries": [seven.replace("7", "8")]})
+    assert (queried.status_code, queried.json()["total"]) == (201, 1)
     assert server.get(f"{table}/{rows}/r").json()["varchar"] == "x"
     assert server.delete(f"{table}/{rows}/r").status_code == 204
     assert server.request("DELETE", f"{table}/{rows}", json={}).json()["total"] == 3

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from tests.databases.shop import Shop, column, operator, refusal
+from tests.services.world import on_the_wire
+from tidewire.services.databases import counting
 
 OPERATORS: list[tuple[str, Any, str, Any]] = [
     ("i", 5, operator("increment"), 6),
@@ -17,6 +19,10 @@ OPERATORS: list[tuple[str, Any, str, Any]] = [
     ("i", 7, operator("divide", 2), 3),
     ("i", 7, operator("modulo", 4), 3),
     ("i", 2, operator("power", 10), 1024),
+    ("i", 3, operator("power", 35), 3**35),
+    ("i", 2, operator("power", 100, 9), 9),
+    ("i", 2**60 + 1, operator("modulo", 10), (2**60 + 1) % 10),
+    ("i", 2**53 + 1, operator("increment", 1.0), 2**53 + 2),
     ("f", 5, operator("divide", 2), 2.5),
     ("f", 5.5, operator("modulo", 2), 1.5),
     ("f", 2, operator("power", 0.5, 1.25), 1.25),
@@ -65,6 +71,9 @@ async def test_operators(shop: Shop) -> None:
     [
         ("i", 2**63 - 1, operator("increment", 1)),
         ("i", 2**62, operator("multiply", 2)),
+        ("i", -(2**63), operator("decrement", 1)),
+        ("i", 0, operator("power", -1)),
+        ("f", -8, operator("power", 1 / 3)),
         ("i", 10, operator("power", 300)),
         ("f", 1e300, operator("multiply", 1e300)),
         ("s", "x" * 100, operator("stringConcat", "y")),
@@ -86,3 +95,30 @@ async def test_operators_that_do_not_fit_change_nothing(
     created = await shop.create("r", **dict[str, Any]({key: before}))
     assert await refusal(shop.update("r", **dict[str, Any]({key: change}))) == "row_invalid_structure"
     assert await shop.get("r") == created
+
+
+async def test_an_operator_makes_no_text_that_fills_the_memory(shop: Shop) -> None:
+    await shop.table([column("s", "longtext"), column("l", "longtext", array=True)])
+    created = await shop.create("r", s="a" * 2**20, l=["x" * 2**23])
+    changes: list[dict[str, Any]] = [
+        {"s": operator("stringReplace", "a", "b" * 2**15)},
+        {"s": operator("stringConcat", "b" * 2**24)},
+        {"l": operator("arrayAppend", "y" * 2**23)},
+    ]
+    for change in changes:
+        assert await refusal(shop.update("r", **change)) == "row_invalid_structure"
+    assert await shop.get("r") == created
+
+
+async def test_counting_meets_a_unique_index(shop: Shop) -> None:
+    await shop.table([column("i", "integer")], indexes=[{"key": "u", "type": "unique", "columns": ["i"]}])
+    await shop.fill({"$id": "a", "i": 1}, {"$id": "b", "i": 2})
+    counted = counting.increment_row_column(shop.call(), "d", "t", "a", "i")
+    assert await refusal(counted) == "row_unique_constraint_violation"
+
+
+async def test_counting_is_exact(shop: Shop) -> None:
+    await shop.table([column("i", "integer")])
+    await shop.create("r", i=2**53 + 1)
+    counted = await counting.increment_row_column(shop.call(), "d", "t", "r", "i", 1.0)
+    assert on_the_wire(counted)["i"] == 2**53 + 2

@@ -34,7 +34,7 @@ BAD: dict[str, list[Any]] = {
     "string": ["x" * 101, 1, ["a"], "\0", "\ud800"],
     "email": ["a@", "", 1],
     "enum": ["green", ""],
-    "ip": ["1.2.3", "localhost"],
+    "ip": ["1.2.3", "localhost", "fe80::1%eth0"],
     "url": ["example", "http://", "http:// a"],
     "integer": ["1", 1.5, True, 2**63, -(2**63) - 1],
     "float": ["1", True, 10**400],

@@ -216,3 +216,19 @@ async def test_writers_never_notice_schema_changes(shop: Shop, small_steps: None
     await asyncio.gather(count(), count(), change())
     await settle(shop)
     assert (await shop.find(query("equal", "n", 2), query("limit", "", 1)))["total"] == 100
+
+
+async def test_arrays_are_resized_by_their_elements(shop: Shop) -> None:
+    await shop.table([column("l", "varchar", array=True)])
+    await shop.create("r", l=["abc", "d"])
+    for size, expected in ((3, ""), (2, "column_invalid_resize")):
+        definition = ColumnDefinition("l", KINDS["varchar"], size=size)
+        assert await refusal(columns.update_column(shop.call(), "d", "t", definition, None)) == expected
+
+
+async def test_an_enum_needs_elements(shop: Shop) -> None:
+    await shop.table([column("e", "enum", elements=["a"])])
+    empty = ColumnDefinition("e", KINDS["enum"], options={"elements": []})
+    assert await refusal(columns.update_column(shop.call(), "d", "t", empty, None)) == "column_value_invalid"
+    other = ColumnDefinition("f", KINDS["enum"], options={"elements": []})
+    assert await refusal(columns.create_column(shop.call(), "d", "t", other)) == "column_value_invalid"

@@ -254,9 +254,11 @@ def _require_element(rules: ColumnRules, value: str) -> None:
 
 def _require_ip(_: ColumnRules, value: str) -> None:
     try:
-        ipaddress.ip_address(value)
+        address = ipaddress.ip_address(value)
     except ValueError:
         raise InvalidValueError("it must be an IP address.") from None
+    if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None:
+        raise InvalidValueError("it must be an IP address without a zone.")
 
 
 def _require_url(_: ColumnRules, value: str) -> None:

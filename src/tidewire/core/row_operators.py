@@ -97,9 +97,13 @@ def _number(method: str, value: object) -> int | float:
     return value  # type: ignore[return-value]
 
 
+def whole(number: int | float) -> int | float:
+    """The number, as an integer if it is one."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
 def _amount(rules: ColumnRules, method: str, values: list[Any]) -> list[Any]:
     """A number and maybe a bound."""
-    del rules
     given = values or ([1] if method in {"increment", "decrement"} else [])
     if not 1 <= len(given) <= 2:
         raise InvalidValueError(f"the operator {method} needs a number and maybe a bound.")
@@ -107,7 +111,9 @@ def _amount(rules: ColumnRules, method: str, values: list[Any]) -> list[Any]:
     if method in {"divide", "modulo"} and amount == 0:
         raise InvalidValueError(f"the operator {method} cannot divide by zero.")
     bound = given[1] if len(given) == 2 else None
-    return [amount] if bound is None else [amount, _number(method, bound)]
+    numbers = [amount] if bound is None else [amount, _number(method, bound)]
+    # Integers are computed with exactly, however a client writes them.
+    return [whole(each) for each in numbers] if rules.kind.storage == "integer" else numbers
 
 
 def _divisor(rules: ColumnRules, method: str, values: list[Any]) -> list[Any]:

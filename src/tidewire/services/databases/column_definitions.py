@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, exists, func, insert, select, update
 
 from tidewire.core.checks import Key
 from tidewire.core.columns import KINDS, ColumnRules, InvalidValueError, Kind, shown_time
@@ -52,6 +52,8 @@ class ColumnDefinition:
         minimum, maximum = self.options.get("min"), self.options.get("max")
         if minimum is not None and maximum is not None and minimum > maximum:
             raise family.error("column_value_invalid", "The minimum must not be greater than the maximum.")
+        if self.kind.format == "enum" and not self.options["elements"]:
+            raise family.error("column_value_invalid", "An enum needs at least one element.")
         return self if self.default is None else self._with_default(family)
 
     def _with_default(self, family: Family) -> ColumnDefinition:
@@ -205,7 +207,7 @@ def redefine_column(
         require_new_key(connection, family, row.table_sequence, definition.key)
         _rename_in_indexes(connection, row, definition.key)
     if definition.size and definition.size < row.size and not _fits(connection, row, definition.size):
-        raise family.error("column_invalid_resize", "There are values that are longer than the new size.")
+        raise family.error("column_invalid_resize", "There are values that may be longer than the new size.")
     of_column = user_columns.c.sequence == row.sequence
     connection.execute(update(user_columns).where(of_column).values(updated_at=now(), **definition.values))
     new_version(connection, row.table_sequence)
@@ -234,12 +236,16 @@ def publish_column(
 
 
 def _fits(connection: Connection, row: Row[Any], size: int) -> bool:
-    """Whether all values have at most ``size`` characters; arrays and sealed values count as longer."""
+    """Whether all values have at most ``size`` characters; sealed values count as longer."""
     column = column_of(row)
     rows = sql_table(row.table_sequence, [column])
     stored = rows.c[column.name]
-    opaque = column.as_json or column.rules.encrypted
-    too_long = stored.is_not(None) if opaque else func.length(stored) > size
+    too_long: ColumnElement[bool] = func.length(stored) > size
+    if column.rules.encrypted:
+        too_long = stored.is_not(None)
+    elif column.as_json:
+        element = func.json_each(stored).table_valued("value").alias("element")
+        too_long = exists(select(1).select_from(element).where(func.length(element.c.value) > size))
     return connection.execute(select(rows.c.sequence).where(too_long).limit(1)).first() is None
 
 

@@ -13,7 +13,7 @@ from tidewire.core.documents import found_at
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import Row
 from tidewire.core.parameters import ResourceId
-from tidewire.core.row_operators import Operator
+from tidewire.core.row_operators import Operator, whole
 from tidewire.core.time import now
 from tidewire.services.databases.conflicts import require_seen
 from tidewire.services.databases.events import ROW
@@ -26,13 +26,13 @@ from tidewire.services.databases.row_views import (
     publish_row,
     row_not_found,
 )
-from tidewire.services.databases.row_writing import change_row
+from tidewire.services.databases.row_writing import change_row, duplicate_value
 from tidewire.services.databases.rows import PATH, WRITE, WRITES
 from tidewire.services.databases.transactions.participation import transactional
 from tidewire.services.permissions import unauthorized
 from tidewire.store.database import Transaction
 from tidewire.store.user_tables.listing import StoredRow
-from tidewire.store.user_tables.rows import Changes, find_row, update_row
+from tidewire.store.user_tables.rows import Changes, DuplicateValueError, find_row, update_row
 from tidewire.store.user_tables.tables import DOCUMENT, SYSTEM_COLUMNS, UserColumn, UserTable
 
 _COUNTED: str = f"{PATH}/{{rowId}}/{{column}}"
@@ -119,8 +119,11 @@ async def _count(
             )
             return change_row(transaction, call, table, row, changes, "update")
         column = _counted_column(call, table, key, value)
-        changes = Changes(operators={key: Operator(method, (value,))}, updated_at=now())
-        changed = update_row(connection, table, row, changes)
+        changes = Changes(operators={key: Operator(method, (whole(value),))}, updated_at=now())
+        try:
+            changed = update_row(connection, table, row, changes)
+        except DuplicateValueError:
+            raise duplicate_value(call) from None
         _require_within(call, table, column, changed[_position(table, key)], method, bound)
         return publish_row(transaction, call, table, changed, "update")
 
@@ -142,7 +145,7 @@ def _counted_member(
     place, number = found
     if isinstance(number, bool) or not isinstance(number, int | float):
         raise call.family.error("column_type_invalid", "The attribute holds no number.")
-    counted = number + (int(value) if float(value).is_integer() else value)
+    counted = number + whole(value)
     passed = bound is not None and (counted > bound if value > 0 else counted < bound)
     if passed or not isfinite(counted) or (isinstance(counted, int) and counted not in INT64):
         limit = bound if passed else "a number of 64 bits"

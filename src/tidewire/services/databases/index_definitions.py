@@ -17,9 +17,10 @@ from tidewire.core.relationships import KIND as RELATIONSHIP
 from tidewire.core.time import now
 from tidewire.services.databases.families import DOCUMENTS, STRUCTURED, VECTORS, Call, Family
 from tidewire.services.databases.parameters import Length, Order
-from tidewire.services.databases.schema_changes import SYSTEM_COLUMNS, index_step
+from tidewire.services.databases.schema_changes import index_step
 from tidewire.store.database import Transaction
 from tidewire.store.schema import user_columns, user_indexes
+from tidewire.store.user_tables.indexed import INDEXED_FIELDS
 from tidewire.store.user_tables.steps import is_small
 from tidewire.store.user_tables.tables import DOCUMENT
 
@@ -126,7 +127,7 @@ def _require_columns(connection: Connection, family: Family, table: int, definit
     found = connection.execute(select(user_columns).where(user_columns.c.table_sequence == table))
     columns = {row.key: row for row in found}
     for key in keys:
-        if key in SYSTEM_COLUMNS and definition.type in {"key", "unique"}:
+        if key in INDEXED_FIELDS and definition.type in {"key", "unique"}:
             continue
         if key.startswith("$"):
             raise family.error("column_unknown", family.word(f"There is no column {key}."))

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 
 from sqlalchemy import Connection, Row, update
 
-from tidewire.core.checks import AnyCaseChoice, Key
+from tidewire.core.checks import AnyCaseChoice
 from tidewire.core.models import ColumnIndex, ColumnIndexList, Model
 from tidewire.core.parameters import Boolean, Items, QueryList, ResourceId
 from tidewire.services.databases.events import INDEX, publish_definition, table_parameters
@@ -19,7 +19,7 @@ from tidewire.services.databases.index_definitions import (
     find_index,
     make_if_small,
 )
-from tidewire.services.databases.parameters import ColumnKey, Length, Order
+from tidewire.services.databases.parameters import ColumnKey, IndexedKey, Length, Order
 from tidewire.services.databases.records import find_table_row, index_model
 from tidewire.services.databases.schema_changes import begin_changes
 from tidewire.store.database import Transaction
@@ -56,7 +56,7 @@ async def create_index(
     table_id: ResourceId,
     key: ColumnKey,
     type: str,  # noqa: A002 - the name on the wire
-    columns: Annotated[Sequence[str], Items(Key(36))],
+    columns: Annotated[Sequence[str], Items(IndexedKey(36))],
     orders: Annotated[Sequence[str], Items(Order())] = (),
     lengths: Annotated[Sequence[int], Items(Length())] = (),
 ) -> Model:

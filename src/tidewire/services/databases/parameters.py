@@ -21,6 +21,7 @@ from tidewire.core.parameters import (
     QueryList,
 )
 from tidewire.services.permissions import ITEM_ACTIONS
+from tidewire.store.user_tables.indexed import INDEXED_FIELDS
 
 
 @dataclass(frozen=True)
@@ -160,6 +161,16 @@ class Order(Choice):
 
     def catalog(self) -> dict[str, object]:
         return {"case_insensitive": True}
+
+
+@dataclass(frozen=True)
+class IndexedKey(Key):
+    """The key of a column, or what all rows have."""
+
+    def convert(self, value: object) -> str:
+        if isinstance(value, str) and value in INDEXED_FIELDS:
+            return value
+        return super().convert(value)
 
 
 @dataclass(frozen=True)

@@ -168,7 +168,7 @@ def _change(
     try:
         changed = update_row(transaction.connection, table, row, changes)
     except DuplicateValueError:
-        raise _duplicate_value(call) from None
+        raise duplicate_value(call) from None
     require_fitting(call, table, changed, changes)
     payload = publish_row(transaction, call, table, changed, action)
     if changes.related:
@@ -290,10 +290,11 @@ def _insert(transaction: Transaction, call: Call, row: NewRow) -> int:
         word = call.family.word("row")
         raise call.family.error("row_already_exists", f"There is a {word} with this id.") from None
     except DuplicateValueError:
-        raise _duplicate_value(call) from None
+        raise duplicate_value(call) from None
 
 
-def _duplicate_value(call: Call) -> TidewireError:
+def duplicate_value(call: Call) -> TidewireError:
+    """The error for values that another row has, where a unique index allows that to one row only."""
     word = call.family.word("row")
     message = f"There is a {word} with these values, of which there can only be one."
     return call.family.error("row_unique_constraint_violation", message)

@@ -21,6 +21,7 @@ from tidewire.services.databases.families import (
     COLLECTIONS,
     DOCUMENTS,
     EVERY,
+    STRUCTURED,
     VECTORS,
     Call,
     as_model,
@@ -146,17 +147,18 @@ offer(
     scopes=READ,
     model=RowList,
 )
-offer(
-    DOCUMENTS,
-    "createQuery",
-    "POST",
-    f"{PATH}/query",
-    list_rows,
-    {"ttl": LooseNumber},
-    scopes=READ,
-    status=201,
-    model=RowList,
-)
+for _family in (DOCUMENTS, *STRUCTURED):
+    offer(
+        _family,
+        "createQuery",
+        "POST",
+        f"{PATH}/query",
+        list_rows,
+        {"ttl": LooseNumber},
+        scopes=READ,
+        status=201,
+        model=RowList,
+    )
 
 
 @declare("getRow", "GET", _ROW_PATH, scopes=READ, model=Row, families=EVERY)

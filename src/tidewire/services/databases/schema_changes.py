@@ -23,19 +23,12 @@ from tidewire.store.schema import (
     user_tables,
 )
 from tidewire.store.user_tables.changes import advance_column, advance_dropped_table, advance_index
-from tidewire.store.user_tables.indexed import Indexed
+from tidewire.store.user_tables.indexed import INDEXED_FIELDS, Indexed
 from tidewire.store.user_tables.names import value_column
 from tidewire.store.user_tables.relationship_changes import advance_relationship, shown_columns
 from tidewire.store.user_tables.tables import DOCUMENT
 
 _PENDING: Final = ("processing", "deleting")
-SYSTEM_COLUMNS: Final = {
-    "$id": "id",
-    "$createdAt": "created_at",
-    "$updatedAt": "updated_at",
-    "$sequence": "sequence",
-}
-"""What indexes can have in them besides columns, and what it is called in SQL."""
 
 
 def begin_changes(call: Call) -> None:
@@ -162,8 +155,8 @@ def _indexed(connection: Connection, index: Row[Any]) -> list[Indexed]:
 
 
 def _indexed_as(columns: Mapping[str, Row[Any]], key: str) -> Indexed:
-    if key in SYSTEM_COLUMNS:
-        return Indexed(SYSTEM_COLUMNS[key])
+    if key in INDEXED_FIELDS:
+        return Indexed(INDEXED_FIELDS[key])
     if key in columns:
         return Indexed(value_column(columns[key].sequence))
     first, _, rest = key.partition(".")

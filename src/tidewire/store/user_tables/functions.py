@@ -6,14 +6,17 @@ does not apply to give NULL.
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import struct
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from itertools import filterfalse
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from tidewire.core.columns import INT64
 from tidewire.core.geometry import metres_between
 
 if TYPE_CHECKING:
@@ -22,6 +25,11 @@ if TYPE_CHECKING:
 
 REGEXP_MEMORY: Final = 1 << 20
 """Bytes that a compiled pattern may take."""
+LARGEST_MADE: Final = 1 << 24
+"""Characters that an operator may make of a text, or of an array as JSON: what a row grows to is held in
+memory."""
+NO_VALUE: Final = b""
+"""In place of a result that there is none of, or that would be too large; no column takes it."""
 
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
@@ -33,6 +41,7 @@ def register_functions(connection: sqlite3.Connection) -> None:
     connection.create_function("tidewire_relates", 3, _relates, deterministic=True)
     connection.create_function("tidewire_distance", 3, _distance, deterministic=True)
     connection.create_function("tidewire_array", 3, _array, deterministic=True)
+    connection.create_function("tidewire_power", 2, _power, deterministic=True)
     connection.create_function("tidewire_vector", 1, _vector, deterministic=True)
 
 
@@ -47,7 +56,8 @@ def compiled_pattern(pattern: str) -> re2._Regexp[str]:
     try:
         return re2.compile(pattern, options)
     except re2.error as error:
-        raise ValueError(str(error)) from None
+        problem = error.args[0] if error.args else ""
+        raise ValueError(problem.decode() if isinstance(problem, bytes) else str(problem)) from None
 
 
 def _matches(value: Any, pattern: str) -> int | None:
@@ -110,10 +120,26 @@ def _vector(value: Any) -> bytes | None:
     return struct.pack(f"<{len(numbers)}f", *numbers)
 
 
-def _array(method: str, stored: Any, given: str) -> str:
+def _power(stored: Any, exponent: int) -> int | float | None:
+    """An integer to the power of another: exactly, or rounded if it is a fraction. A float is too great."""
+    if not isinstance(stored, int):
+        return None
+    try:
+        result = stored**exponent if exponent < 64 or abs(stored) < 2 else float(stored) ** exponent
+    except ZeroDivisionError:
+        return None
+    except OverflowError:
+        return math.copysign(math.inf, stored if exponent % 2 else 1)
+    if isinstance(result, float):
+        return int(math.copysign(math.floor(abs(result) + 0.5), result)) if exponent < 0 else result
+    return result if result in INT64 else float(result)
+
+
+def _array(method: str, stored: Any, given: str) -> str | bytes:
     """The array that an operator makes of a stored one; both are JSON texts."""
     array = _decode(stored) if isinstance(stored, str) else []
-    return _encode(_ARRAYS[method](array, _decode(given))).decode()
+    changed = _encode(_ARRAYS[method](array, _decode(given)))
+    return changed.decode() if len(changed) <= LARGEST_MADE else NO_VALUE
 
 
 def _inserted(array: list[Any], given: list[Any]) -> list[Any]:
@@ -155,7 +181,7 @@ _ARRAYS: Final[Mapping[str, Callable[[list[Any], list[Any]], list[Any]]]] = {
     "arrayInsert": _inserted,
     "arrayRemove": lambda array, given: [element for element in array if element != given[0]],
     "arrayUnique": lambda array, _: _unique(array),
-    "arrayIntersect": lambda array, given: [element for element in array if element in given],
-    "arrayDiff": lambda array, given: [element for element in array if element not in given],
+    "arrayIntersect": lambda array, given: list(filter(frozenset(given).__contains__, array)),
+    "arrayDiff": lambda array, given: list(filterfalse(frozenset(given).__contains__, array)),
     "arrayFilter": _filtered,
 }

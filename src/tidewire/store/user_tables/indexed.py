@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from tidewire.store.user_tables.members import quoted_path
+
+INDEXED_FIELDS: Final = {
+    "$id": "id",
+    "$createdAt": "created_at",
+    "$updatedAt": "updated_at",
+    "$sequence": "sequence",
+}
+"""What indexes can have in them besides columns, and what it is called in SQL."""
 
 
 @dataclass(frozen=True)
