@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -47,6 +48,15 @@ class Stream:
                 fields[name] = value
             elif "data" in fields:
                 return Received(fields["event"], fields.get("id", ""), json.loads(fields["data"]))
+
+    async def place(self) -> str:
+        """The next ``id`` that comes without an event."""
+        async for line in self._lines:
+            if line.startswith("id: "):
+                following = await anext(self._lines)
+                assert not following
+                return line.removeprefix("id: ")
+        raise AssertionError("the stream ended")
 
     async def names(self, count: int) -> list[str]:
         """Names of the files in the next events."""
@@ -133,9 +143,10 @@ async def test_a_stream_goes_on_where_it_was(place: Place, way: str) -> None:
     headers = {"Last-Event-ID": last} if way == "header" else {}
     parameters = {} if way == "header" else {"lastEventId": last}
     async with place.stream(headers, **parameters) as stream:
-        assert (await stream.next()).kind == "connected"
-        told = await stream.next()
+        connected, told = await stream.next(), await stream.next()
         assert (told.kind, list(told.data["data"]["recovered"].values())) == ("response", [True])
+        # If it is cut off here, what it missed is still to come: it must not be told a later place.
+        assert (connected.kind, connected.id, told.id) == ("connected", "", "")
         await place.upload("d")
         assert await stream.names(3) == ["b", "c", "d"]
 
@@ -144,9 +155,34 @@ async def test_a_place_in_another_log_is_not_recovered(place: Place) -> None:
     async with place.stream({"Last-Event-ID": "0123456789abcdef:1"}) as stream:
         await stream.next()
         told = await stream.next()
-        assert list(told.data["data"]["recovered"].values()) == [False]
+        answer = told.data["data"]
+        assert list(answer["recovered"].values()) == [False]
+        async with asyncio.timeout(10):
+            assert await stream.place() == f"{answer['epoch']}:{answer['offset']}"
         await place.upload("a")
         assert await stream.names(1) == ["a"]
+
+
+async def test_a_quiet_stream_is_told_its_place(tmp_path: Path) -> None:
+    """Or what happened beside it would one day look like more than can be sent again."""
+    server = TidewireServer(tmp_path / "data")
+    server.environment["TIDEWIRE_REALTIME_IDLE_SECONDS"] = "1"
+    server.start()
+    async with place_on(server, server.create_key()) as place:
+        teams: dict[str, Any] = {"channels[]": "teams"}
+        async with place.stream(**teams) as quiet, place.stream() as busy:
+            connected = await quiet.next()
+            epoch, _, offset = connected.id.partition(":")
+            await busy.next()
+            await place.upload("a", "b")
+            last = [await busy.next(), await busy.next()][1].id
+            told = ""
+            async with asyncio.timeout(30):
+                while told != last:
+                    told = await quiet.place()
+                    assert told.partition(":")[0] == epoch
+                    assert int(offset) <= int(told.partition(":")[2]) <= int(last.partition(":")[2])
+        assert server.stop() == 0
 
 
 async def test_who_may_not_read_receives_nothing(place: Place) -> None:

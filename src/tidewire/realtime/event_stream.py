@@ -63,7 +63,7 @@ _REFUSALS: Final = {
 class EventStream(Connection):
     """One stream, from its request to its end."""
 
-    __slots__ = ("_origin", "_since", "_started")
+    __slots__ = ("_goes_on", "_origin", "_since", "_started")
 
     acknowledges = False
 
@@ -72,6 +72,8 @@ class EventStream(Connection):
         self._origin = ""
         self._since: str = ""
         """What the client had last, as it says."""
+        self._goes_on = False
+        """What it missed since then is not on its way yet: until it is, the client stays where it was."""
         self._started = False
         """The head of the answer is written."""
 
@@ -107,7 +109,7 @@ class EventStream(Connection):
         """Send framed messages as events, however much is queued."""
         self._start()
         assert self._hub is not None or not self.roles
-        epoch = self._hub.epoch if self._hub is not None else ""
+        epoch = self._hub.epoch if self._hub is not None and not self._goes_on else ""
         self.transport.write(b"".join(_event(text, epoch) for text in frames.texts(message)))
 
     def close(self, status: CloseStatus) -> None:
@@ -120,9 +122,12 @@ class EventStream(Connection):
             self.transport.close()
 
     def look(self, rounds: int) -> None:  # noqa: ARG002 - every look is the same here
-        """Keep proxies from closing a quiet stream. Whether the client is there, TCP finds out."""
+        """Keep proxies from closing a quiet stream. Whether the client is there, TCP finds out.
+
+        A client that got nothing for long learns that it is not behind: it might seem so when it comes back.
+        """
         if self._started and self.state is State.OPEN and not self.congested:
-            self.transport.write(_KEEP_ALIVE)
+            self.transport.write(_KEEP_ALIVE if self.replay is not None else self._place())
 
     def _upgrade(self, head: bytes) -> None:
         if self.state is not State.NEW:
@@ -139,7 +144,8 @@ class EventStream(Connection):
         if not inputs.parameters.get("channels"):
             raise MessageError(INVALID_FORMAT, "Name the channels in the URL: channels[]=files.")
         told = inputs.parameters.get("lastEventId")
-        since = _place(self._since or (told if isinstance(told, str) else ""))
+        since = _since(self._since or (told if isinstance(told, str) else ""))
+        self._goes_on = since is not None
         await super()._be_admitted(inputs)
         if since is not None and self.state is State.OPEN:
             self._go_on(since)
@@ -163,10 +169,21 @@ class EventStream(Connection):
         ]
         recovered = {each.id: bool(start.recovered) for each in held}
         self.send(frames.subscribed(rows, hub.place, recovered))
-        if start.recovered:
-            for each in held:
-                hub.subscribe(self, each.id, each.channels, each.queries, start.since)
-            hub.replay(self, [each.id for each in held])
+        self._goes_on = False
+        if not start.recovered:
+            self.transport.write(self._place())
+            return
+        for each in held:
+            hub.subscribe(self, each.id, each.channels, each.queries, start.since)
+        hub.replay(self, [each.id for each in held])
+
+    def _place(self) -> bytes:
+        """An ``id`` alone, which no page sees as an event: the client has everything up to there."""
+        hub = self._hub
+        if hub is None or not hub.epoch:
+            return _KEEP_ALIVE
+        begun = max((held.since for held in self.subscriptions.values()), default=0)
+        return b"id: %b:%d\n\n" % (hub.epoch.encode(), max(begun, hub.acknowledgements.settled))
 
     def _refuse(self, error: MessageError) -> None:
         if self._started or error.code in {TOO_MUCH, INTERNAL}:
@@ -220,7 +237,7 @@ def _allow(origin: str) -> bytes:
     )
 
 
-def _place(last_event: str) -> Since | None:
+def _since(last_event: str) -> Since | None:
     """A place as events name it in their ``id``. Raises :class:`MessageError`."""
     if not last_event:
         return None
