@@ -136,6 +136,12 @@ class Plan:
     first: int = 0
     """Number of the first subscriber; those of load generators at the same time should differ."""
     connecting: int = 32
+    ids: int = 0
+    """Subscription ids are those of another run with the same number; 0: they are new."""
+    missed: int = 0
+    """Events that each subscriber gets again when it comes back, before it counts as subscribed."""
+    sessions: Path | None = None
+    """A file with a session a line, for each subscriber; None: they are guests."""
     deflate: bool = False
     """Insist on permessage-deflate."""
     pong: bool = True
@@ -152,6 +158,9 @@ class Plan:
             f"--subscribers={self.subscribers}",
             f"--first={self.first}",
             f"--connecting={self.connecting}",
+            f"--ids={self.ids}",
+            f"--missed={self.missed}",
+            *([f"--session-file={self.sessions}"] if self.sessions else []),
             *(["--deflate"] if self.deflate else []),
             *(["--pong"] if self.pong else []),
         ]

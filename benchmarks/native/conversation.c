@@ -17,6 +17,12 @@ void websocket_request(const struct subscriber *subscriber)
     buffer_append(&request, upgrade, strlen(upgrade));
     if (options.deflate)
         buffer_append(&request, offer, strlen(offer));
+    if (options.sessions != NULL) {
+        const char *session = options.sessions[subscriber_index(subscriber)];
+        buffer_append(&request, "X-Appwrite-Session: ", 20);
+        buffer_append(&request, session, strlen(session));
+        buffer_append(&request, "\r\n", 2);
+    }
     buffer_append(&request, "\r\n", 2);
     transmit(subscriber->fd, request.data, request.length);
     buffer_free(&request);
@@ -48,6 +54,13 @@ static bool is_kind(const struct subscriber *subscriber, const char *kind)
     return subscriber->websocket.compressed || memcmp(subscriber->websocket.kind, kind, KIND_LENGTH) == 0;
 }
 
+/* Whether the answer to a `subscribe` says of all subscriptions that what they missed will come. */
+static bool is_recovered(const char *answer)
+{
+    const char *recovered = strstr(answer, "\"recovered\":{");
+    return recovered != NULL && strstr(recovered, ":false") == NULL;
+}
+
 static void take_message(struct subscriber *subscriber)
 {
     bool event = options.protocol == PLAIN || is_kind(subscriber, "{\"type\":\"event\"");
@@ -57,7 +70,15 @@ static void take_message(struct subscriber *subscriber)
         subscriber->state = ANSWER_AWAITED;
         send_subscribe(subscriber);
     } else if (subscriber->state == ANSWER_AWAITED && is_kind(subscriber, "{\"type\":\"respon")) {
-        subscribed(subscriber);
+        if (options.missed == 0)
+            subscribed(subscriber);
+        else if (is_recovered(subscriber->message.data))
+            subscriber->state = MISSED_AWAITED;
+        else
+            die("subscriber %zu has lost events:\n%s", subscriber_index(subscriber), subscriber->message.data);
+    } else if (subscriber->state == MISSED_AWAITED && event) {
+        if (++subscriber->missed == options.missed)
+            subscribed(subscriber);
     } else {
         die("unexpected message to subscriber %zu in state %d: %s", subscriber_index(subscriber), subscriber->state,
             subscriber->message.length > 0 ? subscriber->message.data : subscriber->websocket.kind);

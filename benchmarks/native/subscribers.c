@@ -56,7 +56,7 @@ static void subscription_id(size_t number, char id[SUBSCRIPTION_ID_LENGTH + 1])
     /* Spread over all digits, as real ids are; a bijection, so no two subscriptions share one. */
     uint64_t scrambled = (number + 1) * 0x9e3779b97f4a7c15u;
     /* Others than in an earlier run: a server may send a subscription that comes back what it has missed. */
-    snprintf(id, SUBSCRIPTION_ID_LENGTH + 1, "%04x%016llx", (unsigned)getpid() & 0xffff,
+    snprintf(id, SUBSCRIPTION_ID_LENGTH + 1, "%04x%016llx", (unsigned)(options.ids ? options.ids : (size_t)getpid()) & 0xffff,
              (unsigned long long)scrambled);
 }
 
@@ -132,7 +132,7 @@ static void verify_first_event(struct subscriber *subscriber)
 
 void count_event(struct subscriber *subscriber)
 {
-    if (options.hold)
+    if (options.hold || options.requests == 0)
         return;
     if (subscriber->events == 0)
         verify_first_event(subscriber);

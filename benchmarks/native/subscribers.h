@@ -9,12 +9,13 @@
 #define KIND_LENGTH 15 /* strlen("{\"type\":\"event\""): enough to tell Tidewire's messages apart */
 #define CLIENT_ID_LENGTH 64
 
-enum state { CONNECTING, REQUESTED, CONNECTED_AWAITED, ANSWER_AWAITED, SUBSCRIBED };
+enum state { CONNECTING, REQUESTED, CONNECTED_AWAITED, ANSWER_AWAITED, MISSED_AWAITED, SUBSCRIBED };
 
 struct subscriber {
     int fd;
     enum state state;
     uint64_t started;
+    size_t missed; /* events of those it missed that came */
     size_t events;
     struct http_reader http;
     size_t message_size;   /* bytes of the message being read, so far */

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +23,7 @@ from tidewire.core.time import now
 from tidewire.store import identity_cache as identity_cache_module
 from tidewire.store.credentials import InvalidJwtError, encode_jwt, encode_session, hash_secret
 from tidewire.store.database import Database
-from tidewire.store.identities import session_identity
+from tidewire.store.identities import IdentityRows, identity_of, rows_by_secret, session_identity
 from tidewire.store.identity_cache import IdentityCache
 from tidewire.store.schema import authenticators, memberships, sessions, targets, teams, users
 
@@ -84,18 +86,17 @@ async def cache(database: Database) -> AsyncIterator[IdentityCache]:
     yield IdentityCache(database, SECRET)
 
 
-class Reads:
-    """Counts what is read from a database in its threads."""
+class Made:
+    """Counts the identities that are made anew."""
 
-    def __init__(self, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.count = 0
-        read = database.read
 
-        async def counted(unit: Callable[[Connection], Identity | None]) -> Identity | None:
+        def counted(connection: Connection, rows: IdentityRows) -> Identity:
             self.count += 1
-            return await read(unit)
+            return identity_of(connection, rows)
 
-        monkeypatch.setattr(database, "read", counted)
+        monkeypatch.setattr(identity_cache_module, "identity_of", counted)
 
 
 async def apply(database: Database, change: Change) -> None:
@@ -119,10 +120,10 @@ async def test_a_kept_identity_is_that_of_the_database(database: Database, cache
         assert await cache.by_session(session) is None
 
 
-async def test_nothing_is_read_for_a_user_who_did_not_change(
+async def test_no_identity_is_made_again_of_a_user_who_did_not_change(
     database: Database, cache: IdentityCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reads = Reads(database, monkeypatch)
+    made = Made(monkeypatch)
     for _ in range(5):
         assert await cache.by_session(SESSION) is not None
         await database.write(
@@ -131,7 +132,7 @@ async def test_nothing_is_read_for_a_user_who_did_not_change(
                 and None
             )
         )
-    assert reads.count == 1
+    assert made.count == 1
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -195,22 +196,40 @@ async def test_a_change_while_the_user_is_read_is_not_missed(
         await apply(database, CHANGES["session deleted"])
         return identity
 
-    monkeypatch.setattr(database, "read", overtaken)
-    await cache.by_session(SESSION)
-    monkeypatch.setattr(database, "read", read)
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "glance", lambda _: None)
+        patch.setattr(database, "read", overtaken)
+        await cache.by_session(SESSION)
     assert await cache.by_session(SESSION) is None
+
+
+async def test_a_change_between_two_statements_makes_no_user_who_never_was(
+    database: Database, cache: IdentityCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def overtaken(connection: Connection, user_id: str, secret_hash: str) -> IdentityRows | None:
+        found = rows_by_secret(connection, user_id, secret_hash)
+        monkeypatch.setattr(identity_cache_module, "rows_by_secret", rows_by_secret)
+        with closing(sqlite3.connect(database.path)) as other, other:
+            other.execute("UPDATE memberships SET confirmed = 1")
+        return found
+
+    monkeypatch.setattr(identity_cache_module, "rows_by_secret", overtaken)
+    identity = await cache.by_session(SESSION)
+    assert identity == await fresh(database)
+    assert identity is not None
+    assert "team:t1" in identity.roles
 
 
 async def test_a_locked_database_is_asked_again(
     database: Database, cache: IdentityCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reads = Reads(database, monkeypatch)
+    made = Made(monkeypatch)
     assert await cache.by_session(SESSION) is not None
     version = iter(range(-1, -9, -1))
     monkeypatch.setattr(database, "data_version", lambda: next(version))
     monkeypatch.setattr(database, "glance", lambda _: None)
     assert await cache.by_session(SESSION) is not None
-    assert reads.count == 2
+    assert made.count == 2
 
 
 async def test_no_more_is_kept_than_fits(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,10 +237,10 @@ async def test_no_more_is_kept_than_fits(database: Database, monkeypatch: pytest
     for number in range(9):
         await apply(database, partial(add_user, user_id=f"v{number}"))
     cache = IdentityCache(database, SECRET, capacity=3)
-    reads = Reads(database, monkeypatch)
+    made = Made(monkeypatch)
     for user_id in ("v0", "v1", "v2", "v0", "v3", "v0", "v1"):
         assert await cache.by_id(user_id) is not None
-    assert reads.count == 5  # v1 was used least recently when v3 came
+    assert made.count == 5  # v1 was used least recently when v3 came
     for number in range(50):
         with pytest.raises(InvalidJwtError):
             await cache.by_jwt(f"forged{number}")

@@ -9,9 +9,9 @@ from __future__ import annotations
 import hmac
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Row, bindparam, exists, select
+from sqlalchemy import Connection, bindparam, exists, select
 
 from tidewire.core.identities import Identity
 from tidewire.core.models import Account, Target
@@ -26,11 +26,13 @@ from tidewire.store.credentials import (
     encode_session,
     hash_secret,
 )
-from tidewire.store.schema import authenticators, memberships, sessions, users
-from tidewire.store.targets import targets_of
+from tidewire.store.prepared import PreparedSelect
+from tidewire.store.schema import authenticators, memberships, sessions, targets, users
+from tidewire.store.targets import target_of
 
 __all__ = [
     "MAX_CREDENTIAL_LENGTH",
+    "IdentityRows",
     "InvalidJwtError",
     "account_of",
     "decode_session",
@@ -40,10 +42,14 @@ __all__ = [
     "hash_secret",
     "identity_by_secret",
     "identity_by_session",
+    "identity_of",
     "jwt_identity",
-    "memberships_of",
+    "rows_by_secret",
+    "rows_by_session",
+    "rows_by_user",
     "session_identities",
     "session_identity",
+    "unexpired",
     "user_identity",
 ]
 
@@ -59,10 +65,8 @@ def session_identity(connection: Connection, encoded: str, now: int) -> Identity
 
 def identity_by_secret(connection: Connection, user_id: str, secret_hash: str, now: int) -> Identity | None:
     """The user whose unexpired session has this hash."""
-    row = connection.execute(_BY_SECRET, {"user_id": user_id, "secret_hash": secret_hash, "now": now}).first()
-    if row is None or not hmac.compare_digest(row.secret_hash, secret_hash):
-        return None
-    return _session_identity(connection, row)
+    rows = rows_by_secret(connection, user_id, secret_hash)
+    return unexpired(identity_of(connection, rows), now) if rows is not None else None
 
 
 def jwt_identity(connection: Connection, token: str, jwt_secret: bytes, now: int) -> Identity | None:
@@ -78,14 +82,14 @@ def jwt_identity(connection: Connection, token: str, jwt_secret: bytes, now: int
 
 def identity_by_session(connection: Connection, user_id: str, session_id: str, now: int) -> Identity | None:
     """The user of an unexpired session."""
-    row = connection.execute(_BY_SESSION, {"user_id": user_id, "session_id": session_id, "now": now}).first()
-    return _session_identity(connection, row) if row is not None else None
+    rows = rows_by_session(connection, user_id, session_id)
+    return unexpired(identity_of(connection, rows), now) if rows is not None else None
 
 
 def user_identity(connection: Connection, user_id: str) -> Identity | None:
     """A user by id, with the roles that they hold now."""
-    row = connection.execute(_BY_USER, {"user_id": user_id}).first()
-    return _identity(connection, row, "", 0) if row is not None else None
+    rows = rows_by_user(connection, user_id)
+    return identity_of(connection, rows) if rows is not None else None
 
 
 def find_user_id(connection: Connection, *, email: str = "", phone: str = "") -> str | None:
@@ -96,18 +100,76 @@ def find_user_id(connection: Connection, *, email: str = "", phone: str = "") ->
 
 def session_identities(connection: Connection, user_id: str, now: int) -> list[Identity]:
     """A user by each of the unexpired sessions there are."""
-    rows = connection.execute(_UNEXPIRED, {"user_id": user_id, "now": now}).all()
-    return [_session_identity(connection, row) for row in rows]
+    own = _SESSIONS.fetch(connection, {"user_id": user_id})
+    people = [identity_of(connection, _with_others(connection, _SESSIONS, user_id, row)) for row in own]
+    return [person for person in people if unexpired(person, now) is not None]
 
 
-def memberships_of(connection: Connection, user_id: str) -> tuple[Membership, ...]:
-    """The teams that a user is in or invited to, the oldest membership first."""
-    rows = connection.execute(_MEMBERSHIPS, {"user_id": user_id})
-    return tuple(Membership(row.id, row.team_id, tuple(row.roles), row.confirmed) for row in rows)
+class IdentityRows(NamedTuple):
+    """Everything that an identity is made of, as the driver gives it: if it is equal, so is the identity."""
+
+    statement: PreparedSelect
+    """Which ``own`` is of."""
+    own: tuple[Any, ...]
+    """The user, and the session if there is one."""
+    memberships: list[tuple[Any, ...]]
+    targets: list[tuple[Any, ...]]
 
 
-def account_of(row: Row[Any], targets: Sequence[Target] = ()) -> Account:
-    """The model of a row of ``users``."""
+def rows_by_secret(connection: Connection, user_id: str, secret_hash: str) -> IdentityRows | None:
+    """The rows of the user whose session, perhaps an expired one, has this hash."""
+    own = _BY_SECRET.fetch(connection, {"user_id": user_id, "secret_hash": secret_hash})
+    if not own or not hmac.compare_digest(own[0][_SECRET_HASH], secret_hash):
+        return None
+    return _with_others(connection, _BY_SECRET, user_id, own[0])
+
+
+def rows_by_session(connection: Connection, user_id: str, session_id: str) -> IdentityRows | None:
+    """The rows of the user of a session, perhaps an expired one."""
+    own = _BY_SESSION.fetch(connection, {"user_id": user_id, "session_id": session_id})
+    return _with_others(connection, _BY_SESSION, user_id, own[0]) if own else None
+
+
+def rows_by_user(connection: Connection, user_id: str) -> IdentityRows | None:
+    """The rows of a user."""
+    own = _BY_USER.fetch(connection, {"user_id": user_id})
+    return _with_others(connection, _BY_USER, user_id, own[0]) if own else None
+
+
+def identity_of(connection: Connection, rows: IdentityRows) -> Identity:
+    """The user that some rows describe; of the connection only the dialect matters."""
+    [row] = rows.statement.typed(connection, [rows.own])
+    held = tuple(
+        Membership(each.id, each.team_id, tuple(each.roles), each.confirmed)
+        for each in _MEMBERSHIPS.typed(connection, rows.memberships)
+    )
+    verified = row.email_verification or row.phone_verification
+    identity = Identity(
+        account=account_of(row, [target_of(each) for each in _TARGETS.typed(connection, rows.targets)]),
+        session_id="",
+        session_expires=0,
+        roles=user_roles(row.id, verified, row.labels, held),
+        memberships=held,
+    )
+    if rows.statement is _BY_USER:
+        return identity
+    return replace(
+        identity,
+        session_id=row.session_id,
+        session_expires=row.expires_at,
+        factors=tuple(row.factors),
+        mfa_updated_at=row.mfa_updated_at,
+        has_authenticator=row.has_authenticator,
+    )
+
+
+def unexpired(identity: Identity, now: int) -> Identity | None:
+    """None if the session of an identity has expired."""
+    return identity if not identity.session_id or identity.session_expires > now else None
+
+
+def account_of(row: Any, targets: Sequence[Target] = ()) -> Account:
+    """The model of a row of ``users``, of which all columns of :data:`_USER` are needed."""
     return Account(
         id=row.id,
         created_at=format_datetime(row.created_at),
@@ -135,49 +197,51 @@ def account_of(row: Row[Any], targets: Sequence[Target] = ()) -> Account:
     )
 
 
-_SESSIONS: Final = select(
-    users,
-    sessions.c.id.label("session_id"),
-    sessions.c.secret_hash,
-    sessions.c.expires_at,
-    sessions.c.factors,
-    sessions.c.mfa_updated_at,
-    exists()
-    .where(authenticators.c.user_id == users.c.id, authenticators.c.verified)
-    .label("has_authenticator"),
-).join_from(sessions, users, sessions.c.user_id == users.c.id)
-_UNEXPIRED: Final = _SESSIONS.where(
-    sessions.c.user_id == bindparam("user_id"), sessions.c.expires_at > bindparam("now")
+_USER: Final = [
+    users.c[name]
+    for name in (
+        "id", "created_at", "updated_at", "name", "registered_at", "status", "labels", "password_updated_at",
+        "email", "phone", "email_verification", "email_canonical", "email_is_free", "email_is_disposable",
+        "email_is_corporate", "email_is_canonical", "phone_verification", "mfa", "prefs", "accessed_at",
+        "impersonator",
+    )
+]  # fmt: skip
+_SECRET_HASH: Final = len(_USER)
+_OF_USER: Final = (
+    select(
+        *_USER,
+        sessions.c.secret_hash,
+        sessions.c.id.label("session_id"),
+        sessions.c.expires_at,
+        sessions.c.factors,
+        sessions.c.mfa_updated_at,
+        exists()
+        .where(authenticators.c.user_id == users.c.id, authenticators.c.verified)
+        .label("has_authenticator"),
+    )
+    .join_from(sessions, users, sessions.c.user_id == users.c.id)
+    .where(sessions.c.user_id == bindparam("user_id"))
 )
-# Built once: building a statement takes longer than executing it.
-_BY_SECRET: Final = _UNEXPIRED.where(sessions.c.secret_hash == bindparam("secret_hash"))
-_BY_SESSION: Final = _UNEXPIRED.where(sessions.c.id == bindparam("session_id"))
-_BY_USER: Final = select(users).where(users.c.id == bindparam("user_id"))
-_MEMBERSHIPS: Final = (
+_SESSIONS: Final = PreparedSelect(_OF_USER)
+_BY_SECRET: Final = PreparedSelect(_OF_USER.where(sessions.c.secret_hash == bindparam("secret_hash")))
+_BY_SESSION: Final = PreparedSelect(_OF_USER.where(sessions.c.id == bindparam("session_id")))
+_BY_USER: Final = PreparedSelect(select(*_USER).where(users.c.id == bindparam("user_id")))
+_MEMBERSHIPS: Final = PreparedSelect(
     select(memberships.c.id, memberships.c.team_id, memberships.c.roles, memberships.c.confirmed)
     .where(memberships.c.user_id == bindparam("user_id"))
     .order_by(memberships.c.sequence)
 )
+_TARGETS: Final = PreparedSelect(
+    select(targets).where(targets.c.user_id == bindparam("user_id")).order_by(targets.c.sequence)
+)
 
 
-def _session_identity(connection: Connection, row: Row[Any]) -> Identity:
-    return replace(
-        _identity(connection, row, row.session_id, row.expires_at),
-        factors=tuple(row.factors),
-        mfa_updated_at=row.mfa_updated_at,
-        has_authenticator=row.has_authenticator,
-    )
-
-
-def _identity(connection: Connection, row: Row[Any], session_id: str, session_expires: int) -> Identity:
-    verified = row.email_verification or row.phone_verification
-    memberships_held = memberships_of(connection, row.id)
-    return Identity(
-        account=account_of(row, targets_of(connection, row.id)),
-        session_id=session_id,
-        session_expires=session_expires,
-        roles=user_roles(row.id, verified, row.labels, memberships_held),
-        memberships=memberships_held,
+def _with_others(
+    connection: Connection, statement: PreparedSelect, user_id: str, own: tuple[Any, ...]
+) -> IdentityRows:
+    values = {"user_id": user_id}
+    return IdentityRows(
+        statement, own, _MEMBERSHIPS.fetch(connection, values), _TARGETS.fetch(connection, values)
     )
 
 

@@ -8,29 +8,28 @@ who committed it and whether an event tells of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection
 
 from tidewire.core.identities import Identity
 from tidewire.core.time import now
 from tidewire.store.credentials import SessionClaims, decode_jwt, decode_session, hash_secret
 from tidewire.store.database import Database
 from tidewire.store.identities import (
-    identity_by_secret,
-    identity_by_session,
+    IdentityRows,
+    identity_of,
+    rows_by_secret,
+    rows_by_session,
+    rows_by_user,
     session_identities,
-    user_identity,
+    unexpired,
 )
-from tidewire.store.prepared import Prepared
-from tidewire.store.schema import authenticators, memberships, sessions, targets, users
 
 CAPACITY: Final = 10_000
 """Identities kept of one project."""
-
-Rows = tuple[tuple[Any, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class _Key:
 @dataclass(slots=True)
 class _Entry:
     identity: Identity
-    rows: Rows
+    rows: IdentityRows
     version: int
     """Of the database when ``rows`` were last seen to be these."""
 
@@ -66,12 +65,7 @@ class IdentityCache:
         if credentials is None:
             return None
         user_id, secret = credentials
-        secret_hash = hash_secret(secret)
-
-        def find(connection: Connection) -> Identity | None:
-            return identity_by_secret(connection, user_id, secret_hash, now())
-
-        return await self._identity(_Key(user_id, secret_hash=secret_hash), find)
+        return await self._identity(_Key(user_id, secret_hash=hash_secret(secret)))
 
     async def by_jwt(self, token: str) -> Identity | None:
         """The user of a JWT; None if its session has ended.
@@ -81,15 +75,11 @@ class IdentityCache:
         claims = self._claims(token)
         if not claims.session_id:
             return await self.by_id(claims.user_id)
-
-        def find(connection: Connection) -> Identity | None:
-            return identity_by_session(connection, claims.user_id, claims.session_id, now())
-
-        return await self._identity(_Key(claims.user_id, session_id=claims.session_id), find)
+        return await self._identity(_Key(claims.user_id, session_id=claims.session_id))
 
     async def by_id(self, user_id: str) -> Identity | None:
         """The user as stored now; None if there is no such user."""
-        return await self._identity(_Key(user_id), lambda connection: user_identity(connection, user_id))
+        return await self._identity(_Key(user_id))
 
     async def open_sessions(self, user_id: str) -> list[Identity]:
         """The user by each of the sessions that there are now."""
@@ -104,11 +94,11 @@ class IdentityCache:
             _keep(self._tokens, token, claims, self._capacity)
         return claims
 
-    async def _identity(self, key: _Key, find: Callable[[Connection], Identity | None]) -> Identity | None:
+    async def _identity(self, key: _Key) -> Identity | None:
         entry = self._entries.pop(key, None)
         if entry is None or not self._holds(key, entry):
-            entry = await self._load(key, find)
-        if entry is None or (entry.identity.session_id and entry.identity.session_expires <= now()):
+            entry = await self._find(key)
+        if entry is None or unexpired(entry.identity, now()) is None:
             return None
         _keep(self._entries, key, entry, self._capacity)
         return entry.identity
@@ -118,31 +108,32 @@ class IdentityCache:
         version = self._database.data_version()
         if version == entry.version:
             return True
-        if self._database.glance(lambda connection: _rows(connection, key)) != entry.rows:
+        if self._database.glance(partial(_rows, key=key)) != entry.rows:
             return False
         entry.version = version
         return True
 
-    async def _load(self, key: _Key, find: Callable[[Connection], Identity | None]) -> _Entry | None:
+    async def _find(self, key: _Key) -> _Entry | None:
         version = self._database.data_version()
+        unit = partial(_load, key=key, version=version)
+        entry = self._database.glance(unit)
+        # What is committed between two of its statements would make it a user who never was.
+        if entry is None or self._database.data_version() != version:
+            entry = await self._database.read(unit)
+        return entry
 
-        def unit(connection: Connection) -> _Entry | None:
-            identity = find(connection)
-            return _Entry(identity, _rows(connection, key), version) if identity is not None else None
 
-        return await self._database.read(unit)
+def _load(connection: Connection, key: _Key, version: int) -> _Entry | None:
+    rows = _rows(connection, key)
+    return _Entry(identity_of(connection, rows), rows, version) if rows is not None else None
 
 
-def _rows(connection: Connection, key: _Key) -> Rows:
-    """Everything that an identity is made of."""
-    values = {"user_id": key.user_id}
+def _rows(connection: Connection, key: _Key) -> IdentityRows | None:
     if key.secret_hash:
-        own = _BY_SECRET.fetch(connection, values | {"secret_hash": key.secret_hash})
-    elif key.session_id:
-        own = _BY_SESSION.fetch(connection, values | {"session_id": key.session_id})
-    else:
-        own = _BY_USER.fetch(connection, values)
-    return (*own, *_MEMBERSHIPS.fetch(connection, values), *_TARGETS.fetch(connection, values))
+        return rows_by_secret(connection, key.user_id, key.secret_hash)
+    if key.session_id:
+        return rows_by_session(connection, key.user_id, key.session_id)
+    return rows_by_user(connection, key.user_id)
 
 
 def _keep(kept: dict[Any, Any], key: Any, value: Any, capacity: int) -> None:
@@ -150,26 +141,3 @@ def _keep(kept: dict[Any, Any], key: Any, value: Any, capacity: int) -> None:
     if len(kept) >= capacity:
         del kept[next(iter(kept))]
     kept[key] = value
-
-
-_OF_SESSION: Final = (
-    select(
-        users,
-        sessions,
-        select(authenticators.c.sequence)
-        .where(authenticators.c.user_id == users.c.id, authenticators.c.verified)
-        .limit(1)
-        .scalar_subquery(),
-    )
-    .join_from(sessions, users, sessions.c.user_id == users.c.id)
-    .where(sessions.c.user_id == bindparam("user_id"))
-)
-_BY_SECRET: Final = Prepared(_OF_SESSION.where(sessions.c.secret_hash == bindparam("secret_hash")))
-_BY_SESSION: Final = Prepared(_OF_SESSION.where(sessions.c.id == bindparam("session_id")))
-_BY_USER: Final = Prepared(select(users).where(users.c.id == bindparam("user_id")))
-_MEMBERSHIPS: Final = Prepared(
-    select(memberships).where(memberships.c.user_id == bindparam("user_id")).order_by(memberships.c.sequence)
-)
-_TARGETS: Final = Prepared(
-    select(targets).where(targets.c.user_id == bindparam("user_id")).order_by(targets.c.sequence)
-)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import namedtuple
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult
+from sqlalchemy import Connection, CursorResult, Select
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import CompilerElement
@@ -45,3 +47,36 @@ class Prepared:
         text, positions, constants = self._compiled[dialect.name]
         values = constants | values
         return text, tuple(values[name] for name in positions) if positions else values
+
+
+class PreparedSelect(Prepared):
+    """A statement whose rows can be had as SQLAlchemy would give them, too."""
+
+    def __init__(self, statement: Select[Any]) -> None:
+        super().__init__(statement)
+        self._columns = list(statement.selected_columns)
+        names = [str(column.key) for column in self._columns]
+        make: Any = namedtuple  # of names that only the statement has
+        self._make: Callable[[Iterable[Any]], Any] = make("Row", names)._make
+        self._converters: dict[str, list[tuple[int, Callable[[Any], Any]]]] = {}
+
+    def typed(self, connection: Connection, rows: Iterable[tuple[Any, ...]]) -> list[Any]:
+        """Rows of :meth:`fetch` with attributes, their values of the columns' types.
+
+        Of ``connection`` only the dialect matters.
+        """
+        dialect = connection.dialect
+        if dialect.name not in self._converters:
+            types = [column.type.dialect_impl(dialect) for column in self._columns]
+            found = [each.result_processor(dialect, None) for each in types]
+            self._converters[dialect.name] = [
+                (place, convert) for place, convert in enumerate(found) if convert is not None
+            ]
+        converters = self._converters[dialect.name]
+        typed = []
+        for row in rows:
+            values = list(row)
+            for place, convert in converters:
+                values[place] = convert(values[place])
+            typed.append(self._make(values))
+        return typed

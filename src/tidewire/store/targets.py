@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, select
+from sqlalchemy import Connection, bindparam, select
 
 from tidewire.core.models import Target
 from tidewire.core.time import format_datetime
@@ -21,7 +21,7 @@ def targets_of(connection: Connection, user_id: str) -> list[Target]:
     return [target_of(row) for row in connection.execute(_TARGETS, {"user_id": user_id})]
 
 
-def target_of(row: Row[Any]) -> Target:
+def target_of(row: Any) -> Target:
     """The model of a row of ``targets``."""
     return Target(
         id=row.id,
