@@ -218,3 +218,14 @@ async def test_other_sessions_go_on(server: TidewireServer, admin: httpx.AsyncCl
             await _call(admin, "DELETE", f"/users/{person.id}/sessions/{person.session_id}")
             assert await _hears(other, admin, f"user:{person.id}")
         assert not await _hears(person, admin, f"user:{person.id}")
+
+
+async def test_a_session_that_ends_with_its_password_hears_of_the_password_first(
+    server: TidewireServer, admin: httpx.AsyncClient
+) -> None:
+    async with _person(server, admin) as person, _connected(server, person.cookie, "account") as socket:
+        same = Person(person.id, person.session_id, person.cookie, socket)
+        await _call(admin, "PATCH", f"/users/{person.id}/password", password="new " + PASSWORD)
+        told = [(await same.receive())["data"]["events"][0] for _ in range(2)]
+        user = f"users.{person.id}"
+        assert told == [f"{user}.update", f"{user}.sessions.{person.session_id}.delete"]

@@ -115,16 +115,11 @@ async def update_recovery(
         delete_tokens(transaction.connection, user_id, _TYPES)
         columns = password_columns(settings, new_hash, user.password_history)
         change_user(transaction.connection, user_id, email_verification=True, **columns)
-        if settings.session_invalidation:
-            end_other_sessions(transaction, context, user_id, kept="")
         token = token_of(row)
-        publish(
-            transaction,
-            context,
-            RECOVERY_UPDATED,
-            {"userId": user_id, "tokenId": token.id},
-            event_payload(token),
-        )
+        parameters = {"userId": user_id, "tokenId": token.id}
+        publish(transaction, context, RECOVERY_UPDATED, parameters, event_payload(token))
+        if settings.session_invalidation:  # after the event, which the sessions that end hear too
+            end_other_sessions(transaction, context, user_id, kept="")
         record(transaction, user_id, "recovery.update", visit)
         return token
 

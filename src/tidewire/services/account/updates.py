@@ -150,10 +150,11 @@ async def update_password(
         current = find_user(transaction.connection, user.id)
         require_unchanged(user, current)
         delete_tokens(transaction.connection, user.id, _RECOVERY)
-        if settings.session_invalidation:
-            end_other_sessions(transaction, context, user.id, identity.session_id)
         columns = password_columns(settings, new_hash, current.password_history)
-        return _change(transaction, context, visit, PASSWORD_UPDATED, **columns)
+        account = _change(transaction, context, visit, PASSWORD_UPDATED, **columns)
+        if settings.session_invalidation:  # after the event, which the sessions that end hear too
+            end_other_sessions(transaction, context, user.id, identity.session_id)
+        return account
 
     return await context.database.write(unit)
 

@@ -50,13 +50,14 @@ async def update_password(
     def unit(transaction: Transaction) -> User:
         current = find_user(transaction.connection, user_id)
         delete_tokens(transaction.connection, user_id, _RECOVERY)
-        if settings.session_invalidation:
-            end_other_sessions(transaction, context, user_id, kept="")
         if new_hash:
             columns = password_columns(settings, new_hash, current.password_history)
         else:
             columns = _NO_PASSWORD | {"password_updated_at": now()}
-        return change_in(transaction, context, user_id, PASSWORD_UPDATED, **columns)
+        changed = change_in(transaction, context, user_id, PASSWORD_UPDATED, **columns)
+        if settings.session_invalidation:  # after the event, which the sessions that end hear too
+            end_other_sessions(transaction, context, user_id, kept="")
+        return changed
 
     return await context.database.write(unit)
 
