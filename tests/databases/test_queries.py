@@ -222,3 +222,10 @@ async def test_regular_expressions_cannot_take_long(shop: Shop) -> None:
     assert await shop.ids(query("regex", "text", "^[a-z][0-9]$")) == ["2"]
     assert await shop.ids(query("regex", "text", "(a+)+$x")) == []
     assert await refusal(shop.find(query("regex", "text", "("))) == "general_query_invalid"
+
+
+async def test_keys_of_columns_may_have_periods(shop: Shop) -> None:
+    await shop.table([column("a.b", "integer"), column("a", "integer")])
+    await shop.fill({"$id": "r", "a.b": 1, "a": 2})
+    found = await shop.find(query("select", "", "a.b"), query("equal", "a.b", 1), query("orderAsc", "a.b"))
+    assert found["rows"] == [{"a.b": 1}]

@@ -72,7 +72,7 @@ def test_null_and_empty_text_differ_in_csv() -> None:
 
 
 def test_other_programs_write_csv_so() -> None:
-    marked = b'\xef\xbb\xbftext,flag\n\n"a\nb",true\nc,\n'
+    marked = b'\xef\xbb\xbftext,flag\n\n"a\nb",TRUE\nc,\n'
     assert [(row.line, row.fields) for row in read(marked, csv=True)] == [
         (3, {"text": "a\nb", "flag": True}),
         (5, {"text": "c", "flag": None}),
@@ -83,6 +83,7 @@ def test_other_programs_write_csv_so() -> None:
     ("content", "problem"),
     [
         (b"text,colour\n", 'line 1, cell 2: the table has no column "colour"'),
+        (b"", "the file is empty"),
         (b"text,text\n", 'line 1, cell 2: the column "text" is there twice'),
         (b"text,whole\na,1\nb\n", "line 3: it has 1 cells, but the first line 2"),
         (b"whole\n1\ntwo\n", 'line 3, column "whole": it must be an integer'),

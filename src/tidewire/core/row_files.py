@@ -103,6 +103,8 @@ def read_json_lines(lines: RowLines) -> Iterator[Record]:
 def read_csv_header(lines: RowLines, columns: Mapping[str, ColumnRules]) -> list[str]:
     """The keys that the first line names. Raises :class:`RowFileError`."""
     first, content = lines.next_record(quotes=True)
+    if not content:
+        raise RowFileError("line 1: it is to name the columns, but the file is empty.")
     keys = [text or "" for text in _cells(first, content.removeprefix(_BYTE_ORDER_MARK))]
     for number, key in enumerate(keys, start=1):
         if key not in columns and not key.startswith("$"):
@@ -169,9 +171,9 @@ def _value(rules: ColumnRules | None, key: str, text: str) -> Any:
     if rules.array or storage not in {"text", "time", "boolean", "integer", "float"}:
         return _json(text)
     if storage == "boolean":
-        if text not in {"true", "false"}:
+        if text.lower() not in {"true", "false"}:
             raise ValueError("it must be true or false.")
-        return text == "true"
+        return text.lower() == "true"
     if storage == "integer":
         try:
             return int(text)

@@ -164,6 +164,9 @@ def _change(
         raise unauthorized("update", f"this {call.family.word('row')}")
     if changes.permissions is not None:
         require_grantable(caller, changes.permissions)
+    if not allowed:
+        # Who may only read leaves no trace in the row, not even the time.
+        return publish_row(transaction, call, table, row, action)
     shown = _relate_before(transaction, call, table, changes, nesting)
     try:
         changed = update_row(transaction.connection, table, row, changes)

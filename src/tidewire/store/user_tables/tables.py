@@ -197,10 +197,12 @@ class UserTable:
 
     def has_attribute(self, path: str) -> bool:
         """Whether rows can have a value at a path."""
+        if path in self.columns:
+            return True
         column = self.columns.get(path.partition(".")[0])
         if column is None:
             return self.document is not None and not path.startswith("$")
-        return path == column.key or column.rules.kind.storage == "document"
+        return column.rules.kind.storage == "document"
 
     def columns_of(self, selected: frozenset[str]) -> tuple[str, ...]:
         """Keys of the columns that hold what has been selected."""
