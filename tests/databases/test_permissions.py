@@ -91,6 +91,31 @@ async def test_hidden_rows_cannot_be_learned_of(shop: Shop, monkeypatch: pytest.
         assert (await shop.find(query("offset", "", 0), caller=bob))["total"] == 1
 
 
+@pytest.mark.parametrize("few", [5000, -1], ids=["found by permissions", "permissions looked up"])
+async def test_totals_count_each_row_once(shop: Shop, monkeypatch: pytest.MonkeyPatch, few: int) -> None:
+    """Whether a page tells the total, the permissions do, or rows are counted."""
+    monkeypatch.setattr(access, "FEW_ROWS", few)
+    ann = await shop.world.user("ann")
+    await shop.table([column("a", "integer")], row_security=True)
+    grants = ['read("any")', 'read("users")', f'read("user:{ann.user_id}")']
+    for number in range(7):
+        await shop.create(f"r{number}", permissions=grants[: 1 + number % 3], a=number)
+    await shop.create("other", permissions=['read("user:other")'], a=1)
+    for size in (1, 7, 8):
+        for offset in (0, 3, 6, 7, 20):
+            page = [query("limit", "", size), query("offset", "", offset)]
+            found = await shop.find(*page, caller=ann)
+            assert (found["total"], len(found["rows"])) == (7, min(size, max(0, 7 - offset)))
+            found = await shop.find(*page, query("lessThan", "a", 5), caller=ann)
+            assert (found["total"], len(found["rows"])) == (5, min(size, max(0, 5 - offset)))
+            assert (await shop.find(*page))["total"] == 8
+    await shop.delete("r3")
+    await shop.update("r4", permissions=[])
+    assert (await shop.find(query("limit", "", 1), caller=ann))["total"] == 5
+    after = await shop.find(query("cursorAfter", "", "r1"), query("limit", "", 3), caller=ann)
+    assert (after["total"], [row["$id"] for row in after["rows"]]) == (5, ["r2", "r5", "r6"])
+
+
 async def test_disabled_tables_exist_for_servers_only(shop: Shop) -> None:
     ann = await shop.world.user("ann")
     await shop.table([column("a", "integer")], 'read("any")')

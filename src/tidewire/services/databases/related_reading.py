@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Caller
 from tidewire.services.databases.families import Call
-from tidewire.services.databases.row_views import Fields, shown_row
+from tidewire.services.databases.row_views import Fields, shown_rows
 from tidewire.services.permissions import may
 from tidewire.store.user_tables.access import EVERYTHING, Access
 from tidewire.store.user_tables.listing import StoredRow
@@ -78,10 +78,7 @@ def _add(
         if len(pairs) > limit:
             raise _too_many(call)
         found = {row[0]: row for _, row in pairs}
-        views = [
-            shown_row(call, selection.reached.table, row, columns, selection.selected)
-            for row in found.values()
-        ]
+        views = shown_rows(call, selection.reached.table, found.values(), columns, selection.selected)
         inner = _add(
             connection, call, selection.reached.table, list(found.values()), views, selection.related
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -37,25 +37,43 @@ def publish_row(
     return msgspec.Raw(payload)
 
 
-def shown_row(
+def shown_row(call: Call, table: UserTable, row: StoredRow, selected: frozenset[str] | None = None) -> Fields:
+    """A row with all its columns as on the wire; ``selected`` is what of it is shown, None: all."""
+    return _shown(table, row, system_fields(call, table), permissions_of(row), None, selected)
+
+
+def shown_rows(
     call: Call,
     table: UserTable,
-    row: StoredRow,
-    keys: Sequence[str] | None = None,
+    rows: Iterable[StoredRow],
+    keys: Sequence[str],
     selected: frozenset[str] | None = None,
+) -> list[Fields]:
+    """Rows as on the wire, only to be encoded; ``keys`` are the columns that were read of them."""
+    common = system_fields(call, table)
+    return [_shown(table, row, common, msgspec.Raw(row[4].encode()), keys, selected) for row in rows]
+
+
+def _shown(
+    table: UserTable,
+    row: StoredRow,
+    common: Fields,
+    permissions: Any,
+    keys: Sequence[str] | None,
+    selected: frozenset[str] | None,
 ) -> Fields:
-    """A row as on the wire; ``keys`` are the columns that were read, ``selected`` what of all is shown."""
     fields = {
         "$id": row[1],
         "$sequence": str(row[0]),
-        **system_fields(call, table),
+        **common,
         "$createdAt": format_datetime(row[2]),
         "$updatedAt": format_datetime(row[3]),
-        "$permissions": msgspec.Raw(row[4].encode()) if keys is not None else permissions_of(row),
+        "$permissions": permissions,
     }
     if selected is not None:
         fields = {key: value for key, value in fields.items() if key in selected}
-    return fields | table.shown_values(row[len(SYSTEM_COLUMNS) :], keys, selected)
+    fields |= table.shown_values(row[len(SYSTEM_COLUMNS) :], keys, selected)
+    return fields
 
 
 def may_with_row(caller: Caller, action: str, table: UserTable, row: StoredRow) -> bool:

@@ -41,7 +41,7 @@ from tidewire.services.databases.row_values import (
     changed_values,
     new_values,
 )
-from tidewire.services.databases.row_views import Fields, may_with_row, row_not_found, shown_row
+from tidewire.services.databases.row_views import Fields, may_with_row, row_not_found, shown_row, shown_rows
 from tidewire.services.databases.row_writing import (
     change_row,
     insert_silently,
@@ -124,8 +124,7 @@ async def list_rows(
         access = _access(call, table)
         page = read_page(table, queries, reach_of(connection, call))
         count, found = list_stored_rows(connection, table, page, access, total=total)
-        keys = page.columns(table)
-        rows = [shown_row(call, table, row, keys, page.selected) for row in found]
+        rows = shown_rows(call, table, found, page.columns(table), page.selected)
         if page.related:
             add_related(connection, call, table, found, rows, page.related)
         listed: Model = as_model(call.family, RowList, {"total": count, "rows": rows})

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, exists, func, select
 
+from tidewire.store.lists import MAX_TOTAL
 from tidewire.store.user_tables.tables import UserTable
 
 FEW_ROWS: Final = 5000
@@ -47,18 +48,25 @@ class Access:
             return [table.rows.c.sequence.in_(select(readers.row).where(readers.role.in_(held)))]
         return [granted(table, held)]
 
-    def weigh(self, connection: Connection, table: UserTable) -> None:
-        """Find out whether there are few rows, which decides how they are found."""
-        if self.roles:
-            self.few = False
-            statement = table.prepared(("readable", len(self.roles)), lambda: self._count(table))
-            self.few = statement.fetch(connection, self.values)[0][0] <= FEW_ROWS
+    def weigh(self, connection: Connection, table: UserTable, *, exactly: bool) -> int:
+        """Find out whether there are few rows, which decides how they are found.
 
-    def _count(self, table: UserTable) -> Select[Any]:
+        Returns how many there are, ``MAX_TOTAL`` or a little more if there are more. Unless ``exactly``,
+        a row counts once for each role that may read it.
+        """
+        self.few = False
+        statement = table.prepared(
+            ("readable", len(self.roles), exactly), lambda: self._count(table, exactly=exactly)
+        )
+        count: int = statement.fetch(connection, self.values)[0][0]
+        self.few = count <= FEW_ROWS
+        return count
+
+    def _count(self, table: UserTable, *, exactly: bool) -> Select[Any]:
         readers = table.readers.c
         held = readers.role.in_([bindparam(f"r{number}") for number in range(len(self.roles))])
-        some = select(readers.row).where(held).limit(FEW_ROWS + 1).subquery()
-        return select(func.count()).select_from(some)
+        some = select(readers.row).where(held).limit(max(FEW_ROWS + 1, MAX_TOTAL))
+        return select(func.count()).select_from((some.distinct() if exactly else some).subquery())
 
 
 EVERYTHING: Final = Access()

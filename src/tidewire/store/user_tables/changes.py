@@ -164,10 +164,13 @@ def advance_dropped_table(connection: Connection, table: int) -> bool:
 
 def _create_index(connection: Connection, row: Row[Any], columns: Sequence[Indexed]) -> str:
     """Make an index; what went wrong, empty if nothing did."""
-    orders = [*row.orders, *[""] * (len(columns) - len(row.orders))]
+    descending = [order == "desc" for order in row.orders]
+    descending += [False] * (len(columns) - len(descending))
+    # SQLite puts the row's number at the end of an index, always ascending, and reads an index either way.
+    # So the last column ascends too: rows with equal values are then in the order that lists want.
     indexed = [
-        f"{column.value()} DESC" if order == "desc" else column.value()
-        for column, order in zip(columns, orders, strict=True)
+        f"{column.value()} DESC" if descends != descending[-1] else column.value()
+        for column, descends in zip(columns, descending, strict=True)
     ]
     if row.type == "unique":
         indexed += [column.kind() for column in columns if column.path is not None]

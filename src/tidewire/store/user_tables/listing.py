@@ -39,17 +39,28 @@ def list_rows(
 
     Raises :class:`TidewireError` ``general_cursor_not_found`` or ``database_query_order_null``.
     """
-    access.weigh(connection, table)
+    readable = None
+    if access.roles:
+        readable = access.weigh(connection, table, exactly=total and not page.filters)
     if page.nearest is not None:
         prepare_vectors(connection)
     values = {**access.values, **bound_values(page.values), **nearest_values(page.nearest)}
-    count = 0
-    if total:
+    rows = _rows_of(connection, table, page, access, values)
+    if not total:
+        return 0, rows
+    count = _known_count(page, rows, readable)
+    if count is None:
         counted = ("count", tuple(page.filters), access.shape)
         statement = table.prepared(counted, lambda: _count_statement(table, page, access))
         count = statement.fetch(connection, values)[0][0]
+    return count, rows
+
+
+def _rows_of(
+    connection: Connection, table: UserTable, page: Page, access: Access, values: dict[str, Any]
+) -> list[StoredRow]:
     if page.cursor is not None:
-        values |= _cursor_values(connection, table, page, access)
+        values = values | _cursor_values(connection, table, page, access)
     columns = page.columns(table)
     shape = (
         "list",
@@ -62,7 +73,15 @@ def list_rows(
     )
     statement = table.prepared(shape, lambda: list_statement(table, page, access))
     rows = statement.fetch(connection, {**values, "limit": page.size, "offset": page.offset or 0})
-    return count, rows[::-1] if page.backward else rows
+    return rows[::-1] if page.backward else rows
+
+
+def _known_count(page: Page, rows: list[StoredRow], readable: int | None) -> int | None:
+    """How many rows there are on all pages, if that is known without counting them."""
+    offset = page.offset or 0
+    if page.cursor is None and len(rows) < page.size and (rows or not offset):
+        return min(offset + len(rows), MAX_TOTAL)
+    return min(readable, MAX_TOTAL) if readable is not None and not page.filters else None
 
 
 def list_statement(table: UserTable, page: Page, access: Access) -> Select[Any]:

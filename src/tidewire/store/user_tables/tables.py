@@ -62,7 +62,12 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
 
-_SHOWN_AS_ACCEPTED: Final = _JSON_STORAGE | {"text", "integer"}
+_SHOWN: Final[Mapping[Storage, Callable[[Any], Any]]] = {
+    "float": lambda value: shown_float(float(value)),
+    "boolean": bool,
+    "time": shown_time,
+}
+"""How values are shown; those of other storages are shown as they were accepted."""
 
 
 @dataclass(frozen=True)
@@ -99,23 +104,18 @@ class UserColumn:
 
     def presented(self, accepted: Any) -> Any:
         """The value on the wire of one that the rules accepted."""
-        if accepted is None or self.rules.kind.storage in _SHOWN_AS_ACCEPTED:
+        if accepted is None or self.rules.kind.storage not in _SHOWN:
             return accepted
         return [self._shown(element) for element in accepted] if self.rules.array else self._shown(accepted)
 
-    @property
-    def shown_as_stored(self) -> bool:
-        """Whether values look on the wire as the driver gives them."""
-        plain = self.rules.kind.storage in {"text", "integer"}
-        return plain and not self.as_json and not self.rules.encrypted
+    def conversion(self, encryption: Encryption) -> Callable[[Any], Any] | None:
+        """:meth:`shown`, for many values that are not None; None if they are shown as they are stored."""
+        if self.rules.array or self.rules.encrypted:
+            return lambda stored: self.shown(stored, encryption)
+        return _decode if self.as_json else _SHOWN.get(self.rules.kind.storage)
 
     def _shown(self, value: Any) -> Any:
-        storage = self.rules.kind.storage
-        if storage == "float":
-            return shown_float(float(value))
-        if storage == "boolean":
-            return bool(value)
-        return shown_time(value) if storage == "time" else value
+        return _SHOWN[self.rules.kind.storage](value)
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,9 @@ class UserTable:
         self.holds_objects = any(column.rules.kind.storage == "document" for column in columns)
         """Whether there are paths into values."""
         self._statements: dict[Hashable, Prepared] = {}
-        self._shown = {column.key: None if column.shown_as_stored else column.shown for column in columns}
+        self._converted = [
+            (column.key, convert) for column in columns if (convert := column.conversion(encryption))
+        ]
 
     def shown_values(
         self,
@@ -173,11 +175,10 @@ class UserTable:
 
         ``selected`` says what is shown of documents, None that all is.
         """
-        fields = dict(zip(self._shown if keys is None else keys, values, strict=True))
-        for key, value in fields.items():
-            show = self._shown[key]
-            if show is not None and value is not None:
-                fields[key] = show(value, self.encryption)
+        fields = dict(zip(self.columns if keys is None else keys, values, strict=True))
+        for key, convert in self._converted:
+            if fields.get(key) is not None:
+                fields[key] = convert(fields[key])
         if self.holds_objects:
             return self.opened(fields, selected)
         if keys is None and selected is not None:
