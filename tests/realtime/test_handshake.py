@@ -59,6 +59,14 @@ async def test_a_session_that_is_not_valid_makes_a_guest(server: RealtimeServer)
     for session in ("nonsense", encode_session("u1", "wrong"), encode_session("nobody", "secret")):
         async with server.client(x_appwrite_session=session) as client:
             assert (await receive(client))["data"]["user"] is None
+    own = f"a_session_{PROJECT}"
+    session = encode_session("u1", "secret")
+    for headers in (
+        {"cookie": f"{own}=nonsense", "x_appwrite_session": session},
+        {"x_appwrite_session": "nonsense", "x_fallback_cookies": json.dumps({own: session, "other": 1})},
+    ):
+        async with server.client(**headers) as client:
+            assert (await receive(client))["data"]["user"]["$id"] == "u1", "nonsense is passed over"
     async with server.client(x_fallback_cookies="[" * 5000) as client:
         assert (await receive(client))["data"]["user"] is None
 
@@ -68,6 +76,8 @@ async def test_the_project_is_named_in_the_header_or_the_query(server: RealtimeS
         assert (await receive(client))["type"] == "connected"
     async with server.client("") as client:
         assert (await receive(client))["type"] == "connected", "the console's"
+    async with server.client("project=console", origin="https://any.example") as client:
+        assert (await receive(client))["data"]["user"] is None, "where every page may be a guest"
     for query in ("project=nope", "project=..%2F..%2Fetc", "project=%00", "project=" + "x" * 5000):
         async with server.client(query) as client:
             assert await rejection(client) == (1008, 1008)

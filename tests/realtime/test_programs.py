@@ -93,10 +93,16 @@ async def test_what_was_missed_is_replayed_with_the_same_right(server: RealtimeS
         assert "recovered" not in answer["data"]
 
 
-async def test_a_key_without_the_scope_is_refused(server: RealtimeServer) -> None:
+async def test_a_key_without_the_scope_makes_a_guest_and_is_refused_where_it_is_meant(
+    server: RealtimeServer,
+) -> None:
     _, secret = await _key(server, "files.read")
-    async with server.client(x_appwrite_key=secret) as program:
-        assert await rejection(program) == (401, 1008)
+    async with server.client(x_appwrite_key=secret) as guest:
+        assert "program" not in (await receive(guest))["data"]
+        await subscribe(guest, "files")
+        await server.publish(3, roles=["user:u1"])
+        last = await server.publish(4)
+        assert await _events(guest, 1) == [last.offset]
     async with server.client() as program:
         await receive(program)
         assert (await ask(program, "authentication", {"key": secret}))["data"]["code"] == 401

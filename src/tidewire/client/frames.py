@@ -22,6 +22,8 @@ class Connected(msgspec.Struct):
     epoch: str = ""
     """Of the event log; empty from servers that have none."""
     offset: int = 0
+    program: bool = False
+    """The API key counts: every event will come."""
 
 
 class EventData(msgspec.Struct):

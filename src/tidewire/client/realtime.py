@@ -259,6 +259,10 @@ class Realtime:
             raise RefusedError("The session or token is not valid here, or has expired.", 401)
         if self._credentials.key and not connection.connected.epoch:
             raise UnsupportedError("Realtime with an API key")
+        if self._credentials.key and not connection.connected.program:
+            raise RefusedError(
+                "The API key is not one of this project, or lacks the scope realtime.read.", 401
+            )
 
     async def _hold(self, connection: Connection) -> None:
         self._connection, self._problem = connection, None

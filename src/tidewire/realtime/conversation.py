@@ -21,6 +21,7 @@ from tidewire.realtime.messages import (
     Subscribe,
     Unsubscribe,
 )
+from tidewire.realtime.programs import SCOPE
 from tidewire.realtime.recovery import NOTHING_KNOWN, Asked, Known, Start
 from tidewire.realtime.subscriptions import EVERYTHING, Receiver
 
@@ -58,6 +59,9 @@ async def authenticate(hub: Hub, receiver: Receiver, message: Authenticate) -> b
         key = await hub.programs.find(message.key) if hub.programs is not None else None
         if key is None:
             raise MessageError(UNAUTHORIZED, "There is no such API key.", "user_unauthorized")
+        if SCOPE not in key.scopes:
+            lacking = f"The API key lacks the scope ({SCOPE})."
+            raise MessageError(UNAUTHORIZED, lacking, "general_unauthorized_scope")
         hub.admit_program(receiver, message.key, key)
         return frames.authenticated(None)
     policy = await hub.factors()

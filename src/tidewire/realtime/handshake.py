@@ -13,7 +13,7 @@ from tidewire.realtime.hub import Hub
 from tidewire.realtime.limits import ConnectLimit
 from tidewire.realtime.messages import POLICY_VIOLATION, TOO_MUCH, MessageError
 from tidewire.realtime.recovery import NOTHING_KNOWN, Asked, url_key
-from tidewire.realtime.request import Inputs
+from tidewire.realtime.request import CONSOLE, Inputs
 from tidewire.realtime.sign_in import Visitor
 from tidewire.realtime.subscriptions import Receiver
 from tidewire.realtime.url_subscriptions import Slot, read_url_subscriptions
@@ -73,12 +73,15 @@ class Doorkeeper:
         session_id = identity.session_id if identity is not None and not visitor.admin else ""
         _subscribe(hub, receiver, session_id, [(ids[slot.name], slot) for slot in wanted.slots])
         account = identity.account if identity else None
-        return frames.connected(wanted.channels, ids if wanted.channels else None, account, hub.place)
+        place = hub.place if visitor.key is None else {**hub.place, "program": True}
+        return frames.connected(wanted.channels, ids if wanted.channels else None, account, place)
 
     def _may_connect(self, origin: str, visitor: Visitor, home: Project) -> bool:
-        """Whether a page of this origin may; the console's own connections are checked like all others."""
+        """Whether a page of this origin may: nobody's cookies serve a strange page."""
         if visitor.by_dev_key:
             return is_origin(origin)
+        if home.id == CONSOLE and not visitor.user_id:
+            return True  # any page may be a guest of the console (realtime-protocol, section 1.2)
         return origin_allowed(origin, home.id, home.platforms, self._own_hostnames)
 
 

@@ -11,6 +11,7 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request
 
 from tidewire.core.query_string import parse_query_string
+from tidewire.store.credentials import decode_session
 
 CONSOLE: Final = "console"
 """The project that people manage the other projects in."""
@@ -110,13 +111,15 @@ def _impersonated(headers: Headers, parameters: dict[str, Any], what: str) -> st
 
 
 def _session(headers: Headers, key: str) -> str:
+    """The first that is one: a place that holds something else than a session is passed over, as in REST."""
     cookies = _cookies(headers)
-    return (
-        cookies.get(key)
-        or cookies.get(f"{key}_legacy")
-        or _first(headers, "x-appwrite-session")
-        or _fallback_cookies(headers).get(key, "")
+    places = (
+        cookies.get(key, ""),
+        cookies.get(f"{key}_legacy", ""),
+        _first(headers, "x-appwrite-session"),
+        _fallback_cookie(headers, key),
     )
+    return next((text for text in places if text and decode_session(text)), "")
 
 
 def _cookies(headers: Headers) -> dict[str, str]:
@@ -128,12 +131,13 @@ def _cookies(headers: Headers) -> dict[str, str]:
     return cookies
 
 
-def _fallback_cookies(headers: Headers) -> dict[str, str]:
+def _fallback_cookie(headers: Headers, key: str) -> str:
     """What web SDKs keep themselves when the browser refuses the cookie."""
     try:
-        return msgspec.json.decode(_first(headers, "x-fallback-cookies"), type=dict[str, str])
+        value = msgspec.json.decode(_first(headers, "x-fallback-cookies"), type=dict[str, Any]).get(key)
     except (msgspec.DecodeError, RecursionError):
-        return {}
+        return ""
+    return value if isinstance(value, str) else ""
 
 
 def _first(headers: Headers, name: str) -> str:

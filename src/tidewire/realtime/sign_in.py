@@ -13,6 +13,7 @@ from tidewire.core.time import now
 from tidewire.realtime.admins import is_admin
 from tidewire.realtime.hub import Hub
 from tidewire.realtime.messages import POLICY_VIOLATION, UNAUTHORIZED, MessageError
+from tidewire.realtime.programs import SCOPE
 from tidewire.realtime.request import CONSOLE, Inputs
 from tidewire.store.api_keys import ApiKey
 from tidewire.store.identities import InvalidJwtError, find_user_id
@@ -52,6 +53,8 @@ async def sign_in(stores: Stores, store: ProjectStore, hub: Hub, inputs: Inputs)
     assert people is not None, "there always is a console project"
     if inputs.key and hub.programs is not None and not admin:
         key = await hub.programs.find(inputs.key)
+        if key is not None and SCOPE not in key.scopes:
+            key = None  # any other key of the project makes a guest (realtime-protocol, section 1.1)
         if key is not None and (inputs.session or inputs.jwt):
             raise MessageError(_FORBIDDEN, "Send either an API key or a session or JWT, not both.")
         if key is not None:
