@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
+from msgspec import Raw
 
 from tests.client.plain_server import PlainServer
 from tests.client.world import World, names
 from tests.support.server import TidewireServer
 from tidewire.client import Position, Realtime, UnsupportedError
+from tidewire.client.frames import EventData, SubscribeResponse
 
 
 @pytest.fixture
@@ -43,6 +46,36 @@ async def test_nothing_is_missed_when_the_server_is_killed(own: World) -> None:
         assert await names(all_files, 30) == sent
         assert await names(some, 11) == [name for name in sent if name.startswith("1")]
         assert (all_files.gaps, some.gaps) == (0, 0)
+
+
+async def test_what_waited_for_a_slow_subscriber_comes_again(
+    own: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tidewire.client.subscription.CAPACITY", 2)
+    async with Realtime(own.server.endpoint, own.server.project) as realtime:
+        slow = await realtime.subscribe(own.files).active()
+        sent = [str(number) for number in range(5)]
+        for name in sent:
+            await own.upload(name)
+        own.server.kill()
+        await asyncio.to_thread(own.server.start)
+        other = realtime.subscribe("teams")  # it finds that the connection has ended
+        reading = asyncio.create_task(names(slow, 5))
+        await other.active()
+        async with asyncio.timeout(60):
+            assert (await reading, slow.gaps) == (sent, 0)
+
+
+async def test_what_is_on_its_way_during_an_update_is_taken() -> None:
+    subscription = Realtime("http://localhost", "p").subscribe("files")
+    subscription.confirm(SubscribeResponse([], "log", 10), resumed=False)
+    subscription.update(queries=[])
+    subscription.confirm(SubscribeResponse([], "log", 12), resumed=False)
+    for offset in (11, 12, 12, 13):
+        moment = datetime.now(UTC)
+        await subscription.deliver(EventData(Raw(b"{}"), moment, offset=offset), "log")
+    received = [(await anext(subscription)).position for _ in range(3)]
+    assert received == [Position("log", offset) for offset in (11, 12, 13)]
 
 
 async def test_a_program_goes_on_after_it_was_restarted(own: World) -> None:

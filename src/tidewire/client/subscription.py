@@ -125,7 +125,8 @@ class Subscription(Generic[Payload]):
         """The server has it; ``resumed`` if it was asked to go on from :attr:`position`."""
         back = self._was_active and not self._active.is_set()
         gap = answer.recovered.get(self.id) is False or (back and not resumed)
-        if answer.epoch and (gap or not resumed):
+        # What was asked for anew may still be on its way: it is not taken for received.
+        if answer.epoch and (gap or self.position is None):
             self.position = Position(answer.epoch, answer.offset)
         self._live_from = answer.offset
         self._was_active = True
@@ -152,10 +153,9 @@ class Subscription(Generic[Payload]):
     async def deliver(self, data: EventData, epoch: str) -> None:
         """Take an event, waiting while the subscriber is too far behind."""
         position = Position(epoch, data.offset) if epoch and data.offset else None
-        if position:
-            if self.position and self.position.epoch == epoch and position.offset <= self.position.offset:
-                return
-            self.position = position
+        latest = self.position
+        if position and latest and latest.epoch == epoch and position.offset <= latest.offset:
+            return
         while len(self._events) >= CAPACITY and not self._closed:
             self._writable.clear()
             await self._writable.wait()
@@ -166,6 +166,8 @@ class Subscription(Generic[Payload]):
         except msgspec.ValidationError as error:
             self.fail(RealtimeError(f"The payload of {data.events[0]} has another form: {error}", 0))
             return
+        # Only now: if the connection ended while it waited, the event has to come again.
+        self.position = position or latest
         self._events.append(Event(data.events, data.channels, payload, data.timestamp, position))
         self._readable.set()
 
