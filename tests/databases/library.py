@@ -21,6 +21,8 @@ class Library:
     """A database whose tables are related."""
 
     shop: Shop
+    transaction: str | None = None
+    """The transaction that everything done to rows is part of."""
 
     async def table(self, table_id: str, *permissions: str, row_security: bool = False) -> None:
         """A table whose rows have a ``name`` and a number ``n``."""
@@ -55,23 +57,34 @@ class Library:
     async def create(self, table_id: str, row_id: str, caller: Caller = KEY, **data: Any) -> Json:
         permissions = data.pop("permissions", None)
         call = self.shop.call(caller)
-        return on_the_wire(await rows.create_row(call, "d", table_id, row_id, data, permissions))
+        return on_the_wire(
+            await rows.create_row(
+                call, "d", table_id, row_id, data, permissions, transaction_id=self.transaction
+            )
+        )
 
     async def update(self, table_id: str, row_id: str, caller: Caller = KEY, **data: Any) -> Json:
-        return on_the_wire(await rows.update_row_data(self.shop.call(caller), "d", table_id, row_id, data))
+        call, within = self.shop.call(caller), self.transaction
+        return on_the_wire(
+            await rows.update_row_data(call, "d", table_id, row_id, data, transaction_id=within)
+        )
 
     async def upsert(self, table_id: str, row_id: str, caller: Caller = KEY, **data: Any) -> Json:
-        return on_the_wire(await rows.upsert_row(self.shop.call(caller), "d", table_id, row_id, data))
+        call, within = self.shop.call(caller), self.transaction
+        return on_the_wire(await rows.upsert_row(call, "d", table_id, row_id, data, transaction_id=within))
 
     async def delete(self, table_id: str, row_id: str, caller: Caller = KEY) -> None:
-        await rows.delete_row(self.shop.call(caller), "d", table_id, row_id)
+        call = self.shop.call(caller)
+        await rows.delete_row(call, "d", table_id, row_id, transaction_id=self.transaction)
 
     async def get(self, table_id: str, row_id: str, *selected: str, caller: Caller = KEY) -> Json:
         queries = [select(*selected)] if selected else []
-        return on_the_wire(await rows.get_row(self.shop.call(caller), "d", table_id, row_id, queries))
+        call, within = self.shop.call(caller), self.transaction
+        return on_the_wire(await rows.get_row(call, "d", table_id, row_id, queries, transaction_id=within))
 
     async def find(self, table_id: str, *queries: str, caller: Caller = KEY) -> Json:
-        return on_the_wire(await rows.list_rows(self.shop.call(caller), "d", table_id, list(queries)))
+        call, within = self.shop.call(caller), self.transaction
+        return on_the_wire(await rows.list_rows(call, "d", table_id, list(queries), transaction_id=within))
 
     async def ids(self, table_id: str, *queries: str, caller: Caller = KEY) -> list[str]:
         return [row["$id"] for row in (await self.find(table_id, *queries, caller=caller))["rows"]]

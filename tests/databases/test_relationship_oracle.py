@@ -106,15 +106,15 @@ async def _play(directory: Path, data: st.DataObject) -> None:
     try:
         library = Library(await Shop.open(world))
         model = Model(data.draw(schemas(), "relationships"))
-        await _make(library, model)
+        await make(library, model)
         for _ in range(data.draw(st.integers(1, 8), "requests")):
-            model = await _request(library, model, data)
-            await _compare(library, model)
+            model = await request(library, model, data)
+            await compare(library, model)
     finally:
         await world.close()
 
 
-async def _make(library: Library, model: Model) -> None:
+async def make(library: Library, model: Model) -> None:
     for table in TABLES:
         await library.table(table)
     for each in model.relationships:
@@ -124,7 +124,7 @@ async def _make(library: Library, model: Model) -> None:
         )
 
 
-async def _request(library: Library, model: Model, data: st.DataObject) -> Model:
+async def request(library: Library, model: Model, data: st.DataObject) -> Model:
     """Do the same with both; the model afterwards."""
     table = data.draw(st.sampled_from(TABLES), "table")
     row_id = data.draw(IDS, "row")
@@ -157,7 +157,7 @@ async def _request(library: Library, model: Model, data: st.DataObject) -> Model
     return model if expected else after
 
 
-async def _compare(library: Library, model: Model) -> None:
+async def compare(library: Library, model: Model) -> None:
     for table in TABLES:
         shown = model.shown(table)
         wanted = ["$id", "name", *(f"{key}.name" for key in shown), *(f"{key}.$id" for key in shown)]

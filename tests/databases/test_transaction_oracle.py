@@ -54,22 +54,25 @@ class Staged:
 
     id: str
     operations: list[tuple[str, str, int]] = field(default_factory=list)
+    staged: dict[str, int | None] = field(default_factory=dict)
+    """What the rows that it changed are to be; None: deleted."""
     seen: dict[str, int] = field(default_factory=dict)
     written: set[str] = field(default_factory=set)
 
     def view(self, model: Model) -> View:
-        rows = dict(model.rows)
-        for operation in self.operations:
-            perform(rows, operation)
-        return rows
+        rows = {**model.rows, **self.staged}
+        return {row_id: value for row_id, value in rows.items() if value is not None}
 
     def touch(self, model: Model, row_id: str) -> None:
         self.seen.setdefault(row_id, model.versions.get(row_id, 0))
 
     def stage(self, model: Model, operation: tuple[str, str, int]) -> str:
-        refused = perform(self.view(model), operation)
+        view = self.view(model)
+        refused = perform(view, operation)
         if refused == "document_not_found":
             return refused
+        if not refused:
+            self.staged[operation[1]] = view.get(operation[1])
         self.operations.append(operation)
         self.touch(model, operation[1])
         self.written.add(operation[1])

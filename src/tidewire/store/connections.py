@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import msgspec
 from sqlalchemy import Connection, create_engine
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
+from tidewire.core.errors import TidewireError
 from tidewire.store.user_tables.functions import register_functions
 
 Synchronous = Literal["full", "normal"]
@@ -88,6 +92,17 @@ def driver(connection: Connection) -> sqlite3.Connection:
     raw = connection.connection.driver_connection
     assert isinstance(raw, sqlite3.Connection)
     return raw
+
+
+@contextmanager
+def timeouts_told() -> Iterator[None]:
+    """Raise ``database_timeout`` where a progress handler ended a statement."""
+    try:
+        yield
+    except (OperationalError, sqlite3.OperationalError) as error:
+        if "interrupted" in str(getattr(error, "orig", error)):
+            raise TidewireError("database_timeout", "The query took too long; narrow it down.") from error
+        raise
 
 
 def _encode_json(value: Any) -> str:

@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import OperationalError
 
-from tidewire.core.errors import TidewireError
 from tidewire.core.events import LoggedEvent
-from tidewire.store.connections import Synchronous, connect, driver
+from tidewire.store.connections import Synchronous, connect, driver, timeouts_told
 from tidewire.store.migration import PROJECT, Chain
 from tidewire.store.opening import OpenFile
+from tidewire.store.shadows import Shadows
 from tidewire.store.writer import Transaction, Write, Writer
 
 T = TypeVar("T")
@@ -53,6 +52,8 @@ class Database:
         self._readers = ThreadPoolExecutor(READERS, "tidewire-reader")
         self._reader = threading.local()
         self._reader_connections: list[Connection] = []
+        self.shadows = Shadows(self._connect, self._readers, READ_SECONDS)
+        """For what is done and not written."""
         self._watcher = self._connect(read_only=True, busy_timeout_ms=0)
         self._unknown_versions = 0
         self._closed = False
@@ -156,6 +157,7 @@ class Database:
         if self._writer is not None:
             self._writer.close()
         self._readers.shutdown()
+        self.shadows.close()
         for connection in self._reader_connections:
             connection.close()
         self._watcher.close()
@@ -196,11 +198,8 @@ class Database:
         self._reader.deadline = time.monotonic() + READ_SECONDS
         raw.execute("BEGIN")
         try:
-            return unit(connection)
-        except (OperationalError, sqlite3.OperationalError) as error:
-            if "interrupted" in str(getattr(error, "orig", error)):
-                raise TidewireError("database_timeout", "The query took too long; narrow it down.") from error
-            raise
+            with timeouts_told():
+                return unit(connection)
         finally:
             raw.execute("ROLLBACK")
 

@@ -36,11 +36,11 @@ class Indexed:
             return self.value(row)
         return f"CASE {self._type(row)} WHEN 'text' THEN {self.value(row)} END"
 
-    def kind(self) -> str:
+    def kind(self, row: str = "") -> str:
         """What tells members apart whose values look alike to SQL: true and 1, an array and its text."""
         numbers = {"true": 1, "false": 1, "array": 2, "object": 2}
         cases = " ".join(f"WHEN '{kind}' THEN {number}" for kind, number in numbers.items())
-        return f"CASE {self._type('')} {cases} ELSE 0 END"
+        return f"CASE {self._type(row)} {cases} ELSE 0 END"
 
     def _type(self, row: str) -> str:
         assert self.path is not None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BindParameter, Connection, Table, bindparam, delete, select
+from sqlalchemy import BindParameter, Connection, bindparam, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
 from tidewire.store.user_tables.listing import StoredRow
+from tidewire.store.user_tables.overlays import written_pairs
 from tidewire.store.user_tables.relations import Relation
 from tidewire.store.user_tables.rows import all_columns
 from tidewire.store.user_tables.tables import UserTable
@@ -51,7 +52,8 @@ def paired_with(
     connection: Connection, table: UserTable, relation: Relation, sequence: int, limit: int
 ) -> list[int]:
     """Sequences of the rows that a row of ``table`` is paired with."""
-    pairs = _pairs(relation)
+    pairs = relation.pairs
+    assert pairs is not None
     own, other = pairs.c[relation.own_column], pairs.c[relation.related_column]
     statement = table.prepared(
         ("paired", relation.relationship, relation.side),
@@ -65,7 +67,7 @@ def add_pair(
     connection: Connection, table: UserTable, relation: Relation, sequence: int, related: int
 ) -> None:
     """Relate a row of ``table`` to another; nothing happens if they are related."""
-    pairs = _pairs(relation)
+    table, pairs = written_pairs(connection, table, relation, sequence, related)
     values: dict[str, BindParameter[int]] = {
         relation.own_column: bindparam("one"),
         relation.related_column: bindparam("other"),
@@ -81,7 +83,7 @@ def remove_pair(
     connection: Connection, table: UserTable, relation: Relation, sequence: int, related: int
 ) -> None:
     """Let a row of ``table`` and another no longer be related."""
-    pairs = _pairs(relation)
+    table, pairs = written_pairs(connection, table, relation, sequence, related)
     own, other = pairs.c[relation.own_column], pairs.c[relation.related_column]
     statement = table.prepared(
         ("unpair", relation.relationship, relation.side),
@@ -92,16 +94,10 @@ def remove_pair(
 
 def remove_pairs(connection: Connection, table: UserTable, relation: Relation, sequence: int) -> None:
     """Let a row of ``table`` no longer be related to any."""
-    pairs = _pairs(relation)
+    table, pairs = written_pairs(connection, table, relation, sequence)
     own = pairs.c[relation.own_column]
     statement = table.prepared(
         ("unpair all", relation.relationship, relation.side),
         lambda: delete(pairs).where(own == bindparam("one")),
     )
     statement.execute(connection, {"one": sequence})
-
-
-def _pairs(relation: Relation) -> Table:
-    pairs = relation.pairs
-    assert pairs is not None
-    return pairs

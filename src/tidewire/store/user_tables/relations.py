@@ -74,7 +74,7 @@ def relations_of(connection: Connection, table: int) -> Sequence[Relation]:
     return [relation for row in found for relation in _sides(row, table)]
 
 
-def pairs_table(relationship: int) -> Table:
+def pairs_table(relationship: int, schema: str | None = None) -> Table:
     """The table of pairs of related rows."""
     name = names.pairs_table(relationship)
     return Table(
@@ -83,6 +83,7 @@ def pairs_table(relationship: int) -> Table:
         Column("parent", Integer, primary_key=True, autoincrement=False),
         Column("child", Integer, primary_key=True, autoincrement=False),
         Index(f"{name}_child", "child"),
+        schema=schema,
         sqlite_with_rowid=False,
     )
 

@@ -16,6 +16,7 @@ from tidewire.core.permissions import roles_granted
 from tidewire.core.row_operators import Operator
 from tidewire.store.user_tables.changed_values import operator_expression, operator_shape, operator_values
 from tidewire.store.user_tables.listing import StoredRow
+from tidewire.store.user_tables.overlays import written
 from tidewire.store.user_tables.tables import SYSTEM_COLUMNS, UserTable
 
 _encode = msgspec.json.Encoder().encode
@@ -55,6 +56,7 @@ def insert_row(
 
     Raises :class:`DuplicateRowError` or :class:`DuplicateValueError`.
     """
+    table = written(connection, table)
     values: dict[str, Any] = {
         "id": row_id,
         "created_at": changes.created_at or changes.updated_at,
@@ -74,6 +76,7 @@ def insert_row(
 
 def update_row(connection: Connection, table: UserTable, row: StoredRow, changes: Changes) -> StoredRow:
     """Change a row and return what it became. Raises :class:`DuplicateValueError`."""
+    table = written(connection, table, row[0])
     values: dict[str, Any] = {"of_sequence": row[0], "updated_at": changes.updated_at}
     if changes.created_at is not None:
         values["created_at"] = changes.created_at
@@ -103,6 +106,7 @@ def update_row(connection: Connection, table: UserTable, row: StoredRow, changes
 
 def delete_row(connection: Connection, table: UserTable, sequence: int) -> None:
     """Delete a row."""
+    table = written(connection, table, sequence)
     table.prepared("delete", lambda: _delete(table)).execute(connection, {"of_sequence": sequence})
     _remove_readers(connection, table, sequence)
 
@@ -110,6 +114,18 @@ def delete_row(connection: Connection, table: UserTable, sequence: int) -> None:
 def find_row(connection: Connection, table: UserTable, row_id: str) -> StoredRow | None:
     """The row with an id, with all its columns, whoever asks."""
     found = table.prepared("find", lambda: _find(table)).fetch(connection, {"of_id": row_id})
+    return found[0] if found else None
+
+
+def find_state(connection: Connection, table: UserTable, row_id: str) -> tuple[Any, ...] | None:
+    """All that stands in the row with an id, the rows that it names included; begins with a stored row."""
+    statement = table.prepared(
+        "state",
+        lambda: select(*all_columns(table), *(table.rows.c[name] for name in table.keys)).where(
+            table.rows.c.id == bindparam("of_id")
+        ),
+    )
+    found = statement.fetch(connection, {"of_id": row_id})
     return found[0] if found else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -161,6 +162,7 @@ class UserTable:
         self.holds_objects = any(column.rules.kind.storage == "document" for column in columns)
         """Whether there are paths into values."""
         self._statements: dict[Hashable, Prepared] = {}
+        self._elsewhere: dict[str, UserTable] = {}
         self._converted = [
             (column.key, convert) for column in columns if (convert := column.conversion(encryption))
         ]
@@ -221,6 +223,17 @@ class UserTable:
             statement = self._statements[shape] = Prepared(build())
         return statement
 
+    def within(self, schema: str) -> UserTable:
+        """The table of the same name in a schema of SQL, whatever the name alone leads to."""
+        table = self._elsewhere.get(schema)
+        if table is None:
+            table = copy(self)
+            table.rows = sql_table(self.sequence, list(self.columns.values()), self.keys, schema)
+            table.readers = readers_table(self.sequence, schema)
+            table._statements = {}  # noqa: SLF001 - its own
+            self._elsewhere[schema] = table
+        return table
+
     def back_key(self, relation: Relation) -> str:
         """The column that shows a relation that leads here from another table; empty if none does."""
         backward = (each for each in self.all_relations if each.relationship == relation.relationship)
@@ -231,7 +244,9 @@ class UserTable:
         return next((each for each in self.indexes if each.type == index_type and key in each.columns), None)
 
 
-def sql_table(sequence: int, columns: Sequence[UserColumn], keys: Sequence[str] = ()) -> Table:
+def sql_table(
+    sequence: int, columns: Sequence[UserColumn], keys: Sequence[str] = (), schema: str | None = None
+) -> Table:
     """The table that holds the rows, with these columns; ``keys`` are names of those for related rows."""
     return Table(
         names.rows_table(sequence),
@@ -243,6 +258,7 @@ def sql_table(sequence: int, columns: Sequence[UserColumn], keys: Sequence[str] 
         Column("permissions", Text, nullable=False),  # JSON array
         *(sql_column(column) for column in columns),
         *(Column(name, BigInteger) for name in keys),
+        schema=schema,
         sqlite_autoincrement=True,
     )
 
@@ -254,7 +270,7 @@ def sql_column(column: UserColumn) -> Column[Any]:
     )
 
 
-def readers_table(sequence: int) -> Table:
+def readers_table(sequence: int, schema: str | None = None) -> Table:
     """The table of the roles that may read rows by the rows' own permissions.
 
     Only these are joined with: whether a row may be changed is asked of one row at a time.
@@ -264,6 +280,7 @@ def readers_table(sequence: int) -> Table:
         MetaData(),
         Column("role", String(255), primary_key=True),
         Column("row", Integer, primary_key=True, autoincrement=False, index=True),
+        schema=schema,
         sqlite_with_rowid=False,
     )
 

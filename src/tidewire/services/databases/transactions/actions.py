@@ -95,14 +95,3 @@ def step(connection: Connection) -> Iterator[None]:
         raise
     finally:
         connection.exec_driver_sql("RELEASE step")
-
-
-@contextmanager
-def rehearsal(connection: Connection) -> Iterator[None]:
-    """A part of a unit of work that is undone in any case."""
-    connection.exec_driver_sql("SAVEPOINT rehearsal")
-    try:
-        yield
-    finally:
-        connection.exec_driver_sql("ROLLBACK TO rehearsal")
-        connection.exec_driver_sql("RELEASE rehearsal")

@@ -124,6 +124,7 @@ async def update_transaction(
         return end_transaction(connection, find_pending(connection, call, transaction_id), "rolled_back")
 
     ended = await call.context.database.write(unit)
+    call.context.database.shadows.forget(transaction_id)
     if isinstance(ended, TidewireError):
         raise ended
     return ended
@@ -139,6 +140,7 @@ async def delete_transaction(call: Call, transaction_id: ResourceId) -> None:
         connection.execute(delete(transactions).where(transactions.c.sequence == row.sequence))
 
     await call.context.database.write(unit)
+    call.context.database.shadows.forget(transaction_id)
 
 
 async def create_operations(
@@ -148,9 +150,7 @@ async def create_operations(
     staged: Sequence[Operation] = operations
     if not staged:
         raise TidewireError("general_bad_request", "There are no operations to stage.")
-    return await call.context.database.write(
-        lambda transaction: stage_all(transaction, call, transaction_id, staged)
-    )
+    return await stage_all(call, transaction_id, staged)
 
 
 for _family in EVERY:

@@ -36,9 +36,7 @@ def transactional(action: str) -> Callable[[OnRows], OnRows]:
             arguments = dict(signature.bind(call, *given, **named).arguments)
             del arguments["call"]
             staged = Operation(action, arguments)
-            return await call.context.database.write(
-                lambda transaction: take_part(transaction, call, transaction_id, staged)
-            )
+            return await take_part(call, transaction_id, staged)
 
         parameters = [*signature.parameters.values(), _TRANSACTION]
         operation.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]

@@ -1,14 +1,20 @@
-"""Staging, reading within a transaction, and committing it."""
+"""Staging, reading within a transaction, and committing it.
+
+What is staged is done at once, but on a shadow (:mod:`tidewire.store.shadows`), which shows to the
+transaction alone what the tables would be like. A process that has no shadow of a transaction, or whose
+shadow does not have what others staged, does again what is missing. The writer only keeps what was staged.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from tidewire.core import models
 from tidewire.core.channels import Parent, event_audience
@@ -22,19 +28,23 @@ from tidewire.services.databases.transactions.actions import (
     Operation,
     identified,
     perform,
-    rehearsal,
     step,
 )
 from tidewire.services.databases.transactions.records import (
-    Place,
+    KeptTransaction,
     add_operations,
+    encoded,
     end_transaction,
     find_pending,
-    require_unchanged,
-    shown_again,
     staged_operations,
     transaction_of,
-    watch_rows,
+)
+from tidewire.services.databases.transactions.watching import (
+    Place,
+    Watched,
+    newly_watched,
+    require_unchanged,
+    watch,
 )
 from tidewire.store.database import Transaction
 from tidewire.store.platform import Project
@@ -68,28 +78,36 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
-def take_part(transaction: Transaction, call: Call, transaction_id: str, operation: Operation) -> Any:
+@dataclass
+class _Done:
+    """What was done on a shadow, and what is to be kept of it."""
+
+    kept: KeptTransaction
+    results: list[Any]
+    watched: list[Watched]
+    operations: Sequence[Operation] = ()
+    texts: list[str] = field(default_factory=list)
+    """Arguments of the operations."""
+
+
+async def take_part(call: Call, transaction_id: str, operation: Operation) -> Any:
     """Do an operation as part of a transaction: stage a change, or read what it would be after the commit.
 
     The answer to a change is the row as it would be; its ``$sequence`` is not certain before the commit.
     """
-    connection = transaction.connection
-    row = find_pending(connection, call, transaction_id)
     if operation.action in READS:
-        return _read(connection, call, row, operation)
-    operation = identified(operation)
-    (result,) = _stage(connection, call, row, [operation], lenient=False)
-    return result
+        done = await _do(call, transaction_id, partial(_read, call=call, operation=operation))
+    else:
+        staged = [identified(operation)]
+        done = await _do(call, transaction_id, partial(_stage, call=call, operations=staged, lenient=False))
+    return done.results[0]
 
 
-def stage_all(
-    transaction: Transaction, call: Call, transaction_id: str, operations: Sequence[Operation]
-) -> models.Transaction:
+async def stage_all(call: Call, transaction_id: str, operations: Sequence[Operation]) -> models.Transaction:
     """Stage several operations, all or none."""
-    connection = transaction.connection
-    row = find_pending(connection, call, transaction_id)
-    _stage(connection, call, row, [identified(operation) for operation in operations], lenient=True)
-    return transaction_of(shown_again(connection, row))
+    staged = [identified(operation) for operation in operations]
+    done = await _do(call, transaction_id, partial(_stage, call=call, operations=staged, lenient=True))
+    return transaction_of(done.kept)
 
 
 def commit(transaction: Transaction, call: Call, transaction_id: str) -> models.Transaction | TidewireError:
@@ -98,24 +116,25 @@ def commit(transaction: Transaction, call: Call, transaction_id: str) -> models.
     The error is what it returns: that the transaction has failed is to be written too.
     """
     connection = transaction.connection
-    row = find_pending(connection, call, transaction_id)
+    kept = find_pending(connection, call, transaction_id)
     try:
         with step(connection):
-            events = _commit(connection, call, row)
+            events = _commit(connection, call, kept)
     except TidewireError as error:
-        end_transaction(connection, row, "failed")
+        end_transaction(connection, kept, "failed")
         return error
     for event in events:
         transaction.append(event)
-    return end_transaction(connection, row, "committed")
+    return end_transaction(connection, kept, "committed")
 
 
-def _commit(connection: Connection, call: Call, row: Row[Any]) -> list[Event]:
+def _commit(connection: Connection, call: Call, kept: KeptTransaction) -> list[Event]:
     """Do all that is staged; return the events that tell of it."""
-    require_unchanged(connection, call, row)
+    require_unchanged(connection, call, kept)
     limit = call.context.settings.transaction_max_rows
     events: list[Event] = []
-    for number, (stager, operation) in enumerate(staged_operations(connection, call, row), start=1):
+    staged = staged_operations(connection, call, kept)
+    for number, (_, stager, operation) in enumerate(staged, start=1):
         done = Collecting(connection, limit - len(events))
         try:
             perform(stager, done, operation)
@@ -164,22 +183,71 @@ def _unseen(event: Event) -> Event:
     return msgspec.structs.replace(event, channels=[], roles=[], audience=NOBODY)
 
 
-def _stage(
-    connection: Connection, call: Call, row: Row[Any], operations: Sequence[Operation], *, lenient: bool
-) -> list[Any]:
+async def _do(call: Call, transaction_id: str, work: Callable[[Connection, KeptTransaction], _Done]) -> _Done:
+    """Do ``work`` on the transaction's shadow, and keep what it says is to be kept."""
+    database = call.context.database
+    # Before a shadow is made: there may be no such transaction.
+    database.glance(lambda connection: find_pending(connection, call, transaction_id))
+
+    def unit(connection: Connection) -> _Done:
+        return work(connection, find_pending(connection, call, transaction_id))
+
+    while True:
+        async with database.shadows.use(transaction_id) as shadow:
+            done = await shadow.run(partial(_catch_up, call, transaction_id), unit)
+            if not done.watched and not done.operations:
+                return done
+            position = await database.write(partial(_keep, call, done))
+            if position is not None:
+                if done.operations:
+                    shadow.keep(position)
+                return done
+        # Another process has staged something meanwhile: it comes first.
+
+
+def _catch_up(call: Call, transaction_id: str, connection: Connection, position: int) -> int:
+    """Do what is staged after a position, as far as that is possible just now; the position then."""
+    kept = find_pending(connection, call, transaction_id)
     limit = call.context.settings.transaction_max_rows
-    # Before anything is rehearsed: what is too much must not cost anything.
-    with rehearsal(connection):
-        add_operations(connection, call, row, operations)
-    with rehearsal(connection):
-        _repeat(connection, call, row)
-        done = Collecting(connection, limit)
-        results = [_try(connection, call, done, each, lenient=lenient) for each in operations]
+    for staged, stager, operation in staged_operations(connection, call, kept, position):
+        with suppress(TidewireError), step(connection):
+            perform(stager, Collecting(connection, limit), operation)
+        position = staged
+    return position
+
+
+def _keep(call: Call, done: _Done, transaction: Transaction) -> int | None:
+    """Keep what was done; the position after it. None: something else was staged meanwhile."""
+    connection = transaction.connection
+    position = 0
+    if done.operations:
+        added = add_operations(connection, call, done.kept, done.operations, done.texts)
+        if added is None:
+            find_pending(connection, call, done.kept.id)
+            return None
+        done.kept, position = added
+    else:
+        find_pending(connection, call, done.kept.id)
+    watch(connection, done.kept, done.watched)
+    return position
+
+
+def _stage(
+    connection: Connection,
+    kept: KeptTransaction,
+    *,
+    call: Call,
+    operations: Sequence[Operation],
+    lenient: bool,
+) -> _Done:
+    # Before anything is done: what is too much must not cost anything.
+    texts = encoded(call, kept, operations)
+    done = Collecting(connection, call.context.settings.transaction_max_rows)
+    results = [_try(connection, call, done, each, lenient=lenient) for each in operations]
     places: list[Place] = [place for each in operations if (place := each.place)]
     places += [_place(logged.event) for logged in done.events]
-    watch_rows(connection, call, row, places, written=True)
-    add_operations(connection, call, row, operations)
-    return results
+    watched = newly_watched(connection, call, kept, places, written=True)
+    return _Done(kept, results, watched, operations, texts)
 
 
 def _try(connection: Connection, call: Call, done: Collecting, operation: Operation, *, lenient: bool) -> Any:
@@ -199,20 +267,10 @@ def _try(connection: Connection, call: Call, done: Collecting, operation: Operat
         return None
 
 
-def _read(connection: Connection, call: Call, row: Row[Any], operation: Operation) -> Any:
-    with rehearsal(connection):
-        _repeat(connection, call, row)
-        result = perform(call, Collecting(connection, 0), operation)
-    watch_rows(connection, call, row, _places_read(call, operation, result), written=False)
-    return result
-
-
-def _repeat(connection: Connection, call: Call, row: Row[Any]) -> None:
-    """Do what is staged, as far as that is possible just now."""
-    limit = call.context.settings.transaction_max_rows
-    for stager, operation in staged_operations(connection, call, row):
-        with suppress(TidewireError), step(connection):
-            perform(stager, Collecting(connection, limit), operation)
+def _read(connection: Connection, kept: KeptTransaction, *, call: Call, operation: Operation) -> _Done:
+    result = perform(call, Collecting(connection, 0), operation)
+    places = _places_read(call, operation, result)
+    return _Done(kept, [result], newly_watched(connection, call, kept, places, written=False))
 
 
 def _places_read(call: Call, operation: Operation, result: Any) -> list[Place]:

@@ -1,0 +1,122 @@
+"""The rows that a transaction is about: what they were like when it first read or staged them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy.dialects.sqlite import insert
+
+from tidewire.core.errors import TidewireError
+from tidewire.services.databases.conflicts import require_seen
+from tidewire.services.databases.families import Call
+from tidewire.services.databases.transactions.records import KeptTransaction
+from tidewire.store.prepared import Prepared
+from tidewire.store.schema import transaction_rows
+from tidewire.store.user_tables.rows import find_state
+from tidewire.store.user_tables.tables import find_table
+
+Place = tuple[str, str, str]
+"""Ids of database, table and row."""
+
+
+class Watched(NamedTuple):
+    """A row that a transaction is about."""
+
+    database_id: str
+    table_id: str
+    row_id: str
+    fingerprint: str
+    written: bool
+    """Whether the transaction changes it."""
+
+
+_r = transaction_rows.c
+_of_transaction = _r.transaction_sequence == bindparam("transaction")
+_KNOWN: Final = Prepared(
+    select(_r.row_id, _r.written).where(
+        _of_transaction,
+        _r.database_id == bindparam("database"),
+        _r.table_id == bindparam("table"),
+        _r.row_id.in_(select(func.json_each(bindparam("ids")).table_valued("value").c.value)),
+    )
+)
+_NUMBER: Final = Prepared(select(func.count()).where(_of_transaction))
+_WRITTEN: Final = Prepared(select(*(_r[name] for name in Watched._fields)).where(_of_transaction, _r.written))
+_insert = insert(transaction_rows).values(
+    transaction_sequence=bindparam("transaction"), **{name: bindparam(name) for name in Watched._fields}
+)
+_WATCH: Final = Prepared(
+    # What it was like at first stays.
+    _insert.on_conflict_do_update(
+        index_elements=list(transaction_rows.primary_key),
+        set_={"written": True},
+        where=_insert.excluded.written,
+    )
+)
+
+
+def newly_watched(
+    connection: Connection, call: Call, kept: KeptTransaction, places: Iterable[Place], *, written: bool
+) -> list[Watched]:
+    """What is to be remembered of rows, of those that the transaction does not know as well already.
+
+    Raises ``transaction_limit_exceeded``, and ``row_update_conflict`` if a row that is ``written`` is newer
+    than what the client says that it has seen.
+    """
+    tables: defaultdict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+    for database_id, table_id, row_id in places:
+        tables[database_id, table_id][row_id] = None
+    found: list[Watched] = []
+    more = 0
+    for (database_id, table_id), ids in tables.items():
+        of_table = {"transaction": kept.sequence, "database": database_id, "table": table_id}
+        listed = msgspec.json.encode(list(ids)).decode()
+        known = dict(_KNOWN.fetch(connection, {**of_table, "ids": listed}))
+        for row_id in ids:
+            if row_id in known and (known[row_id] or not written):
+                continue
+            more += row_id not in known
+            state = _state(connection, call, (database_id, table_id, row_id))
+            if written:
+                require_seen(call, state)
+            found.append(Watched(database_id, table_id, row_id, fingerprint(state), written))
+    limit = call.context.settings.transaction_max_rows
+    if more and _NUMBER.fetch(connection, {"transaction": kept.sequence})[0][0] + more > limit:
+        message = f"A transaction can be about at most {limit} rows."
+        raise TidewireError("transaction_limit_exceeded", message)
+    return found
+
+
+def watch(connection: Connection, kept: KeptTransaction, rows: Sequence[Watched]) -> None:
+    """Remember what rows are like, unless something is remembered of them."""
+    for row in rows:
+        _WATCH.execute(connection, {"transaction": kept.sequence, **row._asdict()})
+
+
+def require_unchanged(connection: Connection, call: Call, kept: KeptTransaction) -> None:
+    """Raise ``transaction_conflict`` if a row that was staged is not what it was then."""
+    for found in _WRITTEN.fetch(connection, {"transaction": kept.sequence}):
+        row = Watched(*found)
+        if fingerprint(_state(connection, call, row[:3])) != row.fingerprint:
+            word = call.family.word("row")
+            message = (
+                f"The {word} {row.row_id!r} was changed by others since the transaction read or staged it."
+            )
+            raise TidewireError("transaction_conflict", f"{message} Nothing was committed; try again.")
+
+
+def fingerprint(state: tuple[Any, ...] | None) -> str:
+    """Another text for anything else that a row can hold; empty for no row."""
+    return "" if state is None else blake2b(repr(state).encode(), digest_size=16).hexdigest()
+
+
+def _state(connection: Connection, call: Call, place: Place) -> tuple[Any, ...] | None:
+    """A row as it is in its table, whatever is staged."""
+    database_id, table_id, row_id = place
+    table = find_table(connection, call.context.encryption, database_id, table_id, disabled=True)
+    return None if table is None else find_state(connection, table.within("main"), row_id)

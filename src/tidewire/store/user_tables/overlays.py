@@ -1,0 +1,260 @@
+"""Changes of rows that only one connection sees, and that stand in no table.
+
+A connection can have an overlay: a database in memory, attached to it, with a table of the same making, with
+the same indexes, for each table of rows that was written to on this connection. The name of the table then
+leads to a view: the rows of the real table that were not written to, and those of the overlay. So whatever
+reads needs to know nothing of all this. What writes asks :func:`written` or :func:`written_pairs` where to;
+a row is copied into the overlay when it is first written to. What is in the real tables cannot be changed on
+such a connection, whatever is tried.
+
+What others commit is seen, except in rows that were written to. When the definition of a table in the overlay
+changes, the overlay is of no more use (:func:`is_current`).
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from typing import Any, Final
+
+from sqlalchemy import Connection, Table
+
+from tidewire.store.user_tables import names
+from tidewire.store.user_tables.indexed import INDEXED_FIELDS, Indexed
+from tidewire.store.user_tables.members import column_and_path
+from tidewire.store.user_tables.relations import Relation, pairs_table
+from tidewire.store.user_tables.tables import UserTable
+
+SCHEMA: Final = "overlay"
+FIRST_SEQUENCE: Final = 2**52
+"""Of rows that are new in an overlay; no real table has so many."""
+
+_INFO: Final = "overlay"
+_CREATE: Final = re.compile(r"CREATE (?:UNIQUE |VIRTUAL )?(?:TABLE|INDEX|TRIGGER) ", re.IGNORECASE)
+_SIDE_TABLES: Final = {"fulltext": "rowid", "spatial": "id"}
+"""Types of the indexes that are tables, and what in these is the sequence of the row."""
+_WRITES: Final = frozenset({sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE})
+
+
+def open_overlay(connection: Connection) -> None:
+    """Give a connection an overlay, empty as yet; it goes with the connection."""
+    _do(connection, f"ATTACH ':memory:' AS {SCHEMA}")
+    _do(connection, f"CREATE TABLE {SCHEMA}.overlaid (name TEXT, user_table INTEGER, version TEXT)")
+    raw = connection.connection.driver_connection
+    assert isinstance(raw, sqlite3.Connection)
+    raw.set_authorizer(_guard)
+    connection.info[_INFO] = True
+
+
+def _guard(action: int, name: str | None, _two: Any, schema: str | None, _source: Any) -> int:
+    """Nothing is written to the real tables."""
+    # A table that a function of SQLite makes up is announced like a part of creating one.
+    announced = action == sqlite3.SQLITE_UPDATE and name == "sqlite_master"
+    denied = schema == "main" and action in _WRITES and not announced
+    return sqlite3.SQLITE_DENY if denied else sqlite3.SQLITE_OK
+
+
+def is_current(connection: Connection) -> bool:
+    """Whether the tables in the overlay still are defined as they were when they got there."""
+    changed = (
+        f"SELECT 1 FROM {SCHEMA}.overlaid AS known "
+        "LEFT JOIN main.user_tables AS present ON present.sequence = known.user_table "
+        "WHERE present.version IS NOT known.version LIMIT 1"
+    )
+    return not _do(connection, changed)
+
+
+def written(connection: Connection, table: UserTable, sequence: int | None = None) -> UserTable:
+    """The table to write to instead of ``table``, the row of this sequence being there already."""
+    if _INFO not in connection.info:
+        return table
+    rows = table.rows.name
+    if not _is_overlaid(connection, rows):
+        _overlay(connection, table)
+    if sequence is not None:
+        _copy_row(connection, table, sequence)
+    return table.within(SCHEMA)
+
+
+def written_pairs(
+    connection: Connection, table: UserTable, relation: Relation, sequence: int, related: int | None = None
+) -> tuple[UserTable, Table]:
+    """Where to write pairs to of a row of ``table`` (and one other): whose statements, and the table."""
+    if _INFO not in connection.info:
+        pairs = relation.pairs
+        assert pairs is not None
+        return table, pairs
+    name = names.pairs_table(relation.relationship)
+    if not _is_overlaid(connection, name):
+        _overlay_pairs(connection, name, (table.sequence, relation.related))
+    found = f"{relation.own_column} = {sequence:d}"
+    if related is not None:
+        found += f" AND {relation.related_column} = {related:d}"
+    _do(
+        connection,
+        f"INSERT INTO {SCHEMA}.{name} SELECT parent, child FROM main.{name} "
+        f"WHERE {found} AND (parent, child) NOT IN (SELECT parent, child FROM {SCHEMA}.{name}_changed)",
+    )
+    return table.within(SCHEMA), pairs_table(relation.relationship, SCHEMA)
+
+
+def _is_overlaid(connection: Connection, name: str) -> bool:
+    known = f"SELECT 1 FROM {SCHEMA}.overlaid WHERE name = ?"
+    return bool(_do(connection, known, name))
+
+
+def _note(connection: Connection, name: str, tables: tuple[int, ...]) -> None:
+    for table in tables:
+        _do(
+            connection,
+            f"INSERT INTO {SCHEMA}.overlaid "
+            "SELECT ?, sequence, version FROM main.user_tables WHERE sequence = ?",
+            name,
+            table,
+        )
+
+
+def _overlay(connection: Connection, table: UserTable) -> None:
+    rows, readers = table.rows.name, table.readers.name
+    vectors = names.vectors_table(table.sequence)
+    keys = {readers: "row", vectors: "row"}
+    for index in table.indexes:
+        if index.type in _SIDE_TABLES:
+            keys[names.index_name(table.sequence, index.sequence)] = _SIDE_TABLES[index.type]
+    _copy_definitions(connection, (rows, *keys))
+    _do(connection, f"INSERT INTO {SCHEMA}.sqlite_sequence VALUES (?, ?)", rows, FIRST_SEQUENCE - 1)
+    _do(
+        connection,
+        f"CREATE TABLE {SCHEMA}.{rows}_changed (sequence INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE)",
+    )
+    _do(
+        connection,
+        f"CREATE TRIGGER {SCHEMA}.{rows}_changes AFTER INSERT ON {rows} "
+        f"BEGIN INSERT OR IGNORE INTO {rows}_changed VALUES (new.sequence, new.id); END",
+    )
+    _keep_unique(connection, table)
+    # By id: what others make of it in the real table is not seen, not even another row of the same id.
+    _show(connection, rows, _columns(connection, rows), f"id NOT IN (SELECT id FROM {SCHEMA}.{rows}_changed)")
+    for name, key in keys.items():
+        shown = _columns(connection, name)
+        if not shown:
+            continue
+        if key == "rowid":
+            # An index of words: its hidden column is what is asked for words.
+            shown = ["rowid", name]
+        _show(connection, name, shown, f"{key} NOT IN (SELECT sequence FROM {SCHEMA}.{rows}_changed)")
+    _note(connection, rows, (table.sequence,))
+
+
+def _overlay_pairs(connection: Connection, name: str, tables: tuple[int, ...]) -> None:
+    _copy_definitions(connection, (name,))
+    _do(
+        connection,
+        f"CREATE TABLE {SCHEMA}.{name}_changed (parent INTEGER, child INTEGER, PRIMARY KEY (parent, child)) "
+        "WITHOUT ROWID",
+    )
+    _do(
+        connection,
+        f"CREATE TRIGGER {SCHEMA}.{name}_changes AFTER INSERT ON {name} "
+        f"BEGIN INSERT OR IGNORE INTO {name}_changed VALUES (new.parent, new.child); END",
+    )
+    changed = f"SELECT parent, child FROM {SCHEMA}.{name}_changed"
+    _show(connection, name, ["parent", "child"], f"(parent, child) NOT IN ({changed})")
+    _note(connection, name, tables)
+
+
+def _copy_definitions(connection: Connection, tables: tuple[str, ...]) -> None:
+    """Make tables, their indexes and triggers in the overlay as they are in the database."""
+    marks = ", ".join("?" * len(tables))
+    found = _do(
+        connection,
+        "SELECT type, name, sql FROM main.sqlite_master "
+        f"WHERE sql IS NOT NULL AND (name IN ({marks}) OR (tbl_name IN ({marks}) AND type <> 'table')) "
+        "ORDER BY rowid",
+        *tables,
+        *tables,
+    )
+    for kind, name, sql in found:
+        # Triggers are for tables beside the rows, which are left out while they are not in use.
+        if kind != "trigger" or name.rpartition("_")[0] in tables:
+            _do(connection, _CREATE.sub(lambda start: f"{start[0]}{SCHEMA}.", sql, count=1))
+
+
+def _columns(connection: Connection, name: str) -> list[str]:
+    return [row[1] for row in _do(connection, f"PRAGMA {SCHEMA}.table_info({name})")]
+
+
+def _show(connection: Connection, name: str, columns: list[str], unchanged: str) -> None:
+    """Have ``name`` mean what is unchanged in the database, and what is in the overlay."""
+    shown = ", ".join(f"{column} AS {column}" for column in columns)
+    _do(
+        connection,
+        f"CREATE TEMP VIEW {name} AS SELECT {shown} FROM main.{name} WHERE {unchanged} "
+        f"UNION ALL SELECT {shown} FROM {SCHEMA}.{name}",
+    )
+
+
+def _copy_row(connection: Connection, table: UserTable, sequence: int) -> None:
+    rows, readers = table.rows.name, table.readers.name
+    known = f"SELECT 1 FROM {SCHEMA}.{rows}_changed WHERE sequence = ?"
+    if _do(connection, known, sequence):
+        return
+    columns = ", ".join(_columns(connection, rows))
+    for name, shown, key in ((rows, columns, "sequence"), (readers, "role, row", "row")):
+        _do(
+            connection,
+            f"INSERT INTO {SCHEMA}.{name} ({shown}) SELECT {shown} FROM main.{name} WHERE {key} = ?",
+            sequence,
+        )
+
+
+def _keep_unique(connection: Connection, table: UserTable) -> None:
+    """Refuse rows that rows of the real table are in the way of, as the indexes of that table would."""
+    rows = table.rows.name
+    checks = [
+        f"SELECT RAISE(ABORT, 'UNIQUE constraint failed: {rows}.{name}') WHERE EXISTS ("
+        f"SELECT 1 FROM main.{rows} WHERE {same} AND sequence <> new.sequence "
+        f"AND sequence NOT IN (SELECT sequence FROM {SCHEMA}.{rows}_changed));"
+        for name, same in _unique(table)
+    ]
+    for event in ("INSERT", "UPDATE"):
+        _do(
+            connection,
+            f"CREATE TEMP TRIGGER {rows}_unique_{event} AFTER {event} ON {SCHEMA}.{rows} "
+            f"BEGIN {' '.join(checks)} END",
+        )
+
+
+def _unique(table: UserTable) -> Iterator[tuple[str, str]]:
+    """What may stand in a table once only: a name for it, and the condition that it does in a new row."""
+    yield "id", "id = new.id"
+    for index in table.indexes:
+        if index.type == "unique":
+            indexed = [_indexed(table, key) for key in index.columns]
+            same = [f"{each.value()} = {each.value('new.')}" for each in indexed]
+            same += [f"{each.kind()} = {each.kind('new.')}" for each in indexed if each.path is not None]
+            yield "values", " AND ".join(same)
+    for relation in table.all_relations:
+        if relation.own_key and relation.type == "oneToOne":
+            yield "keys", f"{relation.own_key} = new.{relation.own_key}"
+
+
+def _indexed(table: UserTable, key: str) -> Indexed:
+    if key in INDEXED_FIELDS:
+        return Indexed(INDEXED_FIELDS[key])
+    if key in table.columns:
+        return Indexed(table.columns[key].name)
+    found = column_and_path(table, key)
+    assert found is not None
+    return Indexed(*found)
+
+
+def _do(connection: Connection, sql: str, *values: Any) -> list[Any]:
+    """Execute a statement past SQLAlchemy, which would take longer than the statement."""
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute(sql, values)
+        return list(cursor.fetchall())
+    finally:
+        cursor.close()
