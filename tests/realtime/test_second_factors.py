@@ -95,7 +95,7 @@ async def test_signing_in_over_the_connection_is_refused_as_by_rest(server: Real
                 "data": {
                     "code": 401,
                     "message": "The session needs a second factor.",
-                    "type": "user_more_factors_required",
+                    "reason": "user_more_factors_required",
                 },
             }
             await server.publish(1, roles=["user:ada"], channels=["account"])

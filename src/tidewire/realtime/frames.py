@@ -117,10 +117,10 @@ def published(messages: Sequence[RealtimeMessage]) -> bytes:
 def error(code: int, message: str, kind: str = "") -> bytes:
     """An error; ``kind`` is its type if REST has it too, which tells apart what shares a code.
 
-    SDKs rely on the code only (realtime-protocol, section 4).
+    SDKs rely on the code only, and there is no ``type`` in ``data`` (realtime-protocol, section 2).
     """
     data = {"code": code, "message": message}
-    return _message("error", data | {"type": kind} if kind else data)
+    return _message("error", data | {"reason": kind} if kind else data)
 
 
 def _message(kind: str, data: Mapping[str, Any]) -> bytes:
