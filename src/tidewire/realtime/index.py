@@ -12,6 +12,7 @@ connections, and within a role by what their queries ask for (:mod:`tidewire.rea
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from functools import lru_cache
 from itertools import chain
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
@@ -247,16 +248,19 @@ def _class_of(roles: Iterable[str]) -> frozenset[str]:
 
 def _keys(receiver: Receiver) -> tuple[_Key, ...]:
     """Where the subscriptions of a connection stand; nowhere if it has no roles."""
-    roles = receiver.roles
-    if not roles:
-        return ()
-    if roles == EVERYTHING:
-        return EVERYTHING if receiver.replay is None else tuple(map(_of_held, EVERYTHING))
+    return _keys_of(receiver.roles, receiver.replay is not None)
+
+
+@lru_cache(maxsize=1024)
+def _keys_of(roles: tuple[str, ...], held: bool) -> tuple[_Key, ...]:
+    if held:
+        return tuple(map(_of_held, _keys_of(roles, held=False)))
+    if not roles or roles == EVERYTHING:
+        return roles
     shared = dict.fromkeys(
         role for role in roles if role not in CLASS_ROLES and not role.startswith(_PERSONAL)
     )
-    keys: tuple[_Key, ...] = (_class_of(roles), *shared)
-    return keys if receiver.replay is None else tuple(map(_of_held, keys))
+    return (_class_of(roles), *shared)
 
 
 def _sorted_roles(roles: Iterable[str]) -> tuple[list[frozenset[str]], list[str], list[str]]:

@@ -14,8 +14,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from hashlib import blake2b
-from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 import structlog
 
@@ -50,6 +49,56 @@ def digest_of(channels: Iterable[str], queries: Sequence[Query]) -> str:
     return digest.hexdigest()
 
 
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class _Unwritten(Generic[K, V]):
+    """What the database does not have yet, by key: written in steps, and known here until it is there."""
+
+    def __init__(self) -> None:
+        self._values: dict[K, V] = {}
+        self._waiting: deque[K] = deque()
+        """Keys to be written; perhaps of values that there are not any more."""
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def get(self, key: K) -> V | None:
+        return self._values.get(key)
+
+    def put(self, key: K, value: V) -> None:
+        self._values[key] = value
+        self._waiting.append(key)
+
+    def discard(self, key: K) -> None:
+        self._values.pop(key, None)
+
+    def step(self, limit: int) -> dict[K, V]:
+        """Begin to write the next values."""
+        begun: dict[K, V] = {}
+        while self._waiting and len(begun) < limit:
+            key = self._waiting.popleft()
+            value = self._values.get(key)
+            if value is not None:
+                begun[key] = value
+        return begun
+
+    @property
+    def all_begun(self) -> bool:
+        return not self._waiting
+
+    def begin_again(self, begun: Iterable[K]) -> None:
+        """They could not be written."""
+        self._waiting.extendleft(begun)
+
+    def written(self, begun: dict[K, V]) -> None:
+        """Forget them, but for those that have changed meanwhile."""
+        for key, value in begun.items():
+            if self._values.get(key) is value:
+                del self._values[key]
+
+
 class Positions:
     """The kept subscriptions of one project, as far as this process knows more than the database."""
 
@@ -59,9 +108,8 @@ class Positions:
         self._process_id = process_id
         self._held: dict[int, tuple[Receiver, dict[str, Key]]] = {}
         """Connections with kept subscriptions, by number, and the keys by the id on the connection."""
-        self._taken: dict[Key, Kept] = {}
-        """Not written yet, like those that follow."""
-        self._notes: dict[tuple[Key, Holder], Note] = {}
+        self._taken: _Unwritten[Key, Kept] = _Unwritten()
+        self._notes: _Unwritten[tuple[Key, Holder], Note] = _Unwritten()
         self._reached: int | None = None
         self._reached_before = 0
         rounds = max(LAGGING_ROUNDS, math.ceil(hub.settings.realtime_overlap_seconds))
@@ -101,10 +149,9 @@ class Positions:
         behind = position < self._hub.acknowledgements.settled
         if behind:
             self._lagging[receiver] = -1
-        self._taken[key] = Kept(
-            *key, self._process_id, receiver.number, wants, self._hub.epoch, position, exact=behind
-        )
-        self._notes.pop((key, (self._process_id, receiver.number)), None)
+        kept = Kept(*key, self._process_id, receiver.number, wants, self._hub.epoch, position, exact=behind)
+        self._taken.put(key, kept)
+        self._notes.discard((key, kept.holder))
         self._write_soon()
 
     def drop(self, receiver: Receiver, name: str) -> None:
@@ -190,7 +237,7 @@ class Positions:
                 self._note(receiver, key, Note(max(position, subscription.since), exact))
 
     def _note(self, receiver: Receiver, key: Key, note: Note) -> None:
-        self._notes[key, (self._process_id, receiver.number)] = note
+        self._notes.put((key, (self._process_id, receiver.number)), note)
         self._write_soon()
 
     def _write_soon(self) -> None:
@@ -216,10 +263,9 @@ class Positions:
 
     async def _write_some(self) -> None:
         """Write a step. What is on its way is kept until it is committed: others may ask for it."""
-        taken = dict(islice(self._taken.items(), STEP))
-        notes = dict(islice(self._notes.items(), STEP - len(taken)))
-        rest = len(taken) < len(self._taken) or len(notes) < len(self._notes)
-        reached = None if rest else self._reached
+        taken = self._taken.step(STEP)
+        notes = self._notes.step(STEP - len(taken))
+        reached = self._reached if self._taken.all_begun and self._notes.all_begun else None
 
         def unit(transaction: Transaction) -> int:
             connection = transaction.connection
@@ -229,13 +275,14 @@ class Positions:
                 stored.reach(connection, self._process_id, reached)
             return stored.count(connection)
 
-        self.count = await self._database.write(unit)
-        for key, kept in taken.items():
-            if self._taken.get(key) is kept:
-                del self._taken[key]
-        for place, note in notes.items():
-            if self._notes.get(place) is note:
-                del self._notes[place]
+        try:
+            self.count = await self._database.write(unit)
+        except BaseException:
+            self._taken.begin_again(taken)
+            self._notes.begin_again(notes)
+            raise
+        self._taken.written(taken)
+        self._notes.written(notes)
         if reached is not None and self._reached == reached:
             self._reached = None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
@@ -30,7 +30,7 @@ URL_PREFIX: Final = "url."
 """Of the ids under which subscriptions of a URL are kept, whose clients do not choose any."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Asked:
     """A subscription as a client asks for it."""
 
@@ -42,6 +42,11 @@ class Asked:
     """Converted."""
     queries: Sequence[Query]
     since: Since | None = None
+
+    @cached_property
+    def wants(self) -> str:
+        """Tells what is asked for apart from anything else."""
+        return digest_of(self.channels, self.queries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +136,7 @@ class Recovery:
             if held is None or key is None:
                 continue
             position = held.since if receiver.replay is not None else max(held.since, self._reached(receiver))
-            wants = digest_of(each.channels, each.queries)
-            self.positions.take(receiver, each.name, key, wants, position)
+            self.positions.take(receiver, each.name, key, each.wants, position)
 
     def keep_again(self, receiver: Receiver) -> None:
         """The connection is another user's now: remember its subscriptions as theirs."""
@@ -165,7 +169,7 @@ class Recovery:
         if kept is None:
             return Start()
         late = kept.lost_at > 0 and now() - kept.lost_at > self._seconds * 1000
-        changed = kept.wants != digest_of(asked.channels, asked.queries) or kept.epoch != self._hub.epoch
+        changed = kept.wants != asked.wants or kept.epoch != self._hub.epoch
         return self._judged(kept.position, known, lost=late or changed)
 
     def _judged(self, offset: int, known: Known, *, lost: bool) -> Start:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
@@ -69,6 +70,7 @@ class Note:
     """It was ended; nothing is to be kept of it."""
 
 
+_encode: Final = msgspec.json.Encoder().encode
 _p = realtime_positions.c
 _COLUMNS: Final = (
     "subject", "id", "process", "connection", "wants", "epoch", "position", "exact", "lost_at"
@@ -99,7 +101,10 @@ _find = Prepared(
         realtime_positions.c.process == realtime_processes.c.process,
         isouter=True,
     )
-    .where(_p.subject == bindparam("subject"), _p.id == bindparam("id"))
+    .where(
+        _p.subject == bindparam("subject"),
+        _p.id.in_(select(func.json_each(bindparam("ids")).table_valued("value").c.value)),
+    )
 )
 _reach_insert = insert(realtime_processes).values(
     process=bindparam("process"), position=bindparam("position")
@@ -113,29 +118,33 @@ _reach = Prepared(
 
 def find(connection: Connection, keys: Iterable[Key]) -> dict[Key, Kept]:
     """What is kept under some keys, with the positions that count."""
-    found: dict[Key, Kept] = {}
+    names: dict[str, list[str]] = {}
     for subject, name in keys:
-        for row in _find.fetch(connection, {"subject": subject, "id": name}):
-            process, connection_number, wants, epoch, position, exact, lost_at, reached = row[2:]
+        names.setdefault(subject, []).append(name)
+    found: dict[Key, Kept] = {}
+    for subject, ids in names.items():
+        for row in _find.fetch(connection, {"subject": subject, "ids": _encode(ids).decode()}):
+            name, process, number, wants, epoch, position, exact, lost_at, reached = row[1:]
             if not exact and reached is not None:
                 position = max(position, reached)
             found[subject, name] = Kept(
-                subject, name, process, connection_number, wants, epoch, position, bool(exact), lost_at
+                subject, name, process, number, wants, epoch, position, bool(exact), lost_at
             )
     return found
 
 
 def write(connection: Connection, taken: Sequence[Kept], notes: Sequence[tuple[Key, Holder, Note]]) -> None:
     """Write who has which subscriptions now, then what changed of those that somebody still has."""
-    for kept in taken:
-        _take.execute(connection, {name: getattr(kept, name) for name in _COLUMNS})
+    _take.execute_each(connection, [{name: getattr(kept, name) for name in _COLUMNS} for kept in taken])
+    changed, dropped = [], []
     for (subject, name), (process, number), note in notes:
-        values = {"subject": subject, "id": name, "holder": process, "number": number}
+        held = {"subject": subject, "id": name, "holder": process, "number": number}
         if note.dropped:
-            _drop.execute(connection, values)
+            dropped.append(held)
         else:
-            changed = {"position": note.position, "exact": note.exact, "lost_at": note.lost_at}
-            _note.execute(connection, values | changed)
+            changed.append(held | {"position": note.position, "exact": note.exact, "lost_at": note.lost_at})
+    _note.execute_each(connection, changed)
+    _drop.execute_each(connection, dropped)
 
 
 def reach(connection: Connection, process: str, position: int) -> None:
