@@ -97,6 +97,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     upload_max_age: Annotated[
         Count, Meta(description="Seconds after which an unfinished chunked upload is discarded.")
     ] = 24 * 3600
+    list_bytes_max: Annotated[
+        Count,
+        Meta(
+            description="Bytes of values that one list of rows may show, related rows counted wherever they "
+            "are shown."
+        ),
+    ] = 64 * 2**20
     related_rows_max: Annotated[
         Count,
         Meta(

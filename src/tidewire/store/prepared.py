@@ -12,6 +12,15 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import CompilerElement
 
 
+class TooLargeError(Exception):
+    """A statement finds more than is wanted in memory."""
+
+
+def text_size(row: Iterable[Any]) -> int:
+    """Characters of the texts of a row, which are nearly all of its bytes where these are many."""
+    return sum(len(value) for value in row if isinstance(value, str))
+
+
 class Prepared:
     """A statement with named parameters (``bindparam``).
 
@@ -45,6 +54,25 @@ class Prepared:
         try:
             cursor.execute(text, parameters)
             return list(cursor.fetchall())
+        finally:
+            cursor.close()
+
+    def fetch_within(
+        self, connection: Connection, values: dict[str, Any], max_bytes: float
+    ) -> list[tuple[Any, ...]]:
+        """As :meth:`fetch`, but raises :class:`TooLargeError` as soon as there are more bytes than that."""
+        text, parameters = self._bound(connection, values)
+        cursor = connection.connection.cursor()
+        rows: list[tuple[Any, ...]] = []
+        size = 0
+        try:
+            cursor.execute(text, parameters)
+            while found := cursor.fetchone():
+                size += text_size(found)
+                if size > max_bytes:
+                    raise TooLargeError
+                rows.append(found)
+            return rows
         finally:
             cursor.close()
 

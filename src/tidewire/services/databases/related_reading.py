@@ -15,8 +15,9 @@ from tidewire.core.identities import Caller
 from tidewire.services.databases.families import Call
 from tidewire.services.databases.row_views import Fields, shown_rows
 from tidewire.services.permissions import may
+from tidewire.store.prepared import TooLargeError, text_size
 from tidewire.store.user_tables.access import EVERYTHING, Access
-from tidewire.store.user_tables.listing import StoredRow
+from tidewire.store.user_tables.listing import StoredRow, too_large
 from tidewire.store.user_tables.reached import Reach, Reached
 from tidewire.store.user_tables.related_rows import find_related
 from tidewire.store.user_tables.relations import Relation
@@ -53,11 +54,18 @@ def add_related(
 ) -> None:
     """Add to rows as they are shown what is selected of related ones.
 
-    Raises ``general_query_invalid`` if these are more than the setting ``related_rows_max`` allows.
+    Raises ``general_query_invalid`` if these are more than the settings ``related_rows_max`` and
+    ``list_bytes_max`` allow.
     """
-    sizes = _add(connection, call, table, rows, shown, related)
-    if sum(sizes) - len(sizes) > call.context.settings.related_rows_max:
+    settings = call.context.settings
+    try:
+        sizes, widths = _add(connection, call, table, rows, shown, related)
+    except TooLargeError:
+        raise too_large(settings.list_bytes_max) from None
+    if sum(sizes) - len(sizes) > settings.related_rows_max:
         raise _too_many(call)
+    if sum(widths) > settings.list_bytes_max:
+        raise too_large(settings.list_bytes_max)
 
 
 def _add(
@@ -67,33 +75,36 @@ def _add(
     rows: Sequence[StoredRow],
     shown: Sequence[Fields],
     related: Mapping[str, Selection],
-) -> list[int]:
-    """Do it, and count how many rows each row is by then, itself and all that is within it."""
-    sizes = [1] * len(rows)
+) -> tuple[list[int], list[int]]:
+    """Do it, and count how many rows and bytes each row is by then, itself and all that is within it."""
+    sizes, widths = [1] * len(rows), list(map(text_size, rows))
     places = {row[0]: place for place, row in enumerate(rows)}
-    limit = call.context.settings.related_rows_max
+    limit, max_bytes = call.context.settings.related_rows_max, call.context.settings.list_bytes_max
     for key, selection in related.items():
         relation, columns = selection.reached.relation, selection.columns
-        pairs = find_related(connection, table, selection.reached, list(places), columns, limit + 1)
+        pairs = find_related(
+            connection, table, selection.reached, list(places), columns, limit + 1, max_bytes
+        )
         if len(pairs) > limit:
             raise _too_many(call)
         found = {row[0]: row for _, row in pairs}
         views = shown_rows(call, selection.reached.table, found.values(), columns, selection.selected)
-        inner = _add(
+        within = _add(
             connection, call, selection.reached.table, list(found.values()), views, selection.related
         )
         for fields in shown:
             fields[key] = [] if relation.many else None
-        view_of = dict(zip(found, zip(views, inner, strict=True), strict=True))
+        view_of = dict(zip(found, zip(views, *within, strict=True), strict=True))
         for owner, row in pairs:
             place = places[owner]
-            view, size = view_of[row[0]]
+            view, size, width = view_of[row[0]]
             sizes[place] += size
+            widths[place] += width
             if relation.many:
                 shown[place][key].append(view)
             else:
                 shown[place][key] = view
-    return sizes
+    return sizes, widths
 
 
 def _too_many(call: Call) -> TidewireError:

@@ -123,7 +123,8 @@ async def list_rows(
         table = find_user_table(connection, call, database_id, table_id)
         access = _access(call, table)
         page = read_page(table, queries, reach_of(connection, call))
-        count, found = list_stored_rows(connection, table, page, access, total=total)
+        max_bytes = call.context.settings.list_bytes_max
+        count, found = list_stored_rows(connection, table, page, access, total=total, max_bytes=max_bytes)
         rows = shown_rows(call, table, found, page.columns(table), page.selected)
         if page.related:
             add_related(connection, call, table, found, rows, page.related)

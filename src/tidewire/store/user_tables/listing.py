@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from sqlalchemy import (
@@ -19,6 +20,7 @@ from sqlalchemy import (
 from tidewire.core.errors import TidewireError
 from tidewire.store.conditions import all_of
 from tidewire.store.lists import MAX_TOTAL
+from tidewire.store.prepared import TooLargeError
 from tidewire.store.user_tables.access import Access
 from tidewire.store.user_tables.fields import Field
 from tidewire.store.user_tables.filters import bound_values, filter_condition, numbered_binds
@@ -33,11 +35,18 @@ StoredRow = tuple[Any, ...]
 
 
 def list_rows(
-    connection: Connection, table: UserTable, page: Page, access: Access, *, total: bool
+    connection: Connection,
+    table: UserTable,
+    page: Page,
+    access: Access,
+    *,
+    total: bool,
+    max_bytes: float = math.inf,
 ) -> tuple[int, list[StoredRow]]:
     """The rows of a page, and how many there are on all pages (0 if ``total`` is false).
 
-    Raises :class:`TidewireError` ``general_cursor_not_found`` or ``database_query_order_null``.
+    Raises :class:`TidewireError` ``general_cursor_not_found`` or ``database_query_order_null``, and
+    ``general_query_invalid`` if the rows have more than ``max_bytes``.
     """
     readable = None
     if access.roles:
@@ -45,7 +54,7 @@ def list_rows(
     if page.nearest is not None:
         prepare_vectors(connection)
     values = {**access.values, **bound_values(page.values), **nearest_values(page.nearest)}
-    rows = _rows_of(connection, table, page, access, values)
+    rows = _rows_of(connection, table, page, access, values, max_bytes)
     if not total:
         return 0, rows
     count = _known_count(page, rows, readable)
@@ -57,7 +66,12 @@ def list_rows(
 
 
 def _rows_of(
-    connection: Connection, table: UserTable, page: Page, access: Access, values: dict[str, Any]
+    connection: Connection,
+    table: UserTable,
+    page: Page,
+    access: Access,
+    values: dict[str, Any],
+    max_bytes: float,
 ) -> list[StoredRow]:
     if page.cursor is not None:
         values = values | _cursor_values(connection, table, page, access)
@@ -72,8 +86,24 @@ def _rows_of(
         access.shape,
     )
     statement = table.prepared(shape, lambda: list_statement(table, page, access))
-    rows = statement.fetch(connection, {**values, "limit": page.size, "offset": page.offset or 0})
+    values = {**values, "limit": page.size, "offset": page.offset or 0}
+    if table.width * page.size <= max_bytes:
+        rows = statement.fetch(connection, values)
+    else:
+        try:
+            rows = statement.fetch_within(connection, values, max_bytes)
+        except TooLargeError:
+            raise too_large(max_bytes) from None
     return rows[::-1] if page.backward else rows
+
+
+def too_large(max_bytes: float) -> TidewireError:
+    """The error for a list whose rows have more than ``max_bytes``."""
+    message = (
+        f"Invalid query: the list would show more than {max_bytes} bytes. Ask for fewer rows with a limit, "
+        "or for less of them with a selection."
+    )
+    return TidewireError("general_query_invalid", message)
 
 
 def _known_count(page: Page, rows: list[StoredRow], readable: int | None) -> int | None:

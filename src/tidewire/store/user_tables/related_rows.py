@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -35,10 +36,12 @@ def find_related(
     owners: Sequence[int],
     columns: Sequence[str],
     limit: int,
+    max_bytes: float = math.inf,
 ) -> list[tuple[int, tuple[Any, ...]]]:
     """Rows related to some rows of ``table``: the sequence of the one, and the other with these columns.
 
-    At most ``limit`` of those that the caller may read, in the order of their sequences.
+    At most ``limit`` of those that the caller may read, in the order of their sequences. Raises
+    :class:`tidewire.store.prepared.TooLargeError` if they have more than ``max_bytes``.
     """
     access = reached.access
     if access is None or not owners:
@@ -46,7 +49,7 @@ def find_related(
     shape = ("find related", reached.relation, reached.table, tuple(columns), access.shape)
     statement = table.prepared(shape, lambda: related_statement(table, reached, columns))
     values = {**access.values, "owners": f"[{','.join(map(str, owners))}]", "limit": limit}
-    found = statement.fetch(connection, values)
+    found = statement.fetch_within(connection, values, max_bytes)
     return sorted(((row[0], row[1:]) for row in found), key=lambda each: each[1][0])
 
 

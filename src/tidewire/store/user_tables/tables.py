@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -46,6 +47,8 @@ SYSTEM_COLUMNS: Final = ("sequence", "id", "created_at", "updated_at", "permissi
 
 DOCUMENT: Final = "$document"
 """Key of the column that holds the members of a document: no attribute is called so."""
+_SYSTEM_WIDTH: Final = 12_000
+"""Characters that 100 permissions may have, and the rest is short."""
 _JSON_STORAGE: Final = frozenset({"geometry", "document", "vector"})
 
 SQL_TYPES: Final[Mapping[Storage, type[TypeEngine[Any]]]] = {
@@ -109,6 +112,16 @@ class UserColumn:
             return accepted
         return [self._shown(element) for element in accepted] if self.rules.array else self._shown(accepted)
 
+    @property
+    def width(self) -> float:
+        """Characters that a value may have in the store; 0 for numbers and the like."""
+        if self.as_json:
+            return math.inf
+        if self.rules.kind.storage != "text":
+            return 0
+        # Sealed values are longer than what they hold.
+        return (self.rules.kind.size or self.rules.size) * (8 if self.rules.encrypted else 1)
+
     def conversion(self, encryption: Encryption) -> Callable[[Any], Any] | None:
         """:meth:`shown`, for many values that are not None; None if they are shown as they are stored."""
         if self.rules.array or self.rules.encrypted:
@@ -161,6 +174,8 @@ class UserTable:
         self.readers = readers_table(row.sequence)
         self.holds_objects = any(column.rules.kind.storage == "document" for column in columns)
         """Whether there are paths into values."""
+        self.width = _SYSTEM_WIDTH + sum(column.width for column in columns)
+        """Characters that a row may have in the store."""
         self._statements: dict[Hashable, Prepared] = {}
         self._elsewhere: dict[str, UserTable] = {}
         self._converted = [
