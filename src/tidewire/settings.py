@@ -181,6 +181,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         PositiveSeconds,
         Meta(description="Seconds that they may take, waiting included, before they are closed with 1013."),
     ] = 20.0
+    realtime_tail_rate: Annotated[
+        Count, Meta(description="Events a second in one live tail of the console; further ones are counted.")
+    ] = 50
     realtime_max_payload_bytes: Annotated[
         Bytes, Meta(description="Largest payload of a message on a custom channel, bytes of JSON.")
     ] = 64_000

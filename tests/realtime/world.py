@@ -20,7 +20,7 @@ from tidewire.core.models import Account
 from tidewire.core.roles import Membership, user_roles
 from tidewire.core.standings import change_of
 from tidewire.realtime import frames
-from tidewire.realtime.conversation import authenticate, respond
+from tidewire.realtime.conversation import authenticate, known_to, respond
 from tidewire.realtime.hub import Hub
 from tidewire.realtime.messages import (
     POLICY_VIOLATION,
@@ -190,7 +190,9 @@ class World:
                 check_presence(self.hub.project_id, client)
                 raise NotImplementedError
             else:
-                client.send(respond(self.hub, client, message))
+                known = known_to(self.hub, client, message)
+                assert known is not None, "a world has no log to look anything up in"
+                client.send(respond(self.hub, client, message, known))
         except MessageError as error:
             client.send(frames.error(error.code, error.message))
             [reply] = client.wire.take()

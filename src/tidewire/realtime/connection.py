@@ -210,6 +210,8 @@ class Connection(WebSocket):
             self.send(self._realtime.doorkeeper.admit(hub, self, visitor, inputs, home))
             if visitor.admin:
                 self._realtime.admins.admit(self, inputs)
+            if hub.console is not None:
+                await hub.console.review()
 
     def _refuse(self, error: MessageError) -> None:
         self.send(frames.error(error.code, error.message, error.kind))

@@ -7,12 +7,14 @@ from typing import Any
 
 from tidewire.core.channels import convert_channels
 from tidewire.core.ids import unique_id
+from tidewire.core.live_tail import tail_of
 from tidewire.core.realtime_queries import normal_form
 from tidewire.core.second_factors import NEEDS_SECOND_FACTOR, second_factor_missing
 from tidewire.realtime import frames
 from tidewire.realtime.hub import Hub
 from tidewire.realtime.messages import (
     INVALID_FORMAT,
+    POLICY_VIOLATION,
     TOO_MUCH,
     UNAUTHORIZED,
     Authenticate,
@@ -42,13 +44,22 @@ def respond(
 
 def known_to(hub: Hub, receiver: Receiver, message: Ping | Subscribe | Unsubscribe) -> Known | None:
     """What is known of the subscriptions that ``message`` asks for; None: it has to be looked up."""
-    if hub.recovery is None or not isinstance(message, Subscribe):
+    if not isinstance(message, Subscribe):
+        return NOTHING_KNOWN
+    if hub.console is not None:
+        return None if hub.console.concerns(message) else NOTHING_KNOWN
+    if any(tail_of(channel) for row in message.rows for channel in row.channels):
+        raise MessageError(POLICY_VIOLATION, "The live tail is open to the console's connections only.")
+    if hub.recovery is None:
         return NOTHING_KNOWN
     return hub.recovery.look_up(receiver, [(row.id, row.since is not None) for row in message.rows])
 
 
 async def look_up(hub: Hub, receiver: Receiver, message: Subscribe) -> Known:
     """The same where the database has to be asked with time."""
+    if hub.console is not None:
+        await hub.console.prepare(receiver, message)
+        return NOTHING_KNOWN
     assert hub.recovery is not None
     return await hub.recovery.read(receiver, [(row.id, row.since is not None) for row in message.rows])
 

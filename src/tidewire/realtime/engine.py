@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +21,7 @@ from tidewire.realtime.acknowledgements import ROUND_SECONDS
 from tidewire.realtime.admins import Admins
 from tidewire.realtime.attendance import Attendance, Place
 from tidewire.realtime.connection import Connection
+from tidewire.realtime.console import TELL_SECONDS, Console, test_event
 from tidewire.realtime.event_stream import EventStream
 from tidewire.realtime.feed import Feed
 from tidewire.realtime.handshake import Doorkeeper
@@ -97,6 +98,7 @@ class Realtime:
         stores.listen_deletions(self.end_project)
         stores.platform.listen(lambda _: self.run(self.admins.review()))
         stores.platform.listen(lambda _: self._review_programs())
+        stores.platform.listen(lambda _: self._review_console())
 
     def protocol(
         self,
@@ -120,6 +122,7 @@ class Realtime:
         self.run(watch(lambda: self._connections, self.settings.realtime_idle_seconds))
         self.run(self._expire_sessions())
         self.run(self._begin_rounds())
+        self.run(self._tell_console())
 
     async def close(self) -> None:
         """Cut off the connections that are left, and stop everything."""
@@ -150,6 +153,7 @@ class Realtime:
         if project_id == CONSOLE:
             self.run(self.admins.review())
             self._review_programs()
+            self._review_console()
 
     def room(self, store: ProjectStore) -> Room:
         """The part of a project; made when it gets its first connection."""
@@ -164,6 +168,8 @@ class Realtime:
             if project_id != CONSOLE:  # whose connections get events of other logs too
                 hub.programs = Programs(self.stores, project_id)
                 hub.recovery = Recovery(hub, store.database, self.replayer, self.process.id)
+            else:
+                hub.console = Console(self.stores, hub.index, self._watch, self._watch_no_more)
             passing = Passing(hub, lambda channel: self.channels.rule(store.database, channel))
             members = self._local_members(store.database, hub)
             room = self.rooms[project_id] = Room(hub, feed, presences, passing, members)
@@ -275,6 +281,34 @@ class Realtime:
         for room in list(self.rooms.values()):
             if room.hub.programs is not None:
                 room.hub.programs.review(now())
+
+    def _review_console(self) -> None:
+        room = self.rooms.get(CONSOLE)
+        if room is not None and room.hub.console is not None:
+            self.run(room.hub.console.review())
+
+    async def _watch(self, store: ProjectStore, watcher: Callable[[LoggedEvent], None]) -> None:
+        room = self.room(store)
+        room.hub.watched = watcher
+        await room.feed.follow()
+
+    def _watch_no_more(self, project_id: str) -> None:
+        room = self.rooms.get(project_id)
+        if room is not None:
+            room.hub.watched = None
+
+    async def _tell_console(self) -> None:
+        while True:
+            await asyncio.sleep(TELL_SECONDS)
+            room = self.rooms.get(CONSOLE)
+            if room is None or room.hub.console is None or room.hub.connections == 0:
+                continue
+            room.passing.take(test_event())
+            await room.hub.console.review()
+            for project_id, other in list(self.rooms.items()):
+                store = await self.stores.project(project_id)
+                if store is not None:
+                    room.hub.console.tell_counts(project_id, store.project.team_id, other.hub.connections)
 
     async def _begin_rounds(self) -> None:
         while True:

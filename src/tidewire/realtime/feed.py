@@ -11,7 +11,7 @@ from typing import Final
 
 import structlog
 
-from tidewire.core.events import LoggedEvent
+from tidewire.core.events import NOBODY, LoggedEvent
 from tidewire.core.standings import change_of
 from tidewire.realtime.hub import Hub
 from tidewire.store.database import Database
@@ -98,7 +98,7 @@ class Feed:
         self._run()
 
     def _is_followed(self) -> bool:
-        if self._hub.connections == 0 and self._task is None:
+        if self._hub.connections == 0 and self._hub.watched is None and self._task is None:
             self._position = None
         return self._position is not None
 
@@ -168,6 +168,8 @@ class Feed:
         try:
             if hub is not None:
                 await hub.publish(logged, more=more and transition is None and hub is self._hub)
+            if self._hub.watched is not None and logged.event.audience != NOBODY:
+                self._hub.watched(logged)
         except Exception:
             # Once in part delivered, it must not be delivered again.
             _log.exception("event not delivered", project=logged.project_id, offset=logged.offset)

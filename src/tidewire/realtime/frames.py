@@ -16,7 +16,7 @@ from tidewire.core.events import LoggedEvent
 from tidewire.core.models import Account
 from tidewire.core.models.channels import RealtimeMessage
 from tidewire.core.models.presences import Presence
-from tidewire.core.time import format_datetime
+from tidewire.core.time import format_datetime, now
 from tidewire.realtime.compression import STORED_END, deflate, stored_length
 
 MAX_FRAGMENT: Final = 16_384
@@ -112,6 +112,23 @@ def presence(presence: Presence) -> bytes:
 def published(messages: Sequence[RealtimeMessage]) -> bytes:
     """Answer to ``publish``, a row for each row sent."""
     return _message("response", {"to": "publish", "success": True, "messages": messages})
+
+
+def tail(channel: str, event: str, subscription: str, payload: object) -> bytes:
+    """Part of the console's live tail; it has no timestamp, each entry of it has."""
+    data = {"channels": [channel], "events": [event], "subscriptions": [subscription], "payload": payload}
+    return _message("event", data)
+
+
+def connection_count(project_id: str, count: int) -> bytes:
+    """How many connections a project has, for the console; the same for all its subscriptions."""
+    data = {
+        "events": ["stats.connections"],
+        "channels": ["project"],
+        "timestamp": format_datetime(now()),
+        "payload": {project_id: count},
+    }
+    return _message("event", data)
 
 
 def error(code: int, message: str, kind: str = "") -> bytes:

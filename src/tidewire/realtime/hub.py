@@ -28,6 +28,7 @@ from tidewire.settings import Settings
 from tidewire.store.api_keys import ApiKey
 
 if TYPE_CHECKING:
+    from tidewire.realtime.console import Console
     from tidewire.realtime.programs import Programs
     from tidewire.realtime.recovery import Recovery
 
@@ -61,6 +62,10 @@ class Hub:
         """Where events from before come from; None: from nowhere."""
         self.programs: Programs | None = None
         """Connections with API keys; None: there are none here."""
+        self.console: Console | None = None
+        """What else the console's connections get; None: this is another project."""
+        self.watched: Callable[[LoggedEvent], None] | None = None
+        """Called with each event of the project's log, which is followed for it without connections too."""
         self._index = Index()
         self._meters = meters or Meters()
         turns = writing or Turns(per_round=1)

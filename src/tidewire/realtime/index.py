@@ -115,6 +115,10 @@ class Index:
                 del self._channels[name]
         self.touched(subscription)
 
+    def is_subscribed(self, name: str) -> bool:
+        """Whether anybody is subscribed to a channel."""
+        return name in self._channels
+
     def channels_below(self, prefix: str) -> list[str]:
         """The channels that somebody subscribed to and whose names begin so."""
         return [name for name in self._channels if name.startswith(prefix)]

@@ -38,7 +38,6 @@ MAX_EPOCH_LENGTH: Final = 64
 
 LITERAL_ID: Final = "unique()"
 """SDKs' word for "make an id", which is here just an id."""
-_TAIL_PREFIX: Final = "console.tail."
 
 
 class MessageError(Exception):
@@ -161,10 +160,7 @@ def _parse_authentication(frame: Mapping[str, Any]) -> Authenticate:
 
 
 def _parse_subscribe(frame: Mapping[str, Any], extended_queries: bool) -> Subscribe:
-    rows = [_parse_row(row, extended_queries) for row in _rows(frame)]
-    if any(_is_live_tail(channel) for row in rows for channel in row.channels):
-        raise MessageError(POLICY_VIOLATION, "The live tail is not open to this connection.")
-    return Subscribe(rows)
+    return Subscribe([_parse_row(row, extended_queries) for row in _rows(frame)])
 
 
 def _parse_row(row: Mapping[str, Any], extended_queries: bool) -> SubscribeRow:
@@ -193,11 +189,6 @@ def _since(value: object) -> Since | None:
     if not isinstance(epoch, str) or len(epoch) > MAX_EPOCH_LENGTH:
         _refuse("since.epoch must be the text that the frame connected gave.")
     return Since(offset, epoch)
-
-
-def _is_live_tail(channel: str) -> bool:
-    """Whether it is the metadata of all events of one project (section 9), and not only named alike."""
-    return channel.startswith(_TAIL_PREFIX) and channel != _TAIL_PREFIX
 
 
 def _parse_unsubscribe(frame: Mapping[str, Any]) -> Unsubscribe:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tidewire.core.channels import convert_channels
+from tidewire.core.live_tail import tail_of
 from tidewire.core.queries import Query
 from tidewire.core.realtime_queries import InvalidRealtimeQueryError, parse_realtime_queries
 from tidewire.realtime.messages import NOT_A_FRAME, POLICY_VIOLATION, MessageError
@@ -42,6 +43,8 @@ def read_url_subscriptions(
     ``user_id`` is empty for guests, and None for programs, which get the channels as they are.
     """
     asked = _channels(parameters.get("channels", []))
+    if any(map(tail_of, asked)):
+        raise MessageError(POLICY_VIOLATION, "The live tail is subscribed to by message only.")
     channels = list(dict.fromkeys(asked)) if user_id is None else convert_channels(asked, user_id)
     slots: dict[str, Slot] = {}
     for channel in channels:
