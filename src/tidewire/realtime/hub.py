@@ -247,7 +247,9 @@ class Hub:
         self._meters.events += 1
         if matches:
             at = logged.offset if own else 0
-            await self._fanout.deliver(EventFrame(logged), matches, event.timestamp, at, more=more)
+            # The place in another log would mean nothing to those who receive it here.
+            frame = EventFrame(logged if own else LoggedEvent(logged.project_id, 0, event))
+            await self._fanout.deliver(frame, matches, event.timestamp, at, more=more)
             return
         self._settle()
         if not more:
