@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.realtime.world import World
+from tests.realtime.world import Client, Wire, World
 from tidewire.core.events import Event, LoggedEvent
 from tidewire.realtime import fanout
 from tidewire.realtime.fanout import BATCH_EVENTS, FEW, SLICE
@@ -22,8 +23,16 @@ assert COUNT > FEW
 
 async def _crowd(world: World) -> None:
     for number in range(COUNT):
-        await world.connect(f"c{number}", "")
+        await _connect(world, f"c{number}", sockets=number % 4 == 1)
         await world.send(f"c{number}", SUBSCRIBE)
+
+
+async def _connect(world: World, name: str, *, sockets: bool) -> Client:
+    """A client that has been asked in this round: with sockets, its events may be written to these."""
+    client = await world.connect(name, sockets=sockets)
+    if sockets:
+        client.round = client.express = world.hub.acknowledgements.round
+    return client
 
 
 def _event(world: World, number: int, *channels: str, size: int = 0) -> LoggedEvent:
@@ -110,7 +119,7 @@ async def test_connections_that_change_between_slices() -> None:
     gone = world.clients[left]
     await world.hub.publish(_event(world, 1))
     world.close(left)
-    assert not gone.wire.data
+    assert not gone.wire.take()
     for name, text in (
         (unsubscribed, UNSUBSCRIBE),
         (logged_in, '{"type":"authentication","data":{"session":"@u1"}}'),
@@ -121,7 +130,7 @@ async def test_connections_that_change_between_slices() -> None:
     assert not world.hub.is_idle
     await world.settle()
     for name in (unsubscribed, logged_in, replaced):
-        assert not world.clients[name].wire.data
+        assert not world.clients[name].wire.take()
 
 
 async def test_waiting_events_are_written_together_and_in_order() -> None:
@@ -130,8 +139,10 @@ async def test_waiting_events_are_written_together_and_in_order() -> None:
     await world.connect("other")
     for number in range(1, 4):
         await world.hub.publish(_event(world, number), more=True)
-    assert not any(client.wire.data for client in world.clients.values())
+    assert not any(client.wire.take() for client in world.clients.values())
     await world.hub.publish(_event(world, 4))
+    for client in world.clients.values():
+        client.wire.arrive()
     writes = {name: client.wire.writes for name, client in world.clients.items()}
     await world.settle()
     assert _offsets(world, "other") == []
@@ -169,6 +180,34 @@ async def test_no_more_than_a_batch_is_on_its_way() -> None:
 async def _publish_many(world: World, count: int) -> None:
     for number in range(1, count + 1):
         await world.hub.publish(_event(world, number), more=number < count)
+
+
+async def test_a_socket_that_is_full_gets_the_rest_through_its_transport() -> None:
+    world = World()
+    client = await _connect(world, "full", sockets=True)
+    await world.send("full", SUBSCRIBE)
+    client.wire = client.transport = Wire()
+    near, far = socket.socketpair()
+    with near, far:
+        near.setblocking(False)
+        client.descriptor = near.fileno()
+        await world.hub.publish(_event(world, 1))
+        await world.hub.publish(_event(world, 2, size=2_000_000))
+        taken = b""
+        while chunk := _received(far):
+            taken += chunk
+        whole = bytes(client.wire.data)
+        assert taken
+        assert whole
+        client.wire.data[:] = taken + whole
+    assert _offsets(world, "full") == [1, 2]
+
+
+def _received(far: socket.socket) -> bytes:
+    try:
+        return far.recv(1 << 20, socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return b""
 
 
 async def test_an_event_that_fails_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,7 +257,7 @@ async def _overtaking(steps: list[Step]) -> None:
     subscribed: dict[str, list[str]] = {}
     for number in range(12):
         name = f"c{number}"
-        await world.connect(name)
+        await _connect(world, name, sockets=number % 3 == 0)
         expected[name], subscribed[name] = [], []
     got: dict[str, list[int]] = {name: [] for name in expected}
     offset = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -108,6 +109,9 @@ class Wire:
         self.data = bytearray()
         self.writes = 0
 
+    def arrive(self) -> None:
+        """Have all that was written in ``data``."""
+
     def write(self, data: bytes, /) -> None:
         self.data += data
         self.writes += 1
@@ -119,13 +123,47 @@ class Wire:
         return read_messages(data)
 
 
-class Client(Receiver):
-    """A connection without a socket."""
+class SocketWire(Wire):
+    """One that events may be written past, to a socket; what is written through it follows in order."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self) -> None:
+        super().__init__()
+        self._near, self._far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._near.setblocking(False)
+        self._far.setblocking(False)
+        self.descriptor = self._near.fileno()
+
+    def __del__(self) -> None:
+        self._near.close()
+        self._far.close()
+
+    def write(self, data: bytes, /) -> None:
+        self._near.send(data)
+
+    def arrive(self) -> None:
+        """Have all that was written in ``data``; each write is a packet."""
+        while True:
+            try:
+                packet = self._far.recv(1 << 20)
+            except BlockingIOError:
+                return
+            super().write(packet)
+
+    def take(self) -> list[Json]:
+        self.arrive()
+        return super().take()
+
+
+class Client(Receiver):
+    """A connection without a transport; or with ``sockets`` one whose socket events are written to."""
+
+    def __init__(self, name: str, *, sockets: bool = False) -> None:
         super().__init__()
         self.name = name
         self.wire = Wire()
+        if sockets:
+            self.wire = SocketWire()
+            self.descriptor = self.wire.descriptor
         self.transport = self.wire
         self.direct = True
 
@@ -145,10 +183,10 @@ class World:
         self.clients: dict[str, Client] = {}
         self.offset = 0
 
-    async def connect(self, name: str, user_id: str = "") -> Client:
+    async def connect(self, name: str, user_id: str = "", *, sockets: bool = False) -> Client:
         if user_id and user_id not in self.users.stored:
             self.users.stored[user_id] = {"$id": user_id}
-        client = self.clients[name] = Client(name)
+        client = self.clients[name] = Client(name, sockets=sockets)
         found = await self.users.by_id(user_id) if user_id else None
         self.hub.enter(client, found)
         return client

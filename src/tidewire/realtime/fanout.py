@@ -11,26 +11,27 @@ gets all that is still due, what is older first, out of turn.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 import structlog
 
 from tidewire.core.time import now
 from tidewire.realtime.acknowledgements import Acknowledgements
-from tidewire.realtime.compression import STORED_END
 from tidewire.realtime.frames import EventFrame, subscription_tail
 from tidewire.realtime.index import Matches
 from tidewire.realtime.meters import Meters
 from tidewire.realtime.ranges import OneOrMore
+from tidewire.realtime.scatter import scatter
 from tidewire.realtime.subscriptions import Receiver, Subscription
 from tidewire.realtime.turns import Turns
 
 FEW: Final = 128
 """Receivers of an event that is written at once."""
-SLICE: Final = 128
-"""Writes after which the event loop gets to serve others: about a millisecond."""
+SLICE: Final = 256
+"""Writes after which the event loop gets to serve others: less than two milliseconds."""
 SLICE_BYTES: Final = 1024 * 1024
 """The same, for large events."""
 EVENT_COST: Final = 8
@@ -39,6 +40,9 @@ BATCH_EVENTS: Final = 16
 """Events written together at most."""
 BATCH_BYTES: Final = 64 * 1024
 """Bytes written together to one connection, so that quick clients do not look like slow ones."""
+
+_LENGTH_BITS: Final = 32
+_LENGTH_MASK: Final = (1 << _LENGTH_BITS) - 1
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -126,7 +130,9 @@ class Fanout:
     def settle(self, receiver: Receiver) -> None:
         """Write all that a connection is still to get: what it is entitled to is about to change."""
         if self._events:
-            self._write_to(receiver)
+            message, offset = self._take_all(receiver)
+            if message:
+                self._hand_over(receiver, message, offset)
 
     def forget(self, receiver: Receiver) -> None:
         """A connection has ended: it gets nothing more."""
@@ -141,8 +147,8 @@ class Fanout:
     async def _write_at_once(self, event: _Event) -> None:
         try:
             while event.due:
-                self._write_to(next(iter(event.due)))
-                self._spent += 1
+                self._spent += min(len(event.due), SLICE)
+                self._write_slice(event)
                 if self._spent >= SLICE:
                     await self.pause()
         finally:
@@ -182,29 +188,54 @@ class Fanout:
             self._turns.enter(self._take_turn)
 
     def _write_slice(self, event: _Event) -> None:
-        due, left = event.due, max(1, min(SLICE, SLICE_BYTES // self._bytes))
-        if len(self._events) > 1:
-            while due and left:
-                self._write_to(next(reversed(due)))
-                left -= 1
-            return
-        acknowledgements, offset = self._acknowledgements, event.offset
-        frame, take = event.frame, due.popitem
-        while due and left:
-            receiver, matched = take()
-            message = _message(frame, matched, receiver.window)
-            if offset:
-                if receiver.round != acknowledgements.round:
-                    message = acknowledgements.ask(receiver, message, offset)
-                receiver.sent = offset
-            if receiver.direct:
-                receiver.transport.write(message)
-            else:
-                receiver.send(message)
-            left -= 1
+        """Write an event to some of its receivers, and to these all else that they are still to get."""
+        count = min(len(event.due), max(1, min(SLICE, SLICE_BYTES // self._bytes)))
+        if len(self._events) == 1:
+            self._write_alone(event, count)
+        else:
+            self._write_joined(list(islice(reversed(event.due), count)))
 
-    def _write_to(self, receiver: Receiver) -> None:
-        """Write all that a connection is still to get."""
+    def _write_alone(self, event: _Event, count: int) -> None:
+        frame, offset, current = event.frame, event.offset, self._acknowledgements.round
+        take = event.due.popitem
+        lanes: dict[int, tuple[list[Receiver], list[int], list[bytes]]] = {}
+        for _ in range(count):
+            receiver, matched = take()
+            if receiver.express != current or matched.__class__ is not Subscription:
+                self._hand_over(receiver, _message(frame, matched, receiver.window), offset)
+                continue
+            if offset:
+                receiver.sent = offset
+            tail = matched.tail
+            key = receiver.window << _LENGTH_BITS | len(tail)
+            lane = lanes.get(key)
+            if lane is None:
+                lane = lanes[key] = ([], [], [])
+            lane[0].append(receiver)
+            lane[1].append(receiver.descriptor)
+            lane[2].append(tail)
+        for key, (receivers, descriptors, tails) in lanes.items():
+            head, end = frame.around(key & _LENGTH_MASK, key >> _LENGTH_BITS)
+            for place, taken in scatter(descriptors, head, tails, end):
+                receivers[place].transport.write((head + tails[place] + end)[taken:])
+
+    def _write_joined(self, receivers: Sequence[Receiver]) -> None:
+        current = self._acknowledgements.round
+        lane: tuple[list[Receiver], list[int], list[bytes]] = ([], [], [])
+        for receiver in receivers:
+            message, offset = self._take_all(receiver)
+            if receiver.express != current:
+                self._hand_over(receiver, message, offset)
+                continue
+            receiver.sent = offset or receiver.sent
+            lane[0].append(receiver)
+            lane[1].append(receiver.descriptor)
+            lane[2].append(message)
+        for place, taken in scatter(lane[1], b"", lane[2], b""):
+            lane[0][place].transport.write(lane[2][place][taken:])
+
+    def _take_all(self, receiver: Receiver) -> tuple[bytes, int]:
+        """All that a connection is still to get, and the offset of the last of it."""
         messages = []
         offset = 0
         for event in self._events:
@@ -212,13 +243,17 @@ class Fanout:
             if matched is not None:
                 offset = event.offset or offset
                 messages.append(_message(event.frame, matched, receiver.window))
-        if not messages:
-            return
-        message = messages[0] if len(messages) == 1 else b"".join(messages)
+        return messages[0] if len(messages) == 1 else b"".join(messages), offset
+
+    def _hand_over(self, receiver: Receiver, message: bytes, offset: int) -> None:
+        """Write frames, the last of them that of the event at ``offset``, whatever the connection's state."""
         if offset:
-            if receiver.round != self._acknowledgements.round:
+            current = self._acknowledgements.round
+            if receiver.round != current:
                 message = self._acknowledgements.ask(receiver, message, offset)
             receiver.sent = offset
+            if receiver.direct and receiver.descriptor >= 0:
+                receiver.express = current
         if receiver.direct:
             receiver.transport.write(message)
         else:
@@ -243,10 +278,6 @@ class Fanout:
 
 def _message(frame: EventFrame, matched: OneOrMore, window: int) -> bytes:
     if isinstance(matched, Subscription):
-        tail = matched.tail + frame.end
-        if window:
-            heads = frame.compressed[window]
-            if heads is not None:
-                return heads[len(tail)] + tail + STORED_END
-        return frame.heads[len(tail)] + tail
+        head, end = frame.around(len(matched.tail), window)
+        return head + matched.tail + end
     return frame.message(subscription_tail(subscription.id for subscription in matched), window)

@@ -184,18 +184,22 @@ class EventFrame:
         """Bytes that all receivers get alike, without framing."""
         return len(self._text)
 
-    def message(self, tail: bytes, window: int = 0) -> bytes:
-        """The WebSocket message of a receiver whose part is ``tail``, of any length.
+    def around(self, length: int, window: int) -> tuple[bytes, bytes]:
+        """What stands before and after the part of a receiver, which has ``length`` bytes.
 
-        ``window``: what the receiver inflates with, in bits; 0: it does not.
+        With the end they are less than :data:`MAX_FRAGMENT`. ``window``: what the receiver inflates with, in
+        bits; 0: it does not.
         """
-        tail += self.end
-        if len(tail) >= MAX_FRAGMENT:
-            return text_message(self._text + tail)
+        length += len(self.end)
         heads = self.compressed[window] if window else None
-        if heads is None:
-            return self.heads[len(tail)] + tail
-        return b"".join((heads[len(tail)], tail, STORED_END))
+        return (self.heads[length], self.end) if heads is None else (heads[length], self.end + STORED_END)
+
+    def message(self, tail: bytes, window: int = 0) -> bytes:
+        """The WebSocket message of a receiver whose part is ``tail``, of any length."""
+        if len(tail) + len(self.end) >= MAX_FRAGMENT:
+            return text_message(self._text + tail + self.end)
+        head, end = self.around(len(tail), window)
+        return b"".join((head, tail, end))
 
 
 class _Heads(dict[int, bytes]):

@@ -41,7 +41,27 @@ class Login:
         """Whose session it is, while it lacks its second factor and the connection is a guest's."""
 
 
-class Receiver:
+class Lane:
+    """How a connection is written to: what fan-out touches for every event, side by side in memory."""
+
+    __slots__ = ("descriptor", "direct", "express", "sent", "transport", "window")
+
+    def __init__(self) -> None:
+        self.transport: Transport
+        self.descriptor = -1
+        """Of the socket below the transport, which is never asked to keep anything while this is direct."""
+        self.direct = False
+        """Whether frames may be written to the transport without a look at its state."""
+        self.express = -1
+        """The round of acknowledgements in which frames may be written to the socket as they are: the
+        connection was asked in it already, and is direct. -1: in none."""
+        self.sent = 0
+        """Offset of the last event that was written to it; 0: none yet."""
+        self.window = 0
+        """Bits of the window that the client inflates messages with; 0: it takes none compressed."""
+
+
+class Receiver(Lane):
     """A connection: who it is, what it subscribed to, and how to reach it.
 
     There can be very many of them, so it holds nothing that can be shared or made when needed.
@@ -51,7 +71,6 @@ class Receiver:
         "acknowledged",
         "answers",
         "asked",
-        "direct",
         "is_page",
         "left",
         "login",
@@ -60,14 +79,12 @@ class Receiver:
         "replay",
         "roles",
         "round",
-        "sent",
         "subscriptions",
-        "transport",
         "user_id",
-        "window",
     )
 
     def __init__(self) -> None:
+        super().__init__()
         self.number = 0
         """Names the connection within its process; 0 until it is let in."""
         self.user_id = ""
@@ -78,13 +95,6 @@ class Receiver:
         """Empty only before the connection is set up: then it receives nothing."""
         self.subscriptions: dict[str, Subscription] = {}
         """By id, which is unique within the connection only."""
-        self.transport: Transport
-        self.direct = False
-        """Whether frames may be written to the transport without a look at its state."""
-        self.window = 0
-        """Bits of the window that the client inflates messages with; 0: it takes none compressed."""
-        self.sent = 0
-        """Offset of the last event that was written to it; 0: none yet."""
         self.is_page = False
         """A browser answers its pings for it."""
         self.recoverable = False

@@ -165,6 +165,7 @@ class WebSocket(Receiver, asyncio.Protocol):
         """The client reads more slowly than it is sent to: from now on look at what is queued."""
         self._writing_paused = True
         self.direct = False
+        self.express = -1
 
     def resume_writing(self) -> None:
         """It caught up."""
@@ -243,8 +244,15 @@ class WebSocket(Receiver, asyncio.Protocol):
         self.transport.write(response.serialize())
         self.window = negotiated_window(handshake.extensions)
         self.state = State.OPEN
+        self._reach_socket()
         self.direct = True
         self.opened(request)
+
+    def _reach_socket(self) -> None:
+        """Let events be written past the transport, which then must never keep anything unnoticed."""
+        if self.transport.get_extra_info("sslcontext") is None:
+            self.transport.set_write_buffer_limits(high=0)
+            self.descriptor = self.transport.get_extra_info("socket").fileno()
 
     def _decline(self, response: Response) -> None:
         """Answer as an HTTP server."""
@@ -290,6 +298,7 @@ class WebSocket(Receiver, asyncio.Protocol):
     def _end(self, state: State) -> None:
         self.state = max(state, self.state)
         self.direct = False
+        self.express = -1
         self._inbound = None
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(CLOSE_SECONDS, self.transport.abort)

@@ -1,0 +1,3 @@
+def scatter(
+    descriptors: list[int], head: bytes, tails: list[bytes], end: bytes, /
+) -> list[tuple[int, int]]: ...
