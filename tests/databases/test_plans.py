@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from tests.databases.shop import Shop, column, query
 from tidewire.store.user_tables.access import EVERYTHING, Access
 from tidewire.store.user_tables.filters import bound_values
-from tidewire.store.user_tables.listing import list_statement
+from tidewire.store.user_tables.listing import Part, list_statement
 from tidewire.store.user_tables.queries import read_page
 from tidewire.store.user_tables.tables import UserTable, find_table
 
@@ -24,14 +24,14 @@ INDEXES = [
 ROLES = ["any", "user:ann", "users"]
 
 
-async def plan(shop: Shop, queries: list[str], access: Access) -> str:
+async def plan(shop: Shop, queries: list[str], access: Access, part: Part = "all") -> str:
     """What SQLite says about the statement of a list."""
 
     def unit(connection: Connection) -> str:
         table = find_table(connection, shop.world.stores.encryption, "d", "t", disabled=True)
         assert table is not None
         page = read_page(table, queries)
-        compiled = list_statement(table, page, access).compile(dialect=connection.dialect)
+        compiled = list_statement(table, page, access, part).compile(dialect=connection.dialect)
         values = {**compiled.params, **bound_values(page.values), **access.values, "limit": 25, "offset": 0}
         values |= {name: 1 for name in compiled.params if name.startswith("k")}
         parameters = tuple(values[name] for name in compiled.positiontup or ())
@@ -70,6 +70,14 @@ async def test_indexes_are_used(shop: Shop, queries: list[str], expected: str) -
     assert expected in explained
     if any("order" in each for each in queries):
         assert "USE TEMP B-TREE" not in explained
+
+
+@pytest.mark.parametrize(("part", "expected"), [("values", "(c1<?)"), ("nulls", "(c1=?)")])
+async def test_a_cursor_begins_a_range_of_an_index(shop: Shop, part: Part, expected: str) -> None:
+    """However many rows are before it."""
+    await shop.table([column("a", "integer")], indexes=INDEXES[:1])
+    explained = await plan(shop, [query("orderDesc", "a"), query("cursorAfter", "", "x")], EVERYTHING, part)
+    assert explained == f"SEARCH t1 USING INDEX t1_i1 {expected}"
 
 
 async def test_rows_of_few_readers_are_found_by_their_permissions(shop: Shop) -> None:

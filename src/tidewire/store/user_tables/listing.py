@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 
 from sqlalchemy import (
     ColumnElement,
@@ -20,7 +21,7 @@ from sqlalchemy import (
 from tidewire.core.errors import TidewireError
 from tidewire.store.conditions import all_of
 from tidewire.store.lists import MAX_TOTAL
-from tidewire.store.prepared import TooLargeError
+from tidewire.store.prepared import TooLargeError, text_size
 from tidewire.store.user_tables.access import Access
 from tidewire.store.user_tables.fields import Field
 from tidewire.store.user_tables.filters import bound_values, filter_condition, numbered_binds
@@ -29,6 +30,9 @@ from tidewire.store.user_tables.orders import order_field
 from tidewire.store.user_tables.queries import Page
 from tidewire.store.user_tables.tables import SYSTEM_COLUMNS, UserTable
 from tidewire.store.vectors import prepare_vectors
+
+Part = Literal["all", "values", "nulls"]
+"""Of the rows beyond a cursor: all, those with a value in the first column of the order, those without."""
 
 StoredRow = tuple[Any, ...]
 """The values of :data:`SYSTEM_COLUMNS`, then those of the columns asked for, as the driver gives them."""
@@ -75,26 +79,37 @@ def _rows_of(
 ) -> list[StoredRow]:
     if page.cursor is not None:
         values = values | _cursor_values(connection, table, page, access)
-    columns = page.columns(table)
     shape = (
         "list",
         tuple(page.filters),
         None if page.random else tuple(page.orders),
         page.cursor is not None,
         page.offset is not None,
-        columns,
+        page.columns(table),
         access.shape,
     )
-    statement = table.prepared(shape, lambda: list_statement(table, page, access))
-    values = {**values, "limit": page.size, "offset": page.offset or 0}
-    if table.width * page.size <= max_bytes:
-        rows = statement.fetch(connection, values)
-    else:
-        try:
-            rows = statement.fetch_within(connection, values, max_bytes)
-        except TooLargeError:
-            raise too_large(max_bytes) from None
+    rows: list[StoredRow] = []
+    for part in _parts(table, page):
+        statement = table.prepared((*shape, part), partial(list_statement, table, page, access, part))
+        rest = {**values, "limit": page.size - len(rows), "offset": page.offset or 0}
+        if table.width * page.size <= max_bytes:
+            rows += statement.fetch(connection, rest)
+        else:
+            try:
+                rows += statement.fetch_within(connection, rest, max_bytes - sum(map(text_size, rows)))
+            except TooLargeError:
+                raise too_large(max_bytes) from None
+        if len(rows) == page.size:
+            break
     return rows[::-1] if page.backward else rows
+
+
+def _parts(table: UserTable, page: Page) -> tuple[Part, ...]:
+    """In which parts the rows of a page are found: each is a range of an index, if there is one."""
+    if page.cursor is None or page.offset is not None:
+        return ("all",)
+    key, descending = page.orders[0]
+    return ("values", "nulls") if descending and order_field(table, key).nullable else ("all",)
 
 
 def too_large(max_bytes: float) -> TidewireError:
@@ -114,14 +129,14 @@ def _known_count(page: Page, rows: list[StoredRow], readable: int | None) -> int
     return min(readable, MAX_TOTAL) if readable is not None and not page.filters else None
 
 
-def list_statement(table: UserTable, page: Page, access: Access) -> Select[Any]:
-    """The statement that finds the rows of a page."""
+def list_statement(table: UserTable, page: Page, access: Access, part: Part = "all") -> Select[Any]:
+    """The statement that finds the rows of a page, or a part of them."""
     rows = table.rows.c
     read = [rows[name] for name in SYSTEM_COLUMNS]
     read += [rows[table.columns[key].name] for key in page.columns(table)]
     statement = select(*read).where(*_conditions(table, page, access))
     if page.cursor is not None:
-        statement = statement.where(_beyond_cursor(table, page))
+        statement = statement.where(_beyond_cursor(table, page, part))
     order = [func.random()] if page.random else [_ordering(table, *order) for order in page.orders]
     statement = _cut(statement.order_by(*order), page)
     if page.nearest is None:
@@ -171,8 +186,12 @@ def _cursor_statement(table: UserTable, page: Page, access: Access) -> Select[An
     return select(*read).where(table.rows.c.id == bindparam("cursor"), *access.conditions(table))
 
 
-def _beyond_cursor(table: UserTable, page: Page) -> ColumnElement[bool]:
+def _beyond_cursor(table: UserTable, page: Page, part: Part) -> ColumnElement[bool]:
     """The condition that a row comes after the cursor's in the order of the page."""
+    first_key, first_descending = page.orders[0]
+    first = order_field(table, first_key)
+    if part == "nulls":
+        return first.column.is_(None)
     alternatives: list[ColumnElement[bool]] = []
     same: list[ColumnElement[bool]] = []
     for number, (key, descending) in enumerate(page.orders):
@@ -181,12 +200,11 @@ def _beyond_cursor(table: UserTable, page: Page) -> ColumnElement[bool]:
         alternatives.append(and_(*same, _further(ordered, bound, descending)))
         same.append(ordered.column == bound)
     beyond = or_(*alternatives)
-    first, descending = order_field(table, page.orders[0][0]), page.orders[0][1]
-    if descending and first.nullable:
+    if part == "all" and first_descending and first.nullable:
         return beyond
     # Says nothing new, but is a range that an index answers.
     edge: ColumnElement[Any] = bindparam("k0")
-    return and_(first.column <= edge if descending else first.column >= edge, beyond)
+    return and_(first.column <= edge if first_descending else first.column >= edge, beyond)
 
 
 def _further(field: Field, value: ColumnElement[Any], descending: bool) -> ColumnElement[bool]:
