@@ -9,7 +9,7 @@ from typing import Any
 from tests.databases.shop import COLLECTIONS, Shop, column, decoded, operator, query, refusal
 from tests.services.world import KEY, on_the_wire
 from tidewire.core.columns import KINDS
-from tidewire.services.databases import bulk, counting, rows
+from tidewire.services.databases import bulk, counting, rows, transactions
 
 GOOD: dict[str, Any] = {
     "string": "text",
@@ -203,6 +203,22 @@ async def test_sealed_columns_are_not_readable_in_the_database(shop: Shop) -> No
     assert "dawn" not in str(stored)
     assert await refusal(shop.find(query("equal", "secret", "x"))) == "general_query_invalid"
     assert await refusal(shop.find(query("orderAsc", "secret"))) == "general_query_invalid"
+
+
+async def test_sealed_columns_are_in_no_file_in_clear(shop: Shop) -> None:
+    await shop.table([column("secret", "varchar", encrypt=True)])
+    await shop.create("r", secret="attack at dawn")
+    begun = await transactions.create_transaction(shop.call())
+    staged = rows.create_row(
+        shop.call(), "d", "t", "s", {"secret": "attack at dawn"}, transaction_id=begun.id
+    )
+    assert on_the_wire(await staged)["secret"] == "attack at dawn"
+    files = [path for path in shop.world.directory.rglob("*") if path.is_file()]
+    assert [path.name for path in files if b"attack at dawn" in path.read_bytes()] == []
+    await transactions.update_transaction(shop.call(), begun.id, commit=True)
+    told = [decoded(event)["secret"] for _, event in await shop.row_events()]
+    assert told == ["attack at dawn"] * 2
+    assert (await shop.get("s"))["secret"] == "attack at dawn"
 
 
 async def test_events_reach_those_who_may_read(shop: Shop) -> None:

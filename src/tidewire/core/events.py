@@ -50,6 +50,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     :data:`NOBODY`: only the server itself, to whom it tells that an identity changed.
     """
 
+    confidential: bool = False
+    """The log keeps the payload sealed: it holds what is kept nowhere in clear."""
+
     @property
     def names(self) -> list[str]:
         """All names of the event, the most exact one first."""

@@ -15,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from tidewire.core.errors import TidewireError
+from tidewire.store.encryption import Encryption
 from tidewire.store.user_tables.functions import register_functions
 
 Synchronous = Literal["full", "normal"]
@@ -34,11 +35,13 @@ def connect(
     *,
     read_only: bool = False,
     busy_timeout_ms: int = BUSY_TIMEOUT_MS,
+    encryption: Encryption | None = None,
 ) -> Connection:
     """Open a connection that never begins or ends a transaction by itself.
 
     Whoever uses it says BEGIN and COMMIT to the driver's connection (:func:`driver`). It may be used by
-    any thread, one at a time. ``connection.info["project_id"]`` names the project.
+    any thread, one at a time. ``connection.info["project_id"]`` names the project, and
+    ``connection.info["encryption"]`` seals what the event log keeps sealed.
     """
 
     def open_driver() -> sqlite3.Connection:
@@ -68,6 +71,7 @@ def connect(
     )
     connection = engine.connect()
     connection.info["project_id"] = project_id
+    connection.info["encryption"] = encryption
     return connection
 
 

@@ -17,7 +17,8 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import Connection
 
 from tidewire.core.events import LoggedEvent
-from tidewire.store.connections import Synchronous, connect, driver, timeouts_told
+from tidewire.store.connections import BUSY_TIMEOUT_MS, Synchronous, connect, driver, timeouts_told
+from tidewire.store.encryption import Encryption
 from tidewire.store.migration import PROJECT, Chain
 from tidewire.store.opening import OpenFile
 from tidewire.store.shadows import Shadows
@@ -41,11 +42,19 @@ class DatabaseClosedError(RuntimeError):
 class Database:
     """An open database of one project. Made by :meth:`open`; belongs to the event loop it is opened in."""
 
-    def __init__(self, path: Path, project_id: str, synchronous: Synchronous, opened: OpenFile) -> None:
+    def __init__(
+        self,
+        path: Path,
+        project_id: str,
+        synchronous: Synchronous,
+        opened: OpenFile,
+        encryption: Encryption | None,
+    ) -> None:
         self.path = path
         self.project_id = project_id
         self._synchronous: Synchronous = synchronous
         self._opened = opened
+        self._encryption = encryption
         self._loop = asyncio.get_running_loop()
         self._listeners: list[Listener] = []
         self._writer: Writer | None = None
@@ -67,13 +76,15 @@ class Database:
         *,
         synchronous: Synchronous = "full",
         chains: Sequence[Chain] = (PROJECT,),
+        encryption: Encryption | None = None,
     ) -> Database:
         """Open the database file at ``path``, create or migrate it if needed.
 
+        ``encryption`` seals the events that are confidential; without it there can be none.
         Raises :class:`tidewire.store.errors.StoreError` if it is damaged or newer than this program.
         """
         opened = await asyncio.to_thread(OpenFile, path, project_id, synchronous, chains)
-        return cls(path, project_id, synchronous, opened)
+        return cls(path, project_id, synchronous, opened, encryption)
 
     async def write(self, unit: Callable[[Transaction], T]) -> T:
         """Run ``unit`` in the writer's thread and return its result once it is committed.
@@ -164,14 +175,13 @@ class Database:
         self._opened.close()
 
     def _connect(self, *, read_only: bool = False, busy_timeout_ms: int | None = None) -> Connection:
-        if busy_timeout_ms is None:
-            return connect(self.path, self.project_id, self._synchronous, read_only=read_only)
         return connect(
             self.path,
             self.project_id,
             self._synchronous,
             read_only=read_only,
-            busy_timeout_ms=busy_timeout_ms,
+            busy_timeout_ms=BUSY_TIMEOUT_MS if busy_timeout_ms is None else busy_timeout_ms,
+            encryption=self._encryption,
         )
 
     def _deliver(self, group: Sequence[Write], events: Sequence[LoggedEvent]) -> None:

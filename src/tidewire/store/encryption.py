@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 _FORM: Final = "v1."
+SEALED: Final = _FORM.encode()
+"""What sealed texts begin with."""
 _KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
 _PURPOSE: Final = b"tidewire sealed values"

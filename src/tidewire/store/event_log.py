@@ -16,6 +16,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from tidewire.core.events import Event, LoggedEvent
 from tidewire.core.time import now
+from tidewire.store.encryption import SEALED
 from tidewire.store.prepared import Prepared
 from tidewire.store.schema import event_log
 from tidewire.store.state import delete_state, read_state, write_state
@@ -63,6 +64,9 @@ _decode_strings = msgspec.json.Decoder(list[str]).decode
 
 def append(connection: Connection, event: Event) -> LoggedEvent:
     """Write ``event`` to the log as part of the transaction that ``connection`` is in."""
+    payload = event.payload
+    if event.confidential:
+        payload = connection.info["encryption"].seal(payload.decode()).encode()
     parameters = _encoder.encode(event.parameters).decode()
     channels = _encoder.encode(event.channels).decode()
     roles = _encoder.encode(event.roles).decode()
@@ -73,12 +77,12 @@ def append(connection: Connection, event: Event) -> LoggedEvent:
         "database_type": event.database_type,
         "channels": channels,
         "roles": roles,
-        "payload": event.payload,
+        "payload": payload,
         "user_id": event.user_id,
         "permissions_changed": int(event.permissions_changed),
         "audience": event.audience,
         "actor_id": event.actor_id,
-        "size": len(event.payload) + len(event.pattern) + len(parameters) + len(channels) + len(roles),
+        "size": len(payload) + len(event.pattern) + len(parameters) + len(channels) + len(roles),
     }
     offset = _append.fetch(connection, values)[0][0]
     return LoggedEvent(connection.info["project_id"], offset, event)
@@ -88,7 +92,7 @@ def read_after(connection: Connection, offset: int, limit: int) -> list[LoggedEv
     """The next events after ``offset``, oldest first, at most ``limit``."""
     project_id = connection.info["project_id"]
     rows = _read_after.execute(connection, {"offset": offset, "limit": limit})
-    return [LoggedEvent(project_id, row[0], _event(row)) for row in rows]
+    return [LoggedEvent(project_id, row[0], _event(connection, row)) for row in rows]
 
 
 def read_chunk(connection: Connection, offset: int, limit: int, max_bytes: int) -> list[LoggedEvent] | None:
@@ -103,7 +107,7 @@ def read_chunk(connection: Connection, offset: int, limit: int, max_bytes: int) 
     size = 0
     rows = _read_after.execute(connection, {"offset": offset, "limit": limit})
     for row in rows:
-        chunk.append(LoggedEvent(project_id, row[0], _event(row)))
+        chunk.append(LoggedEvent(project_id, row[0], _event(connection, row)))
         size += len(chunk[-1].event.payload)
         if size >= max_bytes:
             break
@@ -201,9 +205,13 @@ def _boot_id() -> str:
         return secrets.token_hex(16)
 
 
-def _event(row: Any) -> Event:
+def _event(connection: Connection, row: Any) -> Event:
     _, timestamp, pattern, parameters, database_type, channels, roles, payload = row[:8]
     user_id, changed, audience, actor_id = row[8:]
+    # No JSON text begins so.
+    confidential = payload.startswith(SEALED)
+    if confidential:
+        payload = connection.info["encryption"].open(payload.decode()).encode()
     return Event(
         pattern=pattern,
         parameters=_decode_parameters(parameters),
@@ -216,4 +224,5 @@ def _event(row: Any) -> Event:
         database_type=database_type,
         audience=audience,
         actor_id=actor_id,
+        confidential=confidential,
     )

@@ -295,7 +295,9 @@ class Stores:
 
     async def _open_database(self, project_id: str) -> Database:
         path = _database_path(self._directory, project_id)
-        return await Database.open(path, project_id, synchronous=self.settings.synchronous)
+        return await Database.open(
+            path, project_id, synchronous=self.settings.synchronous, encryption=self.encryption
+        )
 
     async def _finish_deletion(self, project_id: str) -> None:
         """Delete database and files of a project that was deleted; one process does it, others wait."""

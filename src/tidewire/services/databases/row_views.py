@@ -97,7 +97,7 @@ def system_fields(call: Call, table: UserTable) -> Fields:
 def event_of_row(call: Call, table: UserTable, action: str, row_id: str, fields: Fields) -> Event:
     """An event of a row, without payload."""
     context = call.context
-    return make_event(
+    event = make_event(
         context.project,
         context.caller.user_id,
         call.family.word(f"{ROW}.{action}"),
@@ -107,3 +107,4 @@ def event_of_row(call: Call, table: UserTable, action: str, row_id: str, fields:
         Parent(table.permissions, table.row_security),
         b"{}",
     )
+    return msgspec.structs.replace(event, confidential=True) if table.holds_secrets else event

@@ -46,7 +46,7 @@ transaction_operations = Table(
     Column("stager_kind", String(8), nullable=False),
     Column("stager_id", String(ID_LENGTH), nullable=False),  # the user; empty: an API key
     Column("action", String(16), nullable=False),
-    Column("arguments", Text, nullable=False),  # JSON object
+    Column("arguments", Text, nullable=False),  # JSON object, sealed
     sqlite_autoincrement=True,
 )
 

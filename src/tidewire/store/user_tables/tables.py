@@ -174,6 +174,8 @@ class UserTable:
         self.readers = readers_table(row.sequence)
         self.holds_objects = any(column.rules.kind.storage == "document" for column in columns)
         """Whether there are paths into values."""
+        self.holds_secrets = any(column.rules.encrypted for column in columns)
+        """Whether there are values that are stored sealed."""
         self.width = _SYSTEM_WIDTH + sum(column.width for column in columns)
         """Characters that a row may have in the store."""
         self._statements: dict[Hashable, Prepared] = {}

@@ -167,7 +167,9 @@ def add_operations(
     stager = {"kind": caller.kind, "id": caller.user_id if caller.kind == "user" else ""}
     position = 0
     for operation, text in zip(operations, texts, strict=True):
-        values = of_transaction | stager | {"action": operation.action, "arguments": text}
+        # There may be values in it that their column keeps sealed.
+        sealed = call.context.encryption.seal(text)
+        values = of_transaction | stager | {"action": operation.action, "arguments": sealed}
         position = _ADD.fetch(connection, values)[0][0]
     return after, position
 
@@ -182,7 +184,8 @@ def staged_operations(
         stager = (kind, user_id)
         if stager not in calls:
             calls[stager] = replace(call, context=_context_of(connection, call.context, *stager))
-        yield position, calls[stager], Operation(action, _decode(arguments))
+        opened = call.context.encryption.open(arguments)
+        yield position, calls[stager], Operation(action, _decode(opened))
 
 
 def _context_of(connection: Connection, context: Context, kind: str, user_id: str) -> Context:
