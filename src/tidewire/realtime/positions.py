@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -22,6 +22,7 @@ from tidewire.core.queries import Query
 from tidewire.core.realtime_queries import normal_form
 from tidewire.core.time import now
 from tidewire.realtime.subscriptions import Receiver
+from tidewire.realtime.unwritten import Unwritten
 from tidewire.store import positions as stored
 from tidewire.store.database import Database, DatabaseClosedError, Transaction
 from tidewire.store.positions import STEP, Holder, Kept, Key, Note
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from tidewire.realtime.hub import Hub
 
 WRITE_SECONDS: Final = 0.05
-"""After which a change is written; meanwhile others join it."""
+"""After which a change is written; meanwhile others join it, unless a whole step waits already."""
 RETRY_SECONDS: Final = 1.0
 LAGGING_ROUNDS: Final = 5
 """Rounds behind after which a connection does not hold the position of the process back any more."""
@@ -49,54 +50,28 @@ def digest_of(channels: Iterable[str], queries: Sequence[Query]) -> str:
     return digest.hexdigest()
 
 
-K = TypeVar("K")
-V = TypeVar("V")
+class _Held:
+    """The kept subscriptions of one connection."""
 
+    __slots__ = ("_kept", "receiver")
 
-class _Unwritten(Generic[K, V]):
-    """What the database does not have yet, by key: written in steps, and known here until it is there."""
+    def __init__(self, receiver: Receiver) -> None:
+        self.receiver = receiver
+        self._kept: dict[str, str | Key] = {}
+        """By the id on the connection: the subject, or the whole key if that has another id.
 
-    def __init__(self) -> None:
-        self._values: dict[K, V] = {}
-        self._waiting: deque[K] = deque()
-        """Keys to be written; perhaps of values that there are not any more."""
+        There are so many that most keys are made when they are asked for.
+        """
 
-    def __len__(self) -> int:
-        return len(self._values)
+    def put(self, name: str, key: Key) -> None:
+        self._kept[name] = key[0] if key[1] == name else key
 
-    def get(self, key: K) -> V | None:
-        return self._values.get(key)
+    def pop(self, name: str) -> Key | None:
+        kept = self._kept.pop(name, None)
+        return (kept, name) if isinstance(kept, str) else kept
 
-    def put(self, key: K, value: V) -> None:
-        self._values[key] = value
-        self._waiting.append(key)
-
-    def discard(self, key: K) -> None:
-        self._values.pop(key, None)
-
-    def step(self, limit: int) -> dict[K, V]:
-        """Begin to write the next values."""
-        begun: dict[K, V] = {}
-        while self._waiting and len(begun) < limit:
-            key = self._waiting.popleft()
-            value = self._values.get(key)
-            if value is not None:
-                begun[key] = value
-        return begun
-
-    @property
-    def all_begun(self) -> bool:
-        return not self._waiting
-
-    def begin_again(self, begun: Iterable[K]) -> None:
-        """They could not be written."""
-        self._waiting.extendleft(begun)
-
-    def written(self, begun: dict[K, V]) -> None:
-        """Forget them, but for those that have changed meanwhile."""
-        for key, value in begun.items():
-            if self._values.get(key) is value:
-                del self._values[key]
+    def items(self) -> list[tuple[str, Key]]:
+        return [(name, (kept, name) if isinstance(kept, str) else kept) for name, kept in self._kept.items()]
 
 
 class Positions:
@@ -106,10 +81,10 @@ class Positions:
         self._hub = hub
         self._database = database
         self._process_id = process_id
-        self._held: dict[int, tuple[Receiver, dict[str, Key]]] = {}
-        """Connections with kept subscriptions, by number, and the keys by the id on the connection."""
-        self._taken: _Unwritten[Key, Kept] = _Unwritten()
-        self._notes: _Unwritten[tuple[Key, Holder], Note] = _Unwritten()
+        self._held: dict[int, _Held] = {}
+        """Connections with kept subscriptions, by number."""
+        self._taken: Unwritten[Key, Kept] = Unwritten()
+        self._notes: Unwritten[tuple[Key, Holder], Note] = Unwritten()
         self._reached: int | None = None
         self._reached_before = 0
         rounds = max(LAGGING_ROUNDS, math.ceil(hub.settings.realtime_overlap_seconds))
@@ -136,7 +111,7 @@ class Positions:
                 continue
             held = self._held.get(kept.connection) if kept.process == self._process_id else None
             if held is not None and not kept.lost_at:
-                kept = replace(kept, position=max(kept.position, self._position(held[0])))
+                kept = replace(kept, position=max(kept.position, self._position(held.receiver)))
             found[key] = kept
         return found
 
@@ -145,7 +120,10 @@ class Positions:
         if self.count + len(self._taken) >= self._hub.settings.realtime_max_kept:
             return
         receiver.recoverable = True
-        self._held.setdefault(receiver.number, (receiver, {}))[1][name] = key
+        held = self._held.get(receiver.number)
+        if held is None:
+            held = self._held[receiver.number] = _Held(receiver)
+        held.put(name, key)
         behind = position < self._hub.acknowledgements.settled
         if behind:
             self._lagging[receiver] = -1
@@ -157,7 +135,7 @@ class Positions:
     def drop(self, receiver: Receiver, name: str) -> None:
         """A client ended a subscription: it will not want it back."""
         held = self._held.get(receiver.number)
-        key = held[1].pop(name, None) if held is not None else None
+        key = held.pop(name) if held is not None else None
         if key is not None:
             self._note(receiver, key, Note(0, exact=True, dropped=True))
 
@@ -172,7 +150,7 @@ class Positions:
             return
         position, moment = self._position(receiver), now()
         dropped = frozenset(for_good)
-        for name, key in held[1].items():
+        for name, key in held.items():
             subscription = receiver.subscriptions.get(name)
             since = subscription.since if subscription is not None else 0
             reached = max(since, position)
@@ -181,7 +159,7 @@ class Positions:
     def held(self, receiver: Receiver) -> list[tuple[str, Key]]:
         """The kept subscriptions of a connection: their ids on it, and their keys."""
         held = self._held.get(receiver.number)
-        return list(held[1].items()) if held is not None else []
+        return held.items() if held is not None else []
 
     def begin_round(self) -> None:
         """Ask for acknowledgements, and note what they have shown since the last round."""
@@ -230,8 +208,7 @@ class Positions:
         return position
 
     def _note_all(self, receiver: Receiver, position: int, *, exact: bool) -> None:
-        held = self._held.get(receiver.number)
-        for name, key in held[1].items() if held is not None else ():
+        for name, key in self.held(receiver):
             subscription = receiver.subscriptions.get(name)
             if subscription is not None:
                 self._note(receiver, key, Note(max(position, subscription.since), exact))
@@ -247,7 +224,7 @@ class Positions:
     async def _write_all(self) -> None:
         try:
             while self._taken or self._notes or self._reached is not None:
-                if not self._closing.is_set():
+                if len(self._taken) + len(self._notes) < STEP and not self._closing.is_set():
                     await _pause(self._closing, WRITE_SECONDS)
                 try:
                     await self._write_some()
