@@ -94,7 +94,7 @@ class StormClient(asyncio.Protocol):
         elif payload.startswith(b'{"type":"connected"'):
             self.transport.write(self._subscribe)
         elif payload.startswith(b'{"type":"response"'):
-            self.recovered = b'":true}}}' in payload
+            self.recovered = b'"recovered":true' in payload
             self.subscribed.set()
         else:
             raise AssertionError(payload)

@@ -68,8 +68,11 @@ async def _down(server: ClientConnection, client: ServerConnection) -> None:
     with suppress(ConnectionClosed):
         async for text in server:
             frame = json.loads(text)
-            for extension in _EXTENSIONS:
-                frame.get("data", {}).pop(extension, None)
+            data = frame.get("data", {})
+            for each in (data, *data.get("subscriptions", [])):
+                if isinstance(each, dict):
+                    for extension in _EXTENSIONS:
+                        each.pop(extension, None)
             await client.send(json.dumps(frame))
 
 

@@ -47,7 +47,7 @@ class Subscriber:
             if frame["type"] == "event":
                 self.names.append(frame["data"]["payload"]["name"])
             else:
-                self.answers.append(frame["data"].get("recovered", {}).get(self._id))
+                self.answers.append(frame["data"]["subscriptions"][0].get("recovered"))
                 self.ready.set()
 
 

@@ -206,10 +206,9 @@ def told_of(answer: Json, name: str) -> Json:
     """What an answer to ``subscribe`` tells of one subscription: its row, and what stands beside the rows."""
     data = answer["data"]
     [row] = [row for row in data["subscriptions"] if row["subscriptionId"] == name]
-    told: Json = row | {key: data[key] for key in ("offset", "epoch") if key in data}
-    if name in data.get("recovered", {}):
-        told["recovered"] = data["recovered"][name]
-    return told
+    place: Json = {key: data[key] for key in ("offset", "epoch") if key in data}
+    assert "recovered" in row or not place.keys() & row.keys(), "other rows are as SDKs know them"
+    return {**place, **row}
 
 
 async def rejection(client: ClientConnection) -> tuple[int, int]:

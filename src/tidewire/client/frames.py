@@ -54,6 +54,8 @@ class SubscribeRow(msgspec.Struct, rename="camel"):
     """One subscription in the response to ``subscribe``."""
 
     subscription_id: str
+    recovered: bool | None = None
+    """Whether nothing is missing since the position that was asked for or is known; None if none is."""
 
 
 class SubscribeResponse(msgspec.Struct):
@@ -64,8 +66,6 @@ class SubscribeResponse(msgspec.Struct):
     epoch: str = ""
     offset: int = 0
     """Live events have greater ones; what is replayed has smaller ones or this one."""
-    recovered: dict[str, bool] = {}
-    """By id, of those whose position was asked for or is known: whether nothing is missing since."""
 
 
 class PublishedRow(msgspec.Struct):

@@ -310,8 +310,8 @@ class Realtime:
                 wanted[0].fail(error)
             return
         confirmed = msgspec.json.decode(answer, type=SubscribeResponse)
-        for subscription, sent in zip(wanted, rows, strict=True):
-            subscription.confirm(confirmed, resumed="since" in sent)
+        for subscription, row, sent in zip(wanted, confirmed.subscriptions, rows, strict=True):
+            subscription.confirm(confirmed, row.recovered, resumed="since" in sent)
 
     async def _deliver(self, data: EventData) -> None:
         assert self._connection is not None

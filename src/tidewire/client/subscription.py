@@ -121,10 +121,10 @@ class Subscription(Generic[Payload]):
             row["since"] = {"offset": self.position.offset, "epoch": self.position.epoch}
         return row
 
-    def confirm(self, answer: SubscribeResponse, *, resumed: bool) -> None:
+    def confirm(self, answer: SubscribeResponse, recovered: bool | None = None, *, resumed: bool) -> None:
         """The server has it; ``resumed`` if it was asked to go on from :attr:`position`."""
         back = self._was_active and not self._active.is_set()
-        gap = answer.recovered.get(self.id) is False or (back and not resumed)
+        gap = recovered is False or (back and not resumed)
         # What was asked for anew may still be on its way: it is not taken for received.
         if answer.epoch and (gap or self.position is None):
             self.position = Position(answer.epoch, answer.offset)

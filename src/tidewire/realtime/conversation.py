@@ -129,7 +129,6 @@ def _subscribe(hub: Hub, receiver: Receiver, message: Subscribe, known: Known) -
     else:
         starts = [Start() if row.since is None else Start(recovered=False) for row in asked]
     rows: list[dict[str, Any]] = []
-    recovered: dict[str, bool] = {}
     for (name, channels, queries), start in zip(accepted, starts, strict=True):
         hub.subscribe(receiver, name, channels, queries, start.since)
         row: dict[str, Any] = {
@@ -137,10 +136,10 @@ def _subscribe(hub: Hub, receiver: Receiver, message: Subscribe, known: Known) -
             "channels": channels,
             "queries": [normal_form(query) for query in queries],
         }
-        rows.append(row)
         if start.recovered is not None:
-            recovered[name] = start.recovered
+            row |= {"recovered": start.recovered, **hub.place}
+        rows.append(row)
     hub.replay(receiver, {row[0] for row, start in zip(accepted, starts, strict=True) if start.recovered})
     if hub.recovery is not None:
         hub.recovery.keep(receiver, asked)
-    return frames.subscribed(rows, hub.place, recovered)
+    return frames.subscribed(rows, hub.place)

@@ -164,11 +164,12 @@ class EventStream(Connection):
                 "subscriptionId": each.id,
                 "channels": each.channels,
                 "queries": [normal_form(query) for query in each.queries],
+                "recovered": bool(start.recovered),
+                **hub.place,
             }
             for each in held
         ]
-        recovered = {each.id: bool(start.recovered) for each in held}
-        self.send(frames.subscribed(rows, hub.place, recovered))
+        self.send(frames.subscribed(rows, hub.place))
         self._goes_on = False
         if not start.recovered:
             self.transport.write(self._place())

@@ -82,15 +82,13 @@ def connected(
 def subscribed(
     subscriptions: Sequence[Mapping[str, Any]],
     place: Mapping[str, Any] = _NOWHERE,
-    recovered: Mapping[str, bool] | None = None,
 ) -> bytes:
     """Answer to ``subscribe``, a row for each row sent.
 
-    ``place``: where in the log the events begin that come as they happen. ``recovered``: of the subscriptions
-    that came back, by id, whether they get all that they missed.
+    ``place``: where in the log the events begin that come as they happen.
     """
     data = {"to": "subscribe", "success": True, "subscriptions": subscriptions, **place}
-    return _message("response", data | {"recovered": recovered} if recovered else data)
+    return _message("response", data)
 
 
 def unsubscribed(results: Iterable[tuple[str, bool]]) -> bytes:
