@@ -50,3 +50,12 @@ def test_vectors(case: Case) -> None:
 def test_wrong_shapes_are_refused(text: str) -> None:
     with pytest.raises(MessageError):
         read_url_subscriptions(parse_query_string(text), "")
+
+
+def test_long_urls_are_read_to_their_end() -> None:
+    """As long as slot clients may make them (realtime-protocol, section 11, rule 8)."""
+    query = "%7B%22method%22%3A%22select%22%2C%22values%22%3A%5B%22*%22%5D%7D"
+    channels = "".join(f"&channels[]=c{number}" for number in range(600))
+    queries = "".join(f"&c{number}[{number + 1}][]={query}" for number in range(600))
+    wanted = read_url_subscriptions(parse_query_string(f"project=p{channels}{queries}"), "")
+    assert [slot.name for slot in wanted.slots] == [str(number + 1) for number in range(600)]
