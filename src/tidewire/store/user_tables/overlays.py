@@ -1,6 +1,6 @@
 """Changes of rows that only one connection sees, and that stand in no table.
 
-A connection can have an overlay: a database in memory, attached to it, with a table of the same making, with
+A connection can have an overlay: a temporary database, attached to it, with a table of the same making, with
 the same indexes, for each table of rows that was written to on this connection. The name of the table then
 leads to a view: the rows of the real table that were not written to, and those of the overlay. So whatever
 reads needs to know nothing of all this. What writes asks :func:`written` or :func:`written_pairs` where to;
@@ -34,12 +34,16 @@ _INFO: Final = "overlay"
 _CREATE: Final = re.compile(r"CREATE (?:UNIQUE |VIRTUAL )?(?:TABLE|INDEX|TRIGGER) ", re.IGNORECASE)
 _SIDE_TABLES: Final = {"fulltext": "rowid", "spatial": "id"}
 """Types of the indexes that are tables, and what in these is the sequence of the row."""
+_OF_BOXES: Final = ("_node", "_parent", "_rowid")
+"""What the tables end with that R*Tree keeps an index of boxes in."""
 _WRITES: Final = frozenset({sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE})
 
 
 def open_overlay(connection: Connection) -> None:
     """Give a connection an overlay, empty as yet; it goes with the connection."""
-    _do(connection, f"ATTACH ':memory:' AS {SCHEMA}")
+    # Without a name it is in memory, except for what is too much: that goes to a file that no one else sees.
+    _do(connection, "PRAGMA temp_store = FILE")
+    _do(connection, f"ATTACH '' AS {SCHEMA}")
     _do(connection, f"CREATE TABLE {SCHEMA}.overlaid (name TEXT, user_table INTEGER, version TEXT)")
     raw = connection.connection.driver_connection
     assert isinstance(raw, sqlite3.Connection)
@@ -49,10 +53,12 @@ def open_overlay(connection: Connection) -> None:
 
 def _guard(action: int, name: str | None, _two: Any, schema: str | None, _source: Any) -> int:
     """Nothing is written to the real tables."""
-    # A table that a function of SQLite makes up is announced like a part of creating one.
-    announced = action == sqlite3.SQLITE_UPDATE and name == "sqlite_master"
-    denied = schema == "main" and action in _WRITES and not announced
-    return sqlite3.SQLITE_DENY if denied else sqlite3.SQLITE_OK
+    if schema != "main" or action not in _WRITES or not name:
+        return sqlite3.SQLITE_OK
+    # A table that a function of SQLite makes up is announced like a part of creating one, and an index of
+    # boxes, as soon as it is read, makes statements ready with which it could be written.
+    harmless = (action == sqlite3.SQLITE_UPDATE and name == "sqlite_master") or name.endswith(_OF_BOXES)
+    return sqlite3.SQLITE_OK if harmless else sqlite3.SQLITE_DENY
 
 
 def is_current(connection: Connection) -> bool:
