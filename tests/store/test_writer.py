@@ -182,3 +182,12 @@ async def test_events_without_a_change_and_changes_without_an_event(database: Da
     assert seen == []
     await database.write(lambda transaction: [transaction.append(event(1)), transaction.append(event(2))])
     assert [logged.offset for logged in seen] == [1, 2]
+
+
+async def test_what_a_unit_would_undo_is_not_kept_in_memory(database: Database) -> None:
+    """Else its statements take longer and longer, the more of them there are."""
+
+    def temporary(transaction: Transaction) -> Any:
+        return transaction.connection.exec_driver_sql("PRAGMA temp_store").scalar()
+
+    assert await database.write(temporary) != 2

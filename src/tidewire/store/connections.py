@@ -54,11 +54,13 @@ def connect(
         )
         execute_patiently(connection, f"PRAGMA synchronous = {synchronous.upper()}")
         connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT_BYTES}")
         register_functions(connection)
         if read_only:
             connection.execute("PRAGMA query_only = ON")
+            # Not for writers: in memory, what a savepoint remembers is a list that each statement walks
+            # through to its end, so that a unit of many statements would take the square of their number.
+            connection.execute("PRAGMA temp_store = MEMORY")
         return connection
 
     engine = create_engine(
