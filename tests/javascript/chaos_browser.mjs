@@ -22,7 +22,9 @@ const page = await context.newPage();
 await page.exposeFunction("say", (line) => process.stdout.write(`${JSON.stringify(line)}\n`));
 await page.goto(`http://localhost:${site.address().port}/`);
 await page.evaluate(`(${run})(window.Appwrite, ${JSON.stringify(config)}, window.say)`);
-const devtools = await context.newCDPSession(page);
+const devtools = await browser.newBrowserCDPSession();
+const { processInfo } = await devtools.send("SystemInfo.getProcessInfo");
+const tabs = processInfo.filter(({ type }) => type === "renderer").map(({ id }) => id);
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 let healed = false;
@@ -30,9 +32,10 @@ lines.next().then(() => (healed = true)); // a line, or the end of the input, en
 for (let naps = 1; !healed; naps += 1) {
   await pause(800 + Math.random() * 1500);
   if (naps % 3) {
-    await devtools.send("Page.setWebLifecycleState", { state: "frozen" });
-    await pause(300 + Math.random() * 2000);
-    await devtools.send("Page.setWebLifecycleState", { state: "active" });
+    // The tab stands still as a whole, while the browser reads on and answers pings for it.
+    tabs.forEach((id) => process.kill(id, "SIGSTOP"));
+    await pause(naps % 4 ? 300 + Math.random() * 2000 : 8000);
+    tabs.forEach((id) => process.kill(id, "SIGCONT"));
     process.stdout.write(`${JSON.stringify({ trouble: "asleep" })}\n`);
   } else {
     await context.setOffline(true);
