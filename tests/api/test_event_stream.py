@@ -125,6 +125,13 @@ async def test_the_frames_of_the_socket(place: Place) -> None:
     assert first.data["type"] == "event"
 
 
+async def test_programs_are_told_their_place_too(place: Place, api_key: str) -> None:
+    async with place.stream({"X-Appwrite-Key": api_key}) as stream:
+        connected = await stream.next()
+    data = connected.data["data"]
+    assert (data["program"], connected.id) == (True, f"{data['epoch']}:{data['offset']}")
+
+
 async def test_queries_for_all_channels(place: Place) -> None:
     query = json.dumps({"method": "equal", "attribute": "name", "values": ["b"]})
     async with place.stream({}, **{"queries[]": query}) as stream:

@@ -79,9 +79,10 @@ def test_preflight(client: httpx.Client, path: str) -> None:
         "x-appwrite-id",
         "x-fallback-cookies",
         "x-appwrite-jwt",
+        "last-event-id",
     ):
         assert name in headers
-    assert len(headers) == len(set(headers)) == 36
+    assert len(headers) == len(set(headers)) == 37
 
 
 def test_app_schemes(api: ApiServer, client: httpx.Client) -> None:

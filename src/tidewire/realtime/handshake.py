@@ -73,7 +73,7 @@ class Doorkeeper:
         session_id = identity.session_id if identity is not None and not visitor.admin else ""
         _subscribe(hub, receiver, session_id, [(ids[slot.name], slot) for slot in wanted.slots])
         account = identity.account if identity else None
-        place = hub.place if visitor.key is None else {**hub.place, "program": True}
+        place = hub.place if visitor.key is None else {"program": True, **hub.place}
         return frames.connected(wanted.channels, ids if wanted.channels else None, account, place)
 
     def _may_connect(self, origin: str, visitor: Visitor, home: Project) -> bool:
