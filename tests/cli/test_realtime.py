@@ -32,6 +32,18 @@ class Listener:
         assert (self._process.returncode, errors) == (0, "")
         return printed
 
+    def stop_reading(self) -> None:
+        """Close the pipe that it prints to, as ``head`` does."""
+        assert self._process.stdout
+        self._process.stdout.close()
+
+    def ends_quietly(self) -> None:
+        """It ends without a complaint."""
+        assert self._process.stderr
+        with self._process:
+            assert self._process.stderr.read() == ""
+            assert self._process.wait(60) == 0
+
 
 COMMAND = [sys.executable, "-m", "tidewire"]
 
@@ -50,6 +62,14 @@ def bucket(server: TidewireServer, api_key: str) -> Any:
             return str(made.json()["$id"])
 
         yield bucket_id, upload
+
+
+def test_listening_ends_when_nobody_reads_any_more(server: TidewireServer, bucket: Any) -> None:
+    bucket_id, upload = bucket
+    listener = Listener(server, f"buckets.{bucket_id}.files", "--json")
+    listener.stop_reading()
+    upload("a.txt")
+    listener.ends_quietly()
 
 
 def test_listen_prints_json_lines(server: TidewireServer, bucket: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Callable
 from urllib.error import HTTPError, URLError
@@ -40,6 +41,9 @@ def listen(
         asyncio.run(_listen(realtime, channels, queries, _position(since), show, count))
     except KeyboardInterrupt:
         return
+    except BrokenPipeError:
+        # Who reads what is printed has enough (`| head`); nor is there anybody for what is left at the exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except RealtimeError as error:
         fail(f"the server refuses: {error}")
     except ValueError as error:
