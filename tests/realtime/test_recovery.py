@@ -116,6 +116,21 @@ async def test_one_ping_is_outstanding_at_most(server: RealtimeServer) -> None:
         assert await _pings(client, 1) == [b"%d" % last]
 
 
+async def test_who_becomes_recoverable_is_asked_at_once(server: RealtimeServer) -> None:
+    """Or its process would be taken to have everything while it has not."""
+    async with raw_client(server) as client:
+        await client.message()
+        client.say(_row("short"))
+        await client.message()
+        await server.publish(0)
+        await client.message()
+        client.say(_row(ID, "files"))
+        await client.message()
+        second = await server.publish(1)
+        async with asyncio.timeout(10):
+            assert await _pings(client, 1) == [b"%d" % second.offset]
+
+
 @pytest.mark.parametrize("forged", [b"", b"999999999999", b"x" * 125, b"-1"])
 async def test_a_pong_that_was_not_asked_for_says_nothing(server: RealtimeServer, forged: bytes) -> None:
     async with raw_client(server) as client:

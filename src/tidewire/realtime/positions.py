@@ -119,7 +119,10 @@ class Positions:
         """Keep the subscription ``name`` of a connection under ``key``: it has got to ``position``."""
         if self.count + len(self._taken) >= self._hub.settings.realtime_max_kept:
             return
-        receiver.recoverable = True
+        if not receiver.recoverable:
+            # Events of this round may have been sent without asking; the next one is asked about.
+            receiver.recoverable = True
+            receiver.round, receiver.express = 0, -1
         held = self._held.get(receiver.number)
         if held is None:
             held = self._held[receiver.number] = _Held(receiver)
