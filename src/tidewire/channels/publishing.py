@@ -82,10 +82,13 @@ class Channels:
     def __init__(
         self,
         settings: Settings,
-        broadcast: Broadcast = lambda _project_id, _event: True,
+        broadcast: Broadcast | None = None,
         announce: Callable[[RepeatKey, SentMessage], None] = lambda _key, _sent: None,
     ) -> None:
-        """``announce`` tells other processes of a message that was sent with an idempotency key."""
+        """Without ``broadcast`` nobody is connected.
+
+        ``announce`` tells other processes of a message that was sent with an idempotency key.
+        """
         self._settings = settings
         self._broadcast = broadcast
         self._announce = announce
@@ -171,6 +174,11 @@ class Channels:
                     receipts[number] = _receipt(draft, sent)
                 else:
                     fresh.append(number)
+        if self._broadcast is not None and not self._broadcast.has_room(database.project_id, len(fresh)):
+            raise TidewireError(
+                "general_rate_limit_exceeded",
+                "More messages wait for delivery than the server holds: try again in a second.",
+            )
         kept = [number for number, rule in enumerate(rules) if rule.history]
         if kept:
             chosen = [drafts[number] for number in kept]
@@ -199,11 +207,8 @@ class Channels:
                 actor_id=publisher.user_id,
                 timestamp=moment,
             )
-            if not self._broadcast(project_id, event):
-                raise TidewireError(
-                    "general_rate_limit_exceeded",
-                    "More messages wait for delivery than the server holds: try again in a second.",
-                )
+            if self._broadcast is not None:
+                self._broadcast.broadcast(project_id, event)
             sent = SentMessage(_digest(draft), message_id, moment, 0)
             if draft.key:
                 key = RepeatKey(project_id, draft.channel, publisher.name, draft.key)

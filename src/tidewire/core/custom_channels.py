@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -162,8 +162,11 @@ def member_event(name: str, member: Member, *, joined: bool, timestamp: int) -> 
     )
 
 
-Broadcast = Callable[[str, Event], bool]
-"""Delivers an event of a project that is not in its log, to subscribers in all processes.
+class Broadcast(Protocol):
+    """Delivers events of projects that are not in their logs, to subscribers in all processes."""
 
-False if it was not taken, because too many wait already.
-"""
+    def has_room(self, project_id: str, count: int) -> bool:
+        """Whether so many more events may wait for their delivery here."""
+
+    def broadcast(self, project_id: str, event: Event) -> None:
+        """Deliver an event that there was room for."""

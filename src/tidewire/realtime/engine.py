@@ -90,7 +90,7 @@ class Realtime:
         """Of connections."""
         self.meters: Meters = Meters()
         self.replayer = Replayer(self.meters)
-        self.channels = Channels(settings, self.broadcast, lambda key, sent: self.peers.tell_sent(key, sent))
+        self.channels = Channels(settings, self, lambda key, sent: self.peers.tell_sent(key, sent))
         self.attendance = Attendance(settings.realtime_leave_seconds, self._tell_member)
         self.peers: Peers = Peers(self._pass_or_drop, self.channels.repeats, self.attendance, self.meters)
         self.inspector = Inspector(self._connections_to, self.attendance)
@@ -247,21 +247,24 @@ class Realtime:
             return
         self._pass_or_drop(project_id, member_event(channel, member, joined=joined, timestamp=now()))
 
-    def broadcast(self, project_id: str, event: Event) -> bool:
-        """Deliver an event that is in no log, in all processes; False: too many wait here, none gets it."""
-        taken = self.pass_on(project_id, event)
-        if taken:
-            self.peers.tell_event(project_id, event)
-        return taken
+    def has_room(self, project_id: str, count: int) -> bool:
+        """Whether so many more events that are in no log may wait for their delivery here."""
+        room = self.rooms.get(project_id)
+        return room is None or room.passing.has_room(count)
+
+    def broadcast(self, project_id: str, event: Event) -> None:
+        """Deliver an event that is in no log, in all processes. Here there was room for it."""
+        room = self.rooms.get(project_id)
+        if room is not None:
+            room.passing.take(event)
+        self.peers.tell_event(project_id, event)
 
     def _pass_or_drop(self, project_id: str, event: Event) -> None:
-        if not self.pass_on(project_id, event):
-            self.meters.dropped += 1
-
-    def pass_on(self, project_id: str, event: Event) -> bool:
-        """Deliver an event that is in no log to the connections of this process; False: too many wait."""
         room = self.rooms.get(project_id)
-        return room is None or room.passing.take(event)
+        if room is not None and room.passing.has_room(1):
+            room.passing.take(event)
+        elif room is not None:
+            self.meters.dropped += 1
 
     def run(self, work: Coroutine[Any, Any, None]) -> None:
         """Run the asynchronous part of a connection's work, or work that lasts until the end."""

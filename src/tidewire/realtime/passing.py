@@ -36,18 +36,19 @@ class Passing:
         self._waiting: deque[Event] = deque()
         self._task: asyncio.Task[None] | None = None
 
-    def take(self, event: Event) -> bool:
-        """Deliver an event soon; False if too many wait already."""
+    def has_room(self, count: int) -> bool:
+        """Whether so many more events may wait."""
+        return self._hub.connections == 0 or len(self._waiting) + count <= MAX_WAITING
+
+    def take(self, event: Event) -> None:
+        """Deliver an event soon. Whoever has something to lose asks before whether there is room."""
         if self._hub.connections == 0:
-            return True
-        if len(self._waiting) >= MAX_WAITING:
-            return False
+            return
         self._waiting.append(event)
         if self._task is None:
             self._task = asyncio.create_task(
                 self._deliver_all(), name=f"passing on in {self._hub.project_id}"
             )
-        return True
 
     async def close(self) -> None:
         """Stop delivering."""
