@@ -1,0 +1,44 @@
+"""The tests that the documentation names for what it promises: they are there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+DOCS = sorted(TESTS.parent.glob("docs/**/*.md"))
+_QUOTED = re.compile(r"`([^`\s]+)`")
+_NAMED = re.compile(r"(?:tests/)?(?P<file>[\w/]*test_\w+\.py)?…?(?:::)?(?P<test>test_\w+)?")
+
+
+def named(text: str) -> Iterator[tuple[str, str]]:
+    """File and test, or the file alone; a test without a file is of the file that was named last."""
+    file = ""
+    for quoted in _QUOTED.findall(text):
+        found = _NAMED.fullmatch(quoted)
+        if found is None or not (found["file"] or found["test"]):
+            continue
+        file = found["file"] or file
+        yield file, found["test"] or ""
+
+
+@pytest.mark.parametrize("page", DOCS, ids=lambda page: page.stem)
+def test_the_tests_that_are_named_exist(page: Path) -> None:
+    for file, test in named(page.read_text()):
+        paths = [path for path in TESTS.rglob(Path(file).name) if path.as_posix().endswith(f"/{file}")]
+        assert len(paths) == 1, f"{file}: {paths}"
+        if test:
+            made = rf"^ *(?:(?:async )?def {test}\(|{test} = )"
+            assert re.search(made, paths[0].read_text(), re.MULTILINE), (file, test)
+
+
+def test_every_guarantee_of_delivery_names_a_test() -> None:
+    text = (TESTS.parent / "docs" / "guarantees.md").read_text()
+    rows = re.findall(r"^\| (.+) \| (.+) \|$", text.partition("## While connected")[2], re.MULTILINE)
+    promises = [row for row in rows if row != ("guarantee", "test")]
+    assert len(promises) > 20
+    for promise, tests in promises:
+        assert "test_" in tests, promise
