@@ -359,6 +359,37 @@ async def test_the_same_url_and_session_is_recovered(server: RealtimeServer) -> 
         assert await _offsets(client, 1) == [last]
 
 
+async def test_the_same_url_is_recovered_when_the_session_is_shown_later(server: RealtimeServer) -> None:
+    session = await server.sign_up("u1")
+    url = f"project={PROJECT}&channels[]=files&channels[]=account"
+    shown = json.dumps({"type": "authentication", "data": {"session": session}})
+    async with raw_client(server, url) as client:
+        await client.message()
+        client.say(shown)
+        await client.message()
+        first = (await server.publish(0, roles=["user:u1"])).offset
+        await client.message()
+        client.send(frame(10, b"%d" % first))
+        await _acknowledged(server, first)
+        reset(client.writer)
+    await server.is_left_empty()
+    missed = [(await server.publish(number, roles=["user:u1"])).offset for number in (1, 2)]
+    async with raw_client(server, url) as client:
+        await client.message()
+        client.say(shown)
+        await client.message()
+        got = [json.loads(await client.message())["data"]["offset"] for _ in missed]
+        assert got == missed
+        reset(client.writer)
+    await server.is_left_empty()
+    other = await server.sign_up("u2")
+    async with server.client(url) as stranger:
+        await receive(stranger)
+        await ask(stranger, "authentication", {"session": other})
+        last = (await server.publish(3)).offset
+        assert await _offsets(stranger, 1) == [last]
+
+
 async def test_guests_with_a_url_begin_anew(server: RealtimeServer) -> None:
     url = f"project={PROJECT}&channels[]=files"
     async with raw_client(server, url) as client:

@@ -84,6 +84,8 @@ async def authenticate(hub: Hub, receiver: Receiver, message: Authenticate) -> b
     if identity.user_id != receiver.user_id:
         check_user_limit(hub, identity.user_id)
     hub.authenticate(receiver, identity)
+    if hub.recovery is not None:
+        await hub.recovery.claim(receiver, identity.session_id)
     return frames.authenticated(identity.account)
 
 

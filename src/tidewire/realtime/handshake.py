@@ -12,7 +12,7 @@ from tidewire.realtime.conversation import beyond_limits, check_user_limit
 from tidewire.realtime.hub import Hub
 from tidewire.realtime.limits import ConnectLimit
 from tidewire.realtime.messages import POLICY_VIOLATION, TOO_MUCH, MessageError
-from tidewire.realtime.recovery import NOTHING_KNOWN, Asked, url_key
+from tidewire.realtime.recovery import Asked, url_key
 from tidewire.realtime.request import CONSOLE, Inputs
 from tidewire.realtime.sign_in import Visitor
 from tidewire.realtime.subscriptions import Receiver
@@ -93,12 +93,21 @@ def _subscribe(hub: Hub, receiver: Receiver, session_id: str, slots: Sequence[tu
             hub.subscribe(receiver, name, slot.channels, slot.queries)
         return
     asked = [
-        Asked(url_key(session_id, slot) if session_id else None, name, slot.channels, slot.queries)
+        Asked(
+            url_key(session_id, slot.channels, slot.queries) if session_id else None,
+            name,
+            slot.channels,
+            slot.queries,
+        )
         for name, slot in slots
     ]
-    known = recovery.look_up(receiver, [(each.id, False) for each in asked]) or NOTHING_KNOWN
+    known = recovery.look_up(receiver, [(each.id, False) for each in asked])
+    if known is None:
+        raise MessageError(TOO_MUCH, "What was missed cannot be told just now; try again.")
     starts = recovery.starts(receiver, asked, known)
     for each, start in zip(asked, starts, strict=True):
         hub.subscribe(receiver, each.name, each.channels, each.queries, start.since)
     hub.replay(receiver, {each.name for each, start in zip(asked, starts, strict=True) if start.recovered})
     recovery.keep(receiver, asked)
+    if asked and not session_id:
+        recovery.await_session(receiver, [each.name for each in asked])

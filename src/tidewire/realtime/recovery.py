@@ -17,7 +17,6 @@ from tidewire.realtime.messages import LITERAL_ID, Since
 from tidewire.realtime.positions import GUEST_ID_LENGTH, Positions, digest_of
 from tidewire.realtime.replay import Replay, Replayer
 from tidewire.realtime.subscriptions import Receiver
-from tidewire.realtime.url_subscriptions import Slot
 from tidewire.store import positions as stored
 from tidewire.store.database import Database
 from tidewire.store.event_log import last_offset, offset_before, trimmed_offset
@@ -80,6 +79,8 @@ class Recovery:
         self._replayer = replayer
         self._history = History(database)
         self._seconds = hub.settings.realtime_recovery_seconds
+        self._unclaimed: dict[Receiver, Sequence[str]] = {}
+        """What guests subscribed to by their URLs: some SDKs show the session a moment later."""
         self.positions = Positions(hub, database, process_id)
 
     def replay(self, receiver: Receiver, position: int) -> Replay:
@@ -146,12 +147,36 @@ class Recovery:
         held = [receiver.subscriptions[name] for name in names if name in receiver.subscriptions]
         self.keep(receiver, [Asked(each.id, each.id, each.channels, each.queries) for each in held])
 
+    def await_session(self, receiver: Receiver, names: Sequence[str]) -> None:
+        """The subscriptions of a guest's URL are known when a session is shown: see :meth:`claim`."""
+        if receiver.acknowledges and self._seconds:
+            self._unclaimed[receiver] = names
+
+    async def claim(self, receiver: Receiver, session_id: str) -> None:
+        """A guest has shown a session: what its URL asks for goes on where it was with that session."""
+        names = self._unclaimed.pop(receiver, ())
+        held = [receiver.subscriptions[name] for name in names if name in receiver.subscriptions]
+        asked = [
+            Asked(url_key(session_id, each.channels, each.queries), each.id, each.channels, each.queries)
+            for each in held
+        ]
+        known = await self.read(receiver, [(each.id, False) for each in asked]) if asked else NOTHING_KNOWN
+        if not receiver.roles:
+            return  # it ended meanwhile
+        came_back = [(each, self._known_start(receiver, each, known)) for each in asked]
+        for each, start in came_back:
+            if start.recovered:
+                self._hub.subscribe(receiver, each.name, each.channels, each.queries, start.since)
+        self._hub.replay(receiver, [each.name for each, start in came_back if start.recovered])
+        self.keep(receiver, asked)
+
     def drop(self, receiver: Receiver, name: str) -> None:
         """A client ended a subscription."""
         self.positions.drop(receiver, name)
 
     def lose(self, receiver: Receiver) -> None:
         """A connection ended; its subscriptions are there still."""
+        self._unclaimed.pop(receiver, None)
         ended: Collection[str] = ()
         if receiver.left:
             # Who closes a page that names its subscriptions in the URL, and opens it again, begins anew.
@@ -164,6 +189,9 @@ class Recovery:
             return self._judged(asked.since.offset, known, lost=not of_this_log)
         if asked.name in receiver.subscriptions:
             return Start()  # it changes what it has
+        return self._known_start(receiver, asked, known)
+
+    def _known_start(self, receiver: Receiver, asked: Asked, known: Known) -> Start:
         key = self._key(receiver, asked.id)
         kept = known.kept.get(key) if key is not None else None
         if kept is None:
@@ -205,10 +233,10 @@ class Recovery:
         return receiver.user_id, name
 
 
-def url_key(session_id: str, slot: Slot) -> str:
+def url_key(session_id: str, channels: Sequence[str], queries: Sequence[Query]) -> str:
     """Under which a subscription of a URL is kept, of somebody who is signed in."""
-    digest = blake2b(f"{session_id} {slot.name} ".encode(), digest_size=16)
-    digest.update(digest_of(slot.channels, slot.queries).encode())
+    digest = blake2b(f"{session_id} ".encode(), digest_size=16)
+    digest.update(digest_of(channels, queries).encode())
     return URL_PREFIX + digest.hexdigest()
 
 
