@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from asyncio.subprocess import PIPE, Process
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from tests.chaos.ledger import Ledger, Receipt
 from tidewire.client import Event, Realtime
@@ -44,7 +47,7 @@ class Program:
         assert self._process.stdin
         self._process.stdin.write(json.dumps(config).encode() + b"\n")
         await self._process.stdin.drain()
-        if self._script == "chaos.mjs":
+        if self._script != "chaos_browser.mjs":
             self._process.stdin.close()
         self._reader = asyncio.create_task(self._read())
 
@@ -76,13 +79,14 @@ class Program:
             if row := line.get("row"):
                 ledger.receipts.append(Receipt(line["connection"], row))
             elif "ready" in line:
+                assert line["ready"], f"{line['client']} is a guest"
                 ledger.ready = True
             else:
                 ledger.connections = line["connection"]
 
 
-class PythonClients:
-    """Clients of :mod:`tidewire.client` in this program; they drop what comes twice."""
+class _Tasks:
+    """Clients in this program."""
 
     def __init__(self, ledgers: list[Ledger]) -> None:
         self._ledgers = ledgers
@@ -91,7 +95,7 @@ class PythonClients:
     async def start(self, endpoint: str, project: str, channel: str) -> None:
         """Start the clients."""
         for ledger in self._ledgers:
-            self._tasks.append(asyncio.create_task(_listen(ledger, endpoint, project, channel)))
+            self._tasks.append(asyncio.create_task(self._listen(ledger, endpoint, project, channel)))
 
     def heal(self) -> None:
         """They make no troubles."""
@@ -104,16 +108,65 @@ class PythonClients:
             if isinstance(ended, Exception):
                 raise ended
 
+    async def _listen(self, ledger: Ledger, endpoint: str, project: str, channel: str) -> None:
+        """Be one client, for ever."""
+        raise NotImplementedError
 
-async def _listen(ledger: Ledger, endpoint: str, project: str, channel: str) -> None:
-    async with Realtime(endpoint, project, session=ledger.subscriber.session) as realtime:
-        subscription = realtime.subscribe(channel, queries=queries(ledger))
-        await subscription.active()
-        ledger.ready = True
-        event: Event[dict[str, Any]]
-        async for event in subscription:
-            ledger.receipts.append(Receipt(1, event.payload["$id"]))
-        assert subscription.gaps == 0
+
+class PythonClients(_Tasks):
+    """Clients of :mod:`tidewire.client`; they drop what comes twice."""
+
+    async def _listen(self, ledger: Ledger, endpoint: str, project: str, channel: str) -> None:
+        async with Realtime(endpoint, project, session=ledger.subscriber.session) as realtime:
+            subscription = realtime.subscribe(channel, queries=queries(ledger))
+            await subscription.active()
+            ledger.ready = True
+            event: Event[dict[str, Any]]
+            async for event in subscription:
+                ledger.receipts.append(Receipt(1, event.payload["$id"]))
+            assert subscription.gaps == 0
+
+
+class Streams(_Tasks):
+    """Readers of Server-Sent Events, which come back as browsers do: with the last ``id`` that they saw."""
+
+    async def _listen(self, ledger: Ledger, endpoint: str, project: str, channel: str) -> None:
+        parameters = {"project": project, "channels[]": channel, "queries[]": queries(ledger)}
+        session = ledger.subscriber.session
+        headers = {"X-Appwrite-Session": session} if session else {}
+        async with httpx.AsyncClient(params=parameters, timeout=60) as client:
+            while True:
+                with suppress(httpx.TransportError):
+                    async with client.stream("GET", f"{endpoint}/realtime/sse", headers=headers) as stream:
+                        assert stream.status_code == 200
+                        ledger.connections += 1
+                        await _read(stream, ledger, headers)
+                await asyncio.sleep(random.uniform(0, 1))
+
+
+async def _read(stream: httpx.Response, ledger: Ledger, headers: dict[str, str]) -> None:
+    """Take events until the stream ends; an event counts once it is complete."""
+    name = data = ""
+    async for line in stream.aiter_lines():
+        kind, _, value = line.partition(": ")
+        if kind == "id":
+            name = value
+        elif kind == "data":
+            data = value
+        elif not line:
+            if name:
+                headers["Last-Event-ID"] = name
+            if data:
+                _take(json.loads(data), ledger)
+            name = data = ""
+
+
+def _take(frame: dict[str, Any], ledger: Ledger) -> None:
+    if frame.get("type") == "event":
+        ledger.receipts.append(Receipt(ledger.connections, frame["data"]["payload"]["$id"]))
+    elif frame.get("type") == "response":
+        assert all(row["recovered"] for row in frame["data"]["subscriptions"])
+    ledger.ready = True
 
 
 def queries(ledger: Ledger) -> list[str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.chaos.clients import Program, PythonClients
+from tests.chaos.clients import Program, PythonClients, Streams
 from tests.chaos.ledger import Judgement, Ledger, Subscriber, judge
 from tests.chaos.log import rows_in_log
 from tests.chaos.proxy import CuttingProxy
@@ -104,14 +104,20 @@ class Chaos:
             if server.process:
                 server.kill_all()
 
-    def _programs(self, ledgers: list[Ledger]) -> list[Program | PythonClients]:
-        """One in eight is a Python client, a few live in a browser, the others in Node."""
-        rest = list(ledgers)
-        python = [rest.pop() for _ in range(len(ledgers) // 8)]
-        browser = [rest.pop() for _ in range(min(5, len(ledgers) // 8))] if self.size.browser else []
-        programs: list[Program | PythonClients] = [PythonClients(python)]
-        if browser:
-            programs.append(Program("chaos_browser.mjs", browser, self.troubles))
+    def _programs(self, ledgers: list[Ledger]) -> list[Program | PythonClients | Streams]:
+        """Of eight clients one is in Python, one a stream, and one of an SDK with its channels in the URL.
+
+        A few live in a browser, the others in Node.
+        """
+        eighth = len(ledgers) // 8
+        by_url = [ledger for ledger in ledgers if ledger.subscriber.session][:eighth]
+        rest = [ledger for ledger in ledgers if ledger not in by_url]
+        python, streams = ([rest.pop() for _ in range(eighth)] for _ in range(2))
+        browser = [rest.pop() for _ in range(min(5, eighth))] if self.size.browser else []
+        programs: list[Program | PythonClients | Streams] = [PythonClients(python), Streams(streams)]
+        for script, part in (("chaos_urls.mjs", by_url), ("chaos_browser.mjs", browser)):
+            if part:
+                programs.append(Program(script, part, self.troubles))
         for start in range(0, len(rest), CLIENTS_PER_PROGRAM):
             part = rest[start : start + CLIENTS_PER_PROGRAM]
             programs.append(Program("chaos.mjs", part, self.troubles))
