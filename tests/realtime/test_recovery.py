@@ -16,6 +16,7 @@ from tests.realtime.conftest import PROJECT, START, RealtimeServer, ask, receive
 from tests.realtime.raw_client import RawClient, frame, raw_client
 from tests.store.samples import event
 from tidewire.store.event_log import trim
+from tidewire.store.positions import count
 
 Json = dict[str, Any]
 ID = "66f0c2a1b3d4e5f60718"
@@ -254,6 +255,28 @@ async def test_short_ids_of_guests_are_not_kept(server: RealtimeServer) -> None:
     async with server.client() as client:
         await receive(client)
         assert "recovered" not in await _subscribe(client, name="s")
+
+
+async def test_what_was_lost_makes_room_for_who_is_here(start: START) -> None:
+    server = await start(realtime_max_kept=20)
+    store = await server.stores.project(PROJECT)
+    assert store is not None
+    async with server.client() as crowd:
+        await receive(crowd)
+        rows = [{"subscriptionId": f"{ID}{number}", "channels": ["files"]} for number in range(30)]
+        await ask(crowd, "subscribe", rows)
+    await server.is_left_empty()
+    positions = server.realtime.rooms[PROJECT].hub.recovery.positions  # type: ignore[union-attr]
+    await positions.written()
+    assert await store.database.read(count) == 18
+    async with server.client() as client:
+        await receive(client)
+        await _subscribe(client)
+    missed = (await server.publish(1)).offset
+    async with server.client() as client:
+        await receive(client)
+        assert (await _subscribe(client))["recovered"] is True
+        assert await _offsets(client, 1) == [missed]
 
 
 async def test_it_can_be_switched_off(start: START) -> None:

@@ -246,6 +246,8 @@ class Positions:
         taken = self._taken.step(STEP)
         notes = self._notes.step(STEP - len(taken))
         reached = self._reached if self._taken.all_begun and self._notes.all_begun else None
+        most = self._hub.settings.realtime_max_kept
+        filled = most - min(STEP, most // 10)  # for who is here now what was lost makes room
 
         def unit(transaction: Transaction) -> int:
             connection = transaction.connection
@@ -253,7 +255,8 @@ class Positions:
             stored.write(connection, list(taken.values()), changed)
             if reached is not None:
                 stored.reach(connection, self._process_id, reached)
-            return stored.count(connection)
+            count = stored.count(connection)
+            return count if count <= filled else count - stored.forget(transaction, 0, filled)
 
         try:
             self.count = await self._database.write(unit)
