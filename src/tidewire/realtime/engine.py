@@ -306,12 +306,18 @@ class Realtime:
             room = self.rooms.get(CONSOLE)
             if room is None or room.hub.console is None or room.hub.connections == 0:
                 continue
-            room.passing.take(test_event())
-            await room.hub.console.review()
-            for project_id, other in list(self.rooms.items()):
-                store = await self.stores.project(project_id)
-                if store is not None:
-                    room.hub.console.tell_counts(project_id, store.project.team_id, other.hub.connections)
+            try:
+                await self._tell(room, room.hub.console)
+            except Exception:
+                _log.exception("the console is not told")
+
+    async def _tell(self, room: Room, console: Console) -> None:
+        room.passing.take(test_event())
+        await console.review()
+        for project_id, other in list(self.rooms.items()):
+            store = await self.stores.project(project_id)
+            if store is not None:
+                console.tell_counts(project_id, store.project.team_id, other.hub.connections)
 
     async def _begin_rounds(self) -> None:
         while True:
