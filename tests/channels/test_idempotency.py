@@ -73,6 +73,10 @@ async def test_kept_messages_are_recognised_after_a_kill(start: Start) -> None:
         assert (repeated.status_code, repeated.json()) == (201, first.json())
         other = await send(again.admin, "survivor", {"n": 2}, idempotencyKey="k")
         assert refusal(other) == (409, "channel_message_conflict")
+        offset = first.json()["offset"]
+        asked = {"channels[]": "channels.survivor", "since": offset - 1}
+        log = (await again.admin.get("/realtime/events", params=asked)).json()
+        assert [(event["offset"], event["payload"]) for event in log["events"]] == [(offset, {"n": 1})]
 
 
 async def test_after_its_time_a_key_is_new(start: Start) -> None:

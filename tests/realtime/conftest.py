@@ -21,6 +21,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.realtime.world import Json
 from tests.store.samples import add_session, add_user, event
+from tidewire.api.http_protocol import bounded_http_protocol
 from tidewire.core.events import LoggedEvent
 from tidewire.core.time import now
 from tidewire.realtime import Realtime
@@ -167,7 +168,7 @@ async def running(directory: Path, **changes: Any) -> AsyncIterator[RealtimeServ
     await realtime.start()
     config = uvicorn.Config(
         cast("Any", _nothing),
-        http="httptools",
+        http=bounded_http_protocol(settings.max_header_bytes, realtime.stream),
         ws=cast("Any", realtime.protocol),
         lifespan="off",
         log_config=None,

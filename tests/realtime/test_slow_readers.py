@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 
 import msgspec
+import pytest
 
 from tests.realtime.conftest import PROJECT, START, UPGRADE, RealtimeServer, receive, subscribe
 from tidewire.realtime.connection import Connection
@@ -18,16 +19,18 @@ EVENT_BYTES = 50_000
 EVENTS = 200
 
 
-async def _never_read(server: RealtimeServer) -> asyncio.StreamWriter:
-    head = f"GET /v1/realtime?project={PROJECT}&channels[]=files HTTP/1.1\r\n{UPGRADE}"
+async def _never_read(server: RealtimeServer, wire: str) -> asyncio.StreamWriter:
+    head = f"GET {wire}?project={PROJECT}&channels[]=files HTTP/1.1\r\n"
+    head += "Host: localhost\r\n\r\n" if wire.endswith("sse") else UPGRADE
     _, writer = await server.open_raw(head, receive_buffer=4096)
     writer.transport.pause_reading()  # type: ignore[attr-defined]
     return writer
 
 
-async def test_what_is_kept_for_clients_that_never_read_is_bounded(start: START) -> None:
+@pytest.mark.parametrize("wire", ["/v1/realtime", "/v1/realtime/sse"])
+async def test_what_is_kept_for_clients_that_never_read_is_bounded(start: START, wire: str) -> None:
     server = await start(realtime_max_queue_bytes=CAP)
-    slow = [await _never_read(server) for _ in range(SLOW)]
+    slow = [await _never_read(server, wire) for _ in range(SLOW)]
     async with server.client() as healthy:
         await receive(healthy)
         await subscribe(healthy, "files")
