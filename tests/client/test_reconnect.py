@@ -17,11 +17,16 @@ from tests.support.server import TidewireServer
 from tidewire.client import Position, Realtime, UnsupportedError
 from tidewire.client.frames import EventData, SubscribeResponse
 
+REPLAYED = 100
+"""Events that the server goes back at most."""
+
 
 @pytest.fixture
 async def own(tmp_path: Path) -> AsyncIterator[World]:
     """A server that may be killed, with a bucket."""
-    server = await asyncio.to_thread(TidewireServer(tmp_path / "data").start)
+    server = TidewireServer(tmp_path / "data")
+    server.environment["TIDEWIRE_REALTIME_MAX_REPLAY_EVENTS"] = str(REPLAYED)
+    await asyncio.to_thread(server.start)
     key = await asyncio.to_thread(server.create_key)
     headers = {"X-Appwrite-Project": server.project, "X-Appwrite-Key": key}
     async with httpx.AsyncClient(base_url=server.endpoint, headers=headers, timeout=60) as rest:
@@ -64,6 +69,29 @@ async def test_what_waited_for_a_slow_subscriber_comes_again(
         await other.active()
         async with asyncio.timeout(60):
             assert (await reading, slow.gaps) == (sent, 0)
+
+
+async def test_who_heard_nothing_for_long_has_missed_nothing(
+    own: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tidewire.client.realtime.HEARTBEAT_SECONDS", 1.0)
+    async with Realtime(own.server.endpoint, own.server.project) as realtime:
+        other = {"bucketId": "quiet", "name": "quiet", "permissions": ['read("any")']}
+        await own.post("/storage/buckets", other)
+        quiet = await realtime.subscribe("buckets.quiet.files").active()
+        for _ in range(REPLAYED + 10):
+            await own.rest.put(f"/storage/buckets/{own.bucket}", json={"name": "b"})
+        asked = {"channels[]": "files"}
+        last = (await own.rest.get("/realtime/events", params=asked)).json()["offset"]
+        assert last > REPLAYED
+        async with asyncio.timeout(60):
+            while (socket := realtime._connection) is None or socket.last_offset < last:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        own.server.kill()
+        await asyncio.to_thread(own.server.start)
+        await World(own.server, own.rest, "quiet").upload("a")
+        async with asyncio.timeout(60):
+            assert (await names(quiet, 1), quiet.gaps) == (["a"], 0)
 
 
 async def test_what_is_on_its_way_during_an_update_is_taken() -> None:

@@ -78,6 +78,19 @@ async def test_nothing_missed_is_recovered_too(server: RealtimeServer) -> None:
         assert await _offsets(client, 1) == [logged.offset]
 
 
+async def test_a_pong_tells_the_place_to_who_asks(server: RealtimeServer) -> None:
+    async with server.client() as client:
+        place = await _place(client)
+        assert await ask(client, "ping") == {"type": "pong"}
+        told = await ask(client, "ping", {"place": True})
+        assert (told["type"], told["data"]["epoch"]) == ("pong", place["epoch"])
+        last = (await server.publish(channels=["elsewhere"])).offset
+        async with asyncio.timeout(10):
+            while told["data"]["offset"] < last:
+                told = await ask(client, "ping", {"place": True})
+        assert told["data"]["offset"] == last
+
+
 async def test_a_subscription_without_since_is_new(server: RealtimeServer) -> None:
     async with server.client() as client:
         await receive(client)

@@ -11,7 +11,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from tidewire.client.errors import MESSAGE_TOO_BIG, POLICY_VIOLATION, RealtimeError, RefusedError, refusal
-from tidewire.client.frames import Connected, ErrorData, EventData, Frame, ResponseHead, encode
+from tidewire.client.frames import Connected, ErrorData, EventData, Frame, Pong, ResponseHead, encode
 
 Deliver = Callable[[EventData], Awaitable[None]]
 
@@ -25,7 +25,7 @@ class Connection:
         self._sending = asyncio.Lock()
         self.connected = connected
         self.last_offset = 0
-        """Of the latest event; 0 before the first."""
+        """Up to which everything has come, as far as that is known: of the latest event, or later."""
 
     @classmethod
     async def open(cls, socket: ClientConnection, seconds: float) -> Connection:
@@ -55,7 +55,7 @@ class Connection:
                 elif frame.type == "response":
                     self._answer(msgspec.json.decode(frame.data, type=ResponseHead).to, frame.data)
                 elif frame.type == "pong":
-                    self._answer("ping", frame.data)
+                    self._take_pong(frame.data)
                 elif frame.type == "error":
                     self._fail(msgspec.json.decode(frame.data, type=ErrorData))
         except ConnectionClosed as closed:
@@ -71,9 +71,10 @@ class Connection:
 
     async def beat(self, seconds: float) -> None:
         """Ping every ``seconds``, as SDKs do: it keeps proxies from closing a quiet connection."""
+        data = {"place": True} if self.connected.epoch else None
         while True:
             await asyncio.sleep(seconds)
-            await self._send("ping", None)
+            await self._send("ping", data)
 
     async def _send(self, kind: str, data: object) -> asyncio.Future[msgspec.Raw]:
         answer = asyncio.get_running_loop().create_future()
@@ -82,6 +83,12 @@ class Connection:
             self._waiting.append((kind, answer))
             await self._socket.send(encode(kind, data))
         return answer
+
+    def _take_pong(self, data: msgspec.Raw) -> None:
+        if self.connected.epoch:
+            # What happened beside the subscriptions, for however long, was not missed.
+            self.last_offset = max(self.last_offset, msgspec.json.decode(data, type=Pong).offset)
+        self._answer("ping", data)
 
     def _answer(self, kind: str, data: msgspec.Raw) -> None:
         for waiting in self._waiting:

@@ -37,6 +37,12 @@ class EventData(msgspec.Struct):
     offset: int | None = None
 
 
+class Pong(msgspec.Struct):
+    """``pong``; from a Tidewire server it says up to where in the log everything was sent before it."""
+
+    offset: int = 0
+
+
 class ErrorData(msgspec.Struct):
     """``error``."""
 

@@ -36,7 +36,9 @@ def respond(
     ``known``: what :meth:`Recovery.look_up` found of the subscriptions of a :class:`Subscribe`.
     """
     if isinstance(message, Ping):
-        return frames.PONG
+        if not message.place or receiver.replay is not None or not hub.epoch:
+            return frames.PONG
+        return frames.pong({"offset": hub.acknowledgements.settled, "epoch": hub.epoch})
     if isinstance(message, Subscribe):
         return _subscribe(hub, receiver, message, known)
     return frames.unsubscribed([(name, hub.unsubscribe(receiver, name)) for name in message.ids])

@@ -138,6 +138,11 @@ def error(code: int, message: str, kind: str = "") -> bytes:
     return _message("error", data | {"reason": kind} if kind else data)
 
 
+def pong(place: Mapping[str, Any]) -> bytes:
+    """Answer to a heartbeat that asks for the place in the log up to which everything was sent before it."""
+    return _message("pong", place)
+
+
 def _message(kind: str, data: Mapping[str, Any]) -> bytes:
     return text_message(_encode({"type": kind, "data": data}))
 

@@ -55,6 +55,9 @@ class MessageError(Exception):
 class Ping:
     """The clients' heartbeat."""
 
+    place: bool = False
+    """Whether the client wants to be told how far in the log it is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Authenticate:
@@ -258,7 +261,7 @@ def _refuse(message: str) -> Never:
 
 
 _PARSERS: Final[Mapping[str, Callable[[Mapping[str, Any]], Message]]] = {
-    "ping": lambda _frame: Ping(),
+    "ping": lambda frame: Ping(place=frame.get("data") == {"place": True}),
     "authentication": _parse_authentication,
     "unsubscribe": _parse_unsubscribe,
     "presence": _parse_presence,
