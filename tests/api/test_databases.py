@@ -125,6 +125,8 @@ def test_errors(server: httpx.Client, base: str) -> None:
         refused = server.post(f"{table}/{rows}", json=wrong)
         assert refused.json()["type"] == "general_argument_invalid", wrong
     assert server.post(f"{table}/{rows}", json={rows: []}).json()["type"] == f"{one}_missing_data"
+    both = server.post(f"{table}/{rows}", json={row_id: "r", "data": {}, rows: [{}]})
+    assert both.json()["type"] == "general_bad_request"
     staged = server.post(f"{table}/{rows}", json={row_id: "r", "data": {}, "transactionId": "none"})
     assert staged.json()["type"] == "transaction_not_found"
     query = {"queries[0]": '{"method":"equal","attribute":"x","values":[1]}'}

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from tidewire.core.errors import TidewireError
 from tidewire.core.operations import Operation, Operations
 from tidewire.core.parameters import FilePart
 
@@ -75,9 +76,13 @@ class Match(NamedTuple):
         return self.route.endpoint
 
     def chosen(self, given: Mapping[str, object]) -> Match:
-        """The match among the operations of the path that the parameters of the body choose."""
+        """The match among the operations of the path that the parameters of the body choose.
+
+        Raises ``general_bad_request`` if they choose several.
+        """
         for name, route in self.route.alternatives.items():
             if name in given:
+                _require_alone(name, self.route, route, given)
                 return Match(route, self.values)
         return self
 
@@ -153,6 +158,15 @@ class Registry:
                 f"{method} {path} is declared by {endpoint.operation.name} and by {other}"
             )
         node.ends[method] = Route(endpoint, path, tuple(names))
+
+
+def _require_alone(name: str, usual: Route, chosen: Route, given: Mapping[str, object]) -> None:
+    """Refuse what the usual operation of a path needs where the parameter ``name`` chose another one."""
+    known = {parameter.name for parameter in chosen.elsewhere}
+    for parameter in usual.elsewhere:
+        if parameter.required and parameter.name in given and parameter.name not in known:
+            message = f"Send either `{name}` or `{parameter.name}`, not both."
+            raise TidewireError("general_bad_request", message)
 
 
 def _walk(
