@@ -204,10 +204,10 @@ class Positions:
 
     def _position(self, receiver: Receiver) -> int:
         position = self._hub.acknowledgements.position(receiver)
-        if receiver.sent and not receiver.answers and self._settled:
-            # Nobody knows whether it has read what its machine acknowledged.
+        if receiver.sent and (receiver.is_page or not receiver.answers):
+            # Nobody knows whether it has read what its machine, or its browser, acknowledged.
             rounds = math.ceil(self._hub.settings.realtime_overlap_seconds)
-            position = min(position, self._settled[max(0, len(self._settled) - 1 - rounds)])
+            position = min(position, self._settled[-1 - rounds] if len(self._settled) > rounds else 0)
         return position
 
     def _note_all(self, receiver: Receiver, position: int, *, exact: bool) -> None:

@@ -109,13 +109,15 @@ class Recovery:
 
     def _as_read(self, known: Known) -> Callable[[Connection], Known]:
         """A page has read less than its browser has acknowledged: it may have been asleep, and a browser
-        that loses a connection forgets what the page has not read.
+        that loses a connection forgets what the page has not read. An exact position has that in it.
         """
         overlap_ms = int(self._hub.settings.realtime_overlap_seconds * 1000)
 
         def read(log: Connection) -> Known:
             kept = {
-                key: replace(each, position=offset_before(log, each.position, overlap_ms))
+                key: each
+                if each.exact
+                else replace(each, position=offset_before(log, each.position, overlap_ms))
                 for key, each in known.kept.items()
             }
             return replace(known, kept=kept)

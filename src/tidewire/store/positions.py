@@ -183,7 +183,7 @@ def end_process(transaction: Transaction, process: str) -> int:
             (
                 (row.subject, row.id),
                 (process, row.connection),
-                Note(row.position if row.exact else max(row.position, reached or 0), True, moment),
+                Note(row.position if row.exact else max(row.position, reached or 0), row.exact, moment),
             )
             for row in rows
         ],
