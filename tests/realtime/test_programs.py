@@ -18,6 +18,7 @@ from tests.realtime.conftest import (
 )
 from tidewire.core.time import now
 from tidewire.store.api_keys import ApiKey, KeyOwner, delete_api_key, update_api_key
+from tidewire.store.credentials import encode_key
 
 Json = dict[str, Any]
 OWNER = KeyOwner(project_id=PROJECT)
@@ -116,6 +117,37 @@ async def test_an_expired_key_is_refused(server: RealtimeServer) -> None:
     _, secret = await _key(server, expires=now() - 1)
     async with server.client(x_appwrite_key=secret) as program:
         assert await rejection(program) == (401, 1008)
+
+
+async def test_ephemeral_keys_serve_until_they_expire(server: RealtimeServer) -> None:
+    def ephemeral(seconds: int, *scopes: str, project: str = PROJECT) -> str:
+        return encode_key(project, scopes, now() + seconds * 1000, server.stores.jwt_secret)
+
+    row = [{"subscriptionId": "subscription-of-a-program", "channels": ["files"]}]
+    async with server.client(x_appwrite_key=ephemeral(3, "realtime.read")) as program:
+        await receive(program)
+        await ask(program, "subscribe", row)
+        first = (await server.publish(1, roles=["user:u1"])).offset
+        assert await _events(program, 1) == [first]
+        assert await close_status(program) == 1008
+    missed = (await server.publish(2, roles=["user:u1"])).offset
+    async with server.client() as program:
+        await receive(program)
+        key = ephemeral(600, "realtime.read", *(f"scope.{number}" for number in range(300)))
+        assert (await ask(program, "authentication", {"key": key}))["type"] == "response"
+        answer = await ask(program, "subscribe", row)
+        assert answer["data"]["subscriptions"][0]["recovered"] is True
+        received = await _events(program, 1)
+        assert (received + (await _events(program, 1) if received == [first] else []))[-1] == missed
+    async with server.client(x_appwrite_key=ephemeral(-1, "realtime.read")) as late:
+        assert await rejection(late) == (401, 1008)
+    for key in (
+        ephemeral(600, "files.read"),
+        ephemeral(600, "realtime.read", project="other"),
+        "ephemeral_x",
+    ):
+        async with server.client(x_appwrite_key=key) as guest:
+            assert "program" not in (await receive(guest))["data"]
 
 
 @pytest.mark.parametrize("shown", ["nonsense", "standard_" + "0" * 256, "x" * 5000])

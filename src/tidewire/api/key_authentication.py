@@ -10,10 +10,15 @@ from tidewire.core.identities import Caller
 from tidewire.core.scopes import ACCOUNT_KEY_SCOPES, ORGANIZATION_KEY_SCOPES, PROJECT_KEY_SCOPES, ROLE_SCOPES
 from tidewire.core.time import now
 from tidewire.store.api_keys import ApiKey
-from tidewire.store.credentials import MAX_KEY_LENGTH, ExpiredJwtError, InvalidJwtError, decode_key
+from tidewire.store.credentials import (
+    MAX_KEY_LENGTH,
+    ExpiredJwtError,
+    InvalidJwtError,
+    decode_key,
+    is_ephemeral,
+)
 from tidewire.store.platform import CONSOLE_PROJECT_ID, ProjectStore, Stores
 
-_JWT_PREFIXES: Final = ("ephemeral_", "dynamic_")
 _ROLES: Final = ("any", "keys")
 
 
@@ -24,9 +29,8 @@ async def identify_key(request: Request, stores: Stores, store: ProjectStore, ke
     """
     if len(key) > MAX_KEY_LENGTH:
         return None
-    for prefix in _JWT_PREFIXES:
-        if key.startswith(prefix):
-            return _by_token(stores, store, key.removeprefix(prefix))
+    if is_ephemeral(key):
+        return _by_token(stores, store, key)
     if store.project.id == CONSOLE_PROJECT_ID:
         return await _by_console_key(request, stores, store, key)
     found = await stores.keys.of_project(store.project.id, key)
@@ -37,10 +41,10 @@ async def identify_key(request: Request, stores: Stores, store: ProjectStore, ke
     return Caller("key", None, _ROLES, found.scopes | ROLE_SCOPES["keys"])
 
 
-def _by_token(stores: Stores, store: ProjectStore, token: str) -> Caller | None:
+def _by_token(stores: Stores, store: ProjectStore, key: str) -> Caller | None:
     """A key that is not stored, but signed by this server."""
     try:
-        claims = decode_key(token, stores.jwt_secret, now())
+        claims = decode_key(key, stores.jwt_secret, now())
     except ExpiredJwtError:
         raise _expired("project_key_expired") from None
     except InvalidJwtError:

@@ -15,6 +15,7 @@ from tidewire.core.permissions import InvalidPermissionError, validate_permissio
 from tidewire.core.presences import MAX_PERMISSIONS, PERMISSION_TYPES
 from tidewire.core.queries import Query
 from tidewire.core.realtime_queries import InvalidRealtimeQueryError, parse_realtime_queries
+from tidewire.store.credentials import MAX_KEY_LENGTH
 
 INVALID_FORMAT: Final = 1003
 POLICY_VIOLATION: Final = 1008
@@ -154,7 +155,7 @@ def parse_message(text: str, *, extended_queries: bool = True) -> Message:
 def _parse_authentication(frame: Mapping[str, Any]) -> Authenticate:
     data = frame.get("data")
     key = data.get("key") if isinstance(data, dict) and "session" not in data else None
-    if isinstance(key, str) and 1 <= len(key) <= MAX_SESSION_LENGTH:
+    if isinstance(key, str) and 1 <= len(key) <= MAX_KEY_LENGTH:
         return Authenticate("", key)
     session = data.get("session") if isinstance(data, dict) else None
     if not isinstance(session, str) or not 1 <= len(session) <= MAX_SESSION_LENGTH:

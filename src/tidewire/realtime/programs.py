@@ -9,11 +9,13 @@ from __future__ import annotations
 import math
 from typing import Final
 
+from tidewire.core.scopes import PROJECT_KEY_SCOPES
 from tidewire.core.time import now
 from tidewire.realtime.messages import UNAUTHORIZED, MessageError
 from tidewire.realtime.subscriptions import Receiver
 from tidewire.realtime.websocket import CloseStatus, WebSocket
 from tidewire.store.api_keys import ApiKey, find_api_key, hash_api_key
+from tidewire.store.credentials import ExpiredJwtError, InvalidJwtError, decode_key, is_ephemeral
 from tidewire.store.database import Database
 from tidewire.store.platform import Stores
 
@@ -29,7 +31,7 @@ class Programs:
         self._platform: Database = stores.platform
         self._project_id = project_id
         self._keys: dict[Receiver, tuple[str, ApiKey]] = {}
-        """By connection: the hash of the secret that was shown, and the key."""
+        """By connection: the hash of the secret that was shown, empty for an ephemeral key, and the key."""
         self._version = 0
         self._next_expiry: float = math.inf
 
@@ -38,16 +40,18 @@ class Programs:
 
         Raises :class:`MessageError` if it has expired. Whether it has the scope is for the caller to see.
         """
+        if is_ephemeral(secret):
+            return self._ephemeral(secret)
         key = await self._stores.keys.of_project(self._project_id, secret)
         if key is None:
             return None
         if key.expires and key.expires <= now():
-            raise MessageError(UNAUTHORIZED, "The API key has expired.", "project_key_expired")
+            raise _expired()
         return key
 
     def admit(self, receiver: Receiver, secret: str, key: ApiKey) -> None:
         """A connection is that of a program now."""
-        secret_hash = hash_api_key(secret)
+        secret_hash = "" if is_ephemeral(secret) else hash_api_key(secret)
         assert secret_hash is not None, "a key was found by it"
         self._keys[receiver] = (secret_hash, key)
         # What was committed since the key was found counts from the next event on.
@@ -72,10 +76,10 @@ class Programs:
             return
         self._next_expiry = math.inf
         known: dict[str, ApiKey | None] = {}
-        for receiver, (secret_hash, _) in list(self._keys.items()):
-            if secret_hash not in known:
+        for receiver, (secret_hash, shown) in list(self._keys.items()):
+            if secret_hash and secret_hash not in known:
                 known[secret_hash] = self._look_up(secret_hash)
-            key = known[secret_hash]
+            key = known[secret_hash] if secret_hash else shown
             if key is None or SCOPE not in key.scopes or (key.expires and key.expires <= moment):
                 self._keys.pop(receiver, None)
                 assert isinstance(receiver, WebSocket)
@@ -85,7 +89,24 @@ class Programs:
                 self._next_expiry = min(self._next_expiry, key.expires or math.inf)
         self._version = version
 
+    def _ephemeral(self, secret: str) -> ApiKey | None:
+        """A key that is signed and stored nowhere; it has no id."""
+        try:
+            claims = decode_key(secret, self._stores.jwt_secret, now())
+        except ExpiredJwtError:
+            raise _expired() from None
+        except InvalidJwtError:
+            return None
+        if claims.project_id != self._project_id:
+            return None
+        scopes = PROJECT_KEY_SCOPES.intersection(claims.scopes)
+        return ApiKey("", self._project_id, "", scopes, claims.expires)
+
     def _look_up(self, secret_hash: str) -> ApiKey | None:
         """The key as it is now; None too if the database cannot tell: its program may come back."""
         key = self._platform.glance(lambda connection: find_api_key(connection, secret_hash))
         return key if key is not None and key.project_id == self._project_id else None
+
+
+def _expired() -> MessageError:
+    return MessageError(UNAUTHORIZED, "The API key has expired.", "project_key_expired")

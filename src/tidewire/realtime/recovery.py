@@ -221,17 +221,18 @@ class Recovery:
     def _key(self, receiver: Receiver, name: str | None) -> Key | None:
         """What the subscription ``name`` of a client is kept under; None if it is not.
 
-        Ids of guests must be such that no other client has them by accident.
+        Ids of guests, and with keys that have no id, must be such that no other client has them by accident.
         """
         if not self._seconds or not receiver.acknowledges or name is None or name == LITERAL_ID:
             return None
         if receiver.login is not None and receiver.login.foreign:
             return None
         key = self._hub.programs.key_of(receiver) if self._hub.programs is not None else None
+        known = receiver.user_id if key is None else key.id
+        if not known and len(name) < GUEST_ID_LENGTH:
+            return None
         if key is not None:
             return f"key:{key.id}", name
-        if not receiver.user_id and len(name) < GUEST_ID_LENGTH:
-            return None
         return receiver.user_id, name
 
 

@@ -17,6 +17,7 @@ MAX_CREDENTIAL_LENGTH: Final = 2048
 MAX_KEY_LENGTH: Final = 8192
 """Characters of an API key that are looked at: ephemeral ones carry all their scopes."""
 
+_KEY_PREFIXES: Final = ("ephemeral_", "dynamic_")
 _JWT_ALGORITHM: Final = "HS256"
 _MAX_SECONDS: Final = 253_402_300_799
 """The last second of the year 9999."""
@@ -53,6 +54,8 @@ class KeyClaims:
 
     project_id: str
     scopes: tuple[str, ...]
+    expires: int
+    """Milliseconds since the epoch."""
 
 
 def encode_session(user_id: str, secret: str) -> str:
@@ -119,15 +122,20 @@ def encode_key(project_id: str, scopes: Sequence[str], expires: int, jwt_secret:
     return "ephemeral_" + _sign({"projectId": project_id, "scopes": list(scopes)}, expires, jwt_secret)
 
 
-def decode_key(token: str, jwt_secret: bytes, now: int) -> KeyClaims:
-    """What the token after the prefix of an ephemeral key allows. Raises :class:`InvalidJwtError`."""
-    if len(token) > MAX_KEY_LENGTH:
-        raise InvalidJwtError("The token is too long.")
-    claims, _ = _verify(token, jwt_secret, now)
+def is_ephemeral(key: str) -> bool:
+    """Whether an API key is signed, and stored nowhere."""
+    return key.startswith(_KEY_PREFIXES)
+
+
+def decode_key(key: str, jwt_secret: bytes, now: int) -> KeyClaims:
+    """What an ephemeral API key allows. Raises :class:`InvalidJwtError`."""
+    if len(key) > MAX_KEY_LENGTH:
+        raise InvalidJwtError("The key is too long.")
+    claims, expires = _verify(key.partition("_")[2], jwt_secret, now)
     project_id, scopes = claims.get("projectId"), claims.get("scopes")
     if not isinstance(project_id, str) or not isinstance(scopes, list):
         raise InvalidJwtError("The token is no API key.")
-    return KeyClaims(project_id, tuple(scope for scope in scopes if isinstance(scope, str)))
+    return KeyClaims(project_id, tuple(scope for scope in scopes if isinstance(scope, str)), expires)
 
 
 _decode_session: Final = msgspec.json.Decoder(_EncodedSession).decode
