@@ -20,6 +20,7 @@ INDEXES = [
     {"key": "by_s", "type": "key", "columns": ["s"]},
     {"key": "words", "type": "fulltext", "columns": ["w"]},
     {"key": "boxes", "type": "spatial", "columns": ["p"]},
+    {"key": "by_time", "type": "key", "columns": ["$createdAt"]},
 ]
 ROLES = ["any", "user:ann", "users"]
 
@@ -57,6 +58,8 @@ async def plan(shop: Shop, queries: list[str], access: Access, part: Part = "all
         ([query("orderAsc", "b"), query("orderDesc", "a")], "SCAN t1 USING INDEX t1_i2"),
         ([query("startsWith", "s", "abc")], "USING INDEX t1_i3"),
         ([query("equal", "$id", "x")], "USING INDEX sqlite_autoindex_t1_1"),
+        ([query("orderDesc", "$createdAt")], "SCAN t1 USING INDEX t1_i6"),
+        ([query("orderDesc", "$createdAt"), query("cursorAfter", "", "x")], "SEARCH t1 USING INDEX t1_i6"),
         ([query("cursorAfter", "", "x")], "USING INTEGER PRIMARY KEY"),
         ([query("search", "w", "tide")], "SCAN t1_i4 VIRTUAL TABLE INDEX"),
         ([query("intersects", "p", [1, 1])], "SCAN t1_i5 VIRTUAL TABLE INDEX"),

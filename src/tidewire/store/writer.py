@@ -16,12 +16,14 @@ from sqlalchemy import Connection
 
 from tidewire.core.events import Event, LoggedEvent
 from tidewire.store import event_log
-from tidewire.store.connections import BUSY_TIMEOUT_MS, driver
+from tidewire.store.connections import driver
 
 GROUP_UNITS: Final = 256
 """Units in one transaction at most."""
 GROUP_SECONDS: Final = 0.02
 """No unit joins a transaction that has been open for longer."""
+LOCK_SECONDS: Final = 60.0
+"""How long another process may hold the lock: one that makes an index of a large table holds it for seconds."""
 
 
 class Transaction:
@@ -125,7 +127,7 @@ class Writer:
 
     def _begin(self) -> None:
         # SQLite's own waiting sleeps longer and longer, so that a busy process would starve the others.
-        deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+        deadline = time.monotonic() + LOCK_SECONDS
         while True:
             try:
                 self._driver.execute("BEGIN IMMEDIATE")
