@@ -23,7 +23,7 @@ GROUP_UNITS: Final = 256
 GROUP_SECONDS: Final = 0.02
 """No unit joins a transaction that has been open for longer."""
 LOCK_SECONDS: Final = 60.0
-"""How long another process may hold the lock: one that makes an index of a large table holds it for seconds."""
+"""How long another process may hold the lock: to make an index of a large table takes seconds."""
 
 
 class Transaction:
