@@ -56,23 +56,33 @@ class Staged:
     operations: list[tuple[str, str, int]] = field(default_factory=list)
     staged: dict[str, int | None] = field(default_factory=dict)
     """What the rows that it changed are to be; None: deleted."""
+    forgotten: bool = False
+    """Whether what is staged has to be done again, on the rows as they are at the next use."""
     seen: dict[str, int] = field(default_factory=dict)
     written: set[str] = field(default_factory=set)
 
     def view(self, model: Model) -> View:
+        if self.forgotten:
+            self.forgotten = False
+            self.staged = {}
+            for operation in self.operations:
+                self.do(model, operation)
         rows = {**model.rows, **self.staged}
         return {row_id: value for row_id, value in rows.items() if value is not None}
+
+    def do(self, model: Model, operation: tuple[str, str, int]) -> str:
+        view = self.view(model)
+        refused = perform(view, operation)
+        if not refused:
+            self.staged[operation[1]] = view.get(operation[1])
+        return refused
 
     def touch(self, model: Model, row_id: str) -> None:
         self.seen.setdefault(row_id, model.versions.get(row_id, 0))
 
     def stage(self, model: Model, operation: tuple[str, str, int]) -> str:
-        view = self.view(model)
-        refused = perform(view, operation)
-        if refused == "document_not_found":
-            return refused
-        if not refused:
-            self.staged[operation[1]] = view.get(operation[1])
+        if self.do(model, operation) == "document_not_found":
+            return "document_not_found"
         self.operations.append(operation)
         self.touch(model, operation[1])
         self.written.add(operation[1])
@@ -93,14 +103,16 @@ STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("others"), st.just(0), OPERATIONS),
         st.tuples(st.just("stage"), st.integers(0, 1), OPERATIONS),
-        st.tuples(st.sampled_from(["list", "get", "commit", "rollback"]), st.integers(0, 1), OPERATIONS),
+        st.tuples(
+            st.sampled_from(["list", "get", "forget", "commit", "rollback"]), st.integers(0, 1), OPERATIONS
+        ),
     ),
     min_size=3,
     max_size=25,
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(STEPS)
 async def test_random_steps(tmp_path_factory: Any, steps: list[Any]) -> None:
     world = await World.open(tmp_path_factory.mktemp("transactions"))
@@ -137,6 +149,10 @@ async def _play(sales: Sales, steps: list[Any]) -> None:
             assert await refusal(sales.row(row_id, staged.id)) == expected
             if not expected:
                 staged.touch(model, row_id)
+        elif step == "forget":
+            # As if the next request came to another process.
+            sales.shop.world.database.shadows.forget(staged.id)
+            staged.forgotten = True
         else:
             expected = staged.commit(model) if step == "commit" else ""
             assert await refusal(sales.end(staged.id, step)) == expected

@@ -481,3 +481,26 @@ async def test_one_request_changes_a_bounded_number_of_rows(sales: Sales) -> Non
     await bulk.delete_rows(shop.call(), "d", "t", [query("limit", "", 4)])
     await bulk.update_rows(shop.call(), "d", "t", {"count": 1})
     assert await sales.listed() == {"r4": (None, 1)}
+
+
+async def test_what_others_take_meanwhile_is_no_obstacle_before_the_commit(shop: Shop) -> None:
+    unique = {"key": "only", "type": "unique", "attributes": ["count"]}
+    await shop.table([column("name", "varchar"), column("count", "integer")], indexes=[unique])
+    sales = Sales(shop)
+    transaction, call = await sales.begin(), shop.call()
+    for row_id, count in (("mine", 1), ("both", 2)):
+        await rows.create_row(call, "d", "t", row_id, {"count": count}, transaction_id=transaction)
+    await shop.create("theirs", count=1)
+    await shop.create("both", count=3)
+    changed = {"name": "x"}
+    for row_id in ("mine", "theirs", "both"):
+        await rows.update_row_data(call, "d", "t", row_id, changed, transaction_id=transaction)
+    expected = {"mine": ("x", 1), "theirs": ("x", 1), "both": ("x", 2)}
+    assert await sales.listed(transaction) == expected
+    taken = "row_unique_constraint_violation"
+    for count in (1, 2):
+        work = rows.update_row_data(call, "d", "t", "theirs", {"count": count}, transaction_id=transaction)
+        assert await refusal(work) == ("" if count == 1 else taken)
+    await rows.delete_row(call, "d", "t", "theirs", transaction_id=transaction)
+    assert await refusal(sales.end(transaction)) == "transaction_conflict"
+    assert await sales.listed() == {"theirs": (None, 1), "both": (None, 3)}

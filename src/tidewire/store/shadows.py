@@ -19,28 +19,63 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import Connection
 
 from tidewire.store.connections import driver, timeouts_told
-from tidewire.store.user_tables.overlays import is_current, open_overlay
+from tidewire.store.user_tables.overlays import clear_overlay, is_current, open_overlay
 
 T = TypeVar("T")
 
 SHADOWS_KEPT: Final = 32
-"""Of one database, in one process; those in use are not counted out."""
+"""Of one database, in one process; more are kept only while they are in use."""
 IDLE_SECONDS: Final = 60.0
 """A shadow that nobody has used for so long is not kept."""
+SPARES_KEPT: Final = 4
+"""Connections kept for shadows to come: to open one takes longer than to clear one."""
 _CACHE_KIB: Final = 512
+
+
+class _Connections:
+    """Connections with empty overlays."""
+
+    def __init__(self, connect: Callable[[], Connection]) -> None:
+        self._connect = connect
+        self._spares: list[Connection] = []
+
+    def take(self) -> Connection:
+        """One that was given back, or a new one."""
+        try:
+            return self._spares.pop()
+        except IndexError:
+            connection = self._connect()
+        open_overlay(connection)
+        driver(connection).execute(f"PRAGMA main.cache_size = -{_CACHE_KIB}")
+        return connection
+
+    def give_back(self, connection: Connection) -> None:
+        """Clear a connection for the next, or close it if it is not needed."""
+        try:
+            if len(self._spares) < SPARES_KEPT and not driver(connection).in_transaction:
+                clear_overlay(connection)
+                self._spares.append(connection)
+                return
+        except sqlite3.Error:
+            # Something of it is still in use.
+            pass
+        connection.close()
+
+    def close(self) -> None:
+        """Close those that nobody has."""
+        while self._spares:
+            self._spares.pop().close()
 
 
 class Shadow:
     """One of them. Whoever has it from :meth:`Shadows.use` has it alone."""
 
-    def __init__(
-        self, connect: Callable[[], Connection], executor: ThreadPoolExecutor, seconds: float
-    ) -> None:
+    def __init__(self, connections: _Connections, executor: ThreadPoolExecutor, seconds: float) -> None:
         self.users = 0
         self.used_at = 0.0
         self.closed = False
         self.lock = asyncio.Lock()
-        self._connect = connect
+        self._connections = connections
         self._executor = executor
         self._seconds = seconds
         self._deadline = 0.0
@@ -73,11 +108,15 @@ class Shadow:
             self._undo(driver(self._connection))
 
     def close(self) -> None:
-        """Close the connection as soon as nothing works on it."""
+        """Let the connection go as soon as nothing works on it."""
         self.closed = True
-        if self._work is None:
-            return
-        self._work.add_done_callback(lambda _: self._disconnect())
+        if self._work is not None:
+            self._work.add_done_callback(lambda _: self._let_go())
+
+    def _let_go(self) -> None:
+        if self._connection is not None:
+            self._connections.give_back(self._connection)
+            self._connection = None
 
     def _disconnect(self) -> None:
         if self._connection is not None:
@@ -107,17 +146,15 @@ class Shadow:
                 raise
 
     def _begin(self) -> Connection:
-        """Begin a snapshot, on a new connection if there is none that can be used."""
+        """Begin a snapshot, on another connection if there is none that can be used."""
         if self._connection is not None:
             driver(self._connection).execute("BEGIN")
             if is_current(self._connection):
                 return self._connection
             self._disconnect()
-        self._connection = connection = self._connect()
+        self._connection = connection = self._connections.take()
         self._position = 0
-        open_overlay(connection)
         raw = driver(connection)
-        raw.execute(f"PRAGMA main.cache_size = -{_CACHE_KIB}")
         raw.set_progress_handler(lambda: time.monotonic() > self._deadline, 100_000)
         raw.execute("BEGIN")
         return connection
@@ -135,10 +172,13 @@ class Shadows:
         self, connect: Callable[[], Connection], executor: ThreadPoolExecutor, seconds: float
     ) -> None:
         """``connect`` opens a connection; ``seconds`` is how long a unit may take."""
-        self._connect = connect
+        self._connections = _Connections(connect)
         self._executor = executor
         self._seconds = seconds
         self._shadows: OrderedDict[str, Shadow] = OrderedDict()
+        """Those used last stand last."""
+        self._loop = asyncio.get_running_loop()
+        self._sweeping = False
 
     @asynccontextmanager
     async def use(self, key: str) -> AsyncIterator[Shadow]:
@@ -167,11 +207,12 @@ class Shadows:
         """Close all of them; nobody may be using one."""
         for key in list(self._shadows):
             self.forget(key)
+        self._connections.close()
 
     def _take(self, key: str) -> Shadow:
         shadow = self._shadows.get(key)
         if shadow is None:
-            shadow = self._shadows[key] = Shadow(self._connect, self._executor, self._seconds)
+            shadow = self._shadows[key] = Shadow(self._connections, self._executor, self._seconds)
         shadow.users += 1
         self._shadows.move_to_end(key)
         return shadow
@@ -184,9 +225,24 @@ class Shadows:
             del self._shadows[key]
         elif not shadow.users and not kept:
             shadow.close()
-        idle = [name for name, each in self._shadows.items() if not each.users]
-        excess = len(self._shadows) - SHADOWS_KEPT
-        for number, name in enumerate(idle):
-            if number >= excess and shadow.used_at - self._shadows[name].used_at < IDLE_SECONDS:
+        self._forget_unused(len(self._shadows) - SHADOWS_KEPT)
+        if not self._sweeping:
+            self._sweeping = True
+            self._loop.call_later(IDLE_SECONDS, self._sweep)
+
+    def _sweep(self) -> None:
+        self._sweeping = bool(self._shadows)
+        if self._sweeping:
+            self._forget_unused(0)
+            self._loop.call_later(IDLE_SECONDS, self._sweep)
+        else:
+            self._connections.close()
+
+    def _forget_unused(self, excess: int) -> None:
+        """Let go of shadows that nobody uses: as many as there are too many, and those long idle."""
+        oldest = time.monotonic() - IDLE_SECONDS
+        unused = [(key, shadow) for key, shadow in self._shadows.items() if not shadow.users]
+        for number, (key, shadow) in enumerate(unused):
+            if number >= excess and shadow.used_at > oldest:
                 break
-            self.forget(name)
+            self.forget(key)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from sqlalchemy import Connection, Table
@@ -31,7 +31,7 @@ FIRST_SEQUENCE: Final = 2**52
 """Of rows that are new in an overlay; no real table has so many."""
 
 _INFO: Final = "overlay"
-_CREATE: Final = re.compile(r"CREATE (?:UNIQUE |VIRTUAL )?(?:TABLE|INDEX|TRIGGER) ", re.IGNORECASE)
+_CREATE: Final = re.compile(r"CREATE (VIRTUAL )?(?:UNIQUE )?(TABLE|INDEX|TRIGGER) ", re.IGNORECASE)
 _SIDE_TABLES: Final = {"fulltext": "rowid", "spatial": "id"}
 """Types of the indexes that are tables, and what in these is the sequence of the row."""
 _OF_BOXES: Final = ("_node", "_parent", "_rowid")
@@ -41,14 +41,27 @@ _WRITES: Final = frozenset({sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite
 
 def open_overlay(connection: Connection) -> None:
     """Give a connection an overlay, empty as yet; it goes with the connection."""
-    # Without a name it is in memory, except for what is too much: that goes to a file that no one else sees.
     _do(connection, "PRAGMA temp_store = FILE")
-    _do(connection, f"ATTACH '' AS {SCHEMA}")
-    _do(connection, f"CREATE TABLE {SCHEMA}.overlaid (name TEXT, user_table INTEGER, version TEXT)")
+    _attach(connection)
     raw = connection.connection.driver_connection
     assert isinstance(raw, sqlite3.Connection)
     raw.set_authorizer(_guard)
     connection.info[_INFO] = True
+
+
+def clear_overlay(connection: Connection) -> None:
+    """Take everything out of the overlay; no transaction may be open."""
+    shown = _do(connection, "SELECT type, name FROM sqlite_temp_master WHERE type IN ('view', 'trigger')")
+    for kind, name in shown:
+        _do(connection, f"DROP {kind} temp.{name}")
+    _do(connection, f"DETACH {SCHEMA}")
+    _attach(connection)
+
+
+def _attach(connection: Connection) -> None:
+    # Without a name it is in memory, except for what is too much: that goes to a file that no one else sees.
+    _do(connection, f"ATTACH '' AS {SCHEMA}")
+    _do(connection, f"CREATE TABLE {SCHEMA}.overlaid (name TEXT, user_table INTEGER, version TEXT)")
 
 
 def _guard(action: int, name: str | None, _two: Any, schema: str | None, _source: Any) -> int:
@@ -171,7 +184,10 @@ def _overlay_pairs(connection: Connection, name: str, tables: tuple[int, ...]) -
 
 
 def _copy_definitions(connection: Connection, tables: tuple[str, ...]) -> None:
-    """Make tables, their indexes and triggers in the overlay as they are in the database."""
+    """Make tables, their indexes and triggers in the overlay as they are in the database.
+
+    What is unique there is so in both together, which no index can see to (:func:`_keep_unique`).
+    """
     marks = ", ".join("?" * len(tables))
     found = _do(
         connection,
@@ -184,7 +200,7 @@ def _copy_definitions(connection: Connection, tables: tuple[str, ...]) -> None:
     for kind, name, sql in found:
         # Triggers are for tables beside the rows, which are left out while they are not in use.
         if kind != "trigger" or name.rpartition("_")[0] in tables:
-            _do(connection, _CREATE.sub(lambda start: f"{start[0]}{SCHEMA}.", sql, count=1))
+            _do(connection, _CREATE.sub(rf"CREATE \1\2 {SCHEMA}.", sql, count=1))
 
 
 def _columns(connection: Connection, name: str) -> list[str]:
@@ -216,34 +232,46 @@ def _copy_row(connection: Connection, table: UserTable, sequence: int) -> None:
 
 
 def _keep_unique(connection: Connection, table: UserTable) -> None:
-    """Refuse rows that rows of the real table are in the way of, as the indexes of that table would."""
+    """Refuse new values that rows of either table are in the way of, as the indexes of the real one would.
+
+    Not what a row has had before: that others have the same by now is for the commit to find.
+    """
     rows = table.rows.name
-    checks = [
-        f"SELECT RAISE(ABORT, 'UNIQUE constraint failed: {rows}.{name}') WHERE EXISTS ("
-        f"SELECT 1 FROM main.{rows} WHERE {same} AND sequence <> new.sequence "
-        f"AND sequence NOT IN (SELECT sequence FROM {SCHEMA}.{rows}_changed));"
-        for name, same in _unique(table)
-    ]
-    for event in ("INSERT", "UPDATE"):
+    unchanged = (
+        f"SELECT 1 FROM main.{rows} WHERE sequence NOT IN (SELECT sequence FROM {SCHEMA}.{rows}_changed)"
+    )
+    changed = f"SELECT 1 FROM {SCHEMA}.{rows} WHERE 1"
+    inserting, updating = [], []
+    for name, values in _unique(table):
+        same = " AND ".join([f"{value('')} = {value('new.')}" for value in values])
+        others = f"AND {same} AND sequence <> new.sequence"
+        taken = f"(EXISTS ({unchanged} {others}) OR EXISTS ({changed} {others}))"
+        refuse = f"SELECT RAISE(ABORT, 'UNIQUE constraint failed: {rows}.{name}') WHERE {taken}"
+        different = " OR ".join([f"{value('new.')} IS NOT {value('old.')}" for value in values])
+        inserting.append(f"{refuse};")
+        updating.append(f"{refuse} AND ({different});")
+    for event, condition, checks in (
+        ("INSERT", f"WHEN new.sequence >= {FIRST_SEQUENCE}", inserting),
+        ("UPDATE", "", updating),
+    ):
         _do(
             connection,
-            f"CREATE TEMP TRIGGER {rows}_unique_{event} AFTER {event} ON {SCHEMA}.{rows} "
+            f"CREATE TEMP TRIGGER {rows}_unique_{event} AFTER {event} ON {SCHEMA}.{rows} {condition} "
             f"BEGIN {' '.join(checks)} END",
         )
 
 
-def _unique(table: UserTable) -> Iterator[tuple[str, str]]:
-    """What may stand in a table once only: a name for it, and the condition that it does in a new row."""
-    yield "id", "id = new.id"
+def _unique(table: UserTable) -> Iterator[tuple[str, list[Callable[[str], str]]]]:
+    """What may stand in a table once only: a name for it, and the values, of a row with a prefix, in SQL."""
+    yield "id", [Indexed("id").value]
     for index in table.indexes:
         if index.type == "unique":
             indexed = [_indexed(table, key) for key in index.columns]
-            same = [f"{each.value()} = {each.value('new.')}" for each in indexed]
-            same += [f"{each.kind()} = {each.kind('new.')}" for each in indexed if each.path is not None]
-            yield "values", " AND ".join(same)
+            kinds = [each.kind for each in indexed if each.path is not None]
+            yield "values", [*(each.value for each in indexed), *kinds]
     for relation in table.all_relations:
         if relation.own_key and relation.type == "oneToOne":
-            yield "keys", f"{relation.own_key} = new.{relation.own_key}"
+            yield "keys", [Indexed(relation.own_key).value]
 
 
 def _indexed(table: UserTable, key: str) -> Indexed:
