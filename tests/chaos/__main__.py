@@ -25,10 +25,19 @@ def main() -> int:
     parser.add_argument("--cuts", type=int, default=500)
     parser.add_argument("--kills", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=1, help="processes of the server")
     parser.add_argument("--no-browser", action="store_true")
     parser.add_argument("--storm", type=int, nargs="?", const=10_000, help="clients that come back at once")
     given = parser.parse_args()
-    size = Size(given.clients, given.events, given.cuts, given.kills, not given.no_browser, given.seed)
+    size = Size(
+        given.clients,
+        given.events,
+        given.cuts,
+        given.kills,
+        not given.no_browser,
+        given.seed,
+        given.workers,
+    )
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns) as bars, tempfile.TemporaryDirectory() as directory:
         tasks = {phase: bars.add_task(phase, total=None) for phase in ("connecting", "writing", "settling")}

@@ -34,6 +34,8 @@ class Size:
     kills: int
     browser: bool = True
     seed: int = 0
+    workers: int = 1
+    """Processes of the server."""
     patience_seconds: float = 120
     """How long nothing may arrive in the end while something is missing."""
 
@@ -75,7 +77,7 @@ class Chaos:
     async def run(self) -> Outcome:
         """Run, and compare what arrived with the log."""
         chance = random.Random(self.size.seed)
-        server = TidewireServer(self.directory / "data").start()
+        server = TidewireServer(self.directory / "data", ["--workers", str(self.size.workers)]).start()
         proxy = CuttingProxy(("127.0.0.1", server.port))
         await proxy.start()
         try:
