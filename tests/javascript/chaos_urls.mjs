@@ -22,6 +22,7 @@ class SignedInWebSocket extends WebSocket {
   }
 }
 
+process.on("uncaughtException", () => {}); // the SDK sends its heartbeat while it connects; a page lives on
 globalThis.window = globalThis;
 globalThis.WebSocket = SignedInWebSocket;
 globalThis.localStorage = { getItem: () => null };
