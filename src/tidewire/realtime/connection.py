@@ -155,9 +155,12 @@ class Connection(WebSocket):
         if not self._within_limit():
             return MessageError(TOO_MUCH, "Too many messages; try again in a minute.")
         try:
-            return parse_message(text, extended_queries=self._settings.realtime_queries == "extended")
+            message = parse_message(text, extended_queries=self._settings.realtime_queries == "extended")
         except MessageError as error:
             return error
+        if isinstance(message, Publish):
+            self._message_count -= 1  # the rates of channels bound what is sent; what is refused counts here
+        return message
 
     def _within_limit(self) -> bool:
         minute = current_minute()
@@ -248,6 +251,7 @@ class Connection(WebSocket):
             else:
                 self.send(await authenticate(self._hub, self, message))
         except MessageError as error:
+            self._message_count += isinstance(message, Publish)
             self._report(error)
         except Exception:
             _log.exception("realtime message failed", connection=self.id, project=self._hub.project_id)
