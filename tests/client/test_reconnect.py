@@ -53,6 +53,30 @@ async def test_nothing_is_missed_when_the_server_is_killed(own: World) -> None:
         assert (all_files.gaps, some.gaps) == (0, 0)
 
 
+async def test_a_token_that_cannot_be_made_while_the_server_is_away(own: World) -> None:
+    user, _ = await own.sign_up()
+    failures = 0
+
+    async def make() -> str:
+        nonlocal failures
+        try:
+            return str((await own.post(f"/users/{user['$id']}/jwts", {}))["jwt"])
+        except httpx.TransportError:
+            failures += 1
+            raise
+
+    async with Realtime(own.server.endpoint, own.server.project, jwt=make) as realtime:
+        account = await realtime.subscribe("account").active()
+        own.server.kill()
+        async with asyncio.timeout(60):
+            while not failures:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        await asyncio.to_thread(own.server.start)
+        await own.rest.patch(f"/users/{user['$id']}/name", json={"name": "Grace"})
+        async with asyncio.timeout(60):
+            assert ((await anext(account)).payload["name"], account.gaps) == ("Grace", 0)
+
+
 async def test_what_waited_for_a_slow_subscriber_comes_again(
     own: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from tidewire.client.errors import RealtimeError
+
 Jwt = str | Callable[[], Awaitable[str]]
 """A token, or a function that makes a new one: tokens expire, and each connect needs one that is valid."""
 
@@ -26,8 +28,12 @@ class Credentials:
             raise ValueError("give one of session, jwt and key")
 
     async def headers(self) -> dict[str, str]:
-        """Headers of the handshake (protocol, section 1.1)."""
-        jwt = self.jwt if isinstance(self.jwt, str) else await self.jwt()
+        """Headers of the handshake (protocol, section 1.1). Raises :class:`RealtimeError`."""
+        try:
+            jwt = self.jwt if isinstance(self.jwt, str) else await self.jwt()
+        except Exception as error:
+            # Most likely it asks the same server, which does not answer just now.
+            raise RealtimeError(f"No token could be made: {error!r}", 0) from error
         given = {
             "X-Appwrite-Session": self.session,
             "X-Appwrite-JWT": jwt,
