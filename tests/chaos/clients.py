@@ -29,6 +29,7 @@ class Program:
         self._troubles = troubles
         self._process: Process | None = None
         self._reader: asyncio.Task[None] | None = None
+        self._stopped = False
 
     async def start(self, endpoint: str, project: str, channel: str) -> None:
         """Start the program and its clients."""
@@ -59,7 +60,8 @@ class Program:
             self._process.stdin.write(b"\n")
 
     async def stop(self) -> None:
-        """End the program."""
+        """End the program. Raises what went wrong with it."""
+        self._stopped = True
         assert self._process
         with suppress(ProcessLookupError):
             self._process.kill()
@@ -83,6 +85,7 @@ class Program:
                 ledger.ready = True
             else:
                 ledger.connections = line["connection"]
+        assert self._stopped, f"{self._script} ended by itself"
 
 
 class _Tasks:
