@@ -23,6 +23,7 @@ from tests.realtime.conftest import (
 from tests.store.samples import event
 from tidewire.core.events import Event
 from tidewire.realtime import recovery
+from tidewire.realtime.history import KEPT_ROUNDS
 from tidewire.store.event_log import trim
 
 Json = dict[str, Any]
@@ -249,6 +250,23 @@ async def test_a_replay_larger_than_the_queue_streams_as_the_client_reads(start:
             await asyncio.sleep(0.01)
         expected.append((await server.publish(1000)).offset)
         assert await _offsets(client, 501) == expected
+
+
+async def test_what_nobody_asks_for_any_more_is_forgotten(server: RealtimeServer) -> None:
+    async with server.client() as client:
+        place = await _place(client)
+    missed = await _publish_all(server, [event(number) for number in range(50)])
+    for _ in range(2):
+        async with server.client() as client:
+            await receive(client)
+            await _recover(client, place)
+            assert await _offsets(client, 50) == missed
+        recovery = server.realtime.rooms[PROJECT].hub.recovery
+        assert recovery is not None
+        assert recovery._history._bytes > 0
+        for _ in range(KEPT_ROUNDS + 1):
+            recovery.begin_round()
+        assert (recovery._history._bytes, len(recovery._history._next)) == (0, 0)
 
 
 async def test_a_client_that_leaves_during_its_replay_leaves_nothing(server: RealtimeServer) -> None:

@@ -324,7 +324,7 @@ class Realtime:
             await asyncio.sleep(ROUND_SECONDS)
             for room in list(self.rooms.values()):
                 if room.hub.recovery is not None:
-                    room.hub.recovery.positions.begin_round()
+                    room.hub.recovery.begin_round()
 
     def _hub_of(self, logged: LoggedEvent) -> Hub | None:
         """Whose connections an event is for."""

@@ -23,6 +23,8 @@ CHUNK_BYTES: Final = 1024 * 1024
 """Payload read at once, but for one event that is larger."""
 KEPT_BYTES: Final = 8 * 1024 * 1024
 """Of events that are kept for others."""
+KEPT_ROUNDS: Final = 15
+"""For which they are kept when nobody asks."""
 _READS: Final = 2
 """At the same time: the other readers of the database are for requests."""
 _OVERHEAD: Final = 1024
@@ -66,15 +68,25 @@ class History:
         self._next: OrderedDict[int, PastEvent] = OrderedDict()
         """Offset to the event that comes next after it, the most recently asked for last."""
         self._bytes = 0
+        self._idle = 0
+        """Rounds since anybody asked."""
         self._loading: dict[int, asyncio.Future[bool]] = {}
         self._reads = asyncio.Semaphore(_READS)
 
     def after(self, offset: int) -> PastEvent | None:
         """The next event after ``offset``; None if it has to be loaded first."""
+        self._idle = 0
         event = self._next.get(offset)
         if event is not None:
             self._next.move_to_end(offset)
         return event
+
+    def begin_round(self) -> None:
+        """Forget what nobody has asked for in a while; to be called once a second."""
+        self._idle += 1
+        if self._idle > KEPT_ROUNDS and self._next:
+            self._next.clear()
+            self._bytes = 0
 
     async def load(self, offset: int) -> bool:
         """Have :meth:`after` know what comes after ``offset``; False if certainly nothing does.

@@ -83,6 +83,11 @@ class Recovery:
         """What guests subscribed to by their URLs: some SDKs show the session a moment later."""
         self.positions = Positions(hub, database, process_id)
 
+    def begin_round(self) -> None:
+        """To be called once a second."""
+        self.positions.begin_round()
+        self._history.begin_round()
+
     def replay(self, receiver: Receiver, position: int) -> Replay:
         """A replay to a connection from ``position`` on."""
         return Replay(self._hub, self._history, receiver, self._replayer, position)
