@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
@@ -77,11 +78,12 @@ def newly_watched(
         of_table = {"transaction": kept.sequence, "database": database_id, "table": table_id}
         listed = msgspec.json.encode(list(ids)).decode()
         known = dict(_KNOWN.fetch(connection, {**of_table, "ids": listed}))
+        state_of = _states(connection, call, database_id, table_id)
         for row_id in ids:
             if row_id in known and (known[row_id] or not written):
                 continue
             more += row_id not in known
-            state = _state(connection, call, (database_id, table_id, row_id))
+            state = state_of(row_id)
             if written:
                 require_seen(call, state)
             found.append(Watched(database_id, table_id, row_id, fingerprint(state), written))
@@ -94,15 +96,18 @@ def newly_watched(
 
 def watch(connection: Connection, kept: KeptTransaction, rows: Sequence[Watched]) -> None:
     """Remember what rows are like, unless something is remembered of them."""
-    for row in rows:
-        _WATCH.execute(connection, {"transaction": kept.sequence, **row._asdict()})
+    _WATCH.execute_each(connection, [{"transaction": kept.sequence, **row._asdict()} for row in rows])
 
 
 def require_unchanged(connection: Connection, call: Call, kept: KeptTransaction) -> None:
     """Raise ``transaction_conflict`` if a row that was staged is not what it was then."""
+    states: dict[tuple[str, str], Callable[[str], tuple[Any, ...] | None]] = {}
     for found in _WRITTEN.fetch(connection, {"transaction": kept.sequence}):
         row = Watched(*found)
-        if fingerprint(_state(connection, call, row[:3])) != row.fingerprint:
+        place = (row.database_id, row.table_id)
+        if place not in states:
+            states[place] = _states(connection, call, *place)
+        if fingerprint(states[place](row.row_id)) != row.fingerprint:
             word = call.family.word("row")
             message = (
                 f"The {word} {row.row_id!r} was changed by others since the transaction read or staged it."
@@ -115,8 +120,9 @@ def fingerprint(state: tuple[Any, ...] | None) -> str:
     return "" if state is None else blake2b(repr(state).encode(), digest_size=16).hexdigest()
 
 
-def _state(connection: Connection, call: Call, place: Place) -> tuple[Any, ...] | None:
-    """A row as it is in its table, whatever is staged."""
-    database_id, table_id, row_id = place
+def _states(
+    connection: Connection, call: Call, database_id: str, table_id: str
+) -> Callable[[str], tuple[Any, ...] | None]:
+    """Finds a row by its id as it is in its table, whatever is staged."""
     table = find_table(connection, call.context.encryption, database_id, table_id, disabled=True)
-    return None if table is None else find_state(connection, table.within("main"), row_id)
+    return partial(find_state, connection, table.within("main")) if table else lambda _: None
