@@ -209,6 +209,16 @@ async def test_two_transactions_on_one_row(sales: Sales) -> None:
     assert await sales.listed() == {"a": (None, 1)}
 
 
+async def test_a_staged_row_can_be_changed_though_others_have_made_it_meanwhile(sales: Sales) -> None:
+    shop, call = sales.shop, sales.shop.call()
+    transaction = await sales.begin()
+    await rows.create_row(call, "d", "t", "r", {"count": 1}, transaction_id=transaction)
+    await shop.create("r", count=5)
+    changed = await rows.update_row_data(call, "d", "t", "r", {"count": 2}, transaction_id=transaction)
+    assert on_the_wire(changed)["count"] == 2
+    assert await refusal(sales.end(transaction)) == "transaction_conflict"
+
+
 async def test_an_id_that_is_taken_meanwhile_or_before_is_a_conflict(sales: Sales) -> None:
     for order in ("before", "after"):
         if order == "before":
