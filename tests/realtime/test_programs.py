@@ -8,6 +8,7 @@ import pytest
 
 from tests.realtime.conftest import (
     PROJECT,
+    START,
     RealtimeServer,
     ask,
     close_status,
@@ -148,6 +149,18 @@ async def test_ephemeral_keys_serve_until_they_expire(server: RealtimeServer) ->
     ):
         async with server.client(x_appwrite_key=key) as guest:
             assert "program" not in (await receive(guest))["data"]
+
+
+async def test_messages_of_programs_are_not_counted(start: START) -> None:
+    server = await start(rate_limits=True, realtime_messages_per_minute=3)
+    _, secret = await _key(server)
+    async with server.client(x_appwrite_key=secret) as program, server.client() as guest:
+        await receive(program)
+        await receive(guest)
+        answers = [await ask(program, "ping") for _ in range(20)]
+        assert {answer["type"] for answer in answers} == {"pong"}
+        answers = [await ask(guest, "ping") for _ in range(20)]
+        assert {answer["type"] for answer in answers} == {"pong", "error"}
 
 
 @pytest.mark.parametrize("shown", ["nonsense", "standard_" + "0" * 256, "x" * 5000])

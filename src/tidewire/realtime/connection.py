@@ -168,7 +168,13 @@ class Connection(WebSocket):
             self._message_minute, self._message_count = minute, 0
         self._message_count += 1
         settings = self._settings
-        return not settings.rate_limits or self._message_count <= settings.realtime_messages_per_minute
+        within = self._message_count <= settings.realtime_messages_per_minute
+        return within or not settings.rate_limits or self._is_program()
+
+    def _is_program(self) -> bool:
+        """Whether an API key was shown, whose requests are not counted in REST either."""
+        programs = self._hub.programs if self._hub is not None else None
+        return programs is not None and programs.key_of(self) is not None
 
     async def _set_up(self, inputs: Inputs) -> None:
         try:
