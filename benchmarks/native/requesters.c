@@ -42,11 +42,17 @@ static void write_request(struct requester *requester, size_t index)
     watch(EPOLL_CTL_MOD, requester->fd, complete ? EPOLLIN : EPOLLOUT, REQUESTER, index);
 }
 
+/* In turns: a server closes connections that are not used. */
 static struct requester *idle_requester(void)
 {
-    for (size_t index = 0; index < options.in_flight; index++)
-        if (!requesters[index].connecting && !requesters[index].busy)
+    static size_t latest;
+    for (size_t place = 1; place <= options.in_flight; place++) {
+        size_t index = (latest + place) % options.in_flight;
+        if (!requesters[index].connecting && !requesters[index].busy) {
+            latest = index;
             return &requesters[index];
+        }
+    }
     return NULL;
 }
 
