@@ -245,7 +245,7 @@ async def test_a_replay_larger_than_the_queue_streams_as_the_client_reads(start:
         await _recover(client, place)
         # Nothing is read for a while: the server waits, and holds little meanwhile.
         for _ in range(20):
-            queued = [each.transport.get_write_buffer_size() for each in server.realtime.connections()]
+            queued = [each.queued_bytes for each in server.realtime.connections()]
             assert max(queued) < 300_000
             await asyncio.sleep(0.01)
         expected.append((await server.publish(1000)).offset)

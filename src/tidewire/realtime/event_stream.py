@@ -93,32 +93,21 @@ class EventStream(Connection):
         super().resume_writing()
         self.direct = False
 
-    def send(self, message: bytes) -> None:
-        """Send framed messages as events; close instead if too much is queued already."""
-        if self.state is not State.OPEN:
-            return
-        if (
-            self.congested
-            and self.transport.get_write_buffer_size() > self._settings.realtime_max_queue_bytes
-        ):
-            self.close(CloseStatus.TRY_LATER)
-        else:
-            self.write(message)
-
     def write(self, message: bytes) -> None:
         """Send framed messages as events, however much is queued."""
         self._start()
         assert self._hub is not None or not self.roles
         epoch = self._hub.epoch if self._hub is not None and not self._goes_on else ""
-        self.transport.write(b"".join(_event(text, epoch) for text in frames.texts(message)))
+        super().write(b"".join(_event(text, epoch) for text in frames.texts(message)))
 
     def close(self, status: CloseStatus) -> None:
         """Say why, and end the stream."""
         if self.state is State.OPEN:
             self._count_close(status)
             self._start()
-            self.transport.write(b'event: close\ndata: {"code":%d}\n\n' % status)
+            super().write(b'event: close\ndata: {"code":%d}\n\n' % status)
             self._end(State.LEAVING)
+            self._hand_over()
             self.transport.close()
 
     def look(self, rounds: int) -> None:  # noqa: ARG002 - every look is the same here
@@ -172,7 +161,7 @@ class EventStream(Connection):
         self.send(frames.subscribed(rows, hub.place))
         self._goes_on = False
         if not start.recovered:
-            self.transport.write(self._place())
+            super().write(self._place())
             return
         for each in held:
             hub.subscribe(self, each.id, each.channels, each.queries, start.since)

@@ -53,7 +53,7 @@ def _described(connection: Connection) -> RealtimeConnection:
         id=connection.id,
         user_id=connection.user_id,
         roles=list(connection.roles),
-        queued_bytes=connection.transport.get_write_buffer_size(),
+        queued_bytes=connection.queued_bytes,
         subscriptions=[
             RealtimeSubscription(
                 id=held.id,

@@ -73,7 +73,7 @@ METRICS: Final = (
         "tidewire_realtime_queued_bytes",
         "gauge",
         "Bytes sent to connections that the network has not taken yet.",
-        lambda realtime: sum(each.transport.get_write_buffer_size() for each in realtime.connections()),
+        lambda realtime: sum(each.queued_bytes for each in realtime.connections()),
     ),
     Metric(
         "tidewire_realtime_recoveries_total",

@@ -18,6 +18,7 @@ from websockets.server import ServerProtocol
 from tidewire.realtime.compression import OFFERS, negotiated_window
 from tidewire.realtime.frames import close_message
 from tidewire.realtime.inbound import Inbound, read_alone
+from tidewire.realtime.queued import Queued
 from tidewire.realtime.request import parse_request, path_of
 from tidewire.realtime.subscriptions import Receiver
 from tidewire.realtime.turns import Turns
@@ -78,6 +79,7 @@ class WebSocket(Receiver, asyncio.Protocol):
 
     __slots__ = (
         "_inbound",
+        "_queued",
         "_settings",
         "_siblings",
         "_silence",
@@ -99,6 +101,8 @@ class WebSocket(Receiver, asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         """Set while the connection ends."""
         self._writing_paused = False
+        self._queued: Queued | None = None
+        """What was sent while the transport still had something to write; None: nothing."""
         self._silence = 0
         """Times that the connection was looked at since anything arrived."""
 
@@ -170,18 +174,27 @@ class WebSocket(Receiver, asyncio.Protocol):
     def resume_writing(self) -> None:
         """It caught up."""
         self._writing_paused = False
-        self.direct = self.state is State.OPEN
-        if self.replay is not None:
-            self.replay.go_on()
+        while self._queued and not self._writing_paused:
+            self.transport.write(self._queued.take())
+        if not self._writing_paused:
+            self._queued = None
+            self.direct = self.state is State.OPEN
+            if self.replay is not None:
+                self.replay.go_on()
 
     @property
     def congested(self) -> bool:
         """Whether the client reads more slowly than it is sent to."""
         return self._writing_paused
 
+    @property
+    def queued_bytes(self) -> int:
+        """What was sent, but not yet taken by the kernel."""
+        return self.transport.get_write_buffer_size() + len(self._queued or ())
+
     def all_has_arrived(self) -> bool:
         """Whether the client's machine has received everything that was sent, as far as TCP tells."""
-        return not self.transport.get_write_buffer_size() and unacknowledged_bytes(self.transport) == 0
+        return not self.queued_bytes and unacknowledged_bytes(self.transport) == 0
 
     def give_up(self) -> None:
         """Close, so that the client comes back and learns what it has missed."""
@@ -196,18 +209,25 @@ class WebSocket(Receiver, asyncio.Protocol):
         """Send a framed message; close instead if too much is queued already. After the end do nothing."""
         if self.state is not State.OPEN:
             return
-        if (
-            self._writing_paused
-            and self.transport.get_write_buffer_size() > self._settings.realtime_max_queue_bytes
-        ):
+        if self._writing_paused and self.queued_bytes > self._settings.realtime_max_queue_bytes:
+            self._queued = None
             self.close(CloseStatus.TRY_LATER)
+        else:
+            self.write(message)
+
+    def write(self, message: bytes) -> None:
+        """Send what is framed already, however much is queued."""
+        if self._writing_paused:
+            if self._queued is None:
+                self._queued = Queued()
+            self._queued.add(message)
         else:
             self.transport.write(message)
 
     def close(self, status: CloseStatus) -> None:
         """Send a close frame and give the client a moment to answer it. After the end do nothing."""
         if self.state is State.OPEN:
-            self.transport.write(close_message(status))
+            self.write(close_message(status))
             self._end(State.CLOSING)
             if not self.transport.is_reading():
                 self.transport.resume_reading()
@@ -290,10 +310,17 @@ class WebSocket(Receiver, asyncio.Protocol):
         the client might never see why: it gets the end of the stream, and its own end closes the socket.
         """
         self._end(State.LEAVING)
+        self._hand_over()
         if answered or not self.transport.can_write_eof():
             self.transport.close()
         else:
             self.transport.write_eof()
+
+    def _hand_over(self) -> None:
+        """Give the transport all that was queued."""
+        queued, self._queued = self._queued, None
+        while queued:
+            self.transport.write(queued.take())
 
     def _end(self, state: State) -> None:
         self.state = max(state, self.state)
