@@ -94,6 +94,13 @@ void raise_file_limit(size_t needed)
             (unsigned long long)limit.rlim_cur);
 }
 
+void acknowledge_at_once(int fd)
+{
+    int on = 1;
+    if (setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on) != 0)
+        die_errno("TCP_QUICKACK");
+}
+
 void disable_nagle(int fd)
 {
     int on = 1;

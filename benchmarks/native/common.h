@@ -42,4 +42,10 @@ void raise_file_limit(size_t needed);
 /* Make small writes leave at once: both programs write whole messages. */
 void disable_nagle(int fd);
 
+/*
+ * A client that has sent something acknowledges later data with a delay, and on loopback the client's kernel then does
+ * so while the server sends, on the server's core. Between two machines it cannot; so it is kept from it here.
+ */
+void acknowledge_at_once(int fd);
+
 #endif

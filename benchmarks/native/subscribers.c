@@ -103,7 +103,8 @@ void transmit(int fd, const char *data, size_t length)
     if (sent < 0)
         die_errno("send for a subscriber");
     if ((size_t)sent != length)
-        die("a new socket did not take %zu bytes", length);
+        die("a socket did not take %zu bytes", length);
+    acknowledge_at_once(fd);
 }
 
 void subscribed(struct subscriber *subscriber)

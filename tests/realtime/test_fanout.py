@@ -23,7 +23,7 @@ assert COUNT > FEW
 
 async def _crowd(world: World) -> None:
     for number in range(COUNT):
-        await _connect(world, f"c{number}", sockets=number % 4 == 1)
+        await _connect(world, f"c{number}", sockets=number % 16 == 1)
         await world.send(f"c{number}", SUBSCRIBE)
 
 

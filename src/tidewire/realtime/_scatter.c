@@ -36,16 +36,27 @@ static int read_parts(struct part *parts, Py_ssize_t count, PyObject *descriptor
     return 0;
 }
 
+/* Whole, in `message` behind the head, or as it is where there is nothing around it. */
+static const char *assemble(const struct part *part, char *message, Py_ssize_t head, const Py_buffer *end)
+{
+    if (head + end->len == 0)
+        return part->tail;
+    memcpy(message + head, part->tail, (size_t)part->length);
+    memcpy(message + head + part->length, end->buf, (size_t)end->len);
+    return message;
+}
+
 /* A socket that takes nothing, for whatever reason, has taken 0: who writes the rest finds out why. */
 static void send_parts(struct part *parts, Py_ssize_t count, char *message, Py_ssize_t head, const Py_buffer *end)
 {
     for (Py_ssize_t i = 0; i < count; i++) {
-        memcpy(message + head, parts[i].tail, (size_t)parts[i].length);
-        memcpy(message + head + parts[i].length, end->buf, (size_t)end->len);
+        const char *whole = assemble(&parts[i], message, head, end);
         size_t length = (size_t)(head + parts[i].length + end->len);
         ssize_t taken;
+        if (i + 1 < count)
+            __builtin_prefetch(parts[i + 1].tail);
         do
-            taken = send(parts[i].descriptor, message, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+            taken = send(parts[i].descriptor, whole, length, MSG_DONTWAIT | MSG_NOSIGNAL);
         while (taken < 0 && errno == EINTR);
         parts[i].taken = taken < 0 ? 0 : taken;
     }
