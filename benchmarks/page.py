@@ -19,9 +19,9 @@ METHOD: Final = """\
 - Every subscriber is one connection with one subscription, unless the table says ten. The load generator
   counts every message, checks the subscription id of each connection's first event where the server sends
   one, and fails on anything unexpected: a missing message, one too many, an error, a close. It answers
-  pings. Its sockets acknowledge at once (TCP_QUICKACK): on one machine the kernel would do the work of delayed
-  acknowledgements while the server sends, on the server's core, where it would cost every server a third.
-  Compressed messages it counts as they are; the first of some subscribers are inflated afterwards
+  pings. Its sockets acknowledge at once (TCP_QUICKACK): on one machine the kernel would do the work of
+  delayed acknowledgements while the server sends, on the server's core, where it would cost each server a
+  third. Compressed messages it counts as they are; the first of some subscribers are inflated afterwards
   and looked at.
 - "One event at a time": the rate is the number of subscribers by the median time from the first receipt
   of an event to its last. "In flight": a request counts until it is answered and all subscribers have
