@@ -117,6 +117,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = 10_000
     session_duration: Annotated[Count, Meta(description="Seconds that a session lasts.")] = 365 * 24 * 3600
 
+    bulk_bytes_max: Annotated[
+        Count,
+        Meta(description="Bytes of rows that one request may change or delete by queries."),
+    ] = 256 * 2**20
     bulk_rows_max: Annotated[
         Count, Meta(description="Rows that one request may change or delete by queries.")
     ] = 100_000

@@ -481,11 +481,14 @@ async def test_operators_and_times_are_of_the_commit(sales: Sales) -> None:
 async def test_one_request_changes_a_bounded_number_of_rows(sales: Sales) -> None:
     shop = sales.shop
     await shop.fill(*({"$id": f"r{number}", "count": 0} for number in range(5)))
-    settings = msgspec.structs.replace(shop.world.settings, bulk_rows_max=4)
-    shop.world = replace(shop.world, settings=settings)
     before = await shop.row_events()
-    assert await refusal(bulk.update_rows(shop.call(), "d", "t", {"count": 1})) == "general_bad_request"
-    assert await refusal(bulk.delete_rows(shop.call(), "d", "t")) == "general_bad_request"
+    for limit in ({"bulk_bytes_max": 900}, {"bulk_rows_max": 4}):
+        settings = msgspec.structs.replace(shop.world.settings, **limit)
+        shop.world = replace(shop.world, settings=settings)
+        assert await refusal(bulk.update_rows(shop.call(), "d", "t", {"count": 1})) == "general_bad_request"
+        assert await refusal(bulk.delete_rows(shop.call(), "d", "t")) == "general_bad_request"
+    settings = msgspec.structs.replace(shop.world.settings, bulk_bytes_max=2**20)
+    shop.world = replace(shop.world, settings=settings)
     assert {count for _, count in (await sales.listed()).values()} == {0}
     assert await shop.row_events() == before
     await bulk.delete_rows(shop.call(), "d", "t", [query("limit", "", 4)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -189,19 +190,18 @@ async def _for_all(
         page = read_page(table, queries, reach_of(transaction.connection, call))
         do = work(transaction, table)
         shown: list[Any] = []
-        count = 0
-        limit = call.context.settings.bulk_rows_max
-        for row in _matching(transaction.connection, table, page):
-            if count == limit:
-                # Their events are held until the commit, and others wait for the writer.
-                raise TidewireError(
-                    "general_bad_request",
-                    f"The queries find more than {limit} {call.family.word('rows')}. Narrow them down, or do "
-                    "it in portions with a limit.",
-                )
+        count = size = 0
+        settings = call.context.settings
+        # Their events are held until the commit, and others wait for the writer.
+        for row in _matching(transaction.connection, table, page, settings.bulk_bytes_max):
+            if count == settings.bulk_rows_max:
+                raise _too_many(f"{settings.bulk_rows_max} {call.family.word('rows')}")
             require_seen(call, row)
             done = do(row)
             count += 1
+            size += len(done)
+            if size > settings.bulk_bytes_max:
+                raise _too_many(f"{settings.bulk_bytes_max} bytes")
             if count <= MAX_LIMIT:
                 shown.append(done)
         return _listed(call, count, shown)
@@ -209,16 +209,25 @@ async def _for_all(
     return await call.write(unit)
 
 
-def _matching(connection: Connection, table: UserTable, page: Page) -> Iterator[StoredRow]:
-    """The rows that the queries find, a step at a time; each as it was before any of its step was changed."""
+def _too_many(limit: str) -> TidewireError:
+    message = f"The queries find more than {limit}. Narrow them down, or do it in portions with a limit."
+    return TidewireError("general_bad_request", message)
+
+
+def _matching(connection: Connection, table: UserTable, page: Page, max_bytes: int) -> Iterator[StoredRow]:
+    """The rows that the queries find, a step at a time; each as it was before any of its step was changed.
+
+    Raises ``general_query_invalid`` if those of a step have more than ``max_bytes``.
+    """
     page.selected, page.related = None, {}
+    found = partial(list_rows, connection, table, access=EVERYTHING, total=False, max_bytes=max_bytes)
     if page.limit is not None or page.cursor is not None or page.offset is not None or page.random:
-        yield from list_rows(connection, table, page, EVERYTHING, total=False)[1]
+        yield from found(page=page)[1]
         return
     # In the order of creation, so that a change cannot move a row to where it is found again.
     step = replace(page, orders=[("$sequence", False)], limit=STEP_ROWS)
     while True:
-        rows = list_rows(connection, table, step, EVERYTHING, total=False)[1]
+        rows = found(page=step)[1]
         yield from rows
         if len(rows) < STEP_ROWS:
             return
