@@ -6,9 +6,11 @@ tens of milliseconds: a connection gets them when it first needs them.
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import struct
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection
@@ -59,13 +61,17 @@ def register_fallback(connection: sqlite3.Connection) -> str:
         # Sums of single precision lose digits.
         return numpy.frombuffer(vector, dtype="<f4").astype("f8")
 
+    # The other one is what a query gives: the same for all.
+    read_again = lru_cache(maxsize=4)(read)
+
     def cosine(one: bytes, other: bytes) -> float | None:
-        first, second = read(one), read(other)
-        lengths = float(numpy.linalg.norm(first) * numpy.linalg.norm(second))
+        first, second = read(one), read_again(other)
+        lengths = math.sqrt(float(first @ first) * float(second @ second))
         return 1 - float(first @ second) / lengths if lengths else None
 
     def euclidean(one: bytes, other: bytes) -> float:
-        return float(numpy.linalg.norm(read(one) - read(other)))
+        difference = read(one) - read_again(other)
+        return math.sqrt(float(difference @ difference))
 
     connection.create_function("vec_distance_cosine", 2, cosine, deterministic=True)
     connection.create_function("vec_distance_l2", 2, euclidean, deterministic=True)
