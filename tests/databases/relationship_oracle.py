@@ -74,7 +74,7 @@ class Model:
             (*self.shown(table)[key], items) for key, items in data.items() if key in self.shown(table)
         ]
         targets = [
-            (relationship, side, [self._nested(relationship, side, item) for item in items])
+            (relationship, side, [self._named(relationship, side, item, table, row_id) for item in items])
             for relationship, side, items in relations
             if relationship.names(side)
         ]
@@ -104,6 +104,12 @@ class Model:
                 for former in relationship.partners(other_side(side), other):
                     relationship.pairs.discard(relationship.pair(side, former, other))
             relationship.pairs.add(relationship.pair(side, row_id, other))
+
+    def _named(self, relationship: Relationship, side: Side, item: Any, table: str, row_id: str) -> str:
+        """What a row is to name: itself too, even before it is there."""
+        if item == row_id and relationship.table(other_side(side)) == table:
+            return row_id
+        return self._nested(relationship, side, item)
 
     def _nested(self, relationship: Relationship, side: Side, item: Any) -> str:
         table = relationship.table(other_side(side))

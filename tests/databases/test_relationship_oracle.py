@@ -140,7 +140,7 @@ async def request(library: Library, model: Model, data: st.DataObject) -> Model:
             work = library.delete(table, row_id)
         else:
             row = data.draw(rows(model, table), "data")
-            # A new row cannot contain itself: that is refused as a duplicate.
+            # A whole new row cannot stand in itself: that is refused as a duplicate.
             assume(exists or not nests(model, table, row, (table, row_id)))
             wire = as_given(model, table, row)
             work = getattr(library, method)(table, row_id, KEY, **wire)

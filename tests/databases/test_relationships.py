@@ -368,3 +368,25 @@ async def settle(library: Library) -> None:
     """Do all that takes long, together with those who are at it."""
     world = library.shop.world
     await finish_changes(world.project, world.database, world.stores.encryption)
+
+
+@pytest.mark.parametrize("relation_type", ["manyToOne", "oneToOne", "oneToMany", "manyToMany"])
+async def test_a_new_row_names_itself(library: Library, relation_type: Any) -> None:
+    await library.table("a")
+    await library.relate("a", "a", relation_type, "other", back="back")
+    many = relation_type in {"oneToMany", "manyToMany"}
+    own: Any = ["one"] if many else "one"
+    created = await library.create("a", "one", name="x", other=own)
+    shown = created["other"][0] if many else created["other"]
+    assert (shown["$id"], shown["name"]) == ("one", "x")
+    assert await library.related("a", "one", "other") == own
+    only: Any = [{"$id": "two"}] if many else {"$id": "two"}
+    await library.create("a", "two", other=only)
+    assert await library.related("a", "two", "other") == (["two"] if many else "two")
+    if relation_type != "oneToMany":
+        # There the row is changed as a related one, too.
+        assert await library.happened() == ["a.one.create", "a.two.create"]
+    missing: Any = ["none"] if many else "none"
+    assert await refusal(library.create("a", "three", other=missing)) == "relationship_value_invalid"
+    await library.delete("a", "one")
+    assert await library.ids("a") == ["two"]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from tidewire.core.errors import TidewireError
 from tidewire.core.time import now
 from tidewire.services.databases.families import Call
 from tidewire.services.databases.related_reading import access_to
-from tidewire.services.databases.row_views import publish_row
+from tidewire.services.databases.row_views import Fields, may_with_row, publish_row, shown_row
 from tidewire.store.database import Transaction
 from tidewire.store.user_tables.access import EVERYTHING
 from tidewire.store.user_tables.listing import StoredRow
@@ -16,8 +16,34 @@ from tidewire.store.user_tables.reached import Reached
 from tidewire.store.user_tables.related_changes import key_of, remove_pair
 from tidewire.store.user_tables.related_rows import find_related
 from tidewire.store.user_tables.relations import Relation
-from tidewire.store.user_tables.rows import Changes, update_row
+from tidewire.store.user_tables.rows import Changes, find_row, update_row
 from tidewire.store.user_tables.tables import UserTable, find_related_table
+
+
+def take_itself(table: UserTable, row_id: str, changes: Changes) -> list[Relation]:
+    """The relations by which a new row is to name itself, by its id; they are taken out of ``changes``."""
+    relations = [table.relations[key] for key in changes.related]
+    found = [
+        relation
+        for relation in relations
+        if relation.own_key and relation.related == table.sequence
+        if changes.related[relation.key] in ([row_id], [{"$id": row_id}])
+    ]
+    for relation in found:
+        del changes.related[relation.key]
+    return found
+
+
+def name_itself(
+    transaction: Transaction, call: Call, table: UserTable, row_id: str, relations: Sequence[Relation]
+) -> Fields:
+    """Let a new row name itself, as it could not before it was there; what is shown of that."""
+    row = find_row(transaction.connection, table, row_id)
+    assert row is not None
+    keys: dict[str, int | None] = {relation.own_key: row[0] for relation in relations}
+    update_row(transaction.connection, table, row, Changes(keys=keys, updated_at=row[3]))
+    readable = may_with_row(call.context.caller, "read", table, row)
+    return {relation.key: shown_row(call, table, row) if readable else None for relation in relations}
 
 
 def unlink_all_but(

@@ -15,7 +15,7 @@ from tidewire.core.permissions import expand_permissions
 from tidewire.core.time import format_datetime
 from tidewire.services.databases.cascades import delete_with_related
 from tidewire.services.databases.families import Call
-from tidewire.services.databases.related_links import missing_keys, unlink_all_but
+from tidewire.services.databases.related_links import missing_keys, name_itself, take_itself, unlink_all_but
 from tidewire.services.databases.related_values import Item, Nesting, invalid_relation
 from tidewire.services.databases.row_values import (
     changed_values,
@@ -137,8 +137,11 @@ def remove_row(transaction: Transaction, call: Call, table: UserTable, row: Stor
 
 
 def _write(transaction: Transaction, call: Call, row: NewRow, nesting: Nesting) -> tuple[int, msgspec.Raw]:
+    itself = take_itself(row.table, row.id, row.changes)
     shown = _relate_before(transaction, call, row.table, row.changes, nesting)
     sequence = _insert(transaction, call, row)
+    if itself:
+        shown |= name_itself(transaction, call, row.table, row.id, itself)
     payload = b'{"$sequence":"%d",' % sequence + _encode(row.fields)[1:]
     transaction.append(msgspec.structs.replace(row.event, payload=payload))
     if row.changes.related:
