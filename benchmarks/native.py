@@ -140,8 +140,6 @@ class Plan:
     """Subscription ids are those of another run with the same number; 0: they are new."""
     missed: int = 0
     """Events that each subscriber gets again when it comes back, before it counts as subscribed."""
-    sessions: Path | None = None
-    """A file with a session a line, for each subscriber; None: they are guests."""
     deflate: bool = False
     """Insist on permessage-deflate."""
     pong: bool = True
@@ -160,7 +158,6 @@ class Plan:
             f"--connecting={self.connecting}",
             f"--ids={self.ids}",
             f"--missed={self.missed}",
-            *([f"--session-file={self.sessions}"] if self.sessions else []),
             *(["--deflate"] if self.deflate else []),
             *(["--pong"] if self.pong else []),
         ]

@@ -148,7 +148,6 @@ static const struct option long_options[] = {
     {"in-flight", required_argument, NULL, 'i'},   {"interval-us", required_argument, NULL, 'I'},
     {"addresses", required_argument, NULL, 'a'},   {"hold", no_argument, NULL, 'h'},
     {"ids", required_argument, NULL, 'D'},         {"missed", required_argument, NULL, 'm'},
-    {"session-file", required_argument, NULL, 'e'},
     {0},
 };
 
@@ -161,26 +160,8 @@ static enum protocol read_protocol(const char *name)
     die("--protocol: tidewire, plain or pocketbase, not %s", name);
 }
 
-/* A session a line, for each subscriber. */
-static void read_sessions(const char *path)
-{
-    FILE *file = fopen(path, "r");
-    if (file == NULL)
-        die_errno(path);
-    options.sessions = allocate(options.subscribers, sizeof *options.sessions);
-    for (size_t i = 0; i < options.subscribers; i++) {
-        size_t size = 0;
-        ssize_t length = getline(&options.sessions[i], &size, file);
-        if (length <= 1)
-            die("%s has fewer than %zu sessions", path, options.subscribers);
-        options.sessions[i][strcspn(options.sessions[i], "\n")] = '\0';
-    }
-    fclose(file);
-}
-
 static void read_options(int argc, char **argv)
 {
-    const char *session_file = NULL;
     int option;
     while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
         switch (option) {
@@ -204,7 +185,6 @@ static void read_options(int argc, char **argv)
         case 'h': options.hold = true; break;
         case 'D': options.ids = number_argument("ids", optarg, 65535); break;
         case 'm': options.missed = number_argument("missed", optarg, 10000); break;
-        case 'e': session_file = optarg; break;
         default: die("unknown option");
         }
     }
@@ -212,8 +192,6 @@ static void read_options(int argc, char **argv)
         options.in_flight == 0 || options.warm_up > options.requests ||
         (options.requests > 0 && (options.request.length == 0 || options.warm_up == options.requests)))
         die("usage: client --port N [--path P --row R --subscribers N] [--request-file F --requests N --warm-up N]");
-    if (session_file != NULL)
-        read_sessions(session_file);
 }
 
 int main(int argc, char **argv)

@@ -17,12 +17,6 @@ void websocket_request(const struct subscriber *subscriber)
     buffer_append(&request, upgrade, strlen(upgrade));
     if (options.deflate)
         buffer_append(&request, offer, strlen(offer));
-    if (options.sessions != NULL) {
-        const char *session = options.sessions[subscriber_index(subscriber)];
-        buffer_append(&request, "X-Appwrite-Session: ", 20);
-        buffer_append(&request, session, strlen(session));
-        buffer_append(&request, "\r\n", 2);
-    }
     buffer_append(&request, "\r\n", 2);
     transmit(subscriber->fd, request.data, request.length);
     buffer_free(&request);
@@ -57,7 +51,7 @@ static bool is_kind(const struct subscriber *subscriber, const char *kind)
 /* Whether the answer to a `subscribe` says of all subscriptions that what they missed will come. */
 static bool is_recovered(const char *answer)
 {
-    const char *recovered = strstr(answer, "\"recovered\":{");
+    const char *recovered = strstr(answer, "\"recovered\":");
     return recovered != NULL && strstr(recovered, ":false") == NULL;
 }
 

@@ -23,7 +23,6 @@ struct options {
     size_t subscribers;
     size_t ids;                 /* those of subscriptions differ between runs unless this number is the same; 0: the process's */
     size_t missed;              /* events that each must get again when it comes back, before it counts as subscribed */
-    char **sessions;            /* of as many users as there are subscribers, each its own; NULL: they are guests */
     size_t first;               /* number of the first subscriber: those of several load generators differ */
     size_t connecting;          /* subscribers that connect at the same time */
     size_t requests;
