@@ -222,6 +222,17 @@ async def test_an_event_that_fails_stops_no_other(monkeypatch: pytest.MonkeyPatc
     assert all(2 in _offsets(world, f"c{number}") for number in range(COUNT))
 
 
+async def test_who_was_to_be_written_to_with_one_that_fails_gets_the_event(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World()
+    await _crowd(world)
+    monkeypatch.setattr(world.clients["c100"].wire, "write", _fail)
+    await world.hub.publish(_event(world, 1))
+    await world.settle()
+    assert [_offsets(world, name) for name in ("c129", "c113")] == [[1], [1]]
+
+
 def _fail(_data: bytes) -> None:
     raise RuntimeError("a write that fails")
 

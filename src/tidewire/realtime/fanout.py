@@ -216,36 +216,41 @@ class Fanout:
         take = event.due.popitem
         lanes: dict[tuple[int, int], _Lane] = {}
         lane, window, length = _Lane(), -1, -1
-        for _ in range(count):
-            receiver, matched = take()
-            if receiver.express != current or matched.__class__ is not Subscription:
-                self._hand_over(receiver, b"".join(_parts(frame, matched, receiver.window)), offset)
-                continue
-            if offset:
-                receiver.sent = offset
-            tail = matched.tail
-            if len(tail) != length or receiver.window != window:
-                window, length = key = receiver.window, len(tail)
-                lane = lanes.get(key) or lanes.setdefault(key, _Lane(*frame.around(length, window)))
-            lane.receivers.append(receiver)
-            lane.descriptors.append(receiver.descriptor)
-            lane.tails.append(tail)
-        for lane in lanes.values():
-            lane.write()
+        try:
+            for _ in range(count):
+                receiver, matched = take()
+                if receiver.express != current or matched.__class__ is not Subscription:
+                    self._hand_over(receiver, b"".join(_parts(frame, matched, receiver.window)), offset)
+                    continue
+                if offset:
+                    receiver.sent = offset
+                tail = matched.tail
+                if len(tail) != length or receiver.window != window:
+                    window, length = key = receiver.window, len(tail)
+                    lane = lanes.get(key) or lanes.setdefault(key, _Lane(*frame.around(length, window)))
+                lane.receivers.append(receiver)
+                lane.descriptors.append(receiver.descriptor)
+                lane.tails.append(tail)
+        finally:
+            # Whatever fails for one: these count as written to already.
+            for lane in lanes.values():
+                lane.write()
 
     def _write_joined(self, receivers: Sequence[Receiver]) -> None:
         current = self._acknowledgements.round
         lane = _Lane()
-        for receiver in receivers:
-            message, offset = self._take_all(receiver)
-            if receiver.express == current:
-                receiver.sent = offset or receiver.sent
-                lane.receivers.append(receiver)
-                lane.descriptors.append(receiver.descriptor)
-                lane.tails.append(message)
-            else:
-                self._hand_over(receiver, message, offset)
-        lane.write()
+        try:
+            for receiver in receivers:
+                message, offset = self._take_all(receiver)
+                if receiver.express == current:
+                    receiver.sent = offset or receiver.sent
+                    lane.receivers.append(receiver)
+                    lane.descriptors.append(receiver.descriptor)
+                    lane.tails.append(message)
+                else:
+                    self._hand_over(receiver, message, offset)
+        finally:
+            lane.write()
 
     def _take_all(self, receiver: Receiver) -> tuple[bytes, int]:
         """All that a connection is still to get, and the offset of the last of it."""
