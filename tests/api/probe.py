@@ -5,22 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any
 
+from tidewire.core.checks.lists import Items, JsonObject, PermissionList
+from tidewire.core.checks.names import ResourceId
+from tidewire.core.checks.numbers import Boolean, Whole
+from tidewire.core.checks.texts import Choice, Text
 from tidewire.core.downloads import Download
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import Model
 from tidewire.core.operations import Operations
-from tidewire.core.parameters import (
-    Boolean,
-    Choice,
-    FilePart,
-    Items,
-    JsonObject,
-    PermissionList,
-    ResourceId,
-    Text,
-    Whole,
-)
-from tidewire.core.uploads import Upload
+from tidewire.core.uploads import FilePart, Upload
 from tidewire.services.context import Context
 
 operations = Operations("probe")

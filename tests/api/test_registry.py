@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidewire.api.registry import DuplicateOperationError, Registry
+from tidewire.core.checks.lists import Items
+from tidewire.core.checks.names import ResourceId
+from tidewire.core.checks.texts import Text
 from tidewire.core.operations import Operations
-from tidewire.core.parameters import Items, ResourceId, Text
 from tidewire.services.context import Context
 
 

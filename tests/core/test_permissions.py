@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.vectors import Case, load_cases
-from tidewire.core.parameters import InvalidParameterError, PermissionList
+from tidewire.core.checks.lists import PermissionList
+from tidewire.core.parameters import InvalidParameterError
 from tidewire.core.permissions import (
     InvalidPermissionError,
     expand_permissions,

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from tidewire.core.errors import TidewireError
 from tidewire.core.operations import Operation, Operations
-from tidewire.core.parameters import FilePart
+from tidewire.core.uploads import FilePart
 
 _PROJECT: Final = "projectId"
 

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from tidewire.core.checks.addresses import Email
 from tidewire.core.geometry import Shape, geometry_problem
-from tidewire.core.parameters import Email, InvalidParameterError
+from tidewire.core.parameters import InvalidParameterError
 from tidewire.core.time import format_datetime, parse_datetime
 from tidewire.core.vectors import vector_problem
 

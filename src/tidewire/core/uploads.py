@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from tidewire.core.parameters import Check
+
 CHUNK_SIZE: Final = 5 * 1024 * 1024
 """Bytes in every chunk but the last, in every SDK (API conventions, "Chunked upload")."""
 
@@ -45,3 +47,16 @@ class Upload:
     """None: the whole file in one request."""
     upload_id: str | None = None
     """Id of the file that a chunk after the first belongs to."""
+
+
+@dataclass(frozen=True)
+class FilePart(Check):
+    """The file of a multipart request, already received (:class:`Upload`)."""
+
+    json_type = "file"
+
+    def convert(self, value: object) -> object:
+        return value
+
+    def schema(self) -> dict[str, object]:
+        return {"type": "string", "format": "binary"}

@@ -8,9 +8,11 @@ from typing import Annotated, Any, Final
 import msgspec
 from sqlalchemy import Row, delete, select
 
+from tidewire.core.checks.lists import QueryList
+from tidewire.core.checks.names import ResourceId
+from tidewire.core.checks.numbers import Boolean
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import Identity, IdentityList
-from tidewire.core.parameters import Boolean, QueryList, ResourceId
 from tidewire.core.time import format_datetime
 from tidewire.services.account.declared import operations
 from tidewire.services.account.records import signed_in

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
+from tidewire.core.checks.lists import QueryList
+from tidewire.core.checks.numbers import Boolean
 from tidewire.core.models import LogList
-from tidewire.core.parameters import Boolean, QueryList
 from tidewire.services.account.declared import operations
 from tidewire.services.account.records import signed_in
 from tidewire.services.audit import logs_of

@@ -6,7 +6,8 @@ from typing import Annotated, Final
 
 from sqlalchemy import Connection, Row
 
-from tidewire.core.checks import AnyCaseChoice, TrueOrFalse
+from tidewire.core.checks.numbers import TrueOrFalse
+from tidewire.core.checks.texts import AnyCaseChoice
 from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Identity
 from tidewire.core.models import Account, MfaFactors, MfaRecoveryCodes, MfaType

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from tidewire.core.checks import AnyCaseChoice
+from tidewire.core.checks.texts import AnyCaseChoice
 from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Identity
 from tidewire.core.ids import unique_id

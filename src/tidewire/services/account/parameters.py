@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from tidewire.core.parameters import RedirectUrl, Text
+from tidewire.core.checks.addresses import RedirectUrl
+from tidewire.core.checks.texts import Text
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,11 @@ from typing import Annotated, Any, Final
 import msgspec
 from sqlalchemy import Connection, Row
 
+from tidewire.core.checks.addresses import EmailAddress
+from tidewire.core.checks.names import ResourceId
+from tidewire.core.checks.texts import Password
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import Token
-from tidewire.core.parameters import EmailAddress, Password, ResourceId
 from tidewire.core.rate_limits import RateLimit
 from tidewire.services.account.declared import operations
 from tidewire.services.account.parameters import Redirect, ShownSecret

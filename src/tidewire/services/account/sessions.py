@@ -6,10 +6,12 @@ from typing import Annotated, Any
 
 from sqlalchemy import Row, update
 
+from tidewire.core.checks.addresses import EmailAddress
+from tidewire.core.checks.names import ResourceId
+from tidewire.core.checks.texts import Password
 from tidewire.core.errors import TidewireError
 from tidewire.core.ids import unique_id
 from tidewire.core.models import Session, SessionList
-from tidewire.core.parameters import EmailAddress, Password, ResourceId
 from tidewire.core.rate_limits import RateLimit
 from tidewire.core.time import now
 from tidewire.services.account.credentials import has_password, wrong_credentials

@@ -7,10 +7,11 @@ from typing import Annotated, Any, Final
 import msgspec
 from sqlalchemy import Connection, Row
 
-from tidewire.core.checks import TrueOrFalse
+from tidewire.core.checks.addresses import EmailAddress, PhoneNumber
+from tidewire.core.checks.names import CustomId
+from tidewire.core.checks.numbers import TrueOrFalse
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import Account, Token
-from tidewire.core.parameters import CustomId, EmailAddress, PhoneNumber
 from tidewire.core.rate_limits import RateLimit
 from tidewire.services.account.declared import operations
 from tidewire.services.account.parameters import OptionalRedirect

@@ -6,9 +6,10 @@ from typing import Annotated, Any, Final
 
 from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 
+from tidewire.core.checks.names import CustomId, Id, ResourceId
+from tidewire.core.checks.texts import Text
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import Target
-from tidewire.core.parameters import CustomId, Id, ResourceId, Text
 from tidewire.core.time import now
 from tidewire.services.account.declared import operations
 from tidewire.services.account.records import chosen_id, signed_in

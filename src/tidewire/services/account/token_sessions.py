@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from sqlalchemy import Row
 
+from tidewire.core.checks.names import CustomId
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import Session
-from tidewire.core.parameters import CustomId
 from tidewire.core.rate_limits import RateLimit
 from tidewire.services.account.declared import operations
 from tidewire.services.account.parameters import ShownSecret

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from tidewire.core.checks.numbers import Whole
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import Jwt
-from tidewire.core.parameters import Whole
 from tidewire.core.rate_limits import RateLimit
 from tidewire.core.time import now
 from tidewire.services.account.declared import operations

@@ -6,8 +6,10 @@ from typing import Annotated, Any
 
 from sqlalchemy import Row
 
+from tidewire.core.checks.addresses import EmailAddress, PhoneNumber
+from tidewire.core.checks.lists import JsonObject
+from tidewire.core.checks.texts import Password, Secret, Text
 from tidewire.core.models import Account, Preferences
-from tidewire.core.parameters import EmailAddress, JsonObject, Password, PhoneNumber, Secret, Text
 from tidewire.core.rate_limits import RateLimit
 from tidewire.services.account.credentials import require_password, require_unchanged
 from tidewire.services.account.declared import operations

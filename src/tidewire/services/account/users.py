@@ -6,9 +6,11 @@ from typing import Annotated
 
 from sqlalchemy import Connection, select
 
+from tidewire.core.checks.addresses import EmailAddress
+from tidewire.core.checks.names import CustomId
+from tidewire.core.checks.texts import Password, Text
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import Account
-from tidewire.core.parameters import CustomId, EmailAddress, Password, Text
 from tidewire.core.rate_limits import RateLimit
 from tidewire.core.standings import ACCOUNT_ENDED
 from tidewire.services.account.declared import operations

@@ -6,9 +6,9 @@ from typing import Final
 
 import msgspec
 
+from tidewire.core.checks.names import ResourceId
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import Token
-from tidewire.core.parameters import ResourceId
 from tidewire.core.rate_limits import RateLimit
 from tidewire.services.account.declared import operations
 from tidewire.services.account.parameters import Redirect, ShownSecret

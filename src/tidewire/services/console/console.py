@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-from tidewire.core.checks import AnyCaseChoice
+from tidewire.core.checks.texts import AnyCaseChoice, Text
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import ConsoleKeyScope, ConsoleKeyScopeList, ConsoleVariables
-from tidewire.core.parameters import Text
 from tidewire.core.rate_limits import RateLimit
 from tidewire.core.scope_catalog import ORGANIZATION_SCOPES, PROJECT_SCOPES, ScopeEntry
 from tidewire.services.console.declared import operations

@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from tidewire.core.checks.names import ResourceId
 from tidewire.core.errors import TidewireError
 from tidewire.core.ids import is_id, unique_id
 from tidewire.core.models import Model, RowList
-from tidewire.core.parameters import ResourceId
 from tidewire.core.permissions import expand_permissions
 from tidewire.services.databases.conflicts import require_seen
 from tidewire.services.databases.events import ROW

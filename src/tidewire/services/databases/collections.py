@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from tidewire.core.checks.names import CustomId, ResourceId
+from tidewire.core.checks.numbers import Boolean
 from tidewire.core.columns import DOCUMENT_KINDS
 from tidewire.core.errors import TidewireError
 from tidewire.core.ids import unique_id
 from tidewire.core.models import Model, Table
-from tidewire.core.parameters import Boolean, CustomId, ResourceId
 from tidewire.core.permissions import expand_permissions
 from tidewire.services.databases.column_definitions import ColumnDefinition
 from tidewire.services.databases.events import TABLE

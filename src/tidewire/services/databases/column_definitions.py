@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, exists, func, insert, select, update
 
-from tidewire.core.checks import Key
+from tidewire.core.checks.names import Key
 from tidewire.core.columns import KINDS, ColumnRules, InvalidValueError, Kind, shown_time
 from tidewire.core.errors import TidewireError
 from tidewire.core.parameters import InvalidParameterError

@@ -8,10 +8,13 @@ from typing import Annotated, Any, Final
 
 from sqlalchemy import Connection, select, update
 
-from tidewire.core.checks import Key, TrueOrFalse
+from tidewire.core.checks.lists import Items, QueryList
+from tidewire.core.checks.names import Key, ResourceId
+from tidewire.core.checks.numbers import Boolean, Int64, TrueOrFalse, Whole
+from tidewire.core.checks.texts import Text
 from tidewire.core.columns import KINDS, Kind
 from tidewire.core.models import AnyAttribute, AnyColumn, Column, ColumnList, Model
-from tidewire.core.parameters import Boolean, Check, Items, QueryList, ResourceId, Text, Whole
+from tidewire.core.parameters import Check
 from tidewire.core.relationships import KIND as RELATIONSHIP
 from tidewire.core.time import now
 from tidewire.services.databases.column_definitions import (
@@ -25,7 +28,7 @@ from tidewire.services.databases.column_definitions import (
 )
 from tidewire.services.databases.events import COLUMN
 from tidewire.services.databases.families import COLLECTIONS, TABLES, Call, as_model, declare, offer
-from tidewire.services.databases.parameters import ColumnKey, Geometry, Int64, Number, ValueOf
+from tidewire.services.databases.parameters import ColumnKey, Geometry, Number, ValueOf
 from tidewire.services.databases.records import COLUMN_MODELS, column_model, find_table_row
 from tidewire.services.databases.relationship_definitions import delete_relationship
 from tidewire.services.databases.schema_changes import begin_changes

@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 
+from tidewire.core.checks.names import ResourceId
 from tidewire.core.columns import INT64
 from tidewire.core.documents import found_at
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import Row
-from tidewire.core.parameters import ResourceId
 from tidewire.core.row_operators import Operator, whole
 from tidewire.core.time import now
 from tidewire.services.databases.conflicts import require_seen

@@ -7,11 +7,13 @@ from typing import Annotated, Any, Final
 
 from sqlalchemy import delete, insert, select, update
 
-from tidewire.core.checks import TrueOrFalse
+from tidewire.core.checks.lists import QueryList
+from tidewire.core.checks.names import CustomId, ResourceId
+from tidewire.core.checks.numbers import Boolean, TrueOrFalse
+from tidewire.core.checks.texts import Search, Text
 from tidewire.core.errors import TidewireError
 from tidewire.core.ids import unique_id
 from tidewire.core.models import Database, DatabaseList
-from tidewire.core.parameters import Boolean, CustomId, QueryList, ResourceId, Search, Text
 from tidewire.core.time import now
 from tidewire.services.databases.events import DATABASE, publish_definition
 from tidewire.services.databases.families import EVERY, SCHEMALESS, Call, declare

@@ -8,11 +8,13 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, insert, select
 
-from tidewire.core.checks import Key
+from tidewire.core.checks.lists import Items
+from tidewire.core.checks.names import Key
+from tidewire.core.checks.texts import Text
 from tidewire.core.columns import ALL_KINDS, DOCUMENT_KINDS
 from tidewire.core.documents import path_of
 from tidewire.core.errors import TidewireError
-from tidewire.core.parameters import InvalidParameterError, Items, Text
+from tidewire.core.parameters import InvalidParameterError
 from tidewire.core.relationships import KIND as RELATIONSHIP
 from tidewire.core.time import now
 from tidewire.services.databases.families import DOCUMENTS, STRUCTURED, VECTORS, Call, Family

@@ -7,9 +7,11 @@ from typing import Annotated, Any, Final
 
 from sqlalchemy import Connection, Row, update
 
-from tidewire.core.checks import AnyCaseChoice
+from tidewire.core.checks.lists import Items, QueryList
+from tidewire.core.checks.names import ResourceId
+from tidewire.core.checks.numbers import Boolean
+from tidewire.core.checks.texts import AnyCaseChoice
 from tidewire.core.models import ColumnIndex, ColumnIndexList, Model
-from tidewire.core.parameters import Boolean, Items, QueryList, ResourceId
 from tidewire.services.databases.events import INDEX, publish_definition, table_parameters
 from tidewire.services.databases.families import EVERY, Call, as_model, declare, offer
 from tidewire.services.databases.index_definitions import (

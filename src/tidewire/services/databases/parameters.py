@@ -8,43 +8,15 @@ from typing import Annotated, Any
 
 import msgspec
 
-from tidewire.core.checks import Int32, Key
-from tidewire.core.columns import INT64, KINDS, ColumnRules, InvalidValueError, shown_time
+from tidewire.core.checks.lists import Items, JsonOrText, PermissionList, QueryList
+from tidewire.core.checks.names import Id, Key
+from tidewire.core.checks.numbers import Int32
+from tidewire.core.checks.texts import AnyCaseChoice
+from tidewire.core.columns import KINDS, ColumnRules, InvalidValueError, shown_time
 from tidewire.core.geometry import Shape, geometry_problem
-from tidewire.core.parameters import (
-    Check,
-    Choice,
-    Id,
-    InvalidParameterError,
-    Items,
-    PermissionList,
-    QueryList,
-)
+from tidewire.core.parameters import Check, InvalidParameterError
 from tidewire.services.permissions import ITEM_ACTIONS
 from tidewire.store.user_tables.indexed import INDEXED_FIELDS
-
-
-@dataclass(frozen=True)
-class JsonOrText(Check):
-    """A JSON object, or the text of one."""
-
-    json_type = "object"
-
-    def convert(self, value: object) -> dict[str, Any]:
-        if isinstance(value, str):
-            try:
-                value = msgspec.json.decode(value)
-            except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
-                raise InvalidParameterError("Value must be a JSON object.") from None
-        if value == []:
-            # What PHP makes of an empty object.
-            return {}
-        if not isinstance(value, dict):
-            raise InvalidParameterError("Value must be a JSON object.")
-        return value
-
-    def catalog(self) -> dict[str, object]:
-        return {"accepts_json_string": True}
 
 
 @dataclass(frozen=True)
@@ -68,26 +40,6 @@ class RowQueries(QueryList):
     def catalog(self) -> dict[str, object]:
         items = {"min_length": 1, "max_length": self.longest, "format": "query"}
         return {"max_items": self.maximum, "items": items}
-
-
-@dataclass(frozen=True)
-class Int64(Check):
-    """An integer of 64 bits."""
-
-    json_type = "integer"
-
-    def convert(self, value: object) -> int:
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)
-        if isinstance(value, bool) or not isinstance(value, int) or value not in INT64:
-            raise InvalidParameterError("Value must be an integer of 64 bits.")
-        return value
-
-    def catalog(self) -> dict[str, object]:
-        return {"format": "int64"}
-
-    def schema(self) -> dict[str, object]:
-        return {"type": "integer", "format": "int64"}
 
 
 @dataclass(frozen=True)
@@ -151,13 +103,10 @@ class Geometry(Check):
 
 
 @dataclass(frozen=True)
-class Order(Choice):
+class Order(AnyCaseChoice):
     """The order of a column in an index, in upper or lower case."""
 
     values: tuple[str, ...] = ("asc", "desc")
-
-    def convert(self, value: object) -> str:
-        return super().convert(value.lower() if isinstance(value, str) else value)
 
     def catalog(self) -> dict[str, object]:
         return {"case_insensitive": True}

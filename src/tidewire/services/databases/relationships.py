@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from tidewire.core.checks import Key, TrueOrFalse
+from tidewire.core.checks.names import Key, ResourceId
+from tidewire.core.checks.numbers import TrueOrFalse
+from tidewire.core.checks.texts import Choice
 from tidewire.core.models import Column, ColumnRelationship
-from tidewire.core.parameters import Choice, ResourceId
 from tidewire.core.relationships import KIND, ON_DELETE, TYPES, OnDelete, RelationType
 from tidewire.services.databases.column_definitions import find_column
 from tidewire.services.databases.columns import PATH, WRITE

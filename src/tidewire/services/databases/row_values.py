@@ -8,10 +8,11 @@ from typing import Any, Final
 
 import msgspec
 
+from tidewire.core.checks.lists import PermissionList
 from tidewire.core.columns import DOCUMENT_KINDS, InvalidValueError
 from tidewire.core.documents import member_problem
 from tidewire.core.errors import TidewireError
-from tidewire.core.parameters import InvalidParameterError, PermissionList
+from tidewire.core.parameters import InvalidParameterError
 from tidewire.core.row_operators import read_operator
 from tidewire.core.time import now, parse_datetime
 from tidewire.services.databases.families import Call

@@ -10,9 +10,10 @@ import msgspec
 from sqlalchemy import Connection
 from sqlalchemy.exc import NoResultFound
 
+from tidewire.core.checks.names import CustomId, ResourceId
+from tidewire.core.checks.numbers import Boolean, Whole
 from tidewire.core.ids import unique_id
 from tidewire.core.models import Model, Row, RowList
-from tidewire.core.parameters import Boolean, CustomId, ResourceId, Whole
 from tidewire.core.permissions import expand_permissions
 from tidewire.core.rate_limits import RateLimit
 from tidewire.services.databases.conflicts import require_seen

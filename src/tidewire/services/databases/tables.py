@@ -7,19 +7,12 @@ from typing import Annotated, Any, Final
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from tidewire.core.checks import TrueOrFalse
+from tidewire.core.checks.lists import Items, JsonOrText, PermissionList, QueryList
+from tidewire.core.checks.names import CustomId, ResourceId
+from tidewire.core.checks.numbers import Boolean, TrueOrFalse
+from tidewire.core.checks.texts import Search, Text
 from tidewire.core.ids import unique_id
 from tidewire.core.models import Model, Table, TableList
-from tidewire.core.parameters import (
-    Boolean,
-    CustomId,
-    Items,
-    PermissionList,
-    QueryList,
-    ResourceId,
-    Search,
-    Text,
-)
 from tidewire.core.permissions import expand_permissions
 from tidewire.core.time import now
 from tidewire.services.databases.column_definitions import (
@@ -36,7 +29,6 @@ from tidewire.services.databases.index_definitions import (
     make_if_small,
     read_index,
 )
-from tidewire.services.databases.parameters import JsonOrText
 from tidewire.services.databases.records import find_database, find_table_row, table_of
 from tidewire.services.databases.schema_changes import begin_changes
 from tidewire.services.permissions import PARENT_ACTIONS

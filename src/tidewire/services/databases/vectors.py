@@ -6,10 +6,11 @@ from typing import Annotated, Final
 
 from sqlalchemy import update
 
+from tidewire.core.checks.names import CustomId, ResourceId
+from tidewire.core.checks.numbers import Boolean, Whole
 from tidewire.core.columns import DOCUMENT_KINDS
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import Model, Table
-from tidewire.core.parameters import Boolean, CustomId, ResourceId, Whole
 from tidewire.core.permissions import expand_permissions
 from tidewire.core.time import now
 from tidewire.services.databases.collections import new_collection

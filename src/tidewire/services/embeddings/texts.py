@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Final
 
-from tidewire.core.checks import AnyCaseChoice
+from tidewire.core.checks.lists import Items
+from tidewire.core.checks.texts import AnyCaseChoice, Text
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import Embedding, EmbeddingList
-from tidewire.core.parameters import Items, Text
 from tidewire.core.rate_limits import RateLimit
 from tidewire.outbound.embeddings import EmbeddingsFailedError, embed
 from tidewire.services.context import Context

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Annotated, Final
 
-from tidewire.core.checks import PublicDomain
+from tidewire.core.checks.addresses import PublicDomain
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import HealthCertificate, HealthTime
 from tidewire.outbound.certificates import NoCertificateError, shown_certificate

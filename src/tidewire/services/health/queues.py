@@ -6,7 +6,8 @@ from typing import Annotated, Any, Final
 
 from sqlalchemy import Select, func, select
 
-from tidewire.core.checks import AnyCaseChoice, LooseInt32
+from tidewire.core.checks.numbers import LooseInt32
+from tidewire.core.checks.texts import AnyCaseChoice
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import HealthQueue
 from tidewire.services.context import Context

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated
 
-from tidewire.core.checks import AnyCaseChoice
+from tidewire.core.checks.lists import QueryList
+from tidewire.core.checks.names import NewProjectId, ResourceId
+from tidewire.core.checks.numbers import Boolean
+from tidewire.core.checks.texts import AnyCaseChoice, Search, Text
 from tidewire.core.errors import TidewireError
 from tidewire.core.ids import unique_id
 from tidewire.core.models import Project, ProjectList
-from tidewire.core.parameters import Boolean, QueryList, ResourceId, Search, Text
-from tidewire.core.platform_checks import NewProjectId
 from tidewire.services.context import Context
 from tidewire.services.organization.declared import operations
 from tidewire.services.project.records import project_of

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-import msgspec
-
-from tidewire.core.parameters import Check, InvalidParameterError, JsonObject, PermissionList, Text
+from tidewire.core.checks.lists import JsonOrText, PermissionList
+from tidewire.core.checks.texts import Text
+from tidewire.core.parameters import Check, InvalidParameterError
 from tidewire.core.presences import MAX_LIFETIME_MS, MAX_METADATA_BYTES, MAX_STATUS, PERMISSION_TYPES
 from tidewire.core.time import now, parse_datetime
 
@@ -37,25 +37,7 @@ class NearFuture(Check):
         return {"type": "string", "format": "date-time"}
 
 
-@dataclass(frozen=True)
-class Metadata(JsonObject):
-    """A JSON object, or the text of one."""
-
-    maximum: int = MAX_METADATA_BYTES
-
-    def convert(self, value: object) -> dict[str, Any]:
-        if isinstance(value, str):
-            try:
-                value = msgspec.json.decode(value)
-            except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
-                raise InvalidParameterError("Value must be a JSON object.") from None
-        return super().convert({} if value == [] else value)
-
-    def catalog(self) -> dict[str, object]:
-        return {"accepts_json_string": True}
-
-
 Status = Annotated[str, Text(1, MAX_STATUS)]
 Permissions = Annotated[Sequence[str], PermissionList(PERMISSION_TYPES)]
 ExpiresAt = Annotated[int, NearFuture()]
-MetadataObject = Annotated[dict[str, Any], Metadata()]
+MetadataObject = Annotated[dict[str, Any], JsonOrText(MAX_METADATA_BYTES)]

@@ -7,10 +7,12 @@ from typing import Annotated, Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row
 
+from tidewire.core.checks.lists import QueryList
+from tidewire.core.checks.names import ResourceId
+from tidewire.core.checks.numbers import Boolean, Whole
 from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Caller
 from tidewire.core.models.presences import Presence, PresenceList
-from tidewire.core.parameters import Boolean, QueryList, ResourceId, Whole
 from tidewire.core.time import now
 from tidewire.services.context import Context
 from tidewire.services.permissions import may

@@ -6,9 +6,10 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, select
 
+from tidewire.core.checks.names import ResourceId
+from tidewire.core.checks.numbers import Boolean
 from tidewire.core.errors import TidewireError
 from tidewire.core.models.presences import Presence
-from tidewire.core.parameters import Boolean, ResourceId
 from tidewire.core.presences import DEFAULT_LIFETIME_MS, default_permissions, presence_permissions
 from tidewire.core.time import now
 from tidewire.services.context import Context

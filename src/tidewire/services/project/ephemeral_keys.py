@@ -6,9 +6,9 @@ from typing import Annotated
 
 import msgspec
 
+from tidewire.core.checks.numbers import Whole
 from tidewire.core.ids import unique_id
 from tidewire.core.models import EphemeralKey
-from tidewire.core.parameters import Whole
 from tidewire.core.time import format_datetime, now
 from tidewire.services.context import Context
 from tidewire.services.project.declared import operations

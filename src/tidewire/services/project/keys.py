@@ -7,11 +7,13 @@ from typing import Annotated, Final
 
 import msgspec
 
+from tidewire.core.checks.lists import Items, QueryList
+from tidewire.core.checks.names import CustomId, KeyScope, ResourceId
+from tidewire.core.checks.numbers import Boolean, Datetime
+from tidewire.core.checks.texts import Text
 from tidewire.core.ids import unique_id
 from tidewire.core.models import Key, KeyList
 from tidewire.core.operations import Legacy
-from tidewire.core.parameters import Boolean, CustomId, Items, QueryList, ResourceId, Text
-from tidewire.core.platform_checks import Datetime, KeyScope
 from tidewire.core.time import format_datetime
 from tidewire.services.context import Context
 from tidewire.services.project.declared import operations

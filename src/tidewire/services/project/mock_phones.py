@@ -8,10 +8,12 @@ from typing import Annotated, Final
 import msgspec
 
 from tidewire.core import models
+from tidewire.core.checks.addresses import PhoneNumber
+from tidewire.core.checks.lists import QueryList
+from tidewire.core.checks.numbers import Boolean
+from tidewire.core.checks.texts import Digits
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import MockNumberList
-from tidewire.core.parameters import Boolean, PhoneNumber, QueryList
-from tidewire.core.platform_checks import Digits
 from tidewire.core.project_settings import MAX_MOCK_NUMBERS, MockNumber, ProjectSettings
 from tidewire.core.time import format_datetime, now
 from tidewire.services.context import Context

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from tidewire.core.checks.names import CustomId, ResourceId
+from tidewire.core.checks.texts import NotBlank
 from tidewire.core.models import (
     AnyPlatform,
     PlatformAndroid,
@@ -12,8 +14,6 @@ from tidewire.core.models import (
     PlatformWindows,
 )
 from tidewire.core.origins import Platform
-from tidewire.core.parameters import CustomId, ResourceId
-from tidewire.core.platform_checks import NotBlank
 from tidewire.services.context import Context
 from tidewire.services.project.declared import operations
 from tidewire.services.project.platform_records import (

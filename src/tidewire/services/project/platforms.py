@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Final
 
+from tidewire.core.checks.lists import QueryList
+from tidewire.core.checks.names import ResourceId
+from tidewire.core.checks.numbers import Boolean
 from tidewire.core.models import AnyPlatform, PlatformList
-from tidewire.core.parameters import Boolean, QueryList, ResourceId
 from tidewire.services.context import Context
 from tidewire.services.project.declared import operations
 from tidewire.services.project.platform_records import PLATFORM_DELETED, platform_of

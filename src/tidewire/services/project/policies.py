@@ -8,10 +8,9 @@ from typing import Annotated, Final
 
 import msgspec
 
-from tidewire.core.checks import TrueOrFalse
+from tidewire.core.checks.numbers import TrueOrFalse, Whole
 from tidewire.core.models import PolicyPasswordStrength, Project
 from tidewire.core.operations import Legacy
-from tidewire.core.parameters import Whole
 from tidewire.core.project_settings import ProjectSettings
 from tidewire.services.context import Context
 from tidewire.services.project.declared import operations

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Final
 
+from tidewire.core.checks.lists import QueryList
+from tidewire.core.checks.numbers import Boolean
+from tidewire.core.checks.texts import Choice
 from tidewire.core.models import (
     Policy,
     PolicyList,
@@ -20,7 +23,6 @@ from tidewire.core.models import (
     PolicySessionLimit,
     PolicyUserLimit,
 )
-from tidewire.core.parameters import Boolean, Choice, QueryList
 from tidewire.core.project_settings import ProjectSettings
 from tidewire.services.context import Context
 from tidewire.services.paging import page_of

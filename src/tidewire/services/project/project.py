@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated
 
-from tidewire.core.checks import Alphanumeric
+from tidewire.core.checks.lists import Items
+from tidewire.core.checks.texts import Alphanumeric
 from tidewire.core.models import Project
-from tidewire.core.parameters import Items
 from tidewire.services.context import Context
 from tidewire.services.project.declared import operations
 from tidewire.services.project.records import change_project, managed_project, project_of

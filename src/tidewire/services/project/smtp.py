@@ -8,12 +8,14 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from tidewire.core.checks import Int32, OrEmpty, TrueOrFalse
+from tidewire.core.checks.addresses import Email, Hostname
+from tidewire.core.checks.lists import Items
+from tidewire.core.checks.numbers import Int32, TrueOrFalse
+from tidewire.core.checks.texts import Choice, OrEmpty, Secret, Text
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import Project
 from tidewire.core.operations import Legacy
-from tidewire.core.parameters import Choice, Email, InvalidParameterError, Items, Secret, Text
-from tidewire.core.platform_checks import Hostname
+from tidewire.core.parameters import InvalidParameterError
 from tidewire.core.project_settings import ProjectSettings, SmtpSettings
 from tidewire.services.context import Context
 from tidewire.services.messages.mails import smtp_test_mail

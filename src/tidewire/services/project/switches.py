@@ -9,10 +9,10 @@ from typing import Annotated, Final
 
 import msgspec
 
-from tidewire.core.checks import TrueOrFalse
+from tidewire.core.checks.numbers import TrueOrFalse
+from tidewire.core.checks.texts import Choice
 from tidewire.core.models import Project
 from tidewire.core.operations import Legacy
-from tidewire.core.parameters import Choice
 from tidewire.core.project_settings import AUTH_METHODS, PROTOCOLS, SERVICES, ProjectSettings
 from tidewire.services.context import Context
 from tidewire.services.project.declared import operations

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
+from tidewire.core.checks.addresses import Hostname
+from tidewire.core.checks.names import CustomId, ResourceId
+from tidewire.core.checks.texts import NotBlank
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import AnyPlatform, LegacyPlatform, PlatformWeb
 from tidewire.core.operations import Legacy
 from tidewire.core.origins import CURRENT_TYPES, Platform
-from tidewire.core.parameters import CustomId, ResourceId
-from tidewire.core.platform_checks import Hostname, NotBlank
 from tidewire.services.context import Context
 from tidewire.services.project.declared import operations
 from tidewire.services.project.platform_records import (

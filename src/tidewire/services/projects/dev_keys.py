@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import Annotated, Final
 
 from tidewire.core import models
+from tidewire.core.checks.lists import QueryList
+from tidewire.core.checks.names import ResourceId
+from tidewire.core.checks.numbers import Datetime
+from tidewire.core.checks.texts import Text
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import DevKeyList
-from tidewire.core.parameters import QueryList, ResourceId, Text
-from tidewire.core.platform_checks import Datetime
 from tidewire.core.time import format_datetime
 from tidewire.services.context import Context
 from tidewire.services.projects.access import find_accessible_project

@@ -9,9 +9,12 @@ from typing import Annotated, ClassVar
 import msgspec
 
 from tidewire.core import models
+from tidewire.core.checks.addresses import Phone
+from tidewire.core.checks.lists import Items
+from tidewire.core.checks.names import ResourceId
+from tidewire.core.checks.texts import Digits
 from tidewire.core.errors import TidewireError
-from tidewire.core.parameters import Check, InvalidParameterError, Items, Phone, ResourceId
-from tidewire.core.platform_checks import Digits
+from tidewire.core.parameters import Check, InvalidParameterError
 from tidewire.core.project_settings import MAX_MOCK_NUMBERS, MockNumber
 from tidewire.core.time import now
 from tidewire.services.context import Context

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated
 
-from tidewire.core.checks import AnyCaseChoice
+from tidewire.core.checks.addresses import Url
+from tidewire.core.checks.lists import QueryList
+from tidewire.core.checks.names import NewProjectId, ResourceId
+from tidewire.core.checks.numbers import Boolean
+from tidewire.core.checks.texts import AnyCaseChoice, Search, Text
 from tidewire.core.errors import TidewireError
 from tidewire.core.ids import unique_id
 from tidewire.core.models import Project, ProjectList
-from tidewire.core.parameters import Boolean, QueryList, ResourceId, Search, Text
-from tidewire.core.platform_checks import NewProjectId, Url
 from tidewire.services.context import Context
 from tidewire.services.project.records import project_of
 from tidewire.services.projects.access import (

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Final
 
+from tidewire.core.checks.lists import QueryList
+from tidewire.core.checks.numbers import Boolean
 from tidewire.core.custom_channels import RULE_CREATED, RULE_DELETED, RULE_UPDATED, ChannelRule
 from tidewire.core.models.channels import RealtimeChannel, RealtimeChannelList
-from tidewire.core.parameters import Boolean, QueryList
 from tidewire.core.time import format_datetime
 from tidewire.services.context import Context
 from tidewire.services.project.records import managed_project

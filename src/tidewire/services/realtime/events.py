@@ -11,10 +11,12 @@ from sqlalchemy import Connection
 
 from tidewire.core.audience import event_data, may_receive
 from tidewire.core.channels import convert_channels
+from tidewire.core.checks.lists import Items
+from tidewire.core.checks.numbers import Whole
+from tidewire.core.checks.texts import Text
 from tidewire.core.errors import TidewireError
 from tidewire.core.events import LoggedEvent
 from tidewire.core.models.realtime import RealtimeEventList
-from tidewire.core.parameters import Items, Text, Whole
 from tidewire.core.realtime_queries import (
     InvalidRealtimeQueryError,
     Predicate,

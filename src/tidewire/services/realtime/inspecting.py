@@ -7,11 +7,14 @@ from typing import Annotated, Any, Final
 import msgspec
 from sqlalchemy import Connection
 
+from tidewire.core.checks.lists import JsonObject
+from tidewire.core.checks.names import ResourceId
+from tidewire.core.checks.numbers import Whole
+from tidewire.core.checks.texts import Text
 from tidewire.core.errors import TidewireError
 from tidewire.core.events import LoggedEvent
 from tidewire.core.inspection import Occurrence, RealtimeInspector
 from tidewire.core.models.realtime import RealtimeConnectionList, RealtimeExplanation
-from tidewire.core.parameters import JsonObject, ResourceId, Text, Whole
 from tidewire.services.context import Context
 from tidewire.services.realtime.declared import operations
 from tidewire.store.event_log import read_after

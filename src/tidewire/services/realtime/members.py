@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
+from tidewire.core.checks.numbers import Whole
 from tidewire.core.custom_channels import ChannelRule, holds_any
 from tidewire.core.errors import TidewireError
 from tidewire.core.models.channels import RealtimeMember, RealtimeMemberList
-from tidewire.core.parameters import Whole
 from tidewire.core.time import format_datetime
 from tidewire.services.context import Context
 from tidewire.services.realtime.declared import operations

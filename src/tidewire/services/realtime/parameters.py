@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+from tidewire.core.checks.numbers import Whole
+from tidewire.core.checks.texts import Text
 from tidewire.core.custom_channels import (
     MAX_IDEMPOTENCY_KEY,
     MAX_NAME,
@@ -15,7 +17,7 @@ from tidewire.core.custom_channels import (
     is_channel_pattern,
     parse_roles,
 )
-from tidewire.core.parameters import Check, InvalidParameterError, Text, Whole
+from tidewire.core.parameters import Check, InvalidParameterError
 
 _MOST_PER_SECOND = 1_000_000
 

@@ -8,21 +8,13 @@ from typing import Annotated, Any, Final, Literal
 
 from sqlalchemy import delete, insert, select, update
 
+from tidewire.core.checks.lists import Items, PermissionList, QueryList
+from tidewire.core.checks.names import CustomId, ResourceId
+from tidewire.core.checks.numbers import Boolean, Whole
+from tidewire.core.checks.texts import Choice, Search, Text
 from tidewire.core.errors import TidewireError
 from tidewire.core.ids import unique_id
 from tidewire.core.models import Bucket, BucketList
-from tidewire.core.parameters import (
-    Boolean,
-    Choice,
-    CustomId,
-    Items,
-    PermissionList,
-    QueryList,
-    ResourceId,
-    Search,
-    Text,
-    Whole,
-)
 from tidewire.core.permissions import expand_permissions
 from tidewire.core.time import now
 from tidewire.services.context import Context

@@ -8,8 +8,9 @@ from typing import Annotated
 
 from sqlalchemy import Connection, select
 
+from tidewire.core.checks.names import ResourceId
+from tidewire.core.checks.texts import Text
 from tidewire.core.downloads import Download
-from tidewire.core.parameters import ResourceId, Text
 from tidewire.services.context import Context
 from tidewire.services.storage.declared import operations
 from tidewire.services.storage.records import find_bucket, find_readable_file

@@ -7,9 +7,12 @@ from typing import Annotated, Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, select, update
 
+from tidewire.core.checks.lists import PermissionList, QueryList
+from tidewire.core.checks.names import ResourceId
+from tidewire.core.checks.numbers import Boolean
+from tidewire.core.checks.texts import Search, Text
 from tidewire.core.identities import Caller
 from tidewire.core.models import File, FileList
-from tidewire.core.parameters import Boolean, PermissionList, QueryList, ResourceId, Search, Text
 from tidewire.core.permissions import expand_permissions
 from tidewire.core.rate_limits import RateLimit
 from tidewire.core.time import now

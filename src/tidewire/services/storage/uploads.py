@@ -14,12 +14,14 @@ from typing import Annotated, Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
+from tidewire.core.checks.lists import PermissionList
+from tidewire.core.checks.names import CustomId, ResourceId
+from tidewire.core.checks.texts import FolderPath
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import File
-from tidewire.core.parameters import CustomId, FilePart, FolderPath, PermissionList, ResourceId
 from tidewire.core.rate_limits import RateLimit
 from tidewire.core.time import now
-from tidewire.core.uploads import Upload
+from tidewire.core.uploads import FilePart, Upload
 from tidewire.services.context import Context
 from tidewire.services.permissions import ITEM_ACTIONS, may, permissions_of_new_item, unauthorized
 from tidewire.services.storage.chunks import Place, file_id_of, place_of, wrong_upload_id

@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 from sqlalchemy import Connection, Row, select, update
 
+from tidewire.core.checks.names import ResourceId
+from tidewire.core.checks.texts import Text
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import Membership
-from tidewire.core.parameters import ResourceId, Text
 from tidewire.core.time import now
 from tidewire.services.account.records import change_user, find_user
 from tidewire.services.account.session_records import Login, NewSession

@@ -9,10 +9,12 @@ from typing import Annotated, Any
 import msgspec
 from sqlalchemy import Connection, Row, select, update
 
+from tidewire.core.checks.addresses import EmailAddress, PhoneNumber, RedirectUrl
+from tidewire.core.checks.names import ResourceId
+from tidewire.core.checks.texts import Text
 from tidewire.core.errors import TidewireError
 from tidewire.core.ids import unique_id
 from tidewire.core.models import Membership
-from tidewire.core.parameters import EmailAddress, PhoneNumber, RedirectUrl, ResourceId, Text
 from tidewire.core.rate_limits import RateLimit
 from tidewire.core.redirects import with_query
 from tidewire.core.time import now

@@ -7,10 +7,12 @@ from typing import Annotated, Any, Final
 
 from sqlalchemy import Connection, Row, delete, select, update
 
-from tidewire.core.checks import Key
+from tidewire.core.checks.lists import Items, QueryList
+from tidewire.core.checks.names import Key, ResourceId
+from tidewire.core.checks.numbers import Boolean
+from tidewire.core.checks.texts import Search
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import Membership, MembershipList
-from tidewire.core.parameters import Boolean, Items, QueryList, ResourceId, Search
 from tidewire.core.scopes import TEAM_ROLES
 from tidewire.core.time import now
 from tidewire.services.context import Context

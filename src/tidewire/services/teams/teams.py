@@ -7,19 +7,12 @@ from typing import Annotated, Any, Final
 
 from sqlalchemy import Row, delete, exists, select, update
 
-from tidewire.core.checks import Key
+from tidewire.core.checks.lists import Items, JsonObject, QueryList
+from tidewire.core.checks.names import CustomId, Key, ResourceId
+from tidewire.core.checks.numbers import Boolean
+from tidewire.core.checks.texts import Search, Text
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import Preferences, Team, TeamList
-from tidewire.core.parameters import (
-    Boolean,
-    CustomId,
-    Items,
-    JsonObject,
-    QueryList,
-    ResourceId,
-    Search,
-    Text,
-)
 from tidewire.core.time import now
 from tidewire.services.account.records import chosen_id
 from tidewire.services.context import Context

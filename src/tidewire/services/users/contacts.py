@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from tidewire.core.checks import OrEmpty
+from tidewire.core.checks.addresses import Email, Phone
+from tidewire.core.checks.names import ResourceId
+from tidewire.core.checks.texts import OrEmpty
 from tidewire.core.models import User
-from tidewire.core.parameters import Email, Phone, ResourceId
 from tidewire.services.context import Context
 from tidewire.services.one_time import TokenType, delete_tokens
 from tidewire.services.users.declared import operations

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
+from tidewire.core.checks.addresses import EmailAddress, PhoneNumber
+from tidewire.core.checks.names import CustomId
+from tidewire.core.checks.texts import Password, Text
 from tidewire.core.models import User
-from tidewire.core.parameters import CustomId, EmailAddress, Password, PhoneNumber, Text
 from tidewire.services.account.records import chosen_id, insert_user
 from tidewire.services.context import Context
 from tidewire.services.password_policy import PersonalData, password_columns, require_acceptable

@@ -9,9 +9,12 @@ from typing import Annotated, Final
 import msgspec
 from sqlalchemy import delete, select
 
+from tidewire.core.checks.lists import QueryList
+from tidewire.core.checks.names import ResourceId
+from tidewire.core.checks.numbers import Boolean
+from tidewire.core.checks.texts import Search
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import Identity, IdentityList
-from tidewire.core.parameters import Boolean, QueryList, ResourceId, Search
 from tidewire.services.account.identities import IDENTITIES, identity_of
 from tidewire.services.context import Context
 from tidewire.services.publishing import publish

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from tidewire.core.checks import AnyCaseChoice, Int32
+from tidewire.core.checks.addresses import EmailAddress
+from tidewire.core.checks.names import CustomId
+from tidewire.core.checks.numbers import Int32
+from tidewire.core.checks.texts import AnyCaseChoice, Password, Text
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import User
-from tidewire.core.parameters import CustomId, EmailAddress, Password, Text
 from tidewire.core.time import now
 from tidewire.services.context import Context
 from tidewire.services.password_hashes import SHA_VERSIONS, InvalidHashError, check_hash

@@ -6,10 +6,11 @@ from typing import Annotated
 
 from sqlalchemy import Connection, Row, select
 
-from tidewire.core.checks import AnyCaseChoice, TrueOrFalse
+from tidewire.core.checks.names import ResourceId
+from tidewire.core.checks.numbers import TrueOrFalse
+from tidewire.core.checks.texts import AnyCaseChoice, Text
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import MfaChallengeSecret, MfaFactors, MfaRecoveryCodes, User
-from tidewire.core.parameters import ResourceId, Text
 from tidewire.core.second_factors import own_factors
 from tidewire.core.time import format_datetime, now
 from tidewire.services.account.records import change_user, find_user

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Final
 
 from sqlalchemy import Row
 
-from tidewire.core.checks import OrEmpty
+from tidewire.core.checks.names import ResourceId
+from tidewire.core.checks.texts import OrEmpty, Password
 from tidewire.core.models import User
-from tidewire.core.parameters import Password, ResourceId
 from tidewire.core.time import now
 from tidewire.services.account.records import find_user
 from tidewire.services.account.sign_in import end_other_sessions

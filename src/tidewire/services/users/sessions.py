@@ -8,8 +8,9 @@ from typing import Annotated, Final
 import msgspec
 from sqlalchemy import Connection
 
+from tidewire.core.checks.names import CustomId, ResourceId
+from tidewire.core.checks.numbers import Boolean, Whole
 from tidewire.core.models import Jwt, Session, SessionList, Token
-from tidewire.core.parameters import Boolean, CustomId, ResourceId, Whole
 from tidewire.core.time import now
 from tidewire.services.account.records import find_account, find_user
 from tidewire.services.account.session_records import (

@@ -7,19 +7,14 @@ from typing import Annotated, Any, Final
 
 from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 
-from tidewire.core.checks import AnyCaseChoice
+from tidewire.core.checks.addresses import Email, Phone
+from tidewire.core.checks.lists import QueryList
+from tidewire.core.checks.names import CustomId, ResourceId
+from tidewire.core.checks.numbers import Boolean
+from tidewire.core.checks.texts import AnyCaseChoice, Text
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import Target, TargetList
-from tidewire.core.parameters import (
-    Boolean,
-    CustomId,
-    Email,
-    InvalidParameterError,
-    Phone,
-    QueryList,
-    ResourceId,
-    Text,
-)
+from tidewire.core.parameters import InvalidParameterError
 from tidewire.core.time import now
 from tidewire.services.account.records import chosen_id, find_user
 from tidewire.services.context import Context

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from tidewire.core.checks import Alphanumeric, TrueOrFalse
+from tidewire.core.checks.lists import Items, JsonObject
+from tidewire.core.checks.names import ResourceId
+from tidewire.core.checks.numbers import Boolean, TrueOrFalse
+from tidewire.core.checks.texts import Alphanumeric, Text
 from tidewire.core.models import Preferences, User
-from tidewire.core.parameters import Boolean, Items, JsonObject, ResourceId, Text
 from tidewire.services.context import Context
 from tidewire.services.users.declared import operations
 from tidewire.services.users.events import (

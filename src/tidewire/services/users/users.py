@@ -7,8 +7,11 @@ from typing import Annotated, Any, Final
 
 from sqlalchemy import Connection
 
+from tidewire.core.checks.lists import QueryList
+from tidewire.core.checks.names import ResourceId
+from tidewire.core.checks.numbers import Boolean
+from tidewire.core.checks.texts import Search
 from tidewire.core.models import LogList, MembershipList, Preferences, User, UserList
-from tidewire.core.parameters import Boolean, QueryList, ResourceId, Search
 from tidewire.services.account.records import find_account, find_user
 from tidewire.services.audit import logs_of
 from tidewire.services.context import Context

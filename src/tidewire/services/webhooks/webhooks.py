@@ -9,13 +9,15 @@ from typing import Annotated, Any, Final
 import msgspec
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
-from tidewire.core.checks import TrueOrFalse
+from tidewire.core.checks.addresses import WebhookUrl
+from tidewire.core.checks.lists import Items, QueryList
+from tidewire.core.checks.names import CustomId, EventPattern, ResourceId
+from tidewire.core.checks.numbers import Boolean, TrueOrFalse
+from tidewire.core.checks.texts import Secret, Text
 from tidewire.core.errors import TidewireError
 from tidewire.core.ids import unique_id
 from tidewire.core.models import Webhook, WebhookList
 from tidewire.core.operations import Legacy
-from tidewire.core.parameters import Boolean, CustomId, Items, QueryList, ResourceId, Secret, Text
-from tidewire.core.platform_checks import EventPattern, WebhookUrl
 from tidewire.core.time import format_datetime, now
 from tidewire.services.context import Context
 from tidewire.services.project.records import managed_project

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tidewire.core.checks import Key
-from tidewire.core.parameters import Check, Id, InvalidParameterError, Items, NewId, PermissionList
-from tidewire.services.databases.parameters import JsonOrText, Number, RowQueries
+from tidewire.core.checks.lists import Items, JsonOrText, PermissionList
+from tidewire.core.checks.names import Id, Key, NewId
+from tidewire.core.parameters import Check, InvalidParameterError
+from tidewire.services.databases.parameters import Number, RowQueries
 from tidewire.services.databases.transactions.actions import BULK, Operation
 from tidewire.services.permissions import ITEM_ACTIONS
 

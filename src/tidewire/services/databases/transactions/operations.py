@@ -8,11 +8,12 @@ from typing import Annotated, Any, Final
 from sqlalchemy import delete, func, insert, select
 
 from tidewire.core import models
-from tidewire.core.checks import TrueOrFalse
+from tidewire.core.checks.lists import QueryList
+from tidewire.core.checks.names import ResourceId
+from tidewire.core.checks.numbers import Boolean, TrueOrFalse, Whole
 from tidewire.core.errors import TidewireError
 from tidewire.core.ids import unique_id
 from tidewire.core.models import TransactionList
-from tidewire.core.parameters import Boolean, QueryList, ResourceId, Whole
 from tidewire.core.time import now
 from tidewire.services.databases.families import COLLECTIONS, EVERY, Call, declare, offer
 from tidewire.services.databases.transactions.actions import Operation

@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.vectors import load
+from tidewire.core.checks.addresses import Hostname, Url
+from tidewire.core.checks.names import EventPattern, NewProjectId
+from tidewire.core.checks.numbers import Datetime
 from tidewire.core.event_patterns import is_event_pattern
 from tidewire.core.parameters import Check, InvalidParameterError
-from tidewire.core.platform_checks import Datetime, EventPattern, Hostname, NewProjectId, Url
 
 PATTERNS: list[str] = load("event_patterns")["patterns"]
 

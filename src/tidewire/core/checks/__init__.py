@@ -1,0 +1,1 @@
+"""What parameters of operations accept, a class a check (:class:`tidewire.core.parameters.Check`)."""

@@ -1,0 +1,147 @@
+"""Checks of numbers, booleans and times."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from tidewire.core.parameters import Check, InvalidParameterError
+from tidewire.core.time import parse_datetime
+
+
+@dataclass(frozen=True)
+class Whole(Check):
+    """An integer from ``minimum`` to ``maximum``; text with digits is accepted too."""
+
+    json_type = "integer"
+    minimum: int
+    maximum: int
+
+    def convert(self, value: object) -> int:
+        if isinstance(value, float) and math.isfinite(value) and value.is_integer():
+            value = int(value)
+        if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,19}", value):
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise InvalidParameterError("Value must be an integer.")
+        if not self.minimum <= value <= self.maximum:
+            raise InvalidParameterError(f"Value must be between {self.minimum} and {self.maximum}.")
+        return value
+
+    def catalog(self) -> dict[str, object]:
+        return {"min": self.minimum, "max": self.maximum, "accepts_strings": True}
+
+    def schema(self) -> dict[str, object]:
+        return {"type": "integer", "minimum": self.minimum, "maximum": self.maximum}
+
+
+@dataclass(frozen=True)
+class _Integer(Check):
+    """An integer that fits in so many bits."""
+
+    json_type = "integer"
+    bits: ClassVar[int]
+
+    def convert(self, value: object) -> int:
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        largest = 2 ** (self.bits - 1) - 1
+        if not isinstance(value, int) or isinstance(value, bool) or not -largest - 1 <= value <= largest:
+            raise InvalidParameterError(f"Value must be an integer of {self.bits} bits.")
+        return value
+
+    def catalog(self) -> dict[str, object]:
+        return {"format": f"int{self.bits}"}
+
+    def schema(self) -> dict[str, object]:
+        return {"type": "integer", "format": f"int{self.bits}"}
+
+
+@dataclass(frozen=True)
+class Int32(_Integer):
+    """An integer that fits in 32 bits."""
+
+    bits = 32
+
+
+@dataclass(frozen=True)
+class Int64(_Integer):
+    """An integer that fits in 64 bits."""
+
+    bits = 64
+
+
+@dataclass(frozen=True)
+class LooseInt32(Int32):
+    """An integer that fits in 32 bits, perhaps written as text, as in query strings."""
+
+    def convert(self, value: object) -> int:
+        if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,10}", value):
+            value = int(value)
+        return super().convert(value)
+
+    def catalog(self) -> dict[str, object]:
+        return {**super().catalog(), "accepts_strings": True}
+
+
+@dataclass(frozen=True)
+class Flag(Check):
+    """A boolean; ``"true"``, ``"false"``, ``"1"``, ``"0"``, 1 and 0 are accepted too."""
+
+    json_type = "boolean"
+    spellings: ClassVar[dict[object, bool]] = {
+        "true": True,
+        "1": True,
+        1: True,
+        "false": False,
+        "0": False,
+        0: False,
+    }
+
+    def convert(self, value: object) -> bool:
+        if not isinstance(value, (str, int)) or value not in self.spellings:
+            raise InvalidParameterError("Value must be a boolean: true or false.")
+        return self.spellings[value]
+
+    def catalog(self) -> dict[str, object]:
+        return {"accepts_strings": True}
+
+
+@dataclass(frozen=True)
+class TrueOrFalse(Check):
+    """A JSON boolean and nothing that only looks like one."""
+
+    json_type = "boolean"
+
+    def convert(self, value: object) -> bool:
+        if not isinstance(value, bool):
+            raise InvalidParameterError("Value must be a boolean: true or false.")
+        return value
+
+
+@dataclass(frozen=True)
+class Datetime(Check):
+    """A time as ISO 8601 text; the operation receives milliseconds since the epoch."""
+
+    json_type = "string"
+
+    def convert(self, value: object) -> int:
+        if not isinstance(value, str) or len(value) > 64:
+            raise InvalidParameterError("Value must be a time as ISO 8601 has it.")
+        try:
+            return parse_datetime(value)
+        except ValueError:
+            raise InvalidParameterError(
+                "Value must be a time as ISO 8601 has it, such as 2030-01-31T12:00:00Z."
+            ) from None
+
+    def catalog(self) -> dict[str, object]:
+        return {"format": "datetime"}
+
+    def schema(self) -> dict[str, object]:
+        return {"type": "string", "format": "date-time"}
+
+
+Boolean = Annotated[bool, Flag()]

@@ -1,0 +1,181 @@
+"""Checks of text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from tidewire.core.parameters import Check, InvalidParameterError
+
+
+@dataclass(frozen=True)
+class Text(Check):
+    """A string of ``minimum`` to ``maximum`` characters."""
+
+    json_type = "string"
+    minimum: int = 0
+    maximum: int = 0
+    """0: no limit but that of the request."""
+
+    def convert(self, value: object) -> str:
+        if not isinstance(value, str):
+            raise InvalidParameterError("Value must be a string.")
+        if not value.isascii():
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                raise InvalidParameterError("Value must be valid Unicode text.") from None
+        if "\0" in value:
+            raise InvalidParameterError("Value must not contain NUL characters.")
+        if len(value) < self.minimum or (self.maximum and len(value) > self.maximum):
+            raise InvalidParameterError(
+                f"Value must be {self.minimum} to {self.maximum} characters long."
+                if self.maximum
+                else f"Value must be at least {self.minimum} characters long."
+            )
+        return value
+
+    def catalog(self) -> dict[str, object]:
+        limits: dict[str, object] = {}
+        if self.minimum:
+            limits["min_length"] = self.minimum
+        if self.maximum:
+            limits["max_length"] = self.maximum
+        return limits
+
+    def schema(self) -> dict[str, object]:
+        names = {"min_length": "minLength", "max_length": "maxLength"}
+        return {"type": "string", **{names[key]: value for key, value in Text.catalog(self).items()}}
+
+
+@dataclass(frozen=True)
+class Secret(Text):
+    """Something that the client must keep to itself; never logged or shown."""
+
+    def catalog(self) -> dict[str, object]:
+        return {"format": "secret", **super().catalog()}
+
+    def schema(self) -> dict[str, object]:
+        return {**super().schema(), "format": "password"}
+
+
+@dataclass(frozen=True)
+class Password(Text):
+    """A password; its rules beyond length are the project's."""
+
+    def catalog(self) -> dict[str, object]:
+        return {"format": "password", **super().catalog()}
+
+    def schema(self) -> dict[str, object]:
+        return {**super().schema(), "format": "password"}
+
+
+@dataclass(frozen=True)
+class NotBlank(Text):
+    """Text that is not only white space; white space around it is dropped."""
+
+    def convert(self, value: object) -> str:
+        text = super().convert(value).strip()
+        if not text:
+            raise InvalidParameterError("Value must not be blank.")
+        return text
+
+    def catalog(self) -> dict[str, object]:
+        return {**super().catalog(), "non_blank": True}
+
+
+@dataclass(frozen=True)
+class Alphanumeric(Text):
+    """Text of ASCII letters and digits only."""
+
+    alphabet: ClassVar[str] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+    def convert(self, value: object) -> str:
+        text = super().convert(value)
+        if not (text.isascii() and text.isalnum()):
+            raise InvalidParameterError("Value must consist of the letters a-z and A-Z and digits.")
+        return text
+
+    def catalog(self) -> dict[str, object]:
+        return {**super().catalog(), "allowed_chars": self.alphabet}
+
+
+@dataclass(frozen=True)
+class Digits(Text):
+    """Text of ASCII digits only."""
+
+    def convert(self, value: object) -> str:
+        text = super().convert(value)
+        if not (text.isascii() and text.isdigit()):
+            raise InvalidParameterError("Value must consist of digits.")
+        return text
+
+    def catalog(self) -> dict[str, object]:
+        return {**super().catalog(), "allowed_chars": "0-9"}
+
+
+@dataclass(frozen=True)
+class FolderPath(Text):
+    """A folder of a file: segments of printable text separated by ``/``, none of them ``.`` or ``..``."""
+
+    def convert(self, value: object) -> str:
+        text = super().convert(value)
+        segments = text.strip("/").split("/") if text.strip("/") else []
+        if any(
+            segment in {"", ".", ".."} or not segment.isprintable() or "\\" in segment for segment in segments
+        ):
+            raise InvalidParameterError("A folder is a path such as 'photos/2026' without '.' and '..'.")
+        return "/".join(segments)
+
+    def catalog(self) -> dict[str, object]:
+        return {"format": "folder-path", **super().catalog()}
+
+
+@dataclass(frozen=True)
+class Choice(Check):
+    """One of the listed strings."""
+
+    json_type = "string"
+    values: tuple[str, ...]
+
+    def convert(self, value: object) -> str:
+        if not isinstance(value, str) or value not in self.values:
+            raise InvalidParameterError(f"Value must be one of ({', '.join(self.values)}).")
+        return value
+
+    def catalog(self) -> dict[str, object]:
+        return {"enum": list(self.values)}
+
+    def schema(self) -> dict[str, object]:
+        return {"type": "string", "enum": list(self.values)}
+
+
+@dataclass(frozen=True)
+class AnyCaseChoice(Choice):
+    """One of the listed lower-case strings, in whatever case it is written."""
+
+    def convert(self, value: object) -> str:
+        return super().convert(value.lower() if isinstance(value, str) else value)
+
+    def catalog(self) -> dict[str, object]:
+        return {**super().catalog(), "case_insensitive": True}
+
+
+@dataclass(frozen=True)
+class OrEmpty(Check):
+    """What ``check`` accepts, or the empty text, with which a client removes what was there."""
+
+    check: Check
+    json_type = "string"
+
+    def convert(self, value: object) -> object:
+        return "" if value == "" else self.check.convert(value)
+
+    def catalog(self) -> dict[str, object]:
+        return {**self.check.catalog(), "allow_empty": True}
+
+    def schema(self) -> dict[str, object]:
+        return {"anyOf": [self.check.schema(), {"type": "string", "maxLength": 0}]}
+
+
+Search = Annotated[str, Text(1, 256)]
