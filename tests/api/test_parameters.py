@@ -229,10 +229,13 @@ def test_other_content_types_are_refused(client: httpx.Client) -> None:
     assert _error(response)[:2] == (400, "general_argument_invalid")
 
 
-def test_delete_reads_the_body(client: httpx.Client) -> None:
+def test_delete_reads_the_body_then_the_query_string(client: httpx.Client) -> None:
     assert _arguments(client.delete("/v1/probe/p")) == {"probeId": "p", "flag": False}
     assert _arguments(client.request("DELETE", "/v1/probe/p", json={"flag": True}))["flag"] is True
-    assert _arguments(client.request("DELETE", "/v1/probe/p?flag=true"))["flag"] is False
+    assert _arguments(client.request("DELETE", "/v1/probe/p?flag=true"))["flag"] is True
+    both = client.request("DELETE", "/v1/probe/p?flag=true", json={"flag": False})
+    assert _arguments(both)["flag"] is False
+    assert _error(client.delete("/v1/probe/p?flag=x"))[:2] == (400, "general_argument_invalid")
 
 
 def test_get_does_not_read_the_body(client: httpx.Client) -> None:

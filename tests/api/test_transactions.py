@@ -151,6 +151,25 @@ def test_every_operation(server: httpx.Client, place: Place) -> None:
     assert server.get(one).status_code == 404
 
 
+def test_what_a_deletion_says_in_its_query_string_counts(server: httpx.Client, place: Place) -> None:
+    rows, path = place.words[1], place.path
+    many = {rows: [{"$id": name, **place.data(n)} for n, name in enumerate("abc")]}
+    assert server.post(path, json=many).status_code == 201
+    transaction = begin(server, place)
+    within = {"transactionId": transaction}
+    assert server.delete(f"{path}/a", params=within).status_code == 204
+    attribute = "metadata.n" if place.family == "vectorsdb" else "n"
+    queries = {"queries[]": json.dumps({"method": "equal", "attribute": attribute, "values": [1]})}
+    assert server.delete(path, params={**within, **queries}).json()["total"] == 1
+    # The body comes first.
+    other = {"transactionId": begin(server, place)}
+    assert server.request("DELETE", f"{path}/c", params=other, json=within).status_code == 204
+    assert server.get(path).json()["total"] == 3
+    committed = server.patch(f"{place.transactions}/{transaction}", json={"commit": True})
+    assert committed.json()["operations"] == 3
+    assert server.get(path).json()["total"] == 0
+
+
 def test_errors(server: httpx.Client, place: Place, api: ApiServer) -> None:
     def refused(answer: httpx.Response) -> tuple[int, str]:
         return answer.status_code, answer.json()["type"]

@@ -14,7 +14,7 @@ from tidewire.api.arguments import convert_given, convert_path, in_present_words
 from tidewire.api.asgi import Application, Headers, Receive, Scope, Send
 from tidewire.api.authentication import identify
 from tidewire.api.authorization import authorise
-from tidewire.api.bodies import NOTHING, Given, from_body, from_query, media_type
+from tidewire.api.bodies import NOTHING, Given, beside_query, from_body, from_query, media_type
 from tidewire.api.content_range import parse_content_range
 from tidewire.api.downloads import send_download
 from tidewire.api.errors import error_body, unforeseen_error
@@ -170,7 +170,11 @@ class _Exchange:
         try:
             if request.method in {"GET", "HEAD"}:
                 return from_query(request.query_string)
-            return from_body(content_type, await request.body(self.api.settings.max_body_bytes))
+            given = from_body(content_type, await request.body(self.api.settings.max_body_bytes))
+            # SDKs have bodies with DELETE, which many a tool cannot send.
+            return (
+                beside_query(given, from_query(request.query_string)) if request.method == "DELETE" else given
+            )
         except TidewireError:
             # The project is still looked up, so that a page of it can read what was wrong.
             self._may_call(await find_address(request, self.api.stores, match, NOTHING))

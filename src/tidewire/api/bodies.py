@@ -66,6 +66,13 @@ def from_body(content_type: str, body: bytes) -> Given:
     )
 
 
+def beside_query(body: Given, query: Given) -> Given:
+    """What a request says in its body, and in its query string where the body does not say it."""
+    if not query.values:
+        return body
+    return Given({**query.values, **body.values}, textual=True)
+
+
 def media_type(content_type: str) -> str:
     """``Application/JSON; charset=utf-8`` to ``application/json``."""
     return content_type.partition(";")[0].strip().lower()
