@@ -184,7 +184,7 @@ def alembic_config(chain: Chain) -> Config:
 
 
 def definitions(path: Path) -> dict[str, set[tuple[object, ...]]]:
-    """What each table consists of: its columns, indexes, foreign keys and kind."""
+    """What each table consists of: its columns, indexes, foreign keys, triggers and kind."""
     connection = sqlite3.connect(path)
     tables: list[tuple[str, str]] = connection.execute(
         "SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
@@ -202,6 +202,8 @@ def definitions(path: Path) -> dict[str, set[tuple[object, ...]]]:
             parts.add(("index", index if origin == "c" else "", unique, origin, columns))
         for key in connection.execute(f"PRAGMA foreign_key_list({name})"):
             parts.add(("foreign key", *key[2:]))
+        triggers = "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?"
+        parts.update(("trigger", *row) for row in connection.execute(triggers, (name,)))
         described[name] = parts
     connection.close()
     return described

@@ -14,7 +14,7 @@ from tidewire.api.arguments import convert_given, convert_path, in_present_words
 from tidewire.api.asgi import Application, Headers, Receive, Scope, Send
 from tidewire.api.authentication import identify
 from tidewire.api.authorization import authorise
-from tidewire.api.bodies import NOTHING, Given, beside_query, from_body, from_query, media_type
+from tidewire.api.bodies import NOTHING, Given, body_first, from_body, from_query, media_type
 from tidewire.api.content_range import parse_content_range
 from tidewire.api.downloads import send_download
 from tidewire.api.errors import error_body, unforeseen_error
@@ -171,10 +171,9 @@ class _Exchange:
             if request.method in {"GET", "HEAD"}:
                 return from_query(request.query_string)
             given = from_body(content_type, await request.body(self.api.settings.max_body_bytes))
-            # SDKs have bodies with DELETE, which many a tool cannot send.
-            return (
-                beside_query(given, from_query(request.query_string)) if request.method == "DELETE" else given
-            )
+            if request.method == "DELETE":  # for which SDKs send a body, and many other programs cannot
+                given = body_first(given, from_query(request.query_string))
+            return given
         except TidewireError:
             # The project is still looked up, so that a page of it can read what was wrong.
             self._may_call(await find_address(request, self.api.stores, match, NOTHING))

@@ -66,7 +66,7 @@ def from_body(content_type: str, body: bytes) -> Given:
     )
 
 
-def beside_query(body: Given, query: Given) -> Given:
+def body_first(body: Given, query: Given) -> Given:
     """What a request says in its body, and in its query string where the body does not say it."""
     if not query.values:
         return body

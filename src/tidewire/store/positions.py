@@ -18,6 +18,7 @@ from tidewire.core.time import now
 from tidewire.store.database import Transaction
 from tidewire.store.prepared import Prepared
 from tidewire.store.schema import realtime_positions, realtime_processes
+from tidewire.store.state import read_state
 
 STEP: Final = 500
 """Rows written in one transaction, so that other writers need not wait long."""
@@ -70,6 +71,8 @@ class Note:
     """It was ended; nothing is to be kept of it."""
 
 
+_COUNT: Final = "realtime_positions.count"
+"""Where triggers keep the number of rows (:mod:`tidewire.store.schema.realtime`)."""
 _encode: Final = msgspec.json.Encoder().encode
 _p = realtime_positions.c
 _COLUMNS: Final = (
@@ -154,7 +157,7 @@ def reach(connection: Connection, process: str, position: int) -> None:
 
 def count(connection: Connection) -> int:
     """Of how many subscriptions something is kept."""
-    return connection.scalar(select(func.count()).select_from(realtime_positions)) or 0
+    return int(read_state(connection, _COUNT) or 0)
 
 
 def processes(connection: Connection) -> list[str]:

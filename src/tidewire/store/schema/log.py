@@ -47,7 +47,7 @@ state = Table(
     Column("value", Text, nullable=False),
     sqlite_with_rowid=False,
 )
-"""Single values: the log's epoch, how far it was trimmed, how far object storage was swept."""
+"""Single values: the log's epoch, how far it was trimmed, how far object storage was swept, and so on."""
 
 webhooks = Table(
     "webhooks",

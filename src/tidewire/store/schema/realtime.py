@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, String, Table
+from sqlalchemy import DDL, Column, Index, String, Table, event
 
 from tidewire.store.schema.columns import ID_LENGTH, Sequence, flag, number, project_metadata, time
 
@@ -23,6 +23,16 @@ realtime_positions = Table(
     sqlite_with_rowid=False,
 )
 """Subscriptions that a client may make again under the same id."""
+
+for _trigger in (
+    "CREATE TRIGGER realtime_positions_inserted AFTER INSERT ON realtime_positions BEGIN "
+    "INSERT INTO state (name, value) VALUES ('realtime_positions.count', 1) "
+    "ON CONFLICT (name) DO UPDATE SET value = value + 1; END",
+    "CREATE TRIGGER realtime_positions_deleted AFTER DELETE ON realtime_positions BEGIN "
+    "UPDATE state SET value = value - 1 WHERE name = 'realtime_positions.count'; END",
+):
+    # There may be very many: how many is asked at each writing, and so kept in a row of its own.
+    event.listen(realtime_positions, "after_create", DDL(_trigger))  # type: ignore[no-untyped-call]
 
 realtime_processes = Table(
     "realtime_processes",
