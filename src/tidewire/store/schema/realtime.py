@@ -25,13 +25,17 @@ realtime_positions = Table(
 """Subscriptions that a client may make again under the same id."""
 
 for _trigger in (
-    "CREATE TRIGGER realtime_positions_inserted AFTER INSERT ON realtime_positions BEGIN "
-    "INSERT INTO state (name, value) VALUES ('realtime_positions.count', 1) "
-    "ON CONFLICT (name) DO UPDATE SET value = value + 1; END",
-    "CREATE TRIGGER realtime_positions_deleted AFTER DELETE ON realtime_positions BEGIN "
-    "UPDATE state SET value = value - 1 WHERE name = 'realtime_positions.count'; END",
+    (
+        "CREATE TRIGGER realtime_positions_inserted AFTER INSERT ON realtime_positions BEGIN "
+        "INSERT INTO state (name, value) VALUES ('realtime_positions.count', 1) "
+        "ON CONFLICT (name) DO UPDATE SET value = value + 1; END"
+    ),
+    (
+        "CREATE TRIGGER realtime_positions_deleted AFTER DELETE ON realtime_positions BEGIN "
+        "UPDATE state SET value = value - 1 WHERE name = 'realtime_positions.count'; END"
+    ),
 ):
-    # There may be very many: how many is asked at each writing, and so kept in a row of its own.
+    # How many there are is asked at each writing: a count would read them all.
     event.listen(realtime_positions, "after_create", DDL(_trigger))  # type: ignore[no-untyped-call]
 
 realtime_processes = Table(
