@@ -72,14 +72,15 @@ def metrics_page() -> str:
         "",
         "With the setting `metrics_key`, `GET /metrics` answers in Prometheus' text format to requests with",
         "`Authorization: Bearer <the key>`; without the setting there is no such page. Each process counts",
-        "for itself, since its start, and names itself in the label `process`: with several workers one",
-        "request shows one of them, so scrape often or run one worker for each address that is scraped.",
+        "for itself, since its start, and is named by the label `process`. Whichever worker takes the",
+        "request, the answer has the numbers of all: sum over `process` for those of the server. A worker",
+        "that lives but does not answer within two seconds is left out, and `tidewire_process_up` says so.",
         "",
         "| metric | kind | labels | meaning |",
         "|---|---|---|---|",
     ]
     for metric in METRICS:
-        labels = ", ".join(f"`{label}`" for label in ("process", metric.label) if label)
+        labels = ", ".join(f"`{label}`" for label in metric.labels)
         lines.append(f"| `{metric.name}` | {metric.kind} | {labels} | {metric.meaning} |")
     return "\n".join(lines) + "\n"
 

@@ -56,10 +56,13 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         await realtime.start()
         stack.push_async_callback(realtime.close)
         if settings.workers > 1:
-            mesh = Mesh(Path(settings.data_dir), realtime.process.id, realtime.peers)
+            mesh = Mesh(
+                Path(settings.data_dir), realtime.process.id, realtime.peers, realtime.everywhere.answer
+            )
             await mesh.start()
             stack.push_async_callback(mesh.close)
             realtime.peers.send = mesh.send
+            realtime.everywhere.others = mesh
         background = [
             asyncio.create_task(maintain(stores, settings), name="maintenance"),
             asyncio.create_task(deliver(stores, settings), name="deliveries"),
@@ -81,7 +84,9 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         )
         served = with_demo(api, Outbox(settings.data_dir)) if settings.demo else api
         if settings.metrics_key:
-            served = with_metrics(served, settings.metrics_key, CONTENT_TYPE, lambda: exposition(realtime))
+            served = with_metrics(
+                served, settings.metrics_key, CONTENT_TYPE, lambda: exposition(realtime.everywhere)
+            )
         yield Application(stores, realtime, served)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import uvloop
 
+from tidewire.bus import asking
 from tidewire.bus import mesh as mesh_module
 from tidewire.bus.mesh import Mesh
 from tidewire.store.processes import LivingProcess
@@ -27,11 +28,13 @@ class Process:
     def __init__(self, data_dir: Path, name: str) -> None:
         self.name = name.encode()
         self.living = LivingProcess(data_dir)
-        self.mesh = Mesh(data_dir, self.living.id, self)
+        self.mesh = Mesh(data_dir, self.living.id, self, self.answer)
         self.told: list[bytes] = []
         self.greeted_by: list[bytes] = []
         self.losses = 0
         self.links: list[Any] = []
+        self.asked = asyncio.Event()
+        self.gave_up = asyncio.Event()
 
     def received(self, link: object, frame: bytes) -> None:
         if frame.startswith(b"I am "):
@@ -47,6 +50,17 @@ class Process:
 
     def greeting(self) -> list[bytes]:
         return [b"I am " + self.name]
+
+    async def answer(self, question: bytes) -> bytes:
+        if question == b"fail":
+            raise ValueError
+        if question == b"wait":
+            self.asked.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.gave_up.set()
+        return self.name + b": " + question
 
     async def die(self) -> None:
         """End as if killed: the socket's file stays, nobody listens, the lock is given back."""
@@ -173,6 +187,58 @@ async def test_strangers_and_broken_frames_end_their_own_link_only(make: Make) -
     second.mesh.send(b"fail")
     second.mesh.send(b"fine")
     await until(lambda: first.told == [b"fine"])
+
+
+async def test_questions_are_answered_by_each(make: Make) -> None:
+    first, second, third = [await make(name) for name in "abc"]
+    assert first.mesh.others() == sorted([second.living.id, third.living.id])
+    question = b"x" * 3_000_000
+    asked = {second.living.id: b"", third.living.id: question}
+    assert await first.mesh.ask(asked) == {second.living.id: b"b: ", third.living.id: b"c: " + question}
+    assert second.losses == third.losses == 0, "the end of a question is not the end of a process"
+    assert await first.mesh.ask({}) == {}
+
+
+async def test_who_does_not_answer_is_left_out_and_given_up(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "ANSWER_SECONDS", 0.1)
+    first, second, third = [await make(name) for name in "abc"]
+    answers = await first.mesh.ask({second.living.id: b"wait", third.living.id: b"well?"})
+    assert answers == {second.living.id: None, third.living.id: b"c: well?"}
+    await second.gave_up.wait()
+    monkeypatch.setattr(asking, "ANSWER_SECONDS", 60)
+    assert await first.mesh.ask({second.living.id: b"fail"}) == {second.living.id: None}
+    assert await first.mesh.ask({second.living.id: b"now"}) == {second.living.id: b"b: now"}
+
+
+async def test_who_dies_before_it_answers_is_gone_at_once(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "ANSWER_SECONDS", 3600)
+    first, second = await make("a"), await make("b")
+    asking_it = asyncio.create_task(first.mesh.ask({second.living.id: b"wait"}))
+    await second.asked.wait()
+    await second.die()
+    assert await asking_it == {}
+    await until(lambda: first.mesh.others() == [])
+    assert await first.mesh.ask({second.living.id: b"still there?"}) == {}
+
+
+async def test_answers_are_bounded(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = await make("a"), await make("b")
+    monkeypatch.setattr(asking, "MAX_FRAME", 1000)
+    assert await first.mesh.ask({second.living.id: b"x" * 1000}) == {second.living.id: None}
+
+
+async def test_a_connection_that_asked_may_not_do_more(make: Make) -> None:
+    first = await make("a")
+    reader, writer = await asyncio.open_unix_connection(first.mesh._address(first.living.id))
+    writer.write(asking.framed(b"?wait") + asking.framed(b"another"))
+    with contextlib.suppress(ConnectionResetError):
+        assert await reader.read() == b""
+    await first.gave_up.wait()
+    writer.close()
 
 
 async def test_a_long_path_is_no_obstacle(tmp_path: Path) -> None:

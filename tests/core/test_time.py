@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidewire.core.time import format_datetime, now, parse_datetime
+from tidewire.core.time import ascending_microseconds, format_datetime, now, parse_datetime
 
 YEAR_1 = -62_135_596_800_000
 YEAR_9999 = 253_402_300_799_999
@@ -59,3 +61,9 @@ def test_any_text_is_read_or_refused_with_a_value_error(text: str) -> None:
 
 def test_now_is_in_milliseconds() -> None:
     assert format_datetime(now()) >= "2025"
+
+
+def test_microseconds_ascend_though_the_clock_stands_or_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([5_000_000, 5_000_999, 4_000_000, 9_000_000])
+    monkeypatch.setattr(time, "time_ns", lambda: next(clock))
+    assert list(itertools.islice(ascending_microseconds(), 4)) == [5000, 5001, 5002, 9000]

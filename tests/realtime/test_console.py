@@ -23,7 +23,8 @@ SCHEMA = {"channels": ["console", f"projects.{PROJECT}"], "roles": [f"team:{TEAM
 
 
 @asynccontextmanager
-async def _console(server: RealtimeServer, user_id: str = "") -> AsyncIterator[ClientConnection]:
+async def console(server: RealtimeServer, user_id: str = "") -> AsyncIterator[ClientConnection]:
+    """A connection to the console's project, of a guest or of a user in the team that owns a project."""
     headers = {}
     if user_id:
         membership = {} if user_id == "stranger" else {"confirmed": True, "roles": ["owner"]}
@@ -38,7 +39,7 @@ async def _console(server: RealtimeServer, user_id: str = "") -> AsyncIterator[C
 async def test_events_of_projects_come_though_nobody_is_connected_to_them(
     server: RealtimeServer, channel: str
 ) -> None:
-    async with _console(server, "ada") as ada, _console(server) as guest:
+    async with console(server, "ada") as ada, console(server) as guest:
         await subscribe(guest, channel)
         await subscribe(ada, channel)
         await server.publish(1, **SCHEMA)
@@ -69,7 +70,7 @@ async def test_counts_of_connections_and_tests_are_told(
 ) -> None:
     monkeypatch.setattr(engine, "TELL_SECONDS", 0.05)
     server = await start()
-    async with _console(server, "ada") as ada, _console(server) as guest, server.client() as visitor:
+    async with console(server, "ada") as ada, console(server) as guest, server.client() as visitor:
         await receive(visitor)
         await subscribe(ada, "project", "tests")
         told = await receive(ada)
@@ -84,7 +85,7 @@ async def test_counts_of_connections_and_tests_are_told(
 
 async def test_a_live_tail_shows_every_event_but_no_payload(server: RealtimeServer) -> None:
     query = json.dumps({"method": "equal", "attribute": "action", "values": ["delete"]})
-    async with _console(server, "ada") as ada:
+    async with console(server, "ada") as ada:
         rows: list[Any] = [
             {"subscriptionId": "all", "channels": [TAIL]},
             {"subscriptionId": "deletions", "channels": [TAIL], "queries": [query]},
@@ -103,7 +104,7 @@ async def test_a_live_tail_shows_every_event_but_no_payload(server: RealtimeServ
 
 async def test_a_live_tail_is_bounded_and_says_what_it_leaves_out(start: START) -> None:
     server = await start(realtime_tail_rate=3)
-    async with _console(server, "ada") as ada:
+    async with console(server, "ada") as ada:
         await subscribe(ada, TAIL)
         for number in range(5):
             await server.publish(number)
@@ -114,7 +115,7 @@ async def test_a_live_tail_is_bounded_and_says_what_it_leaves_out(start: START) 
 
 
 async def test_a_live_tail_ends_with_the_role(server: RealtimeServer) -> None:
-    async with _console(server, "ada") as ada:
+    async with console(server, "ada") as ada:
         await subscribe(ada, TAIL)
 
         def leave(transaction: Transaction) -> None:
@@ -133,7 +134,7 @@ async def test_a_live_tail_ends_with_the_role(server: RealtimeServer) -> None:
 @pytest.mark.parametrize("channel", [TAIL, "console.tail.nowhere"])
 @pytest.mark.parametrize("who", ["", "stranger"])
 async def test_a_live_tail_is_refused_to_others(server: RealtimeServer, who: str, channel: str) -> None:
-    async with _console(server, who) as client:
+    async with console(server, who) as client:
         rows = [
             {"subscriptionId": "a", "channels": ["files"]},
             {"subscriptionId": "b", "channels": [channel]},

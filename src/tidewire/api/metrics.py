@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from tidewire.api.asgi import Application, Receive, Scope, Send
@@ -12,7 +12,7 @@ PATH: Final = "/metrics"
 
 
 def with_metrics(
-    application: Application, key: str, content_type: str, render: Callable[[], bytes]
+    application: Application, key: str, content_type: str, render: Callable[[], Awaitable[bytes]]
 ) -> Application:
     """Serve what ``render`` returns at :data:`PATH` to requests with ``Authorization: Bearer <key>``."""
     expected = f"Bearer {key}".encode()
@@ -24,7 +24,7 @@ def with_metrics(
         given = dict(scope["headers"]).get(b"authorization", b"")
         status, body = 401, b"A bearer token is needed, the setting metrics_key.\n"
         if hmac.compare_digest(given, expected):
-            status, body = 200, render()
+            status, body = 200, await render()
         headers = [
             (b"content-type", (content_type if status == 200 else "text/plain; charset=utf-8").encode()),
             (b"content-length", str(len(body)).encode()),

@@ -2,7 +2,8 @@
 
 Every process listens on a Unix socket of its own in the data directory and has a link to each other one. A
 frame is delivered at most once; the frames of one process reach another in their order. What a process that
-does not read would have to be kept is bounded (:data:`MAX_QUEUE`).
+does not read would have to be kept is bounded (:data:`MAX_QUEUE`). Questions go beside the links
+(:mod:`tidewire.bus.asking`).
 """
 
 from __future__ import annotations
@@ -11,26 +12,27 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 import structlog
 
+from tidewire.bus import asking
+from tidewire.bus.asking import MAX_FRAME, PREFIX, Answer, framed
 from tidewire.core.ids import is_id
 from tidewire.store.processes import is_alive
 
 MAX_QUEUE: Final = 8 * 1024 * 1024
 """Bytes that wait for one process."""
-MAX_FRAME: Final = 16 * 1024 * 1024
-"""Bytes of one frame; nothing that is sent comes near."""
 MEET_SECONDS: Final = 2.0
 """How long a new process waits at most until the others have greeted it."""
 FIRST_RETRY_SECONDS: Final = 0.02
 LONGEST_RETRY_SECONDS: Final = 1.0
+END_SECONDS: Final = 0.05
+"""How long a process that was killed may hold its lock after its connections ended."""
 
 _DIRECTORY: Final = "mesh"
-_PREFIX: Final = 4
 _log: Final = structlog.get_logger(__name__)
 
 
@@ -48,13 +50,14 @@ class Party(Protocol):
 
 
 class Mesh:
-    """This process's links to all others."""
+    """This process's links to all others. ``answer`` finds the answers to their questions."""
 
-    def __init__(self, data_dir: Path, process_id: str, party: Party) -> None:
+    def __init__(self, data_dir: Path, process_id: str, party: Party, answer: Answer) -> None:
         self._data_dir = data_dir
         self._path = data_dir / _DIRECTORY
         self._id = process_id
         self._party = party
+        self.answer: Final = answer
         self._links: dict[str, _Outgoing] = {}
         self._incoming: set[_Incoming] = set()
         self._met: dict[str, asyncio.Event] = {}
@@ -73,7 +76,7 @@ class Mesh:
         self._server = await asyncio.get_running_loop().create_unix_server(
             lambda: _Incoming(self), sock=listener
         )
-        others = [name for name in os.listdir(self._path) if name != self._id and is_id(name)]  # noqa: PTH208
+        others = self.others()
         for name in others:
             self._meet(name)
         with contextlib.suppress(TimeoutError):
@@ -90,6 +93,19 @@ class Mesh:
             incoming.transport.abort()
         os.close(self._directory)
 
+    def others(self) -> list[str]:
+        """The other processes that listen, and those that were killed and have left their sockets."""
+        return sorted(name for name in os.listdir(self._path) if name != self._id and is_id(name))  # noqa: PTH208
+
+    async def ask(self, asked: Mapping[str, bytes]) -> dict[str, bytes | None]:
+        """Ask each of these processes something. None: it gave no answer in time; left out: it has ended."""
+        answers = await asyncio.gather(*(self._ask(name, question) for name, question in asked.items()))
+        found = dict(zip(asked, answers, strict=True))
+        for name in [name for name, answer in found.items() if answer is None]:
+            if await asyncio.to_thread(self.is_gone, name):
+                del found[name]
+        return found
+
     @property
     def peers(self) -> int:
         """Processes that a link to is open."""
@@ -101,13 +117,30 @@ class Mesh:
         Where too much waits already it is dropped; a frame that may not be lost ends the link instead,
         which then begins anew with the greeting.
         """
-        message = _message(frame)
+        message = framed(frame)
         return sum(not link.send(message, may_be_lost=may_be_lost) for link in self._links.values())
 
     def _address(self, name: str) -> str:
         # Through the directory's descriptor: the address of a Unix socket has about 100 bytes.
         through = Path(f"/proc/self/fd/{self._directory}")
         return str((through if through.exists() else self._path) / name)
+
+    async def _ask(self, name: str, question: bytes) -> bytes | None:
+        try:
+            return await asking.ask(self._connected(name), question)
+        except (OSError, EOFError):
+            await asyncio.sleep(END_SECONDS)
+            return None
+
+    def _connected(self, name: str) -> socket.socket:
+        raw = socket.socket(socket.AF_UNIX)
+        raw.setblocking(False)
+        try:
+            raw.connect(self._address(name))
+        except OSError:
+            raw.close()
+            raise
+        return raw
 
     def _meet(self, name: str) -> None:
         if name not in self._links and name != self._id:
@@ -142,24 +175,19 @@ class Mesh:
     def ended(self, link: _Incoming) -> None:
         """A process has gone, or connects anew."""
         self._incoming.discard(link)
-        self._met.pop(link.peer, None)
-        self._party.lost(link)
+        if link.peer:
+            self._met.pop(link.peer, None)
+            self._party.lost(link)
 
     async def connect(self, link: _Outgoing) -> None:
         """Open a link; raises OSError."""
-        raw = socket.socket(socket.AF_UNIX)
-        raw.setblocking(False)
-        try:
-            raw.connect(self._address(link.name))
-        except OSError:
-            raw.close()
-            raise
-        await asyncio.get_running_loop().create_unix_connection(lambda: link, sock=raw)
+        connected = self._connected(link.name)
+        await asyncio.get_running_loop().create_unix_connection(lambda: link, sock=connected)
 
     def greet(self, transport: asyncio.Transport) -> None:
         """Begin a link."""
         frames = [self._id.encode(), *self._party.greeting()]
-        transport.write(b"".join(map(_message, frames)))
+        transport.write(b"".join(map(framed, frames)))
 
     def is_gone(self, name: str) -> bool:
         """Whether a process has ended; what is left of it is removed then."""
@@ -230,7 +258,7 @@ class _Outgoing(asyncio.Protocol):
 
 
 class _Incoming(asyncio.Protocol):
-    """The link that frames of one process come over."""
+    """The link that frames of one process come over, or a question."""
 
     def __init__(self, mesh: Mesh) -> None:
         self.peer = ""
@@ -238,6 +266,8 @@ class _Incoming(asyncio.Protocol):
         self.transport: asyncio.Transport
         self._mesh = mesh
         self._buffer = bytearray()
+        self._answering: asyncio.Task[None] | None = None
+        """None: it is not a question."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Somebody of this machine's user has connected."""
@@ -248,35 +278,36 @@ class _Incoming(asyncio.Protocol):
         """Take what is complete."""
         self._buffer += data
         start = 0
-        while len(self._buffer) - start >= _PREFIX:
-            length = int.from_bytes(self._buffer[start : start + _PREFIX], "big")
+        while len(self._buffer) - start >= PREFIX:
+            length = int.from_bytes(self._buffer[start : start + PREFIX], "big")
             if length > MAX_FRAME:
                 self.transport.abort()
                 return
-            end = start + _PREFIX + length
+            end = start + PREFIX + length
             if len(self._buffer) < end:
                 break
-            self._take(bytes(self._buffer[start + _PREFIX : end]))
+            self._take(bytes(self._buffer[start + PREFIX : end]))
             start = end
         del self._buffer[:start]
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """It has gone."""
+        if self._answering is not None:
+            self._answering.cancel()
         self._mesh.ended(self)
 
     def _take(self, frame: bytes) -> None:
         if self.peer:
             self._mesh.received(self, frame)
-            return
-        name = frame.decode("ascii", "replace")
-        if is_id(name):
+        elif self._answering is not None:
+            self.transport.abort()
+        elif frame.startswith(asking.MARK):
+            question = frame.removeprefix(asking.MARK)
+            self._answering = asyncio.create_task(asking.answer(self.transport, question, self._mesh.answer))
+        elif is_id(name := frame.decode("ascii", "replace")):
             self._mesh.introduced(self, name)
         else:
             self.transport.abort()
-
-
-def _message(frame: bytes) -> bytes:
-    return len(frame).to_bytes(_PREFIX, "big") + frame
 
 
 def _as_transport(transport: Any) -> asyncio.Transport:

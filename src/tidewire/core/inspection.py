@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tidewire.core.custom_channels import Member
-from tidewire.core.models.realtime import RealtimeConnection, RealtimeVerdict
+from tidewire.core.models.realtime import RealtimeConnectionList, RealtimeVerdict
 
 
 @dataclass(frozen=True)
@@ -21,14 +21,27 @@ class Occurrence:
     """In the log; None for an event that is only supposed."""
 
 
+@dataclass(frozen=True)
+class Explanations:
+    """What becomes of an event at connections."""
+
+    verdicts: list[RealtimeVerdict]
+    missing_processes: list[str]
+    """Ids of processes of the server that might have more, but did not answer in time."""
+
+
 class RealtimeInspector(Protocol):
-    """The realtime part of this process."""
+    """The realtime part of the server, in all its processes."""
 
     def members(self, project_id: str, channel: str) -> list[Member]:
-        """Who is on a custom channel, over all processes, in the order of their coming."""
+        """Who is on a custom channel, in the order of their coming."""
 
-    def connections(self, project_id: str) -> list[RealtimeConnection]:
-        """The open connections of a project, the oldest first."""
+    async def connections(
+        self, project_id: str, user_id: str | None, limit: int, offset: int
+    ) -> RealtimeConnectionList:
+        """The open connections of a project, of one user if given, the oldest first."""
 
-    def explain(self, project_id: str, event: Occurrence, connection_ids: list[str]) -> list[RealtimeVerdict]:
-        """Why the event reaches these connections or does not."""
+    async def explain(
+        self, project_id: str, event: Occurrence, connection_id: str | None, user_id: str
+    ) -> Explanations:
+        """Why the event reaches a connection, or without one all of a user, or does not."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
@@ -19,6 +20,14 @@ _IN_SECOND: Final = tuple(f"{millisecond:03}+00:00" for millisecond in range(100
 def now() -> int:
     """Milliseconds since the epoch."""
     return time.time_ns() // 1_000_000
+
+
+def ascending_microseconds() -> Iterator[int]:
+    """Microseconds since the epoch as they are each time, each more than the one before."""
+    last = 0
+    while True:
+        last = max(last + 1, time.time_ns() // 1000)
+        yield last
 
 
 def format_datetime(ms: int) -> str:

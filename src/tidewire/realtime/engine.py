@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +16,10 @@ from tidewire.core.custom_channels import Member, member_event
 from tidewire.core.events import Event, LoggedEvent
 from tidewire.core.models.presences import Presence
 from tidewire.core.project_settings import MfaFactors
-from tidewire.core.time import now
+from tidewire.core.time import ascending_microseconds, now
 from tidewire.realtime.acknowledgements import ROUND_SECONDS
 from tidewire.realtime.admins import Admins
+from tidewire.realtime.answering import answer
 from tidewire.realtime.attendance import Attendance, Place
 from tidewire.realtime.connection import Connection
 from tidewire.realtime.console import TELL_SECONDS, Console, test_event
@@ -26,7 +27,7 @@ from tidewire.realtime.event_stream import EventStream
 from tidewire.realtime.feed import Feed
 from tidewire.realtime.handshake import Doorkeeper
 from tidewire.realtime.hub import Hub
-from tidewire.realtime.inspection import Inspector
+from tidewire.realtime.inspector import Inspector
 from tidewire.realtime.limits import OpenConnections
 from tidewire.realtime.liveness import watch
 from tidewire.realtime.members import LocalMembers
@@ -37,6 +38,7 @@ from tidewire.realtime.peers import Peers
 from tidewire.realtime.presences import Presences
 from tidewire.realtime.programs import Programs
 from tidewire.realtime.publishing import publish
+from tidewire.realtime.questions import CountConnections, Counts, Everywhere
 from tidewire.realtime.recovery import Recovery
 from tidewire.realtime.replay import Replayer
 from tidewire.realtime.request import CONSOLE
@@ -72,7 +74,7 @@ class Realtime:
         self.settings = settings
         self.stores = stores
         self.doorkeeper = Doorkeeper(settings)
-        self.open_connections = OpenConnections(
+        self.open_connections: OpenConnections = OpenConnections(
             settings.realtime_max_connections, settings.realtime_max_connections_per_address
         )
         self.upgrades = Turns()
@@ -86,14 +88,15 @@ class Realtime:
         self._connections: set[Any] = set()
         self.process: LivingProcess
         """From :meth:`start` until :meth:`close`."""
-        self.numbers = itertools.count(1)
-        """Of connections."""
+        self.numbers = ascending_microseconds()
+        """Of connections: among those of all processes, a later one has a higher number."""
         self.meters: Meters = Meters()
         self.replayer = Replayer(self.meters)
         self.channels = Channels(settings, self, lambda key, sent: self.peers.tell_sent(key, sent))
         self.attendance = Attendance(settings.realtime_leave_seconds, self._tell_member)
         self.peers: Peers = Peers(self._pass_or_drop, self.channels.repeats, self.attendance, self.meters)
-        self.inspector = Inspector(self._connections_to, self.attendance)
+        self.everywhere = Everywhere(lambda: self.process.id, lambda question: answer(self, question))
+        self.inspector = Inspector(self.everywhere, self.attendance)
         self.admins = Admins(stores)
         stores.listen_deletions(self.end_project)
         stores.platform.listen(lambda _: self.run(self.admins.review()))
@@ -210,10 +213,6 @@ class Realtime:
         """All connections of this process."""
         return [each for each in list(self._connections) if isinstance(each, Connection)]
 
-    def _connections_to(self, project_id: str) -> list[Connection]:
-        room = self.rooms.get(project_id)
-        return [each for each in self.connections() if room is not None and each.is_in(room.hub)]
-
     def end_project(self, project_id: str) -> None:
         """A project was deleted: close its connections, and forget it."""
         self.attendance.forget(project_id)
@@ -314,10 +313,16 @@ class Realtime:
     async def _tell(self, room: Room, console: Console) -> None:
         room.passing.take(test_event())
         await console.review()
-        for project_id, other in list(self.rooms.items()):
+        counts = await self.everywhere.ask(CountConnections(), Counts)
+        if counts.missing:
+            return  # what they have is not known, and a sum without them would be wrong
+        sums: Counter[str] = Counter()
+        for each in counts.given.values():
+            sums.update(each.by_project)
+        for project_id, count in sums.items():
             store = await self.stores.project(project_id)
             if store is not None:
-                console.tell_counts(project_id, store.project.team_id, other.hub.connections)
+                console.tell_counts(project_id, store.project.team_id, count)
 
     async def _begin_rounds(self) -> None:
         while True:

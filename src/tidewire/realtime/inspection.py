@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Iterator
+from itertools import accumulate
+from typing import Any, Final
 
-import msgspec
-
-from tidewire.core.custom_channels import Member
 from tidewire.core.inspection import Occurrence
 from tidewire.core.models.realtime import (
     RealtimeConnection,
@@ -16,73 +14,60 @@ from tidewire.core.models.realtime import (
     RealtimeVerdict,
 )
 from tidewire.core.realtime_queries import compile_queries, normal_form
-from tidewire.realtime.attendance import Attendance
 from tidewire.realtime.connection import Connection
 from tidewire.realtime.index import ANYONE, holds_role
 from tidewire.realtime.subscriptions import Subscription
 
-
-class Inspector:
-    """Sees the connections of this process."""
-
-    def __init__(self, connections_of: Callable[[str], Iterable[Connection]], attendance: Attendance) -> None:
-        self._connections_of = connections_of
-        self._attendance = attendance
-
-    def members(self, project_id: str, channel: str) -> list[Member]:
-        """Who is on a custom channel, over all processes, in the order of their coming."""
-        return self._attendance.members((project_id, channel))
-
-    def connections(self, project_id: str) -> list[RealtimeConnection]:
-        """The open connections of a project, the oldest first."""
-        return [_described(connection) for connection in self._of(project_id)]
-
-    def explain(self, project_id: str, event: Occurrence, connection_ids: list[str]) -> list[RealtimeVerdict]:
-        """Why the event reaches these connections or does not."""
-        wanted = set(connection_ids)
-        return [_verdict(each, event) for each in self._of(project_id) if each.id in wanted]
-
-    def _of(self, project_id: str) -> list[Connection]:
-        return sorted(
-            (each for each in self._connections_of(project_id) if each.roles), key=lambda each: each.number
-        )
+MAX_TEXT: Final = 1_000_000
+"""Characters of the subscriptions, or of the steps, that are told of one connection."""
 
 
-def _described(connection: Connection) -> RealtimeConnection:
+def described(connection: Connection) -> RealtimeConnection:
+    """What a connection is like."""
+    subscriptions = []
+    length = 0
+    for held in connection.subscriptions.values():
+        queries = [normal_form(query) for query in held.queries]
+        length += sum(map(len, (held.id, *held.channels, *queries)))
+        if length > MAX_TEXT:
+            break
+        subscriptions.append(RealtimeSubscription(id=held.id, channels=list(held.channels), queries=queries))
     return RealtimeConnection(
         id=connection.id,
         user_id=connection.user_id,
         roles=list(connection.roles),
         queued_bytes=connection.queued_bytes,
-        subscriptions=[
-            RealtimeSubscription(
-                id=held.id,
-                channels=list(held.channels),
-                queries=[normal_form(query) for query in held.queries],
-            )
-            for held in connection.subscriptions.values()
-        ],
+        subscriptions=subscriptions,
+        truncated=len(subscriptions) < len(connection.subscriptions),
     )
 
 
-def _verdict(connection: Connection, event: Occurrence) -> RealtimeVerdict:
+def verdict(connection: Connection, event: Occurrence, payload: dict[str, Any]) -> RealtimeVerdict:
+    """Why an event with this payload reaches a connection or does not."""
     steps = list(_of_connection(connection, event))
     matched = []
     for held in connection.subscriptions.values():
-        own = list(_of_subscription(held, event))
+        own = list(_of_subscription(held, event, payload))
         if all(step.passed for step in own):
             matched.append(held.id)
         steps += own
     entitled = all(step.passed for step in steps if not step.subscription_id)
     if not connection.subscriptions:
         steps.append(_step("channel", "", False, "The connection has no subscriptions."))
+    told = _as_many_as_fit(steps)
     return RealtimeVerdict(
         connection_id=connection.id,
         user_id=connection.user_id,
         delivered=entitled and bool(matched),
         subscriptions=matched if entitled else [],
-        steps=steps,
+        steps=told,
+        truncated=len(told) < len(steps),
     )
+
+
+def _as_many_as_fit(steps: list[RealtimeStep]) -> list[RealtimeStep]:
+    lengths = accumulate(len(step.subscription_id) + len(step.explanation) for step in steps)
+    return [step for step, length in zip(steps, lengths, strict=True) if length <= MAX_TEXT]
 
 
 def _of_connection(connection: Connection, event: Occurrence) -> Iterator[RealtimeStep]:
@@ -107,7 +92,9 @@ def _of_connection(connection: Connection, event: Occurrence) -> Iterator[Realti
     )
 
 
-def _of_subscription(held: Subscription, event: Occurrence) -> Iterator[RealtimeStep]:
+def _of_subscription(
+    held: Subscription, event: Occurrence, payload: dict[str, Any]
+) -> Iterator[RealtimeStep]:
     if event.offset is not None:
         in_time = held.since < event.offset
         text = "was there before the event." if in_time else "was made after the event was committed."
@@ -121,7 +108,6 @@ def _of_subscription(held: Subscription, event: Occurrence) -> Iterator[Realtime
         if shared
         else f"It holds none of the event's channels, but {', '.join(held.channels)}.",
     )
-    payload: dict[str, Any] = msgspec.json.decode(event.payload)
     accepted = held.wants(payload)
     for query in held.queries:
         predicate = compile_queries([query])

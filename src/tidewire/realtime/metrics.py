@@ -1,20 +1,24 @@
 """What realtime counts, as Prometheus metrics.
 
-Each process counts for itself. The table of the documentation is made from :data:`METRICS`.
+Each process counts for itself, and one answer has what all of them have counted. The table of the
+documentation is made from :data:`METRICS`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
-from tidewire.realtime.engine import Realtime
 from tidewire.realtime.meters import Histogram
+from tidewire.realtime.questions import Answers, Everywhere, Reading, Readings, ReadMetrics
+
+if TYPE_CHECKING:
+    from tidewire.realtime.engine import Realtime
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -30,8 +34,21 @@ class Metric:
     """A mapping is by the value of ``label``."""
     label: str = ""
 
+    @property
+    def labels(self) -> list[str]:
+        """The names of its labels."""
+        return ["process", self.label] if self.label else ["process"]
+
+
+PROCESS_UP: Final = "tidewire_process_up"
 
 METRICS: Final = (
+    Metric(
+        PROCESS_UP,
+        "gauge",
+        "1: the process has answered; 0: it lives but has not in time, and what it counted is missing here.",
+        lambda _: 1,
+    ),
     Metric(
         "tidewire_realtime_connections",
         "gauge",
@@ -97,7 +114,8 @@ METRICS: Final = (
     Metric(
         "tidewire_realtime_kept_subscriptions",
         "gauge",
-        "Subscriptions whose positions are kept, by project that has connections; all processes together.",
+        "Subscriptions whose positions are kept, by project that has connections; each process knows of all, so "
+        "take the highest and no sum.",
         lambda realtime: {
             name: room.hub.recovery.positions.count
             for name, room in realtime.rooms.items()
@@ -128,38 +146,55 @@ METRICS: Final = (
     Metric(
         "tidewire_realtime_log_offset",
         "gauge",
-        "Offset of the newest event known, by project that has connections.",
+        "Offset of the newest event known, by project that has connections; no sum either.",
         lambda realtime: {name: room.hub.received for name, room in realtime.rooms.items()},
         label="project",
     ),
 )
 
 
-class _RealtimeCollector(Collector):
-    def __init__(self, realtime: Realtime) -> None:
-        self._realtime = realtime
-
-    def collect(self) -> Iterator[Any]:
-        for metric in METRICS:
-            yield _family(metric, metric.read(self._realtime), self._realtime.process.id)
+def readings(realtime: Realtime) -> dict[str, Reading]:
+    """All metrics of this process, by their names."""
+    return {metric.name: _reading(metric.read(realtime)) for metric in METRICS}
 
 
-def exposition(realtime: Realtime) -> bytes:
-    """All metrics of this process in Prometheus' text format."""
+async def exposition(everywhere: Everywhere) -> bytes:
+    """All metrics of all processes in Prometheus' text format."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_RealtimeCollector(realtime))
+    registry.register(_RealtimeCollector(await everywhere.ask(ReadMetrics(), Readings)))
     return generate_latest(registry)
 
 
-def _family(metric: Metric, value: float | Mapping[str, float] | Histogram, process: str) -> Any:
-    labels = ["process", metric.label] if metric.label else ["process"]
+def _reading(value: float | Mapping[str, float] | Histogram) -> Reading:
     if isinstance(value, Histogram):
-        histogram = HistogramMetricFamily(metric.name, metric.meaning, labels=labels)
-        histogram.add_metric([process], value.buckets(), value.total)
-        return histogram
-    family: Any = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
-    made = family(metric.name, metric.meaning, labels=labels)
-    values = value.items() if isinstance(value, Mapping) else [("", value)]
-    for label, number in values:
-        made.add_metric([process, label] if metric.label else [process], number)
-    return made
+        return Reading(buckets=value.buckets(), total=value.total)
+    return Reading(dict(value) if isinstance(value, Mapping) else {"": value})
+
+
+class _RealtimeCollector(Collector):
+    def __init__(self, answers: Answers[Readings]) -> None:
+        self._answers = answers
+
+    def collect(self) -> Iterator[Any]:
+        for metric in METRICS:
+            family = _FAMILIES[metric.kind](metric.name, metric.meaning, labels=metric.labels)
+            for process, answer in sorted(self._answers.given.items()):
+                _add(family, metric, process, answer.by_name[metric.name])
+            if metric.name == PROCESS_UP:
+                for process in self._answers.missing:
+                    family.add_metric([process], 0)
+            yield family
+
+
+_FAMILIES: Final[dict[str, Any]] = {
+    "counter": CounterMetricFamily,
+    "gauge": GaugeMetricFamily,
+    "histogram": HistogramMetricFamily,
+}
+
+
+def _add(family: Any, metric: Metric, process: str, reading: Reading) -> None:
+    if metric.kind == "histogram":
+        family.add_metric([process], reading.buckets, reading.total)
+    for value, number in reading.values.items():
+        family.add_metric([process, value] if metric.label else [process], number)

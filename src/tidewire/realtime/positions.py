@@ -94,7 +94,7 @@ class Positions:
         """Those with exact positions of their own, and what they are as far as they were noted."""
         self._task: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
-        self.count = 0
+        self.count: int = 0
         """Of how many subscriptions something is kept in the database, as of the last writing."""
 
     def brought_up(self, keys: Sequence[Key], found: dict[Key, Kept]) -> dict[Key, Kept]:

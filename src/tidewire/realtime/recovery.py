@@ -81,7 +81,7 @@ class Recovery:
         self._seconds = hub.settings.realtime_recovery_seconds
         self._unclaimed: dict[Receiver, Sequence[str]] = {}
         """What guests subscribed to by their URLs: some SDKs show the session a moment later."""
-        self.positions = Positions(hub, database, process_id)
+        self.positions: Positions = Positions(hub, database, process_id)
 
     def begin_round(self) -> None:
         """To be called once a second."""

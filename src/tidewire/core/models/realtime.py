@@ -27,13 +27,17 @@ class RealtimeConnection(Model, frozen=True, kw_only=True):
     queued_bytes: int
     """Sent, but not taken by the network yet."""
     subscriptions: list[RealtimeSubscription]
+    truncated: bool
+    """Whether there are more of them, too long to be listed."""
 
 
 class RealtimeConnectionList(Model, frozen=True, kw_only=True):
-    """Open connections."""
+    """Open connections, the oldest first."""
 
     total: int
     connections: list[RealtimeConnection]
+    missing_processes: list[str]
+    """Ids of processes of the server that did not answer in time: their connections are left out."""
 
 
 class RealtimeStep(Model, frozen=True, kw_only=True):
@@ -58,6 +62,8 @@ class RealtimeVerdict(Model, frozen=True, kw_only=True):
     subscriptions: list[str]
     """Ids of those that matched."""
     steps: list[RealtimeStep]
+    truncated: bool
+    """Whether there are more of them, too long to be listed."""
 
 
 class RealtimeExplanation(Model, frozen=True, kw_only=True):
@@ -68,6 +74,8 @@ class RealtimeExplanation(Model, frozen=True, kw_only=True):
     roles: list[str]
     """One of which a connection must hold."""
     connections: list[RealtimeVerdict]
+    missing_processes: list[str]
+    """Ids of processes of the server that did not answer in time: their connections are left out."""
 
 
 class RealtimeEvent(Model, frozen=True, kw_only=True):

@@ -47,12 +47,7 @@ async def list_connections(
     offset: Annotated[int, Whole(0, _LAST_OFFSET)] = 0,
 ) -> RealtimeConnectionList:
     """List the open connections of the project, those of one user if ``userId`` is given."""
-    found = [
-        each
-        for each in _inspector(context).connections(context.project.id)
-        if user_id is None or each.user_id == user_id
-    ]
-    return RealtimeConnectionList(total=len(found), connections=found[offset : offset + limit])
+    return await _inspector(context).connections(context.project.id, user_id, limit, offset)
 
 
 @operations.declare(
@@ -85,13 +80,8 @@ async def explain(
         )
     else:
         occurrence = _supposed(event)
-    inspector = _inspector(context)
-    wanted = [
-        each.id
-        for each in inspector.connections(context.project.id)
-        if connection_id == each.id or (user_id is not None and each.user_id == user_id)
-    ]
-    if not wanted:
+    found = await _inspector(context).explain(context.project.id, occurrence, connection_id, user_id or "")
+    if not found.verdicts and not found.missing_processes:
         raise TidewireError(
             "general_argument_invalid",
             "There is no such connection open now: an event that comes while nobody is connected is not "
@@ -101,7 +91,8 @@ async def explain(
         events=names,
         channels=occurrence.channels,
         roles=occurrence.roles,
-        connections=inspector.explain(context.project.id, occurrence, wanted[:MAX_CONNECTIONS]),
+        connections=found.verdicts,
+        missing_processes=found.missing_processes,
     )
 
 

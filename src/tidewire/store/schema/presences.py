@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Integer, String, Table, Text
+from sqlalchemy import Column, ForeignKey, String, Table, Text
 
 from tidewire.store.schema.columns import (
     ID_LENGTH,
     Milliseconds,
+    Sequence,
     created,
     json,
     project_metadata,
@@ -35,7 +36,7 @@ presence_connections = Table(
     Column("presence_sequence", ForeignKey("presences.sequence", ondelete="CASCADE"), primary_key=True),
     # Not a reference to a table: processes come and go (tidewire.store.processes).
     Column("process", String(ID_LENGTH), primary_key=True),
-    Column("connection", Integer, primary_key=True, autoincrement=False),  # number within the process
+    Column("connection", Sequence, primary_key=True, autoincrement=False),  # number within the process
     sqlite_with_rowid=False,
 )
 """Connections that wrote a presence and are open; it ends with the last of them."""

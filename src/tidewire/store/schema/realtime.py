@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import DDL, Column, Index, String, Table, event
 
-from tidewire.store.schema.columns import ID_LENGTH, Sequence, flag, number, project_metadata, time
+from tidewire.store.schema.columns import ID_LENGTH, Sequence, flag, project_metadata, time
 
 realtime_positions = Table(
     "realtime_positions",
@@ -12,7 +12,7 @@ realtime_positions = Table(
     Column("subject", String(ID_LENGTH + 4), primary_key=True),  # a user, key:…, or empty for guests
     Column("id", String(ID_LENGTH), primary_key=True),  # of the subscription
     Column("process", String(ID_LENGTH), nullable=False),
-    number("connection"),
+    Column("connection", Sequence, nullable=False, default=0, server_default="0"),  # number in the process
     Column("wants", String(32), nullable=False),  # digest of channels and queries
     Column("epoch", String(16), nullable=False),  # of the log
     Column("position", Sequence, nullable=False),  # everything up to this offset has arrived

@@ -43,7 +43,12 @@ def upgrade() -> None:
         "presence_connections",
         sa.Column("presence_sequence", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("process", sa.String(length=36), nullable=False),
-        sa.Column("connection", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column(
+            "connection",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
         sa.ForeignKeyConstraint(
             ["presence_sequence"],
             ["presences.sequence"],

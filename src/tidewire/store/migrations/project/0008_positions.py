@@ -20,7 +20,7 @@ def upgrade() -> None:
         sa.Column("subject", sa.String(length=40), nullable=False),
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("process", sa.String(length=36), nullable=False),
-        sa.Column("connection", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("connection", _SEQUENCE, server_default="0", nullable=False),
         sa.Column("wants", sa.String(length=32), nullable=False),
         sa.Column("epoch", sa.String(length=16), nullable=False),
         sa.Column("position", _SEQUENCE, nullable=False),
