@@ -114,8 +114,8 @@ METRICS: Final = (
     Metric(
         "tidewire_realtime_kept_subscriptions",
         "gauge",
-        "Subscriptions whose positions are kept, by project that has connections; each process knows of all, so "
-        "take the highest and no sum.",
+        "Subscriptions whose positions are kept, by project that has connections; each process knows of all, "
+        "so take the highest and no sum.",
         lambda realtime: {
             name: room.hub.recovery.positions.count
             for name, room in realtime.rooms.items()
