@@ -11,8 +11,9 @@ from tests.databases.shop import Shop, column, query
 from tidewire.store.user_tables.access import EVERYTHING, Access
 from tidewire.store.user_tables.filters import bound_values
 from tidewire.store.user_tables.listing import Part, list_statement
+from tidewire.store.user_tables.loading import find_table
 from tidewire.store.user_tables.queries import read_page
-from tidewire.store.user_tables.tables import UserTable, find_table
+from tidewire.store.user_tables.tables import UserTable
 
 INDEXES = [
     {"key": "by_a", "type": "key", "columns": ["a"]},

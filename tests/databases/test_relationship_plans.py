@@ -17,9 +17,9 @@ from tidewire.store.prepared import Prepared
 from tidewire.store.user_tables.access import EVERYTHING
 from tidewire.store.user_tables.filters import bound_values
 from tidewire.store.user_tables.listing import list_statement
+from tidewire.store.user_tables.loading import find_table
 from tidewire.store.user_tables.queries import read_page
 from tidewire.store.user_tables.related_rows import related_statement
-from tidewire.store.user_tables.tables import find_table
 
 
 async def explained(library: Library, statement_of: Any) -> str:

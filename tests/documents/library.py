@@ -18,9 +18,10 @@ from tidewire.services.databases.families import DOCUMENTS, VECTORS, Call, Famil
 from tidewire.store.user_tables.access import EVERYTHING, Access
 from tidewire.store.user_tables.filters import bound_values
 from tidewire.store.user_tables.listing import list_statement
+from tidewire.store.user_tables.loading import find_table
 from tidewire.store.user_tables.nearest import nearest_values
 from tidewire.store.user_tables.queries import read_page
-from tidewire.store.user_tables.tables import UserTable, find_table
+from tidewire.store.user_tables.tables import UserTable
 from tidewire.store.vectors import prepare_vectors
 
 Json = dict[str, Any]

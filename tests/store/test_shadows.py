@@ -18,6 +18,7 @@ from tidewire.core.errors import TidewireError
 from tidewire.services.databases import indexes
 from tidewire.store import shadows as module
 from tidewire.store.shadows import Shadow, Shadows
+from tidewire.store.user_tables.loading import find_table
 from tidewire.store.user_tables.rows import (
     Changes,
     DuplicateRowError,
@@ -27,7 +28,7 @@ from tidewire.store.user_tables.rows import (
     permissions_of,
     update_row,
 )
-from tidewire.store.user_tables.tables import UserTable, find_table
+from tidewire.store.user_tables.tables import UserTable
 
 
 @pytest.fixture

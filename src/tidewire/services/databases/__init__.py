@@ -5,6 +5,7 @@ from __future__ import annotations
 from tidewire.services.databases import (
     bulk,
     collections,
+    column_kinds,
     columns,
     counting,
     databases,
@@ -22,6 +23,7 @@ __all__ = [
     "OPERATIONS",
     "bulk",
     "collections",
+    "column_kinds",
     "columns",
     "counting",
     "databases",

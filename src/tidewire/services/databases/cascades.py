@@ -21,6 +21,7 @@ from tidewire.services.databases.row_views import may_with_row, publish_row
 from tidewire.services.permissions import unauthorized
 from tidewire.store.database import Transaction
 from tidewire.store.user_tables.listing import StoredRow
+from tidewire.store.user_tables.loading import find_related_table
 from tidewire.store.user_tables.related_changes import (
     key_of,
     paired_with,
@@ -30,7 +31,7 @@ from tidewire.store.user_tables.related_changes import (
 )
 from tidewire.store.user_tables.relations import Relation
 from tidewire.store.user_tables.rows import Changes, delete_row, update_row
-from tidewire.store.user_tables.tables import UserTable, find_related_table
+from tidewire.store.user_tables.tables import UserTable
 
 STEP_ROWS: Final = 500
 """Related rows that are held in memory at a time, for each row on the way."""

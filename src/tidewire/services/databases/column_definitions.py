@@ -20,8 +20,9 @@ from tidewire.services.databases.schema_changes import column_step
 from tidewire.store.database import Transaction
 from tidewire.store.schema import user_columns, user_indexes
 from tidewire.store.user_tables.changes import add_column
+from tidewire.store.user_tables.columns import column_of
 from tidewire.store.user_tables.steps import is_small, new_version
-from tidewire.store.user_tables.tables import column_of, sql_table
+from tidewire.store.user_tables.tables import sql_table
 
 MAX_COLUMNS: Final = 1000
 """Of one table, those that are being deleted included."""

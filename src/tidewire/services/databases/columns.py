@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, Any, Final
+from collections.abc import Sequence
+from typing import Annotated, Final
 
 from sqlalchemy import Connection, select, update
 
-from tidewire.core.checks.lists import Items, QueryList
-from tidewire.core.checks.names import Key, ResourceId
-from tidewire.core.checks.numbers import Boolean, Int64, TrueOrFalse, Whole
-from tidewire.core.checks.texts import Text
-from tidewire.core.columns import KINDS, Kind
+from tidewire.core.checks.lists import QueryList
+from tidewire.core.checks.names import ResourceId
+from tidewire.core.checks.numbers import Boolean
 from tidewire.core.models import AnyAttribute, AnyColumn, Column, ColumnList, Model
-from tidewire.core.parameters import Check
 from tidewire.core.relationships import KIND as RELATIONSHIP
 from tidewire.core.time import now
 from tidewire.services.databases.column_definitions import (
-    MAX_SIZE,
     ColumnDefinition,
     complete_if_small,
     define_column,
@@ -27,9 +22,9 @@ from tidewire.services.databases.column_definitions import (
     redefine_column,
 )
 from tidewire.services.databases.events import COLUMN
-from tidewire.services.databases.families import COLLECTIONS, TABLES, Call, as_model, declare, offer
-from tidewire.services.databases.parameters import ColumnKey, Geometry, Number, ValueOf
-from tidewire.services.databases.records import COLUMN_MODELS, column_model, find_table_row
+from tidewire.services.databases.families import Call, as_model, declare
+from tidewire.services.databases.parameters import ColumnKey
+from tidewire.services.databases.records import column_model, find_table_row
 from tidewire.services.databases.relationship_definitions import delete_relationship
 from tidewire.services.databases.schema_changes import begin_changes
 from tidewire.store.database import Transaction
@@ -173,133 +168,3 @@ async def update_column(
         return column_model(family, row)
 
     return await call.context.database.write(unit)
-
-
-_Arguments = dict[str, Any]
-
-
-def _annotation(check: Check, *, nullable: bool = False) -> Any:
-    annotated = Annotated[Any, check]
-    return annotated | None if nullable else annotated
-
-
-def _default_check(kind: Kind) -> Check:
-    if kind.shape:
-        return Geometry(kind.shape)
-    if kind.format in {"email", "ip", "url", "datetime"}:
-        return ValueOf(kind.name, kind.format)
-    checks: dict[str, Check] = {"integer": Int64(), "float": Number(), "boolean": TrueOrFalse()}
-    return checks.get(kind.storage) or Text(1 if kind.format == "enum" else 0)
-
-
-def _own_parameters(kind: Kind, *, new: bool) -> _Arguments:
-    """The parameters that only some kinds have: name to annotation; ``?`` marks optional ones."""
-    own: _Arguments = {}
-    if kind.resizable:
-        size = Whole(1, MAX_SIZE[kind.name])
-        own["size" if new else "size?"] = _annotation(size, nullable=not new)
-    if kind.format == "enum":
-        own["elements"] = _annotation(Items(Text(1, 255)))
-    if kind.bounded:
-        check = Int64() if kind.storage == "integer" else Number()
-        own |= {"min?": _annotation(check, nullable=True), "max?": _annotation(check, nullable=True)}
-    if kind.encryptable and new:
-        own["encrypt?"] = _annotation(TrueOrFalse())
-    return own
-
-
-def _parameters(kind: Kind, *, new: bool) -> _Arguments:
-    common: _Arguments = {
-        "database_id": ResourceId,
-        "table_id": ResourceId,
-        "key": ColumnKey,
-        "required": _annotation(TrueOrFalse()),
-        **_own_parameters(kind, new=new),
-    }
-    # Who changes a column must say what its default is to be; for shapes that came later.
-    optional = new or kind.shape is not None
-    common["default?" if optional else "default"] = _annotation(_default_check(kind), nullable=True)
-    if new and not kind.shape:
-        common["array?"] = _annotation(TrueOrFalse())
-    if not new:
-        common["new_key?"] = _annotation(Key(36), nullable=True)
-    return common
-
-
-def _signed(
-    function: Callable[..., Awaitable[Column]], summary: str, parameters: _Arguments
-) -> Callable[..., Awaitable[Column]]:
-    """The function with the signature that its declaration is read from; required parameters come first."""
-    listed = [
-        inspect.Parameter(
-            name.rstrip("?"),
-            inspect.Parameter.KEYWORD_ONLY,
-            annotation=annotation,
-            default=_DEFAULTS.get(name) if name.endswith("?") else inspect.Parameter.empty,
-        )
-        for name, annotation in parameters.items()
-    ]
-    call = inspect.Parameter("call", inspect.Parameter.POSITIONAL_ONLY, annotation=Call)
-    function.__signature__ = inspect.Signature([call, *listed])  # type: ignore[attr-defined]
-    function.__annotations__ = {each.name: each.annotation for each in (call, *listed)}
-    function.__doc__ = summary
-    return function
-
-
-_DEFAULTS: Final = {"array?": False, "encrypt?": False}
-_OPTIONS: Final = ("min", "max", "elements", "encrypt")
-
-
-def _definition(kind: Kind, given: _Arguments) -> ColumnDefinition:
-    return ColumnDefinition(
-        given["key"],
-        kind,
-        given["required"],
-        given["default"],
-        given.get("array", False),
-        given.get("size") or 0,
-        {name: given[name] for name in _OPTIONS if name in given},
-    )
-
-
-def _declare(kind: Kind) -> None:
-    """Declare the operations on columns of a kind, in both families."""
-
-    async def create(call: Call, /, database_id: str, table_id: str, **given: Any) -> Column:
-        return await create_column(call, database_id, table_id, _definition(kind, given))
-
-    async def change(
-        call: Call, /, database_id: str, table_id: str, new_key: str | None, **given: Any
-    ) -> Column:
-        return await update_column(call, database_id, table_id, _definition(kind, given), new_key)
-
-    name = "BigInt" if kind.name == "bigint" else kind.name.capitalize()
-    model = COLUMN_MODELS[kind.name]
-    creating = _signed(create, f"Create a column of kind {kind.name}.", _parameters(kind, new=True))
-    changing = _signed(change, f"Change a column of kind {kind.name}.", _parameters(kind, new=False))
-    for family in (TABLES, COLLECTIONS):
-        offer(
-            family,
-            f"create{name}Column",
-            "POST",
-            f"{PATH}/{kind.name}",
-            creating,
-            scopes=WRITE,
-            status=202,
-            model=model,
-            event=f"{COLUMN}.create",
-        )
-        offer(
-            family,
-            f"update{name}Column",
-            "PATCH",
-            f"{PATH}/{kind.name}/{{key}}",
-            changing,
-            scopes=WRITE,
-            model=model,
-            event=f"{COLUMN}.update",
-        )
-
-
-for _kind in KINDS.values():
-    _declare(_kind)

@@ -31,9 +31,10 @@ from tidewire.services.databases.rows import PATH, WRITE, WRITES
 from tidewire.services.databases.transactions.participation import transactional
 from tidewire.services.permissions import unauthorized
 from tidewire.store.database import Transaction
+from tidewire.store.user_tables.columns import UserColumn
 from tidewire.store.user_tables.listing import StoredRow
 from tidewire.store.user_tables.rows import Changes, DuplicateValueError, find_row, update_row
-from tidewire.store.user_tables.tables import DOCUMENT, SYSTEM_COLUMNS, UserColumn, UserTable
+from tidewire.store.user_tables.tables import DOCUMENT, SYSTEM_COLUMNS, UserTable
 
 _COUNTED: str = f"{PATH}/{{rowId}}/{{column}}"
 

@@ -15,7 +15,8 @@ from tidewire.core.relationships import KIND as RELATIONSHIP
 from tidewire.core.time import format_datetime
 from tidewire.services.databases.families import Call, Family, as_model
 from tidewire.store.schema import databases, user_columns, user_indexes, user_tables
-from tidewire.store.user_tables.tables import DOCUMENT, UserTable, find_table
+from tidewire.store.user_tables.loading import find_table
+from tidewire.store.user_tables.tables import DOCUMENT, UserTable
 
 
 def find_database(connection: Connection, call: Call, database_id: str) -> Row[Any]:

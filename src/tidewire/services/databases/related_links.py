@@ -12,12 +12,13 @@ from tidewire.services.databases.row_views import Fields, may_with_row, publish_
 from tidewire.store.database import Transaction
 from tidewire.store.user_tables.access import EVERYTHING
 from tidewire.store.user_tables.listing import StoredRow
+from tidewire.store.user_tables.loading import find_related_table
 from tidewire.store.user_tables.reached import Reached
 from tidewire.store.user_tables.related_changes import key_of, remove_pair
 from tidewire.store.user_tables.related_rows import find_related
 from tidewire.store.user_tables.relations import Relation
 from tidewire.store.user_tables.rows import Changes, find_row, update_row
-from tidewire.store.user_tables.tables import UserTable, find_related_table
+from tidewire.store.user_tables.tables import UserTable
 
 
 def take_itself(table: UserTable, row_id: str, changes: Changes) -> list[Relation]:

@@ -18,11 +18,12 @@ from tidewire.services.permissions import may
 from tidewire.store.prepared import TooLargeError, text_size
 from tidewire.store.user_tables.access import EVERYTHING, Access
 from tidewire.store.user_tables.listing import StoredRow, too_large
+from tidewire.store.user_tables.loading import find_related_table
 from tidewire.store.user_tables.reached import Reach, Reached
 from tidewire.store.user_tables.related_rows import find_related
 from tidewire.store.user_tables.relations import Relation
 from tidewire.store.user_tables.selections import Selection
-from tidewire.store.user_tables.tables import UserTable, find_related_table
+from tidewire.store.user_tables.tables import UserTable
 
 
 def access_to(caller: Caller, table: UserTable) -> Access | None:

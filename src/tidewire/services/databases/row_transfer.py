@@ -26,12 +26,13 @@ from tidewire.store.schema.columns import ID_LENGTH
 from tidewire.store.state import delete_state, read_state, write_state
 from tidewire.store.user_tables.access import EVERYTHING
 from tidewire.store.user_tables.listing import StoredRow, list_rows
+from tidewire.store.user_tables.loading import find_related_table
 from tidewire.store.user_tables.queries import read_page
 from tidewire.store.user_tables.reached import Reached
 from tidewire.store.user_tables.related_rows import find_related
 from tidewire.store.user_tables.relations import Relation
 from tidewire.store.user_tables.rows import Changes, find_row, permissions_of
-from tidewire.store.user_tables.tables import UserTable, find_related_table
+from tidewire.store.user_tables.tables import UserTable
 
 Outcome = Literal["created", "changed", "unchanged"]
 

@@ -43,6 +43,7 @@ from tidewire.services.permissions import (
 )
 from tidewire.store.database import Transaction
 from tidewire.store.user_tables.listing import StoredRow
+from tidewire.store.user_tables.loading import find_related_table
 from tidewire.store.user_tables.related_changes import add_pair
 from tidewire.store.user_tables.relations import Relation
 from tidewire.store.user_tables.rows import (
@@ -55,7 +56,7 @@ from tidewire.store.user_tables.rows import (
     permissions_of,
     update_row,
 )
-from tidewire.store.user_tables.tables import DOCUMENT, UserTable, find_related_table
+from tidewire.store.user_tables.tables import DOCUMENT, UserTable
 
 _encode = msgspec.json.Encoder().encode
 

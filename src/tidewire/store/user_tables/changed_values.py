@@ -10,8 +10,9 @@ from sqlalchemy import BigInteger, ColumnElement, bindparam, case, cast, func, l
 
 from tidewire.core.row_operators import Operator
 from tidewire.core.time import now
+from tidewire.store.user_tables.columns import UserColumn
 from tidewire.store.user_tables.functions import LARGEST_MADE
-from tidewire.store.user_tables.tables import UserColumn, UserTable
+from tidewire.store.user_tables.tables import UserTable
 
 Expression = ColumnElement[Any]
 

@@ -27,11 +27,12 @@ from tidewire.core.time import now
 from tidewire.store.encryption import Encryption
 from tidewire.store.schema import dropped_tables, user_columns, user_indexes, user_tables
 from tidewire.store.user_tables import names
+from tidewire.store.user_tables.columns import UserColumn, column_of, sql_column
 from tidewire.store.user_tables.indexed import Indexed
 from tidewire.store.user_tables.relationship_changes import remove_relationships_of
 from tidewire.store.user_tables.side_indexes import SideIndex
 from tidewire.store.user_tables.steps import is_small, new_version, reach
-from tidewire.store.user_tables.tables import UserColumn, column_of, readers_table, sql_column, sql_table
+from tidewire.store.user_tables.tables import readers_table, sql_table
 
 DESCRIPTIVE_TYPES: Final = ("hnsw_euclidean", "hnsw_dot", "hnsw_cosine", "object")
 

@@ -8,43 +8,35 @@ with nothing is false, and so is its negation. An array can be asked what it con
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, bindparam, exists, false, func, or_, select, true
+from sqlalchemy import ColumnElement, bindparam, false, or_, true
 
 from tidewire.core.queries import Query
 from tidewire.store.conditions import all_of, any_of
-from tidewire.store.list_filters import MAX_VALUES, InvalidFilterError
+from tidewire.store.list_filters import InvalidFilterError
 from tidewire.store.user_tables import member_filters, spatial_filters
 from tidewire.store.user_tables.access import granted
-from tidewire.store.user_tables.fields import Field, field_of, text_of, value_of, wrong_value
-from tidewire.store.user_tables.functions import compiled_pattern
+from tidewire.store.user_tables.fields import field_of
+from tidewire.store.user_tables.filter_methods import METHODS, Bound, array_condition, reading_of
 from tidewire.store.user_tables.members import Member, member_of
-from tidewire.store.user_tables.prefixes import following
 from tidewire.store.user_tables.reached import Reach, relation_in, require_level
 from tidewire.store.user_tables.related_rows import owners_of
 from tidewire.store.user_tables.relations import Relation
 from tidewire.store.user_tables.tables import UserTable
-from tidewire.store.user_tables.words import has_word, match_expression
 
-Bound = ColumnElement[Any]
 Shape = tuple[Any, ...]
 """``(method, parts)`` for logical methods, ``(method, key, number of values)`` for others."""
-Applies = Literal["text", "order", "any"]
-
-
-@dataclass(frozen=True)
-class Method:
-    """A filter method on fields that are no arrays."""
-
-    applies: Applies
-    """``order``: all but truth values."""
-    count: int
-    """Values that a query has; 0: one to :data:`MAX_VALUES`."""
-    condition: Callable[[Field, Sequence[Bound]], ColumnElement[bool]]
-    read: Callable[[Field, Query], list[Any]] | None = None
-    """The values to bind, if they are not simply those of the query."""
+FILTER_METHODS: Final = frozenset(
+    {"and", "or", "isNull", "isNotNull", *METHODS, *spatial_filters.METHODS, *member_filters.METHODS}
+)
+_ON_IDS: Final[Mapping[str, str]] = {
+    "equal": "equal",
+    "notEqual": "notEqual",
+    "contains": "equal",
+    "containsAny": "equal",
+}
+"""Methods that apply to a relation itself, and which ones these are on the ids of the related rows."""
 
 
 def read_filter(
@@ -70,7 +62,7 @@ def read_filter(
         return (query.method, field.key, 0)
     if field.encrypted:
         raise InvalidFilterError(f"The attribute {field.key} is encrypted: it cannot be compared.")
-    read = _read_of(field, query)
+    read = reading_of(field, query)
     bound = read(field, query)
     values += bound
     return (query.method, field.key, len(bound))
@@ -95,7 +87,7 @@ def filter_condition(table: UserTable, shape: Shape, binds: Iterator[Bound]) -> 
     if field.shape is not None:
         return spatial_filters.condition(table, field, method, bound)
     if field.array:
-        return _array_condition(field, method, bound)
+        return array_condition(field, method, bound)
     return METHODS[method].condition(field, bound)
 
 
@@ -148,15 +140,6 @@ def _related_condition(table: UserTable, shape: Shape, binds: Iterator[Bound]) -
     return or_(owner.is_(None), owner.not_in(owners))
 
 
-_ON_IDS: Final[Mapping[str, str]] = {
-    "equal": "equal",
-    "notEqual": "notEqual",
-    "contains": "equal",
-    "containsAny": "equal",
-}
-"""Methods that apply to a relation itself, and which ones these are on the ids of the related rows."""
-
-
 def numbered_binds() -> Iterator[Bound]:
     """The parameters of a statement: ``v0``, ``v1`` and so on."""
     number = 0
@@ -168,160 +151,3 @@ def numbered_binds() -> Iterator[Bound]:
 def bound_values(values: Sequence[Any]) -> dict[str, Any]:
     """The values of the parameters of :func:`numbered_binds`."""
     return {f"v{number}": value for number, value in enumerate(values)}
-
-
-def _read_of(field: Field, query: Query) -> Callable[[Field, Query], list[Any]]:
-    """How the values of a query on the field are read; raises :class:`InvalidFilterError`."""
-    if field.shape is not None:
-        return spatial_filters.read_values
-    if field.storage == "vector":
-        raise InvalidFilterError(
-            f"The attribute {field.key} is a vector: it goes with vectorDot, vectorCosine, vectorEuclidean."
-        )
-    if query.method in spatial_filters.METHODS:
-        raise InvalidFilterError(f"The query {query.method} needs a shape, {field.key} is none.")
-    if field.array:
-        if query.method not in ARRAY_METHODS:
-            raise InvalidFilterError(
-                f"The attribute {field.key} is an array: ask for what it contains, not with {query.method}."
-            )
-        return _read_values
-    method = METHODS.get(query.method)
-    if method is None:
-        raise InvalidFilterError(f"The query {query.method} cannot be used here.")
-    if method.applies == "text" and field.storage != "text":
-        raise InvalidFilterError(f"The query {query.method} needs a text attribute, {field.key} is none.")
-    if method.applies == "order" and field.storage == "boolean":
-        raise InvalidFilterError(f"The attribute {field.key} is true or false and has no order.")
-    return method.read or _read_values
-
-
-def _read_values(field: Field, query: Query) -> list[Any]:
-    method = METHODS.get(query.method)
-    return [value_of(field, value) for value in given_values(query, method.count if method else 0)]
-
-
-def given_values(query: Query, count: int) -> Sequence[Any]:
-    """The values of a query: ``count`` of them, or at least one if it is 0."""
-    given = len(query.values)
-    if count and given != count:
-        needed = "one value" if count == 1 else f"{count} values"
-        raise InvalidFilterError(f"The query {query.method} needs exactly {needed}, not {given}.")
-    if not 1 <= given <= MAX_VALUES:
-        raise InvalidFilterError(f"The query {query.method} needs 1 to {MAX_VALUES} values, not {given}.")
-    return query.values
-
-
-def _read_prefix(field: Field, query: Query) -> list[Any]:
-    """A prefix and the first text after all that begin with it: a range, which an index answers."""
-    prefix = text_of(field, given_values(query, 1)[0])
-    end = following(prefix)
-    return [prefix] if end is None else [prefix, end]
-
-
-def _read_suffix(field: Field, query: Query) -> list[Any]:
-    suffix = text_of(field, given_values(query, 1)[0])
-    return [suffix, len(suffix)]
-
-
-def _read_search(field: Field, query: Query) -> list[Any]:
-    if not field.words:
-        raise InvalidFilterError(f"Searching in {field.key} needs an index of type fulltext on it.")
-    text = text_of(field, given_values(query, 1)[0])
-    return [match_expression(text, field.words_column)]
-
-
-def _read_pattern(field: Field, query: Query) -> list[Any]:
-    pattern = text_of(field, given_values(query, 1)[0])
-    try:
-        compiled_pattern(pattern)
-    except ValueError as error:
-        raise wrong_value(field, f"it must be a regular expression ({error}).") from None
-    return [pattern]
-
-
-def _starts_with(field: Field, bound: Sequence[Bound]) -> ColumnElement[bool]:
-    if len(bound) == 1:
-        return field.column >= bound[0]
-    return and_(field.column >= bound[0], field.column < bound[1])
-
-
-def _ends_with(field: Field, bound: Sequence[Bound]) -> ColumnElement[bool]:
-    length = func.length(field.column)
-    return and_(length >= bound[1], func.substr(field.column, length - bound[1] + 1) == bound[0])
-
-
-def _contains(field: Field, bound: Bound) -> ColumnElement[bool]:
-    # Exact about case, and without wildcards.
-    return func.instr(field.column, bound) > 0
-
-
-def _any_contained(field: Field, bound: Sequence[Bound]) -> ColumnElement[bool]:
-    return any_of([_contains(field, each) for each in bound])
-
-
-def _all_contained(field: Field, bound: Sequence[Bound]) -> ColumnElement[bool]:
-    return all_of([_contains(field, each) for each in bound])
-
-
-def _equal(field: Field, bound: Sequence[Bound]) -> ColumnElement[bool]:
-    return field.column == bound[0] if len(bound) == 1 else field.column.in_(bound)
-
-
-def _not_equal(field: Field, bound: Sequence[Bound]) -> ColumnElement[bool]:
-    return field.column != bound[0] if len(bound) == 1 else field.column.not_in(bound)
-
-
-def _between(field: Field, bound: Sequence[Bound]) -> ColumnElement[bool]:
-    return field.column.between(bound[0], bound[1])
-
-
-def _array_condition(field: Field, method: str, bound: Sequence[Bound]) -> ColumnElement[bool]:
-    """The condition on a column that holds a JSON array."""
-
-    def holds(*values: Bound) -> ColumnElement[bool]:
-        element = func.json_each(field.column).table_valued("value").alias("element")
-        return exists(select(1).select_from(element).where(element.c.value.in_(values)))
-
-    if method == "containsAll":
-        return all_of([holds(each) for each in bound])
-    if method == "notContains":
-        return and_(field.column.is_not(None), ~holds(*bound))
-    return holds(*bound)
-
-
-METHODS: Final[Mapping[str, Method]] = {
-    "equal": Method("any", 0, _equal),
-    "notEqual": Method("any", 0, _not_equal),
-    "lessThan": Method("order", 1, lambda field, bound: field.column < bound[0]),
-    "lessThanEqual": Method("order", 1, lambda field, bound: field.column <= bound[0]),
-    "greaterThan": Method("order", 1, lambda field, bound: field.column > bound[0]),
-    "greaterThanEqual": Method("order", 1, lambda field, bound: field.column >= bound[0]),
-    "between": Method("order", 2, _between),
-    "notBetween": Method("order", 2, lambda field, bound: ~_between(field, bound)),
-    "contains": Method("text", 0, _any_contained),
-    "containsAny": Method("text", 0, _any_contained),
-    "containsAll": Method("text", 0, _all_contained),
-    "notContains": Method("text", 0, lambda field, bound: ~_any_contained(field, bound)),
-    "startsWith": Method("text", 1, _starts_with, _read_prefix),
-    "notStartsWith": Method("text", 1, lambda field, bound: ~_starts_with(field, bound), _read_prefix),
-    "endsWith": Method("text", 1, _ends_with, _read_suffix),
-    "notEndsWith": Method("text", 1, lambda field, bound: ~_ends_with(field, bound), _read_suffix),
-    "search": Method("text", 1, lambda field, bound: has_word(field, bound[0]), _read_search),
-    "notSearch": Method(
-        "text",
-        1,
-        lambda field, bound: and_(field.column.is_not(None), ~has_word(field, bound[0])),
-        _read_search,
-    ),
-    "regex": Method(
-        "text", 1, lambda field, bound: func.tidewire_matches(field.column, bound[0]) == 1, _read_pattern
-    ),
-}
-"""By name; those on shapes are in :mod:`tidewire.store.user_tables.spatial_filters`."""
-
-ARRAY_METHODS: Final = frozenset({"contains", "containsAny", "containsAll", "notContains"})
-
-FILTER_METHODS: Final = frozenset(
-    {"and", "or", "isNull", "isNotNull", *METHODS, *spatial_filters.METHODS, *member_filters.METHODS}
-)

@@ -1,44 +1,24 @@
-"""What is known of a user's table: read once per version of it, and kept."""
+"""What is known of a user's table, as of one version of it."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, Final
 
-import msgspec
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Connection,
-    Double,
-    Integer,
-    MetaData,
-    Row,
-    SmallInteger,
-    String,
-    Table,
-    Text,
-    bindparam,
-    select,
-)
+from sqlalchemy import BigInteger, Column, Integer, MetaData, Row, String, Table, Text
 from sqlalchemy.sql.base import Executable
-from sqlalchemy.types import TypeEngine
 
-from tidewire.core.columns import ALL_KINDS, ColumnRules, Storage, shown_float, shown_time
 from tidewire.core.documents import selected_members
-from tidewire.core.relationships import KIND as RELATIONSHIP
 from tidewire.store.encryption import Encryption
 from tidewire.store.prepared import Prepared
-from tidewire.store.schema import databases, user_columns, user_indexes, user_tables
 from tidewire.store.schema.columns import ID_LENGTH, Milliseconds
 from tidewire.store.schema.columns import Sequence as SequenceType
 from tidewire.store.user_tables import names
-from tidewire.store.user_tables.relations import Relation, relations_of
+from tidewire.store.user_tables.columns import UserColumn, sql_column
+from tidewire.store.user_tables.relations import Relation
 
-TABLES_KEPT: Final = 1000
 STATEMENTS_KEPT: Final = 500
 """Of one table."""
 
@@ -49,87 +29,6 @@ DOCUMENT: Final = "$document"
 """Key of the column that holds the members of a document: no attribute is called so."""
 _SYSTEM_WIDTH: Final = 12_000
 """Characters that 100 permissions may have, and the rest is short."""
-_JSON_STORAGE: Final = frozenset({"geometry", "document", "vector"})
-
-SQL_TYPES: Final[Mapping[Storage, type[TypeEngine[Any]]]] = {
-    "text": Text,
-    "integer": BigInteger,
-    "float": Double,
-    "boolean": SmallInteger,
-    "time": BigInteger,
-    "geometry": Text,
-    "document": Text,
-    "vector": Text,
-}
-
-_encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder().decode
-
-
-_SHOWN: Final[Mapping[Storage, Callable[[Any], Any]]] = {
-    "float": lambda value: shown_float(float(value)),
-    "boolean": bool,
-    "time": shown_time,
-}
-"""How values are shown; those of other storages are shown as they were accepted."""
-
-
-@dataclass(frozen=True)
-class UserColumn:
-    """A column that can be used."""
-
-    sequence: int
-    key: str
-    rules: ColumnRules
-
-    @property
-    def name(self) -> str:
-        """In SQL."""
-        return names.value_column(self.sequence)
-
-    @property
-    def as_json(self) -> bool:
-        """Whether values are stored as JSON text."""
-        return self.rules.array or self.rules.kind.storage in _JSON_STORAGE
-
-    def stored(self, accepted: Any, encryption: Encryption) -> Any:
-        """The driver's value of one that the rules accepted."""
-        if accepted is None:
-            return None
-        value = _encode(accepted).decode() if self.as_json else accepted
-        return encryption.seal(value) if self.rules.encrypted else value
-
-    def shown(self, stored: Any, encryption: Encryption) -> Any:
-        """The value on the wire of a driver's value."""
-        if stored is None:
-            return None
-        value = encryption.open(stored) if self.rules.encrypted else stored
-        return self.presented(_decode(value) if self.as_json else value)
-
-    def presented(self, accepted: Any) -> Any:
-        """The value on the wire of one that the rules accepted."""
-        if accepted is None or self.rules.kind.storage not in _SHOWN:
-            return accepted
-        return [self._shown(element) for element in accepted] if self.rules.array else self._shown(accepted)
-
-    @property
-    def width(self) -> float:
-        """Characters that a value may have in the store; 0 for numbers and the like."""
-        if self.as_json:
-            return math.inf
-        if self.rules.kind.storage != "text":
-            return 0
-        # Sealed values are longer than what they hold.
-        return (self.rules.kind.size or self.rules.size) * (8 if self.rules.encrypted else 1)
-
-    def conversion(self, encryption: Encryption) -> Callable[[Any], Any] | None:
-        """:meth:`shown`, for many values that are not None; None if they are shown as they are stored."""
-        if self.rules.array or self.rules.encrypted:
-            return lambda stored: self.shown(stored, encryption)
-        return _decode if self.as_json else _SHOWN.get(self.rules.kind.storage)
-
-    def _shown(self, value: Any) -> Any:
-        return _SHOWN[self.rules.kind.storage](value)
 
 
 @dataclass(frozen=True)
@@ -280,13 +179,6 @@ def sql_table(
     )
 
 
-def sql_column(column: UserColumn) -> Column[Any]:
-    """The column that holds the values; what is required is checked when rows are written."""
-    return Column(
-        column.name, Text if column.as_json else SQL_TYPES[column.rules.kind.storage], nullable=True
-    )
-
-
 def readers_table(sequence: int, schema: str | None = None) -> Table:
     """The table of the roles that may read rows by the rows' own permissions.
 
@@ -299,86 +191,4 @@ def readers_table(sequence: int, schema: str | None = None) -> Table:
         Column("row", Integer, primary_key=True, autoincrement=False, index=True),
         schema=schema,
         sqlite_with_rowid=False,
-    )
-
-
-def column_of(row: Row[Any]) -> UserColumn:
-    """A row of the description as a column."""
-    options: dict[str, Any] = row.options
-    rules = ColumnRules(
-        kind=ALL_KINDS[row.kind],
-        required=row.required,
-        array=row.array,
-        size=row.size,
-        minimum=options.get("min"),
-        maximum=options.get("max"),
-        elements=tuple(options.get("elements", ())),
-        default=options.get("default"),
-        encrypted=options.get("encrypt", False),
-    )
-    return UserColumn(row.sequence, row.key, rules)
-
-
-_FIND: Final = Prepared(
-    select(databases.c.enabled, user_tables.c.version, user_tables.c.enabled)
-    .join(user_tables, user_tables.c.database_sequence == databases.c.sequence)
-    .where(databases.c.id == bindparam("database"), user_tables.c.id == bindparam("table"))
-)
-_LOAD: Final = (
-    select(user_tables, databases.c.id.label("database_id"), databases.c.type.label("database_type"))
-    .join(databases, user_tables.c.database_sequence == databases.c.sequence)
-    .where(user_tables.c.version == bindparam("version"))
-)
-_FIND_RELATED: Final = Prepared(
-    select(user_tables.c.version).where(user_tables.c.sequence == bindparam("table"))
-)
-_kept: dict[str, UserTable] = {}
-"""By version, which no two tables share, in whatever database they are."""
-
-
-def find_table(
-    connection: Connection, encryption: Encryption, database_id: str, table_id: str, *, disabled: bool
-) -> UserTable | None:
-    """The table as it is now; None if there is none, or, unless ``disabled`` ones count, none enabled."""
-    found = _FIND.fetch(connection, {"database": database_id, "table": table_id})
-    if not found or not (disabled or (found[0][0] and found[0][2])):
-        return None
-    return _table(connection, encryption, found[0][1])
-
-
-def find_related_table(connection: Connection, encryption: Encryption, sequence: int) -> UserTable:
-    """A table that a relation leads to, enabled or not."""
-    return _table(connection, encryption, _FIND_RELATED.fetch(connection, {"table": sequence})[0][0])
-
-
-def _table(connection: Connection, encryption: Encryption, version: str) -> UserTable:
-    table = _kept.get(version)
-    if table is None:
-        table = load_table(connection, encryption, version)
-        if len(_kept) >= TABLES_KEPT:
-            _kept.clear()
-        _kept[version] = table
-    return table
-
-
-def load_table(connection: Connection, encryption: Encryption, version: str) -> UserTable:
-    """Read the description of a table."""
-    row = connection.execute(_LOAD, {"version": version}).one()
-    columns = connection.execute(
-        select(user_columns)
-        .where(user_columns.c.table_sequence == row.sequence, user_columns.c.status == "available")
-        .where(user_columns.c.kind != RELATIONSHIP)
-        .order_by(user_columns.c.sequence)
-    )
-    indexes = connection.execute(
-        select(user_indexes)
-        .where(user_indexes.c.table_sequence == row.sequence, user_indexes.c.status == "available")
-        .order_by(user_indexes.c.sequence)
-    )
-    return UserTable(
-        row,
-        [column_of(column) for column in columns],
-        [UserIndex(index.sequence, index.type, tuple(index.columns)) for index in indexes],
-        encryption,
-        relations_of(connection, row.sequence),
     )

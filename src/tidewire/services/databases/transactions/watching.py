@@ -18,8 +18,8 @@ from tidewire.services.databases.families import Call
 from tidewire.services.databases.transactions.records import KeptTransaction
 from tidewire.store.prepared import Prepared
 from tidewire.store.schema import transaction_rows
+from tidewire.store.user_tables.loading import find_table
 from tidewire.store.user_tables.rows import find_state
-from tidewire.store.user_tables.tables import find_table
 
 Place = tuple[str, str, str]
 """Ids of database, table and row."""

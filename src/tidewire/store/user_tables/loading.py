@@ -1,0 +1,80 @@
+"""Finding what is known of a user's table: read once per version of it, and kept."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import Connection, bindparam, select
+
+from tidewire.core.relationships import KIND as RELATIONSHIP
+from tidewire.store.encryption import Encryption
+from tidewire.store.prepared import Prepared
+from tidewire.store.schema import databases, user_columns, user_indexes, user_tables
+from tidewire.store.user_tables.columns import column_of
+from tidewire.store.user_tables.relations import relations_of
+from tidewire.store.user_tables.tables import UserIndex, UserTable
+
+TABLES_KEPT: Final = 1000
+_FIND: Final = Prepared(
+    select(databases.c.enabled, user_tables.c.version, user_tables.c.enabled)
+    .join(user_tables, user_tables.c.database_sequence == databases.c.sequence)
+    .where(databases.c.id == bindparam("database"), user_tables.c.id == bindparam("table"))
+)
+_LOAD: Final = (
+    select(user_tables, databases.c.id.label("database_id"), databases.c.type.label("database_type"))
+    .join(databases, user_tables.c.database_sequence == databases.c.sequence)
+    .where(user_tables.c.version == bindparam("version"))
+)
+_FIND_RELATED: Final = Prepared(
+    select(user_tables.c.version).where(user_tables.c.sequence == bindparam("table"))
+)
+_kept: dict[str, UserTable] = {}
+"""By version, which no two tables share, in whatever database they are."""
+
+
+def find_table(
+    connection: Connection, encryption: Encryption, database_id: str, table_id: str, *, disabled: bool
+) -> UserTable | None:
+    """The table as it is now; None if there is none, or, unless ``disabled`` ones count, none enabled."""
+    found = _FIND.fetch(connection, {"database": database_id, "table": table_id})
+    if not found or not (disabled or (found[0][0] and found[0][2])):
+        return None
+    return _table(connection, encryption, found[0][1])
+
+
+def find_related_table(connection: Connection, encryption: Encryption, sequence: int) -> UserTable:
+    """A table that a relation leads to, enabled or not."""
+    return _table(connection, encryption, _FIND_RELATED.fetch(connection, {"table": sequence})[0][0])
+
+
+def _table(connection: Connection, encryption: Encryption, version: str) -> UserTable:
+    table = _kept.get(version)
+    if table is None:
+        table = _load(connection, encryption, version)
+        if len(_kept) >= TABLES_KEPT:
+            _kept.clear()
+        _kept[version] = table
+    return table
+
+
+def _load(connection: Connection, encryption: Encryption, version: str) -> UserTable:
+    """Read the description of a table."""
+    row = connection.execute(_LOAD, {"version": version}).one()
+    columns = connection.execute(
+        select(user_columns)
+        .where(user_columns.c.table_sequence == row.sequence, user_columns.c.status == "available")
+        .where(user_columns.c.kind != RELATIONSHIP)
+        .order_by(user_columns.c.sequence)
+    )
+    indexes = connection.execute(
+        select(user_indexes)
+        .where(user_indexes.c.table_sequence == row.sequence, user_indexes.c.status == "available")
+        .order_by(user_indexes.c.sequence)
+    )
+    return UserTable(
+        row,
+        [column_of(column) for column in columns],
+        [UserIndex(index.sequence, index.type, tuple(index.columns)) for index in indexes],
+        encryption,
+        relations_of(connection, row.sequence),
+    )
