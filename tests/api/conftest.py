@@ -10,6 +10,7 @@ import pytest
 from tests.api.probe import operations as probe
 from tests.support.api import ApiServer, running_api
 from tests.support.responses import checked_client
+from tidewire.core.scopes import PROJECT_KEY_SCOPES
 from tidewire.services import ALL_OPERATIONS
 from tidewire.settings import Settings
 
@@ -50,4 +51,15 @@ def server_client(api: ApiServer, key: str) -> Iterator[httpx.Client]:
     """A client with an API key, whose answers are checked."""
     headers = {"X-Appwrite-Project": api.project, "X-Appwrite-Key": key}
     with checked_client(base_url=api.url, headers=headers, timeout=20) as checked:
+        yield checked
+
+
+@pytest.fixture
+def server(api: ApiServer) -> Iterator[httpx.Client]:
+    """A program with an API key for everything, whose answers are checked."""
+    headers = {
+        "X-Appwrite-Project": api.project,
+        "X-Appwrite-Key": api.create_key(sorted(PROJECT_KEY_SCOPES)),
+    }
+    with checked_client(base_url=api.url, headers=headers, timeout=30) as checked:
         yield checked

@@ -3,27 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.support.api import ApiServer
-from tests.support.responses import checked_client
 from tidewire.core.ids import unique_id
-from tidewire.core.scopes import PROJECT_KEY_SCOPES
-
-
-@pytest.fixture
-def server(api: ApiServer) -> Iterator[httpx.Client]:
-    """A program with an API key."""
-    headers = {
-        "X-Appwrite-Project": api.project,
-        "X-Appwrite-Key": api.create_key(sorted(PROJECT_KEY_SCOPES)),
-    }
-    with checked_client(base_url=api.url, headers=headers, timeout=30) as client:
-        yield client
 
 
 @pytest.fixture(params=["documentsdb", "vectorsdb"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,6 @@ import pytest
 from tests.support.api import ApiServer
 from tests.support.responses import checked_client
 from tidewire.core.ids import unique_id
-from tidewire.core.scopes import PROJECT_KEY_SCOPES
 
 FAMILIES = ["tablesdb", "databases", "documentsdb", "vectorsdb"]
 
@@ -51,17 +49,6 @@ class Place:
         row = {f"{rows[:-1]}Id": row_id} if row_id else {}
         named = {"databaseId": self.database, f"{tables[:-1]}Id": "t"}
         return {"action": action, **named, **row, "data": data}
-
-
-@pytest.fixture
-def server(api: ApiServer) -> Iterator[httpx.Client]:
-    """A program with an API key."""
-    headers = {
-        "X-Appwrite-Project": api.project,
-        "X-Appwrite-Key": api.create_key(sorted(PROJECT_KEY_SCOPES)),
-    }
-    with checked_client(base_url=api.url, headers=headers, timeout=30) as client:
-        yield client
 
 
 @pytest.fixture(params=FAMILIES)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -21,12 +21,6 @@ def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TidewireSer
     ).start()
     yield running
     assert running.stop() == 0
-
-
-@pytest.fixture
-async def party(own_server: TidewireServer) -> AsyncIterator[Party]:
-    async with partying(own_server) as opened:
-        yield opened
 
 
 async def members(party: Party, channel: str, by: httpx.AsyncClient | None = None) -> list[str]:

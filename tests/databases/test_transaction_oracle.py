@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.databases.sales import Sales
 from tests.databases.shop import Shop, column, refusal
-from tests.databases.test_transactions import Sales
 from tests.services.world import World
 from tidewire.services.databases import counting
 

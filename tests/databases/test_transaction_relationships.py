@@ -2,42 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.databases.examples import SAME_EACH_TIME, in_a_world
 from tests.databases.library import ANYONE, Library, select
+from tests.databases.random_relationships import compare, make, request, schemas
 from tests.databases.relationship_oracle import Model
+from tests.databases.sales import Sales
 from tests.databases.shop import Json, Shop, query, refusal
-from tests.databases.test_relationship_oracle import compare, make, request, schemas
-from tests.databases.test_transactions import Sales
 from tests.services.world import KEY, World
 from tidewire.core.identities import Caller
 from tidewire.services.databases import tables
 
 
-@settings(
-    max_examples=15,
-    derandomize=True,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
-)
+@settings(SAME_EACH_TIME, max_examples=15)
 @given(st.data())
 def test_random_requests_within_a_transaction(data: st.DataObject) -> None:
-    with tempfile.TemporaryDirectory() as directory:
-        asyncio.run(_play(Path(directory), data))
-
-
-async def _play(directory: Path, data: st.DataObject) -> None:
-    world = await World.open(directory)
-    try:
+    async def play(world: World) -> None:
         library = Library(await Shop.open(world))
         before = Model(data.draw(schemas(), "relationships"))
         await make(library, before)
@@ -54,8 +41,8 @@ async def _play(directory: Path, data: st.DataObject) -> None:
         await compare(library, before)
         assert (await sales.end(transaction))["status"] == "committed"
         await compare(library, model)
-    finally:
-        await world.close()
+
+    in_a_world(play)
 
 
 OWN = ('create("users")',)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.databases.examples import SAME_EACH_TIME, in_a_world
+from tests.databases.sales import Sales
 from tests.databases.shop import Json, Shop, column, operator, query
-from tests.databases.test_transactions import Sales
 from tests.services.world import KEY, World, on_the_wire
 from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Caller
@@ -156,21 +154,10 @@ KINDS = [
 ]
 
 
-@settings(
-    max_examples=12,
-    derandomize=True,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+@settings(SAME_EACH_TIME, max_examples=12)
 @given(st.data())
 def test_twins(data: st.DataObject) -> None:
-    with tempfile.TemporaryDirectory() as directory:
-        asyncio.run(_play(Path(directory), data))
-
-
-async def _play(directory: Path, data: st.DataObject) -> None:
-    world = await World.open(directory)
-    try:
+    async def play(world: World) -> None:
         kind = data.draw(st.sampled_from(KINDS), "kind")
         shop = Shop(world)
         await _make(shop, kind)
@@ -183,8 +170,8 @@ async def _play(directory: Path, data: st.DataObject) -> None:
         await transactions.update_transaction(shop.call(ann, kind.family), transaction, commit=True)
         assert await _listed(kind, shop, KEY, "staged", None, []) == before
         await _compare(data, kind, shop, ann, None)
-    finally:
-        await world.close()
+
+    in_a_world(play)
 
 
 async def _make(shop: Shop, kind: Kind) -> None:

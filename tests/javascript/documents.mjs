@@ -1,25 +1,20 @@
 // Documents and vectors with the unmodified web SDK: two users write and listen. Prints what happened.
 import { subscriptionsAnswered, until } from "./shim.mjs";
-import * as server from "node-appwrite";
+import { signIn } from "./people.mjs";
 import * as web from "appwrite";
 
 const [endpoint, project, key, databaseId, vectorsId] = process.argv.slice(2);
-const { Permission, Role, ID, Query } = web;
-const admin = new server.Client().setEndpoint(endpoint).setProject(project).setKey(key);
+const { Permission, Role, Query } = web;
 const notes = { databaseId, collectionId: "notes" };
 const images = { databaseId: vectorsId, collectionId: "images" };
 
-async function signIn(name) {
-  const email = `${name}-${databaseId}@example.com`;
-  const account = new web.Account(new web.Client().setEndpoint(endpoint).setProject(project));
-  const user = await account.create({ userId: ID.unique(), email, password: "correct horse", name });
-  const session = await new server.Account(admin).createEmailPasswordSession({ email, password: "correct horse" });
-  const client = new web.Client().setEndpoint(endpoint).setProject(project).setSession(session.secret);
-  return { user, documents: new web.DocumentsDB(client), vectors: new web.VectorsDB(client), realtime: new web.Realtime(client) };
+async function person(name) {
+  const { client, ...others } = await signIn(web, [endpoint, project, key], name);
+  return { documents: new web.DocumentsDB(client), vectors: new web.VectorsDB(client), ...others };
 }
 
-const alice = await signIn("alice");
-const bob = await signIn("bob");
+const alice = await person("alice");
+const bob = await person("bob");
 const received = { alice: [], bob: [], important: [], vectors: [] };
 const listen = (who) => ({ events, payload }) => received[who].push({ event: events[0], payload });
 const channel = `documentsdb.${databaseId}.collections.notes.documents`;

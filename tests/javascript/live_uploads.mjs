@@ -1,5 +1,6 @@
 // The main job with unmodified SDKs: who sees which upload. Prints what each client received as JSON.
 import { subscriptionsAnswered } from "./shim.mjs";
+import { signIn } from "./people.mjs";
 import * as server from "node-appwrite";
 import { InputFile } from "node-appwrite/file";
 
@@ -12,17 +13,13 @@ const storage = new server.Storage(admin);
 const bucketId = ID.unique();
 const bucket = await storage.createBucket({ bucketId, name: "Photos", permissions: [Permission.create(Role.users())], fileSecurity: true });
 
-async function signIn(name) {
-  const email = `${name}-${bucketId}@example.com`;
-  const account = new web.Account(new web.Client().setEndpoint(endpoint).setProject(project));
-  const user = await account.create({ userId: ID.unique(), email, password: "correct horse", name });
-  const session = await new server.Account(admin).createEmailPasswordSession({ email, password: "correct horse" });
-  const client = new web.Client().setEndpoint(endpoint).setProject(project).setSession(session.secret);
-  return { user, client, storage: new web.Storage(client), realtime: new web.Realtime(client) };
+async function person(name) {
+  const { client, ...others } = await signIn(web, [endpoint, project, key], name);
+  return { client, storage: new web.Storage(client), ...others };
 }
 
-const alice = await signIn("alice");
-const bob = await signIn("bob");
+const alice = await person("alice");
+const bob = await person("bob");
 const guestClient = new web.Client().setEndpoint(endpoint).setProject(project);
 const guest = { client: guestClient, realtime: new web.Realtime(guestClient) };
 

@@ -1,5 +1,6 @@
 // Relationships with unmodified SDKs: a server defines, web clients write, read and listen. Prints what happened.
 import { subscriptionsAnswered, until } from "./shim.mjs";
+import { signIn } from "./people.mjs";
 import * as server from "node-appwrite";
 import * as web from "appwrite";
 
@@ -30,17 +31,13 @@ const renamed = await older.updateRelationshipAttribute({ databaseId, collection
 const other = await schema.getColumn({ databaseId, tableId: "authors", key: "books" });
 const listed = await schema.listColumns({ databaseId, tableId: "books", queries: [Query.equal("type", ["relationship"])] });
 
-async function signIn(name) {
-  const email = `${name}-${databaseId}@example.com`;
-  const account = new web.Account(new web.Client().setEndpoint(endpoint).setProject(project));
-  await account.create({ userId: ID.unique(), email, password: "correct horse", name });
-  const session = await new server.Account(admin).createEmailPasswordSession({ email, password: "correct horse" });
-  const client = new web.Client().setEndpoint(endpoint).setProject(project).setSession(session.secret);
-  return { rows: new web.TablesDB(client), realtime: new web.Realtime(client) };
+async function person(name) {
+  const { client, ...others } = await signIn(web, [endpoint, project, key], name);
+  return { rows: new web.TablesDB(client), ...others };
 }
 
-const alice = await signIn("alice");
-const bob = await signIn("bob");
+const alice = await person("alice");
+const bob = await person("bob");
 const received = { alice: [], bob: [] };
 const listen = (who) => ({ events, payload }) => received[who].push({ event: events[0], payload });
 await alice.realtime.subscribe("rows", listen("alice"));

@@ -1,5 +1,6 @@
 // Tables and rows with unmodified SDKs: a server defines, a web client writes and listens. Prints what happened.
 import { subscriptionsAnswered, until } from "./shim.mjs";
+import { signIn } from "./people.mjs";
 import * as server from "node-appwrite";
 import * as web from "appwrite";
 
@@ -26,17 +27,13 @@ await schema.createIndex({ ...place, key: "words", type: server.TablesDBIndexTyp
 const table = await schema.getTable(place);
 const attribute = await older.getAttribute({ databaseId, collectionId: tableId, key: "count" });
 
-async function signIn(name) {
-  const email = `${name}-${databaseId}@example.com`;
-  const account = new web.Account(new web.Client().setEndpoint(endpoint).setProject(project));
-  const user = await account.create({ userId: ID.unique(), email, password: "correct horse", name });
-  const session = await new server.Account(admin).createEmailPasswordSession({ email, password: "correct horse" });
-  const client = new web.Client().setEndpoint(endpoint).setProject(project).setSession(session.secret);
-  return { user, rows: new web.TablesDB(client), documents: new web.Databases(client), realtime: new web.Realtime(client) };
+async function person(name) {
+  const { client, ...others } = await signIn(web, [endpoint, project, key], name);
+  return { rows: new web.TablesDB(client), documents: new web.Databases(client), ...others };
 }
 
-const alice = await signIn("alice");
-const bob = await signIn("bob");
+const alice = await person("alice");
+const bob = await person("bob");
 const received = { alice: [], bob: [], documents: [], done: [] };
 const listen = (who) => ({ events, payload }) => received[who].push({ events: events.slice(0, 1), payload });
 await alice.realtime.subscribe(Channel.tablesdb(databaseId).table(tableId).row(), listen("alice"));

@@ -1,5 +1,6 @@
 // Transactions with unmodified SDKs: a web client stages and commits, another one listens. Prints what happened.
 import { subscriptionsAnswered, until } from "./shim.mjs";
+import { signIn } from "./people.mjs";
 import * as server from "node-appwrite";
 import * as web from "appwrite";
 
@@ -17,17 +18,13 @@ await schema.createIntegerColumn({ ...place, key: "balance", required: true, min
 await schema.createRow({ ...place, rowId: "ann", data: { balance: 100 } });
 await schema.createRow({ ...place, rowId: "ben", data: { balance: 0 } });
 
-async function signIn(name) {
-  const email = `${name}-${databaseId}@example.com`;
-  const account = new web.Account(new web.Client().setEndpoint(endpoint).setProject(project));
-  await account.create({ userId: ID.unique(), email, password: "correct horse", name });
-  const session = await new server.Account(admin).createEmailPasswordSession({ email, password: "correct horse" });
-  const client = new web.Client().setEndpoint(endpoint).setProject(project).setSession(session.secret);
-  return { rows: new web.TablesDB(client), realtime: new web.Realtime(client) };
+async function person(name) {
+  const { client, ...others } = await signIn(web, [endpoint, project, key], name);
+  return { rows: new web.TablesDB(client), ...others };
 }
 
-const ann = await signIn("ann");
-const ben = await signIn("ben");
+const ann = await person("ann");
+const ben = await person("ben");
 const received = [];
 await ben.realtime.subscribe(Channel.tablesdb(databaseId).table("accounts").row(), ({ events, payload }) => {
   received.push([events[0].split(".").slice(-2).join("."), payload.balance]);

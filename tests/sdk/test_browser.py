@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.sdk.test_javascript import run_node
+from tests.sdk.node import run_node
 from tests.support.readme import documented_program
 from tests.support.server import TidewireServer
 from tidewire.realtime.compression import MIN_COMPRESSED

@@ -13,7 +13,7 @@ from queue import Empty, Queue
 
 import pytest
 
-from tests.sdk.test_javascript import JAVASCRIPT
+from tests.sdk.node import JAVASCRIPT
 from tests.support.server import TidewireServer
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "channels"

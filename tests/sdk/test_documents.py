@@ -16,7 +16,7 @@ from appwrite.role import Role
 from appwrite.services.documents_db import DocumentsDB
 from appwrite.services.vectors_db import VectorsDB
 
-from tests.sdk.test_javascript import run_node
+from tests.sdk.node import run_node
 from tests.support.server import TidewireServer
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.sdk.test_javascript import JAVASCRIPT
+from tests.sdk.node import JAVASCRIPT
 from tests.support.server import TidewireServer
 
 

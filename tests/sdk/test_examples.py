@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
+from tests.sdk.node import run_node
 from tests.sdk.test_event_source import upload
-from tests.sdk.test_javascript import run_node
 from tests.support.server import TidewireServer
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "realtime"

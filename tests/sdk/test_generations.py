@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from tests.sdk.test_javascript import JAVASCRIPT
+from tests.sdk.node import JAVASCRIPT
 from tests.support.server import TidewireServer
 from tidewire.core.origins import Platform
 from tidewire.settings import Settings

@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import threading
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
+from tests.sdk.node import JAVASCRIPT, run_node
 from tests.support.readme import documented_program
 from tests.support.server import TidewireServer
-
-JAVASCRIPT = Path(__file__).parents[1] / "javascript"
-
-
-def run_node(script: str, *arguments: str) -> Any:
-    """Run a script of tests/javascript; return the JSON that it prints last."""
-    done = subprocess.run(
-        ["node", script, *arguments], cwd=JAVASCRIPT, capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 0, done.stderr + done.stdout
-    return json.loads(done.stdout.strip().splitlines()[-1])
 
 
 @pytest.mark.parametrize("sdk", ["appwrite", "appwrite-28"])

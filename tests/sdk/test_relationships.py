@@ -14,7 +14,7 @@ from appwrite.query import Query
 from appwrite.services.databases import Databases
 from appwrite.services.tables_db import TablesDB
 
-from tests.sdk.test_javascript import run_node
+from tests.sdk.node import run_node
 from tests.support.server import TidewireServer
 
 

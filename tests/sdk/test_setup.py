@@ -20,7 +20,7 @@ from appwrite.services.organization import Organization
 from appwrite.services.teams import Teams
 from appwrite.services.users import Users
 
-from tests.sdk.test_javascript import JAVASCRIPT, run_node
+from tests.sdk.node import JAVASCRIPT, run_node
 from tests.support.server import TidewireServer
 
 EMAIL, PASSWORD = "admin@example.com", "correct horse"

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.sdk.test_javascript import JAVASCRIPT, run_node
+from tests.sdk.node import JAVASCRIPT, run_node
 from tests.support.server import TidewireServer
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "todo"

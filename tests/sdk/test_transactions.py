@@ -15,7 +15,7 @@ from appwrite.query import Query
 from appwrite.role import Role
 from appwrite.services.tables_db import TablesDB
 
-from tests.sdk.test_javascript import run_node
+from tests.sdk.node import run_node
 from tests.support.server import TidewireServer
 
 
