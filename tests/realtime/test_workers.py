@@ -28,8 +28,10 @@ def _serving(directory: Path) -> Iterator[TidewireServer]:
     server = TidewireServer(directory / "data", ["--workers", "2", "--drain-seconds", "0.1"])
     server.environment["TIDEWIRE_METRICS_KEY"] = KEY
     server.start()
-    yield server
-    server.stop()
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 @pytest.fixture(scope="module")
