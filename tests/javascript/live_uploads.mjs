@@ -1,5 +1,5 @@
 // The main job with unmodified SDKs: who sees which upload. Prints what each client received as JSON.
-import { subscriptionsAnswered } from "./shim.mjs";
+import { subscriptionsAnswered, until } from "./shim.mjs";
 import { signIn } from "./people.mjs";
 import * as server from "node-appwrite";
 import { InputFile } from "node-appwrite/file";
@@ -33,14 +33,6 @@ const subscriptions = [
   await guest.realtime.subscribe(Channel.files(), listen("guest")),
 ];
 await subscriptionsAnswered(subscriptions.length);
-
-async function until(condition, what) {
-  const deadline = Date.now() + 20_000;
-  while (!condition()) {
-    if (Date.now() > deadline) throw new Error(`timed out waiting for ${what}: ${JSON.stringify(received)}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
 
 const upload = (fileId, name, permissions, content = "hello") =>
   alice.storage.createFile({ bucketId, fileId, file: new File([content], name), permissions });

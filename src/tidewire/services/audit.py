@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, func, insert, select
 from tidewire.core.models import Account, Log, LogList
 from tidewire.core.time import format_datetime, now
 from tidewire.services.paging import limit_and_offset
-from tidewire.services.visits import Visit
+from tidewire.services.visits import Visit, shown_visit
 from tidewire.store.database import Transaction
 from tidewire.store.lists import MAX_TOTAL
 from tidewire.store.schema import audit_log
@@ -51,20 +51,6 @@ def _log_of(row: Row[Any], account: Account) -> Log:
         user_name=account.name,
         mode=_MODE,
         user_type=_USER_TYPE,
-        ip=row.ip,
         time=format_datetime(row.time),
-        os_code=row.os_code,
-        os_name=row.os_name,
-        os_version=row.os_version,
-        client_type=row.client_type,
-        client_code=row.client_code,
-        client_name=row.client_name,
-        client_version=row.client_version,
-        client_engine=row.client_engine,
-        client_engine_version=row.client_engine_version,
-        device_name=row.device_name,
-        device_brand=row.device_brand,
-        device_model=row.device_model,
-        country_code=row.country_code,
-        country_name=row.country_name,
+        **shown_visit(row),
     )

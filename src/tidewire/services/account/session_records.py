@@ -13,7 +13,7 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.ids import unique_id
 from tidewire.core.models import Session
 from tidewire.core.time import format_datetime, now
-from tidewire.services.visits import Visit
+from tidewire.services.visits import Visit, shown_visit
 from tidewire.store.identities import encode_session, hash_secret
 from tidewire.store.schema import sessions, targets, users
 
@@ -120,21 +120,7 @@ def session_of(row: Row[Any], *, current: bool = False) -> Session:
         provider_access_token=row.provider_access_token,
         provider_access_token_expiry=datetime_or_empty(row.provider_access_token_expires_at),
         provider_refresh_token=row.provider_refresh_token,
-        ip=row.ip,
-        os_code=row.os_code,
-        os_name=row.os_name,
-        os_version=row.os_version,
-        client_type=row.client_type,
-        client_code=row.client_code,
-        client_name=row.client_name,
-        client_version=row.client_version,
-        client_engine=row.client_engine,
-        client_engine_version=row.client_engine_version,
-        device_name=row.device_name,
-        device_brand=row.device_brand,
-        device_model=row.device_model,
-        country_code=row.country_code,
-        country_name=row.country_name,
+        **shown_visit(row),
         current=current,
         factors=row.factors,
         secret="",
