@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import operator
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -153,6 +154,14 @@ def test_ordering_holds_for_any_value() -> None:
 def test_integers_beyond_doubles_are_exact() -> None:
     assert not accepts([query("equal", 2**53 + 1)], {"v": 2**53})
     assert accepts([query("greaterThan", 2**53)], {"v": 2**53 + 1})
+
+
+def test_numbers_whose_hashes_collide_have_keys_whose_hashes_do_not() -> None:
+    numbers = [7 + number * sys.hash_info.modulus for number in range(1000)]
+    assert len(set(map(hash, numbers))) == 1
+    assert len({hash(value_key(number)) for number in numbers}) > 990
+    assert accepts([query("equal", *numbers)], {"v": numbers[-1]})
+    assert not accepts([query("equal", *numbers[1:])], {"v": 7})
 
 
 def test_text_is_ordered_by_code_points() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -60,3 +63,13 @@ def test_the_cost_follows_the_matches() -> None:
     for value in (0, 5, 99_995, 199_999):
         expected = 1 + value // 10 + 1
         assert expected <= len(list(ranges.around(value))) <= expected + 4
+
+
+def test_ranges_whose_hashes_collide_as_numbers_do_not_as_keys() -> None:
+    client, ranges = Client("c"), Ranges()
+    for number in range(1000):
+        end = number * sys.hash_info.modulus << 8
+        ranges.add(Range("a", end, end + 127), _subscription(client, number))
+        ranges.add(Range("a", end, None), _subscription(client, number))
+    assert len(list(ranges.around(0))) == 2
+    assert max(Counter(map(hash, ranges._cells)).values()) < 5

@@ -21,6 +21,7 @@ from tests.realtime.conftest import (
     ask,
     close_status,
     receive,
+    rejection,
     reset,
     subscribe,
 )
@@ -165,6 +166,28 @@ async def test_the_live_tail_is_not_open_to_anyone(server: RealtimeServer) -> No
         error = await subscribe(client, "console.tail.p1")
         assert error["data"]["code"] == 1008
         assert await close_status(client) == 1008
+
+
+@pytest.mark.parametrize("kind", ["authentication", "presence", "publish", "subscribe", "ping"])
+async def test_what_follows_a_message_that_ends_the_connection_means_nothing(
+    server: RealtimeServer, kind: str
+) -> None:
+    data: dict[str, Any] = {
+        "authentication": {"session": await server.sign_up("ada")},
+        "presence": {"status": "here"},
+        "publish": [{"channel": "c", "payload": {}}],
+        "subscribe": [{"channels": ["c"]}],
+    }
+    failures: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
+    async with server.client() as client:
+        await receive(client)
+        refused = _frame({"type": "subscribe", "data": [{"channels": ["console.tail.p1"]}]})
+        client.transport.write(refused + _frame({"type": kind, "data": data.get(kind)}))
+        assert await rejection(client) == (1008, 1008)
+    assert await server.is_left_empty()
+    gc.collect()  # tasks that failed are told of when nobody keeps them any more
+    assert not failures
 
 
 @pytest.mark.parametrize(

@@ -20,11 +20,19 @@ ABSENT: Final = object()
 
 
 def value_key(value: object) -> Hashable | None:
-    """A hashable stand-in: equal for identical values, different for others. None for arrays and objects."""
+    """A hashable stand-in: equal for identical values, different for others. None for arrays and objects.
+
+    Numbers become bytes, whose hashes are salted: anybody can think of numbers whose own hashes collide,
+    and a few thousand of them in queries would make every look-up slow.
+    """
+    if isinstance(value, str):
+        return value
     if value is None or isinstance(value, bool):
         return (value,)
-    if isinstance(value, (str, int, float)):
-        return value
+    if isinstance(value, float) and not value.is_integer():
+        return repr(value).encode()
+    if isinstance(value, (int, float)):
+        return b"%x" % int(value)
     return None
 
 

@@ -292,6 +292,8 @@ class WebSocket(Receiver, asyncio.Protocol):
         for payload in received.pongs:
             self.pong(payload)
         for step in received.steps:
+            if self.state is not State.OPEN:
+                break  # an earlier one has ended the connection
             if isinstance(step, str):
                 self.received(step)
             else:
