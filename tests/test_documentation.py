@@ -1,4 +1,4 @@
-"""The tests that the documentation names for what it promises: they are there."""
+"""What the documentation names is there: tests for what it promises, pages and files that it links to."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ import pytest
 
 TESTS = Path(__file__).parent
 DOCS = sorted(TESTS.parent.glob("docs/**/*.md"))
+PAGES = [*TESTS.parent.glob("*.md"), *DOCS, *TESTS.parent.glob("examples/*/*.md")]
+_LINK = re.compile(r'\]\(([^)\s]+)\)|src="([^"]+)"')
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 _QUOTED = re.compile(r"`([^`\s]+)`")
 _NAMED = re.compile(r"(?:tests/)?(?P<file>[\w/]*test_\w+\.py)?…?(?:::)?(?P<test>test_\w+)?")
 
@@ -37,8 +40,25 @@ def test_the_tests_that_are_named_exist(page: Path) -> None:
 
 def test_every_guarantee_of_delivery_names_a_test() -> None:
     text = (TESTS.parent / "docs" / "guarantees.md").read_text()
-    rows = re.findall(r"^\| (.+) \| (.+) \|$", text.partition("## While connected")[2], re.MULTILINE)
+    rows = re.findall(r"^\| (.+) \| (.+) \|$", text.partition("## Permissions")[2], re.MULTILINE)
     promises = [row for row in rows if row != ("guarantee", "test")]
     assert len(promises) > 20
     for promise, tests in promises:
         assert "test_" in tests, promise
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_links_lead_somewhere(page: Path) -> None:
+    for link, source in _LINK.findall(page.read_text()):
+        path, _, heading = (link or source).partition("#")
+        if path.startswith("https:"):
+            continue
+        target = page.parent / path if path else page
+        assert target.exists(), path
+        if heading:
+            assert heading in {anchor(each) for each in _HEADING.findall(target.read_text())}, link
+
+
+def anchor(heading: str) -> str:
+    """The name by which a link leads to a heading."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
