@@ -152,7 +152,7 @@ def test_users_grant_only_to_roles_that_they_hold(person: Callable[[], Person]) 
 
 
 def test_servers_say_whose_presence_it_is_and_users_must_not(
-    person: Callable[[], Person], server: httpx.Client
+    api: ApiServer, person: Callable[[], Person], server: httpx.Client
 ) -> None:
     anna, ben = person(), person()
     assert problem(anna.upsert("p", userId=anna.id)) == (401, "general_unauthorized_scope")
@@ -166,6 +166,9 @@ def test_servers_say_whose_presence_it_is_and_users_must_not(
     assert (moved["userId"], moved["$permissions"][0]) == (ben.id, f'delete("user:{ben.id}")')
     anna.upsert(f"q-{anna.id}")
     assert problem(server.patch(path, json={"userId": anna.id})) == (409, "presence_already_exists")
+    expire(api, f"q-{anna.id}")
+    assert server.patch(path, json={"userId": anna.id}).json()["userId"] == anna.id
+    assert [each["action"] for each in events_of(api, f"q-{anna.id}")] == ["upsert", "delete"]
 
 
 def test_updates_change_only_what_is_given(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -14,6 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from tests.support.server import TidewireServer
 from tidewire.core.ids import unique_id
+from tidewire.store.outbox import Outbox
 
 Json = dict[str, Any]
 PASSWORD = "correct horse battery"
@@ -133,6 +135,46 @@ async def test_members_come_change_and_go(server: TidewireServer, admin: httpx.A
         names = await person.events_until(marker)
         assert names == [f"teams.{team_id}.memberships.{membership_id}.delete"], "a removed one hears of it"
         assert not await _hears(person, admin, f"team:{team_id}")
+
+
+async def test_an_invitation_that_is_accepted(server: TidewireServer, admin: httpx.AsyncClient) -> None:
+    async with _person(server, admin) as founder, _person(server, admin) as invited:
+        team_id = unique_id()
+        async with _acting_as(server, founder) as own:
+            await _call(own, "POST", "/teams", teamId=team_id, name="Team")
+            membership = await _call(
+                own,
+                "POST",
+                f"/teams/{team_id}/memberships",
+                email=f"{invited.id}@example.com",
+                roles=["editor"],
+                url="http://localhost/join",
+            )
+        assert not await _hears(invited, admin, f"team:{team_id}"), "not before it is accepted"
+        secret = await _secret_mailed_to(server, invited)
+        path = f"/teams/{team_id}/memberships/{membership['$id']}"
+        async with _acting_as(server, invited) as own:
+            await _call(own, "PATCH", f"{path}/status", userId=invited.id, secret=secret)
+        heard = await invited.events_until(await _publish(admin, "any"))
+        assert path[1:].replace("/", ".") + ".update" in {name.removesuffix(".status") for name in heard}
+        assert await _hears(invited, admin, f"team:{team_id}/editor")
+        assert await _hears(invited, admin, "users/verified"), "the mail reached its address"
+
+
+def _acting_as(server: TidewireServer, person: Person) -> httpx.AsyncClient:
+    headers = {"X-Appwrite-Project": server.project, "Cookie": person.cookie}
+    return httpx.AsyncClient(base_url=server.endpoint, headers=headers, timeout=20)
+
+
+async def _secret_mailed_to(server: TidewireServer, person: Person) -> str:
+    for _ in range(200):
+        for kept in Outbox(str(server.data_dir)).newest(50):
+            text = kept.message.get_body(("plain",))
+            if person.id in str(kept.message["to"]) and text is not None:
+                [found] = re.findall(r"[?&]secret=(\w+)", text.get_content())
+                return str(found)
+        await asyncio.sleep(0.05)
+    raise AssertionError("no mail came")
 
 
 async def test_the_end_of_a_team(server: TidewireServer, admin: httpx.AsyncClient) -> None:

@@ -136,6 +136,11 @@ def end_expired(transaction: Transaction) -> int:
     return _end(transaction, (presences.c.expires_at <= now(),))
 
 
+def end_expired_of(transaction: Transaction, user_id: str) -> None:
+    """Delete the presence of a user if it has expired, and write its event."""
+    _end(transaction, (presences.c.user_id == user_id, presences.c.expires_at <= now()))
+
+
 def release(transaction: Transaction, writer: Writer) -> None:
     """A connection ended: end the presences that it wrote and that no other open one wrote too."""
     links = presence_connections.c

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Row, select
 
 from tidewire.core.checks.names import ResourceId
 from tidewire.core.checks.numbers import Boolean
@@ -25,6 +25,7 @@ from tidewire.store.presences import (
     PresenceState,
     already_exists,
     change_presence,
+    end_expired_of,
     end_presence,
     presence_of,
     publish_presence,
@@ -96,7 +97,7 @@ async def update_presence(
         if not may(context.caller, "update", row.permissions):
             raise unauthorized("update", "this presence")
         changes = {name: value for name, value in given.items() if value is not None}
-        changes |= _new_user(connection, row, user_id)
+        changes |= _new_user(transaction, row, user_id)
         if permissions is not None:
             owner = user_id or row.user_id
             changes["permissions"] = presence_permissions(permissions, owner, _held(context))
@@ -153,11 +154,13 @@ def _held(context: Context) -> tuple[str, ...] | None:
     return None if context.caller.bypasses_permissions else context.caller.roles
 
 
-def _new_user(connection: Connection, row: Row[Any], user_id: str | None) -> dict[str, Any]:
+def _new_user(transaction: Transaction, row: Row[Any], user_id: str | None) -> dict[str, Any]:
     """What changes when the presence becomes that of another user."""
     if user_id is None or user_id == row.user_id:
         return {}
+    connection = transaction.connection
     internal_id = user_internal_id(connection, user_id)
+    end_expired_of(transaction, user_id)
     if connection.scalar(select(presences.c.sequence).where(presences.c.user_id == user_id)) is not None:
         raise already_exists()
     return {
