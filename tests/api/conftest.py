@@ -55,7 +55,7 @@ def server_client(api: ApiServer, key: str) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def server(api: ApiServer) -> Iterator[httpx.Client]:
+def program(api: ApiServer) -> Iterator[httpx.Client]:
     """A program with an API key for everything, whose answers are checked."""
     headers = {
         "X-Appwrite-Project": api.project,
