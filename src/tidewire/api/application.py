@@ -138,21 +138,8 @@ class _Exchange:
         # A form may bring a large file: who sends it is found out before anything of it is read.
         is_form = content_type == "multipart/form-data" and request.method not in {"GET", "HEAD"}
         given = NOTHING if is_form or match is None else await self._given(match, content_type)
-        match = match.chosen(given.values) if match else None
-        endpoint = match.endpoint if match else None
-        address = await find_address(request, self.api.stores, match, given)
-        may_call = self._may_call(address)
-        if endpoint is None or match is None:
-            raise TidewireError("general_route_not_found", "There is no such route.")
-        store = address.store
-        if store is None:
-            raise project_not_found()
-        caller = await identify(request, self.api.stores, store, admin=address.admin)
-        if address.by_dev_key:
-            caller = replace(caller, by_dev_key=True)
-        if not may_call:
-            self._require_key(caller)
-        authorise(caller, endpoint, store.project)
+        match, store, caller = await self._admitted(match.chosen(given.values) if match else None, given)
+        endpoint = match.endpoint
         place = self._content_range(endpoint)
         await self._count(endpoint, store, caller, given, place)
         arguments = convert_path(match.route.in_path, match.values)
@@ -164,6 +151,23 @@ class _Exchange:
         context = self._context(store, caller)
         result = await self._operate(match.route, context, arguments, given, upload)
         await self._respond(endpoint, context, result)
+
+    async def _admitted(self, match: Match | None, given: Given) -> tuple[Match, ProjectStore, Caller]:
+        """The operation and the project that the request is about, and who may call it there."""
+        address = await find_address(self.request, self.api.stores, match, given)
+        may_call = self._may_call(address)
+        if match is None:
+            raise TidewireError("general_route_not_found", "There is no such route.")
+        store = address.store
+        if store is None:
+            raise project_not_found()
+        caller = await identify(self.request, self.api.stores, store, admin=address.admin)
+        if address.by_dev_key:
+            caller = replace(caller, by_dev_key=True)
+        if not may_call:
+            self._require_key(caller)
+        authorise(caller, match.endpoint, store.project)
+        return match, store, caller
 
     async def _given(self, match: Match, content_type: str) -> Given:
         request = self.request

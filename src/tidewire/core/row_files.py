@@ -6,7 +6,7 @@ A file is written and read one row at a time, so that its size does not matter.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, BinaryIO, Final, Literal
@@ -167,24 +167,27 @@ def _value(rules: ColumnRules | None, key: str, text: str) -> Any:
     """What a cell that is not empty says. Raises ValueError."""
     if rules is None:
         return _json(text) if key == "$permissions" else text
-    storage = rules.kind.storage
-    if rules.array or storage not in {"text", "time", "boolean", "integer", "float"}:
-        return _json(text)
-    if storage == "boolean":
-        if text.lower() not in {"true", "false"}:
-            raise ValueError("it must be true or false.")
-        return text.lower() == "true"
-    if storage == "integer":
-        try:
-            return int(text)
-        except ValueError:
-            raise ValueError("it must be an integer.") from None
-    if storage == "float":
-        try:
-            return float(text)
-        except ValueError:
-            raise ValueError("it must be a number.") from None
-    return text
+    return _json(text) if rules.array else _READ.get(rules.kind.storage, _json)(text)
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() not in {"true", "false"}:
+        raise ValueError("it must be true or false.")
+    return text.lower() == "true"
+
+
+def _integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError("it must be an integer.") from None
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError("it must be a number.") from None
 
 
 def _json(text: str) -> Any:
@@ -192,6 +195,16 @@ def _json(text: str) -> Any:
         return _decode(text)
     except (msgspec.DecodeError, UnicodeEncodeError) as error:
         raise ValueError(f"it must be JSON: {error}") from None
+
+
+_READ: Final[Mapping[str, Callable[[str], Any]]] = {
+    "text": str,
+    "time": str,
+    "boolean": _boolean,
+    "integer": _integer,
+    "float": _number,
+}
+"""How a cell is read, by the storage of its column; all others are JSON."""
 
 
 def _cell(value: Any) -> str:

@@ -97,21 +97,14 @@ class LocalMembers:
             self._task = None
 
     async def _update(self, receiver: Receiver) -> None:
-        wanted: dict[str, ChannelRule] = {}
-        for held in list(receiver.subscriptions.values()):
-            for channel in held.channels:
-                name = custom_channel(channel)
-                if name and name not in wanted:
-                    rule = await self._rule_of(name)
-                    if rule is not None and rule.presence:
-                        wanted[name] = rule
+        rules = await self._rules_for(receiver)
         # What changed while rules were read is looked at once more.
         foreign = receiver.login is not None and receiver.login.foreign
         counts = receiver.subscriptions and receiver.roles != EVERYTHING and not foreign
         member_id = receiver.user_id or self._name_of(receiver)
         after = {
             name: member_id
-            for name, rule in wanted.items()
+            for name, rule in rules.items()
             if counts and receiver.roles and holds_any(receiver.roles, rule.read)
         }
         before = self._here.pop(receiver, {})
@@ -123,6 +116,16 @@ class LocalMembers:
         for name in after:
             if before.get(name) != member_id:
                 self._begin(name, member_id, receiver.user_id)
+
+    async def _rules_for(self, receiver: Receiver) -> dict[str, ChannelRule]:
+        """The rules, by channel, of the channels that the connection wants and whose members are told."""
+        wanted = [channel for held in receiver.subscriptions.values() for channel in held.channels]
+        rules: dict[str, ChannelRule] = {}
+        for name in dict.fromkeys(map(custom_channel, wanted)):
+            rule = await self._rule_of(name) if name else None
+            if name and rule is not None and rule.presence:
+                rules[name] = rule
+        return rules
 
     def _begin(self, channel: str, member_id: str, user_id: str) -> None:
         key = (channel, member_id)

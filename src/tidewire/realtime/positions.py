@@ -179,15 +179,7 @@ class Positions:
                 self._lagging.setdefault(receiver, -1)
             elif receiver not in self._lagging:
                 reached = min(reached, position)
-        for receiver, noted in list(self._lagging.items()):
-            position = acknowledgements.position(receiver)
-            if receiver.replay is None and position >= limit:
-                del self._lagging[receiver]
-                reached = min(reached, position)
-                self._note_all(receiver, position, exact=False)
-            elif position != noted:
-                self._lagging[receiver] = position
-                self._note_all(receiver, position, exact=True)
+        reached = min(reached, self._note_lagging(limit))
         if reached > self._reached_before and self._held:
             self._reached = self._reached_before = reached
             self._write_soon()
@@ -209,6 +201,20 @@ class Positions:
             rounds = math.ceil(self._hub.settings.realtime_overlap_seconds)
             position = min(position, self._settled[-1 - rounds] if len(self._settled) > rounds else 0)
         return position
+
+    def _note_lagging(self, limit: int) -> int:
+        """Note how far those that lag have got; the least position of those that have caught up."""
+        reached = self._hub.acknowledgements.settled
+        for receiver, noted in list(self._lagging.items()):
+            position = self._hub.acknowledgements.position(receiver)
+            if receiver.replay is None and position >= limit:
+                del self._lagging[receiver]
+                reached = min(reached, position)
+                self._note_all(receiver, position, exact=False)
+            elif position != noted:
+                self._lagging[receiver] = position
+                self._note_all(receiver, position, exact=True)
+        return reached
 
     def _note_all(self, receiver: Receiver, position: int, *, exact: bool) -> None:
         for name, key in self.held(receiver):

@@ -51,14 +51,9 @@ async def sign_in(stores: Stores, store: ProjectStore, hub: Hub, inputs: Inputs)
     admin = inputs.admin and store.project.id != CONSOLE
     people = await stores.project(CONSOLE) if admin else store
     assert people is not None, "there always is a console project"
-    if inputs.key and hub.programs is not None and not admin:
-        key = await hub.programs.find(inputs.key)
-        if key is not None and SCOPE not in key.scopes:
-            key = None  # any other key of the project makes a guest (realtime-protocol, section 1.1)
-        if key is not None and (inputs.session or inputs.jwt):
-            raise MessageError(_FORBIDDEN, "Send either an API key or a session or JWT, not both.")
-        if key is not None:
-            return Visitor(None, key=key)
+    key = None if admin else await _program_key(hub, inputs)
+    if key is not None:
+        return Visitor(None, key=key)
     shown = await hub.identify(lambda: _identity(stores, people, inputs))
     lacking = shown is not None and second_factor_missing(shown, people.project.settings.mfa_factors)
     own = None if lacking else shown
@@ -80,6 +75,18 @@ async def sign_in(stores: Stores, store: ProjectStore, hub: Hub, inputs: Inputs)
         return Visitor(own, by_dev_key=by_dev_key)
     account = msgspec.structs.replace(target.account, impersonator_user_id=own.user_id)
     return Visitor(replace(target, account=account), impersonated=True, by_dev_key=by_dev_key)
+
+
+async def _program_key(hub: Hub, inputs: Inputs) -> ApiKey | None:
+    """The key of a program; any other key of the project makes a guest (realtime-protocol, section 1.1)."""
+    if not inputs.key or hub.programs is None:
+        return None
+    key = await hub.programs.find(inputs.key)
+    if key is None or SCOPE not in key.scopes:
+        return None
+    if inputs.session or inputs.jwt:
+        raise MessageError(_FORBIDDEN, "Send either an API key or a session or JWT, not both.")
+    return key
 
 
 async def _identity(stores: Stores, people: ProjectStore, inputs: Inputs) -> Identity | None:

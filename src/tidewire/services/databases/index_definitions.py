@@ -129,18 +129,21 @@ def _require_columns(connection: Connection, family: Family, table: int, definit
     found = connection.execute(select(user_columns).where(user_columns.c.table_sequence == table))
     columns = {row.key: row for row in found}
     for key in keys:
-        if key in INDEXED_FIELDS and definition.type in {"key", "unique"}:
-            continue
-        if key.startswith("$"):
-            raise family.error("column_unknown", family.word(f"There is no column {key}."))
-        if key not in columns and _is_member(columns, key):
-            _require_indexable_member(family, key, definition)
-            continue
-        if key not in columns:
-            raise family.error("column_unknown", family.word(f"There is no column {key}."))
-        if columns[key].status not in {"available", "processing"}:
-            raise family.error("column_not_available", family.word(f"The column {key} is not ready."))
-        _require_indexable(family, columns[key], definition)
+        if key not in INDEXED_FIELDS or definition.type not in {"key", "unique"}:
+            _require_column(family, columns, key, definition)
+
+
+def _require_column(
+    family: Family, columns: Mapping[str, Row[Any]], key: str, definition: IndexDefinition
+) -> None:
+    if not key.startswith("$") and key not in columns and _is_member(columns, key):
+        _require_indexable_member(family, key, definition)
+        return
+    if key.startswith("$") or key not in columns:
+        raise family.error("column_unknown", family.word(f"There is no column {key}."))
+    if columns[key].status not in {"available", "processing"}:
+        raise family.error("column_not_available", family.word(f"The column {key} is not ready."))
+    _require_indexable(family, columns[key], definition)
 
 
 def _is_member(columns: Mapping[str, Row[Any]], key: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, select
 
 from tidewire.core import models
-from tidewire.core.columns import ALL_KINDS, DOCUMENT_KINDS, KINDS
+from tidewire.core.columns import ALL_KINDS, DOCUMENT_KINDS, KINDS, Kind
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import Column, ColumnIndex, ColumnRelationship, Database, Model, Table
 from tidewire.core.relationships import KIND as RELATIONSHIP
@@ -138,7 +138,14 @@ def column_model(family: Family, row: Row[Any]) -> Column:
         if row.kind == "vector":
             fields["size"] = row.size
         return COLUMN_MODELS[row.kind](**fields)
-    fields["default"] = options.get("default")
+    shown: Column = family.model(COLUMN_MODELS[row.kind])(**fields, **_fields_of_kind(kind, row))
+    return shown
+
+
+def _fields_of_kind(kind: Kind, row: Row[Any]) -> dict[str, Any]:
+    """What columns of only some kinds have."""
+    options: dict[str, Any] = row.options
+    fields = {"default": options.get("default")}
     if kind.format:
         fields["format"] = kind.format
     if kind.format == "enum":
@@ -149,8 +156,7 @@ def column_model(family: Family, row: Row[Any]) -> Column:
         fields["encrypt"] = options.get("encrypt", False)
     if kind.bounded:
         fields |= {"min": options.get("min"), "max": options.get("max")}
-    shown: Column = family.model(COLUMN_MODELS[row.kind])(**fields)
-    return shown
+    return fields
 
 
 def index_model(family: Family, row: Row[Any]) -> Model:

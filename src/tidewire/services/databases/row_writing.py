@@ -251,9 +251,8 @@ def _related_row(
 
     ``keys`` are what it is to name. Raises ``relationship_value_invalid`` or ``user_unauthorized``.
     """
-    caller = call.context.caller
     nesting = nesting.deeper(relation, item)
-    if not (related.enabled or caller.bypasses_permissions):
+    if not (related.enabled or call.context.caller.bypasses_permissions):
         raise invalid_relation(call, relation, "the related table is disabled.")
     given = {"$id": item} if isinstance(item, str) else item
     back = related.back_key(relation)
@@ -261,21 +260,13 @@ def _related_row(
     data = {key: value for key, value in given.items() if not keys or key != back}
     row_id = given.get("$id", "unique()")
     row = None if row_id == "unique()" else find_row(transaction.connection, related, row_id)
-    permissions = given_permissions(given.get("$permissions"))
-    if row is None:
-        if isinstance(item, str):
-            raise invalid_relation(call, relation, f"there is no row {item}.")
-        new_id = unique_id() if row_id == "unique()" else row_id
-        prepared = prepare_row(call, related, new_id, new_values(call, related, data), permissions)
-        prepared.changes.keys.update(keys)
-        sequence, view = _write(transaction, call, prepared, nesting)
-        readable = may(caller, "read", related.permissions) or (
-            related.row_security and may(caller, "read", prepared.permissions)
-        )
-        return sequence, view if readable else None
-    readable = may_with_row(caller, "read", related, row)
-    if not readable and isinstance(item, str):
+    readable = row is not None and may_with_row(call.context.caller, "read", related, row)
+    if isinstance(item, str) and not readable:
         raise invalid_relation(call, relation, f"there is no row {item}.")
+    if row is None:
+        new_id = unique_id() if row_id == "unique()" else row_id
+        return _create_related(transaction, call, related, new_id, data, keys, nesting)
+    permissions = given_permissions(data.get("$permissions"))
     changes = changed_values(call, related, data)
     changes.permissions = expand_permissions(permissions, ITEM_ACTIONS)
     if changes.permissions == permissions_of(row):
@@ -288,6 +279,27 @@ def _related_row(
         return row[0], shown_row(call, related, row)
     view = _change(transaction, call, related, row, changes, "update", nesting)
     return row[0], view if readable else None
+
+
+def _create_related(
+    transaction: Transaction,
+    call: Call,
+    related: UserTable,
+    row_id: str,
+    data: Fields,
+    keys: Mapping[str, int],
+    nesting: Nesting,
+) -> tuple[int, Any]:
+    """Write a new related row; as :func:`_related_row`."""
+    caller = call.context.caller
+    permissions = given_permissions(data.get("$permissions"))
+    prepared = prepare_row(call, related, row_id, new_values(call, related, data), permissions)
+    prepared.changes.keys.update(keys)
+    sequence, view = _write(transaction, call, prepared, nesting)
+    readable = may(caller, "read", related.permissions) or (
+        related.row_security and may(caller, "read", prepared.permissions)
+    )
+    return sequence, view if readable else None
 
 
 def _insert(transaction: Transaction, call: Call, row: NewRow) -> int:

@@ -105,18 +105,8 @@ def _apply(table: UserTable, page: Page, query: Query, reach: Reach | None) -> N
         page.random = True
     elif method == "select":
         _apply_selection(table, page, query, reach)
-    elif method == "limit":
-        number = _number(query, 1, MAX_LIMIT)
-        page.limit = number if page.limit is None else page.limit
-    elif method == "offset":
-        number = _number(query, 0, 2**53)
-        page.offset = number if page.offset is None else page.offset
-    elif method in {"cursorAfter", "cursorBefore"}:
-        cursor = _cursor(query)
-        if page.cursor is None:
-            page.cursor, page.backward = cursor, method == "cursorBefore"
     else:
-        raise InvalidFilterError(f"The query {method} cannot be used on rows.")
+        _apply_bounds(page, query)
 
 
 def _apply_order(table: UserTable, page: Page, query: Query) -> None:
@@ -133,6 +123,22 @@ def _apply_nearest(table: UserTable, page: Page, query: Query) -> None:
         raise InvalidFilterError("A list can be near to one vector only.")
     page.nearest = read_nearest(table, query)
     page.orders.insert(0, (page.nearest.order, False))
+
+
+def _apply_bounds(page: Page, query: Query) -> None:
+    """Where the page begins and ends: of each kind of query the first counts."""
+    if query.method == "limit":
+        number = _number(query, 1, MAX_LIMIT)
+        page.limit = number if page.limit is None else page.limit
+    elif query.method == "offset":
+        number = _number(query, 0, 2**53)
+        page.offset = number if page.offset is None else page.offset
+    elif query.method in {"cursorAfter", "cursorBefore"}:
+        cursor = _cursor(query)
+        if page.cursor is None:
+            page.cursor, page.backward = cursor, query.method == "cursorBefore"
+    else:
+        raise InvalidFilterError(f"The query {query.method} cannot be used on rows.")
 
 
 def _apply_selection(table: UserTable, page: Page, query: Query, reach: Reach | None) -> None:
