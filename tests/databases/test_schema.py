@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.databases.shop import COLLECTIONS, Shop, column, operator, query, refusal
+from tests.databases.shop import COLLECTIONS, Json, Shop, column, operator, query, refusal
 from tests.services.world import World, on_the_wire
 from tidewire.core.columns import KINDS
 from tidewire.services.databases import columns, databases, indexes, resume_changes, tables
@@ -99,6 +99,25 @@ async def test_unique_indexes_on_equal_values_fail_and_harm_nothing(shop: Shop) 
         event.pattern.rpartition(".")[2] for event in await shop.world.events() if "indexes" in event.pattern
     ]
     assert told == ["create", "update", "update", "delete"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"key": "_", "type": "integer"},
+        {"key": "a"},
+        {"key": "a", "type": ["integer"]},
+        {"key": "a", "type": "string", "format": {"email": 1}},
+        {"key": "a", "type": "string", "format": "none"},
+        {"key": "a", "type": "varchar", "size": True},
+        {"key": "a", "type": "integer", "required": "yes"},
+        {"key": "a", "type": "integer", "min": "many"},
+        {"key": "a", "type": "enum", "elements": [1]},
+        {"key": "a", "type": "point", "array": True},
+    ],
+)
+async def test_columns_that_make_no_sense(shop: Shop, wrong: Json) -> None:
+    assert await refusal(shop.table([wrong])) == "general_argument_invalid"
 
 
 async def test_indexes_that_make_no_sense(shop: Shop) -> None:

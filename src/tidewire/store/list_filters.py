@@ -78,6 +78,20 @@ def column_of(query: Query, attributes: Attributes) -> Column[Any]:
     return column
 
 
+def given_values(query: Query, count: int) -> Sequence[Any]:
+    """The values of a query: ``count`` of them, or 1 to :data:`MAX_VALUES` if it is 0.
+
+    Raises :class:`InvalidFilterError`.
+    """
+    given = len(query.values)
+    if count and given != count:
+        needed = "one value" if count == 1 else f"{count} values"
+        raise InvalidFilterError(f"The query {query.method} needs exactly {needed}, not {given}.")
+    if not 1 <= given <= MAX_VALUES:
+        raise InvalidFilterError(f"The query {query.method} needs 1 to {MAX_VALUES} values, not {given}.")
+    return query.values
+
+
 def text_search(columns: Sequence[Column[Any]], text: str) -> ColumnElement[bool]:
     """The condition that every word of ``text`` occurs in one of the columns, upper or lower case alike."""
     return and_(
@@ -102,15 +116,11 @@ def _list_condition(query: Query, column: Column[Any]) -> ColumnElement[bool]:
 
 
 def _values(query: Query, column: Column[Any], count: int) -> list[Any]:
-    """The values, converted; ``count`` of them, or 1 to :data:`MAX_VALUES` if it is 0."""
-    given = len(query.values)
-    if count and given != count:
-        needed = "one value" if count == 1 else f"{count} values"
-        raise InvalidFilterError(f"The query {query.method} needs exactly {needed}, not {given}.")
-    if not 1 <= given <= MAX_VALUES:
-        raise InvalidFilterError(f"The query {query.method} needs 1 to {MAX_VALUES} values, not {given}.")
+    """The values, converted; how many there are to be: :func:`given_values`."""
     try:
-        values: list[Any] = [_converted(value, query.attribute, column) for value in query.values]
+        values: list[Any] = [
+            _converted(value, query.attribute, column) for value in given_values(query, count)
+        ]
     except ValueError as error:
         raise InvalidFilterError(
             f"The query {query.method} on {query.attribute} has a value that does not fit: {error}"

@@ -96,18 +96,7 @@ def read_column(family: Family, given: Mapping[str, Any]) -> ColumnDefinition:
 
     Raises ``general_argument_invalid``, or what the operation for columns of its kind raises.
     """
-    name, format_ = given.get("type"), given.get("format") or ""
-    kind = next(
-        (
-            each
-            for each in KINDS.values()
-            if name in {each.name, each.type} and (format_ or each.format) in {each.format, ""}
-            if each.name == name or each.format == format_
-        ),
-        None,
-    )
-    if kind is None:
-        raise _wrong(family, "type is none that columns have")
+    kind = _kind(family, given.get("type"), given.get("format") or "")
     flags = {flag: given.get(flag, False) for flag in ("required", "array", "encrypt")}
     if not all(isinstance(value, bool) for value in flags.values()):
         raise _wrong(family, "required, array and encrypt are true or false")
@@ -259,6 +248,15 @@ def _rename_in_indexes(connection: Connection, row: Row[Any], key: str) -> None:
             keys = [key if each == row.key else each for each in index.columns]
             of_index = user_indexes.c.sequence == index.sequence
             connection.execute(update(user_indexes).where(of_index).values(columns=keys))
+
+
+def _kind(family: Family, name: object, format_: object) -> Kind:
+    """The kind that has this name, or this type and format."""
+    for kind in KINDS.values():
+        by_name = name == kind.name and (not format_ or format_ == kind.format)
+        if by_name or (name, format_) == (kind.type, kind.format):
+            return kind
+    raise _wrong(family, "type is none that columns have")
 
 
 def _key(family: Family, value: object) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, select
 
 from tidewire.core.queries import Query
 from tidewire.store.conditions import all_of, any_of
-from tidewire.store.list_filters import MAX_VALUES, InvalidFilterError
+from tidewire.store.list_filters import InvalidFilterError, given_values
 from tidewire.store.user_tables import spatial_filters
 from tidewire.store.user_tables.fields import Field, text_of, value_of, wrong_value
 from tidewire.store.user_tables.functions import compiled_pattern
@@ -76,41 +76,30 @@ def array_condition(field: Field, method: str, bound: Sequence[Bound]) -> Column
 
 def _read_values(field: Field, query: Query) -> list[Any]:
     method = METHODS.get(query.method)
-    return [value_of(field, value) for value in _given_values(query, method.count if method else 0)]
-
-
-def _given_values(query: Query, count: int) -> Sequence[Any]:
-    """The values of a query: ``count`` of them, or at least one if it is 0."""
-    given = len(query.values)
-    if count and given != count:
-        needed = "one value" if count == 1 else f"{count} values"
-        raise InvalidFilterError(f"The query {query.method} needs exactly {needed}, not {given}.")
-    if not 1 <= given <= MAX_VALUES:
-        raise InvalidFilterError(f"The query {query.method} needs 1 to {MAX_VALUES} values, not {given}.")
-    return query.values
+    return [value_of(field, value) for value in given_values(query, method.count if method else 0)]
 
 
 def _read_prefix(field: Field, query: Query) -> list[Any]:
     """A prefix and the first text after all that begin with it: a range, which an index answers."""
-    prefix = text_of(field, _given_values(query, 1)[0])
+    prefix = text_of(field, given_values(query, 1)[0])
     end = following(prefix)
     return [prefix] if end is None else [prefix, end]
 
 
 def _read_suffix(field: Field, query: Query) -> list[Any]:
-    suffix = text_of(field, _given_values(query, 1)[0])
+    suffix = text_of(field, given_values(query, 1)[0])
     return [suffix, len(suffix)]
 
 
 def _read_search(field: Field, query: Query) -> list[Any]:
     if not field.words:
         raise InvalidFilterError(f"Searching in {field.key} needs an index of type fulltext on it.")
-    text = text_of(field, _given_values(query, 1)[0])
+    text = text_of(field, given_values(query, 1)[0])
     return [match_expression(text, field.words_column)]
 
 
 def _read_pattern(field: Field, query: Query) -> list[Any]:
-    pattern = text_of(field, _given_values(query, 1)[0])
+    pattern = text_of(field, given_values(query, 1)[0])
     try:
         compiled_pattern(pattern)
     except ValueError as error:

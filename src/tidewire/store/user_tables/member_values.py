@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 from tidewire.core.columns import INT64, text_problem
 from tidewire.core.queries import Query
-from tidewire.store.list_filters import MAX_VALUES, InvalidFilterError
+from tidewire.store.list_filters import MAX_VALUES, InvalidFilterError, given_values
 from tidewire.store.user_tables.functions import compiled_pattern
 from tidewire.store.user_tables.members import Member
 from tidewire.store.user_tables.prefixes import following
@@ -23,23 +23,11 @@ Kind = ScalarKind | tuple[Leaf, ...]
 
 def read_values(member: Member, query: Query) -> tuple[list[Any], tuple[Kind, ...]]:
     """What is bound of the values of a query, and their kinds. Raises :class:`InvalidFilterError`."""
-    given = _given(query)
+    given = given_values(query, _COUNTS.get(query.method, 0))
     if any(isinstance(value, dict) for value in given):
         return _read_objects(member, query, given)
     kinds = tuple(_kind(query, value) for value in given)
     return _READ.get(query.method, _plain)(member, query, given, kinds), kinds
-
-
-def _given(query: Query) -> Sequence[Any]:
-    given, needed = query.values, _COUNTS.get(query.method, 0)
-    if needed and len(given) != needed:
-        wanted = "one value" if needed == 1 else f"{needed} values"
-        raise InvalidFilterError(f"The query {query.method} needs exactly {wanted}, not {len(given)}.")
-    if not 1 <= len(given) <= MAX_VALUES:
-        raise InvalidFilterError(
-            f"The query {query.method} needs 1 to {MAX_VALUES} values, not {len(given)}."
-        )
-    return given
 
 
 def _kind(query: Query, value: object) -> ScalarKind:
