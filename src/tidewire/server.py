@@ -59,7 +59,7 @@ async def serve(settings: Settings, listener: socket.socket, on_ready: Callable[
 def _config(settings: Settings, application: Application) -> uvicorn.Config:
     return uvicorn.Config(
         cast("Any", application.asgi),
-        http=bounded_http_protocol(settings.max_header_bytes, application.realtime.stream),
+        http=bounded_http_protocol(settings, application.realtime.stream),
         ws=cast("Any", application.realtime.protocol),
         loop="none",
         lifespan="off",

@@ -85,6 +85,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     max_header_bytes: Annotated[Bytes, Meta(description="Largest request line with headers, bytes.")] = (
         128 * 1024
     )
+    request_head_seconds: Annotated[
+        PositiveSeconds,
+        Meta(description="Seconds for request line and headers, upgrades included; then it is closed."),
+    ] = 30.0
+    request_body_seconds: Annotated[
+        PositiveSeconds,
+        Meta(description="Seconds that a client may be silent within a body before it is closed."),
+    ] = 60.0
     max_document_bytes: Annotated[
         Bytes, Meta(description="Largest document of DocumentsDB, bytes of its JSON text.")
     ] = 4_000_000

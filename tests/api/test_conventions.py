@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import socket
+from pathlib import Path
 
 import httpx
 import pytest
 
 import tidewire
-from tests.support.api import ApiServer
+from tests.api.probe import operations as probe
+from tests.support.api import ApiServer, running_api
 from tidewire.api import http_protocol
+from tidewire.settings import Settings
 
 
 def _type(response: httpx.Response) -> tuple[int, str]:
@@ -189,14 +192,15 @@ def _closed_by_server(connection: socket.socket) -> bool:
         return True
 
 
-def test_clients_that_say_nothing(api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.1)
-    monkeypatch.setattr(http_protocol, "BODY_SECONDS", 0.1)
+def test_clients_that_say_nothing(tmp_path: Path) -> None:
+    settings = Settings(data_dir=str(tmp_path), request_head_seconds=0.1, request_body_seconds=0.1)
     head = b"POST /v1/probe/p HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"
-    for begun in (b"", b"GET /v1/", head, head + b"{"):
-        with socket.create_connection(api.address, timeout=20) as connection:
-            connection.sendall(begun)
-            assert _closed_by_server(connection)
+    upgrade = b"GET /v1/realtime HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: websocket\r\n"
+    with running_api(settings, [probe]) as api:
+        for begun in (b"", b"GET /v1/", upgrade, head, head + b"{"):
+            with socket.create_connection(api.address, timeout=20) as connection:
+                connection.sendall(begun)
+                assert _closed_by_server(connection)
 
 
 def test_a_refused_body_is_not_read_forever(api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:

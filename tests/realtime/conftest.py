@@ -168,7 +168,7 @@ async def running(directory: Path, **changes: Any) -> AsyncIterator[RealtimeServ
     await realtime.start()
     config = uvicorn.Config(
         cast("Any", _nothing),
-        http=bounded_http_protocol(settings.max_header_bytes, realtime.stream),
+        http=bounded_http_protocol(settings, realtime.stream),
         ws=cast("Any", realtime.protocol),
         lifespan="off",
         log_config=None,

@@ -89,6 +89,26 @@ async def test_a_supposed_event_is_explained_step_by_step(
     assert all(step["explanation"] for step in verdict["steps"])
 
 
+async def test_what_programs_get_is_explained(server: TidewireServer, admin: httpx.AsyncClient) -> None:
+    """Events that nobody may read the subject of reach them too, and so it says."""
+    key = {"X-Appwrite-Key": server.create_key("realtime.read")}
+    url = f"{server.realtime}?project={server.project}&channels[]=files"
+    async with connect(url, additional_headers=key, proxy=None) as program:
+        assert json.loads(await program.recv())["data"]["program"]
+        body = {"bucketId": "closed", "name": "closed"}
+        assert (await admin.post("/storage/buckets", json=body)).status_code == 201
+        file = {"file": ("a.txt", b"x")}
+        await admin.post("/storage/buckets/closed/files", data={"fileId": "a"}, files=file)
+        received = json.loads(await program.recv())["data"]
+        explanation = await _explain(
+            admin, offset=received["offset"], connectionId=(await _connection(admin))["$id"]
+        )
+        [verdict] = explanation["connections"]
+        assert (explanation["roles"], verdict["delivered"]) == ([], True)
+        [role] = [step for step in verdict["steps"] if step["check"] == "role"]
+        assert "API key" in role["explanation"]
+
+
 async def test_an_event_of_the_log_is_explained_as_it_was_delivered(
     admin: httpx.AsyncClient, guest: ClientConnection
 ) -> None:

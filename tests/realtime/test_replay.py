@@ -22,8 +22,10 @@ from tests.realtime.conftest import (
 )
 from tests.store.samples import event
 from tidewire.core.events import Event
+from tidewire.core.inspection import Occurrence
 from tidewire.realtime import recovery
 from tidewire.realtime.history import KEPT_ROUNDS
+from tidewire.realtime.inspection import verdict
 from tidewire.store.event_log import trim
 
 Json = dict[str, Any]
@@ -247,6 +249,9 @@ async def test_a_replay_larger_than_the_queue_streams_as_the_client_reads(start:
         for _ in range(20):
             queued = [each.queued_bytes for each in server.realtime.connections()]
             assert max(queued) < 300_000
+            [connection] = server.realtime.connections()
+            told = verdict(connection, Occurrence(["files"], ["any"], payload, expected[-1]), {})
+            assert "replay" in {step.check for step in told.steps}
             await asyncio.sleep(0.01)
         expected.append((await server.publish(1000)).offset)
         assert await _offsets(client, 501) == expected

@@ -77,7 +77,7 @@ def running_api(settings: Settings, services: Sequence[Operations]) -> Iterator[
             api = create_api(settings, stores, Registry(services), passwords, GeoIp(settings.geoip_file))
             config = uvicorn.Config(
                 cast("Any", api),
-                http=bounded_http_protocol(settings.max_header_bytes),
+                http=bounded_http_protocol(settings),
                 ws="none",
                 loop="none",
                 lifespan="off",

@@ -12,11 +12,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from tidewire.api.errors import error_body
 from tidewire.api.responses import COMMON_HEADERS, JSON_TYPE
 from tidewire.core.errors import TidewireError
+from tidewire.settings import Settings
 
-HEAD_SECONDS = 30.0
-"""Time for a request's head to arrive, from the connection or the head's first bytes on."""
-BODY_SECONDS = 60.0
-"""Time that a client may be silent within a body."""
 MAX_DISCARDED_BYTES = 64 * 1024 * 1024
 """Of a body whose request is answered already; reading it on lets clients see the answer."""
 
@@ -29,16 +26,18 @@ StreamProtocol = Callable[[Any], asyncio.Protocol]
 
 
 def bounded_http_protocol(
-    max_header_bytes: int, stream_protocol: StreamProtocol | None = None
+    settings: Settings, stream_protocol: StreamProtocol | None = None
 ) -> type[asyncio.Protocol]:
-    """A protocol class for ``uvicorn.Config(http=...)`` that refuses longer request lines with headers.
+    """A protocol class for ``uvicorn.Config(http=...)`` that refuses long request lines with headers.
 
     A ``GET`` of :data:`STREAM_PATH` is handed over to ``stream_protocol``, with its socket, as uvicorn
     hands over a WebSocket: the head of the request is the first that it receives.
     """
 
     class BoundedHttpProtocol(_HttpProtocol):
-        limit = max_header_bytes
+        limit = settings.max_header_bytes
+        head_seconds = settings.request_head_seconds
+        body_seconds = settings.request_body_seconds
         stream = staticmethod(stream_protocol) if stream_protocol else None
 
     return BoundedHttpProtocol
@@ -48,6 +47,10 @@ class _HttpProtocol(HttpToolsProtocol):
     """Counts the bytes of a head until it is complete, and of a body that nobody wants any more."""
 
     limit: int
+    head_seconds: float
+    """Time for a request's head to arrive, from the connection or the head's first bytes on."""
+    body_seconds: float
+    """Time that a client may be silent within a body."""
     stream: StreamProtocol | None
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
@@ -62,7 +65,7 @@ class _HttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._start_timer(HEAD_SECONDS)
+        self._start_timer(self.head_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
@@ -109,7 +112,7 @@ class _HttpProtocol(HttpToolsProtocol):
         if self._head_bytes > self.limit:
             self.send_400_response(self._too_large())
         elif self._timer is None:
-            self._start_timer(HEAD_SECONDS)
+            self._start_timer(self.head_seconds)
 
     def _count_time(self) -> None:
         """Wait for the rest of a body, but not forever."""
@@ -121,7 +124,7 @@ class _HttpProtocol(HttpToolsProtocol):
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
         elif self.cycle.more_body:
-            self._start_timer(BODY_SECONDS)
+            self._start_timer(self.body_seconds)
 
     def handle_websocket_upgrade(self) -> None:
         self._upgraded = True

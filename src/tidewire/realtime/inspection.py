@@ -16,7 +16,7 @@ from tidewire.core.models.realtime import (
 from tidewire.core.realtime_queries import compile_queries, normal_form
 from tidewire.realtime.connection import Connection
 from tidewire.realtime.index import ANYONE, holds_role
-from tidewire.realtime.subscriptions import Subscription
+from tidewire.realtime.subscriptions import EVERYTHING, Subscription
 
 MAX_TEXT: Final = 1_000_000
 """Characters of the subscriptions, or of the steps, that are told of one connection."""
@@ -71,7 +71,8 @@ def _as_many_as_fit(steps: list[RealtimeStep]) -> list[RealtimeStep]:
 
 
 def _of_connection(connection: Connection, event: Occurrence) -> Iterator[RealtimeStep]:
-    published = bool(event.channels and event.roles)
+    is_program = connection.roles == EVERYTHING
+    published = bool(event.channels and (event.roles or is_program))
     yield _step(
         "published",
         "",
@@ -80,16 +81,25 @@ def _of_connection(connection: Connection, event: Occurrence) -> Iterator[Realti
         if published
         else "The event is not published on realtime: it has no channels, or nobody may read its subject.",
     )
-    held = [role for role in event.roles if role == ANYONE or role in connection.roles]
+    yield _step("role", "", holds_role(connection, event.roles), _on_roles(connection, event.roles))
+    if connection.replay is not None and event.offset is not None:
+        yield _step(
+            "replay",
+            "",
+            True,
+            "The connection is being sent what it missed: the event comes when it is its turn, if it did not "
+            "come before.",
+        )
+
+
+def _on_roles(connection: Connection, roles: list[str]) -> str:
+    if connection.roles == EVERYTHING:
+        return "It is a program with an API key: it gets the event whoever may read its subject."
+    held = [role for role in roles if role == ANYONE or role in connection.roles]
     who = f"user {connection.user_id}" if connection.user_id else "guest"
-    yield _step(
-        "role",
-        "",
-        holds_role(connection, event.roles),
-        f"The {who} may read it as {', '.join(held)}."
-        if held
-        else f"The {who} holds none of the roles that may read it: {', '.join(event.roles) or '(none)'}.",
-    )
+    if held:
+        return f"The {who} may read it as {', '.join(held)}."
+    return f"The {who} holds none of the roles that may read it: {', '.join(roles) or '(none)'}."
 
 
 def _of_subscription(
