@@ -209,6 +209,7 @@ async def test_a_client_that_breaks_the_protocol_learns_why(
         client.transport.write(wire)
         assert await close_status(client) == status
     assert await server.is_left_empty()
+    assert +server.realtime.meters.closes == {"protocol": 1}
 
 
 async def test_a_message_of_64000_bytes_is_read(server: RealtimeServer) -> None:
@@ -267,6 +268,7 @@ async def test_a_client_that_does_not_read_is_bounded_and_cut_off(start: START) 
             queued = [each.queued_bytes for each in connections if each.roles]
             largest = max(largest, *queued)
         assert 256_000 < largest < 256_000 + 2 * 51_000
+        assert +server.realtime.meters.closes == {"slow": 1}
     for _ in range(800):
         if server.connections == 0:
             break

@@ -138,22 +138,30 @@ class Connection(WebSocket):
         """Names the connection in logs and in answers, unlike any other ever."""
         return f"{self._realtime.process.id}-{self.number}"
 
-    def close(self, status: CloseStatus) -> None:
+    def close(self, status: CloseStatus, reason: str = "") -> None:
         """Close, and count why."""
         if self.state is State.OPEN:
-            self._count_close(status)
+            self._count_close(reason or status.name.lower())
         super().close(status)
 
     def is_in(self, hub: Hub) -> bool:
         """Whether it is one of this hub's connections."""
         return self._hub is hub
 
-    def _count_close(self, status: CloseStatus) -> None:
-        self._realtime.meters.closes[status.name.lower()] += 1
+    def _count_close(self, reason: str) -> None:
+        self._realtime.meters.closes[reason] += 1
+
+    def _finish(self, *, answered: bool) -> None:
+        if not answered:
+            self._count_close("protocol")
+        super()._finish(answered=answered)
 
     def _read(self, text: str) -> Message | MessageError:
         if not self._within_limit():
-            return MessageError(TOO_MUCH, "Too many messages; try again in a minute.")
+            most = self._settings.realtime_messages_per_minute
+            return MessageError(
+                TOO_MUCH, f"At most {most} messages a minute are taken; try again in the next."
+            )
         try:
             message = parse_message(text, extended_queries=self._settings.realtime_queries == "extended")
         except MessageError as error:

@@ -100,10 +100,10 @@ class EventStream(Connection):
         epoch = self._hub.epoch if self._hub is not None and not self._goes_on else ""
         super().write(b"".join(_event(text, epoch) for text in frames.texts(message)))
 
-    def close(self, status: CloseStatus) -> None:
+    def close(self, status: CloseStatus, reason: str = "") -> None:
         """Say why, and end the stream."""
         if self.state is State.OPEN:
-            self._count_close(status)
+            self._count_close(reason or status.name.lower())
             self._start()
             super().write(b'event: close\ndata: {"code":%d}\n\n' % status)
             self._end(State.LEAVING)

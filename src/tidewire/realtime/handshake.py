@@ -46,7 +46,11 @@ class Doorkeeper:
         nothing has changed then.
         """
         if self._limit is not None and not self._limit.admits(inputs.ip):
-            raise MessageError(TOO_MUCH, "Too many connections from this address; try again in a minute.")
+            raise MessageError(
+                TOO_MUCH,
+                f"At most {self._limit.per_minute} connects a minute are taken from an address; try again "
+                "in the next.",
+            )
         if inputs.origin is not None and not self._may_connect(inputs.origin, visitor, home):
             raise MessageError(
                 POLICY_VIOLATION,

@@ -20,7 +20,7 @@ class ConnectLimit:
     """
 
     def __init__(self, per_minute: int) -> None:
-        self._per_minute = per_minute
+        self.per_minute = per_minute
         self._minute = 0
         self._connects: dict[str, int] = {}
 
@@ -32,7 +32,7 @@ class ConnectLimit:
             self._connects.clear()
         count = self._connects.get(ip, 0) + 1
         self._connects[ip] = count
-        return count <= self._per_minute
+        return count <= self.per_minute
 
 
 class OpenConnections:

@@ -211,7 +211,7 @@ class WebSocket(Receiver, asyncio.Protocol):
             return
         if self._writing_paused and self.queued_bytes > self._settings.realtime_max_queue_bytes:
             self._queued = None
-            self.close(CloseStatus.TRY_LATER)
+            self.close(CloseStatus.TRY_LATER, "slow")
         else:
             self.write(message)
 
@@ -224,8 +224,11 @@ class WebSocket(Receiver, asyncio.Protocol):
         else:
             self.transport.write(message)
 
-    def close(self, status: CloseStatus) -> None:
-        """Send a close frame and give the client a moment to answer it. After the end do nothing."""
+    def close(self, status: CloseStatus, reason: str = "") -> None:  # noqa: ARG002 - for who counts them
+        """Send a close frame and give the client a moment to answer it. After the end do nothing.
+
+        ``reason``: one word, where the status does not tell.
+        """
         if self.state is State.OPEN:
             self.write(close_message(status))
             self._end(State.CLOSING)
