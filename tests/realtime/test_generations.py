@@ -1,7 +1,7 @@
-"""The exact frames of every SDK and generation, replayed (realtime-protocol, section 10).
+"""The exact frames of every SDK and generation, replayed.
 
-The rows of the table there that run in Node run for real in ``tests/sdk/test_generations.py``; here all of
-them say and are answered what is on their wire, down to the order of keys.
+Those that run in Node run for real in ``tests/sdk/test_generations.py``; here all of them say and are
+answered what is on their wire, down to the order of keys.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from tests.vectors import Case, load_cases
 from tidewire.realtime.messages import MessageError, parse_message
 
 BETTER_CODE = {"subscribe queries with object", "subscribe select attribute"}
-"""Wrong queries that are answered with 1003 like all others (realtime-queries, section 2)."""
+"""Wrong queries that are answered with 1003 like all others."""
 
 
 def _applies(case: Case) -> bool:

@@ -1,4 +1,4 @@
-"""Real SDKs of every generation of the realtime protocol (realtime-protocol, section 10), in Node."""
+"""Real SDKs of every generation of the realtime protocol, in Node."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors on the wire (API conventions, "Errors")."""
+"""Errors on the wire."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cross-origin requests: who may call from a browser (API conventions, "CORS")."""
+"""Cross-origin requests: who may call from a browser."""
 
 from __future__ import annotations
 

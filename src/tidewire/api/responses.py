@@ -11,7 +11,7 @@ from tidewire.api.asgi import Headers, Send
 JSON_TYPE: Final = b"application/json; charset=UTF-8"
 _JSON: Final = (b"content-type", JSON_TYPE)
 COMMON_HEADERS: Final = (
-    # Clients and proxies written for the reference recognise a server by this name.
+    # Clients and proxies written for Appwrite recognise a server by this name.
     (b"server", b"Appwrite"),
     (b"x-content-type-options", b"nosniff"),
 )

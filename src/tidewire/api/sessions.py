@@ -1,4 +1,4 @@
-"""How a session travels over HTTP: cookies, and headers where cookies do not (API conventions, "Cookies")."""
+"""How a session travels over HTTP: cookies, and headers where cookies do not."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class Credentials:
             raise ValueError("give one of session, jwt and key")
 
     async def headers(self) -> dict[str, str]:
-        """Headers of the handshake (protocol, section 1.1). Raises :class:`RealtimeError`."""
+        """Headers of the handshake. Raises :class:`RealtimeError`."""
         try:
             jwt = self.jwt if isinstance(self.jwt, str) else await self.jwt()
         except Exception as error:

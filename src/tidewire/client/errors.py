@@ -11,7 +11,7 @@ _FINAL = frozenset({POLICY_VIOLATION, 400, 401, 403, 404})
 
 
 class RealtimeError(Exception):
-    """The server answered with an error frame (protocol, section 4)."""
+    """The server answered with an error frame."""
 
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)

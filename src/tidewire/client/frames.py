@@ -1,4 +1,4 @@
-"""Frames as they travel (protocol, sections 2 and 3)."""
+"""Frames as they travel."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def event_audience(
 
 
 def convert_channels(channels: Iterable[str], user_id: str) -> list[str]:
-    """The channels that a client gets for those it asked for (realtime-protocol, 7.1).
+    """The channels that a client gets for those it asked for.
 
     Account channels become those of the user, who is a guest if ``user_id`` is empty; those of others are
     removed.

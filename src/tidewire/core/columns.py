@@ -125,7 +125,7 @@ class ColumnRules:
 
 
 def shown_float(value: float) -> int | float:
-    """Numbers without a fraction are written as integers (events-and-channels, 6)."""
+    """Numbers without a fraction are written as integers."""
     return int(value) if value.is_integer() and abs(value) <= LARGEST_EXACT else value
 
 

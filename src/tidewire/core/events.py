@@ -1,6 +1,6 @@
 """Events: what happened, and all the names that one event goes by.
 
-The names follow events-and-channels, sections 1 and 2. A pattern such as
+The names are those that Appwrite's SDKs and webhooks know. A pattern such as
 ``buckets.[bucketId].files.[fileId].create`` and the values of its placeholders give a list of names, from
 the exact one to those full of ``*``.
 """
@@ -189,7 +189,7 @@ def _base_patterns(segments: _Segments) -> list[_Segments]:
 
 
 def _parts(segments: _Segments) -> tuple[_Segments, _Segments, _Segments]:
-    """Resource, action and attribute of a pattern (section 1); the last two may be missing."""
+    """Resource, action and attribute of a pattern; the last two may be missing."""
     length = 2
     while length < 6 and isinstance(_segment_at(segments, length + 1), _Slot):
         length += 2

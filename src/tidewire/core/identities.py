@@ -21,7 +21,7 @@ class Identity:
     session_expires: int
     """Milliseconds since the epoch; 0 when ``session_id`` is empty."""
     roles: tuple[str, ...]
-    """Without ``any``, in the reference's order (permissions-and-roles, 2)."""
+    """Without ``any``, in the order in which Appwrite lists them."""
     memberships: tuple[Membership, ...] = ()
     """Teams that the user is in or invited to, the oldest first."""
     factors: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Which web pages and apps may talk to a project: the ``Origin`` header (realtime-protocol, 1.3)."""
+"""Which web pages and apps may talk to a project: the ``Origin`` header."""
 
 from __future__ import annotations
 

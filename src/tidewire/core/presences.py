@@ -1,4 +1,4 @@
-"""Rules of presences, the same however they are written (presences, sections 2 to 4)."""
+"""Rules of presences, the same however they are written."""
 
 from __future__ import annotations
 

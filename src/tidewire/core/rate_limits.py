@@ -1,4 +1,4 @@
-"""How often an operation may be called (API conventions, "Rate limits")."""
+"""How often an operation may be called."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Comparisons of realtime queries that every Appwrite server knows (realtime-queries, section 4).
+"""Comparisons of realtime queries that every Appwrite server knows.
 
 Each query is compiled once into a closure. These never raise, whatever the payload, and their cost follows
 the number of conditions, not the number of values. Numbers compare by value, text by code points, and
@@ -73,7 +73,7 @@ def _identical(value: Any, wanted: Any) -> bool:
 
 
 def _compile_nested_select(query: Query) -> Predicate:  # noqa: ARG001 - has the shape of all compilers
-    """Below the top level ``select *`` accepts nothing (section 4, rule 8)."""
+    """Below the top level ``select *`` accepts nothing."""
     return lambda payload: False  # noqa: ARG005
 
 

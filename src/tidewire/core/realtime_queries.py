@@ -1,4 +1,4 @@
-"""Queries of realtime subscriptions: which are allowed, and which payloads they accept (realtime-queries)."""
+"""Queries of realtime subscriptions: which are allowed, and which payloads they accept."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class InvalidRealtimeQueryError(ValueError):
 def parse_realtime_queries(texts: object, *, extended: bool = True) -> list[Query]:
     """Read and check the ``queries`` of a subscription, a list of JSON texts.
 
-    Without ``extended`` only the methods of section 2 are allowed. Raises
-    :class:`InvalidRealtimeQueryError` for whatever is wrong, one error for all of section 2.
+    Without ``extended`` only the methods that every Appwrite server knows are allowed. Raises
+    :class:`InvalidRealtimeQueryError` for whatever is wrong.
     """
     if not isinstance(texts, list):
         raise InvalidRealtimeQueryError("Queries must be an array of JSON strings.")
@@ -57,7 +57,7 @@ def normal_form(query: Query) -> str:
 def compile_queries(queries: Sequence[Query]) -> Predicate | None:
     """One predicate for all ``queries``, which must all hold; None if everything matches.
 
-    Everything matches without queries and with a top-level ``select *`` (section 4).
+    Everything matches without queries and with a top-level ``select *``.
     """
     if not queries or any(query.method == "select" for query in queries):
         return None

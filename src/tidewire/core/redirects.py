@@ -1,4 +1,4 @@
-"""Addresses that users are sent back to, from mails and sign-in pages (API conventions, "redirect-url").
+"""Addresses that users are sent back to, from mails and sign-in pages.
 
 A link in a mail carries a secret: it must lead to nobody but the project's own pages and apps.
 """

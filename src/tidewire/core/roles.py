@@ -24,7 +24,7 @@ class Membership:
 def user_roles(
     user_id: str, verified: bool, labels: Sequence[str], memberships: Sequence[Membership]
 ) -> tuple[str, ...]:
-    """All roles of a user but ``any``, in the order of permissions-and-roles, section 2.
+    """All roles of a user but ``any``, in the order in which Appwrite lists them.
 
     ``verified`` means that the email address or the phone number is.
     """

@@ -1,4 +1,4 @@
-"""The table of events that are published: where, and to whom (events-and-channels, section 4).
+"""The table of events that are published: where, and to whom.
 
 A service with new events adds rows to :data:`ROUTES`.
 """
@@ -28,7 +28,7 @@ class Route:
     channels: tuple[str, ...]
     roles: RolesFrom
     suffixed: bool = True
-    """Whether actions are also published on channels of their own (section 5)."""
+    """Whether actions are also published on channels of their own."""
     changes_permissions: frozenset[str] = frozenset()
     """Actions after which the roles of the event's user are not what they were."""
     to_console: bool = False

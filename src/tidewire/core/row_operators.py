@@ -1,4 +1,4 @@
-"""Operators: changes of a value that depend on the value, such as ``increment`` (API conventions, 4).
+"""Operators: changes of a value that depend on the value, such as ``increment``.
 
 A client writes one in place of a value, as JSON text ``{"method", "values"}``.
 """

@@ -8,7 +8,7 @@ from typing import Final
 from tidewire.core.parameters import Check
 
 CHUNK_SIZE: Final = 5 * 1024 * 1024
-"""Bytes in every chunk but the last, in every SDK (API conventions, "Chunked upload")."""
+"""Bytes in every chunk but the last, in every SDK."""
 
 
 @dataclass(frozen=True)

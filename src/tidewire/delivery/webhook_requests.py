@@ -62,7 +62,7 @@ def webhook_headers(webhook: Webhook, logged: LoggedEvent, names: Sequence[str])
         ("X-Appwrite-Webhook-User-Id", logged.event.actor_id),
         ("X-Appwrite-Webhook-Project-Id", logged.project_id),
         ("X-Appwrite-Webhook-Signature", signature(webhook, logged.event.payload)),
-        # Not of the reference: tells a delivery that comes twice, and the order of all.
+        # Tidewire's own: tells a delivery that comes twice, and the order of all.
         ("X-Tidewire-Event-Offset", str(logged.offset)),
     ]
     if webhook.username or webhook.password:

@@ -2,7 +2,7 @@
 
 No side refers to earlier messages ("no context takeover"), so all that is known of a client is the size of
 the window that it inflates with. That lets an event be compressed once for all its receivers: the shared
-head ends with an empty stored block (section 7.2.1), whose place the part of each receiver takes as it is.
+head ends with an empty stored block (RFC 7692, 7.2.1), whose place the part of each receiver takes as it is.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MIN_COMPRESSED: Final = 512
 LARGE: Final = 64 * 1024
 """Bytes of text from which less effort is made, so that other connections do not wait."""
 STORED_END: Final = b"\x00"
-"""Header of the empty block that every receiver adds to the end of a message (section 7.2.2)."""
+"""Header of the empty block that every receiver adds to the end of a message (RFC 7692, 7.2.2)."""
 
 _EFFORT: Final = 6
 _EFFORT_IF_LARGE: Final = 1

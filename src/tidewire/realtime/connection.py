@@ -94,7 +94,7 @@ class Connection(WebSocket):
         """Answer a message, or keep it until it is its turn."""
         message = self._read(text)
         if isinstance(message, Ping) and not self.roles:
-            # Some SDKs send one before they are let in (realtime-protocol, section 5).
+            # Some SDKs send one before they are let in.
             self.send(frames.PONG)
         elif self._backlog is not None:
             self._backlog.append(message)

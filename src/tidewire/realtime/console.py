@@ -1,4 +1,4 @@
-"""What only connections to the console's project get (realtime-protocol, section 9).
+"""What only connections to the console's project get.
 
 Events of other projects that are for the console are in the logs of those projects, which nobody reads in a
 process without connections to them. So the logs of the projects that somebody looks at are followed.

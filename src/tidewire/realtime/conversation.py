@@ -1,4 +1,4 @@
-"""What the frames of a client do, and what they are answered (realtime-protocol, section 3)."""
+"""What the frames of a client do, and what they are answered."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ async def look_up(hub: Hub, receiver: Receiver, message: Subscribe) -> Known:
 
 
 async def authenticate(hub: Hub, receiver: Receiver, message: Authenticate) -> bytes:
-    """Log a connection in and return the framed answer (section 7.2). Raises :class:`MessageError`."""
+    """Log a connection in and return the framed answer. Raises :class:`MessageError`."""
     if message.key:
         key = await hub.programs.find(message.key) if hub.programs is not None else None
         if key is None:

@@ -1,4 +1,4 @@
-"""Whether a new connection is let in: the checks in their order (realtime-protocol, section 1.2)."""
+"""Whether a new connection is let in: the checks in their order."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class Doorkeeper:
     ) -> bytes:
         """Let a connection in, with the subscriptions of its URL, and return the framed ``connected``.
 
-        ``home`` is the project whose pages may connect. Raises :class:`MessageError` (checks 5 to 7);
-        nothing has changed then.
+        ``home`` is the project whose pages may connect. Raises :class:`MessageError`; nothing has
+        changed then.
         """
         if self._limit is not None and not self._limit.admits(inputs.ip):
             raise MessageError(
@@ -85,7 +85,7 @@ class Doorkeeper:
         if visitor.by_dev_key:
             return is_origin(origin)
         if home.id == CONSOLE and not visitor.user_id:
-            return True  # any page may be a guest of the console (realtime-protocol, section 1.2)
+            return True  # any page may be a guest of the console
         return origin_allowed(origin, home.id, home.platforms, self._own_hostnames)
 
 

@@ -146,7 +146,7 @@ class Hub:
         queries: Sequence[Query],
         since: int | None = None,
     ) -> None:
-        """Add a subscription, or replace the one of this id (realtime-protocol, section 6).
+        """Add a subscription, or replace the one of this id.
 
         ``channels`` are converted already; without any there is no subscription afterwards. ``since``: it
         gets the events after this offset, for which :meth:`replay` has to be called; None: those from now
@@ -197,7 +197,7 @@ class Hub:
         return True
 
     def authenticate(self, receiver: Receiver, identity: Identity) -> None:
-        """Make an open connection that of another user; its subscriptions stay (section 7.2)."""
+        """Make an open connection that of another user; its subscriptions stay."""
         self._fanout.settle(receiver)
         if not receiver.roles:
             return  # it ended while the user was looked up
@@ -221,7 +221,7 @@ class Hub:
         return await self.roles.prepare(change)
 
     async def publish(self, logged: LoggedEvent, *, more: bool = False) -> None:
-        """Deliver an event to all who may receive it and want it (section 8).
+        """Deliver an event to all who may receive it and want it.
 
         ``more``: another event waits already, and this one may be written together with it, at the
         latest by :meth:`flush`.

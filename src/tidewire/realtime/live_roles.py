@@ -300,7 +300,7 @@ class LiveRoles:
 
 
 def rebound(receiver: Receiver, user_id: str) -> list[Subscription]:
-    """The subscriptions of a connection as they are once it is another user's (realtime-protocol, 7.2)."""
+    """The subscriptions of a connection as they are once it is another user's."""
     return [
         Subscription(
             receiver,

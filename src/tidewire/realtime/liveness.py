@@ -17,7 +17,7 @@ SLICE: Final = 500
 async def watch(connections: Callable[[], Iterable[object]], idle_seconds: float) -> None:
     """Ping clients that have been silent, and close those from which nothing came for ``idle_seconds``.
 
-    Whatever arrives counts, not pongs alone: one SDK never sends them (realtime-protocol, section 5).
+    Whatever arrives counts, not pongs alone: one SDK never sends them.
     """
     while True:
         await asyncio.sleep(idle_seconds / ROUNDS)

@@ -1,4 +1,4 @@
-"""Frames from clients: read and checked, not yet applied (realtime-protocol, section 3)."""
+"""Frames from clients: read and checked, not yet applied."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TOO_MUCH: Final = 1013
 INTERNAL: Final = 500
 NOT_A_FRAME: Final = 0
 UNAUTHORIZED: Final = 401
-"""Error codes of this protocol; it has those of REST besides (section 4)."""
+"""Error codes of this protocol; it has those of REST besides."""
 
 MAX_SESSION_LENGTH: Final = 2048
 """Characters of an encoded session."""

@@ -1,4 +1,4 @@
-"""Presences written over connections, which end with them (presences, section 4)."""
+"""Presences written over connections, which end with them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The opening request of a connection, and what it says about its sender (realtime-protocol, section 1.1)."""
+"""The opening request of a connection, and what it says about its sender."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def parse_request(head: bytes) -> Request:
     """Read the head of a request that an HTTP server has already found to be well formed.
 
     ``websockets`` could do it, but only with lines up to 8 KB: slot clients put all their queries into the
-    URL (section 11, rule 8). Raises ValueError, or an InvalidHandshake of ``websockets``.
+    URL. Raises ValueError, or an InvalidHandshake of ``websockets``.
     """
     request_line, *lines = head.decode("iso-8859-1").split("\r\n")
     method, target, _ = request_line.split(" ", 2)

@@ -1,4 +1,4 @@
-"""Who a new connection belongs to, by all that it shows (realtime-protocol, sections 1.1 and 1.2)."""
+"""Who a new connection belongs to, by all that it shows."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Visitor:
 
 
 async def sign_in(stores: Stores, store: ProjectStore, hub: Hub, inputs: Inputs) -> Visitor:
-    """Look up who it is. Raises :class:`MessageError` (checks 2 and 3)."""
+    """Look up who it is. Raises :class:`MessageError` if what it shows is refused."""
     admin = inputs.admin and store.project.id != CONSOLE
     people = await stores.project(CONSOLE) if admin else store
     assert people is not None, "there always is a console project"
@@ -78,7 +78,7 @@ async def sign_in(stores: Stores, store: ProjectStore, hub: Hub, inputs: Inputs)
 
 
 async def _program_key(hub: Hub, inputs: Inputs) -> ApiKey | None:
-    """The key of a program; any other key of the project makes a guest (realtime-protocol, section 1.1)."""
+    """The key of a program; any other key of the project makes a guest."""
     if not inputs.key or hub.programs is None:
         return None
     key = await hub.programs.find(inputs.key)

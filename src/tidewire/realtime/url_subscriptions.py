@@ -1,4 +1,4 @@
-"""Channels and queries in the URL, as SDKs before the message protocol send them (section 1.4)."""
+"""Channels and queries in the URL, as SDKs before the message protocol send them."""
 
 from __future__ import annotations
 

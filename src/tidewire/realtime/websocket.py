@@ -46,7 +46,7 @@ def _handshake(*, compression: bool) -> ServerProtocol:
 
 
 class CloseStatus(IntEnum):
-    """Statuses of close frames (realtime-protocol, section 4); RFC 6455 has those of broken frames."""
+    """Statuses of close frames; RFC 6455 has those of broken frames."""
 
     SILENT = 1001
     """Nothing came from the client for long."""

@@ -1,4 +1,4 @@
-"""Who may do what with a resource: the checks of permissions-and-roles, sections 3 and 4."""
+"""Who may do what with a resource, and which permissions it may be given."""
 
 from __future__ import annotations
 

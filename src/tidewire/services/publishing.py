@@ -28,10 +28,9 @@ def publish(
 ) -> None:
     """Write the event to the log, in the transaction of the change it tells of.
 
-    Events of the console project are delivered to nobody (events-and-channels, section 3): they are there
-    for those who keep what they know of its users. ``payload`` must hold nothing secret: it goes to
-    everybody in the event's audience. ``parent`` is needed for items that others hold: their read
-    permissions count too.
+    Events of the console project are delivered to nobody: they are there for those who keep what they know
+    of its users. ``payload`` must hold nothing secret: it goes to everybody in the event's audience.
+    ``parent`` is needed for items that others hold: their read permissions count too.
     """
     fields: dict[str, Any] = msgspec.to_builtins(payload)
     audience = event_audience(

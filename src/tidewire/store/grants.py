@@ -46,7 +46,7 @@ def write_grants(
 ) -> None:
     """Replace what is granted on the resource with this ``sequence``.
 
-    ``write`` entries have no effect (permissions-and-roles, 4).
+    ``write`` entries have no effect.
     """
     delete_grants(connection, resource_type, resource)
     rows = [

@@ -1,4 +1,4 @@
-"""Filters of REST list queries as SQL conditions (API conventions, 4).
+"""Filters of REST list queries as SQL conditions.
 
 Text is compared exactly; only ``search`` ignores the case of letters. A comparison with a value that is
 NULL is false, its negation too. A list, such as the labels of a user, can be asked whether it contains

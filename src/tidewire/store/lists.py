@@ -1,4 +1,4 @@
-"""Lists of resources: REST list queries, search and count as SQL (API conventions, 3 and 4)."""
+"""Lists of resources: REST list queries, search and count as SQL."""
 
 from __future__ import annotations
 

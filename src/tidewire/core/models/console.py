@@ -8,7 +8,7 @@ from tidewire.core.models.base import Model, system
 
 
 class ConsoleVariables(Model, frozen=True, kw_only=True):
-    """What this server is and can do. The names beginning with ``_APP`` are the reference's settings."""
+    """What this server is and can do. The names beginning with ``_APP`` are settings of Appwrite's server."""
 
     domain_target_cname: str = msgspec.field(name="_APP_DOMAIN_TARGET_CNAME")
     domain_target_a: str = msgspec.field(name="_APP_DOMAIN_TARGET_A")

@@ -203,7 +203,7 @@ async def delete_session(context: Context, session_id: ResourceId) -> None:
 async def delete_sessions(context: Context) -> None:
     """Sign the user out everywhere.
 
-    Only the end of the current session is published (events-and-channels, section 3).
+    Only the end of the current session is published.
     """
     identity = signed_in(context)
     visit = await visit_of(context)

@@ -78,8 +78,8 @@ async def get(context: Context) -> Account:
 async def delete(context: Context) -> None:
     """Delete the account of the signed-in user, for good.
 
-    It is published nowhere (events-and-channels, section 4), but open connections notice. An owner of a
-    team of the console must leave it first: its projects would belong to nobody.
+    It is published nowhere, but open connections notice. An owner of a team of the console must leave it
+    first: its projects would belong to nobody.
     """
     user_id = signed_in(context).user_id
     visit = await visit_of(context)

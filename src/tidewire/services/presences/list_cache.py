@@ -1,4 +1,4 @@
-"""Lists of presences, kept for as long as a client asked for (presences, section 2).
+"""Lists of presences, kept for as long as a client asked for.
 
 A kept list is used for the same queries by callers with the same roles, until a presence of the project is
 deleted or the lists are purged, in whichever process: the database counts that.

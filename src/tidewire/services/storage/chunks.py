@@ -1,4 +1,4 @@
-"""Where a received part belongs in its file, by the chunked upload contract of the API conventions."""
+"""Where a received part belongs in its file: chunks have one size, and come in any order, and again."""
 
 from __future__ import annotations
 

@@ -74,6 +74,7 @@ def _abandon(connection: Connection, chunks: Sequence[Part]) -> None:
 
 
 def chunks_of(connection: Connection, upload: Row[Any]) -> list[Part]:
+    """The parts of an upload that have arrived, in their order."""
     rows = connection.execute(
         select(upload_parts.c.key, upload_parts.c.size)
         .where(upload_parts.c.upload_sequence == upload.sequence)

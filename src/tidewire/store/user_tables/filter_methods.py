@@ -28,7 +28,7 @@ class Method:
     applies: _Applies
     """``order``: all but truth values."""
     count: int
-    """Values that a query has; 0: one to :data:`MAX_VALUES`."""
+    """Values that a query has; 0: as many as :func:`tidewire.store.list_filters.given_values` allows."""
     condition: Callable[[Field, Sequence[Bound]], ColumnElement[bool]]
     read: Callable[[Field, Query], list[Any]] | None = None
     """The values to bind, if they are not simply those of the query."""

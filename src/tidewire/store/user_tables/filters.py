@@ -1,4 +1,4 @@
-"""Filters on rows as SQL (API conventions, 4): first a shape and its values, then a condition for the shape.
+"""Filters on rows as SQL: first a shape and its values, then a condition for the shape.
 
 Two filters of one shape differ only in their values, so that the statement can be kept. Filters mean what
 those of other lists mean: text is compared exactly, only ``search`` ignores the case of letters; a comparison

@@ -1,4 +1,4 @@
-"""Relationships made and taken away in SQL, in steps where it takes long (:mod:`...changes` says how)."""
+"""Relationships made and taken away in SQL, in steps (``steps``) where it takes long."""
 
 from __future__ import annotations
 

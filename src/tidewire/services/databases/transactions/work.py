@@ -156,7 +156,7 @@ def _failure(number: int, error: TidewireError) -> TidewireError:
 
 
 def _told(project: Project, event: Event) -> Event:
-    """The event of a single operation, as transactions publish it (events-and-channels, section 6)."""
+    """The event of a single operation, as transactions publish it."""
     fields = _decode(event.payload)
     table_id = event.parameters["tableId"]
     fields |= {"$tableId": table_id, "$collectionId": table_id}
