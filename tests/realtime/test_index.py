@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from tests.realtime.world import Client
 from tests.vectors import Case, load_cases
 from tidewire.core.realtime_queries import compile_queries, parse_realtime_queries
-from tidewire.realtime.index import Index
+from tidewire.realtime.index import MAX_KNOWN, Index
 from tidewire.realtime.matcher import Payload
 from tidewire.realtime.subscriptions import Filter, Subscription
 
@@ -32,6 +32,21 @@ def _match(index: Index, roles: list[str], channels: list[str], payload: Any) ->
         several = [matched] if isinstance(matched, Subscription) else list(matched)
         names[client.name] = {one.id for one in several}
         assert len(names[client.name]) == len(several)
+    assert _audience(index, roles, channels, payload) == names
+    return names
+
+
+def _audience(index: Index, roles: list[str], channels: list[str], payload: Any) -> dict[str, set[str]]:
+    """The same as fan-out sees it, which may be kept from an earlier event."""
+    audience = index.audience(channels, roles, Payload(msgspec.json.encode(payload)), offset=1)
+    names = {}
+    for place, (client, tail) in enumerate(zip(audience.receivers, audience.tails, strict=True)):
+        assert isinstance(client, Client)
+        assert audience.place(client) == place
+        (length, window), stop = audience.shape(place)
+        assert (length, window) == (len(tail), client.window)
+        assert place < stop <= len(audience)
+        names[client.name] = set(json.loads(tail))
     return names
 
 
@@ -115,6 +130,7 @@ class IndexMachine(RuleBasedStateMachine):
     def connect(self, person: tuple[str, tuple[str, ...]]) -> None:
         client = Client(f"c{len(self.texts)}-{len(self.clients)}")
         client.user_id, client.roles = person
+        client.window = len(self.clients) % 3
         self.index.join(client)
         self.clients.append(client)
 
@@ -124,7 +140,7 @@ class IndexMachine(RuleBasedStateMachine):
     def subscribe(self, data: st.DataObject, channels: list[str], texts: list[str]) -> None:
         if self.clients:
             client = data.draw(st.sampled_from(self.clients))
-            name = data.draw(st.sampled_from(["s1", "s2", "s3"]))
+            name = data.draw(st.sampled_from(["s1", "s2", "longer"]))
             if name in client.subscriptions:
                 self.index.remove(client.subscriptions[name])
             subscription = _subscription(client, name, channels, texts)
@@ -167,6 +183,12 @@ class IndexMachine(RuleBasedStateMachine):
         assert _match(self.index, roles, channels, payload) == expected
 
     @invariant()
+    def what_is_kept_is_true(self) -> None:
+        """The same events again and again, whatever happens in between."""
+        for roles in (["any"], ["users", "team:a", "user:u1"], ["guests", "member:m1"]):
+            _match(self.index, roles, ["files", "rows"], {"a": 1})
+
+    @invariant()
     def nothing_is_left_behind(self) -> None:
         if not self.clients:
             assert self.index.is_empty
@@ -174,3 +196,47 @@ class IndexMachine(RuleBasedStateMachine):
 
 IndexMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
 test_against_the_definition = IndexMachine.TestCase
+
+
+def test_who_matches_the_same_is_found_once() -> None:
+    index, clients = Index(), [Client(f"c{number}") for number in range(3)]
+    for client in clients:
+        client.roles = ("guests",)
+        index.join(client)
+        index.add(_subscription(client, "s", ["files"], []))
+    payload = Payload(b"{}")
+    first = index.audience(["files", "files.a"], ["any"], payload, offset=1)
+    assert index.audience(["files.b", "files"], ["any"], payload, offset=2) is first
+    index.add(_subscription(clients[0], "s2", ["files.b"], []))
+    second = index.audience(["files.b", "files"], ["any"], payload, offset=3)
+    assert sorted(second.tails) == [b'["s"]', b'["s"]', b'["s2","s"]']
+    assert index.audience(["files.a", "files"], ["any"], payload, offset=4) is first
+    index.leave(clients[1])
+    assert len(index.audience(["files"], ["any"], payload, offset=5)) == 2
+    index.add(_subscription(clients[2], "s2", ["files"], ['{"method":"equal","attribute":"a","values":[1]}']))
+    third = index.audience(["files"], ["any"], payload, offset=6)
+    assert index.audience(["files"], ["any"], payload, offset=7) is not third, "it depends on the payload"
+
+
+def test_no_more_audiences_are_kept_than_may_be() -> None:
+    index, client = Index(), Client("c")
+    client.roles = ("users", "label:0")
+    index.join(client)
+    index.add(_subscription(client, "s", ["files"], []))
+    for number in range(3 * MAX_KNOWN):
+        roles = ["users", f"label:{number}"]
+        assert len(index.audience(["files"], roles, Payload(b"{}"), offset=1)) == 1
+    assert len(index._known) == MAX_KNOWN
+    assert len(index._channels["files"].known or ()) == MAX_KNOWN
+    index.leave(client)
+    assert not index._known
+
+
+def test_events_before_a_subscription_are_not_taken_from_what_is_kept() -> None:
+    index, clients = Index(), [Client("early"), Client("late")]
+    for client, since in zip(clients, (0, 5), strict=True):
+        client.roles = ("guests",)
+        index.join(client)
+        index.add(Subscription(client, "s", ["files"], None, since))
+    sizes = [len(index.audience(["files"], ["any"], Payload(b"{}"), offset)) for offset in (6, 5, 7, 4)]
+    assert sizes == [2, 1, 2, 1]

@@ -1,5 +1,5 @@
 /*
- * One message after the other to sockets: the innermost loop of fan-out. `scatter.py` says what it does.
+ * Events to sockets, one message after the other: the innermost loop of fan-out. `scatter.py` says what it does.
  *
  * The kernel takes some microseconds for a message, and the interpreter would add a fifth to it. While this loop
  * runs, the interpreter is free for the database's threads.
@@ -9,66 +9,144 @@
 #include <Python.h>
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
+#include <structmember.h>
 #include <sys/socket.h>
+
+#define AHEAD 8 /* receivers whose memory is on its way while one is looked at */
+#define ELSEWHERE (-1)
+#define DONE (-2)
+
+struct state {
+    PyTypeObject *lane;
+};
+
+struct lane {
+    PyObject_HEAD
+    int descriptor;
+    int express;
+    long long sent;
+};
+
+/* What stands before and after the tail of every receiver. */
+struct around {
+    const char *head;
+    Py_ssize_t head_length;
+    const char *end;
+    Py_ssize_t end_length;
+};
 
 struct part {
     int descriptor;
     const char *tail;
     Py_ssize_t length;
-    Py_ssize_t taken;
+    Py_ssize_t taken; /* or ELSEWHERE, or DONE */
 };
 
-static int read_parts(struct part *parts, Py_ssize_t count, PyObject *descriptors, PyObject *tails, Py_ssize_t *longest)
+struct job {
+    PyTypeObject *lane;
+    PyObject *lanes;
+    PyObject *tails;
+    Py_ssize_t start;
+    Py_ssize_t count;
+    const char *done; /* NULL: nobody */
+    struct around *arounds;
+    Py_ssize_t around_count;
+    Py_ssize_t around_length; /* of all of them */
+    long long round;
+    long long offset;
+    struct part *parts;
+    Py_ssize_t longest; /* tail */
+    char *message;
+};
+
+static void read_lane(struct part *part, struct lane *lane, const struct job *job)
 {
-    for (Py_ssize_t i = 0; i < count; i++) {
-        long descriptor = PyLong_AsLong(PyList_GetItem(descriptors, i));
-        if (descriptor == -1 && PyErr_Occurred())
+    part->taken = ELSEWHERE;
+    if (lane->express != job->round)
+        return;
+    part->taken = 0;
+    part->descriptor = lane->descriptor;
+    if (job->offset != 0)
+        lane->sent = job->offset;
+}
+
+static int read_parts(struct job *job)
+{
+    PyTypeObject *known = NULL;
+    for (Py_ssize_t i = 0; i < job->count; i++) {
+        struct part *part = &job->parts[i];
+        PyObject *lane = PyList_GetItem(job->lanes, job->start + i);
+        if (i + AHEAD < job->count) {
+            __builtin_prefetch(PyList_GetItem(job->lanes, job->start + i + AHEAD));
+            __builtin_prefetch(PyList_GetItem(job->tails, job->start + i + AHEAD));
+        }
+        if (Py_TYPE(lane) != known && !PyObject_TypeCheck(lane, job->lane)) {
+            PyErr_SetString(PyExc_TypeError, "there must be nothing but lanes");
             return -1;
+        }
+        known = Py_TYPE(lane);
         char *tail;
-        if (PyBytes_AsStringAndSize(PyList_GetItem(tails, i), &tail, &parts[i].length) != 0)
+        if (PyBytes_AsStringAndSize(PyList_GetItem(job->tails, job->start + i), &tail, &part->length) != 0)
             return -1;
-        parts[i].descriptor = (int)descriptor;
-        parts[i].tail = tail;
-        if (parts[i].length > *longest)
-            *longest = parts[i].length;
+        part->tail = tail;
+        if (part->length > job->longest)
+            job->longest = part->length;
+        part->taken = DONE;
+        if (job->done == NULL || !job->done[job->start + i])
+            read_lane(part, (struct lane *)lane, job);
     }
     return 0;
 }
 
-/* Whole, in `message` behind the head, or as it is where there is nothing around it. */
-static const char *assemble(const struct part *part, char *message, Py_ssize_t head, const Py_buffer *end)
+/* The message of `part`. What is around the tails stands there from the last one, unless their lengths differ. */
+static const char *compose(const struct job *job, const struct part *part, int afresh, size_t *length)
 {
-    if (head + end->len == 0)
-        return part->tail;
-    memcpy(message + head, part->tail, (size_t)part->length);
-    memcpy(message + head + part->length, end->buf, (size_t)end->len);
-    return message;
+    char *at = job->message;
+    for (Py_ssize_t i = 0; i < job->around_count; i++) {
+        const struct around *around = &job->arounds[i];
+        if (afresh)
+            memcpy(at, around->head, (size_t)around->head_length);
+        at += around->head_length;
+        memcpy(at, part->tail, (size_t)part->length);
+        at += part->length;
+        if (afresh)
+            memcpy(at, around->end, (size_t)around->end_length);
+        at += around->end_length;
+    }
+    *length = job->around_count == 0 ? (size_t)part->length : (size_t)(at - job->message);
+    return job->around_count == 0 ? part->tail : job->message;
 }
 
 /* A socket that takes nothing, for whatever reason, has taken 0: who writes the rest finds out why. */
-static void send_parts(struct part *parts, Py_ssize_t count, char *message, Py_ssize_t head, const Py_buffer *end)
+static void send_parts(const struct job *job)
 {
-    for (Py_ssize_t i = 0; i < count; i++) {
-        const char *whole = assemble(&parts[i], message, head, end);
-        size_t length = (size_t)(head + parts[i].length + end->len);
+    Py_ssize_t composed = -1;
+    for (Py_ssize_t i = 0; i < job->count; i++) {
+        struct part *part = &job->parts[i];
+        if (part->taken < 0)
+            continue;
+        size_t length;
+        const char *message = compose(job, part, part->length != composed, &length);
         ssize_t taken;
-        if (i + 1 < count)
-            __builtin_prefetch(parts[i + 1].tail);
+        composed = part->length;
         do
-            taken = send(parts[i].descriptor, whole, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+            taken = send(part->descriptor, message, length, MSG_DONTWAIT | MSG_NOSIGNAL);
         while (taken < 0 && errno == EINTR);
-        parts[i].taken = taken < 0 ? 0 : taken;
+        part->taken = taken < 0 ? 0 : taken;
     }
 }
 
-static PyObject *list_short(const struct part *parts, Py_ssize_t count, Py_ssize_t around)
+static PyObject *list_short(const struct job *job)
 {
+    Py_ssize_t repeated = job->around_count == 0 ? 1 : job->around_count;
     PyObject *found = PyList_New(0);
-    for (Py_ssize_t i = 0; found != NULL && i < count; i++) {
-        if (parts[i].taken == around + parts[i].length)
+    for (Py_ssize_t i = 0; found != NULL && i < job->count; i++) {
+        const struct part *part = &job->parts[i];
+        if (part->taken == DONE || part->taken == job->around_length + repeated * part->length)
             continue;
-        PyObject *pair = Py_BuildValue("(nn)", i, parts[i].taken);
+        PyObject *pair = Py_BuildValue("(nn)", job->start + i, part->taken);
         if (pair == NULL || PyList_Append(found, pair) != 0)
             Py_CLEAR(found);
         Py_XDECREF(pair);
@@ -76,45 +154,117 @@ static PyObject *list_short(const struct part *parts, Py_ssize_t count, Py_ssize
     return found;
 }
 
-static PyObject *send_all(PyObject *descriptors, const Py_buffer *head, PyObject *tails, const Py_buffer *end)
+static int read_arounds(struct job *job, PyObject *list)
 {
-    Py_ssize_t count = PyList_Size(descriptors), longest = 0;
+    for (Py_ssize_t i = 0; i < job->around_count; i++) {
+        struct around *around = &job->arounds[i];
+        PyObject *pair = PyList_GetItem(list, i);
+        if (!PyArg_ParseTuple(pair, "y#y#", &around->head, &around->head_length, &around->end, &around->end_length))
+            return -1;
+        job->around_length += around->head_length + around->end_length;
+    }
+    return 0;
+}
+
+static PyObject *send_all(struct job *job, PyObject *arounds)
+{
     PyObject *found = NULL;
-    char *message = NULL;
-    struct part *parts = PyMem_Malloc((size_t)count * sizeof *parts + 1);
-    if (parts == NULL)
-        return PyErr_NoMemory();
-    if (read_parts(parts, count, descriptors, tails, &longest) == 0) {
-        message = PyMem_Malloc((size_t)(head->len + longest + end->len) + 1);
-        if (message == NULL) {
+    job->around_count = PyList_Size(arounds);
+    job->arounds = PyMem_Malloc((size_t)job->around_count * sizeof *job->arounds + 1);
+    job->parts = PyMem_Malloc((size_t)job->count * sizeof *job->parts + 1);
+    if (job->arounds == NULL || job->parts == NULL) {
+        PyErr_NoMemory();
+    } else if (read_arounds(job, arounds) == 0 && read_parts(job) == 0) {
+        job->message = PyMem_Malloc((size_t)(job->around_length + job->around_count * job->longest) + 1);
+        if (job->message == NULL) {
             PyErr_NoMemory();
         } else {
-            memcpy(message, head->buf, (size_t)head->len);
             Py_BEGIN_ALLOW_THREADS
-            send_parts(parts, count, message, head->len, end);
+            send_parts(job);
             Py_END_ALLOW_THREADS
-            found = list_short(parts, count, head->len + end->len);
+            found = list_short(job);
         }
     }
-    PyMem_Free(message);
-    PyMem_Free(parts);
+    PyMem_Free(job->message);
+    PyMem_Free(job->parts);
+    PyMem_Free(job->arounds);
     return found;
 }
 
 static PyObject *scatter(PyObject *module, PyObject *arguments)
 {
-    PyObject *descriptors, *tails, *found = NULL;
-    Py_buffer head, end;
-    (void)module;
-    if (!PyArg_ParseTuple(arguments, "O!y*O!y*", &PyList_Type, &descriptors, &head, &PyList_Type, &tails, &end))
+    struct job job = {.lane = ((struct state *)PyModule_GetState(module))->lane};
+    PyObject *arounds, *found = NULL;
+    Py_ssize_t stop;
+    Py_buffer done;
+    if (!PyArg_ParseTuple(arguments, "O!O!nnz*O!LL", &PyList_Type, &job.lanes, &PyList_Type, &job.tails, &job.start,
+                          &stop, &done, &PyList_Type, &arounds, &job.round, &job.offset))
         return NULL;
-    if (PyList_Size(tails) == PyList_Size(descriptors))
-        found = send_all(descriptors, &head, tails, &end);
+    job.done = done.buf;
+    job.count = stop - job.start;
+    if (PyList_Size(job.tails) != PyList_Size(job.lanes))
+        PyErr_SetString(PyExc_ValueError, "there must be as many tails as lanes");
+    else if (job.start < 0 || job.count < 0 || stop > PyList_Size(job.lanes) || (job.done != NULL && stop > done.len))
+        PyErr_SetString(PyExc_ValueError, "the places must be some of those of the lanes");
     else
-        PyErr_SetString(PyExc_ValueError, "there must be as many tails as descriptors");
-    PyBuffer_Release(&head);
-    PyBuffer_Release(&end);
+        found = send_all(&job, arounds);
+    PyBuffer_Release(&done);
     return found;
+}
+
+static PyObject *new_lane(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
+{
+    allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
+    struct lane *lane = (struct lane *)allocate(type, 0);
+    (void)arguments;
+    (void)keywords;
+    if (lane != NULL)
+        lane->descriptor = lane->express = -1;
+    return (PyObject *)lane;
+}
+
+static void free_lane(PyObject *lane)
+{
+    PyTypeObject *type = Py_TYPE(lane);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(lane);
+    Py_DECREF(type);
+}
+
+static PyMemberDef lane_members[] = {
+    {"descriptor", T_INT, offsetof(struct lane, descriptor), 0, NULL},
+    {"express", T_INT, offsetof(struct lane, express), 0, NULL},
+    {"sent", T_LONGLONG, offsetof(struct lane, sent), 0, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot lane_slots[] = {
+    {Py_tp_new, new_lane},
+    {Py_tp_dealloc, free_lane},
+    {Py_tp_members, lane_members},
+    {0, NULL},
+};
+
+static PyType_Spec lane_specification = {
+    "tidewire.realtime._scatter.Lane", sizeof(struct lane), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, lane_slots,
+};
+
+static int fill(PyObject *module)
+{
+    struct state *state = PyModule_GetState(module);
+    state->lane = (PyTypeObject *)PyType_FromSpec(&lane_specification);
+    return state->lane == NULL ? -1 : PyModule_AddObjectRef(module, "Lane", (PyObject *)state->lane);
+}
+
+static int traverse(PyObject *module, visitproc visit, void *arg)
+{
+    Py_VISIT(((struct state *)PyModule_GetState(module))->lane);
+    return 0;
+}
+
+static int clear(PyObject *module)
+{
+    Py_CLEAR(((struct state *)PyModule_GetState(module))->lane);
+    return 0;
 }
 
 static PyMethodDef methods[] = {
@@ -122,7 +272,14 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "_scatter", NULL, 0, methods, NULL, NULL, NULL, NULL};
+static PyModuleDef_Slot slots[] = {
+    {Py_mod_exec, fill},
+    {0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "_scatter", NULL, sizeof(struct state), methods, slots, traverse, clear, NULL,
+};
 
 PyMODINIT_FUNC PyInit__scatter(void)
 {

@@ -12,20 +12,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import islice
 from typing import Final
 
 import structlog
 
 from tidewire.core.time import now
 from tidewire.realtime.acknowledgements import Acknowledgements
-from tidewire.realtime.frames import EventFrame, subscription_tail
-from tidewire.realtime.index import Matches
+from tidewire.realtime.audience import Audience
+from tidewire.realtime.delivery import Delivery
+from tidewire.realtime.frames import MAX_TAIL, EventFrame
 from tidewire.realtime.meters import Meters
-from tidewire.realtime.ranges import OneOrMore
 from tidewire.realtime.scatter import scatter
-from tidewire.realtime.subscriptions import Receiver, Subscription
+from tidewire.realtime.subscriptions import Receiver
 from tidewire.realtime.turns import Turns
 
 FEW: Final = 128
@@ -42,39 +40,6 @@ BATCH_BYTES: Final = 64 * 1024
 """Bytes written together to one connection, so that quick clients do not look like slow ones."""
 
 _log: Final = structlog.get_logger(__name__)
-
-
-@dataclass(slots=True, eq=False)
-class _Event:
-    """One event on its way."""
-
-    frame: EventFrame
-    due: Matches
-    """Who still gets it."""
-    timestamp: int
-    offset: int
-    """In the log that the connections are told of; 0: it is of another one, or of none."""
-    begun: bool = False
-    """It is written in turns. All older ones of many receivers are too."""
-
-
-class _Lane:
-    """Receivers whose messages begin and end alike and go to their sockets as they are."""
-
-    __slots__ = ("_end", "_head", "descriptors", "receivers", "tails")
-
-    def __init__(self, head: bytes = b"", end: bytes = b"") -> None:
-        self._head = head
-        self._end = end
-        self.receivers: list[Receiver] = []
-        self.descriptors: list[int] = []
-        self.tails: list[bytes] = []
-
-    def write(self) -> None:
-        """Write all; what a socket does not take is its transport's."""
-        for place, taken in scatter(self.descriptors, self._head, self.tails, self._end):
-            message = self._head + self.tails[place] + self._end
-            self.receivers[place].transport.write(message[taken:])
 
 
 class Fanout:
@@ -95,9 +60,9 @@ class Fanout:
         self._meters = meters
         self._acknowledgements = acknowledgements
         self._finished = finished
-        self._events: list[_Event] = []
-        """That some have still to get, the oldest first."""
-        self._kept: list[_Event] = []
+        self._deliveries: list[Delivery] = []
+        """Of events that some have still to get, the oldest first."""
+        self._kept: list[Delivery] = []
         """Those of them that wait for others to be written together with."""
         self._bytes = 0
         """Of all of them: what a connection is sent that gets them all."""
@@ -108,18 +73,18 @@ class Fanout:
         """Who waits until there is room for more events."""
 
     async def deliver(
-        self, frame: EventFrame, matches: Matches, timestamp: int, offset: int, *, more: bool
+        self, frame: EventFrame, audience: Audience, timestamp: int, offset: int, *, more: bool
     ) -> None:
-        """Write ``frame`` to the receivers of ``matches``, which is used up; or begin to, if they are many.
+        """Write ``frame`` to the connections of ``audience``; or begin to, if they are many.
 
         ``more``: another event waits already. Then this one may be kept until that comes or :meth:`flush` is
         called.
         """
-        self._meters.frames += len(matches)
-        self._meters.bytes += len(matches) * len(frame)
-        event = _Event(frame, matches, timestamp, offset)
-        self._events.append(event)
-        self._kept.append(event)
+        self._meters.frames += len(audience)
+        self._meters.bytes += len(audience) * len(frame)
+        delivery = Delivery(frame, audience, timestamp, offset)
+        self._deliveries.append(delivery)
+        self._kept.append(delivery)
         self._bytes += len(frame)
         if not more or len(self._kept) >= BATCH_EVENTS or self._bytes >= BATCH_BYTES:
             await self.flush()
@@ -128,13 +93,13 @@ class Fanout:
     async def flush(self) -> None:
         """Write what is kept. What many get is begun, as soon as there is room for it."""
         kept, self._kept = self._kept, []
-        for event in kept:
-            if len(event.due) <= FEW:
-                await self._write_at_once(event)
+        for delivery in kept:
+            if delivery.left <= FEW:
+                await self._write_at_once(delivery)
         self._drop_finished()
-        for event in kept:
-            if event.due:
-                await self._begin(event)
+        for delivery in kept:
+            if delivery.left:
+                await self._begin(delivery)
 
     async def pause(self, cost: int = 0) -> None:
         """Let the event loop serve others if much was done since it last did."""
@@ -145,123 +110,139 @@ class Fanout:
 
     def settle(self, receiver: Receiver) -> None:
         """Write all that a connection is still to get: what it is entitled to is about to change."""
-        if self._events:
+        if self._deliveries:
             message, offset = self._take_all(receiver)
             if message:
                 self._hand_over(receiver, message, offset)
 
     def forget(self, receiver: Receiver) -> None:
         """A connection has ended: it gets nothing more."""
-        for event in self._events:
-            event.due.pop(receiver, None)
+        for delivery in self._deliveries:
+            delivery.take(receiver)
 
     @property
     def is_idle(self) -> bool:
         """Whether everything has been written to everybody."""
-        return not self._events
+        return not self._deliveries
 
-    async def _write_at_once(self, event: _Event) -> None:
+    def written(self, matched: int) -> int:
+        """Offset up to which everybody was written everything; ``matched``: up to which it was matched."""
+        return next((delivery.offset - 1 for delivery in self._deliveries if delivery.offset), matched)
+
+    async def _write_at_once(self, delivery: Delivery) -> None:
         try:
-            while event.due:
-                self._spent += min(len(event.due), SLICE)
-                self._write_slice(event)
+            while delivery.left:
+                self._spent += min(delivery.left, SLICE)
+                self._write_slice(delivery)
                 if self._spent >= SLICE:
                     await self.pause()
         finally:
             # Once in part delivered, it must not be delivered again.
-            event.due.clear()
+            delivery.left = 0
 
-    async def _begin(self, event: _Event) -> None:
+    async def _begin(self, delivery: Delivery) -> None:
         while self._taking_turns and not self._has_room():
             room = asyncio.get_running_loop().create_future()
             self._waiting.append(room)
             await room
-        event.begun = True
+        delivery.begun = True
         if not self._taking_turns:
             self._taking_turns = True
             self._turns.enter(self._take_turn)
 
     def _has_room(self) -> bool:
-        begun = [len(event.frame) for event in self._events if event.begun]
+        begun = [len(delivery.frame) for delivery in self._deliveries if delivery.begun]
         return len(begun) < BATCH_EVENTS and sum(begun) < BATCH_BYTES
-
-    def written(self, matched: int) -> int:
-        """Offset up to which everybody was written everything; ``matched``: up to which it was matched."""
-        return next((event.offset - 1 for event in self._events if event.offset), matched)
 
     def _take_turn(self) -> None:
         """Write a slice of the oldest event that is begun, and to its receivers all else that they get."""
-        event = next((event for event in self._events if event.begun), None)
-        if event is not None:  # or else all have got it already, out of turn
+        delivery = next((delivery for delivery in self._deliveries if delivery.begun), None)
+        if delivery is not None and delivery.left:  # or else all have got it already, out of turn
             try:
-                self._write_slice(event)
+                self._write_slice(delivery)
             except Exception:
                 _log.exception("event not delivered to all")
-                event.due.clear()
+                delivery.left = 0
         self._drop_finished()
-        self._taking_turns = any(event.begun for event in self._events)
+        self._taking_turns = any(delivery.begun for delivery in self._deliveries)
         if self._taking_turns:
             self._turns.enter(self._take_turn)
 
-    def _write_slice(self, event: _Event) -> None:
+    def _write_slice(self, delivery: Delivery) -> None:
         """Write an event to some of its receivers, and to these all else that they are still to get."""
-        count = min(len(event.due), max(1, min(SLICE, SLICE_BYTES // self._bytes)))
-        if len(self._events) == 1:
-            self._write_alone(event, count)
+        start, stop = delivery.next_slice(max(1, min(SLICE, SLICE_BYTES // self._bytes)))
+        alike = self._due_alike(delivery, start, stop)
+        if alike:
+            self._write_alike(alike, start, stop)
         else:
-            self._write_joined(list(islice(reversed(event.due), count)))
+            self._write_each(delivery, start, stop)
 
-    def _write_alone(self, event: _Event, count: int) -> None:
-        frame, offset, current = event.frame, event.offset, self._acknowledgements.round
-        take = event.due.popitem
-        lanes: dict[tuple[int, int], _Lane] = {}
-        lane, window, length = _Lane(), -1, -1
-        try:
-            for _ in range(count):
-                receiver, matched = take()
-                if receiver.express != current or matched.__class__ is not Subscription:
-                    self._hand_over(receiver, b"".join(_parts(frame, matched, receiver.window)), offset)
-                    continue
-                if offset:
-                    receiver.sent = offset
-                tail = matched.tail
-                if len(tail) != length or receiver.window != window:
-                    window, length = key = receiver.window, len(tail)
-                    lane = lanes.get(key) or lanes.setdefault(key, _Lane(*frame.around(length, window)))
-                lane.receivers.append(receiver)
-                lane.descriptors.append(receiver.descriptor)
-                lane.tails.append(tail)
-        finally:
-            # Whatever fails for one: these count as written to already.
-            for lane in lanes.values():
-                lane.write()
+    def _due_alike(self, delivery: Delivery, start: int, stop: int) -> list[Delivery]:
+        """The events that the receivers at these places get, if it is the same ones for all; else none."""
+        (length, _), _ = delivery.audience.shape(start)
+        if length > MAX_TAIL:
+            return []
+        if len(self._deliveries) == 1:
+            return [delivery]
+        found = []
+        for other in self._deliveries:
+            due = other.due_in(start, stop) if other.audience is delivery.audience else -1
+            if due == stop - start:
+                found.append(other)
+            elif due:
+                return []
+        return found
 
-    def _write_joined(self, receivers: Sequence[Receiver]) -> None:
+    def _write_alike(self, deliveries: Sequence[Delivery], start: int, stop: int) -> None:
+        audience = deliveries[0].audience
+        done = deliveries[0].done if len(deliveries) == 1 else None
+        (length, window), _ = audience.shape(start)
+        around = [delivery.frame.around(length, window) for delivery in deliveries]
+        offset = max(delivery.offset for delivery in deliveries)
         current = self._acknowledgements.round
-        lane = _Lane()
-        try:
-            for receiver in receivers:
-                message, offset = self._take_all(receiver)
-                if receiver.express == current:
-                    receiver.sent = offset or receiver.sent
-                    lane.receivers.append(receiver)
-                    lane.descriptors.append(receiver.descriptor)
-                    lane.tails.append(message)
-                else:
-                    self._hand_over(receiver, message, offset)
-        finally:
-            lane.write()
+        for delivery in deliveries:
+            delivery.pass_over(start, stop)
+        receivers, tails = audience.receivers, audience.tails
+        for place, taken in scatter(receivers, tails, start, stop, done, around, current, offset):
+            message = b"".join([part for head, end in around for part in (head, tails[place], end)])
+            self._write_rest(receivers[place], message, offset, taken)
+
+    def _write_each(self, delivery: Delivery, start: int, stop: int) -> None:
+        receivers: list[Receiver] = []
+        messages: list[bytes] = []
+        offsets: list[int] = []
+        for receiver in delivery.audience.receivers[start:stop]:
+            message, offset = self._take_all(receiver)
+            if message:
+                receivers.append(receiver)
+                messages.append(message)
+                offsets.append(offset)
+        current = self._acknowledgements.round
+        for place, taken in scatter(receivers, messages, 0, len(receivers), None, [], current, 0):
+            self._write_rest(receivers[place], messages[place], offsets[place], taken)
+        for receiver, offset in zip(receivers, offsets, strict=True):
+            receiver.sent = offset or receiver.sent
 
     def _take_all(self, receiver: Receiver) -> tuple[bytes, int]:
         """All that a connection is still to get, and the offset of the last of it."""
-        parts: list[bytes] = []
+        messages: list[bytes] = []
         offset = 0
-        for event in self._events:
-            matched = event.due.pop(receiver, None)
-            if matched is not None:
-                offset = event.offset or offset
-                parts += _parts(event.frame, matched, receiver.window)
-        return b"".join(parts), offset
+        for delivery in self._deliveries:
+            tail = delivery.take(receiver)
+            if tail is not None:
+                offset = delivery.offset or offset
+                messages.append(delivery.frame.message(tail, receiver.window))
+        return b"".join(messages), offset
+
+    def _write_rest(self, receiver: Receiver, message: bytes, offset: int, taken: int) -> None:
+        """Write what a socket has not taken, which took so many bytes; -1: it was not tried."""
+        try:
+            if taken < 0:
+                self._hand_over(receiver, message, offset)
+            else:
+                receiver.transport.write(message[taken:])
+        except Exception:
+            _log.exception("events not delivered to a connection")
 
     def _hand_over(self, receiver: Receiver, message: bytes, offset: int) -> None:
         """Write frames, the last of them that of the event at ``offset``, whatever the connection's state."""
@@ -279,24 +260,16 @@ class Fanout:
 
     def _drop_finished(self) -> None:
         """Be done with the events that all have got."""
-        finished = [event for event in self._events if not event.due]
+        finished = [delivery for delivery in self._deliveries if not delivery.left]
         if not finished:
             return
         moment = now()
-        for event in finished:
-            self._meters.latency.add((moment - event.timestamp) / 1000)
-            self._bytes -= len(event.frame)
-            self._events.remove(event)
+        for delivery in finished:
+            self._meters.latency.add((moment - delivery.timestamp) / 1000)
+            self._bytes -= len(delivery.frame)
+            self._deliveries.remove(delivery)
         self._finished()
         waiting, self._waiting = self._waiting, []
         for room in waiting:
             if not room.done():
                 room.set_result(None)
-
-
-def _parts(frame: EventFrame, matched: OneOrMore, window: int) -> tuple[bytes, ...]:
-    """The message of a receiver, in parts that are copied once."""
-    if isinstance(matched, Subscription):
-        head, end = frame.around(len(matched.tail), window)
-        return head, matched.tail, end
-    return (frame.message(subscription_tail(subscription.id for subscription in matched), window),)

@@ -22,6 +22,9 @@ from tidewire.realtime.compression import STORED_END, deflate, stored_length
 MAX_FRAGMENT: Final = 16_384
 """Bytes of text in one WebSocket frame; the Apple SDK refuses more (realtime-protocol, section 5)."""
 
+MAX_TAIL: Final = MAX_FRAGMENT - 64
+"""Bytes of a tail that certainly fits into one frame with what follows it."""
+
 _FINAL: Final = 0x80
 _COMPRESSED: Final = 0x40
 """The reserved bit that permessage-deflate uses, in the first frame of a message (RFC 7692, section 6)."""
@@ -190,7 +193,7 @@ class EventFrame:
     def around(self, length: int, window: int) -> tuple[bytes, bytes]:
         """What stands before and after the part of a receiver, which has ``length`` bytes.
 
-        With the end they are less than :data:`MAX_FRAGMENT`. ``window``: what the receiver inflates with, in
+        They are at most :data:`MAX_TAIL`. ``window``: what the receiver inflates with, in
         bits; 0: it does not.
         """
         length += len(self.end)
@@ -199,7 +202,7 @@ class EventFrame:
 
     def message(self, tail: bytes, window: int = 0) -> bytes:
         """The WebSocket message of a receiver whose part is ``tail``, of any length."""
-        if len(tail) + len(self.end) >= MAX_FRAGMENT:
+        if len(tail) > MAX_TAIL:
             return text_message(self._text + tail + self.end)
         head, end = self.around(len(tail), window)
         return b"".join((head, tail, end))

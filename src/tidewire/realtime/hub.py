@@ -240,16 +240,16 @@ class Hub:
             self.matched = logged.offset
         began = time.perf_counter()
         payload = Payload(event.payload)
-        matches = self._index.match(
+        audience = self._index.audience(
             event.channels, event.roles, payload, offset, with_held=logged.offset == 0
         )
         self._meters.matching.add(time.perf_counter() - began)
         self._meters.events += 1
-        if matches:
+        if audience:
             at = logged.offset if own else 0
             # The place in another log would mean nothing to those who receive it here.
             frame = EventFrame(logged if own else LoggedEvent(logged.project_id, 0, event))
-            await self._fanout.deliver(frame, matches, event.timestamp, at, more=more)
+            await self._fanout.deliver(frame, audience, event.timestamp, at, more=more)
             return
         self._settle()
         if not more:

@@ -1,38 +1,27 @@
 """The matching index of a project: from the roles and channels of an event to the subscriptions that get it.
 
 Its cost follows the number of matches. Below each channel stand the subscriptions, by the roles of their
-connections, and within a role by what their queries ask for (:mod:`tidewire.realtime.matcher`):
-
-- Every connection belongs to one *class*: which of the roles in :data:`CLASS_ROLES` it holds. There are a
-  handful of them, they do not overlap, and together they are everybody, which is what ``any`` means.
-- Roles shared by some users (``team:…``, ``label:…``) have an entry of their own.
-- Roles of a single user (``user:…``, ``member:…``) have none: they lead to the user's connections.
+connections (:mod:`tidewire.realtime.role_keys`), and within a role by what their queries ask for
+(:mod:`tidewire.realtime.matcher`). What events of the same channels and roles match is found once, unless it
+depends on their payload, until a subscription comes to one of the channels or goes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
-from functools import lru_cache
 from itertools import chain
-from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
+from tidewire.realtime.audience import Audience, Matches, by_receiver
 from tidewire.realtime.matcher import Matcher, Payload
-from tidewire.realtime.ranges import OneOrMore
-from tidewire.realtime.subscriptions import EVERYTHING, Receiver, Subscription
+from tidewire.realtime.role_keys import Key, keys, memberships, of_held, sorted_roles
+from tidewire.realtime.subscriptions import Receiver, Subscription
 
 if TYPE_CHECKING:
     from tidewire.realtime.replay import Replay
 
-ANYONE: Final = "any"
-"""A role that every connection holds without listing it, if it holds one at all."""
-CLASS_ROLES: Final = frozenset({"guests", "users", "users/verified", "users/unverified"})
-_PERSONAL: Final = ("user:", "member:")
-
-Matches = dict[Receiver, OneOrMore]
-"""Connections with what they hold of something: mostly one subscription, sometimes several."""
-
-_receiver_of: Final = attrgetter("receiver")
+MAX_KNOWN: Final = 64
+"""Audiences that are kept for events that match the same."""
 
 
 class Index:
@@ -44,6 +33,8 @@ class Index:
         self._members: dict[str, str] = {}
         """Membership id to its user, while a connection holds the role."""
         self._newest_since = 0
+        self._known: dict[_Request, Audience] = {}
+        """Audiences that depend on no payload, until somebody comes or goes."""
         self.touched: Callable[[Subscription], None] = _unwatched
         """Called with each subscription that was entered or taken out."""
 
@@ -51,7 +42,7 @@ class Index:
         """Make a connection with its roles known; it has no subscriptions yet."""
         if receiver.user_id:
             self._users.setdefault(receiver.user_id, set()).add(receiver)
-            for membership in _memberships(receiver):
+            for membership in memberships(receiver):
                 self._members[membership] = receiver.user_id
 
     def leave(self, receiver: Receiver) -> None:
@@ -64,8 +55,8 @@ class Index:
         others.discard(receiver)
         if not others:
             del self._users[receiver.user_id]
-        still_held = {membership for other in others for membership in _memberships(other)}
-        for membership in _memberships(receiver):
+        still_held = {membership for other in others for membership in memberships(other)}
+        for membership in memberships(receiver):
             if membership not in still_held:
                 self._members.pop(membership, None)
 
@@ -93,12 +84,13 @@ class Index:
         receiver = subscription.receiver
         receiver.subscriptions[subscription.id] = subscription
         self._newest_since = max(self._newest_since, subscription.since)
-        keys = _keys(receiver)
-        for name in subscription.channels if keys else ():
+        places = keys(receiver)
+        for name in subscription.channels if places else ():
             channel = self._channels.get(name)
             if channel is None:
                 channel = self._channels[name] = _Channel()
-            for key in keys:
+            self._change(channel, subscription, 1)
+            for key in places:
                 channel.matcher(key).add(subscription)
         self.touched(subscription)
 
@@ -106,10 +98,11 @@ class Index:
         """Take a subscription out; the roles of its connection are still those it was entered with."""
         receiver = subscription.receiver
         del receiver.subscriptions[subscription.id]
-        keys = _keys(receiver)
-        for name in subscription.channels if keys else ():
+        places = keys(receiver)
+        for name in subscription.channels if places else ():
             channel = self._channels[name]
-            for key in keys:
+            self._change(channel, subscription, -1)
+            for key in places:
                 channel.discard(key, subscription)
             if not channel.matchers:
                 del self._channels[name]
@@ -145,6 +138,48 @@ class Index:
         for subscription in held:
             self.add(subscription)
 
+    def audience(
+        self,
+        channels: Sequence[str],
+        roles: Sequence[str],
+        payload: Payload,
+        offset: int,
+        *,
+        with_held: bool = False,
+    ) -> Audience:
+        """Who gets an event, and what for: as :meth:`match`, but the same object if it matches the same."""
+        concerned = tuple(channel for name in channels if (channel := self._channels.get(name)) is not None)
+        request = (concerned, tuple(roles), with_held)
+        known = self._known.get(request) if offset > self._newest_since else None
+        if known is not None:
+            return known
+        audience = Audience(self.match(channels, roles, payload, offset, with_held=with_held))
+        if offset > self._newest_since and not any(channel.filtered for channel in concerned):
+            self._keep(request, audience)
+        return audience
+
+    def _keep(self, request: _Request, audience: Audience) -> None:
+        if len(self._known) >= MAX_KNOWN:
+            self._forget(next(iter(self._known)))
+        self._known[request] = audience
+        for channel in request[0]:
+            if channel.known is None:
+                channel.known = set()
+            channel.known.add(request)
+
+    def _forget(self, request: _Request) -> None:
+        self._known.pop(request, None)
+        for channel in request[0]:
+            if channel.known is not None:
+                channel.known.discard(request)
+
+    def _change(self, channel: _Channel, subscription: Subscription, count: int) -> None:
+        """A subscription comes to a channel, or goes."""
+        if subscription.filter is not None:
+            channel.filtered += count
+        for request in list(channel.known or ()):
+            self._forget(request)
+
     def match(
         self,
         channels: Sequence[str],
@@ -159,7 +194,7 @@ class Index:
         ``with_held``: those too that are held, because the event is in no log that they could get it from.
         """
         found: list[Subscription] = []
-        classes, shared, personal = _sorted_roles(roles)
+        classes, shared, personal = sorted_roles(roles)
         for name in channels:
             channel = self._channels.get(name)
             if channel is not None:
@@ -169,7 +204,7 @@ class Index:
             found.extend(self._find_personal(role, frozenset(channels), payload, with_held))
         if offset <= self._newest_since:
             found = [subscription for subscription in found if subscription.since < offset]
-        return _by_receiver(found)
+        return by_receiver(found)
 
     def _find_personal(
         self, role: str, channels: Set[str], payload: Payload, with_held: bool
@@ -194,36 +229,25 @@ def _unwatched(_subscription: Subscription) -> None:
     """Nobody wants to know of subscriptions."""
 
 
-def holds_role(receiver: Receiver, roles: Sequence[str]) -> bool:
-    """Whether a connection may receive events for ``roles``."""
-    if receiver.roles == EVERYTHING:
-        return True
-    return bool(receiver.roles) and (ANYONE in roles or not set(roles).isdisjoint(receiver.roles))
-
-
-_Key = frozenset[str] | str | tuple[str, object]
-"""A class of connections, or a role that some users share; for held connections apart (:func:`_of_held`)."""
-
-
-def _of_held(key: _Key) -> _Key:
-    return ("held", key)
-
-
 class _Channel:
     """The subscriptions on one channel."""
 
-    __slots__ = ("matchers",)
+    __slots__ = ("filtered", "known", "matchers")
 
     def __init__(self) -> None:
-        self.matchers: dict[_Key, Matcher] = {}
+        self.matchers: dict[Key, Matcher] = {}
+        self.filtered = 0
+        """How many of them have queries."""
+        self.known: set[_Request] | None = None
+        """The kept audiences that depend on it; None: none ever did."""
 
-    def matcher(self, key: _Key) -> Matcher:
+    def matcher(self, key: Key) -> Matcher:
         matcher = self.matchers.get(key)
         if matcher is None:
             matcher = self.matchers[key] = Matcher()
         return matcher
 
-    def discard(self, key: _Key, subscription: Subscription) -> None:
+    def discard(self, key: Key, subscription: Subscription) -> None:
         matcher = self.matchers[key]
         matcher.discard(subscription)
         if matcher.is_empty:
@@ -232,66 +256,14 @@ class _Channel:
     def held_by(
         self, classes: Iterable[frozenset[str]], shared: Iterable[str], with_held: bool
     ) -> Iterator[Matcher]:
-        keys: list[_Key] = [*classes, *shared]
+        keys: list[Key] = [*classes, *shared]
         if with_held:
-            keys += [_of_held(key) for key in keys]
+            keys += [of_held(key) for key in keys]
         for key in keys:
             matcher = self.matchers.get(key)
             if matcher is not None:
                 yield matcher
 
 
-_CLASSES: Final[dict[frozenset[str], frozenset[str]]] = {}
-"""All classes seen, each kept once; there can be no more than 16."""
-
-
-def _class_of(roles: Iterable[str]) -> frozenset[str]:
-    own = CLASS_ROLES.intersection(roles)
-    return _CLASSES.setdefault(own, own)
-
-
-def _keys(receiver: Receiver) -> tuple[_Key, ...]:
-    """Where the subscriptions of a connection stand; nowhere if it has no roles."""
-    return _keys_of(receiver.roles, receiver.replay is not None)
-
-
-@lru_cache(maxsize=1024)
-def _keys_of(roles: tuple[str, ...], held: bool) -> tuple[_Key, ...]:
-    if held:
-        return tuple(map(_of_held, _keys_of(roles, held=False)))
-    if not roles or roles == EVERYTHING:
-        return roles
-    shared = dict.fromkeys(
-        role for role in roles if role not in CLASS_ROLES and not role.startswith(_PERSONAL)
-    )
-    return (_class_of(roles), *shared)
-
-
-def _sorted_roles(roles: Iterable[str]) -> tuple[list[frozenset[str]], list[str], list[str]]:
-    """The roles of an event as classes, shared and personal ones."""
-    wanted = dict.fromkeys(roles)
-    if ANYONE in wanted:
-        return list(_CLASSES), [*EVERYTHING], []
-    classes = [known for known in _CLASSES if not known.isdisjoint(wanted)]
-    personal = [role for role in wanted if role.startswith(_PERSONAL)]
-    shared = [role for role in wanted if role not in CLASS_ROLES and not role.startswith(_PERSONAL)]
-    return classes, [*EVERYTHING, *shared], personal
-
-
-def _memberships(receiver: Receiver) -> list[str]:
-    return [role.removeprefix("member:") for role in receiver.roles if role.startswith("member:")]
-
-
-def _by_receiver(found: Sequence[Subscription]) -> Matches:
-    matches: Matches = dict(zip(map(_receiver_of, found), found, strict=True))
-    if len(matches) == len(found):
-        return matches
-    matches.clear()
-    for subscription in found:
-        earlier = matches.setdefault(subscription.receiver, subscription)
-        if earlier is not subscription:
-            if isinstance(earlier, dict):
-                earlier[subscription] = None
-            else:
-                matches[subscription.receiver] = {earlier: None, subscription: None}
-    return matches
+_Request = tuple[tuple[_Channel, ...], tuple[str, ...], bool]
+"""What an audience depends on, unless there are queries: channels, roles, and whether with those held."""

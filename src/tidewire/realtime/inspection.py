@@ -15,7 +15,7 @@ from tidewire.core.models.realtime import (
 )
 from tidewire.core.realtime_queries import compile_queries, normal_form
 from tidewire.realtime.connection import Connection
-from tidewire.realtime.index import ANYONE, holds_role
+from tidewire.realtime.role_keys import ANYONE, holds_role
 from tidewire.realtime.subscriptions import EVERYTHING, Subscription
 
 MAX_TEXT: Final = 1_000_000

@@ -23,8 +23,8 @@ import structlog
 from tidewire.realtime.acknowledgements import Acknowledgements
 from tidewire.realtime.frames import subscription_tail
 from tidewire.realtime.history import History, PastEvent, TrimmedError
-from tidewire.realtime.index import holds_role
 from tidewire.realtime.meters import Meters
+from tidewire.realtime.role_keys import holds_role
 from tidewire.realtime.subscriptions import Receiver
 
 TURN_SECONDS: Final = 0.001

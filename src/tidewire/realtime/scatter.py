@@ -1,4 +1,4 @@
-"""Messages that begin and end alike, each to a socket of its own: the innermost loop of fan-out.
+"""Events to sockets, one message after the other: the innermost loop of fan-out.
 
 It is compiled where a C compiler was there when Tidewire was installed, and plain Python otherwise.
 """
@@ -6,31 +6,70 @@ It is compiled where a C compiler was there when Tidewire was installed, and pla
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+
+
+class LaneInPython:
+    """How a connection is written to past its transport."""
+
+    __slots__ = ("descriptor", "express", "sent")
+
+    def __init__(self) -> None:
+        self.descriptor = -1
+        """Of the socket below the transport, which is never asked to keep anything while this is used."""
+        self.express = -1
+        """The round of acknowledgements in which events may be written to the socket as they are: the
+        connection was asked in it already, and its transport keeps nothing. -1: in none."""
+        self.sent = 0
+        """Offset of the last event that was written to it; 0: none yet."""
 
 
 def scatter_in_python(
-    descriptors: list[int], head: bytes, tails: list[bytes], end: bytes, /
+    lanes: Sequence[LaneInPython],
+    tails: Sequence[bytes],
+    start: int,
+    stop: int,
+    done: bytearray | None,
+    around: Sequence[tuple[bytes, bytes]],
+    round: int,  # noqa: A002 - by place only
+    offset: int,
+    /,
 ) -> list[tuple[int, int]]:
-    """Write ``head``, its own tail and ``end`` to each socket, which does not block.
+    """Write to those ``lanes`` from ``start`` to ``stop`` that are express in ``round`` and not ``done``.
 
-    Returns the places of those that did not take all of it, each with how many bytes it took: none if its
-    queue is full, and none too if it failed. Raises :class:`ValueError` unless there is a tail for each.
+    Each gets one write: for each event of ``around`` what stands before its own tail, the tail, and what
+    stands after it; without events the tail as it is. Unless it is 0, ``offset`` is now what was last sent.
+
+    Returns the places of the others that are not done, each with -1, and of those whose sockets did not take
+    all, each with how many bytes it took: none if its queue is full, and none too if it failed. Raises
+    :class:`ValueError` unless there are as many tails as lanes, and a lane at each place.
     """
-    short = []
-    for place, (descriptor, tail) in enumerate(zip(descriptors, tails, strict=True)):
-        message = head + tail + end
+    if len(lanes) != len(tails):
+        raise ValueError("there must be as many tails as lanes")
+    if not 0 <= start <= stop <= len(lanes) or (done is not None and stop > len(done)):
+        raise ValueError("the places must be some of those of the lanes")
+    found = []
+    for place in range(start, stop):
+        lane, tail = lanes[place], tails[place]
+        if done is not None and done[place]:
+            continue
+        if lane.express != round:
+            found.append((place, -1))
+            continue
+        lane.sent = offset or lane.sent
+        message = b"".join(head + tail + end for head, end in around) if around else tail
         try:
-            taken = os.write(descriptor, message)
+            taken = os.write(lane.descriptor, message)
         except OSError:
             taken = 0
         if taken != len(message):
-            short.append((place, taken))
-    return short
+            found.append((place, taken))
+    return found
 
 
 try:
-    from tidewire.realtime._scatter import scatter
+    from tidewire.realtime._scatter import Lane, scatter
 except ImportError:
-    scatter = scatter_in_python
+    Lane, scatter = LaneInPython, scatter_in_python  # type: ignore[misc, assignment]
 
-__all__ = ["scatter", "scatter_in_python"]
+__all__ = ["Lane", "LaneInPython", "scatter", "scatter_in_python"]

@@ -10,6 +10,7 @@ from tidewire.core.queries import Query
 from tidewire.core.realtime_queries import compile_queries, equality_key
 from tidewire.core.realtime_ranges import Range, range_of
 from tidewire.realtime.frames import subscription_tail
+from tidewire.realtime.scatter import Lane
 
 if TYPE_CHECKING:
     from tidewire.realtime.replay import Replay
@@ -41,26 +42,6 @@ class Login:
         """Whose session it is, while it lacks its second factor and the connection is a guest's."""
 
 
-class Lane:
-    """How a connection is written to: what fan-out touches for every event, side by side in memory."""
-
-    __slots__ = ("descriptor", "direct", "express", "sent", "transport", "window")
-
-    def __init__(self) -> None:
-        self.transport: Transport
-        self.descriptor = -1
-        """Of the socket below the transport, which is never asked to keep anything while this is direct."""
-        self.direct = False
-        """Whether frames may be written to the transport without a look at its state."""
-        self.express = -1
-        """The round of acknowledgements in which frames may be written to the socket as they are: the
-        connection was asked in it already, and is direct. -1: in none."""
-        self.sent = 0
-        """Offset of the last event that was written to it; 0: none yet."""
-        self.window = 0
-        """Bits of the window that the client inflates messages with; 0: it takes none compressed."""
-
-
 class Receiver(Lane):
     """A connection: who it is, what it subscribed to, and how to reach it.
 
@@ -71,6 +52,7 @@ class Receiver(Lane):
         "acknowledged",
         "answers",
         "asked",
+        "direct",
         "is_page",
         "left",
         "login",
@@ -80,11 +62,18 @@ class Receiver(Lane):
         "roles",
         "round",
         "subscriptions",
+        "transport",
         "user_id",
+        "window",
     )
 
     def __init__(self) -> None:
         super().__init__()
+        self.transport: Transport
+        self.direct = False
+        """Whether frames may be written to the transport without a look at its state."""
+        self.window = 0
+        """Bits of the window that the client inflates messages with; 0: it takes none compressed."""
         self.number = 0
         """Names the connection within its process; 0 until it is let in."""
         self.user_id = ""
