@@ -124,11 +124,13 @@ class IndexMachine(RuleBasedStateMachine):
         super().__init__()
         self.index = Index()
         self.clients: list[Client] = []
+        self.connected = 0
         self.texts: dict[Subscription, list[str]] = {}
 
     @rule(person=people())
     def connect(self, person: tuple[str, tuple[str, ...]]) -> None:
-        client = Client(f"c{len(self.texts)}-{len(self.clients)}")
+        self.connected += 1
+        client = Client(f"c{self.connected}")
         client.user_id, client.roles = person
         client.window = len(self.clients) % 3
         self.index.join(client)
