@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 import tidewire
 from tests.api.probe import operations as probe
@@ -63,9 +64,13 @@ def test_error_body(client: httpx.Client) -> None:
 
 
 def test_a_defect_tells_nothing(client: httpx.Client) -> None:
-    response = client.get("/v1/probe/broken")
+    with capture_logs() as logs:
+        response = client.get("/v1/probe/broken")
     assert _type(response) == (500, "general_unknown")
     assert "secret" not in response.text
+    [line] = [line for line in logs if line["event"] == "request_failed"]
+    assert line["path"] == "/v1/probe/broken"
+    assert f"under the request id {line['request']}" in response.json()["message"]
 
 
 def test_statuses_that_are_not_shown(client: httpx.Client) -> None:

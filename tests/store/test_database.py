@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from traceback import format_exception
 
 import pytest
 from alembic.command import upgrade
@@ -49,6 +50,15 @@ async def test_reads_cannot_write(database: Database) -> None:
     with pytest.raises(OperationalError, match="readonly"):
         await database.read(lambda connection: write_state(connection, "name", ""))
     assert await database.read(lambda connection: read_state(connection, "name")) is None
+
+
+async def test_errors_tell_no_parameters(database: Database) -> None:
+    """They are logged, and parameters may be links with secrets, or what users keep to themselves."""
+    link = "https://tide.example/?secret=" + "5ec4e7"
+    with pytest.raises(OperationalError) as caught:
+        await database.read(lambda connection: write_state(connection, "name", link))
+    assert "UPDATE state" in str(caught.value)
+    assert "secret=5ec4e7" not in "".join(format_exception(caught.value))
 
 
 async def test_a_read_that_takes_too_long_is_interrupted(

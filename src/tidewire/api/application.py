@@ -31,7 +31,7 @@ from tidewire.channels import Channels
 from tidewire.core.downloads import Download
 from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Caller
-from tidewire.core.ids import is_id
+from tidewire.core.ids import is_id, unique_id
 from tidewire.core.inspection import RealtimeInspector
 from tidewire.core.locales import known_locale
 from tidewire.core.time import parse_datetime
@@ -128,8 +128,11 @@ class _Exchange:
             # The project was deleted while the request was on its way.
             await self._refuse(project_not_found())
         except Exception:
-            _log.exception("request_failed", method=self.request.method, path=self.request.path)
-            await self._refuse(unforeseen_error())
+            request_id = unique_id()
+            _log.exception(
+                "request_failed", request=request_id, method=self.request.method, path=self.request.path
+            )
+            await self._refuse(unforeseen_error(request_id))
 
     async def _answer(self) -> None:
         request = self.request

@@ -179,7 +179,7 @@ class Replayer:
         try:
             turn = replay.take_turn(deadline)
         except Exception:
-            _log.exception("replay failed", connection=replay.receiver.number)
+            _log.exception("replay failed", connection=replay.receiver.id)
             replay.receiver.give_up()
             return
         if turn is Turn.GO_ON:
@@ -201,7 +201,7 @@ class Replayer:
             # It comes back, and is told then that it has missed something.
             replay.receiver.give_up()
         except Exception:
-            _log.exception("replay failed", connection=replay.receiver.number)
+            _log.exception("replay failed", connection=replay.receiver.id)
             replay.receiver.give_up()
         finally:
             replay.queued = False

@@ -105,6 +105,11 @@ class Receiver(Lane):
     """Whether the wire has pings, and clients that answer them."""
 
     @property
+    def id(self) -> str:
+        """Names the connection in the log."""
+        return str(self.number)
+
+    @property
     def congested(self) -> bool:
         """Whether the client reads more slowly than it is sent to."""
         return False

@@ -68,6 +68,7 @@ def connect(
         creator=open_driver,
         poolclass=NullPool,
         pool_reset_on_return=None,
+        hide_parameters=True,  # errors are logged, and parameters may be secrets
         json_serializer=_encode_json,
         json_deserializer=msgspec.json.decode,
     )
