@@ -132,7 +132,7 @@ class _Exchange:
             _log.exception(
                 "request_failed", request=request_id, method=self.request.method, path=self.request.path
             )
-            await self._refuse(unforeseen_error(request_id))
+            await self._refuse(unforeseen_error(), (b"x-request-id", request_id.encode()))
 
     async def _answer(self) -> None:
         request = self.request
@@ -338,9 +338,9 @@ class _Exchange:
             headers += ended_headers(self.request, context.project.id)
         return headers
 
-    async def _refuse(self, error: TidewireError) -> None:
+    async def _refuse(self, error: TidewireError, *headers: tuple[bytes, bytes]) -> None:
         if self.started:
             return
         body = error_body(error)
         with suppress(ClientDisconnectedError):
-            await send_json(self.send, body.code, body, [*self.cors, *self.limits])
+            await send_json(self.send, body.code, body, [*self.cors, *self.limits, *headers])

@@ -10,8 +10,6 @@ import tidewire
 from tidewire.core.errors import SHOWN_STATUSES, TidewireError
 
 GENERIC_MESSAGE: Final = "Server Error"
-_UNFORESEEN: Final = "general_unknown"
-"""Type of the errors that :func:`unforeseen_error` makes, and nothing else."""
 
 
 class ErrorBody(msgspec.Struct):
@@ -26,13 +24,11 @@ class ErrorBody(msgspec.Struct):
 
 def error_body(error: TidewireError) -> ErrorBody:
     """The body for an error; one whose status clients do not know becomes a generic 500 of the same type."""
-    if error.code in SHOWN_STATUSES or error.type == _UNFORESEEN:
+    if error.code in SHOWN_STATUSES:
         return ErrorBody(error.message, error.code, error.type)
     return ErrorBody(GENERIC_MESSAGE, 500, error.type)
 
 
-def unforeseen_error(request_id: str) -> TidewireError:
-    """What the client is told of a defect: nothing but where the operator finds it in the log."""
-    return TidewireError(
-        _UNFORESEEN, f"{GENERIC_MESSAGE}: the server's log says why, under the request id {request_id}."
-    )
+def unforeseen_error() -> TidewireError:
+    """What the client is told of a defect: nothing but that there was one."""
+    return TidewireError("general_unknown", GENERIC_MESSAGE)
