@@ -80,7 +80,9 @@ def parse_query(text: str) -> Query:
 def _query(data: object, levels: int) -> Query:
     """Read a decoded query that may have ``levels`` levels."""
     if not isinstance(data, dict):
-        raise InvalidQueryError('A query must be a JSON object such as {"method":"limit","values":[25]}.')
+        raise InvalidQueryError(
+            'A query must be a JSON object such as {"method":"equal","attribute":"name","values":["Ada"]}.'
+        )
     if levels == 0:
         raise InvalidQueryError(f"Queries may be nested {MAX_NESTING} levels deep.")
     method = data.get("method", "")
