@@ -53,7 +53,7 @@ def test_wrong_shapes_are_refused(text: str) -> None:
 
 
 def test_long_urls_are_read_to_their_end() -> None:
-    """As long as slot clients may make them."""
+    """As long as SDKs may make them."""
     query = "%7B%22method%22%3A%22select%22%2C%22values%22%3A%5B%22*%22%5D%7D"
     channels = "".join(f"&channels[]=c{number}" for number in range(600))
     queries = "".join(f"&c{number}[{number + 1}][]={query}" for number in range(600))

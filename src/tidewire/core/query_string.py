@@ -7,7 +7,7 @@ from typing import Any, Final
 from urllib.parse import unquote_plus
 
 MAX_PARAMETERS: Final = 4_000
-"""Pairs that are read; later ones are ignored. Slot clients send one for each channel and each query."""
+"""Pairs that are read; later ones are ignored. Older SDKs send one for each channel and each query."""
 MAX_NESTING: Final = 64
 """Brackets of a name; parameters with more are ignored."""
 

@@ -20,7 +20,7 @@ CONSOLE: Final = "console"
 def parse_request(head: bytes) -> Request:
     """Read the head of a request that an HTTP server has already found to be well formed.
 
-    ``websockets`` could do it, but only with lines up to 8 KB: slot clients put all their queries into the
+    ``websockets`` could do it, but only with lines up to 8 KB: older SDKs put all their queries into the
     URL. Raises ValueError, or an InvalidHandshake of ``websockets``.
     """
     request_line, *lines = head.decode("iso-8859-1").split("\r\n")
