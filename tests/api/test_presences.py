@@ -204,6 +204,7 @@ def test_updates_change_only_what_is_given(
         {"expiresAt": 5},
         {"metadata": [1]},
         {"metadata": "[]x"},
+        {"metadata": '{"a":' + "[" * 900 + "]" * 900 + "}"},
         {"metadata": {"a": "x" * 65_536}},
     ],
     ids=lambda given: next(iter(given)),

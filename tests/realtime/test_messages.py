@@ -61,6 +61,9 @@ def _shortened(reply: Any) -> Any:
         "[" * 50_000,
         '{"type":"subscribe","data":' + "[" * 30_000,
         '{"type":"subscribe","data":[{"channels":["a"],"queries":["' + "[" * 30_000 + '"]}]}',
+        # Readable here, but perhaps not where the event is matched, which would be lost for everybody.
+        '{"type":"presence","data":{"status":"s","metadata":{"a":' + "[" * 900 + "]" * 900 + "}}}",
+        '{"type":"publish","data":[{"channel":"c","payload":{"a":' + "[" * 125 + "]" * 125 + "}}]}",
         '{"type":"ping",}',
         '{"type":"unsubscribe","data":[{"subscriptionId":"\\ud800"}]}',
         '{"type":"subscribe","data":[{"channels":["\\ud800"]}]}',

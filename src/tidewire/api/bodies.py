@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from tidewire.core.errors import TidewireError
+from tidewire.core.nesting import TOO_DEEP, is_too_deep
 from tidewire.core.query_string import parse_query_string
-
-DEEPEST_NESTING: Final = 128
-"""Arrays and objects within each other in a JSON body."""
 
 
 class Given(NamedTuple):
@@ -49,8 +47,7 @@ def from_json(body: bytes) -> Given:
         raise _too_deep() from None
     if not isinstance(values, dict):
         raise TidewireError("general_argument_invalid", "The request body must be a JSON object.")
-    # Few brackets cannot nest deeply: most bodies are never walked.
-    if body.count(b"[") + body.count(b"{") > DEEPEST_NESTING and _is_deeper(values, DEEPEST_NESTING):
+    if is_too_deep(body, values):
         raise _too_deep()
     return Given(values, False)
 
@@ -78,24 +75,5 @@ def media_type(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
-def _is_deeper(value: object, limit: int) -> bool:
-    """Whether arrays and objects nest in more than ``limit`` levels; found without recursion."""
-    level = [value]
-    for _ in range(limit):
-        level = [
-            child
-            for container in level
-            for child in (
-                container.values() if isinstance(container, dict) else cast("list[object]", container)
-            )
-            if isinstance(child, (dict, list))
-        ]
-        if not level:
-            return False
-    return True
-
-
 def _too_deep() -> TidewireError:
-    return TidewireError(
-        "general_argument_invalid", f"The JSON is nested deeper than {DEEPEST_NESTING} levels."
-    )
+    return TidewireError("general_argument_invalid", TOO_DEEP)

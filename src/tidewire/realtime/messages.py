@@ -11,6 +11,7 @@ import msgspec
 from tidewire.channels import Draft
 from tidewire.core.custom_channels import MAX_IDEMPOTENCY_KEY, is_channel_name
 from tidewire.core.ids import is_id
+from tidewire.core.nesting import TOO_DEEP, is_too_deep
 from tidewire.core.permissions import InvalidPermissionError, validate_permissions
 from tidewire.core.presences import MAX_PERMISSIONS, PERMISSION_TYPES
 from tidewire.core.queries import Query
@@ -141,6 +142,8 @@ def parse_message(text: str, *, extended_queries: bool = True) -> Message:
         raise MessageError(NOT_A_FRAME, "The message is not an object.")
     if not isinstance(frame, dict):
         _refuse("The message is not an object.")
+    if is_too_deep(text, frame):
+        _refuse(TOO_DEEP)
     kind = frame.get("type")
     if kind == "subscribe":
         return _parse_subscribe(frame, extended_queries)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from tidewire.core.nesting import TOO_DEEP, is_too_deep
 from tidewire.core.parameters import Check, InvalidParameterError
 from tidewire.core.permissions import InvalidPermissionError, validate_permissions
 
@@ -118,10 +119,13 @@ class JsonOrText(JsonObject):
 
     def convert(self, value: object) -> dict[str, Any]:
         if isinstance(value, str):
+            text = value
             try:
-                value = msgspec.json.decode(value)
+                value = msgspec.json.decode(text)
             except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
                 raise InvalidParameterError("Value must be a JSON object.") from None
+            if is_too_deep(text, value):
+                raise InvalidParameterError(TOO_DEEP)
         # An empty array is what PHP makes of an empty object.
         return super().convert({} if value == [] else value)
 
