@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from tests.realtime.world import Client, Wire, World
 from tidewire.core.events import Event, LoggedEvent
-from tidewire.realtime import fanout
-from tidewire.realtime.fanout import BATCH_EVENTS, FEW, SLICE
+from tidewire.realtime import fanout, pace
+from tidewire.realtime.fanout import BATCH_EVENTS, FEW
+from tidewire.realtime.pace import FIRST, LEAST, MOST, Pace
 
-COUNT = 3 * SLICE + 7
+COUNT = 3 * FIRST + 7
 SUBSCRIBE = json.dumps({"type": "subscribe", "data": [{"subscriptionId": "s", "channels": ["files"]}]})
 UNSUBSCRIBE = '{"type":"unsubscribe","data":[{"subscriptionId":"s"}]}'
 assert COUNT > FEW
@@ -66,7 +67,22 @@ async def test_a_large_crowd_is_served_while_the_loop_runs() -> None:
     received = await world.publish(["any"], ["files"])
     ticking.cancel()
     assert len(received) == COUNT
-    assert ticks >= COUNT // SLICE
+    assert ticks >= 3, "slices of 128, 256 and 7"
+
+
+def test_turns_grow_until_there_are_others_to_serve(monkeypatch: pytest.MonkeyPatch) -> None:
+    moment = 0.0
+    monkeypatch.setattr(pace.time, "perf_counter", lambda: moment)
+    own = Pace()
+    sizes = []
+    for meanwhile in (1.0, 5e-6, 5e-6, 5e-6, 1e-3, 5e-6, 1e-3):
+        moment += meanwhile
+        sizes.append(own.size())
+        moment += 1e-3
+        own.end_turn()
+    assert sizes == [FIRST, 2 * FIRST, MOST, MOST, LEAST, 2 * LEAST, LEAST]
+    own.begin()
+    assert own.size() == FIRST
 
 
 async def test_events_for_few_do_not_wait_for_a_crowd() -> None:
@@ -258,6 +274,8 @@ def test_every_connection_gets_its_events_once_and_in_order(steps: list[Step]) -
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fanout, "FEW", 3)
         patch.setattr(fanout, "SLICE", 2)
+        for size in ("FIRST", "LEAST", "MOST"):
+            patch.setattr(pace, size, 2)
         patch.setattr(fanout, "BATCH_BYTES", 2000)
         asyncio.run(_overtaking(steps))
 

@@ -22,6 +22,7 @@ from tidewire.realtime.audience import Audience
 from tidewire.realtime.delivery import Delivery
 from tidewire.realtime.frames import MAX_TAIL, EventFrame
 from tidewire.realtime.meters import Meters
+from tidewire.realtime.pace import Pace
 from tidewire.realtime.scatter import scatter
 from tidewire.realtime.subscriptions import Receiver
 from tidewire.realtime.turns import Turns
@@ -29,9 +30,9 @@ from tidewire.realtime.turns import Turns
 FEW: Final = 128
 """Receivers of an event that is written at once."""
 SLICE: Final = 128
-"""Writes after which the event loop gets to serve others: less than a millisecond."""
+"""Writes for few, of however many events, after which the event loop gets to serve others."""
 SLICE_BYTES: Final = 1024 * 1024
-"""The same, for large events."""
+"""Bytes after which it does in any case."""
 EVENT_COST: Final = 8
 """What an event costs beside its writes, as if it were so many of them."""
 BATCH_EVENTS: Final = 16
@@ -69,6 +70,7 @@ class Fanout:
         self._spent = 0
         """Since the event loop last served others, in writes."""
         self._taking_turns = False
+        self._pace = Pace()
         self._waiting: list[asyncio.Future[None]] = []
         """Who waits until there is room for more events."""
 
@@ -133,7 +135,7 @@ class Fanout:
         try:
             while delivery.left:
                 self._spent += min(delivery.left, SLICE)
-                self._write_slice(delivery)
+                self._write_slice(delivery, SLICE)
                 if self._spent >= SLICE:
                     await self.pause()
         finally:
@@ -148,6 +150,7 @@ class Fanout:
         delivery.begun = True
         if not self._taking_turns:
             self._taking_turns = True
+            self._pace.begin()
             self._turns.enter(self._take_turn)
 
     def _has_room(self) -> bool:
@@ -159,7 +162,7 @@ class Fanout:
         delivery = next((delivery for delivery in self._deliveries if delivery.begun), None)
         if delivery is not None and delivery.left:  # or else all have got it already, out of turn
             try:
-                self._write_slice(delivery)
+                self._write_slice(delivery, self._pace.size())
             except Exception:
                 _log.exception("event not delivered to all")
                 delivery.left = 0
@@ -167,10 +170,11 @@ class Fanout:
         self._taking_turns = any(delivery.begun for delivery in self._deliveries)
         if self._taking_turns:
             self._turns.enter(self._take_turn)
+        self._pace.end_turn()
 
-    def _write_slice(self, delivery: Delivery) -> None:
+    def _write_slice(self, delivery: Delivery, size: int) -> None:
         """Write an event to some of its receivers, and to these all else that they are still to get."""
-        start, stop = delivery.next_slice(max(1, min(SLICE, SLICE_BYTES // self._bytes)))
+        start, stop = delivery.next_slice(max(1, min(size, SLICE_BYTES // self._bytes)))
         alike = self._due_alike(delivery, start, stop)
         if alike:
             self._write_alike(alike, start, stop)
