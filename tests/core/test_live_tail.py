@@ -69,3 +69,16 @@ def test_vectors(case: Case) -> None:
 def test_only_what_names_a_project_is_a_tail() -> None:
     names = ("console.tail.p1", "console.tail.", "console.tail", "files")
     assert [tail_of(name) for name in names] == ["p1", "", "", ""]
+
+
+@pytest.mark.parametrize("payload", [b'{"$id":5}', b'{"$id":{"a":[]}}', b'{"$id":null}', b"{}"])
+def test_what_publishers_write_where_ids_stand_is_not_shown(payload: bytes) -> None:
+    event = Event(
+        pattern="channels.[channelId].messages.[messageId].create",
+        parameters={"channelId": "c", "messageId": "m"},
+        channels=[],
+        roles=[],
+        payload=payload,
+        timestamp=0,
+    )
+    assert tail_entry(event)["resourceId"] is None

@@ -32,13 +32,14 @@ def tail_entry(event: Event) -> dict[str, Any]:
     name = event.names[0]
     kind = name.partition(".")[0]
     _, action = pattern_parts(event.pattern)
+    resource_id = msgspec.json.decode(event.payload, type=_Resource).id
     entry: dict[str, Any] = {
         "event": name,
         "type": kind,
         "action": action or None,
         "userId": event.user_id or None,
         "timestamp": format_datetime(event.timestamp),
-        "resourceId": msgspec.json.decode(event.payload, type=_Resource).id,
+        "resourceId": resource_id if isinstance(resource_id, str) else None,
     }
     places = _PARENTS.get(kind, ())
     return entry | {place: event.parameters[place] for place in places if place in event.parameters}
@@ -47,4 +48,5 @@ def tail_entry(event: Event) -> dict[str, Any]:
 class _Resource(msgspec.Struct):
     """All that is shown of a payload."""
 
-    id: str | None = msgspec.field(name="$id", default=None)
+    id: Any = msgspec.field(name="$id", default=None)
+    """Of a message on a custom channel it is whatever its publisher wrote there."""
