@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Sequence
+from itertools import accumulate, product
 from operator import attrgetter
 from typing import Final
 
 from tidewire.realtime.frames import subscription_tail
-from tidewire.realtime.ranges import OneOrMore
+from tidewire.realtime.ranges import OneOrMore, each
 from tidewire.realtime.subscriptions import Receiver, Subscription
 
 _receiver_of: Final = attrgetter("receiver")
+_window_of: Final = attrgetter("window")
 
 Matches = dict[Receiver, OneOrMore]
 """Connections with what they hold of something: mostly one subscription, sometimes several."""
@@ -29,14 +32,16 @@ class Audience:
 
     def __init__(self, matches: Matches) -> None:
         self.receivers = list(matches)
-        self.tails = [_tail(matched) for matched in matches.values()]
+        self.tails = [
+            matched.tail if matched.__class__ is Subscription else _tail_of_several(matched)
+            for matched in matches.values()
+        ]
         """What is each receiver's own of the message."""
-        shapes = [(len(tail), receiver.window) for receiver, tail in zip(matches, self.tails, strict=True)]
-        self._shapes = list(dict.fromkeys(shapes))
-        self._stops = [len(shapes)]
+        self._shapes: list[Shape] = list(product(set(map(len, self.tails)), set(map(_window_of, matches))))
+        self._stops = [len(matches)]
         """Before which place each of the shapes ends."""
         if len(self._shapes) > 1:
-            self._sort(shapes)
+            self._sort()
         self._places: dict[Receiver, int] | None = None
 
     def __len__(self) -> int:
@@ -56,19 +61,18 @@ class Audience:
             self._places = {known: place for place, known in enumerate(self.receivers)}
         return self._places.get(receiver)
 
-    def _sort(self, shapes: Sequence[Shape]) -> None:
+    def _sort(self) -> None:
+        shapes = list(zip(map(len, self.tails), map(_window_of, self.receivers), strict=True))
         order = sorted(range(len(shapes)), key=shapes.__getitem__)
         self.receivers = [self.receivers[place] for place in order]
         self.tails = [self.tails[place] for place in order]
-        self._shapes.sort()
-        sorted_shapes = [shapes[place] for place in order]
-        self._stops = [bisect_right(sorted_shapes, shape) for shape in self._shapes]
+        counts = sorted(Counter(shapes).items())
+        self._shapes = [shape for shape, _ in counts]
+        self._stops = list(accumulate(count for _, count in counts))
 
 
-def _tail(matched: OneOrMore) -> bytes:
-    if isinstance(matched, Subscription):
-        return matched.tail
-    return subscription_tail(subscription.id for subscription in matched)
+def _tail_of_several(matched: OneOrMore) -> bytes:
+    return subscription_tail(subscription.id for subscription in each(matched))
 
 
 def by_receiver(found: Sequence[Subscription]) -> Matches:
