@@ -180,6 +180,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     realtime_max_channels: Annotated[
         Count, Meta(description="Channels in all subscriptions of one realtime connection.")
     ] = 4_096
+    realtime_max_subscription_bytes: Annotated[
+        Bytes,
+        Meta(
+            description="Bytes of the channels and queries in all subscriptions of one realtime connection."
+        ),
+    ] = 512 * 1024
     realtime_idle_seconds: Annotated[
         PositiveSeconds,
         Meta(

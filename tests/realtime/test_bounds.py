@@ -116,9 +116,25 @@ async def test_channels_of_a_connection(start: START) -> None:
         assert (await ask(client, "subscribe", _rows(1, channels=4)))["type"] == "response"
 
 
+async def test_bytes_of_the_subscriptions_of_a_connection(start: START) -> None:
+    """Without a bound on them a single guest could make every event cost tens of milliseconds."""
+    server = await start(realtime_max_subscription_bytes=10_000)
+    query = '{"method":"or","values":[' + ",".join(['{"method":"isNull","attribute":"a"}'] * 100) + "]}"
+    rows = [{"subscriptionId": f"s{number}", "channels": ["c"], "queries": [query]} for number in range(3)]
+    async with server.client() as client:
+        await _accepted(client)
+        for row in (*rows[:2], rows[0]):
+            assert (await ask(client, "subscribe", [row]))["type"] == "response"
+        for more in (rows[2], {"channels": ["x" * 9_000]}):
+            error = (await ask(client, "subscribe", [more]))["data"]
+            assert (error["code"], "10000 bytes" in error["message"]) == (1013, True)
+        assert (await ask(client, "subscribe", [rows[0] | {"queries": []}, rows[2]]))["type"] == "response"
+
+
 @pytest.mark.parametrize(
     ("limit", "query"),
     [
+        ("realtime_max_subscription_bytes", "channels[]=file"),
         ("realtime_max_channels", "&".join(f"channels[]=c{number}" for number in range(4))),
         ("realtime_max_subscriptions", "channels[]=files&" + "&".join(f"files[{n}][]=" for n in range(1, 5))),
     ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -19,6 +19,7 @@ __all__ = [
     "equality_key",
     "normal_form",
     "parse_realtime_queries",
+    "text_size",
     "value_key",
 ]
 
@@ -52,6 +53,11 @@ def parse_realtime_queries(texts: object, *, extended: bool = True) -> list[Quer
 def normal_form(query: Query) -> str:
     """The text of a query in responses: fixed order of keys, ``values`` always a list."""
     return msgspec.json.encode(_normal(query)).decode()
+
+
+def text_size(queries: Iterable[Query]) -> int:
+    """Bytes of the normal forms of some queries: a measure of what it takes to keep and to evaluate them."""
+    return sum(len(msgspec.json.encode(_normal(query))) for query in queries)
 
 
 def compile_queries(queries: Sequence[Query]) -> Predicate | None:

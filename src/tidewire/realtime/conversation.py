@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, NamedTuple
 
 from tidewire.core.channels import convert_channels
 from tidewire.core.ids import unique_id
 from tidewire.core.live_tail import tail_of
-from tidewire.core.realtime_queries import normal_form
+from tidewire.core.queries import Query
+from tidewire.core.realtime_queries import normal_form, text_size
 from tidewire.core.second_factors import NEEDS_SECOND_FACTOR, second_factor_missing
 from tidewire.realtime import frames
 from tidewire.realtime.hub import Hub
@@ -98,13 +99,29 @@ def check_user_limit(hub: Hub, user_id: str) -> None:
         raise MessageError(TOO_MUCH, f"A user may have at most {limit} connections at once.")
 
 
-def beyond_limits(hub: Hub, channel_counts: Collection[int]) -> str:
-    """What is wrong with a connection that holds subscriptions of so many channels each; empty if nothing."""
-    subscriptions = sum(count > 0 for count in channel_counts)
-    if subscriptions > hub.settings.realtime_max_subscriptions:
-        return f"A connection may hold at most {hub.settings.realtime_max_subscriptions} subscriptions."
-    if sum(channel_counts) > hub.settings.realtime_max_channels:
-        return f"A connection may hold at most {hub.settings.realtime_max_channels} channels."
+class Extent(NamedTuple):
+    """How much a subscription takes."""
+
+    channels: int
+    bytes: int
+    """Of its channels and queries, as text."""
+
+    @staticmethod
+    def of(channels: Collection[str], queries: Iterable[Query]) -> Extent:
+        """That of a subscription to be made."""
+        return Extent(len(channels), sum(map(len, channels)) + text_size(queries))
+
+
+def beyond_limits(hub: Hub, extents: Collection[Extent]) -> str:
+    """What is wrong with a connection that holds subscriptions of these extents; empty if nothing."""
+    settings = hub.settings
+    if sum(extent.channels > 0 for extent in extents) > settings.realtime_max_subscriptions:
+        return f"A connection may hold at most {settings.realtime_max_subscriptions} subscriptions."
+    if sum(extent.channels for extent in extents) > settings.realtime_max_channels:
+        return f"A connection may hold at most {settings.realtime_max_channels} channels."
+    most = settings.realtime_max_subscription_bytes
+    if sum(extent.bytes for extent in extents if extent.channels) > most:
+        return f"The channels and queries of a connection may have at most {most} bytes in all."
     return ""
 
 
@@ -119,8 +136,11 @@ def _subscribe(hub: Hub, receiver: Receiver, message: Subscribe, known: Known) -
     accepted = [
         (row.id or unique_id(), _channels(receiver, row.channels), row.queries) for row in message.rows
     ]
-    after = {held.id: len(held.channels) for held in receiver.subscriptions.values()}
-    after.update((name, len(channels)) for name, channels, _ in accepted)
+    after = {
+        held.id: Extent(len(held.channels), sum(map(len, held.channels)) + held.query_size)
+        for held in receiver.subscriptions.values()
+    }
+    after.update((name, Extent.of(channels, queries)) for name, channels, queries in accepted)
     problem = beyond_limits(hub, after.values())
     if problem:
         raise MessageError(TOO_MUCH, problem)

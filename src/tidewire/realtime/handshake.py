@@ -8,7 +8,7 @@ from typing import Final
 from tidewire.core.ids import unique_id
 from tidewire.core.origins import is_origin, origin_allowed
 from tidewire.realtime import frames
-from tidewire.realtime.conversation import beyond_limits, check_user_limit
+from tidewire.realtime.conversation import Extent, beyond_limits, check_user_limit
 from tidewire.realtime.hub import Hub
 from tidewire.realtime.limits import ConnectLimit
 from tidewire.realtime.messages import POLICY_VIOLATION, TOO_MUCH, MessageError
@@ -64,7 +64,7 @@ class Doorkeeper:
             None if visitor.key is not None else identity.user_id if identity else "",
             extended_queries=self._extended_queries,
         )
-        problem = beyond_limits(hub, [len(slot.channels) for slot in wanted.slots])
+        problem = beyond_limits(hub, [Extent.of(slot.channels, slot.queries) for slot in wanted.slots])
         if problem:
             raise MessageError(POLICY_VIOLATION, problem)  # to try again would not help
         receiver.is_page = (inputs.origin or "").startswith(_WEB)

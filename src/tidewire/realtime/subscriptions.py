@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from tidewire.core.queries import Query
-from tidewire.core.realtime_queries import compile_queries, equality_key
+from tidewire.core.realtime_queries import compile_queries, equality_key, text_size
 from tidewire.core.realtime_ranges import Range, range_of
 from tidewire.realtime.frames import subscription_tail
 from tidewire.realtime.scatter import Lane
@@ -134,13 +134,15 @@ class Receiver(Lane):
 class Filter:
     """The queries of a subscription, compiled: which payloads it wants."""
 
-    __slots__ = ("attribute", "keys", "predicate", "queries", "range")
+    __slots__ = ("attribute", "keys", "predicate", "queries", "range", "size")
 
     def __init__(self, queries: Sequence[Query]) -> None:
         predicate = compile_queries(queries)
         assert predicate is not None, "without conditions there is no filter"
         self.predicate = predicate
         self.queries = tuple(queries)
+        self.size = text_size(queries)
+        """Bytes of the queries as text."""
         attribute, keys = equality_key(queries) or ("", ())
         self.attribute: str | None = attribute if keys else None
         """An attribute whose value must have one of ``keys``; None if there is no such condition."""
@@ -180,6 +182,11 @@ class Subscription:
     def queries(self) -> tuple[Query, ...]:
         """What the payloads must fulfil; none if every payload is wanted."""
         return self.filter.queries if self.filter is not None else ()
+
+    @property
+    def query_size(self) -> int:
+        """Bytes of the queries as text."""
+        return self.filter.size if self.filter is not None else 0
 
     def wants(self, payload: Mapping[str, Any]) -> bool:
         """Whether the queries accept ``payload``."""
