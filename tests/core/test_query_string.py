@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.vectors import Case, load_cases
-from tidewire.core.query_string import MAX_NESTING, MAX_PARAMETERS, parse_query_string
+from tidewire.core.query_string import MAX_BRACKETS, MAX_NESTING, MAX_PARAMETERS, parse_query_string
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,12 @@ def test_names_that_nest_too_deep_are_ignored() -> None:
     assert parse_query_string("a" + "[]" * (MAX_NESTING - 1) + "=1")["a"]
     assert parse_query_string("a" + "[" * 100_000 + "=1") == {"a" + "_" * 100_000: "1"}
     assert parse_query_string("a" + "[]" * 100_000 + "=1&b=2") == {"b": "2"}
+
+
+def test_brackets_beyond_the_limit_are_ignored() -> None:
+    """A few kilobytes of them would take as long as many requests."""
+    parameters = parse_query_string("&".join(f"a{n}{'[]' * 60}=1" for n in range(2000)))
+    assert MAX_BRACKETS // 61 <= len(parameters) <= (MAX_BRACKETS + MAX_PARAMETERS) // 61
 
 
 @pytest.mark.parametrize("case", load_cases("handshake_url"))

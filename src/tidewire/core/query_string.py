@@ -11,6 +11,10 @@ MAX_PARAMETERS: Final = 4_000
 MAX_NESTING: Final = 64
 """Brackets of a name; parameters with more are ignored."""
 
+MAX_BRACKETS: Final = 12_000
+"""Pairs of brackets in all names together; parameters after them are ignored. Slot clients send two or three
+with each parameter."""
+
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,17}")
 _NOT_IN_NAMES: Final = str.maketrans({".": "_", " ": "_", "[": "_"})
 
@@ -23,9 +27,13 @@ def parse_query_string(text: str) -> dict[str, Any]:
     ``.`` and space in a name become ``_``. Never raises: what cannot be read is ignored.
     """
     root = _Level()
+    levels = 0
     for pair in text.split("&", MAX_PARAMETERS)[:MAX_PARAMETERS]:
         name, _, value = pair.partition("=")
         path = _path(unquote_plus(name))
+        levels += len(path)
+        if levels > MAX_PARAMETERS + MAX_BRACKETS:
+            break
         if path:
             root.put(path, unquote_plus(value))
     return {name: _plain(value) for name, value in root.items.items()}
@@ -33,6 +41,8 @@ def parse_query_string(text: str) -> dict[str, Any]:
 
 class _Level:
     """The parameters inside one pair of brackets, while more may come."""
+
+    __slots__ = ("items", "next_index")
 
     def __init__(self) -> None:
         self.items: dict[str, str | _Level] = {}
@@ -51,10 +61,12 @@ class _Level:
 
     def name_of(self, part: str | None) -> str:
         """``part``, or for None the next free index."""
-        name = str(self.next_index) if part is None else part
-        if _INDEX.fullmatch(name):
-            self.next_index = max(self.next_index, int(name) + 1)
-        return name
+        if part is None:
+            self.next_index += 1
+            return str(self.next_index - 1)
+        if _INDEX.fullmatch(part):
+            self.next_index = max(self.next_index, int(part) + 1)
+        return part
 
 
 def _path(name: str) -> list[str | None]:
