@@ -408,4 +408,6 @@ def _checked(name: str, value: object, source: str) -> object:
         return msgspec.convert(value, annotation, strict=False)
     except msgspec.ValidationError as error:
         got = "" if is_secret(fields[name]) else f"; got {value!r}"
-        raise SettingsError(f"setting {name!r} ({source}): {error}{got}") from None
+        choices = get_args(plain) if get_origin(plain) is Literal else ()
+        problem = f"must be one of {', '.join(choices)}" if choices else error
+        raise SettingsError(f"setting {name!r} ({source}): {problem}{got}") from None

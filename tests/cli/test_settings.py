@@ -59,6 +59,11 @@ def test_a_wrong_setting_is_named_in_one_line(
     assert "\n" not in str(wrong.value)
 
 
+def test_the_choices_of_a_setting_are_named() -> None:
+    with pytest.raises(SettingsError, match=r"must be one of extended, reference; got 'all'"):
+        load_settings({}, {"TIDEWIRE_REALTIME_QUERIES": "all"})
+
+
 def test_unknown_setting_in_a_file_is_named(tmp_path: Path) -> None:
     file = tmp_path / "tidewire.toml"
     file.write_text("prot = 1\n")
