@@ -96,10 +96,24 @@ def test_of_a_comparison_and_its_negation_one_holds_or_the_value_has_the_wrong_t
     assert sum(holds) == applies
 
 
-@pytest.mark.parametrize("method", sorted(EXTENSION))
+@pytest.mark.parametrize("method", sorted(EXTENSION.keys() - {"exists", "notExists"}))
 @pytest.mark.parametrize("payload", [{}, {"v": None}, {"w": "a"}])
 def test_nothing_holds_for_null_or_a_missing_key(method: str, payload: dict[str, Any]) -> None:
     assert not accepts(query(method, *VALUES[method]), payload)
+
+
+@pytest.mark.parametrize(
+    ("payload", "existing", "missing"),
+    [
+        ({"a": 1, "b": None}, True, False),
+        ({"a": 1}, False, False),
+        ({"c": 1}, False, True),
+        ({}, False, True),
+    ],
+)
+def test_existence_is_of_all_keys_or_of_none(payload: Any, existing: bool, missing: bool) -> None:
+    for method, expected in (("exists", existing), ("notExists", missing)):
+        assert accepts(json.dumps({"method": method, "values": ["a", "b"]}), payload) is expected
 
 
 @given(st.lists(JSON, min_size=1, max_size=3), st.lists(JSON, max_size=4))
@@ -124,6 +138,8 @@ def test_arrays_contain_elements_that_are_identical(wanted: list[Any], value: li
         ("containsAll", ["a"] * (MAX_VALUES + 1)),
         ("search", ["a" * (MAX_SEARCH_LENGTH + 1)]),
         ("notSearch", [5]),
+        ("exists", []),
+        ("notExists", ["a", 5]),
     ],
 )
 def test_values_that_make_no_sense_are_refused_with_a_reason(method: str, values: list[Any]) -> None:
@@ -143,7 +159,7 @@ def test_the_reference_setting_refuses_the_extension_by_name(method: str) -> Non
             parse_realtime_queries([refused], extended=False)
 
 
-@pytest.mark.parametrize("method", ["limit", "orderAsc", "cursorAfter", "elemMatch", "regex", "exists"])
+@pytest.mark.parametrize("method", ["limit", "orderAsc", "cursorAfter", "elemMatch", "regex", "vectorDot"])
 def test_what_makes_no_sense_on_one_payload_is_refused_always(method: str) -> None:
     with pytest.raises(InvalidRealtimeQueryError, match=f"method {method} is not supported in Realtime"):
         parse_realtime_queries([json.dumps({"method": method, "values": []})])

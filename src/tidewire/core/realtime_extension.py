@@ -35,8 +35,22 @@ class _Method:
 
 def extension_problem(query: Query) -> str:
     """What is wrong with the values of a query of :data:`EXTENSION`; empty if nothing is."""
-    problem = _METHODS[query.method].problem(query.values)
+    if query.method in _EXISTENCE:
+        problem = _problem_of_names(query.values)
+    else:
+        problem = _METHODS[query.method].problem(query.values)
     return f"The query {query.method} needs {problem}." if problem else ""
+
+
+def _compile_exists(query: Query) -> Predicate:
+    """All of the attributes that the values name are there, be it with null."""
+    names = query.values
+    return lambda payload: all(name in payload for name in names)
+
+
+def _compile_not_exists(query: Query) -> Predicate:
+    names = query.values
+    return lambda payload: not any(name in payload for name in names)
 
 
 def _compile(query: Query) -> Predicate:
@@ -117,6 +131,11 @@ def _problem_of_search(values: Sequence[Any]) -> str:
     return ""
 
 
+def _problem_of_names(values: Sequence[Any]) -> str:
+    fits = 1 <= len(values) <= MAX_VALUES and all(isinstance(value, str) for value in values)
+    return "" if fits else f"1 to {MAX_VALUES} names of attributes"
+
+
 def _problem_of_parts(values: Sequence[Any]) -> str:
     return "" if 1 <= len(values) <= MAX_VALUES else f"1 to {MAX_VALUES} values"
 
@@ -136,5 +155,14 @@ _METHODS: Final[Mapping[str, _Method]] = {
     "notSearch": _Method(_problem_of_search, _search, negated=True),
 }
 
-EXTENSION: Final[Mapping[str, Callable[[Query], Predicate]]] = dict.fromkeys(_METHODS, _compile)
+_EXISTENCE: Final[Mapping[str, Callable[[Query], Predicate]]] = {
+    "exists": _compile_exists,
+    "notExists": _compile_not_exists,
+}
+"""Methods about attributes rather than the value of one."""
+
+EXTENSION: Final[Mapping[str, Callable[[Query], Predicate]]] = {
+    **dict.fromkeys(_METHODS, _compile),
+    **_EXISTENCE,
+}
 """Method to what it becomes."""
