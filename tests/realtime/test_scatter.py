@@ -87,9 +87,9 @@ def test_several_events_are_one_write(way: Way, pairs: list[Pair]) -> None:
     assert [lane.sent for lane, _ in pairs] == [9] * 5
 
 
-def test_without_events_tails_are_written_as_they_are(way: Way, pairs: list[Pair]) -> None:
+def test_tails_of_many_lengths_without_an_offset(way: Way, pairs: list[Pair]) -> None:
     tails = [b"1", b"22", b"333", b"", b"5"]
-    assert way(pairs, tails, offset=0) == []
+    assert way(pairs, tails, (b"", b""), offset=0) == []
     assert [_received(pair) for pair in pairs] == tails
     assert [lane.sent for lane, _ in pairs] == [0] * 5
 

@@ -100,8 +100,8 @@ static int read_parts(struct job *job)
     return 0;
 }
 
-/* The message of `part`. What is around the tails stands there from the last one, unless their lengths differ. */
-static const char *compose(const struct job *job, const struct part *part, int afresh, size_t *length)
+/* Write the message of `part`. What is around the tails is there from the one before, if both are as long. */
+static size_t compose(const struct job *job, const struct part *part, int afresh)
 {
     char *at = job->message;
     for (Py_ssize_t i = 0; i < job->around_count; i++) {
@@ -115,8 +115,7 @@ static const char *compose(const struct job *job, const struct part *part, int a
             memcpy(at, around->end, (size_t)around->end_length);
         at += around->end_length;
     }
-    *length = job->around_count == 0 ? (size_t)part->length : (size_t)(at - job->message);
-    return job->around_count == 0 ? part->tail : job->message;
+    return (size_t)(at - job->message);
 }
 
 /* A socket that takes nothing, for whatever reason, has taken 0: who writes the rest finds out why. */
@@ -127,12 +126,11 @@ static void send_parts(const struct job *job)
         struct part *part = &job->parts[i];
         if (part->taken < 0)
             continue;
-        size_t length;
-        const char *message = compose(job, part, part->length != composed, &length);
+        size_t length = compose(job, part, part->length != composed);
         ssize_t taken;
         composed = part->length;
         do
-            taken = send(part->descriptor, message, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+            taken = send(part->descriptor, job->message, length, MSG_DONTWAIT | MSG_NOSIGNAL);
         while (taken < 0 && errno == EINTR);
         part->taken = taken < 0 ? 0 : taken;
     }
@@ -140,11 +138,10 @@ static void send_parts(const struct job *job)
 
 static PyObject *list_short(const struct job *job)
 {
-    Py_ssize_t repeated = job->around_count == 0 ? 1 : job->around_count;
     PyObject *found = PyList_New(0);
     for (Py_ssize_t i = 0; found != NULL && i < job->count; i++) {
         const struct part *part = &job->parts[i];
-        if (part->taken == DONE || part->taken == job->around_length + repeated * part->length)
+        if (part->taken == DONE || part->taken == job->around_length + job->around_count * part->length)
             continue;
         PyObject *pair = Py_BuildValue("(nn)", job->start + i, part->taken);
         if (pair == NULL || PyList_Append(found, pair) != 0)

@@ -31,15 +31,15 @@ class Acknowledgements:
         """Connections that may not have acknowledged everything, and the round that they were asked in."""
         self._ping = (0, b"")
 
-    def ask(self, receiver: Receiver, message: bytes, offset: int) -> bytes:
-        """``message`` and, unless an answer is outstanding, a ping: for the first events of a round.
+    def ask(self, receiver: Receiver, offset: int) -> bytes:
+        """A ping to follow the first events of a round; empty if an answer is outstanding.
 
-        ``offset``: of the last event of the message. To be called before that is noted as sent.
+        ``offset``: of the last of these events. To be called before that is noted as sent.
         """
         receiver.round = self.round
         if receiver.sent <= receiver.acknowledged:
             receiver.acknowledged = max(receiver.acknowledged, self.settled)
-        return message + self._ask(receiver, offset)
+        return self._ask(receiver, offset)
 
     def write_past(self, receiver: Receiver, message: bytes, offset: int) -> None:
         """Write events of a replay, which is at ``offset`` with them."""

@@ -40,6 +40,10 @@ BATCH_EVENTS: Final = 16
 BATCH_BYTES: Final = 64 * 1024
 """Bytes written together to one connection, so that quick clients do not look like slow ones."""
 
+_Around = tuple[bytes, bytes]
+"""What stands before and after the tail of every receiver."""
+_AS_IT_IS: Final[Sequence[_Around]] = [(b"", b"")]
+
 _log: Final = structlog.get_logger(__name__)
 
 
@@ -115,7 +119,7 @@ class Fanout:
         if self._deliveries:
             message, offset = self._take_all(receiver)
             if message:
-                self._hand_over(receiver, message, offset)
+                self._write([receiver], [message], 0, 1, None, _AS_IT_IS, offset)
 
     def forget(self, receiver: Receiver) -> None:
         """A connection has ended: it gets nothing more."""
@@ -203,29 +207,21 @@ class Fanout:
         (length, window), _ = audience.shape(start)
         around = [delivery.frame.around(length, window) for delivery in deliveries]
         offset = max(delivery.offset for delivery in deliveries)
-        current = self._acknowledgements.round
         for delivery in deliveries:
             delivery.pass_over(start, stop)
-        receivers, tails = audience.receivers, audience.tails
-        for place, taken in scatter(receivers, tails, start, stop, done, around, current, offset):
-            message = b"".join([part for head, end in around for part in (head, tails[place], end)])
-            self._write_rest(receivers[place], message, offset, taken)
+        self._write(audience.receivers, audience.tails, start, stop, done, around, offset)
 
     def _write_each(self, delivery: Delivery, start: int, stop: int) -> None:
-        receivers: list[Receiver] = []
-        messages: list[bytes] = []
-        offsets: list[int] = []
+        """The same where they get different events."""
+        written: dict[int, tuple[list[Receiver], list[bytes]]] = {}
         for receiver in delivery.audience.receivers[start:stop]:
             message, offset = self._take_all(receiver)
             if message:
+                receivers, messages = written.setdefault(offset, ([], []))
                 receivers.append(receiver)
                 messages.append(message)
-                offsets.append(offset)
-        current = self._acknowledgements.round
-        for place, taken in scatter(receivers, messages, 0, len(receivers), None, [], current, 0):
-            self._write_rest(receivers[place], messages[place], offsets[place], taken)
-        for receiver, offset in zip(receivers, offsets, strict=True):
-            receiver.sent = offset or receiver.sent
+        for offset, (receivers, messages) in written.items():
+            self._write(receivers, messages, 0, len(receivers), None, _AS_IT_IS, offset)
 
     def _take_all(self, receiver: Receiver) -> tuple[bytes, int]:
         """All that a connection is still to get, and the offset of the last of it."""
@@ -238,29 +234,45 @@ class Fanout:
                 messages.append(delivery.frame.message(tail, receiver.window))
         return b"".join(messages), offset
 
-    def _write_rest(self, receiver: Receiver, message: bytes, offset: int, taken: int) -> None:
-        """Write what a socket has not taken, which took so many bytes; -1: it was not tried."""
-        try:
-            if taken < 0:
-                self._hand_over(receiver, message, offset)
-            else:
-                receiver.transport.write(message[taken:])
-        except Exception:
-            _log.exception("events not delivered to a connection")
+    def _write(
+        self,
+        receivers: Sequence[Receiver],
+        tails: Sequence[bytes],
+        start: int,
+        stop: int,
+        done: bytearray | None,
+        around: Sequence[_Around],
+        offset: int,
+    ) -> None:
+        """Write frames, the last of them that of the event at ``offset``, whatever the connections' states.
 
-    def _hand_over(self, receiver: Receiver, message: bytes, offset: int) -> None:
-        """Write frames, the last of them that of the event at ``offset``, whatever the connection's state."""
+        The other arguments are those of :func:`scatter`.
+        """
+        asked: dict[bytes, list[int]] = {}
+        current = self._acknowledgements.round
+        for place, taken in scatter(receivers, tails, start, stop, done, around, current, offset):
+            if taken < 0:
+                asked.setdefault(self._ask(receivers[place], offset), []).append(place)
+            else:
+                _write_rest(receivers[place], _message(tails[place], around), taken)
+        for ping, places in asked.items():
+            others, own = [receivers[place] for place in places], [tails[place] for place in places]
+            *before, (head, end) = around
+            followed = [*before, (head, end + ping)]
+            for place, taken in scatter(others, own, 0, len(own), None, followed, current, offset):
+                _write_rest(others[place], _message(own[place], followed), taken)
+
+    def _ask(self, receiver: Receiver, offset: int) -> bytes:
+        """The ping that follows the first events of a round; the others go to the socket as they are."""
+        ping = b""
         if offset:
             current = self._acknowledgements.round
             if receiver.round != current:
-                message = self._acknowledgements.ask(receiver, message, offset)
+                ping = self._acknowledgements.ask(receiver, offset)
             receiver.sent = offset
             if receiver.direct and receiver.descriptor >= 0:
                 receiver.express = current
-        if receiver.direct:
-            receiver.transport.write(message)
-        else:
-            receiver.send(message)
+        return ping
 
     def _drop_finished(self) -> None:
         """Be done with the events that all have got."""
@@ -277,3 +289,20 @@ class Fanout:
         for room in waiting:
             if not room.done():
                 room.set_result(None)
+
+
+def _message(tail: bytes, around: Sequence[_Around]) -> bytes:
+    return b"".join([part for head, end in around for part in (head, tail, end)])
+
+
+def _write_rest(receiver: Receiver, message: bytes, taken: int) -> None:
+    """Write what the socket has not taken; -1: it was not tried."""
+    try:
+        if taken >= 0:
+            receiver.transport.write(message[taken:])
+        elif receiver.direct:
+            receiver.transport.write(message)
+        else:
+            receiver.send(message)
+    except Exception:
+        _log.exception("events not delivered to a connection")

@@ -38,7 +38,7 @@ def scatter_in_python(
     """Write to those ``lanes`` from ``start`` to ``stop`` that are express in ``round`` and not ``done``.
 
     Each gets one write: for each event of ``around`` what stands before its own tail, the tail, and what
-    stands after it; without events the tail as it is. Unless it is 0, ``offset`` is now what was last sent.
+    stands after it. Unless it is 0, ``offset`` is now what was last sent.
 
     Returns the places of the others that are not done, each with -1, and of those whose sockets did not take
     all, each with how many bytes it took: none if its queue is full, and none too if it failed. Raises
@@ -57,7 +57,7 @@ def scatter_in_python(
             found.append((place, -1))
             continue
         lane.sent = offset or lane.sent
-        message = b"".join(head + tail + end for head, end in around) if around else tail
+        message = b"".join(head + tail + end for head, end in around)
         try:
             taken = os.write(lane.descriptor, message)
         except OSError:
