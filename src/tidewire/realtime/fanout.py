@@ -23,9 +23,9 @@ from tidewire.realtime.delivery import Delivery
 from tidewire.realtime.frames import MAX_TAIL, EventFrame
 from tidewire.realtime.meters import Meters
 from tidewire.realtime.pace import Pace
-from tidewire.realtime.scatter import scatter
 from tidewire.realtime.subscriptions import Receiver
 from tidewire.realtime.turns import Turns
+from tidewire.realtime.writer import Writer
 
 FEW: Final = 128
 """Receivers of an event that is written at once."""
@@ -39,10 +39,6 @@ BATCH_EVENTS: Final = 16
 """Events written together at most."""
 BATCH_BYTES: Final = 64 * 1024
 """Bytes written together to one connection, so that quick clients do not look like slow ones."""
-
-_Around = tuple[bytes, bytes]
-"""What stands before and after the tail of every receiver."""
-_AS_IT_IS: Final[Sequence[_Around]] = [(b"", b"")]
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -63,7 +59,7 @@ class Fanout:
     ) -> None:
         self._turns = turns
         self._meters = meters
-        self._acknowledgements = acknowledgements
+        self._writer = Writer(acknowledgements)
         self._finished = finished
         self._deliveries: list[Delivery] = []
         """Of events that some have still to get, the oldest first."""
@@ -119,7 +115,7 @@ class Fanout:
         if self._deliveries:
             message, offset = self._take_all(receiver)
             if message:
-                self._write([receiver], [message], 0, 1, None, _AS_IT_IS, offset)
+                self._writer.write_all([receiver], [message], offset)
 
     def forget(self, receiver: Receiver) -> None:
         """A connection has ended: it gets nothing more."""
@@ -209,7 +205,7 @@ class Fanout:
         offset = max(delivery.offset for delivery in deliveries)
         for delivery in deliveries:
             delivery.pass_over(start, stop)
-        self._write(audience.receivers, audience.tails, start, stop, done, around, offset)
+        self._writer.write(audience.receivers, audience.tails, start, stop, done, around, offset)
 
     def _write_each(self, delivery: Delivery, start: int, stop: int) -> None:
         """The same where they get different events."""
@@ -221,7 +217,7 @@ class Fanout:
                 receivers.append(receiver)
                 messages.append(message)
         for offset, (receivers, messages) in written.items():
-            self._write(receivers, messages, 0, len(receivers), None, _AS_IT_IS, offset)
+            self._writer.write_all(receivers, messages, offset)
 
     def _take_all(self, receiver: Receiver) -> tuple[bytes, int]:
         """All that a connection is still to get, and the offset of the last of it."""
@@ -233,46 +229,6 @@ class Fanout:
                 offset = delivery.offset or offset
                 messages.append(delivery.frame.message(tail, receiver.window))
         return b"".join(messages), offset
-
-    def _write(
-        self,
-        receivers: Sequence[Receiver],
-        tails: Sequence[bytes],
-        start: int,
-        stop: int,
-        done: bytearray | None,
-        around: Sequence[_Around],
-        offset: int,
-    ) -> None:
-        """Write frames, the last of them that of the event at ``offset``, whatever the connections' states.
-
-        The other arguments are those of :func:`scatter`.
-        """
-        asked: dict[bytes, list[int]] = {}
-        current = self._acknowledgements.round
-        for place, taken in scatter(receivers, tails, start, stop, done, around, current, offset):
-            if taken < 0:
-                asked.setdefault(self._ask(receivers[place], offset), []).append(place)
-            else:
-                _write_rest(receivers[place], _message(tails[place], around), taken)
-        for ping, places in asked.items():
-            others, own = [receivers[place] for place in places], [tails[place] for place in places]
-            *before, (head, end) = around
-            followed = [*before, (head, end + ping)]
-            for place, taken in scatter(others, own, 0, len(own), None, followed, current, offset):
-                _write_rest(others[place], _message(own[place], followed), taken)
-
-    def _ask(self, receiver: Receiver, offset: int) -> bytes:
-        """The ping that follows the first events of a round; the others go to the socket as they are."""
-        ping = b""
-        if offset:
-            current = self._acknowledgements.round
-            if receiver.round != current:
-                ping = self._acknowledgements.ask(receiver, offset)
-            receiver.sent = offset
-            if receiver.direct and receiver.descriptor >= 0:
-                receiver.express = current
-        return ping
 
     def _drop_finished(self) -> None:
         """Be done with the events that all have got."""
@@ -289,20 +245,3 @@ class Fanout:
         for room in waiting:
             if not room.done():
                 room.set_result(None)
-
-
-def _message(tail: bytes, around: Sequence[_Around]) -> bytes:
-    return b"".join([part for head, end in around for part in (head, tail, end)])
-
-
-def _write_rest(receiver: Receiver, message: bytes, taken: int) -> None:
-    """Write what the socket has not taken; -1: it was not tried."""
-    try:
-        if taken >= 0:
-            receiver.transport.write(message[taken:])
-        elif receiver.direct:
-            receiver.transport.write(message)
-        else:
-            receiver.send(message)
-    except Exception:
-        _log.exception("events not delivered to a connection")
