@@ -220,6 +220,29 @@ def test_who_matches_the_same_is_found_once() -> None:
     assert index.audience(["files"], ["any"], payload, offset=7) is not third, "it depends on the payload"
 
 
+def test_what_is_for_anyone_is_the_same_for_everybody_else() -> None:
+    index, client = Index(), Client("c")
+    client.roles = ("users",)
+    index.join(client)
+    index.add(_subscription(client, "s", ["files"], []))
+    first = index.audience(["files"], ["any", "user:a"], Payload(b"{}"), offset=1)
+    assert index.audience(["files"], ["user:b", "any"], Payload(b"{}"), offset=2) is first
+
+
+def test_no_more_receivers_are_kept_than_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tidewire.realtime.index.MAX_KNOWN_RECEIVERS", 5)
+    index = Index()
+    for number in range(3):
+        client = Client(f"c{number}")
+        client.roles = ("users",)
+        index.join(client)
+        index.add(_subscription(client, "s", ["files"], []))
+    for roles in (["users", "label:a"], ["users", "label:b"], ["users", "label:c"]):
+        assert len(index.audience(["files"], roles, Payload(b"{}"), offset=1)) == 3
+        assert len(index._known) == 1
+        assert index._known_receivers == 3
+
+
 def test_no_more_audiences_are_kept_than_may_be() -> None:
     index, client = Index(), Client("c")
     client.roles = ("users", "label:0")
@@ -232,6 +255,7 @@ def test_no_more_audiences_are_kept_than_may_be() -> None:
     assert len(index._channels["files"].known or ()) == MAX_KNOWN
     index.leave(client)
     assert not index._known
+    assert index._known_receivers == 0
 
 
 def test_events_before_a_subscription_are_not_taken_from_what_is_kept() -> None:

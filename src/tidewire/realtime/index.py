@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from tidewire.realtime.audience import Audience, Matches, by_receiver
 from tidewire.realtime.matcher import Matcher, Payload
-from tidewire.realtime.role_keys import Key, keys, memberships, of_held, sorted_roles
+from tidewire.realtime.role_keys import ANYONE, Key, keys, memberships, of_held, sorted_roles
 from tidewire.realtime.subscriptions import Receiver, Subscription
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MAX_KNOWN: Final = 64
 """Audiences that are kept for events that match the same."""
+MAX_KNOWN_RECEIVERS: Final = 100_000
+"""Receivers in all of these, unless a single one has more."""
 
 
 class Index:
@@ -35,6 +37,8 @@ class Index:
         self._newest_since = 0
         self._known: dict[_Request, Audience] = {}
         """Audiences that depend on no payload, until somebody comes or goes."""
+        self._known_receivers = 0
+        """In all of them."""
         self.touched: Callable[[Subscription], None] = _unwatched
         """Called with each subscription that was entered or taken out."""
 
@@ -149,7 +153,7 @@ class Index:
     ) -> Audience:
         """Who gets an event, and what for: as :meth:`match`, but the same object if it matches the same."""
         concerned = tuple(channel for name in channels if (channel := self._channels.get(name)) is not None)
-        request = (concerned, tuple(roles), with_held)
+        request = (concerned, (ANYONE,) if ANYONE in roles else tuple(roles), with_held)
         known = self._known.get(request) if offset > self._newest_since else None
         if known is not None:
             return known
@@ -159,16 +163,19 @@ class Index:
         return audience
 
     def _keep(self, request: _Request, audience: Audience) -> None:
-        if len(self._known) >= MAX_KNOWN:
-            self._forget(next(iter(self._known)))
         self._known[request] = audience
+        self._known_receivers += len(audience)
         for channel in request[0]:
             if channel.known is None:
                 channel.known = set()
             channel.known.add(request)
+        while len(self._known) > 1 and (
+            len(self._known) > MAX_KNOWN or self._known_receivers > MAX_KNOWN_RECEIVERS
+        ):
+            self._forget(next(iter(self._known)))
 
     def _forget(self, request: _Request) -> None:
-        self._known.pop(request, None)
+        self._known_receivers -= len(self._known.pop(request))
         for channel in request[0]:
             if channel.known is not None:
                 channel.known.discard(request)
