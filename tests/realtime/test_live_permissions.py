@@ -7,6 +7,8 @@ import json
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from itertools import cycle
+from random import Random
 from typing import Any
 
 import httpx
@@ -271,3 +273,113 @@ async def test_a_session_that_ends_with_its_password_hears_of_the_password_first
         told = [(await same.receive())["data"]["events"][0] for _ in range(2)]
         user = f"users.{person.id}"
         assert told == [f"{user}.update", f"{user}.sessions.{person.session_id}.delete"]
+
+
+class _Witness:
+    """A program that gets every event, and works out from their order who was entitled to which."""
+
+    def __init__(self, user_id: str, team_id: str) -> None:
+        self._user_id, self._team_id = user_id, team_id
+        self._team_roles: list[str] | None = None
+        self._account: Json = {"labels": [], "emailVerification": False, "status": True}
+
+    def roles(self) -> set[str]:
+        """What the user holds after the events that were seen so far."""
+        if not self._account["status"]:
+            return {"guests"}
+        verified = "verified" if self._account["emailVerification"] else "unverified"
+        held = {
+            f"user:{self._user_id}",
+            f"users/{verified}",
+            *map("label:{}".format, self._account["labels"]),
+        }
+        if self._team_roles is not None:
+            held |= {f"team:{self._team_id}", *(f"team:{self._team_id}/{role}" for role in self._team_roles)}
+        return held
+
+    def sees(self, event: Json) -> None:
+        """Take an event that may change what the user holds."""
+        name, payload = event["events"][0], event["payload"]
+        if ".memberships." in name:
+            self._team_roles = None if name.endswith(".delete") else payload["roles"]
+        elif name.startswith("users."):
+            self._account = payload
+
+
+async def _change_about(admin: httpx.AsyncClient, user_id: str, team_id: str, changes: int) -> None:
+    """Change what a user is entitled to, again and again; at the end the user is not blocked."""
+    chance, members, membership_id = Random(4), f"/teams/{team_id}/memberships", ""
+    for _ in range(changes):
+        what = chance.choice(["team", "team", "labels", "verification", "status"])
+        if what == "team" and not membership_id:
+            membership_id = (await _call(admin, "POST", members, userId=user_id, roles=["x"]))["$id"]
+        elif what == "team" and chance.random() < 0.4:
+            roles = [chance.choice("xy")]
+            await _call(admin, "PATCH", f"{members}/{membership_id}", roles=roles)
+        elif what == "team":
+            await _call(admin, "DELETE", f"{members}/{membership_id}")
+            membership_id = ""
+        elif what == "labels":
+            await _call(admin, "PUT", f"/users/{user_id}/labels", labels=chance.choice([[], ["vip"]]))
+        else:
+            name = "emailVerification" if what == "verification" else "status"
+            await _call(admin, "PATCH", f"/users/{user_id}/{what}", **{name: chance.random() < 0.6})
+    await _call(admin, "PATCH", f"/users/{user_id}/status", status=True)
+
+
+async def test_no_event_reaches_whom_it_was_not_for_while_everything_changes(
+    server: TidewireServer, admin: httpx.AsyncClient
+) -> None:
+    """What programs cause for roles of all kinds, at the same time as a user gains and loses them."""
+    async with _person(server, admin) as person:
+        team_id, place = unique_id(), f"/tablesdb/{unique_id()}"
+        await _call(admin, "POST", "/teams", teamId=team_id, name="Team")
+        await _call(admin, "POST", "/tablesdb", databaseId=place.rpartition("/")[2], name="d")
+        table = {"tableId": "t", "name": "t", "permissions": [], "rowSecurity": True}
+        await _call(admin, "POST", f"{place}/tables", **table)
+        roles = [
+            *(f"team:{team_id}{suffix}" for suffix in ("", "/x", "/y")),
+            *("label:vip", "users/verified", "users/unverified", f"user:{person.id}", "guests"),
+        ]
+
+        async def write(row_id: str, role: str) -> None:
+            row = {"rowId": row_id, "data": {}, "permissions": [f'read("{role}")']}
+            await _call(admin, "POST", f"{place}/tables/t/rows", **row)
+
+        async def keep_writing() -> None:
+            for role in cycle(roles):
+                await write(unique_id(), role)
+
+        channels = "".join(f"&channels[]={name}" for name in ("rows", "memberships", f"account.{person.id}"))
+        url = f"{server.realtime}?project={server.project}{channels}"
+        key = {"X-Appwrite-Key": admin.headers["x-appwrite-key"]}
+        async with connect(url, additional_headers=key, proxy=None, max_queue=None) as program:
+            await program.recv()
+            again = [{"subscriptionId": "rows", "channels": ["rows"]}]
+            await person.socket.send(json.dumps({"type": "subscribe", "data": again}))
+            assert (await person.receive())["type"] == "response"
+            writers = [asyncio.create_task(keep_writing()) for _ in range(3)]
+            await _change_about(admin, person.id, team_id, 40)
+            for writer in writers:
+                writer.cancel()
+            await asyncio.gather(*writers, return_exceptions=True)
+            await write("last", "any")
+            everything = await _events_until_the_last(program)
+        mine = await _events_until_the_last(person.socket)
+        witness, expected = _Witness(person.id, team_id), []
+        for event in everything:
+            witness.sees(event)
+            role = re.fullmatch(r'read\("(.+)"\)', (event["payload"].get("$permissions") or [""])[0])
+            if ".rows." in event["events"][0] and role and role[1] in {"any", *witness.roles()}:
+                expected.append(event["offset"])
+        assert [event["offset"] for event in mine if "rows" in event["subscriptions"]] == expected
+        assert 10 < len(expected) < len(everything) - 40
+
+
+async def _events_until_the_last(socket: ClientConnection) -> list[Json]:
+    events: list[Json] = []
+    async with asyncio.timeout(30):
+        while not events or events[-1]["payload"].get("$id") != "last":
+            message = json.loads(await socket.recv())
+            events += [message["data"]] if message["type"] == "event" else []
+    return events
