@@ -127,26 +127,32 @@ def _require_permitted(context: Context, type_: str) -> None:
 def _send_code(transaction: Transaction, context: Context, user: Row[Any], type_: str) -> str:
     """Send a code if the factor is one that is sent; return it, or an empty text."""
     if type_ == "email":
-        if not user.email:
-            raise TidewireError("user_email_not_found", "The user has no email address.")
-        if not user.email_verification:
-            raise TidewireError("user_email_not_verified", "The email address is not verified.")
-        code = new_code()
-        mail = mfa_code_mail(context.project.name, user.name, code)
-        enqueue_mail(transaction, user.email, user.name, mail)
-        return code
-    if type_ == "phone":
-        if not user.phone:
-            raise TidewireError("user_phone_not_found", "The user has no phone number.")
-        if not user.phone_verification:
-            raise TidewireError("user_phone_not_verified", "The phone number is not verified.")
-        require_text_messages(context, user.phone)
-        by_phone = phone_code(context, user.phone)
-        if by_phone.sent:
-            text = mfa_code_text(context.project.name, by_phone.digits)
-            enqueue_text_message(transaction, user.phone, text)
-        return by_phone.digits
-    return ""
+        return _mail_code(transaction, context, user)
+    return _text_code(transaction, context, user) if type_ == "phone" else ""
+
+
+def _mail_code(transaction: Transaction, context: Context, user: Row[Any]) -> str:
+    if not user.email:
+        raise TidewireError("user_email_not_found", "The user has no email address.")
+    if not user.email_verification:
+        raise TidewireError("user_email_not_verified", "The email address is not verified.")
+    code = new_code()
+    mail = mfa_code_mail(context.project.name, user.name, code)
+    enqueue_mail(transaction, user.email, user.name, mail)
+    return code
+
+
+def _text_code(transaction: Transaction, context: Context, user: Row[Any]) -> str:
+    if not user.phone:
+        raise TidewireError("user_phone_not_found", "The user has no phone number.")
+    if not user.phone_verification:
+        raise TidewireError("user_phone_not_verified", "The phone number is not verified.")
+    require_text_messages(context, user.phone)
+    code = phone_code(context, user.phone)
+    if code.sent:
+        text = mfa_code_text(context.project.name, code.digits)
+        enqueue_text_message(transaction, user.phone, text)
+    return code.digits
 
 
 def _insert_challenge(
