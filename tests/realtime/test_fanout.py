@@ -14,6 +14,7 @@ from tests.realtime.world import Client, Wire, World
 from tidewire.core.events import Event, LoggedEvent
 from tidewire.realtime import fanout, pace
 from tidewire.realtime.fanout import BATCH_EVENTS, FEW
+from tidewire.realtime.frames import EventFrame
 from tidewire.realtime.pace import FIRST, LEAST, MOST, Pace
 
 COUNT = 3 * FIRST + 7
@@ -247,6 +248,26 @@ async def test_who_was_to_be_written_to_with_one_that_fails_gets_the_event(
     await world.hub.publish(_event(world, 1))
     await world.settle()
     assert [_offsets(world, name) for name in ("c129", "c113")] == [[1], [1]]
+
+
+async def test_an_event_that_cannot_be_framed_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    await _connect(world, "few", sockets=False)
+    await world.send("few", SUBSCRIBE)
+    around = EventFrame.around
+
+    def fail_for_the_first(frame: EventFrame, length: int, window: int) -> tuple[bytes, bytes]:
+        if frame.end == b',"offset":1}}':
+            raise MemoryError
+        return around(frame, length, window)
+
+    monkeypatch.setattr(EventFrame, "around", fail_for_the_first)
+    for number in (1, 2):
+        await world.hub.publish(_event(world, number), more=number < 2)
+    assert _offsets(world, "few") == [2]
+    await world.hub.publish(_event(world, 3))
+    assert _offsets(world, "few") == [3]
+    assert world.hub.is_idle
 
 
 def _fail(_data: bytes) -> None:

@@ -56,6 +56,11 @@ class Delivery:
         self.left -= 1
         return self.audience.tails[place]
 
+    def abandon(self) -> None:
+        """Nobody gets it any more."""
+        self.at = len(self.audience)
+        self.left = 0
+
     def _marks(self) -> bytearray:
         if self.done is None:
             self.done = bytearray(len(self.audience))

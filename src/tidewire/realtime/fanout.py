@@ -138,9 +138,11 @@ class Fanout:
                 self._write_slice(delivery, SLICE)
                 if self._spent >= SLICE:
                     await self.pause()
+        except Exception:
+            _log.exception("event not delivered to all")
         finally:
             # Once in part delivered, it must not be delivered again.
-            delivery.left = 0
+            delivery.abandon()
 
     async def _begin(self, delivery: Delivery) -> None:
         while self._taking_turns and not self._has_room():
@@ -165,7 +167,7 @@ class Fanout:
                 self._write_slice(delivery, self._pace.size())
             except Exception:
                 _log.exception("event not delivered to all")
-                delivery.left = 0
+                delivery.abandon()
         self._drop_finished()
         self._taking_turns = any(delivery.begun for delivery in self._deliveries)
         if self._taking_turns:
