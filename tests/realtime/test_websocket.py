@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import socket
 import weakref
 from typing import Any
 
@@ -12,6 +13,7 @@ import msgspec
 import pytest
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from websockets.frames import Frame, Opcode
+from websockets.http11 import Request
 
 from tests.realtime.conftest import (
     PROJECT,
@@ -27,6 +29,9 @@ from tests.realtime.conftest import (
 )
 from tests.realtime.world import read_frames
 from tidewire.realtime.connection import Connection
+from tidewire.realtime.turns import Turns
+from tidewire.realtime.websocket import WebSocket
+from tidewire.settings import Settings
 from tidewire.store.platform import ProjectStore
 
 
@@ -326,6 +331,42 @@ async def test_nothing_of_the_http_connection_is_kept(server: RealtimeServer) ->
                 assert [each() for each in made] == [None]
     finally:
         gc.enable()
+
+
+class _Upgraded(WebSocket):
+    """One that does nothing with its messages."""
+
+    def opened(self, request: Request) -> None:
+        """It is let in."""
+
+    def ended(self) -> None:
+        """It is gone."""
+
+
+async def test_what_the_http_connection_has_still_to_write_makes_a_slow_reader() -> None:
+    """Else frames would go past what the transport keeps, or pile up there without a bound."""
+    near, far = socket.socketpair()
+    with far:
+        far.setblocking(False)
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_connection(asyncio.Protocol, sock=near)
+        transport.write(b"x" * 4_000_000)
+        connection = _Upgraded(Settings(realtime_max_queue_bytes=8_000_000), set(), Turns())
+        connection.connection_made(transport)
+        transport.set_protocol(connection)
+        connection._upgrade(f"GET /v1/realtime HTTP/1.1\r\n{UPGRADE}".encode())
+        assert [connection.congested, connection.direct] == [True, False]
+        connection.send(b"frame")
+        received = b""
+        while not received.endswith(b"frame"):
+            chunk = await loop.sock_recv(far, 1 << 20)
+            assert chunk
+            received += chunk
+        assert received.lstrip(b"x").startswith(b"HTTP/1.1 101")
+        assert [connection.congested, connection.direct] == [False, True]
+        transport.abort()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
 
 
 async def test_ping_frames_are_answered_with_their_payload(server: RealtimeServer) -> None:

@@ -267,8 +267,8 @@ class WebSocket(Receiver, asyncio.Protocol):
         self.transport.write(response.serialize())
         self.window = negotiated_window(handshake.extensions)
         self.state = State.OPEN
-        self._reach_socket()
         self.direct = True
+        self._reach_socket()
         self.opened(request)
 
     def _reach_socket(self) -> None:
@@ -276,6 +276,8 @@ class WebSocket(Receiver, asyncio.Protocol):
         if self.transport.get_extra_info("sslcontext") is None:
             self.transport.set_write_buffer_limits(high=0)
             self.descriptor = self.transport.get_extra_info("socket").fileno()
+            if self.transport.get_write_buffer_size():
+                self.pause_writing()  # only the HTTP protocol was told, if it was full before
 
     def _decline(self, response: Response) -> None:
         """Answer as an HTTP server."""
