@@ -95,6 +95,14 @@ async def test_who_goes_while_a_page_is_made_is_not_on_it(
     assert _channels(await _page(pair[0])) == ["c0", "c2", "c3", "c4", "c5", "c6"]
 
 
+@pytest.mark.parametrize("number", ["", "x", "-1", "0", "9" * 20, "9" * 43, "\u0661"])
+async def test_a_connection_that_cannot_be_is_not_explained(pair: list[RealtimeServer], number: str) -> None:
+    for holder in pair:
+        wanted = f"{holder.realtime.process.id}-{number}"
+        explained = await pair[0].realtime.inspector.explain(PROJECT, EVENT, wanted, "")
+        assert (explained.verdicts, explained.missing_processes) == ([], [])
+
+
 async def test_a_process_that_cannot_answer_is_named(
     pair: list[RealtimeServer], opened: list[ClientConnection], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -23,6 +24,9 @@ MAX_EXPLAINED: Final = 1000
 """Connections of a user that an event is explained for."""
 MAX_BYTES: Final = 8 * 1024 * 1024
 """About how much is told in one answer."""
+
+_NUMBER: Final = re.compile(r"[0-9]{1,18}")
+"""Of a connection; there is none with the number 0."""
 
 Place = tuple[int, str]
 """Number and process of a connection: its place in the order of all, the same whoever is asked."""
@@ -70,7 +74,7 @@ class Inspector:
         number, processes = None, self._everywhere.processes()
         if connection_id is not None:
             holder, _, digits = connection_id.rpartition("-")
-            number = int(digits) if digits.isdecimal() else 0
+            number = int(digits) if _NUMBER.fullmatch(digits) else 0
             processes = [holder] if holder in processes else []
         share = MAX_BYTES // max(1, len(processes))
         question = ExplainEvent(project_id, event, number, user_id, MAX_EXPLAINED, share)
