@@ -234,6 +234,7 @@ async def test_an_event_that_fails_stops_no_other(monkeypatch: pytest.MonkeyPatc
     await world.hub.publish(_event(world, 1))
     await world.settle()
     monkeypatch.undo()
+    assert [name for name, client in world.clients.items() if client.given_up] == ["c5"]
     await world.hub.publish(_event(world, 2))
     await world.settle()
     assert all(2 in _offsets(world, f"c{number}") for number in range(COUNT))
@@ -264,9 +265,9 @@ async def test_an_event_that_cannot_be_framed_stops_no_other(monkeypatch: pytest
     monkeypatch.setattr(EventFrame, "around", fail_for_the_first)
     for number in (1, 2):
         await world.hub.publish(_event(world, number), more=number < 2)
-    assert _offsets(world, "few") == [2]
+    assert world.clients["few"].given_up, "it gets the first from the log"
     await world.hub.publish(_event(world, 3))
-    assert _offsets(world, "few") == [3]
+    assert 3 in _offsets(world, "few")
     assert world.hub.is_idle
 
 

@@ -10,11 +10,13 @@ from typing import Any, cast
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin
 
 from tests.realtime.conftest import PROJECT, START, RealtimeServer, ask, receive, reset, running, told_of
 from tests.realtime.raw_client import RawClient, frame, raw_client
 from tests.store.samples import event
+from tidewire.realtime.frames import EventFrame
 from tidewire.store.event_log import trim
 from tidewire.store.positions import count
 
@@ -58,6 +60,33 @@ async def test_what_was_missed_follows_the_same_id(server: RealtimeServer) -> No
         assert (await _subscribe(client))["recovered"] is True
         new = (await server.publish(4)).offset
         assert await _offsets(client, 4) == [*missed, new]
+
+
+async def test_an_event_that_cannot_be_written_is_missed_by_nobody(
+    server: RealtimeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with server.client() as client:
+        await receive(client)
+        await _subscribe(client)
+        first = (await server.publish(0)).offset
+        assert await _offsets(client, 1) == [first]
+        await _acknowledged(server, first)
+        with monkeypatch.context() as patch:
+            patch.setattr(EventFrame, "around", _no_memory)
+            missed = (await server.publish(1)).offset
+            with pytest.raises(ConnectionClosed) as closed:
+                await receive(client)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1013
+    async with server.client() as client:
+        await receive(client)
+        assert (await _subscribe(client))["recovered"] is True
+        new = (await server.publish(2)).offset
+        assert await _offsets(client, 2) == [missed, new]
+
+
+def _no_memory(*_: object) -> None:
+    raise MemoryError
 
 
 async def test_a_client_that_is_cut_off_is_recovered_from_what_it_acknowledged(

@@ -166,6 +166,10 @@ class Client(Receiver):
             self.descriptor = self.wire.descriptor
         self.transport = self.wire
         self.direct = True
+        self.given_up = False
+
+    def give_up(self) -> None:
+        self.given_up = True
 
     def send(self, message: bytes) -> None:
         self.wire.write(message)

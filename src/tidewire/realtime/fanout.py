@@ -25,7 +25,7 @@ from tidewire.realtime.meters import Meters
 from tidewire.realtime.pace import Pace
 from tidewire.realtime.subscriptions import Receiver
 from tidewire.realtime.turns import Turns
-from tidewire.realtime.writer import Writer
+from tidewire.realtime.writer import Writer, give_up
 
 FEW: Final = 128
 """Receivers of an event that is written at once."""
@@ -138,8 +138,6 @@ class Fanout:
                 self._write_slice(delivery, SLICE)
                 if self._spent >= SLICE:
                     await self.pause()
-        except Exception:
-            _log.exception("event not delivered to all")
         finally:
             # Once in part delivered, it must not be delivered again.
             delivery.abandon()
@@ -163,11 +161,7 @@ class Fanout:
         """Write a slice of the oldest event that is begun, and to its receivers all else that they get."""
         delivery = next((delivery for delivery in self._deliveries if delivery.begun), None)
         if delivery is not None and delivery.left:  # or else all have got it already, out of turn
-            try:
-                self._write_slice(delivery, self._pace.size())
-            except Exception:
-                _log.exception("event not delivered to all")
-                delivery.abandon()
+            self._write_slice(delivery, self._pace.size())
         self._drop_finished()
         self._taking_turns = any(delivery.begun for delivery in self._deliveries)
         if self._taking_turns:
@@ -175,13 +169,22 @@ class Fanout:
         self._pace.end_turn()
 
     def _write_slice(self, delivery: Delivery, size: int) -> None:
-        """Write an event to some of its receivers, and to these all else that they are still to get."""
+        """Write an event to some of its receivers, and to these all else that they are still to get.
+
+        If that fails, for want of memory, those who may not have got it come back and get it from the log.
+        """
         start, stop = delivery.next_slice(max(1, min(size, SLICE_BYTES // self._bytes)))
-        alike = self._due_alike(delivery, start, stop)
-        if alike:
-            self._write_alike(alike, start, stop)
-        else:
-            self._write_each(delivery, start, stop)
+        try:
+            alike = self._due_alike(delivery, start, stop)
+            if alike:
+                self._write_alike(alike, start, stop)
+            else:
+                self._write_each(delivery, start, stop)
+        except Exception:
+            _log.exception("event not delivered to all")
+            for receiver in delivery.audience.receivers[start:]:
+                give_up(receiver)
+            delivery.abandon()
 
     def _due_alike(self, delivery: Delivery, start: int, stop: int) -> list[Delivery]:
         """The events that the receivers at these places get, if it is the same ones for all; else none."""

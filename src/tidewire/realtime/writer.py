@@ -28,7 +28,7 @@ class Writer:
     def write_all(self, receivers: Sequence[Receiver], messages: Sequence[bytes], offset: int) -> None:
         """Write to each connection its own frames, the last of them that of the event at ``offset``.
 
-        0: it has no place in a log. Whatever fails for one of them is logged.
+        0: it has no place in a log. One for which it fails is given up.
         """
         self.write(receivers, messages, 0, len(receivers), None, _AS_THEY_ARE, offset)
 
@@ -85,3 +85,12 @@ def _write_rest(receiver: Receiver, message: bytes, taken: int) -> None:
             receiver.send(message)
     except Exception:
         _log.exception("events not delivered to a connection")
+        give_up(receiver)
+
+
+def give_up(receiver: Receiver) -> None:
+    """Have a connection closed that has not got an event: its client comes back and gets it from the log."""
+    try:
+        receiver.give_up()
+    except Exception:
+        _log.exception("connection not closed")
