@@ -19,6 +19,7 @@ from tests.realtime.conftest import (
     rejection,
     subscribe,
 )
+from tests.realtime.raw_client import RawClient, text
 from tidewire.core.origins import Platform
 from tidewire.core.time import now
 from tidewire.store.identities import encode_jwt, encode_session
@@ -180,6 +181,27 @@ async def test_a_broken_upgrade_is_refused_over_http(
     await reader.read()
     writer.close()
     assert await server.is_left_empty()
+
+
+@pytest.mark.parametrize("split", [None, 0, 1, 7, 40])
+async def test_frames_right_behind_the_upgrade_are_delivered(
+    server: RealtimeServer, split: int | None
+) -> None:
+    """``split``: of the frames, so many bytes come in the packet of the request; None: all."""
+    rows = json.dumps({"type": "subscribe", "data": [{"subscriptionId": "s", "channels": ["files"]}]})
+    frames = text(rows) + text('{"type":"ping"}')
+    head = f"GET /v1/realtime?project={PROJECT} HTTP/1.1\r\n{UPGRADE}".encode()
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(head + frames[:split])
+    await reader.readuntil(b"\r\n\r\n")
+    if split is not None:
+        writer.write(frames[split:])
+    client = RawClient("", reader, writer)
+    kinds = [json.loads(await client.message())["type"] for _ in range(3)]
+    assert sorted(kinds) == ["connected", "pong", "response"]
+    await server.publish()
+    assert json.loads(await client.message())["data"]["subscriptions"] == ["s"]
+    writer.close()
 
 
 async def test_leaving_before_being_let_in_leaves_nothing(server: RealtimeServer) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
+import httptools
 import msgspec
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
@@ -75,9 +76,10 @@ class _HttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         was_in_head = self._in_head
-        super().data_received(data)
+        self._feed(data)
         if self._streaming:
-            self._hand_over()
+            assert self.stream is not None
+            self._hand_over(self.stream(self.server_state))
             return
         if self._upgraded or self.transport.is_closing():
             return
@@ -88,6 +90,22 @@ class _HttpProtocol(HttpToolsProtocol):
         elif self.cycle is not None:
             self._count_time()
 
+    def _feed(self, data: bytes) -> None:
+        """Parse; as uvicorn does, but that what comes right behind a request for an upgrade is not lost."""
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            if self._should_upgrade():
+                self._upgraded = True
+                self._hand_over(self._web_socket(), early=data[upgrade.args[0] :])
+            else:
+                self._unsupported_upgrade_warning()
+        except httptools.HttpParserError:
+            message = "Invalid HTTP request received."
+            self.logger.warning(message)
+            self.send_400_response(message)
+
     def _wants_stream(self) -> bool:
         return (
             self.stream is not None
@@ -97,14 +115,22 @@ class _HttpProtocol(HttpToolsProtocol):
             and (self.cycle is None or self.cycle.response_complete)
         )
 
-    def _hand_over(self) -> None:
-        assert self.stream is not None
+    def _web_socket(self) -> asyncio.Protocol:
+        assert self.ws_protocol_class is not None
+        make: Any = self.ws_protocol_class
+        protocol: asyncio.Protocol = make(
+            config=self.config, server_state=self.server_state, app_state=self.app_state
+        )
+        return protocol
+
+    def _hand_over(self, protocol: asyncio.Protocol, early: bytes = b"") -> None:
+        """Give the socket to ``protocol``, and first the head of the request with what came behind it."""
         self._stop_timer()
         self.connections.discard(self)
-        head = b"".join(b"%b: %b\r\n" % header for header in self.headers)
-        protocol = self.stream(self.server_state)
+        headers = b"".join(b"%b: %b\r\n" % header for header in self.headers)
+        head = b"%b %b HTTP/1.1\r\n%b\r\n" % (self.parser.get_method(), self.url, headers)
         protocol.connection_made(self.transport)
-        protocol.data_received(b"GET %b HTTP/1.1\r\n%b\r\n" % (self.url, head))
+        protocol.data_received(head + early)
         self.transport.set_protocol(protocol)
 
     def _count_head(self, received: int) -> None:
@@ -125,10 +151,6 @@ class _HttpProtocol(HttpToolsProtocol):
             )
         elif self.cycle.more_body:
             self._start_timer(self.body_seconds)
-
-    def handle_websocket_upgrade(self) -> None:
-        self._upgraded = True
-        super().handle_websocket_upgrade()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

@@ -138,7 +138,9 @@ class WebSocket(Receiver, asyncio.Protocol):
             previous.parser = None
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes: at first the whole head of the request, then frames."""
+        """Take bytes: at first the whole head of the request, with frames that came right behind it, if any;
+        then frames.
+        """
         self._silence = 0
         if self._inbound is None and self.state is State.OPEN:
             alone = read_alone(data, self._settings.realtime_max_message_bytes)
@@ -246,10 +248,11 @@ class WebSocket(Receiver, asyncio.Protocol):
             self.ping()
         self._silence += 1
 
-    def _upgrade(self, head: bytes) -> None:
+    def _upgrade(self, data: bytes) -> None:
         if self.state is not State.NEW:
             return  # it is gone already
         self.transport.resume_reading()
+        head, _, early = data.partition(b"\r\n\r\n")
         handshake = _handshake(compression=self._settings.realtime_compression)
         try:
             request = parse_request(head)
@@ -270,6 +273,8 @@ class WebSocket(Receiver, asyncio.Protocol):
         self.direct = True
         self._reach_socket()
         self.opened(request)
+        if early:
+            self.data_received(early)
 
     def _reach_socket(self) -> None:
         """Let events be written past the transport, which then must never keep anything unnoticed."""
