@@ -9,17 +9,20 @@ from datetime import UTC, datetime
 import click
 from rich.console import Console
 
+from benchmarks.compare import ROUNDS, ROWS, compare, compared_scenarios, print_comparison
 from benchmarks.growth import QUICK_SIZES, SIZES, measure_growth
 from benchmarks.growth import TITLE as GROWTH
 from benchmarks.machine import UnfitMachineError, choose_cores, describe_machine, raise_file_limit
 from benchmarks.native import LoadGenerator, NativeError, build
 from benchmarks.peers import SUBJECT, Peer, ServerFailedError, all_peers
 from benchmarks.peers.install import NotInstalledError
+from benchmarks.peers.revision import Revision
+from benchmarks.peers.tidewire import Tidewire
 from benchmarks.report import Report, print_report, write_page
 from benchmarks.rest_client import RequestFailedError
 from benchmarks.results import Results
 from benchmarks.run import measure
-from benchmarks.scenarios import Load, all_scenarios
+from benchmarks.scenarios import MANY, Load, all_scenarios
 
 
 @click.command()
@@ -40,13 +43,25 @@ from benchmarks.scenarios import Load, all_scenarios
     help="Measure beside these only: parts of names, parted by commas; 'none' for nobody.",
 )
 @click.option("--write", is_flag=True, help="Write docs/benchmarks.md, its plot and its numbers too.")
-def main(quick: bool, rounds: int | None, only: str, chosen: str, write: bool) -> None:
+@click.option(
+    "--compare",
+    "revision",
+    default="",
+    metavar="REV",
+    help="Measure this checkout beside that commit, in pairs; exit code 1 if something became worse.",
+)
+def main(quick: bool, rounds: int | None, only: str, chosen: str, write: bool, revision: str) -> None:
     """Measure Tidewire beside its peers, the server on one core and the clients on another."""
     if write and (only or chosen):
         raise click.UsageError("--write needs the whole run, without --only and --peers.")
+    if revision and (write or chosen):
+        raise click.UsageError("--compare measures two commits, without --write and --peers.")
     # Servers that were started are stopped, whichever way the run ends.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     console = Console()
+    if revision:
+        _compare(console, revision, quick, rounds or (1 if quick else ROUNDS), only)
+        return
     rounds = rounds or (1 if quick else 3)
     scenarios = [scenario for scenario in all_scenarios(quick) if only.lower() in scenario.title.lower()]
     with_growth = only.lower() in GROWTH.lower()
@@ -72,6 +87,35 @@ def main(quick: bool, rounds: int | None, only: str, chosen: str, write: bool) -
     if write:
         write_page(report)
         console.print("docs/benchmarks.md is written.")
+
+
+def _compare(console: Console, revision: str, quick: bool, rounds: int, only: str) -> None:
+    """Print how this checkout stands to a commit. ``only`` chooses from all scenarios."""
+    scenarios = (
+        [scenario for scenario in all_scenarios(quick) if only.lower() in scenario.title.lower()]
+        if only
+        else compared_scenarios(MANY // 10 if quick else MANY)
+    )
+    if not scenarios:
+        raise click.UsageError(f"no scenario's title contains {only!r}")
+    try:
+        other = Revision(revision)
+        other.prepare()
+        peers: list[Peer] = [Tidewire(), other]
+        server_core, client_core = choose_cores()
+        raise_file_limit()
+        build()
+        load = Load(LoadGenerator(client_core), quick, ROWS)
+        results = measure(peers, scenarios, load, server_core, rounds, _say, paired=True)
+    except (
+        *(NotInstalledError, UnfitMachineError, NativeError),
+        *(ServerFailedError, RequestFailedError),
+    ) as error:
+        console.print(str(error), style="red", markup=False)
+        sys.exit(1)
+    comparisons = compare(results.lines(scenarios, [SUBJECT, other.name]), SUBJECT, other.name)
+    print_comparison(console, comparisons, SUBJECT, other.name)
+    sys.exit(any(comparison.worse for comparison in comparisons))
 
 
 def _chosen(text: str) -> list[Peer]:

@@ -24,20 +24,28 @@ def started(peers: list[Peer], core: int, load: Load, progress: Progress) -> Ite
 
 
 def measure(
-    peers: list[Peer], scenarios: list[Scenario], load: Load, core: int, rounds: int, progress: Progress
+    peers: list[Peer],
+    scenarios: list[Scenario],
+    load: Load,
+    core: int,
+    rounds: int,
+    progress: Progress,
+    *,
+    paired: bool = False,
 ) -> Results:
     """Measure everything ``rounds`` times, or once where that is enough.
 
-    Peers take turns within a round, so that what else the machine does meets all of them alike.
-    ``progress`` is called with what begins, once a measurement.
+    Peers take turns within a round, so that what else the machine does meets all of them alike. ``paired``
+    rounds all measure everything, and each begins with whom the last one ended with: what drifts favours
+    nobody. ``progress`` is called with what begins, once a measurement.
     """
     results = Results()
     with started(peers, core, load, progress) as running:
         for number in range(rounds):
             for scenario in scenarios:
-                if scenario.once and number > 0:
+                if scenario.once and number > 0 and not paired:
                     continue
-                for peer in peers:
+                for peer in reversed(peers) if paired and number % 2 else peers:
                     if not scenario.suits(running[peer.name]):
                         continue
                     progress(f"round {number + 1} of {rounds} · {scenario.title} · {peer.name}")

@@ -31,9 +31,12 @@ COMMAND: Final = (sys.executable, "-m", "tidewire")
 
 
 class Tidewire:
-    """`tidewire serve`."""
+    """`tidewire serve`, of this checkout or of another place where the package lies."""
 
-    name = SUBJECT
+    def __init__(self, name: str = SUBJECT, packages: Path | None = None) -> None:
+        self.name = name
+        self.packages: Final = packages
+        """A directory with another revision's package; None: the one that is installed."""
 
     def prepare(self) -> None:
         """Nothing: it is what this checkout is about."""
@@ -44,10 +47,11 @@ class Tidewire:
         # Beside the checkout, not in a temporary directory that may be memory: commits must reach a disk.
         with (
             tempfile.TemporaryDirectory(prefix="data-", dir=BUILD) as data_dir,
-            _serve(core, data_dir) as server,
+            _serve(core, data_dir, _environment(self.packages)) as server,
         ):
             port, project, process = server
-            headers = {"X-Appwrite-Project": project, "X-Appwrite-Key": _create_key(data_dir, project)}
+            key = _create_key(data_dir, project, _environment(self.packages))
+            headers = {"X-Appwrite-Project": project, "X-Appwrite-Key": key}
             requests = _set_up(Rest(port, headers), Rest(port, {"X-Appwrite-Project": project}))
             endpoint = Endpoint(port, f"/v1/realtime?project={project}", row(f"buckets.{BUCKET}.files"))
             requests["event"] = _event_request(endpoint, headers, load)
@@ -75,10 +79,15 @@ class Tidewire:
             )
 
 
+def _environment(packages: Path | None) -> dict[str, str]:
+    """Of the program: without rate limits, with metrics, and with the modules of the revision."""
+    settings = {"TIDEWIRE_RATE_LIMITS": "off", "TIDEWIRE_METRICS_KEY": METRICS_KEY}
+    return {**os.environ, **settings, **({"PYTHONPATH": str(packages)} if packages else {})}
+
+
 @contextmanager
-def _serve(core: int, data_dir: str) -> Iterator[tuple[int, str, int]]:
+def _serve(core: int, data_dir: str, environment: dict[str, str]) -> Iterator[tuple[int, str, int]]:
     command = [*pinned(core), *COMMAND, "serve", "--port=0", f"--data-dir={data_dir}", "--drain-seconds=0"]
-    environment = {**os.environ, "TIDEWIRE_RATE_LIMITS": "off", "TIDEWIRE_METRICS_KEY": METRICS_KEY}
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as process:
         assert process.stdout
         try:
@@ -95,9 +104,9 @@ def _serve(core: int, data_dir: str) -> Iterator[tuple[int, str, int]]:
             stop(process)
 
 
-def _create_key(data_dir: str, project: str) -> str:
+def _create_key(data_dir: str, project: str, environment: dict[str, str]) -> str:
     command = [*COMMAND, "key", "create", f"--project={project}", "--scopes=all", f"--data-dir={data_dir}"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if result.returncode != 0:
         raise ServerFailedError(f"tidewire key create: {result.stderr}")
     return result.stdout.strip()

@@ -7,6 +7,7 @@ from typing import Final, Literal, Protocol
 
 from benchmarks.native import LoadGenerator, Plan, Requested
 from benchmarks.peers import MATCHING, Running
+from benchmarks.rows import ROWS
 
 Unit = Literal["messages/s", "connections/s", "requests/s", "ms", "µs", "bytes", "%", "times"]
 
@@ -32,6 +33,8 @@ class Load:
 
     generator: LoadGenerator
     quick: bool = False
+    rows: int = ROWS
+    """Of large tables; in a smoke run they are small."""
 
     def scaled(self, count: int, quick: int) -> int:
         """The first number, or the second in a smoke run."""

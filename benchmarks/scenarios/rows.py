@@ -126,7 +126,7 @@ def all_rows() -> list[RowRate | SecuredPages | RowLatency]:
 
 def _measure(load: Load, target: Running, name: str, plan: Plan) -> Requested:
     assert target.rows is not None
-    case = target.rows(load.scaled(ROWS, SMALL))[name]
+    case = target.rows(load.scaled(load.rows, SMALL))[name]
     requested = load.generator.run(case.endpoint, replace(plan, request=case.request)).requested
     assert requested is not None
     return requested
