@@ -218,7 +218,6 @@ def test_multipart_body_of_an_operation_without_file(client: httpx.Client) -> No
         ("name", (None, "x")),
         ("tags[0]", (None, "a")),
         ("tags[1]", (None, "b")),
-        ("ignored", ("file.bin", b"x" * 1000)),
     ]
     arguments = _arguments(client.post("/v1/probe/p", files=parts))
     assert (arguments["name"], arguments["tags"]) == ("x", ["a", "b"])

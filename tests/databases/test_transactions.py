@@ -108,7 +108,10 @@ async def test_a_rollback_leaves_nothing(sales: Sales) -> None:
     assert await sales.listed() == {}
     assert await sales.shop.row_events() == []
     assert await refusal(sales.end(transaction)) == "transaction_not_ready"
-    assert await refusal(sales.stage(transaction, {"action": "create"})) == "transaction_not_ready"
+    assert (
+        await refusal(sales.stage(transaction, {"action": "create", "rowId": "x", "data": {}}))
+        == "transaction_not_ready"
+    )
     assert await refusal(sales.row("a", transaction)) == "transaction_not_ready"
 
 
@@ -221,8 +224,8 @@ async def test_what_cannot_be_staged(sales: Sales) -> None:
     for operation, expected in (
         ({"action": "update", "rowId": "none", "data": {"count": 1}}, "document_not_found"),
         ({"action": "delete", "rowId": "none"}, "document_not_found"),
-        ({"action": "create", "tableId": "none", "data": {}}, "collection_not_found"),
-        ({"action": "create", "databaseId": "none", "data": {}}, "database_not_found"),
+        ({"action": "create", "tableId": "none", "rowId": "x", "data": {}}, "collection_not_found"),
+        ({"action": "create", "databaseId": "none", "rowId": "x", "data": {}}, "database_not_found"),
     ):
         assert await refusal(sales.stage(transaction, create, operation)) == expected
     assert await refusal(sales.stage(transaction)) == "general_bad_request"
@@ -234,27 +237,54 @@ async def test_what_cannot_be_staged(sales: Sales) -> None:
         assert await refusal(update) == "general_bad_request"
 
 
+_PLACE = {"databaseId": "d", "tableId": "t"}
+_ROW = {**_PLACE, "rowId": "a"}
+_NO_LISTS: tuple[object, ...] = (None, "", "[]", {}, 0)
+_NO_DATA: tuple[object, ...] = (None, "", [], {}, '{"queries":[]}')
+
+
 @pytest.mark.parametrize(
     "operation",
     [
         "create",
-        {"action": "explode", "databaseId": "d", "tableId": "t"},
-        {"action": "create", "tableId": "t", "data": {}},
-        {"action": "create", "databaseId": "d", "data": {}},
-        {"action": "create", "databaseId": "d", "tableId": "t", "data": [1]},
-        {"action": "create", "databaseId": "d", "tableId": "t", "rowId": "../x", "data": {}},
-        {"action": "update", "databaseId": "d", "tableId": "t", "data": {}},
-        {"action": "update", "databaseId": "d", "tableId": "t", "rowId": "unique()", "data": {}},
-        {"action": "increment", "databaseId": "d", "tableId": "t", "rowId": "a", "data": {}},
-        {"action": "bulkCreate", "databaseId": "d", "tableId": "t", "data": {}},
-        {"action": "bulkUpdate", "databaseId": "d", "tableId": "t", "data": {"queries": [1]}},
-        {"action": "create", "databaseId": "d", "tableId": "t", "data": {"$permissions": ["fly"]}},
-        {"action": ["create"], "databaseId": "d", "tableId": "t", "data": {}},
+        {"action": "explode", **_PLACE},
+        {"action": ["create"], **_ROW, "data": {}},
+        {"action": "create", "tableId": "t", "rowId": "a", "data": {}},
+        {"action": "create", "databaseId": "d", "rowId": "a", "data": {}},
+        {"action": "create", **_ROW, "data": [1]},
+        {"action": "create", **_PLACE, "rowId": "../x", "data": {}},
+        {"action": "create", **_ROW, "data": {"$permissions": ["fly"]}},
+        {"action": "update", **_PLACE, "rowId": "unique()", "data": {}},
+        {"action": "increment", **_ROW, "data": {}},
+        {"action": "increment", **_ROW, "data": {"column": "count", "value": "many"}},
+        {"action": "increment", **_ROW, "data": {"column": "count", "value": None}},
+        {"action": "increment", **_ROW, "data": {"column": "count", "value": 1, "max": None}},
+        {"action": "decrement", **_ROW, "data": {"column": "count", "value": 1, "min": ""}},
+        {"action": "bulkCreate", **_PLACE, "data": {}},
+        {"action": "bulkCreate", **_PLACE},
+        {"action": "bulkUpdate", **_PLACE, "data": {"queries": []}},
+        {"action": "bulkUpdate", **_PLACE, "data": {"queries": [1], "data": {"count": 0}}},
+        {"action": "bulkUpdate", **_PLACE, "data": {"data": {"count": 0}}},
+        {"action": "bulkUpdate", **_PLACE, "queries": [], "data": {"data": {"count": 0}}},
+        *({"action": "bulkDelete", **_PLACE, "data": {"queries": none}} for none in _NO_LISTS),
+        *({"action": "bulkDelete", **_PLACE, "data": none} for none in _NO_DATA),
+        {"action": "bulkDelete", **_PLACE},
+        {"action": "bulkDelete", **_PLACE, "queries": []},
+        *(
+            {"action": action, **_ROW, "data": none}
+            for action in ("create", "update", "upsert", "increment")
+            for none in (None, "{}", 1)
+        ),
+        *(
+            {"action": action, **_PLACE, **row, "data": {"column": "count", "$id": "a"}}
+            for action in ("create", "update", "upsert", "delete", "increment", "decrement")
+            for row in ({}, {"rowId": None}, {"rowId": ""}, {"rowId": " "})
+        ),
     ],
 )
-def test_malformed_operations(operation: object) -> None:
+def test_incomplete_and_malformed_operations(operation: object) -> None:
     with pytest.raises(InvalidParameterError, match="Operation 2"):
-        OPERATIONS.convert([{"action": "create", "databaseId": "d", "tableId": "t", "data": {}}, operation])
+        OPERATIONS.convert([{"action": "create", **_ROW, "data": {}}, operation])
 
 
 async def test_limits(sales: Sales) -> None:
@@ -267,7 +297,7 @@ async def test_limits(sales: Sales) -> None:
         transaction_max_pending=2,
     )
     sales.shop.world = replace(world, settings=small)
-    create = {"action": "create", "data": {"name": "n"}}
+    create = {"action": "create", "rowId": "unique()", "data": {"name": "n"}}
     exceeded = "transaction_limit_exceeded"
     one, two = await sales.begin(), await sales.begin()
     assert await refusal(sales.begin()) == exceeded
@@ -279,7 +309,7 @@ async def test_limits(sales: Sales) -> None:
     await sales.end(one, "rollback")
     for number in range(5):
         await sales.shop.create(f"r{number}")
-    assert await refusal(sales.stage(two, {"action": "bulkDelete", "data": {}})) == exceeded
+    assert await refusal(sales.stage(two, {"action": "bulkDelete", "data": {"queries": []}})) == exceeded
     assert await refusal(rows.list_rows(call, "d", "t", transaction_id=two)) == exceeded
     many = [{"name": "n" * 100, "$permissions": [f'read("user:{each}")' for each in range(90)]}] * 4
     assert await refusal(sales.stage(two, {"action": "bulkCreate", "data": many})) == exceeded
@@ -297,7 +327,7 @@ async def test_an_expired_transaction_is_of_no_use_and_goes(sales: Sales) -> Non
 
     await age(now())
     expired = "transaction_expired"
-    assert await refusal(sales.stage(transaction, {"action": "create", "data": {}})) == expired
+    assert await refusal(sales.stage(transaction, {"action": "create", "rowId": "y", "data": {}})) == expired
     assert await refusal(sales.end(transaction)) == expired
     assert await refusal(sales.end(transaction, "rollback")) == expired
     assert await refusal(sales.row("a", transaction)) == expired
@@ -354,9 +384,12 @@ async def test_a_commit_goes_by_the_rights_of_who_staged(shop: Shop, world: Worl
     update = {"action": "update", "data": {"name": "mine"}}
     assert await refusal(sales.stage(transaction, {**update, "rowId": "seen"}, caller=ann)) == unauthorized
     assert await refusal(sales.stage(transaction, {**update, "rowId": "hidden"}, caller=ann)) == unauthorized
-    granting = {"action": "create", "data": {"$permissions": ['read("user:ben")']}}
+    granting = {"action": "create", "rowId": "g", "data": {"$permissions": ['read("user:ben")']}}
     assert await refusal(sales.stage(transaction, granting, caller=ann)) == unauthorized
-    for bulk_operation in ({"action": "bulkDelete", "data": {}}, {"action": "bulkCreate", "data": [{}]}):
+    for bulk_operation in (
+        {"action": "bulkDelete", "data": {"queries": []}},
+        {"action": "bulkCreate", "data": [{}]},
+    ):
         assert await refusal(sales.stage(transaction, bulk_operation, caller=ann)) == unauthorized
     call = shop.call(ann)
     deletion = bulk.delete_rows(call, "d", "t", transaction_id=transaction)

@@ -80,7 +80,7 @@ def _in_query(request: Request, name: str) -> str:
     if name.encode() not in request.query_string:
         return ""
     try:
-        value = from_query(request.query_string).values.get(name)
+        value = from_query(request.query_string, strict=False).values.get(name)
     except TidewireError:
         return ""
     return value if isinstance(value, str) else ""

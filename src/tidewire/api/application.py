@@ -14,7 +14,7 @@ from tidewire.api.arguments import convert_given, convert_path, in_present_words
 from tidewire.api.asgi import Application, Headers, Receive, Scope, Send
 from tidewire.api.authentication import identify
 from tidewire.api.authorization import authorise
-from tidewire.api.bodies import NOTHING, Given, body_first, from_body, from_query, media_type
+from tidewire.api.bodies import NOTHING, Given, body_first, from_body, from_query, media_type, with_conditions
 from tidewire.api.content_range import parse_content_range
 from tidewire.api.downloads import send_download
 from tidewire.api.errors import error_body, unforeseen_error
@@ -148,7 +148,7 @@ class _Exchange:
         arguments = convert_path(match.route.in_path, match.values)
         if is_form:
             form = await self._receive_form(endpoint, store, place)
-            given, upload = form.fields, form.upload
+            given, upload = self._and_query(match.route, form.fields), form.upload
         else:
             upload = None
         context = self._context(store, caller)
@@ -176,15 +176,23 @@ class _Exchange:
         request = self.request
         try:
             if request.method in {"GET", "HEAD"}:
-                return from_query(request.query_string)
+                return from_query(request.query_string, strict=False)
             given = from_body(content_type, await request.body(self.api.settings.max_body_bytes))
-            if request.method == "DELETE":  # for which SDKs send a body, and many other programs cannot
-                given = body_first(given, from_query(request.query_string))
-            return given
+            return self._and_query(match.route, given)
         except TidewireError:
             # The project is still looked up, so that a page of it can read what was wrong.
             self._may_call(await find_address(request, self.api.stores, match, NOTHING))
             raise
+
+    def _and_query(self, route: Route, given: Given) -> Given:
+        """The parameters of the body, and what the query string may add to them."""
+        if not self.request.query_string:
+            return given
+        if self.request.method == "DELETE":  # for which SDKs send a body, and many other programs cannot
+            return body_first(given, from_query(self.request.query_string))
+        if route.conditions:
+            return with_conditions(given, from_query(self.request.query_string), route.conditions)
+        return given
 
     def _route(self) -> Match | None:
         path, method = self.request.path, self.request.method

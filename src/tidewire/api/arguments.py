@@ -37,7 +37,7 @@ def convert_given(parameters: Iterable[Parameter], given: Given, arguments: dict
         value = values.get(parameter.name, _MISSING)
         if textual and value is not _MISSING:
             value = _untangle(parameter, value)
-        if value is None or value is _MISSING:
+        if value is _MISSING or (value is None and not parameter.check.condition):
             if value is None and parameter.required and parameter.nullable:
                 arguments[parameter.argument] = None
             elif parameter.required:
@@ -66,11 +66,14 @@ def _untangle(parameter: Parameter, value: Any) -> object:
     """Undo what a query string or form does to values that are not text.
 
     Brackets make lists look like mappings, whatever stands between them; JavaScript SDKs write null
-    as the text ``null``, which is taken for text only where text is expected and null is not.
+    as the text ``null``, which is taken for text only where text is expected and null is not. A condition
+    is not undone: it is refused then.
     """
     json_type = parameter.check.json_type
     if json_type == "array" and isinstance(value, dict):
         return list(value.values())
+    if parameter.check.condition:
+        return value
     if value == "null" and (parameter.nullable or (json_type != "string" and not parameter.required)):
         return None
     return value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -23,12 +23,15 @@ class Given(NamedTuple):
 NOTHING: Final = Given({}, False)
 
 
-def from_query(query_string: bytes) -> Given:
-    """Read a query string, or a body of type ``application/x-www-form-urlencoded``."""
+def from_query(query_string: bytes, *, strict: bool = True) -> Given:
+    """Read a query string, or a body of type ``application/x-www-form-urlencoded``.
+
+    What is beyond the bounds of :mod:`tidewire.core.query_string` is refused, and ignored unless ``strict``.
+    """
     if not query_string:
         return NOTHING
     try:
-        return Given(parse_query_string(query_string.decode("utf-8")), True)
+        return Given(parse_query_string(query_string.decode("utf-8"), strict=strict), True)
     except ValueError as error:
         raise TidewireError("general_argument_invalid", f"The parameters cannot be read: {error}") from None
 
@@ -68,6 +71,12 @@ def body_first(body: Given, query: Given) -> Given:
     if not query.values:
         return body
     return Given({**query.values, **body.values}, textual=True)
+
+
+def with_conditions(body: Given, query: Given, names: Iterable[str]) -> Given:
+    """What a request says in its body, and of its query string the conditions ``names``."""
+    elsewhere = {name: query.values[name] for name in names if name in query.values}
+    return Given({**elsewhere, **body.values}, body.textual) if elsewhere else body
 
 
 def media_type(content_type: str) -> str:

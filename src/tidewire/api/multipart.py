@@ -139,6 +139,8 @@ class _Receiver:
                 raise TidewireError("general_argument_invalid", f'There is more than one file "{part.name}".')
             self._file = part
             self._writer = self._open_writer()
+        elif part.filename is not None and self._rules is None:
+            raise TidewireError("general_argument_invalid", f'The operation takes no file "{part.name}".')
 
     async def _add(self, data: bytes) -> None:
         part = self._part

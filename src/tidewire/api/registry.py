@@ -48,7 +48,16 @@ class Route:
     the operation is about.
     """
 
-    __slots__ = ("alternatives", "elsewhere", "endpoint", "in_path", "legacy", "names", "names_project")
+    __slots__ = (
+        "alternatives",
+        "conditions",
+        "elsewhere",
+        "endpoint",
+        "in_path",
+        "legacy",
+        "names",
+        "names_project",
+    )
 
     def __init__(self, endpoint: Endpoint, path: str, names: tuple[str, ...]) -> None:
         operation = endpoint.operation
@@ -58,6 +67,8 @@ class Route:
         """Of the placeholders, in order."""
         self.in_path = [each for each in parameters if each.name in names]
         self.elsewhere = [each for each in parameters if each.name not in names]
+        self.conditions = tuple(each.name for each in self.elsewhere if each.check.condition)
+        """Names of the parameters that say what a change is limited to."""
         self.names_project = _PROJECT in names and all(each.name != _PROJECT for each in self.in_path)
         self.legacy = operation.legacy if path != operation.path else None
         self.alternatives: dict[str, Route] = {}

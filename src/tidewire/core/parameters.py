@@ -24,6 +24,9 @@ class Check:
     """What a value must be. Subclasses convert a wire value to the one the operation receives."""
 
     json_type: ClassVar[str] = "any"
+    condition: ClassVar[bool] = False
+    """It says what a change or a deletion is limited to: null does not count as absent, and it is read
+    wherever in the request it stands, so that it is never passed over."""
 
     def convert(self, value: object) -> object:
         """Return the value as the operation receives it; raise :class:`InvalidParameterError`."""

@@ -7,35 +7,43 @@ from typing import Any, Final
 from urllib.parse import unquote_plus
 
 MAX_PARAMETERS: Final = 4_000
-"""Pairs that are read; later ones are ignored. Older SDKs send one for each channel and each query."""
+"""Pairs that are read. Older SDKs send one for each channel and each query."""
 MAX_NESTING: Final = 64
-"""Brackets of a name; parameters with more are ignored."""
+"""Brackets of a name."""
 
 MAX_BRACKETS: Final = 12_000
-"""Pairs of brackets in all names together; parameters after them are ignored. Slot clients send two or three
+"""Pairs of brackets in all names together. Slot clients send two or three
 with each parameter."""
 
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,17}")
 _NOT_IN_NAMES: Final = str.maketrans({".": "_", " ": "_", "[": "_"})
 
 
-def parse_query_string(text: str) -> dict[str, Any]:
+def parse_query_string(text: str, *, strict: bool = False) -> dict[str, Any]:
     """The parameters of a query string, ``?`` not included; values are text, lists and dicts of such.
 
     Names in brackets nest, empty brackets append. A level whose names are exactly the numbers from 0 is a
     list in the order of these numbers, any other a dict in the order of appearance. Before the first bracket
-    ``.`` and space in a name become ``_``. Never raises: what cannot be read is ignored.
+    ``.`` and space in a name become ``_``. What is beyond the bounds is ignored; if ``strict``, it raises
+    ``ValueError``: who changes something must not miss what limits the change.
     """
     root = _Level()
     levels = 0
-    for pair in text.split("&", MAX_PARAMETERS)[:MAX_PARAMETERS]:
+    pairs = text.split("&", MAX_PARAMETERS)
+    if strict and len(pairs) > MAX_PARAMETERS:
+        raise ValueError(f"there are more than {MAX_PARAMETERS} parameters")
+    for pair in pairs[:MAX_PARAMETERS]:
         name, _, value = pair.partition("=")
         path = _path(unquote_plus(name))
         levels += len(path)
         if levels > MAX_PARAMETERS + MAX_BRACKETS:
+            if strict:
+                raise ValueError(f"their names have more than {MAX_BRACKETS} pairs of brackets")
             break
         if path:
             root.put(path, unquote_plus(value))
+        elif strict and name:
+            raise ValueError(f"the name {name[:64]!r} cannot be read")
     return {name: _plain(value) for name, value in root.items.items()}
 
 

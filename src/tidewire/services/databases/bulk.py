@@ -17,7 +17,7 @@ from tidewire.core.permissions import expand_permissions
 from tidewire.services.databases.conflicts import require_seen
 from tidewire.services.databases.events import ROW
 from tidewire.services.databases.families import EVERY, Call, as_model, declare
-from tidewire.services.databases.parameters import ManyRows, Queries, RowData
+from tidewire.services.databases.parameters import BulkQueries, ManyRows, RowData
 from tidewire.services.databases.records import find_user_table
 from tidewire.services.databases.related_reading import reach_of
 from tidewire.services.databases.row_values import changed_values, given_permissions, new_values
@@ -116,7 +116,7 @@ async def update_rows(
     database_id: ResourceId,
     table_id: ResourceId,
     data: RowData = {},  # noqa: B006 - never changed
-    queries: Queries = (),
+    queries: BulkQueries = (),
 ) -> Model:
     """Change all rows that the queries find; without queries, all there are."""
     _require_server(call)
@@ -147,7 +147,7 @@ async def delete_rows(
     call: Call,
     database_id: ResourceId,
     table_id: ResourceId,
-    queries: Queries = (),
+    queries: BulkQueries = (),
 ) -> Model:
     """Delete all rows that the queries find; without queries, all there are."""
     _require_server(call)

@@ -43,6 +43,13 @@ class RowQueries(QueryList):
 
 
 @dataclass(frozen=True)
+class Condition(RowQueries):
+    """The queries that say which rows are changed or deleted."""
+
+    condition = True
+
+
+@dataclass(frozen=True)
 class Number(Check):
     """A number; text with digits only where ``loose``."""
 
@@ -135,6 +142,7 @@ RowPermissions = Annotated[Sequence[str], PermissionList((*ITEM_ACTIONS, "write"
 RowData = Annotated[dict[str, Any], JsonOrText()]
 ManyRows = Annotated[Sequence[dict[str, Any]], Items(JsonOrText())]
 Queries = Annotated[Sequence[str], RowQueries()]
+BulkQueries = Annotated[Sequence[str], Condition()]
 LongQueries = Annotated[Sequence[str], RowQueries(long=True)]
 TransactionId = Annotated[str, Id()]
 LooseNumber = Annotated[float, Number(loose=True)]

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tidewire.core.checks.lists import Items, JsonOrText, PermissionList
+from tidewire.core.checks.lists import Items, JsonObject, JsonOrText, PermissionList
 from tidewire.core.checks.names import Id, Key, NewId
 from tidewire.core.parameters import Check, InvalidParameterError
-from tidewire.services.databases.parameters import Number, RowQueries
+from tidewire.services.databases.parameters import Condition, Number
 from tidewire.services.databases.transactions.actions import BULK, Operation
 from tidewire.services.permissions import ITEM_ACTIONS
 
 _SINGLE: Final = frozenset({"create", "update", "upsert", "delete", "increment", "decrement"})
 _OBJECT: Final = JsonOrText()
+_FIELDS: Final = JsonObject()
 _PERMISSIONS: Final = PermissionList((*ITEM_ACTIONS, "write"))
 _NUMBER: Final = Number(loose=True)
 
@@ -22,7 +23,8 @@ _NUMBER: Final = Number(loose=True)
 class OperationList(Check):
     """Operations: ``action``, the ids of database, table and row, and ``data``.
 
-    Ids may be named in the words of either family: ``tableId`` or ``collectionId``.
+    Ids may be named in the words of either family: ``tableId`` or ``collectionId``. What an operation is
+    limited to must be said, its row or its ``queries``: one incomplete operation refuses the whole list.
     """
 
     json_type = "array"
@@ -64,15 +66,12 @@ def _table(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _single(action: str, value: dict[str, Any]) -> dict[str, Any]:
-    data = value.get("data")
-    fields = {} if data is None else _accept("data", _OBJECT, data)
     row_id = value.get("rowId", value.get("documentId"))
-    if action == "create" and row_id is None:
-        row_id = fields.get("$id", "unique()")
     check = NewId() if action in {"create", "upsert"} else Id()
     arguments: dict[str, Any] = {"row_id": _accept("rowId", check, row_id)}
     if action == "delete":
         return arguments
+    fields = _data(value)
     if action in {"increment", "decrement"}:
         return arguments | _counting("max" if action == "increment" else "min", fields)
     permissions = fields.get("$permissions")
@@ -85,23 +84,27 @@ def _single(action: str, value: dict[str, Any]) -> dict[str, Any]:
 def _counting(bound: str, fields: dict[str, Any]) -> dict[str, Any]:
     arguments = {"column": _accept("column", Key(36), fields.get("column", fields.get("attribute")))}
     for name in ("value", bound):
-        if fields.get(name) is not None:
+        if name in fields:
             arguments[name] = _accept(name, _NUMBER, fields[name])
     return arguments
 
 
 def _bulk(action: str, value: dict[str, Any]) -> dict[str, Any]:
-    data = value.get("data")
     if action in {"bulkCreate", "bulkUpsert"}:
-        return {"rows": _accept("data", Items(_OBJECT), data)}
-    fields = {} if data is None else _accept("data", _OBJECT, data)
-    queries = fields.get("queries")
-    arguments: dict[str, Any] = {
-        "queries": _accept("queries", RowQueries(()), [] if queries is None else queries)
-    }
+        return {"rows": _accept("data", Items(_OBJECT), value.get("data"))}
+    fields = _data(value)
+    # Without queries an operation is about all rows there are, which nobody may say by leaving them out.
+    arguments: dict[str, Any] = {"queries": _accept("queries", Condition(), fields.get("queries"))}
     if action == "bulkUpdate":
         arguments["data"] = _accept("data", _OBJECT, fields.get("data"))
     return arguments
+
+
+def _data(value: dict[str, Any]) -> dict[str, Any]:
+    data = value.get("data")
+    # An empty array is what PHP makes of an empty object.
+    fields: dict[str, Any] = _accept("data", _FIELDS, {} if data == [] else data)
+    return fields
 
 
 def _accept(name: str, check: Check, value: object) -> Any:
