@@ -331,6 +331,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     webhook_private_addresses: Annotated[
         bool, Meta(description="Deliver webhooks to private, loopback and other internal addresses too.")
     ] = False
+    outbound_allowed_hosts: Annotated[
+        list[str],
+        Meta(
+            description="Host names and addresses that webhooks and mail servers of projects may be at "
+            "though they are internal, such as `mail.lan,10.0.0.7`."
+        ),
+    ] = msgspec.field(default_factory=list)
     geoip_file: Annotated[
         str,
         Meta(description="MaxMind DB file (`.mmdb`) that tells the countries of clients; empty: unknown."),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 import uuid
+from pathlib import Path
 
 import httpx
 import pytest
@@ -74,3 +76,25 @@ def test_local_names(server: TidewireServer, host: str) -> None:
 @pytest.mark.parametrize("name", ["", "..%2Fsecrets.json", "x.eml", "1700000000000-default-1.eml"])
 def test_only_messages_are_shown(server: TidewireServer, name: str) -> None:
     assert get(server, f"/demo/outbox/{name}").status_code == 404
+
+
+@pytest.mark.parametrize("demo", [True, False])
+def test_without_a_mail_server_the_log_says_where_mails_go(tmp_path: Path, demo: bool) -> None:
+    server = TidewireServer(tmp_path / "data", ["--demo"] if demo else [], errors=tmp_path / "log").start()
+    try:
+        sent = httpx.post(
+            f"{server.endpoint}/account/tokens/magic-url",
+            json={"userId": "unique()", "email": "somebody@example.com"},
+            headers={"X-Appwrite-Project": server.project},
+        )
+        assert sent.status_code == 201, sent.text
+        deadline = time.monotonic() + 20
+        while not list((server.data_dir / "outbox").glob("*.eml")):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        assert server.stop() == 0
+    lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    told = [line["event"] for line in lines if "mail server" in line["event"]]
+    assert len(told) == (0 if demo else 2)
+    assert "somebody" not in (tmp_path / "log").read_text()

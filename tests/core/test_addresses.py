@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidewire.core.addresses import is_public
+from tidewire.core.addresses import is_public, is_public_host
 
 INTERNAL = [
     "0.0.0.0", "0.1.2.3", "10.0.0.1", "10.255.255.255", "100.64.0.1", "100.100.100.200", "127.0.0.1",
@@ -42,6 +42,44 @@ def test_public(address: str) -> None:
 )
 def test_what_is_no_address(text: str) -> None:
     assert not is_public(text)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("example.com", "EXAMPLE.com.", "a.b.example.co.uk", "xn--bcher-kva.example.com", "8.8.8.8"),
+        *(
+            "[2606:4700::1111]",
+            "local.example.com",
+            "localhost.example.com",
+            "0x7f.example.com",
+            "home.arpa.com",
+        ),
+    ],
+)
+def test_names_that_may_be_public(host: str) -> None:
+    assert is_public_host(host)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("", ".", "localhost", "LocalHost.", "a.localhost", "server", "printer.local", "router.home.arpa"),
+        *("db.internal", "a.test", "a.example", "hidden.onion", "127.0.0.1", "127.1", "0", "2130706433"),
+        *(
+            "0x7f000001",
+            "a.0x7f",
+            "256.1.1.1",
+            "1.2.3.4.5",
+            "[::1]",
+            "::1",
+            "[::ffff:10.0.0.1]",
+            "[fe80::1%25eth0]",
+        ),
+    ],
+)
+def test_names_that_are_internal_or_of_nothing(host: str) -> None:
+    assert not is_public_host(host)
 
 
 @given(st.ip_addresses(v=4))

@@ -129,7 +129,11 @@ def _append(event: Event, transaction: Transaction) -> None:
 @pytest.fixture
 async def post(tmp_path: Path) -> AsyncIterator[Post]:
     settings = Settings(
-        data_dir=str(tmp_path / "data"), synchronous="normal", webhook_timeout=2.0, drain_seconds=0.2
+        data_dir=str(tmp_path / "data"),
+        synchronous="normal",
+        webhook_timeout=2.0,
+        drain_seconds=0.2,
+        outbound_allowed_hosts=["localhost"],
     )
     made = Post(tmp_path / "data", settings, await Stores.open(settings))
     yield made

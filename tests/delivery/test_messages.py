@@ -38,7 +38,7 @@ async def use_server(post: Post, server: MailServer, **changes: Any) -> None:
     password = changes.pop("password", "")
     smtp = SmtpSettings(
         enabled=True,
-        host="localhost",
+        host=changes.pop("host", "localhost"),
         port=server.port,
         sender_email="team@example.org",
         sender_name="The Team",
@@ -101,6 +101,19 @@ async def test_a_mail_by_the_server_of_the_settings(post: Post) -> None:
             await enqueue(post)
             (mail,) = await server.received(1)
     assert mail["From"] == "Tide <tide@example.net>"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1", "[::ffff:127.0.0.1]", "localhost.localdomain"])
+async def test_a_server_of_the_project_at_an_internal_address_is_not_called(post: Post, host: str) -> None:
+    async with mail_server() as server, post.delivering():
+        await use_server(post, server, host=host)
+        await enqueue(post)
+        await until(lambda: tried(post))
+        (row,) = await post.message_rows()
+        assert not server.connections
+    assert "cannot be used" in row.last_error
+    if host == "127.0.0.1":
+        assert "internal address" in row.last_error
 
 
 @pytest.mark.parametrize("secure", ["tls", "ssl"])
@@ -316,7 +329,7 @@ def test_pauses_grow_and_differ() -> None:
 async def test_other_senders_of_one_mail(post: Post) -> None:
     """A test of mail settings uses those given with the mail, not the project's."""
     async with mail_server() as server, post.delivering():
-        smtp = SmtpSettings(enabled=True, host="127.0.0.1", port=server.port, sender_email="new@example.com")
+        smtp = SmtpSettings(enabled=True, host="localhost", port=server.port, sender_email="new@example.com")
         await enqueue(post, **msgspec.to_builtins(smtp))
         (mail,) = await server.received(1)
     assert mail["From"] == "Tidewire <new@example.com>"

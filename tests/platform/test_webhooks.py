@@ -43,7 +43,7 @@ def test_life_of_a_webhook(api: ApiServer, admin: Program, project: str) -> None
     assert admin.done("GET", path) == shown
     assert admin.done("GET", "/webhooks") == {"total": 1, "webhooks": [shown]}
     assert admin.refused("POST", "/webhooks", sent) == "webhook_already_exists"
-    changed = admin.done("PUT", path, {"name": "New", "url": "https://a.example/", "events": ["users.*"]})
+    changed = admin.done("PUT", path, {"name": "New", "url": "https://a.example.com/", "events": ["users.*"]})
     assert (changed["name"], changed["events"], changed["authUsername"]) == ("New", ["users.*"], "")
     rotated = admin.done("PATCH", f"{path}/secret", {"secret": "chosen by me"})
     assert rotated["secret"] == "chosen by me"
@@ -113,6 +113,20 @@ def test_older_clients(person: Person, project: str) -> None:
         {"name": ""},
         {"secret": "short"},
         {"authUsername": ""},
+        {"url": "http://localhost/"},
+        {"url": "http://LOCALHOST:8080/"},
+        {"url": "http://api.localhost/"},
+        {"url": "http://printer.local/"},
+        {"url": "https://neighbour/hook"},
+        {"url": "http://metadata.google.internal/"},
+        {"url": "http://10.0.0.1:80/"},
+        {"url": "http://169.254.169.254/latest"},
+        {"url": "http://127.1/"},
+        {"url": "http://2130706433/"},
+        {"url": "http://0x7f.1/"},
+        {"url": "http://[::1]:8080/hook"},
+        {"url": "http://[::ffff:10.0.0.1]/"},
+        {"url": "http://[fd00::2]/"},
         {"enabled": "yes"},
     ],
 )
@@ -123,15 +137,50 @@ def test_webhooks_that_make_no_sense(admin: Program, fields: dict[str, Any]) -> 
 @pytest.mark.parametrize(
     "url",
     [
-        "http://localhost/",
-        "http://10.0.0.1:80/",
-        "http://[::1]:8080/hook",
         "https://hooks.example.com/a?b=c#d",
+        "http://8.8.8.8:8080/",
+        "http://[2606:4700::1111]/",
+        "http://receiver:5000/",
+        "http://Receiver:5000/",
+        "http://10.1.2.3/",
+        "http://[fd00::1]/",
     ],
 )
-def test_any_host_can_be_registered(admin: Program, url: str) -> None:
-    """Whether it may be called is found out when it is: names can change their addresses."""
-    assert admin.done("POST", "/webhooks", new_webhook(url=url))["url"] == url
+def test_public_hosts_and_those_of_the_setting_can_be_registered(admin: Program, url: str) -> None:
+    created = admin.done("POST", "/webhooks", new_webhook(url=url))
+    assert created["url"] == url
+    changed = {"name": "Hook", "events": ["users.*"], "url": url}
+    assert admin.done("PUT", f"/webhooks/{created['$id']}", changed)["url"] == url
+
+
+def test_an_update_to_an_internal_host_is_refused(admin: Program) -> None:
+    created = admin.done("POST", "/webhooks", new_webhook())
+    path = f"/webhooks/{created['$id']}"
+    for url in ("http://localhost/", "http://192.168.0.1/", "http://router.lan/"):
+        changed = {"name": "Hook", "events": ["users.*"], "url": url}
+        assert admin.refused("PUT", path, changed) == "general_argument_invalid"
+    assert admin.done("GET", path)["url"] == created["url"]
+
+
+def test_an_update_keeps_the_password_unless_one_is_given(
+    api: ApiServer, admin: Program, project: str
+) -> None:
+    def password() -> str:
+        sealed = stored(api, project).auth_password
+        return api.stores.encryption.open(sealed) if sealed else ""
+
+    created = admin.done("POST", "/webhooks", new_webhook(authUsername="me", authPassword="pass-word"))
+    path = f"/webhooks/{created['$id']}"
+    shown = admin.done("GET", path)
+    body = {key: shown[key] for key in ("name", "url", "events", "enabled", "tls", "authUsername")}
+    admin.done("PUT", path, body)
+    assert password() == "pass-word"
+    admin.done("PUT", path, {**body, "authPassword": None})
+    assert password() == "pass-word"
+    admin.done("PUT", path, {**body, "authPassword": "another"})
+    assert password() == "another"
+    admin.done("PUT", path, {**body, "authUsername": "", "authPassword": ""})
+    assert password() == stored(api, project).auth_username == ""
 
 
 def test_enabled_again_a_webhook_begins_with_what_happens_then(

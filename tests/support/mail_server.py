@@ -28,6 +28,7 @@ class MailServer:
     refusals: list[str] = field(default_factory=list)
     refused_recipients: dict[str, str] = field(default_factory=dict)
     password: str = ""
+    connections: int = 0
     _arrived: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def received(self, count: int, seconds: float = 20) -> list[EmailMessage]:
@@ -86,6 +87,7 @@ async def mail_server(
             loop=asyncio.get_running_loop(),
         )
         protocols.append(made)
+        kept.connections += 1
         return made
 
     server = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", 0, ssl=tls)

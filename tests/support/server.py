@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -26,23 +27,27 @@ class TidewireServer:
     project: str = ""
     endpoint: str = ""
     process: subprocess.Popen[str] | None = None
+    errors: Path | None = None
+    """File that standard error is appended to; None: it is that of the tests."""
 
     def start(self) -> Self:
         """Start and wait until requests are answered."""
-        self.process = subprocess.Popen(
-            [
-                *_TIDEWIRE,
-                "serve",
-                "--port",
-                str(self.port),
-                "--data-dir",
-                str(self.data_dir),
-                *self.arguments,
-            ],
-            stdout=subprocess.PIPE,
-            env={**os.environ, **self.environment},
-            text=True,
-        )
+        with self.errors.open("a") if self.errors else nullcontext() as errors:
+            self.process = subprocess.Popen(
+                [
+                    *_TIDEWIRE,
+                    "serve",
+                    "--port",
+                    str(self.port),
+                    "--data-dir",
+                    str(self.data_dir),
+                    *self.arguments,
+                ],
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                env={**os.environ, **self.environment},
+                text=True,
+            )
         assert self.process.stdout
         announced = ""
         while not (ready := re.search(r"Endpoint +(\S+)\s+Project +(\S+)[\s\S]*Data", announced)):

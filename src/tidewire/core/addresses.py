@@ -1,6 +1,7 @@
-"""Which IP addresses belong to the public Internet, and which to somebody's inside.
+"""Which IP addresses and host names belong to the public Internet, and which to somebody's inside.
 
-The tables follow the registries of special-purpose addresses (RFC 6890 and its successors).
+The tables follow the registries of special-purpose addresses (RFC 6890 and its successors) and of special-use
+domain names (RFC 6761 and its successors, and the names that ICANN keeps out of the root for private use).
 """
 
 from __future__ import annotations
@@ -45,6 +46,13 @@ _INTERNAL_V6: Final = tuple(
     )
 )
 _NAT64: Final = IPv6Network("64:ff9b::/96")
+_INTERNAL_DOMAINS: Final = frozenset(
+    {
+        *("alt", "corp", "example", "home", "internal", "intranet", "invalid", "lan", "local", "localdomain"),
+        *("localhost", "mail", "onion", "private", "test"),
+    }
+)
+"""Last labels of names that no public name server knows."""
 
 
 def is_public(address: str) -> bool:
@@ -54,6 +62,20 @@ def is_public(address: str) -> bool:
     except ValueError:
         return False
     return _is_public_v4(parsed) if isinstance(parsed, IPv4Address) else _is_public_v6(parsed)
+
+
+def is_public_host(host: str) -> bool:
+    """Whether a host, as a URL names it, may be one of the public Internet, as far as its name tells.
+
+    False for internal addresses in whatever form, for names of one label, and for names below domains that
+    are never public. No name server is asked, so that what a name leads to has yet to be checked.
+    """
+    plain = host.lower().rstrip(".").removeprefix("[").removesuffix("]")
+    labels = plain.split(".")
+    # What ends in a number is an address for all that resolve names, also as 127.1 or 0x7f.1.
+    if ":" in plain or labels[-1].isdigit() or labels[-1].startswith("0x"):
+        return is_public(plain)
+    return len(labels) > 1 and labels[-1] not in _INTERNAL_DOMAINS and labels[-2:] != ["home", "arpa"]
 
 
 def _is_public_v4(address: IPv4Address) -> bool:

@@ -17,7 +17,7 @@ from tidewire.delivery.mail import MailCarrier
 from tidewire.delivery.messages import MessageQueue
 from tidewire.delivery.projects import TROUBLE_SECONDS, ProjectDeliveries
 from tidewire.delivery.text_messages import text_message_carrier
-from tidewire.outbound.guard import Guard
+from tidewire.outbound.guard import Guard, webhook_guard
 from tidewire.outbound.http import OutboundHttp
 from tidewire.settings import Settings
 from tidewire.store.outbox import Outbox
@@ -49,7 +49,12 @@ async def deliver(
     One process of a data directory does it; in the others this waits for that one to end.
     """
     async with only_process(Path(settings.data_dir) / "delivery.lock"):
-        http = OutboundHttp(guard or Guard(allow_private=settings.webhook_private_addresses))
+        if not (settings.smtp_host or settings.demo):
+            _log.warning(
+                "no mail server is set (smtp_host): mails of projects without their own stay in the outbox",
+                outbox=str(Path(settings.data_dir) / "outbox"),
+            )
+        http = OutboundHttp(guard or webhook_guard(settings))
         deliverer = _Deliverer(stores, settings, carriers or carriers_of(settings), http)
         try:
             await deliverer.run()

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import policy
@@ -10,9 +14,12 @@ from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
-from typing import Final, Literal
+from typing import Any, Final, Literal
+
+import structlog
 
 from tidewire.delivery.carriers import DeliveryError, Message
+from tidewire.outbound.guard import ForbiddenAddressError, Guard, mail_guard
 from tidewire.settings import Settings
 from tidewire.store.outbox import Outbox
 
@@ -21,6 +28,8 @@ SECONDS: Final = 30.0
 
 Security = Literal["starttls", "tls", "none"]
 _PROJECT_SECURITY: Final[dict[str, Security]] = {"tls": "starttls", "ssl": "tls"}
+
+_log: Final = structlog.get_logger("tidewire.delivery")
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,8 @@ class MailServer:
     username: str
     password: str
     security: Security
+    guard: Guard | None
+    """Decides which addresses of it may be called; None for the operator's own server: all."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +61,7 @@ class MailCarrier:
     def __init__(self, settings: Settings, outbox: Outbox, tls: ssl.SSLContext | None = None) -> None:
         self._settings = settings
         self._outbox = outbox
+        self._guard = mail_guard(settings)
         self._tls = tls or ssl.create_default_context()
 
     async def send(self, message: Message) -> None:
@@ -58,6 +70,12 @@ class MailCarrier:
         mail = self._mime(message)
         if server is None:
             await self._outbox.put(message.created_at, message.project_id, message.sequence, mail)
+            if not self._settings.demo:
+                _log.warning(
+                    "mail kept in the outbox: no mail server is set (smtp_host)",
+                    project=message.project_id,
+                    sequence=message.sequence,
+                )
         else:
             await self._submit(server, mail)
 
@@ -65,7 +83,7 @@ class MailCarrier:
         smtp, settings = message.smtp, self._settings
         if smtp.enabled:
             security = _PROJECT_SECURITY.get(smtp.secure, "none")
-            return MailServer(smtp.host, smtp.port, smtp.username, smtp.password, security)
+            return MailServer(smtp.host, smtp.port, smtp.username, smtp.password, security, self._guard)
         if settings.smtp_host:
             return MailServer(
                 settings.smtp_host,
@@ -73,6 +91,7 @@ class MailCarrier:
                 settings.smtp_username,
                 settings.smtp_password,
                 settings.smtp_security,
+                guard=None,
             )
         return None
 
@@ -109,18 +128,19 @@ class MailCarrier:
 
         where = f"{server.host}:{server.port}"
         try:
-            await aiosmtplib.send(
-                mail,
-                hostname=server.host,
-                port=server.port,
-                username=server.username or None,
-                password=server.password if server.username else None,
-                use_tls=server.security == "tls",
-                start_tls=server.security == "starttls",
-                tls_context=self._tls if server.security != "none" else None,
-                local_hostname=self._settings.hostnames[0],
-                timeout=SECONDS,
-            )
+            async with _reached(server) as place:
+                await aiosmtplib.send(
+                    mail,
+                    hostname=server.host,
+                    username=server.username or None,
+                    password=server.password if server.username else None,
+                    use_tls=server.security == "tls",
+                    start_tls=server.security == "starttls",
+                    tls_context=self._tls if server.security != "none" else None,
+                    local_hostname=self._settings.hostnames[0],
+                    timeout=SECONDS,
+                    **place,
+                )
         except aiosmtplib.SMTPRecipientsRefused as error:
             refused = error.recipients[0]
             raise DeliveryError(
@@ -132,8 +152,44 @@ class MailCarrier:
             ) from None
         except aiosmtplib.SMTPResponseException as error:
             raise DeliveryError(f"{where} answered with {error.code}") from None
-        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-            raise DeliveryError(f"{where} cannot be used: {error}") from None
+        except (aiosmtplib.SMTPException, ForbiddenAddressError, OSError, ValueError) as error:
+            reason = str(error) or type(error).__name__
+            raise DeliveryError(f"{where} cannot be used: {reason}") from None
+
+
+@asynccontextmanager
+async def _reached(server: MailServer) -> AsyncIterator[dict[str, Any]]:
+    """How the library is to reach a server: by its port, or by a connection to an address that was checked.
+
+    Raises OSError (TimeoutError too) or ForbiddenAddressError.
+    """
+    if server.guard is None:
+        yield {"port": server.port}
+        return
+    async with asyncio.timeout(SECONDS):
+        connected = await _connected(await server.guard.addresses(server.host, server.port), server.port)
+    with connected:
+        yield {"sock": connected}
+
+
+async def _connected(addresses: list[str], port: int) -> socket.socket:
+    """A connection to the first address that takes one."""
+    failure: OSError | None = None
+    for address in addresses:
+        raw = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+        raw.setblocking(False)
+        try:
+            await asyncio.get_running_loop().sock_connect(raw, (address, port))
+        except OSError as error:
+            raw.close()
+            failure = failure or error
+        except BaseException:
+            raw.close()
+            raise
+        else:
+            return raw
+    assert failure is not None, "a host has at least one address"
+    raise failure
 
 
 def _address(address: str, name: str) -> Address:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 
-from tidewire.core.addresses import is_public
+from tidewire.core.addresses import is_public, is_public_host
+from tidewire.settings import Settings
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 """From a host name or address and a port to IP addresses. Raises OSError."""
@@ -25,13 +26,23 @@ class Guard:
         self,
         *,
         allow_private: bool,
+        hosts: Iterable[str] = (),
         resolve: Resolve | None = None,
         allowed: Callable[[str], bool] = is_public,
     ) -> None:
-        """``allow_private`` lets every address through; otherwise those do that are ``allowed``."""
+        """``allow_private`` lets every address through; otherwise those do that are ``allowed``.
+
+        ``hosts``: names and addresses that may be called wherever they are.
+        """
         self._allow_private = allow_private
+        self._hosts = frozenset(map(_plain, hosts))
         self._resolve = resolve or resolve_host
         self._allowed = allowed
+
+    def check(self, host: str) -> None:
+        """Raise :class:`ForbiddenAddressError` for a host whose name alone shows that it is internal."""
+        if not (self._allow_private or _plain(host) in self._hosts or is_public_host(host)):
+            raise _forbidden(host)
 
     async def addresses(self, host: str, port: int) -> list[str]:
         """The addresses of a host that may be called, at least one.
@@ -39,10 +50,31 @@ class Guard:
         Raises :class:`ForbiddenAddressError` if there is none among them, OSError if there are none at all.
         """
         found = await self._resolve(host, port)
-        allowed = found if self._allow_private else [address for address in found if self._allowed(address)]
+        if self._allow_private or _plain(host) in self._hosts:
+            return found
+        allowed = [address for address in found if self._allowed(address) or address in self._hosts]
         if not allowed:
-            raise ForbiddenAddressError(f"{host} is at an internal address, which may not be called")
+            raise _forbidden(host)
         return allowed
+
+
+def _plain(host: str) -> str:
+    """A host's name as it is compared."""
+    return host.lower().rstrip(".").removeprefix("[").removesuffix("]")
+
+
+def _forbidden(host: str) -> ForbiddenAddressError:
+    return ForbiddenAddressError(f"{host} is at an internal address, which may not be called")
+
+
+def webhook_guard(settings: Settings) -> Guard:
+    """What webhooks may be delivered to."""
+    return Guard(allow_private=settings.webhook_private_addresses, hosts=settings.outbound_allowed_hosts)
+
+
+def mail_guard(settings: Settings) -> Guard:
+    """What the mail server of a project may be."""
+    return Guard(allow_private=False, hosts=settings.outbound_allowed_hosts)
 
 
 async def resolve_host(host: str, port: int) -> list[str]:

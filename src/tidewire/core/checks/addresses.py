@@ -98,7 +98,7 @@ class Url(Check):
 
 @dataclass(frozen=True)
 class WebhookUrl(Url):
-    """Where a webhook goes. Whether the host may be called is found out when its address is looked up."""
+    """Where a webhook goes. Whether the host may be called depends on settings: it is for the operation."""
 
     def catalog(self) -> dict[str, object]:
         return {**super().catalog(), "schemes": ["http", "https"], "also": ["public-domain"]}

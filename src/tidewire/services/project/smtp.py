@@ -17,6 +17,7 @@ from tidewire.core.models import Project
 from tidewire.core.operations import Legacy
 from tidewire.core.parameters import InvalidParameterError
 from tidewire.core.project_settings import ProjectSettings, SmtpSettings
+from tidewire.outbound.guard import ForbiddenAddressError, mail_guard
 from tidewire.services.context import Context
 from tidewire.services.messages.mails import smtp_test_mail
 from tidewire.services.outgoing import enqueue_mail
@@ -76,6 +77,7 @@ async def update_smtp(
     enabled: Annotated[bool, TrueOrFalse()] | None = None,
 ) -> Project:
     """Change the mail settings of the project; what is not given stays."""
+    _check_host(context, host)
     given = {
         "host": host,
         "port": port,
@@ -116,6 +118,7 @@ async def create_smtp_test(
     secure: Secure = "",
 ) -> None:
     """Send a mail to each address with the project's mail settings, or with those that are given."""
+    _check_host(context, host)
     given = {
         "host": host,
         "port": port,
@@ -139,6 +142,15 @@ async def create_smtp_test(
             enqueue_mail(transaction, address, "", mail, sender)
 
     await context.database.write(unit)
+
+
+def _check_host(context: Context, host: str | None) -> None:
+    """Refuse a host that can be seen to be internal; what its name leads to is looked at on delivery."""
+    try:
+        if host:
+            mail_guard(context.settings).check(host)
+    except ForbiddenAddressError as error:
+        raise TidewireError("general_argument_invalid", f"Invalid `host` param: {error}.") from None
 
 
 def _changed(smtp: SmtpSettings, given: dict[str, Any]) -> SmtpSettings:

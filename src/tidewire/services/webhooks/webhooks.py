@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
@@ -13,12 +14,13 @@ from tidewire.core.checks.addresses import WebhookUrl
 from tidewire.core.checks.lists import Items, QueryList
 from tidewire.core.checks.names import CustomId, EventPattern, ResourceId
 from tidewire.core.checks.numbers import Boolean, TrueOrFalse
-from tidewire.core.checks.texts import Secret, Text
+from tidewire.core.checks.texts import OrEmpty, Secret, Text
 from tidewire.core.errors import TidewireError
 from tidewire.core.ids import unique_id
 from tidewire.core.models import Webhook, WebhookList
 from tidewire.core.operations import Legacy
 from tidewire.core.time import format_datetime, now
+from tidewire.outbound.guard import ForbiddenAddressError, webhook_guard
 from tidewire.services.context import Context
 from tidewire.services.project.records import managed_project
 from tidewire.services.publishing import publish
@@ -91,6 +93,7 @@ async def create(
 ) -> Webhook:
     """Have events from now on sent to an address; the secret that signs them is in this answer only."""
     managed_project(context)
+    _check_address(context, url)
     new_id = unique_id() if webhook_id == "unique()" else webhook_id
     signing = secret or secrets.token_hex(_SECRET_BYTES)
     seal = context.encryption.seal
@@ -170,21 +173,26 @@ async def update_webhook(
     events: Events,
     enabled: Switch = True,
     tls: Switch = False,
-    auth_username: UserName = "",
-    auth_password: Password = "",
+    auth_username: Annotated[str, OrEmpty(Text(1, 256))] = "",
+    auth_password: Annotated[str, OrEmpty(Secret(1, 256))] | None = None,
 ) -> Webhook:
-    """Replace a webhook; its secret stays. Enabled again, it begins with the events from then on."""
+    """Replace a webhook. Its secret stays, and a password that is not given; an empty one takes it away.
+
+    Enabled again, it begins with the events from then on.
+    """
     managed_project(context)
-    values = {
+    _check_address(context, url)
+    values: dict[str, Any] = {
         "name": name,
         "url": url,
         "events": list(dict.fromkeys(events)),
         "enabled": enabled,
         "tls": tls,
         "auth_username": auth_username,
-        "auth_password": auth_password and context.encryption.seal(auth_password),
         "next_attempt_at": 0,  # what failed before may work now
     }
+    if auth_password is not None:
+        values["auth_password"] = auth_password and context.encryption.seal(auth_password)
 
     def unit(transaction: Transaction) -> Webhook:
         connection = transaction.connection
@@ -272,6 +280,14 @@ def webhook_of(row: Row[Any]) -> Webhook:
         logs=row.logs,
         attempts=row.attempts,
     )
+
+
+def _check_address(context: Context, url: str) -> None:
+    """Refuse an address that can be seen to be internal; what its name leads to is looked at on delivery."""
+    try:
+        webhook_guard(context.settings).check(urlsplit(url).hostname or "")
+    except ForbiddenAddressError as error:
+        raise TidewireError("general_argument_invalid", f"Invalid `url` param: {error}.") from None
 
 
 def _afresh(connection: Connection) -> dict[str, Any]:
