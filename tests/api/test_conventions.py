@@ -11,10 +11,15 @@ import pytest
 from structlog.testing import capture_logs
 
 import tidewire
+from tests.api.people import sign_up
 from tests.api.probe import operations as probe
 from tests.support.api import ApiServer, running_api
 from tidewire.api import http_protocol
+from tidewire.core.ids import unique_id
 from tidewire.settings import Settings
+
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:115.0) Gecko/20100101 Firefox/115.0"
+CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Safari/537.36"
 
 
 def _type(response: httpx.Response) -> tuple[int, str]:
@@ -138,7 +143,26 @@ def test_client_behind_the_proxy(client: httpx.Client) -> None:
     assert seen["userAgent"] == "x" * 1024
     headers = {"X-Forwarded-For": "<script>", "X-Forwarded-User-Agent": "browser"}
     seen = client.get("/v1/probe/p", headers=headers).json()
-    assert (seen["ip"], seen["userAgent"]) == ("127.0.0.1", "browser")
+    assert seen["ip"] == "127.0.0.1"
+
+
+def test_only_a_program_with_a_key_speaks_for_another_browser(api: ApiServer, client: httpx.Client) -> None:
+    agents = {"User-Agent": "own", "X-Forwarded-User-Agent": "another"}
+
+    def seen(**headers: str) -> str:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        agent: str = client.get("/v1/probe/p", headers={**agents, **named}).json()["userAgent"]
+        return agent
+
+    assert seen() == "own"
+    assert seen(X_Appwrite_Key="") == "own"
+    assert seen(X_Appwrite_Key="standard_none") == "own"
+    assert seen(X_Appwrite_Dev_Key="none") == "own"
+    assert seen(X_Appwrite_Key=api.create_key(["users.read"])) == "another"
+    client.headers.update({"User-Agent": FIREFOX, "X-Forwarded-User-Agent": CHROME})
+    sign_up(client, unique_id())
+    assert client.get("/v1/account/sessions/current").json()["clientName"] == "Firefox"
+    assert {each["clientName"] for each in client.get("/v1/account/logs").json()["logs"]} == {"Firefox"}
 
 
 def _exchange(api: ApiServer, data: bytes) -> bytes:

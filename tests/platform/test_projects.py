@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.platform.people import Person, join, sign_up, unique_id
+from tests.platform.people import Person, Program, join, sign_up, unique_id
 from tests.support.api import ApiServer
 
 
@@ -37,6 +37,34 @@ def test_ids_of_projects(person: Person, project_id: str) -> None:
 def test_ids_are_taken_once(person: Person, project: str) -> None:
     body = {"projectId": project, "name": "P", "teamId": person.team()}
     assert person.refused("POST", "/projects", body) == "project_already_exists"
+
+
+def test_path_and_header_that_name_different_projects(person: Person, project: str) -> None:
+    other = person.project()
+    requests: tuple[tuple[str, str, object], ...] = (
+        ("PATCH", f"/projects/{project}/team", {"teamId": person.team()}),
+        ("PATCH", f"/projects/{project}", {"name": "Changed"}),
+        ("POST", f"/projects/{project}/keys", {"keyId": "k", "name": "K", "scopes": []}),
+        ("DELETE", f"/projects/{project}", None),
+        ("GET", f"/projects/{project}", None),
+        ("DELETE", f"/organization/projects/{project}", None),
+    )
+    before = person.done("GET", f"/projects/{project}")
+    key = person.key(other, "users.read")
+    for method, path, body in requests:
+        for caller in (
+            person.admin(other),
+            Program(person.api, {**person.headers, "x-appwrite-project": other}),
+            key,
+        ):
+            assert caller.refused(method, path, body) == "user_unauthorized", (method, path)
+        in_query = {"X-Appwrite-Project": ""}
+        assert person.refused(method, f"{path}?project={other}", body, **in_query) == "user_unauthorized"
+        assert person.refused(method, path, body, X_Appwrite_Project="none") == "user_unauthorized"
+    assert person.done("GET", f"/projects/{project}") == before
+    for header in ("", "console", project):
+        shown = person.done("GET", f"/projects/{project}", X_Appwrite_Project=header, X_Appwrite_Mode="admin")
+        assert shown["$id"] == project
 
 
 def test_strangers_see_nothing(api: ApiServer, person: Person, project: str) -> None:
@@ -111,7 +139,7 @@ def test_teams_of_a_project_are_no_organisations(api: ApiServer, person: Person,
     assert attacker.done("GET", "/projects")["total"] == 0
     body = {"projectId": unique_id(), "name": "P", "teamId": victim}
     assert attacker.refused("POST", "/projects", body) == "general_unauthorized_scope"
-    assert attacker.refused("PATCH", f"/projects/{project}", {"name": "M"}) == "general_unauthorized_scope"
+    assert attacker.refused("PATCH", f"/projects/{project}", {"name": "M"}) == "user_unauthorized"
 
 
 def test_the_console_project_is_nobodys(person: Person) -> None:

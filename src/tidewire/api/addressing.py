@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tidewire.api.bodies import Given, from_query
-from tidewire.api.registry import Match
+from tidewire.api.registry import PROJECT_PLACEHOLDER, Match
 from tidewire.api.requests import Request, sdk_of
 from tidewire.core.errors import TidewireError
 from tidewire.core.ids import is_id
@@ -25,6 +25,8 @@ class Address:
     """People show a session of the console and act as members of the team that owns the project."""
     by_dev_key: bool = False
     """The request carries a dev key of the project."""
+    ambiguous: bool = False
+    """The path is about one project, and the request names another."""
 
     def admits(self, origin: str, hostnames: list[str]) -> bool:
         """Whether a page of this origin may send the request; ``hostnames`` are the server's own."""
@@ -49,11 +51,18 @@ async def find_address(request: Request, stores: Stores, match: Match | None, gi
     admin = project_id != CONSOLE_PROJECT_ID and (
         _mode(request) == "admin" or (bool(in_path) and named in {"", CONSOLE_PROJECT_ID})
     )
+    elsewhere = _about(match)
+    ambiguous = bool(elsewhere) and named not in {"", CONSOLE_PROJECT_ID, elsewhere}
     if store is None:
-        return Address(None, None)
+        return Address(None, None, ambiguous=ambiguous)
     by_dev_key = await _shows_dev_key(request, stores, store)
     console = await stores.project(CONSOLE_PROJECT_ID) if admin else None
-    return Address(store, (console or store).project, admin, by_dev_key)
+    return Address(store, (console or store).project, admin, by_dev_key, ambiguous)
+
+
+def _about(match: Match | None) -> str:
+    """The project whose id stands in the path, whether the operation itself looks at it or not."""
+    return match.values.get(PROJECT_PLACEHOLDER, "") if match else ""
 
 
 async def _shows_dev_key(request: Request, stores: Stores, store: ProjectStore) -> bool:

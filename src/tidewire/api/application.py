@@ -161,6 +161,9 @@ class _Exchange:
         may_call = self._may_call(address)
         if match is None:
             raise TidewireError("general_route_not_found", "There is no such route.")
+        if address.ambiguous:
+            message = "The path and the request's X-Appwrite-Project name different projects."
+            raise TidewireError("user_unauthorized", message)
         store = address.store
         if store is None:
             raise project_not_found()
@@ -258,7 +261,10 @@ class _Exchange:
         return upload_id
 
     def _context(self, store: ProjectStore, caller: Caller) -> Context:
-        agent = self.request.header(b"x-forwarded-user-agent") or self.request.header(b"user-agent")
+        agent = self.request.header(b"user-agent")
+        if self.request.header(b"x-appwrite-key") and caller.kind != "guest":
+            # A key that is none makes a guest. Programs of the project speak for their users' browsers.
+            agent = self.request.header(b"x-forwarded-user-agent") or agent
         return Context(
             project=store.project,
             caller=caller,

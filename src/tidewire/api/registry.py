@@ -11,7 +11,7 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.operations import Operation, Operations
 from tidewire.core.uploads import FilePart
 
-_PROJECT: Final = "projectId"
+PROJECT_PLACEHOLDER: Final = "projectId"
 
 
 class DuplicateOperationError(Exception):
@@ -69,7 +69,9 @@ class Route:
         self.elsewhere = [each for each in parameters if each.name not in names]
         self.conditions = tuple(each.name for each in self.elsewhere if each.check.condition)
         """Names of the parameters that say what a change is limited to."""
-        self.names_project = _PROJECT in names and all(each.name != _PROJECT for each in self.in_path)
+        self.names_project = PROJECT_PLACEHOLDER in names and all(
+            each.name != PROJECT_PLACEHOLDER for each in self.in_path
+        )
         self.legacy = operation.legacy if path != operation.path else None
         self.alternatives: dict[str, Route] = {}
         """Other operations of the same method and path, by the body parameter that chooses them."""
@@ -100,7 +102,7 @@ class Match(NamedTuple):
     @property
     def project_id(self) -> str:
         """The project that the path is about; empty if it names none, or the operation itself looks at it."""
-        return self.values[_PROJECT] if self.route.names_project else ""
+        return self.values[PROJECT_PLACEHOLDER] if self.route.names_project else ""
 
 
 @dataclass(slots=True)
