@@ -150,7 +150,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = 3600
 
     realtime_max_message_bytes: Annotated[
-        Bytes, Meta(description="Largest message from a realtime client, fragments summed, bytes.")
+        Bytes,
+        Meta(
+            description="Largest message from a realtime client, fragments summed, bytes; `subscribe` may "
+            "have `realtime_max_subscription_bytes` more."
+        ),
     ] = 64_000
     realtime_max_queue_bytes: Annotated[
         Bytes, Meta(description="Bytes queued for a slow realtime client before it is closed with 1013.")
@@ -182,9 +186,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = 4_096
     realtime_max_subscription_bytes: Annotated[
         Bytes,
-        Meta(
-            description="Bytes of the channels and queries in all subscriptions of one realtime connection."
-        ),
+        Meta(description="Bytes of all subscriptions of one realtime connection, as rows of a `subscribe`."),
     ] = 512 * 1024
     realtime_idle_seconds: Annotated[
         PositiveSeconds,

@@ -107,6 +107,51 @@ async def test_subscriptions_of_a_connection(start: START) -> None:
         assert (await ask(client, "subscribe", _rows(1, prefix="t")))["type"] == "response"
 
 
+async def test_each_row_is_answered_by_itself(start: START) -> None:
+    server = await start(realtime_max_subscriptions=3)
+    limit = '{"method":"limit","values":[5]}'
+    wrong = [{"subscriptionId": "s1", "channels": ["c"], "queries": [limit]}, {"channels": None}]
+    async with server.client() as client:
+        await _accepted(client)
+        error = await ask(client, "subscribe", wrong)
+        assert error["data"]["code"] == 1003, "nothing of it can be done: no row is answered"
+        await ask(client, "subscribe", [{"subscriptionId": "s1", "channels": ["files"]}])
+        error = await ask(client, "subscribe", [*_rows(1), *wrong, *_rows(3, prefix="t")])
+        assert error["data"]["code"] == 1003
+        assert "limit" in error["data"]["message"]
+        rows = (await receive(client))["data"]["subscriptions"]
+        assert [row["subscriptionId"] for row in rows] == ["s0", "s1", "", "t0", "t1", "t2"]
+        codes = [row.get("error", {}).get("code") for row in rows]
+        assert codes == [None, 1003, 1003, None, 1013, 1013]
+        assert [row["channels"] for row in rows] == [["c0"], [], [], ["c0"], [], []]
+        await server.publish(1)
+        data = (await receive(client))["data"]
+        assert data["subscriptions"] == ["s1"], "what could not be changed is as it was"
+
+
+async def test_all_that_a_connection_may_hold_comes_back_in_one_frame(start: START) -> None:
+    """And a text of the same size that asks for nothing ends the connection."""
+    server = await start(realtime_max_message_bytes=1000, realtime_max_subscription_bytes=100_000)
+    rows: list[dict[str, Any]] = []
+    async with server.client() as client:
+        await _accepted(client)
+        while True:
+            number = len(rows)
+            values = [f'"ż{number}"' * 20]
+            query = json.dumps({"method": "equal", "attribute": "name", "values": values}, ensure_ascii=False)
+            row = {"subscriptionId": f"{number:036}", "channels": [f"files.{number}"], "queries": [query]}
+            if (await ask(client, "subscribe", [row]))["type"] == "error":
+                break
+            rows.append(row)
+    assert len(rows) > 100
+    async with server.client() as client:
+        await _accepted(client)
+        answer = await ask(client, "subscribe", rows)
+        assert not any("error" in row for row in answer["data"]["subscriptions"])
+        await client.send(json.dumps({"type": "unsubscribe", "data": rows}))
+        assert await close_status(client) == 1009
+
+
 async def test_channels_of_a_connection(start: START) -> None:
     server = await start(realtime_max_channels=10)
     async with server.client() as client:
@@ -118,7 +163,7 @@ async def test_channels_of_a_connection(start: START) -> None:
 
 async def test_bytes_of_the_subscriptions_of_a_connection(start: START) -> None:
     """Without a bound on them a single guest could make every event cost tens of milliseconds."""
-    server = await start(realtime_max_subscription_bytes=10_000)
+    server = await start(realtime_max_subscription_bytes=14_000)
     query = '{"method":"or","values":[' + ",".join(['{"method":"isNull","attribute":"a"}'] * 100) + "]}"
     rows = [{"subscriptionId": f"s{number}", "channels": ["c"], "queries": [query]} for number in range(3)]
     async with server.client() as client:
@@ -127,7 +172,7 @@ async def test_bytes_of_the_subscriptions_of_a_connection(start: START) -> None:
             assert (await ask(client, "subscribe", [row]))["type"] == "response"
         for more in (rows[2], {"channels": ["x" * 9_000]}):
             error = (await ask(client, "subscribe", [more]))["data"]
-            assert (error["code"], "10000 bytes" in error["message"]) == (1013, True)
+            assert (error["code"], "14000 bytes" in error["message"]) == (1013, True)
         assert (await ask(client, "subscribe", [rows[0] | {"queries": []}, rows[2]]))["type"] == "response"
 
 

@@ -14,8 +14,13 @@ from tidewire.realtime.messages import MessageError, parse_message
 BETTER_CODE = {"subscribe queries with object", "subscribe select attribute"}
 """Wrong queries that are answered with 1003 like all others."""
 
+BY_ROW = {"subscribe second item bad: nothing is added", "subscribe second query bad: nothing is added"}
+"""Each row is answered by itself here: test_each_row_is_answered_by_itself."""
+
 
 def _applies(case: Case) -> bool:
+    if case["name"] in BY_ROW:
+        return False
     # "none": before the set-up, where frames wait (test_websocket); "impersonated": a connection's own state.
     if case["state"] == "console":
         return "presence" in case["name"]

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from tests.sdk.node import JAVASCRIPT
+from tests.sdk.node import JAVASCRIPT, run_node
 from tests.support.server import TidewireServer
 from tidewire.core.origins import Platform
 from tidewire.settings import Settings
@@ -84,3 +84,36 @@ def test_every_generation(restarted: TidewireServer, sdk: str, style: str, sent:
     queries = [dict(parse_qsl(address[1:])) for address in outcome["queries"]]
     assert all(("channels[]" in query) == (sent == URL_ONLY) for query in queries)
     assert 1012 in outcome["closed"]
+
+
+@pytest.mark.parametrize(
+    ("sdk", "style"),
+    [
+        ("appwrite", "client"),
+        ("appwrite", "service"),
+        ("appwrite-28", "service"),
+        ("react-native-appwrite", "client"),
+        ("react-native-appwrite", "service"),
+    ],
+)
+def test_what_an_sdk_sends_in_one_frame_is_answered_row_by_row(
+    restarted: TidewireServer, sdk: str, style: str
+) -> None:
+    """Hundreds of subscriptions, of which one is refused: each of the others hears its events."""
+    many = 600 if style == "service" else 20
+    outcome = run_node(
+        "resubscribe.mjs",
+        sdk,
+        style,
+        restarted.endpoint,
+        restarted.project,
+        restarted.create_key(),
+        str(many),
+    )
+    assert outcome["heard"] == ["file0", f"file{many - 1}"]
+    [(code, channels, queries)] = outcome["refused"]
+    assert (code, channels, "limit" in queries[0]) == (1003, [], True)
+    assert outcome["frames"] == 1
+    assert outcome["errors"] == [1003]
+    assert outcome["closed"] == [None]
+    assert style == "client" or outcome["failures"] in ([1003], [])

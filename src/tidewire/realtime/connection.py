@@ -93,7 +93,9 @@ class Connection(WebSocket):
     def received(self, text: str) -> None:
         """Answer a message, or keep it until it is its turn."""
         message = self._read(text)
-        if isinstance(message, Ping) and not self.roles:
+        if not isinstance(message, Subscribe) and self._is_too_large(text):
+            self.close(CloseStatus.TOO_LARGE, "protocol")
+        elif isinstance(message, Ping) and not self.roles:
             # Some SDKs send one before they are let in.
             self.send(frames.PONG)
         elif self._backlog is not None:
@@ -169,6 +171,10 @@ class Connection(WebSocket):
         if isinstance(message, Publish):
             self._message_count -= 1  # the rates of channels bound what is sent; what is refused counts here
         return message
+
+    def _is_too_large(self, text: str) -> bool:
+        most = self._settings.realtime_max_message_bytes
+        return len(text) > most or (len(text) * 4 > most and len(text.encode()) > most)
 
     def _within_limit(self) -> bool:
         minute = current_minute()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from tidewire.core.channels import convert_channels
 from tidewire.core.ids import unique_id
 from tidewire.core.live_tail import tail_of
 from tidewire.core.queries import Query
-from tidewire.core.realtime_queries import normal_form, text_size
+from tidewire.core.realtime_queries import json_size, normal_form, text_size
 from tidewire.core.second_factors import NEEDS_SECOND_FACTOR, second_factor_missing
 from tidewire.realtime import frames
 from tidewire.realtime.hub import Hub
@@ -21,7 +21,9 @@ from tidewire.realtime.messages import (
     Authenticate,
     MessageError,
     Ping,
+    RefusedRow,
     Subscribe,
+    SubscribeRow,
     Unsubscribe,
 )
 from tidewire.realtime.programs import SCOPE
@@ -100,28 +102,58 @@ def check_user_limit(hub: Hub, user_id: str) -> None:
 
 
 class Extent(NamedTuple):
-    """How much a subscription takes."""
+    """How much one subscription takes, or several."""
 
+    subscriptions: int
     channels: int
     bytes: int
-    """Of its channels and queries, as text."""
+    """Of its row in a frame, as a client's JSON has it that writes nothing but ASCII characters."""
 
     @staticmethod
     def of(channels: Collection[str], queries: Iterable[Query]) -> Extent:
         """That of a subscription to be made."""
-        return Extent(len(channels), sum(map(len, channels)) + text_size(queries))
+        return _extent(channels, text_size(queries))
+
+    @staticmethod
+    def held(receiver: Receiver) -> dict[str, Extent]:
+        """Those of all subscriptions of a connection, by id."""
+        return {
+            name: _extent(held.channels, held.query_size) for name, held in receiver.subscriptions.items()
+        }
+
+    @staticmethod
+    def total(extents: Iterable[Extent]) -> Extent:
+        """That of several subscriptions together."""
+        return Extent(*map(sum, zip(_NOTHING, *extents, strict=True)))
+
+    def changed(self, before: Extent, after: Extent) -> Extent:
+        """That of several subscriptions of which one was ``before`` and is ``after``."""
+        return Extent(*(all_ - old + new for all_, old, new in zip(self, before, after, strict=True)))
 
 
-def beyond_limits(hub: Hub, extents: Collection[Extent]) -> str:
-    """What is wrong with a connection that holds subscriptions of these extents; empty if nothing."""
+_NOTHING: Final = Extent(0, 0, 0)
+ROW_BYTES: Final = 96
+"""Of a row, besides its channels and queries."""
+_QUOTES: Final = len('"",')
+
+
+def _extent(channels: Collection[str], query_bytes: int) -> Extent:
+    if not channels:
+        return _NOTHING
+    size = sum(len(each) + _QUOTES if each.isascii() else json_size(each) for each in channels)
+    return Extent(1, len(channels), ROW_BYTES + size + query_bytes)
+
+
+def beyond_limits(hub: Hub, total: Extent) -> str:
+    """What is wrong with a connection whose subscriptions take so much; empty if nothing."""
     settings = hub.settings
-    if sum(extent.channels > 0 for extent in extents) > settings.realtime_max_subscriptions:
+    if total.subscriptions > settings.realtime_max_subscriptions:
         return f"A connection may hold at most {settings.realtime_max_subscriptions} subscriptions."
-    if sum(extent.channels for extent in extents) > settings.realtime_max_channels:
+    if total.channels > settings.realtime_max_channels:
         return f"A connection may hold at most {settings.realtime_max_channels} channels."
     most = settings.realtime_max_subscription_bytes
-    if sum(extent.bytes for extent in extents if extent.channels) > most:
-        return f"The channels and queries of a connection may have at most {most} bytes in all."
+    if total.bytes > most:
+        return f"The subscriptions of a connection may have at most {most} bytes in all."
     return ""
 
 
@@ -132,38 +164,74 @@ def _channels(receiver: Receiver, asked: Sequence[str]) -> list[str]:
     return convert_channels(asked, receiver.user_id)
 
 
+class _Accepted(NamedTuple):
+    """A subscription that is made."""
+
+    row: SubscribeRow
+    name: str
+    channels: list[str]
+
+
 def _subscribe(hub: Hub, receiver: Receiver, message: Subscribe, known: Known) -> bytes:
-    accepted = [
-        (row.id or unique_id(), _channels(receiver, row.channels), row.queries) for row in message.rows
-    ]
-    after = {
-        held.id: Extent(len(held.channels), sum(map(len, held.channels)) + held.query_size)
-        for held in receiver.subscriptions.values()
-    }
-    after.update((name, Extent.of(channels, queries)) for name, channels, queries in accepted)
-    problem = beyond_limits(hub, after.values())
-    if problem:
-        raise MessageError(TOO_MUCH, problem)
-    asked = [
-        Asked(row.id, name, channels, queries, row.since)
-        for row, (name, channels, queries) in zip(message.rows, accepted, strict=True)
-    ]
+    """Make the subscriptions that can be; each row is answered by itself, in its place.
+
+    The first refusal is told by an error frame too, which is what SDKs show. If all rows are refused, it is
+    the whole answer.
+    """
+    judged = _judged(hub, receiver, message)
+    accepted = [each for each in judged if isinstance(each, _Accepted)]
+    refused = next((each.error for each in judged if isinstance(each, RefusedRow)), None)
+    if refused is not None and not accepted:
+        raise refused
+    asked = [Asked(row.id, name, channels, row.queries, row.since) for row, name, channels in accepted]
     if hub.recovery is not None:
         starts = hub.recovery.starts(receiver, asked, known)
     else:
         starts = [Start() if row.since is None else Start(recovered=False) for row in asked]
-    rows: list[dict[str, Any]] = []
-    for (name, channels, queries), start in zip(accepted, starts, strict=True):
-        hub.subscribe(receiver, name, channels, queries, start.since)
-        row: dict[str, Any] = {
+    made: list[dict[str, Any]] = []
+    for (row, name, channels), start in zip(accepted, starts, strict=True):
+        hub.subscribe(receiver, name, channels, row.queries, start.since)
+        told: dict[str, Any] = {
             "subscriptionId": name,
             "channels": channels,
-            "queries": [normal_form(query) for query in queries],
+            "queries": [normal_form(query) for query in row.queries],
         }
         if start.recovered is not None:
-            row |= {"recovered": start.recovered, **hub.place}
-        rows.append(row)
-    hub.replay(receiver, {row[0] for row, start in zip(accepted, starts, strict=True) if start.recovered})
+            told |= {"recovered": start.recovered, **hub.place}
+        made.append(told)
+    hub.replay(receiver, {each.name for each, start in zip(asked, starts, strict=True) if start.recovered})
     if hub.recovery is not None:
         hub.recovery.keep(receiver, asked)
-    return frames.subscribed(rows, hub.place)
+    remaining = iter(made)
+    rows = [_refusal(each) if isinstance(each, RefusedRow) else next(remaining) for each in judged]
+    answer = frames.subscribed(rows, hub.place)
+    if refused is None:
+        return answer
+    return frames.error(refused.code, refused.message, refused.kind) + answer
+
+
+def _judged(hub: Hub, receiver: Receiver, message: Subscribe) -> list[_Accepted | RefusedRow]:
+    """Which rows can be done, in their order, so far as the limits of a connection admit them."""
+    extents = Extent.held(receiver)
+    total = Extent.total(extents.values())
+    judged: list[_Accepted | RefusedRow] = []
+    for row in message.asked:
+        if isinstance(row, RefusedRow):
+            judged.append(row)
+            continue
+        name, channels = row.id or unique_id(), _channels(receiver, row.channels)
+        extent = Extent.of(channels, row.queries)
+        after = total.changed(extents.get(name, _NOTHING), extent)
+        problem = beyond_limits(hub, after)
+        if problem:
+            judged.append(RefusedRow(row.id or "", MessageError(TOO_MUCH, problem)))
+        else:
+            total, extents[name] = after, extent
+            judged.append(_Accepted(row, name, channels))
+    return judged
+
+
+def _refusal(row: RefusedRow) -> dict[str, Any]:
+    """What the answer says of a row that was refused: it holds nothing, and why."""
+    error = {"code": row.error.code, "message": row.error.message}
+    return {"subscriptionId": row.id, "channels": [], "queries": [], "error": error}

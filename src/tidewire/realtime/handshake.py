@@ -64,7 +64,9 @@ class Doorkeeper:
             None if visitor.key is not None else identity.user_id if identity else "",
             extended_queries=self._extended_queries,
         )
-        problem = beyond_limits(hub, [Extent.of(slot.channels, slot.queries) for slot in wanted.slots])
+        problem = beyond_limits(
+            hub, Extent.total(Extent.of(slot.channels, slot.queries) for slot in wanted.slots)
+        )
         if problem:
             raise MessageError(POLICY_VIOLATION, problem)  # to try again would not help
         receiver.is_page = (inputs.origin or "").startswith(_WEB)

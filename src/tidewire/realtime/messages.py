@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Never
 
@@ -94,10 +94,27 @@ class SubscribeRow:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedRow:
+    """One subscription asked for that cannot be; those beside it can."""
+
+    id: str
+    """As sent; empty if it was none, or wrong."""
+    error: MessageError
+
+
+@dataclass(frozen=True, slots=True)
 class Subscribe:
     """Subscriptions to add, or to replace where the id is in use."""
 
-    rows: list[SubscribeRow]
+    asked: list[SubscribeRow | RefusedRow]
+    """As sent, in their order; not all of them are refused, unless there is none."""
+    size: int = 0
+    """Characters of the frame."""
+
+    @property
+    def rows(self) -> list[SubscribeRow]:
+        """Those that are not refused."""
+        return [row for row in self.asked if isinstance(row, SubscribeRow)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +151,17 @@ def parse_message(text: str, *, extended_queries: bool = True) -> Message:
 
     Without ``extended_queries`` only the query methods that every Appwrite server knows are allowed.
     """
+    steps = parse_in_steps(text, extended_queries=extended_queries)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            message: Message = end.value
+            return message
+
+
+def parse_in_steps(text: str, *, extended_queries: bool = True) -> Generator[None, None, Message]:
+    """As :func:`parse_message`, but a subscription at a time, whose queries may take milliseconds to read."""
     try:
         frame = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError):
@@ -146,7 +174,14 @@ def parse_message(text: str, *, extended_queries: bool = True) -> Message:
         _refuse(TOO_DEEP)
     kind = frame.get("type")
     if kind == "subscribe":
-        return _parse_subscribe(frame, extended_queries)
+        asked: list[SubscribeRow | RefusedRow] = []
+        for row in _rows(frame):
+            asked.append(_row_or_refusal(row, extended_queries))
+            yield
+        if asked and all(isinstance(row, RefusedRow) for row in asked):
+            assert isinstance(asked[0], RefusedRow)
+            raise asked[0].error
+        return Subscribe(asked, len(text))
     parse = _PARSERS.get(kind) if isinstance(kind, str) else None
     if parse is None:
         _refuse(
@@ -166,8 +201,12 @@ def _parse_authentication(frame: Mapping[str, Any]) -> Authenticate:
     return Authenticate(session)
 
 
-def _parse_subscribe(frame: Mapping[str, Any], extended_queries: bool) -> Subscribe:
-    return Subscribe([_parse_row(row, extended_queries) for row in _rows(frame)])
+def _row_or_refusal(row: Mapping[str, Any], extended_queries: bool) -> SubscribeRow | RefusedRow:
+    try:
+        return _parse_row(row, extended_queries)
+    except MessageError as error:
+        name = row.get("subscriptionId")
+        return RefusedRow(name if isinstance(name, str) and is_id(name) else "", error)
 
 
 def _parse_row(row: Mapping[str, Any], extended_queries: bool) -> SubscribeRow:

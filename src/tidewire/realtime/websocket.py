@@ -52,6 +52,8 @@ class CloseStatus(IntEnum):
     """Nothing came from the client for long."""
     REFUSED = 1008
     """SDKs do not come back."""
+    TOO_LARGE = 1009
+    """A message has more bytes than one of its kind may have."""
     INTERNAL_ERROR = 1011
     RESTART = 1012
     """The server stops; after a moment another one may be there."""
@@ -313,7 +315,11 @@ class WebSocket(Receiver, asyncio.Protocol):
             self._finish(answered=received.closed)
 
     def _new_inbound(self) -> Inbound:
-        return Inbound(self._settings.realtime_max_message_bytes, compressed=self.window > 0)
+        settings = self._settings
+        # A frame that subscribes may hold all that a connection may be subscribed to: SDKs that come back
+        # send it in one.
+        longest = settings.realtime_max_message_bytes + settings.realtime_max_subscription_bytes
+        return Inbound(longest, compressed=self.window > 0)
 
     def _finish(self, *, answered: bool) -> None:
         """The last close frame is written.

@@ -36,7 +36,7 @@ async def test_lengths_written_longer_than_needed_are_read(
     assert await client.message() == PONG
 
 
-@pytest.mark.parametrize("length", [64_001, 65_535, 65_536, 1_000_000, 2**31, 2**63 - 1, 2**63, 2**64 - 1])
+@pytest.mark.parametrize("length", [600_000, 1_000_000, 2**31, 2**63 - 1, 2**63, 2**64 - 1])
 async def test_lengths_over_the_limit_end_before_the_bytes_arrive(client: RawClient, length: int) -> None:
     if length < 65536:
         client.send(b"\x81\xfe" + length.to_bytes(2, "big"))
