@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import socket
@@ -14,7 +15,7 @@ import httpx
 import pytest
 import websockets
 
-from tests.support.server import TidewireServer
+from tests.support.server import TidewireServer, lives
 from tidewire import __version__
 
 
@@ -102,6 +103,45 @@ async def test_a_signal_drains(tmp_path: Path, workers: str) -> None:
         await connection.wait_closed()
         assert connection.close_code == 1012
     assert server.stop() == 0
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_directory_that_is_served_is_refused_to_a_second_server(tmp_path: Path, workers: str) -> None:
+    server = TidewireServer(tmp_path / "data", ["--workers", workers]).start()
+    assert server.process
+    try:
+        for port in (server.port, 0):
+            refused = run("serve", "--port", str(port), "--data-dir", str(server.data_dir))
+            assert (refused.returncode, refused.stdout) == (1, "")
+            assert refused.stderr.count("\n") == 1
+            assert f"process {server.process.pid} on 127.0.0.1:{server.port} since 20" in refused.stderr
+        # The commands that work beside a server still do.
+        assert server.command("project", "list")
+    finally:
+        assert server.stop() == 0
+    assert server.start().stop() == 0
+
+
+@pytest.mark.parametrize("workers", ["1", "3"])
+async def test_the_server_may_be_killed_and_started_again_at_once(tmp_path: Path, workers: str) -> None:
+    """``kill -9`` of the process that was started: its workers drain and end, and do not hold the port."""
+    server = TidewireServer(tmp_path / "data", ["--workers", workers, "--drain-seconds", "0.5"]).start()
+    orphans = server.workers()
+    assert len(orphans) == (0 if workers == "1" else 3)
+    sockets = [await websockets.connect(f"{server.realtime}?project={server.project}") for _ in range(9)]
+    await asyncio.to_thread(server.kill)
+    await asyncio.to_thread(server.start)
+    try:
+        async with httpx.AsyncClient() as client:
+            assert (await client.get(f"{server.endpoint}/openapi.json")).status_code == 200
+        for connection in sockets:
+            await asyncio.wait_for(connection.wait_closed(), 30)
+            assert connection.close_code == (1006 if workers == "1" else 1012)
+        async with asyncio.timeout(30):
+            while any(map(lives, orphans)):  # noqa: ASYNC110 - they are nobody's children here
+                await asyncio.sleep(0.05)
+    finally:
+        assert server.stop() == 0
 
 
 async def test_events_cross_worker_processes(tmp_path: Path) -> None:

@@ -83,16 +83,21 @@ class TidewireServer:
         self.process.kill()
         self._end()
 
+    def workers(self) -> list[str]:
+        """The numbers of its worker processes."""
+        assert self.process
+        number = self.process.pid
+        return Path(f"/proc/{number}/task/{number}/children").read_text().split()
+
     def kill_all(self) -> None:
         """End the process and its workers at once."""
         assert self.process
-        number = self.process.pid
-        workers = Path(f"/proc/{number}/task/{number}/children").read_text().split()
+        workers = self.workers()
         self.process.kill()
         for worker in workers:
             os.kill(int(worker), signal.SIGKILL)
         self._end()
-        while any(_lives(worker) for worker in workers):
+        while any(lives(worker) for worker in workers):
             time.sleep(0.01)
 
     def stop(self) -> int:
@@ -113,7 +118,8 @@ class TidewireServer:
 _TIDEWIRE = [sys.executable, "-m", "tidewire"]
 
 
-def _lives(process: str) -> bool:
+def lives(process: str) -> bool:
+    """Whether a process has not ended."""
     try:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:

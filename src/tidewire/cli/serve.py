@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import sys
+import time
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Final
 
 import click
 import uvloop
@@ -17,31 +22,53 @@ from tidewire.server import serve
 from tidewire.services.geoip import GeoIpError
 from tidewire.settings import Settings
 from tidewire.store.platform import DEFAULT_PROJECT_ID
+from tidewire.store.serving import AlreadyServedError, ServingLock
+
+PORT_SECONDS: Final = 10.0
+"""How long workers whose supervisor was killed may take until they let go of the port."""
 
 
 def run_server(settings: Settings) -> None:
     """Serve until a signal. Exit code 1 if the port or the data directory cannot be used."""
     configure_logging(settings.log_level)
-    listener = _bind(settings)
-    if settings.workers == 1:
-        _run_worker(settings, listener, lambda: _announce(settings, listener))
-    else:
-        run_workers(
-            settings.workers,
-            lambda on_ready: _run_worker(settings, listener, on_ready),
-            lambda: _announce(settings, listener),
-        )
+    with closing(_lock(settings)) as lock:
+        listener = _bind(settings, patient=lock.after_death)
+        lock.announce("{}:{}".format(*listener.getsockname()[:2]))
+        if settings.workers == 1:
+            _run_worker(settings, listener, lambda: _announce(settings, listener))
+            return
+
+        def run(on_ready: Callable[[], None]) -> None:
+            lock.leave()
+            _run_worker(settings, listener, on_ready)
+
+        run_workers(settings.workers, run, lambda: _announce(settings, listener))
 
 
-def _bind(settings: Settings) -> socket.socket:
+def _lock(settings: Settings) -> ServingLock:
+    try:
+        return ServingLock(Path(settings.data_dir))
+    except AlreadyServedError as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"cannot use the data directory {settings.data_dir}: {error}")
+
+
+def _bind(settings: Settings, *, patient: bool) -> socket.socket:
+    """Listen; if ``patient``, wait for workers of a server that was killed to let go of the port."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.host, settings.port))
-    except OSError as error:
-        address = f"{settings.host}:{settings.port}"
-        fail(f"cannot listen on {address}: {error.strerror}; choose another --host or --port")
+    deadline = time.monotonic() + (PORT_SECONDS if patient else 0)
+    while True:
+        try:
+            listener.bind((settings.host, settings.port))
+            break
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or time.monotonic() >= deadline:
+                address = f"{settings.host}:{settings.port}"
+                fail(f"cannot listen on {address}: {error.strerror}; choose another --host or --port")
+        time.sleep(0.05)
     # Listening before the application is up lets early clients wait instead of being refused.
     listener.listen(4096)
     listener.setblocking(False)

@@ -7,6 +7,7 @@ import select
 import signal
 import time
 from collections.abc import Callable
+from threading import Thread
 from typing import Final, NoReturn
 
 import click
@@ -26,7 +27,8 @@ def run_workers(count: int, run: RunWorker, announce: Callable[[], None]) -> Non
     """Fork ``count`` workers that each call ``run(on_ready)``; return when a signal has stopped all.
 
     ``announce`` is called once, when every worker is ready. A worker that fails before it is
-    ready ends the program with exit code 1: it would fail again.
+    ready ends the program with exit code 1: it would fail again. However this process ends, even
+    killed, its workers drain and end then.
     """
     _Supervisor(count, run, announce).run()
 
@@ -39,6 +41,7 @@ class _Supervisor:
         self._workers: set[int] = set()
         self._stopping = False
         self._ready_pipe, self._ready = os.pipe()
+        self._life_pipe, self._life = os.pipe()
 
     def run(self) -> None:
         for number in _SIGNALS:
@@ -77,6 +80,9 @@ class _Supervisor:
             self._be_worker()
 
     def _be_worker(self) -> NoReturn:
+        # The supervisor alone keeps its end of the pipe open, so that it closes when that ends.
+        os.close(self._life)
+        Thread(target=self._end_with_supervisor, name="tidewire-supervisor", daemon=True).start()
         try:
             self._run_worker(self._report_ready)
         except SystemExit as ended:
@@ -85,6 +91,10 @@ class _Supervisor:
             click.echo(f"tidewire: worker {os.getpid()}: {error}", err=True)
             os._exit(1)
         os._exit(0)
+
+    def _end_with_supervisor(self) -> None:
+        os.read(self._life_pipe, 1)
+        os.kill(os.getpid(), signal.SIGTERM)
 
     def _report_ready(self) -> None:
         os.write(self._ready, b"+")
