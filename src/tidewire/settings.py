@@ -163,8 +163,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         bool, Meta(description="Compress events for realtime clients that can read it (permessage-deflate).")
     ] = True
     realtime_messages_per_minute: Annotated[
-        Count, Meta(description="Messages a minute from one realtime connection.")
+        Count,
+        Meta(
+            description="Messages a minute from one realtime connection, `ping` and `unsubscribe` aside; "
+            "more are refused, `subscribe` is delayed."
+        ),
     ] = 32
+    realtime_delay_seconds: Annotated[
+        PositiveSeconds,
+        Meta(
+            description="Seconds that `subscribe` frames over that limit wait, and what comes meanwhile with "
+            "them: as many as `realtime_max_subscriptions` and `realtime_max_subscription_bytes` admit."
+        ),
+    ] = 2.0
     realtime_connects_per_minute: Annotated[
         Count, Meta(description="Realtime connects a minute from one IP address.")
     ] = 128

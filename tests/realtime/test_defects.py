@@ -156,7 +156,7 @@ async def test_the_limit_of_messages_is_an_error_and_the_connection_stays(start:
     server = await start(rate_limits=True, realtime_messages_per_minute=1)
     async with server.client() as client:
         await receive(client)
-        replies = [await ask(client, "ping") for _ in range(3)]
+        replies = [await ask(client, "presence", {}) for _ in range(3)]
         assert replies[-1]["data"]["code"] == 1013
         await client.close(1000)
         assert client.close_code == 1000

@@ -89,6 +89,22 @@ async def test_a_supposed_event_is_explained_step_by_step(
     assert all(step["explanation"] for step in verdict["steps"])
 
 
+async def test_messages_that_were_refused_are_told(admin: httpx.AsyncClient, guest: ClientConnection) -> None:
+    event = {"roles": ["any"], "channels": ["files"], "payload": {"name": "wanted.txt"}}
+    refused = [{"subscriptionId": "t", "channels": ["files"], "queries": ['{"method":"limit","values":[1]}']}]
+    good = [{"subscriptionId": "u", "channels": ["files"]}]
+    for rows, answers in ((refused, 1), (refused + good, 2)):
+        await guest.send(json.dumps({"type": "subscribe", "data": rows}))
+        for _ in range(answers):
+            await guest.recv()
+    connection = await _connection(admin)
+    assert connection["refusedMessages"] == 2
+    [verdict] = (await _explain(admin, event=event, connectionId=connection["$id"]))["connections"]
+    [step] = [step for step in verdict["steps"] if step["check"] == "refused"]
+    assert step["explanation"].startswith("2 of this connection's messages were refused, the last with 1003")
+    assert (step["passed"], verdict["delivered"], verdict["subscriptions"]) == (True, True, ["s", "u"])
+
+
 async def test_what_programs_get_is_explained(server: TidewireServer, admin: httpx.AsyncClient) -> None:
     """Events that nobody may read the subject of reach them too, and so it says."""
     key = {"X-Appwrite-Key": server.create_key("realtime.read")}

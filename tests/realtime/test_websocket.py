@@ -158,11 +158,70 @@ async def test_the_message_limit(start: START) -> None:
     async with server.client() as client:
         await receive(client)
         for _ in range(30):
-            await client.send('{"type":"ping"}')
-        replies = [await receive(client) for _ in range(30)]
-        pongs = sum(reply["type"] == "pong" for reply in replies)
-        assert 5 <= pongs <= 10, "a minute may end in between"
-        assert {reply["data"]["code"] for reply in replies if "data" in reply} == {1013}
+            await client.send('{"type":"nonsense"}')
+        codes = [(await receive(client))["data"]["code"] for _ in range(30)]
+        assert 5 <= codes.count(1003) <= 10, "a minute may end in between"
+        assert set(codes) == {1003, 1013}
+
+
+async def test_pings_and_unsubscribe_frames_are_not_limited(start: START) -> None:
+    server = await start(rate_limits=True, realtime_messages_per_minute=1)
+    async with server.client() as client:
+        await receive(client)
+        for _ in range(30):
+            assert await ask(client, "ping") == {"type": "pong"}
+            assert (await ask(client, "unsubscribe", [{"subscriptionId": "s"}]))["data"]["success"]
+
+
+async def test_what_is_subscribed_to_too_fast_is_delayed_and_not_lost(start: START) -> None:
+    """A chat that switches rooms: each time one subscription less, and another one."""
+    server = await start(rate_limits=True, realtime_messages_per_minute=5, realtime_delay_seconds=0.3)
+    async with server.client() as client:
+        await receive(client)
+        for room in range(30):
+            await client.send(_text({"type": "unsubscribe", "data": [{"subscriptionId": f"room{room - 1}"}]}))
+            row = {"subscriptionId": f"room{room}", "channels": ["files"]}
+            await client.send(_text({"type": "subscribe", "data": [row]}))
+        answers = [(await receive(client))["data"] for _ in range(60)]
+        assert {answer["to"] for answer in answers} == {"subscribe", "unsubscribe"}
+        rows = [answer["subscriptions"][0] for answer in answers]
+        assert [row["subscriptionId"] for row in rows if "channels" in row] == [f"room{n}" for n in range(30)]
+        removed = {row["subscriptionId"]: row["removed"] for row in rows if "removed" in row}
+        assert [name for name, was_there in removed.items() if not was_there] == ["room-1"]
+        await server.publish()
+        assert (await receive(client))["data"]["subscriptions"] == ["room29"]
+
+
+async def test_what_may_wait_is_bounded_and_refusals_are_told(start: START) -> None:
+    server = await start(rate_limits=True, realtime_messages_per_minute=1, realtime_max_subscriptions=3)
+    async with server.client() as client:
+        await receive(client)
+        frames = [
+            _text({"type": "subscribe", "data": [{"subscriptionId": "s", "channels": [f"c{number}"]}]})
+            for number in range(20)
+        ]
+        for frame in frames:
+            await client.send(frame)
+        answers = [await receive(client) for _ in frames]
+        refused = [answer for answer in answers if answer["type"] == "error"]
+        assert {answer["data"]["code"] for answer in refused} == {1013}
+        assert 12 <= len(refused) <= 16, "a minute may end in between"
+        [connection] = server.realtime.connections()
+        assert connection.refusals is not None
+        assert connection.refusals.number == len(refused)
+        assert server.realtime.meters.refused["1013"] == len(refused)
+
+
+async def test_what_waits_is_gone_with_its_connection(start: START) -> None:
+    server = await start(rate_limits=True, realtime_messages_per_minute=1, realtime_delay_seconds=0.2)
+    async with server.client() as client:
+        await receive(client)
+        for _ in range(3):
+            await client.send(_text({"type": "subscribe", "data": [{"channels": ["files"]}]}))
+        await receive(client)
+    assert await server.is_left_empty()
+    await asyncio.sleep(0.3)  # in which it would be done
+    assert await server.is_left_empty()
 
 
 async def test_the_live_tail_is_not_open_to_anyone(server: RealtimeServer) -> None:

@@ -117,3 +117,15 @@ def test_what_an_sdk_sends_in_one_frame_is_answered_row_by_row(
     assert outcome["errors"] == [1003]
     assert outcome["closed"] == [None]
     assert style == "client" or outcome["failures"] in ([1003], [])
+
+
+@pytest.mark.parametrize("sdk", ["appwrite", "appwrite-28", "react-native-appwrite"])
+def test_the_room_that_is_open_is_heard_however_fast_one_switches(
+    restarted: TidewireServer, sdk: str
+) -> None:
+    """With the default limit of messages a minute, which all the others are far beyond."""
+    outcome = run_node("rooms.mjs", sdk, restarted.endpoint, restarted.project, restarted.create_key(), "60")
+    assert outcome["sent"] > 100
+    assert outcome["heard"] == [outcome["last"]]
+    assert outcome["failures"] == []
+    assert outcome["sockets"] == 1

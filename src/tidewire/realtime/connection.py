@@ -13,7 +13,7 @@ from websockets.http11 import Request
 from tidewire.realtime import frames
 from tidewire.realtime.conversation import authenticate, known_to, look_up, respond
 from tidewire.realtime.hub import Hub
-from tidewire.realtime.limits import current_minute
+from tidewire.realtime.intake import Intake
 from tidewire.realtime.messages import (
     INTERNAL,
     INVALID_FORMAT,
@@ -26,11 +26,10 @@ from tidewire.realtime.messages import (
     Publish,
     SetPresence,
     Subscribe,
-    parse_message,
 )
 from tidewire.realtime.request import CONSOLE, Inputs, read_inputs
 from tidewire.realtime.sign_in import sign_in
-from tidewire.realtime.websocket import CloseStatus, State, WebSocket
+from tidewire.realtime.websocket import CloseStatus, State
 
 if TYPE_CHECKING:
     from tidewire.realtime.engine import Realtime
@@ -51,7 +50,7 @@ MAX_BACKLOG: Final = 16
 _log: Final = structlog.get_logger(__name__)
 
 
-class Connection(WebSocket):
+class Connection(Intake):
     """One realtime connection, from its upgrade to its end."""
 
     __slots__ = (
@@ -59,8 +58,6 @@ class Connection(WebSocket):
         "_backlog",
         "_hub",
         "_impersonated",
-        "_message_count",
-        "_message_minute",
         "_realtime",
     )
 
@@ -75,8 +72,6 @@ class Connection(WebSocket):
         """What waits until an earlier message is done with; None: the next one is handled at once."""
         self._impersonated = False
         """Its user is another's disguise."""
-        self._message_minute = 0
-        self._message_count = 0
 
     def opened(self, request: Request) -> None:
         """Find out who it is, while messages wait."""
@@ -90,12 +85,9 @@ class Connection(WebSocket):
         else:
             self._realtime.run(self._set_up(inputs))
 
-    def received(self, text: str) -> None:
+    def handle(self, message: Message | MessageError) -> None:
         """Answer a message, or keep it until it is its turn."""
-        message = self._read(text)
-        if not isinstance(message, Subscribe) and self._is_too_large(text):
-            self.close(CloseStatus.TOO_LARGE, "protocol")
-        elif isinstance(message, Ping) and not self.roles:
+        if isinstance(message, Ping) and not self.roles:
             # Some SDKs send one before they are let in.
             self.send(frames.PONG)
         elif self._backlog is not None:
@@ -123,6 +115,7 @@ class Connection(WebSocket):
     def ended(self) -> None:
         """Leave the hub."""
         self._backlog = None
+        self.forget_delayed()
         if self._address is not None:
             self._realtime.open_connections.leave(self._address)
             self._address = None
@@ -150,6 +143,22 @@ class Connection(WebSocket):
         """Whether it is one of this hub's connections."""
         return self._hub is hub
 
+    @property
+    def is_program(self) -> bool:
+        """Whether an API key was shown."""
+        programs = self._hub.programs if self._hub is not None else None
+        return programs is not None and programs.key_of(self) is not None
+
+    def refused(self, code: int, message: str) -> None:
+        """Count a message that was refused, in whole or in part, and say so in the log now and then."""
+        super().refused(code, message)
+        self._realtime.meters.refused[str(code)] += 1
+        assert self.refusals is not None
+        count = self.refusals.number
+        if count.bit_count() == 1:  # the first, then ever fewer: a client may go on for hours
+            project = self._hub.project_id if self._hub is not None else ""
+            _log.info("messages refused", connection=self.id, project=project, count=count, code=code)
+
     def _count_close(self, reason: str) -> None:
         self._realtime.meters.closes[reason] += 1
 
@@ -157,38 +166,6 @@ class Connection(WebSocket):
         if not answered:
             self._count_close("protocol")
         super()._finish(answered=answered)
-
-    def _read(self, text: str) -> Message | MessageError:
-        if not self._within_limit():
-            most = self._settings.realtime_messages_per_minute
-            return MessageError(
-                TOO_MUCH, f"At most {most} messages a minute are taken; try again in the next."
-            )
-        try:
-            message = parse_message(text, extended_queries=self._settings.realtime_queries == "extended")
-        except MessageError as error:
-            return error
-        if isinstance(message, Publish):
-            self._message_count -= 1  # the rates of channels bound what is sent; what is refused counts here
-        return message
-
-    def _is_too_large(self, text: str) -> bool:
-        most = self._settings.realtime_max_message_bytes
-        return len(text) > most or (len(text) * 4 > most and len(text.encode()) > most)
-
-    def _within_limit(self) -> bool:
-        minute = current_minute()
-        if minute != self._message_minute:
-            self._message_minute, self._message_count = minute, 0
-        self._message_count += 1
-        settings = self._settings
-        within = self._message_count <= settings.realtime_messages_per_minute
-        return within or not settings.rate_limits or self._is_program()
-
-    def _is_program(self) -> bool:
-        """Whether an API key was shown, whose requests are not counted in REST either."""
-        programs = self._hub.programs if self._hub is not None else None
-        return programs is not None and programs.key_of(self) is not None
 
     async def _set_up(self, inputs: Inputs) -> None:
         try:
@@ -271,7 +248,7 @@ class Connection(WebSocket):
             else:
                 self.send(await authenticate(self._hub, self, message))
         except MessageError as error:
-            self._message_count += isinstance(message, Publish)
+            self.count(isinstance(message, Publish))
             self._report(error)
         except Exception:
             _log.exception("realtime message failed", connection=self.id, project=self._hub.project_id)
@@ -302,6 +279,7 @@ class Connection(WebSocket):
             self._realtime.run(self._work_off())
 
     def _report(self, error: MessageError) -> None:
+        self.refused(error.code, error.message)
         self.send(frames.error(error.code, error.message, error.kind))
         if error.code == POLICY_VIOLATION:
             self.close(CloseStatus.REFUSED)

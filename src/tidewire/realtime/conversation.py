@@ -207,6 +207,7 @@ def _subscribe(hub: Hub, receiver: Receiver, message: Subscribe, known: Known) -
     answer = frames.subscribed(rows, hub.place)
     if refused is None:
         return answer
+    receiver.refused(refused.code, refused.message)
     return frames.error(refused.code, refused.message, refused.kind) + answer
 
 

@@ -15,11 +15,15 @@ from tidewire.core.models.realtime import (
 )
 from tidewire.core.realtime_queries import compile_queries, normal_form
 from tidewire.realtime.connection import Connection
+from tidewire.realtime.intake import Refusals
 from tidewire.realtime.role_keys import ANYONE, holds_role
 from tidewire.realtime.subscriptions import EVERYTHING, Subscription
 
 MAX_TEXT: Final = 1_000_000
 """Characters of the subscriptions, or of the steps, that are told of one connection."""
+
+MAX_REFUSAL: Final = 1000
+"""Characters of a refusal that are told."""
 
 
 def described(connection: Connection) -> RealtimeConnection:
@@ -37,6 +41,7 @@ def described(connection: Connection) -> RealtimeConnection:
         user_id=connection.user_id,
         roles=list(connection.roles),
         queued_bytes=connection.queued_bytes,
+        refused_messages=connection.refusals.number if connection.refusals is not None else 0,
         subscriptions=subscriptions,
         truncated=len(subscriptions) < len(connection.subscriptions),
     )
@@ -82,6 +87,8 @@ def _of_connection(connection: Connection, event: Occurrence) -> Iterator[Realti
         else "The event is not published on realtime: it has no channels, or nobody may read its subject.",
     )
     yield _step("role", "", holds_role(connection, event.roles), _on_roles(connection, event.roles))
+    if connection.refusals is not None:
+        yield _step("refused", "", True, _on_refusals(connection.refusals))
     if connection.replay is not None and event.offset is not None:
         yield _step(
             "replay",
@@ -90,6 +97,14 @@ def _of_connection(connection: Connection, event: Occurrence) -> Iterator[Realti
             "The connection is being sent what it missed: the event comes when it is its turn, if it did not "
             "come before.",
         )
+
+
+def _on_refusals(refusals: Refusals) -> str:
+    were = "message was" if refusals.number == 1 else "messages were"
+    return (
+        f"{refusals.number} of this connection's {were} refused, the last with {refusals.code}: "
+        f"{refusals.message[:MAX_REFUSAL]} What it asked for in vain is not among its subscriptions."
+    )
 
 
 def _on_roles(connection: Connection, roles: list[str]) -> str:

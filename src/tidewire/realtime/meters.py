@@ -50,5 +50,7 @@ class Meters:
         """Events of other processes that came faster than they could be delivered."""
         self.closes: Counter[str] = Counter(dict.fromkeys(_CLOSES, 0))
         """Connections closed by the server, by reason."""
+        self.refused: Counter[str] = Counter({"1003": 0, "1013": 0})
+        """Messages of clients that were refused, by the code of the error."""
         self.matching = Histogram(_MATCH_BOUNDS)
         self.latency = Histogram(_LATENCY_BOUNDS)

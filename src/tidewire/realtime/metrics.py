@@ -133,6 +133,14 @@ METRICS: Final = (
         label="reason",
     ),
     Metric(
+        "tidewire_realtime_refused_messages_total",
+        "counter",
+        "Messages of clients that were refused, in whole or in part, by the code of the error frame: 1013 "
+        "over a limit, 1003 not understood.",
+        lambda realtime: realtime.meters.refused,
+        label="code",
+    ),
+    Metric(
         "tidewire_realtime_matching_seconds",
         "histogram",
         "Time to find the receivers of an event.",

@@ -122,6 +122,9 @@ class Receiver(Lane):
         """Send a framed message, however much is queued already."""
         self.transport.write(message)
 
+    def refused(self, code: int, message: str) -> None:
+        """A message of the client was refused, or a part of it; it is told by an error frame."""
+
     def all_has_arrived(self) -> bool:
         """Whether the client's machine has received everything that was sent, as far as TCP tells."""
         return False

@@ -26,6 +26,8 @@ class RealtimeConnection(Model, frozen=True, kw_only=True):
     """As they are now; ``any`` is held by all and not listed."""
     queued_bytes: int
     """Sent, but not taken by the network yet."""
+    refused_messages: int
+    """Messages of the client that were refused, in whole or in part."""
     subscriptions: list[RealtimeSubscription]
     truncated: bool
     """Whether there are more of them, too long to be listed."""
@@ -44,7 +46,7 @@ class RealtimeStep(Model, frozen=True, kw_only=True):
     """One condition of delivery."""
 
     check: str
-    """``published``, ``since``, ``role``, ``channel`` or ``query``."""
+    """``published``, ``refused``, ``replay``, ``since``, ``role``, ``channel`` or ``query``."""
     subscription_id: str
     """Empty for a condition of the connection as a whole."""
     passed: bool
