@@ -93,6 +93,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         PositiveSeconds,
         Meta(description="Seconds that a client may be silent within a body before it is closed."),
     ] = 60.0
+    answer_seconds: Annotated[
+        PositiveSeconds,
+        Meta(description="Seconds in which a client has to take 64 KB of what waits for it, or is cut off."),
+    ] = 30.0
+    unread_answer_bytes: Annotated[
+        Bytes,
+        Meta(
+            description="Bytes of answers that wait for their clients to read them, in one process; beyond "
+            "it the client with the largest is cut off."
+        ),
+    ] = 96 * 2**20
+    unread_answer_bytes_per_address: Annotated[
+        Bytes, Meta(description="Of them for the clients of one IP address.")
+    ] = 80 * 2**20
     max_document_bytes: Annotated[
         Bytes, Meta(description="Largest document of DocumentsDB, bytes of its JSON text.")
     ] = 4_000_000

@@ -1,26 +1,44 @@
-"""uvicorn's HTTP protocol with bounds on what a client can make it hold, and errors of the API's form."""
+"""uvicorn's HTTP protocol with bounds on what a client can make it hold, and errors of the API's form.
+
+What is relied on of uvicorn stands in this module and in :mod:`tidewire.api.http_answers`, and is tested.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import httptools
 import msgspec
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+import structlog
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from tidewire.api.errors import error_body
+from tidewire.api.http_answers import Cycle
+from tidewire.api.request_heads import MAX_HEADERS, asks_for_web_socket, head_problem, without_offer
 from tidewire.api.responses import COMMON_HEADERS, JSON_TYPE
+from tidewire.api.unread_answers import Unread, UnreadAnswers
 from tidewire.core.errors import TidewireError
+from tidewire.logs import Repeated
+from tidewire.realtime.websocket import unacknowledged_bytes
 from tidewire.settings import Settings
+
+_log = structlog.get_logger()
 
 MAX_DISCARDED_BYTES = 64 * 1024 * 1024
 """Of a body whose request is answered already; reading it on lets clients see the answer."""
-
+HEAD_PIECE: Final = 2048
+BODY_PIECE: Final = 32 * 1024
+"""Bytes that are parsed at a time: what follows waits unparsed while a request is not answered."""
+LEAST_PROGRESS: Final = 64 * 1024
+"""Bytes that a client has to take of what waits for it, within the time that it has."""
 
 STREAM_PATH: Final = b"/v1/realtime/sse"
 """Where requests are answered by a protocol of their own, without an end."""
+NOT_HTTP: Final = "This is not a valid HTTP request."
 
 StreamProtocol = Callable[[Any], asyncio.Protocol]
 """Makes the protocol of a stream, given uvicorn's ``ServerState``."""
@@ -31,112 +49,217 @@ def bounded_http_protocol(
 ) -> type[asyncio.Protocol]:
     """A protocol class for ``uvicorn.Config(http=...)`` that refuses long request lines with headers.
 
-    A ``GET`` of :data:`STREAM_PATH` is handed over to ``stream_protocol``, with its socket, as uvicorn
-    hands over a WebSocket: the head of the request is the first that it receives.
+    A ``GET`` of :data:`STREAM_PATH` is handed over to ``stream_protocol``, with its socket, as a WebSocket
+    is: the head of the request is the first that it receives.
     """
 
     class BoundedHttpProtocol(_HttpProtocol):
         limit = settings.max_header_bytes
         head_seconds = settings.request_head_seconds
         body_seconds = settings.request_body_seconds
+        answer_seconds = settings.answer_seconds
+        unread = UnreadAnswers(settings.unread_answer_bytes, settings.unread_answer_bytes_per_address)
+        refusals = Repeated(_log.warning, "http_request_refused")
         stream = staticmethod(stream_protocol) if stream_protocol else None
 
     return BoundedHttpProtocol
 
 
+class _Flow(FlowControl):
+    """Reading that nobody resumes while it is held: neither uvicorn nor an application that waits."""
+
+    held = False
+
+    def hold(self) -> None:
+        self.held = True
+        self.pause_reading()
+
+    def let_go(self) -> None:
+        self.held = False
+        self.resume_reading()
+
+    def resume_reading(self) -> None:
+        if not self.held:
+            super().resume_reading()
+
+
 class _HttpProtocol(HttpToolsProtocol):
-    """Counts the bytes of a head until it is complete, and of a body that nobody wants any more."""
+    """Counts the bytes of a head until it is complete, and of a body that nobody wants any more.
+
+    Requests that follow each other without waiting are answered in their order, by uvicorn. What is not a
+    request with an answer (a stream, a WebSocket, a refusal) comes when all before it are answered, and is
+    the last on its connection.
+    """
 
     limit: int
     head_seconds: float
     """Time for a request's head to arrive, from the connection or the head's first bytes on."""
     body_seconds: float
     """Time that a client may be silent within a body."""
+    answer_seconds: float
+    """Time in which a client has to take some of what waits for it."""
+    unread: UnreadAnswers
+    refusals: Repeated
     stream: StreamProtocol | None
+    flow: _Flow
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._in_head = False
+        self._head_began = False
         self._head_bytes = 0
         self._discarded_bytes = 0
-        self._refusal = ""
-        self._upgraded = False
-        self._streaming = False
+        self._last: Callable[[], None] | None = None
+        """What ends the HTTP connection, once everything before it is answered."""
+        self._rest = b""
+        """What arrived and is not parsed yet."""
         self._timer: asyncio.TimerHandle | None = None
+        self._unread: Unread | None = None
+        """What the client has still to read; None: it reads as fast as it is sent to."""
+        self._write_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.flow = _Flow(transport)
         self._start_timer(self.head_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_timer()
-        # The timer of an idle connection would keep this object alive until it fires.
-        self._unset_keepalive_if_required()
+        self._leave()
+        self._last, self._rest = None, b""
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        was_in_head = self._in_head
-        self._feed(data)
-        if self._streaming:
-            assert self.stream is not None
-            self._hand_over(self.stream(self.server_state))
+        if self._last is not None or self._rest:
+            self._rest += data
             return
-        if self._upgraded or self.transport.is_closing():
+        self._feed(data)
+        if self._last is not None or self.transport.is_closing() or self.parser is None:
             return
         if self._in_head:
-            # Where in the data the head began is not known, so the first piece of it is not counted;
-            # once complete it is measured exactly.
-            self._count_head(len(data) if was_in_head else 0)
+            self._look_at_head()
         elif self.cycle is not None:
             self._count_time()
 
     def _feed(self, data: bytes) -> None:
-        """Parse; as uvicorn does, but that what comes right behind a request for an upgrade is not lost."""
+        """Parse, no further than requests can be answered: the objects of one take more than its bytes."""
         self._unset_keepalive_if_required()
+        if len(data) <= HEAD_PIECE:
+            self._parse(data)
+        else:
+            rest = memoryview(data)
+            while rest and self._last is None:
+                size = BODY_PIECE if self._is_receiving() else HEAD_PIECE
+                self._parse(bytes(rest[:size]))
+                rest = rest[size:]
+                if self.pipeline:
+                    break
+            self._rest += bytes(rest)
+        if self._last is not None:
+            self._come_to_end()
+        elif self._rest:
+            self.flow.hold()
+
+    def _parse(self, data: bytes) -> None:
+        self._head_began = False
         try:
             self.parser.feed_data(data)
+            if self._in_head and not self._head_began:
+                # Where in its first piece a head began is not known; once complete it is measured exactly.
+                self._head_bytes += len(data)
         except httptools.HttpParserUpgrade as upgrade:
-            if self._should_upgrade():
-                self._upgraded = True
-                self._hand_over(self._web_socket(), early=data[upgrade.args[0] :])
+            early = data[upgrade.args[0] :]
+            if self.ws_protocol_class and asks_for_web_socket(
+                self.parser.get_http_version(), self.parser.get_method(), self.headers
+            ):
+                self._rest = early
+                self._last = partial(self._hand_over, self._web_socket, self._head())
             else:
-                self._unsupported_upgrade_warning()
+                self._decline_offer(early)
         except httptools.HttpParserError:
-            message = "Invalid HTTP request received."
-            self.logger.warning(message)
-            self.send_400_response(message)
+            self._last = self._last or partial(self.send_400_response, NOT_HTTP)
+
+    def _decline_offer(self, early: bytes) -> None:
+        """Read a request again as if its client had offered no other protocol, with what came behind it.
+
+        The parser takes the offer for the end of HTTP, and would not see a body.
+        """
+        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+        lines = b"".join(b"%b: %b\r\n" % header for header in without_offer(self.headers))
+        self.parser = httptools.HttpRequestParser(self)
+        self._parse(b"%b %b HTTP/%b\r\n%b\r\n%b" % (method, self.url, version, lines, early))
+
+    def _is_receiving(self) -> bool:
+        return not self._in_head and self.cycle is not None and self.cycle.more_body
+
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _come_to_end(self) -> None:
+        """Do the last thing on the connection, now or when everything before it is answered."""
+        assert self._last is not None
+        if not self._is_answering():
+            self._last()
+        elif not self.cycle.more_body:
+            self.flow.hold()
+        elif self.pipeline or self.cycle.response_started:
+            self.transport.close()  # a broken body, and no answer to it could come in its turn
+        else:
+            self._last()
+
+    def on_response_complete(self) -> None:
+        """Go on with what waits for this answer."""
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._expect_progress()
+        elif self.pipeline:
+            pass
+        elif self._last is not None:
+            if not self._is_answering():
+                self._last()
+        elif self._rest and (self.cycle.more_body or not self._is_answering()):
+            rest, self._rest = self._rest, b""
+            self.flow.let_go()
+            self.data_received(rest)
 
     def _wants_stream(self) -> bool:
         return (
             self.stream is not None
             and self.url.partition(b"?")[0] == STREAM_PATH
             and self.parser.get_method() == b"GET"
-            and not self.parser.should_upgrade()
-            and (self.cycle is None or self.cycle.response_complete)
         )
 
+    def _event_stream(self) -> asyncio.Protocol:
+        assert self.stream is not None
+        self._rest = b""  # a stream has no end behind which another request could be answered
+        return self.stream(self.server_state)
+
     def _web_socket(self) -> asyncio.Protocol:
-        assert self.ws_protocol_class is not None
         make: Any = self.ws_protocol_class
         protocol: asyncio.Protocol = make(
             config=self.config, server_state=self.server_state, app_state=self.app_state
         )
         return protocol
 
-    def _hand_over(self, protocol: asyncio.Protocol, early: bytes = b"") -> None:
-        """Give the socket to ``protocol``, and first the head of the request with what came behind it."""
-        self._stop_timer()
-        self.connections.discard(self)
+    def _head(self) -> bytes:
         headers = b"".join(b"%b: %b\r\n" % header for header in self.headers)
-        head = b"%b %b HTTP/1.1\r\n%b\r\n" % (self.parser.get_method(), self.url, headers)
+        return b"%b %b HTTP/1.1\r\n%b\r\n" % (self.parser.get_method(), self.url, headers)
+
+    def _hand_over(self, make: Callable[[], asyncio.Protocol], head: bytes) -> None:
+        """Give the socket to another protocol, and first the head of the request with what came behind."""
+        self._leave()
+        self.connections.discard(self)
+        protocol = make()
+        if self.flow.held:
+            self.flow.let_go()
         protocol.connection_made(self.transport)
-        protocol.data_received(head + early)
+        protocol.data_received(head + self._rest)
         self.transport.set_protocol(protocol)
 
-    def _count_head(self, received: int) -> None:
-        self._head_bytes += received
-        if self._head_bytes > self.limit:
-            self.send_400_response(self._too_large())
+    def _look_at_head(self) -> None:
+        """Wait for the rest of a head, but not forever, and not for any size."""
+        if self._head_bytes > self.limit or len(self.headers) > MAX_HEADERS:
+            self._last = partial(self.send_400_response, self._too_large())
+            self._come_to_end()
         elif self._timer is None:
             self._start_timer(self.head_seconds)
 
@@ -153,8 +276,10 @@ class _HttpProtocol(HttpToolsProtocol):
             self._start_timer(self.body_seconds)
 
     def on_message_begin(self) -> None:
+        if self._last is not None:
+            raise _RefusedError  # nothing comes behind the last
         super().on_message_begin()
-        self._in_head = True
+        self._in_head = self._head_began = True
         self._head_bytes = 0
         self._discarded_bytes = 0
 
@@ -162,18 +287,21 @@ class _HttpProtocol(HttpToolsProtocol):
         self._in_head = False
         self._stop_timer()
         head = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-        if head > self.limit:
-            self._refusal = self._too_large()
-            raise _RefusedError
-        self._streaming = self._wants_stream()
-        if not self._streaming:
+        if head > self.limit or len(self.headers) > MAX_HEADERS:
+            self._refuse(self._too_large())
+        problem = head_problem(self.parser.get_http_version(), self.parser.get_method(), self.headers)
+        if problem:
+            self._refuse(problem)
+        if self.parser.should_upgrade():
+            return  # which the parser says once it is done with the head
+        if self._wants_stream():
+            self._last = partial(self._hand_over, self._event_stream, self._head())
+        else:
             super().on_headers_complete()
-            if type(self.cycle) is RequestResponseCycle:
-                # uvicorn has no setting for the class that it makes.
-                self.cycle.__class__ = _Cycle
+            Cycle.take_over(self.cycle)
 
     def on_body(self, body: bytes) -> None:
-        if self._streaming:
+        if self._last is not None:
             return
         if self.cycle is not None and self.cycle.response_complete:
             self._discarded_bytes += len(body)
@@ -182,14 +310,18 @@ class _HttpProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        if not self._streaming:
+        if self._last is None and not self.parser.should_upgrade():
             super().on_message_complete()
+
+    def _refuse(self, message: str) -> None:
+        """Answer with what is wrong, in its turn, and take nothing more from the client."""
+        self._last = partial(self.send_400_response, message)
+        raise _RefusedError
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP or too large, and close."""
-        body = msgspec.json.encode(
-            error_body(TidewireError("general_argument_invalid", self._refusal or msg))
-        )
+        self.refusals.tell(reason=msg, address=self.client[0] if self.client else "")
+        body = msgspec.json.encode(error_body(TidewireError("general_argument_invalid", msg)))
         headers = [
             *self.server_state.default_headers,
             *COMMON_HEADERS,
@@ -200,9 +332,63 @@ class _HttpProtocol(HttpToolsProtocol):
         lines = b"".join(b"%b: %b\r\n" % header for header in headers)
         self.transport.write(b"%b%b\r\n%b" % (STATUS_LINE[400], lines, body))
         self.transport.close()
+        self._expect_progress()
 
     def _too_large(self) -> str:
-        return f"The request line and headers are larger than {self.limit} bytes."
+        return f"The request line and headers are larger than {self.limit} bytes or {MAX_HEADERS} lines."
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close a connection on which nothing is asked any more."""
+        super().timeout_keep_alive_handler()
+        self._expect_progress()
+
+    def pause_writing(self) -> None:
+        """The client reads more slowly than it is answered."""
+        super().pause_writing()
+        address = self.client[0] if self.client else ""
+        self._unread = Unread(address, self.transport.get_write_buffer_size(), self._cut_off)
+        self.unread.add(self._unread)
+        self._expect_progress()
+
+    def resume_writing(self) -> None:
+        """It caught up."""
+        self._forget_unread()
+        super().resume_writing()
+
+    def _cut_off(self) -> None:
+        self.loop.call_soon(self.transport.abort)
+
+    def _expect_progress(self) -> None:
+        """See to it that the client takes what waits for it, or end the connection."""
+        if self._write_timer is None and self.transport.get_write_buffer_size():
+            self._write_timer = self.loop.call_later(
+                self.answer_seconds, self._look_at_progress, self._untaken()
+            )
+
+    def _untaken(self) -> int:
+        """Bytes that the client's machine has not taken, wherever they are on this one."""
+        return self.transport.get_write_buffer_size() + (unacknowledged_bytes(self.transport) or 0)
+
+    def _look_at_progress(self, before: int) -> None:
+        self._write_timer = None
+        if self._untaken() > max(0, before - LEAST_PROGRESS):
+            self.transport.abort()
+        else:
+            self._expect_progress()
+
+    def _forget_unread(self) -> None:
+        if self._unread is not None:
+            self.unread.remove(self._unread)
+            self._unread = None
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
+
+    def _leave(self) -> None:
+        """Keep no timer, which would keep this object alive until it fires, and count no longer."""
+        self._stop_timer()
+        self._unset_keepalive_if_required()
+        self._forget_unread()
 
     def _start_timer(self, seconds: float) -> None:
         self._timer = self.loop.call_later(seconds, self._time_is_up, seconds)
@@ -213,54 +399,11 @@ class _HttpProtocol(HttpToolsProtocol):
             self._timer = None
 
     def _time_is_up(self, seconds: float) -> None:
-        if self.flow.read_paused:  # the client is waiting for us
+        if self.flow.read_paused or (self._is_answering() and not self.cycle.more_body):
+            # The client is waiting for us.
             self._start_timer(seconds)
         else:
             self.transport.close()
-
-
-class _Cycle(RequestResponseCycle):
-    """A request and its answer, which is written in one piece if the application has it whole.
-
-    That is less work for the system and for us: one packet, and no look at each header by itself.
-    """
-
-    _head: Any = None
-
-    async def send(self, message: Any) -> None:
-        head, self._head = self._head, None
-        if head is None and message["type"] == "http.response.start":
-            self._head = message
-            return
-        if head is not None:
-            if self._write_whole(head, message):
-                return
-            await super().send(head)
-        await super().send(message)
-
-    def _write_whole(self, head: Any, message: Any) -> bool:
-        """Write an answer; False: there is something about it that uvicorn has to look at."""
-        body, headers = message.get("body", b""), [*self.default_headers, *head["headers"]]
-        if (
-            message.get("more_body")
-            or (b"content-length", b"%d" % len(body)) not in headers
-            or not self.keep_alive
-            or self.disconnected
-            or self.flow.write_paused
-            or self.access_log
-            or self.scope["method"] == "HEAD"
-        ):
-            return False
-        lines = [b"%b: %b\r\n" % header for header in headers]
-        text = b"".join(lines)
-        if text.count(b"\n") > len(lines) or text.count(b"\r") > len(lines) or b"connection" in text:
-            return False
-        self.response_started = self.response_complete = True
-        self.waiting_for_100_continue = False
-        self.transport.write(b"%b%b\r\n%b" % (STATUS_LINE[head["status"]], text, body))
-        self.message_event.set()
-        self.on_response()
-        return True
 
 
 class _RefusedError(Exception):

@@ -1,0 +1,63 @@
+"""What the head of a request must be like, beyond what the parser looks at (RFC 9110, RFC 9112)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+MAX_HEADERS: Final = 256
+"""Lines in a head: each is kept as objects, which are many times larger than a short line."""
+
+_OFFER: Final = frozenset({b"upgrade", b"http2-settings"})
+"""Headers, and options of ``Connection``, by which a client offers another protocol."""
+
+Header = tuple[bytes, bytes]
+"""A name in lower case and its value."""
+
+
+def head_problem(version: str, method: bytes, headers: Sequence[Header]) -> str:
+    """Why a request cannot be taken as it is; empty: it can.
+
+    Whoever stands before or behind us must not understand a request as another one than we do: of which
+    host it is, and where its body ends.
+    """
+    names = [name for name, _ in headers]
+    hosts = names.count(b"host")
+    if hosts != 1 and (hosts or version != "1.0"):
+        return f"A request names its host in exactly one Host header; this one has {hosts}."
+    if b"transfer-encoding" in names:
+        codings = [value.strip().lower() for name, value in headers if name == b"transfer-encoding"]
+        if codings != [b"chunked"] or version == "1.0":
+            return "The only transfer coding that is understood is chunked, in HTTP/1.1."
+        if b"content-length" in names:
+            return "A request has either a Content-Length or a transfer coding, not both."
+    if names.count(b"content-length") > 1:
+        return "A request has at most one Content-Length."
+    if version not in {"1.0", "1.1"}:
+        return f"HTTP/{version} is not spoken here, but HTTP/1.1."
+    if method == b"CONNECT":
+        return "This is no proxy: CONNECT is not understood."
+    return ""
+
+
+def asks_for_web_socket(version: str, method: bytes, headers: Sequence[Header]) -> bool:
+    """Whether what follows the head is to be a WebSocket (RFC 6455, 4.1)."""
+    named = {name for name, _ in headers}
+    return (
+        version == "1.1"
+        and method == b"GET"
+        and b"transfer-encoding" not in named
+        and all(value == b"0" for name, value in headers if name == b"content-length")
+        and b"websocket" in _tokens(headers, b"upgrade")
+    )
+
+
+def without_offer(headers: Sequence[Header]) -> list[Header]:
+    """The same headers but for the offer of another protocol, which a server may ignore (RFC 9110, 7.8)."""
+    kept = [header for header in headers if header[0] not in _OFFER | {b"connection"}]
+    options = [token for token in _tokens(headers, b"connection") if token not in _OFFER]
+    return [*kept, (b"connection", b", ".join(options))] if options else kept
+
+
+def _tokens(headers: Sequence[Header], wanted: bytes) -> list[bytes]:
+    return [token.strip().lower() for name, value in headers if name == wanted for token in value.split(b",")]
