@@ -46,16 +46,19 @@ class Stream:
             if line and not line.startswith(":"):
                 name, _, value = line.partition(": ")
                 fields[name] = value
-            elif "data" in fields:
+            elif fields.get("event") == "place":
+                fields = {}
+            elif not line and fields:
                 return Received(fields["event"], fields.get("id", ""), json.loads(fields["data"]))
 
     async def place(self) -> str:
-        """The next ``id`` that comes without an event."""
+        """The next ``id`` that comes with an event that says nothing else."""
+        last = ""
         async for line in self._lines:
-            if line.startswith("id: "):
-                following = await anext(self._lines)
-                assert not following
-                return line.removeprefix("id: ")
+            last = line.removeprefix("id: ") if line.startswith("id: ") else last
+            if line == "event: place":
+                assert [await anext(self._lines), await anext(self._lines)] == ["data: {}", ""]
+                return last
         raise AssertionError("the stream ended")
 
     async def names(self, count: int) -> list[str]:

@@ -242,7 +242,8 @@ class _HttpProtocol(HttpToolsProtocol):
 
     def _head(self) -> bytes:
         headers = b"".join(b"%b: %b\r\n" % header for header in self.headers)
-        return b"%b %b HTTP/1.1\r\n%b\r\n" % (self.parser.get_method(), self.url, headers)
+        version = self.parser.get_http_version().encode()
+        return b"%b %b HTTP/%b\r\n%b\r\n" % (self.parser.get_method(), self.url, version, headers)
 
     def _hand_over(self, make: Callable[[], asyncio.Protocol], head: bytes) -> None:
         """Give the socket to another protocol, and first the head of the request with what came behind."""

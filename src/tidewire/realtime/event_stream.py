@@ -3,6 +3,9 @@
 A stream is a connection like any other but for its wire: the request names the channels and queries in its
 URL, the answer is the same frames as on a WebSocket, one event each, and it never ends. ``id`` is the place
 in the event log, so that a browser which comes back says by itself where it was.
+
+Every block has a name and data in JSON: there are clients that decode whatever comes. The body is chunked
+(RFC 9112, 7.1), one chunk for what is written at once: there are clients that would wait for more without.
 """
 
 from __future__ import annotations
@@ -45,7 +48,9 @@ _HEAD: Final = (
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-store\r\n"
     b"x-accel-buffering: no\r\nconnection: close\r\n"
 )
-_KEEP_ALIVE: Final = b":\n\n"
+_CHUNKED: Final = b"transfer-encoding: chunked\r\n"
+_KEEP_ALIVE: Final = b":\n"
+"""A comment, and no block of its own."""
 _PLACE: Final = re.compile(rb',"offset":(\d+)(?:,"epoch":"\w*")?\}\}\Z')
 """Where an event, or ``connected``, says its offset: near its end, beyond anything that a payload holds."""
 _KIND: Final = re.compile(rb'\{"type":"(\w+)"')
@@ -63,7 +68,7 @@ _REFUSALS: Final = {
 class EventStream(Connection):
     """One stream, from its request to its end."""
 
-    __slots__ = ("_goes_on", "_origin", "_since", "_started")
+    __slots__ = ("_chunked", "_goes_on", "_origin", "_since", "_started")
 
     acknowledges = False
 
@@ -76,6 +81,8 @@ class EventStream(Connection):
         """What it missed since then is not on its way yet: until it is, the client stays where it was."""
         self._started = False
         """The head of the answer is written."""
+        self._chunked = True
+        """The client speaks HTTP/1.1; for an older one the answer ends with the connection."""
 
     def data_received(self, data: bytes) -> None:
         """Take the head of the request; what comes after it means nothing."""
@@ -95,17 +102,17 @@ class EventStream(Connection):
 
     def write(self, message: bytes) -> None:
         """Send framed messages as events, however much is queued."""
-        self._start()
         assert self._hub is not None or not self.roles
         epoch = self._hub.epoch if self._hub is not None and not self._goes_on else ""
-        super().write(b"".join(_event(text, epoch) for text in frames.texts(message)))
+        self._write_blocks(b"".join(_event(text, epoch) for text in frames.texts(message)))
 
     def close(self, status: CloseStatus, reason: str = "") -> None:
         """Say why, and end the stream."""
         if self.state is State.OPEN:
             self._count_close(reason or status.name.lower())
-            self._start()
-            super().write(b'event: close\ndata: {"code":%d}\n\n' % status)
+            self._write_blocks(b'event: close\ndata: {"code":%d}\n\n' % status)
+            if self._chunked:
+                super().write(b"0\r\n\r\n")
             self._end(State.LEAVING)
             self._hand_over()
             self.transport.close()
@@ -116,13 +123,14 @@ class EventStream(Connection):
         A client that got nothing for long learns that it is not behind: it might seem so when it comes back.
         """
         if self._started and self.state is State.OPEN and not self.congested:
-            self.transport.write(_KEEP_ALIVE if self.replay is not None else self._place())
+            self._write_blocks(_KEEP_ALIVE if self.replay is not None else self._place())
 
     def _upgrade(self, head: bytes) -> None:
         if self.state is not State.NEW:
             return
         self.transport.resume_reading()
         self.state = State.OPEN
+        self._chunked = not head.partition(b"\r\n")[0].endswith(b"HTTP/1.0")
         try:
             self.opened(parse_request(head))
         except (ValueError, InvalidHandshake):
@@ -161,19 +169,22 @@ class EventStream(Connection):
         self.send(frames.subscribed(rows, hub.place))
         self._goes_on = False
         if not start.recovered:
-            super().write(self._place())
+            self._write_blocks(self._place())
             return
         for each in held:
             hub.subscribe(self, each.id, each.channels, each.queries, start.since)
         hub.replay(self, [each.id for each in held])
 
     def _place(self) -> bytes:
-        """An ``id`` alone, which no page sees as an event: the client has everything up to there."""
+        """An event that says nothing but its ``id``: the client has everything up to there."""
         hub = self._hub
         if hub is None or not hub.epoch:
             return _KEEP_ALIVE
         begun = max((held.since for held in self.subscriptions.values()), default=0)
-        return b"id: %b:%d\n\n" % (hub.epoch.encode(), max(begun, hub.acknowledgements.settled))
+        return b"id: %b:%d\nevent: place\ndata: {}\n\n" % (
+            hub.epoch.encode(),
+            max(begun, hub.acknowledgements.settled),
+        )
 
     def _refuse(self, error: MessageError) -> None:
         if self._started or error.code in {TOO_MUCH, INTERNAL}:
@@ -196,17 +207,22 @@ class EventStream(Connection):
         self._end(State.LEAVING)
         self.transport.close()
 
+    def _write_blocks(self, blocks: bytes) -> None:
+        """Write blocks in a chunk of their own; in front of the first comes when a client may come back."""
+        if not self._started:
+            self._start()
+            blocks = b"retry: %d\n%b" % (random.randint(*RETRY_MS), blocks)  # noqa: S311 - no secret
+        super().write(b"%x\r\n%b\r\n" % (len(blocks), blocks) if self._chunked else blocks)
+
     def _start(self) -> None:
-        if self._started:
-            return
         self._started = True
         idle_ms = int(self._settings.realtime_idle_seconds * 1000)
         with suppress(OSError, AttributeError):  # Linux has the option; elsewhere its defaults hold
             self.transport.get_extra_info("socket").setsockopt(
                 socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, idle_ms
             )
-        self.transport.write(_HEAD + _allow(self._origin) + b"\r\n")
-        self.transport.write(b"retry: %d\n\n" % random.randint(*RETRY_MS))  # noqa: S311 - no secret
+        coding = _CHUNKED if self._chunked else b""
+        self.transport.write(_HEAD + coding + _allow(self._origin) + b"\r\n")
 
 
 def _event(text: bytes, epoch: str) -> bytes:
