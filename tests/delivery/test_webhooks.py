@@ -20,7 +20,7 @@ from tests.support.receiver import Received, answer, receiving
 from tidewire.core.events import NOBODY, Event
 from tidewire.delivery import webhooks
 from tidewire.outbound.guard import Guard
-from tidewire.store.event_log import last_offset, trim
+from tidewire.store.event_log import epoch, last_offset, trim
 from tidewire.store.schema import memberships, outgoing_messages, teams, users
 from tidewire.store.schema import webhooks as table
 
@@ -68,6 +68,7 @@ async def test_what_a_receiver_gets(post: Post) -> None:
     assert headers["x-appwrite-webhook-signature"] == base64.b64encode(wanted).decode()
     credentials = base64.b64decode(headers["authorization"].removeprefix("Basic ")).decode()
     assert credentials == "user:päss:word"
+    assert headers["x-tidewire-event-epoch"] == await (await post.database()).read(epoch)
 
 
 async def test_no_credentials_without_a_name(post: Post) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -15,10 +17,12 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.origins import Platform
 from tidewire.settings import Settings
 from tidewire.store.cache import Cache
+from tidewire.store.database import Database
 from tidewire.store.errors import StoreError
+from tidewire.store.maintenance import round_of_maintenance
 from tidewire.store.platform import CONSOLE_PROJECT_ID, DEFAULT_PROJECT_ID, Stores
 from tidewire.store.schema import keys, projects
-from tidewire.store.secret_file import load_secrets
+from tidewire.store.secret_file import load_secrets, settle_secrets
 from tidewire.store.state import read_state, write_state
 
 HOSTILE = [
@@ -243,7 +247,117 @@ async def test_a_cache_keeps_no_more_than_its_capacity_and_nothing_outdated(stor
 
 
 def test_the_file_of_secrets_is_json(tmp_path: Path) -> None:
-    secrets = load_secrets(tmp_path / "secrets.json")
-    content = msgspec.json.decode((tmp_path / "secrets.json").read_bytes())
+    path = tmp_path / "secrets.json"
+    secrets = load_secrets(path, create=True)
+    assert not secrets.settled
+    assert load_secrets(path, create=False) == secrets
+    settle_secrets(path)
+    content = msgspec.json.decode(path.read_bytes())
     assert content == {"jwt_secret": secrets.jwt_secret.hex()}
-    assert load_secrets(tmp_path / "secrets.json") == secrets
+    assert load_secrets(path, create=False) == replace(secrets, settled=True)
+
+
+async def test_lost_secrets_are_not_made_anew(settings: Settings, directory: Path) -> None:
+    await (await Stores.open(settings)).close()
+    (directory / "secrets.json").unlink()
+    with pytest.raises(StoreError, match=r"secrets\.json is missing"):
+        await Stores.open(settings)
+    assert not list(directory.glob("secrets*"))
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\0" * 8192, b"no database"])
+async def test_a_lost_platform_is_not_made_anew(
+    settings: Settings, directory: Path, content: bytes | None
+) -> None:
+    await (await Stores.open(settings)).close()
+    spoil(directory, CONSOLE_PROJECT_ID, content)
+    with pytest.raises(StoreError, match=r"console/database\.sqlite3"):
+        await Stores.open(settings)
+
+
+@pytest.mark.parametrize("interrupted", ["secrets.json", "projects/console"])
+async def test_an_interrupted_first_start_is_begun_again(
+    settings: Settings, directory: Path, interrupted: str
+) -> None:
+    await (await Stores.open(settings)).close()
+    (directory / "secrets.json").rename(directory / "secrets.json.new")
+    if interrupted != "secrets.json":
+        spoil(directory, CONSOLE_PROJECT_ID, b"")
+    stores = await Stores.open(settings)
+    assert await stores.project(DEFAULT_PROJECT_ID) is not None
+    await stores.close()
+    assert (directory / "secrets.json").exists()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\0" * 8192, b"no database"])
+async def test_a_lost_project_is_refused_and_others_are_not(
+    settings: Settings, directory: Path, content: bytes | None
+) -> None:
+    stores = await Stores.open(settings)
+    await stores.create_project("other", "Other")
+    lost = await stores.project(DEFAULT_PROJECT_ID)
+    assert lost is not None
+    writer = lost.objects.writer()
+    await writer.write(b"precious")
+    kept = directory / "objects" / (await writer.finish()).key
+    os.utime(kept, (1, 1))
+    await stores.close()
+    spoil(directory, DEFAULT_PROJECT_ID, content)
+    stores = await Stores.open(settings)
+    for _ in range(2):
+        with pytest.raises(StoreError, match=r"default/database\.sqlite3"):
+            await stores.project(DEFAULT_PROJECT_ID)
+    assert await stores.project("other") is not None
+    await round_of_maintenance(stores, settings, sweep=True)
+    assert kept.read_bytes() == b"precious"
+    path = directory / "projects" / DEFAULT_PROJECT_ID / "database.sqlite3"
+    assert (path.read_bytes() if path.exists() else None) == content
+    await stores.close()
+
+
+async def test_a_project_that_was_not_wholly_made_is_made_to_its_end(
+    settings: Settings, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stores = await Stores.open(settings)
+
+    async def interrupted(*_: object, **__: object) -> None:
+        raise OSError("no power")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Database, "open", interrupted)
+        with pytest.raises(OSError, match="no power"):
+            await stores.create_project("new", "New")
+    await stores.close()
+    stores = await Stores.open(settings)
+    await round_of_maintenance(stores, settings, sweep=False)
+    assert await stores.project("new") is not None
+    await stores.close()
+    spoil(directory, "new", None)
+    stores = await Stores.open(settings)
+    with pytest.raises(StoreError):
+        await stores.project("new")
+    await stores.close()
+
+
+async def test_a_new_project_does_not_get_the_data_of_an_earlier_one(stores: Stores, directory: Path) -> None:
+    path = directory / "projects" / "earlier" / "database.sqlite3"
+    path.parent.mkdir()
+    path.write_bytes(b"data")
+    with pytest.raises(TidewireError, match="earlier project") as caught:
+        await stores.create_project("earlier", "Earlier")
+    assert caught.value.type == "project_already_exists"
+    assert await stores.project("earlier") is None
+
+
+async def test_who_only_reads_makes_no_data_directory(settings: Settings, directory: Path) -> None:
+    with pytest.raises(StoreError, match="there is no data directory"):
+        await Stores.open(settings, create=False)
+    assert not directory.exists()
+
+
+def spoil(directory: Path, project_id: str, content: bytes | None) -> None:
+    """Replace a database by something else, or by nothing."""
+    path = directory / "projects" / project_id / "database.sqlite3"
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)

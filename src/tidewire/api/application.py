@@ -41,8 +41,9 @@ from tidewire.services.geoip import GeoIp
 from tidewire.services.passwords import PasswordHasher
 from tidewire.settings import Settings
 from tidewire.store.database import DatabaseClosedError
+from tidewire.store.errors import StoreError
 from tidewire.store.platform import ProjectStore, Stores
-from tidewire.store.projects import project_not_found
+from tidewire.store.projects import project_not_found, project_unavailable
 
 _log = structlog.get_logger()
 
@@ -127,6 +128,8 @@ class _Exchange:
         except DatabaseClosedError:
             # The project was deleted while the request was on its way.
             await self._refuse(project_not_found())
+        except StoreError:
+            await self._refuse(project_unavailable())  # the store has logged why
         except Exception:
             request_id = unique_id()
             _log.exception(

@@ -296,6 +296,8 @@ ERROR_CODES: Final[dict[str, int]] = {
     "insight_already_exists": 409,
     "report_not_found": 404,
     "report_already_exists": 409,
+    "project_database_unavailable": 503,
+    "general_disk_full": 507,
     "channel_not_found": 404,
     "channel_already_exists": 409,
     "channel_limit_exceeded": 400,
@@ -304,9 +306,12 @@ ERROR_CODES: Final[dict[str, int]] = {
 """Error type to its code: the HTTP status, or for ``realtime_*`` the number in an error frame."""
 
 SHOWN_STATUSES: Final = frozenset(
-    {400, 401, 402, 403, 404, 405, 408, 409, 410, 412, 416, 422, 429, 451, 501, 503}
+    {400, 401, 402, 403, 404, 405, 408, 409, 410, 412, 416, 422, 429, 451, 501, 503, 507}
 )
-"""HTTP statuses shown to clients as they are; any other becomes 500 with a generic message."""
+"""HTTP statuses shown to clients as they are; any other becomes 500 with a generic message.
+
+The reference shows all of these but 507.
+"""
 
 
 class TidewireError(Exception):

@@ -51,8 +51,10 @@ def names_for_webhooks(logged: LoggedEvent) -> list[str]:
     return [] if event.audience == NOBODY else event_names(event.pattern, event.parameters)
 
 
-def webhook_headers(webhook: Webhook, logged: LoggedEvent, names: Sequence[str]) -> list[tuple[str, str]]:
-    """The headers with which an event is sent."""
+def webhook_headers(
+    webhook: Webhook, logged: LoggedEvent, names: Sequence[str], epoch: str
+) -> list[tuple[str, str]]:
+    """The headers with which an event is sent; ``epoch`` is that of its log."""
     headers = [
         ("Content-Type", "application/json"),
         ("User-Agent", USER_AGENT),
@@ -64,6 +66,7 @@ def webhook_headers(webhook: Webhook, logged: LoggedEvent, names: Sequence[str])
         ("X-Appwrite-Webhook-Signature", signature(webhook, logged.event.payload)),
         # Tidewire's own: tells a delivery that comes twice, and the order of all.
         ("X-Tidewire-Event-Offset", str(logged.offset)),
+        ("X-Tidewire-Event-Epoch", epoch),
     ]
     if webhook.username or webhook.password:
         credentials = base64.b64encode(f"{webhook.username}:{webhook.password}".encode()).decode()

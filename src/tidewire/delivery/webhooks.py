@@ -51,6 +51,8 @@ class WebhookDelivery:
         self._settings = settings
         self._on_disabled = on_disabled
         self._position = self._noted = webhook.position
+        self._epoch = ""
+        """Of the log that is read."""
         self._failures = webhook.failures
         self._next_attempt_at = webhook.next_attempt_at
         self._news = asyncio.Event()
@@ -100,9 +102,10 @@ class WebhookDelivery:
 
     async def _read(self) -> list[LoggedEvent]:
         position = self._position
-        trimmed, batch = await self._database.read(
+        trimmed, self._epoch, batch = await self._database.read(
             lambda connection: (
                 event_log.trimmed_offset(connection),
+                event_log.epoch(connection),
                 event_log.read_after(connection, position, BATCH),
             )
         )
@@ -134,7 +137,7 @@ class WebhookDelivery:
         try:
             status = await self._http.post(
                 webhook.url,
-                webhook_headers(webhook, logged, names),
+                webhook_headers(webhook, logged, names, self._epoch),
                 logged.event.payload,
                 verify=webhook.verify,
                 seconds=self._settings.webhook_timeout,

@@ -30,6 +30,8 @@ from tidewire.realtime.messages import (
 from tidewire.realtime.request import CONSOLE, Inputs, read_inputs
 from tidewire.realtime.sign_in import sign_in
 from tidewire.realtime.websocket import CloseStatus, State
+from tidewire.store.errors import StoreError
+from tidewire.store.projects import project_unavailable
 
 if TYPE_CHECKING:
     from tidewire.realtime.engine import Realtime
@@ -176,6 +178,8 @@ class Connection(Intake):
             self._refuse(error)
         except TimeoutError:
             self._refuse(MessageError(TOO_MUCH, "Too many clients connect just now; try again later."))
+        except StoreError:
+            self._refuse(MessageError(TOO_MUCH, project_unavailable().message))  # the store has logged why
         except Exception:
             _log.exception("realtime handshake failed", project=inputs.project_id)
             self._refuse(MessageError(INTERNAL, "The server failed to set the connection up."))

@@ -77,13 +77,15 @@ class Database:
         synchronous: Synchronous = "full",
         chains: Sequence[Chain] = (PROJECT,),
         encryption: Encryption | None = None,
+        create: bool = True,
     ) -> Database:
-        """Open the database file at ``path``, create or migrate it if needed.
+        """Open the database file at ``path``, migrate it if needed.
 
-        ``encryption`` seals the events that are confidential; without it there can be none.
-        Raises :class:`tidewire.store.errors.StoreError` if it is damaged or newer than this program.
+        ``encryption`` seals the events that are confidential; without it there can be none. ``create``: make
+        the file if there is none. Raises :class:`tidewire.store.errors.StoreError` if it is missing, damaged
+        or newer than this program.
         """
-        opened = await asyncio.to_thread(OpenFile, path, project_id, synchronous, chains)
+        opened = await asyncio.to_thread(OpenFile, path, project_id, synchronous, chains, create=create)
         return cls(path, project_id, synchronous, opened, encryption)
 
     async def write(self, unit: Callable[[Transaction], T]) -> T:
@@ -96,6 +98,7 @@ class Database:
             raise DatabaseClosedError(f"the database of project {self.project_id} is closed")
         if self._writer is None:
             self._writer = Writer(self._connect(busy_timeout_ms=1), self._deliver)
+            self._opened.begin_writing()
         future: asyncio.Future[T] = self._loop.create_future()
         self._writer.put(Write(unit, future))
         return await future
@@ -167,6 +170,7 @@ class Database:
     def _close(self) -> None:
         if self._writer is not None:
             self._writer.close()
+            self._opened.end_writing()
         self._readers.shutdown()
         self.shadows.close()
         for connection in self._reader_connections:

@@ -26,6 +26,7 @@ TRIM_STEP: Final = 500
 
 _EPOCH: Final = "event_log.epoch"
 _TRIMMED: Final = "event_log.trimmed"
+_ORIGIN: Final = "event_log.origin"
 _UNSYNCED_BOOT: Final = "event_log.unsynced_boot"
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
@@ -174,22 +175,32 @@ def trim(connection: Connection, max_age_ms: int, max_bytes: int, limit: int = T
     return count
 
 
-def settle_epoch(connection: Connection, *, durable: bool, first: bool) -> None:
+def settle_epoch(connection: Connection, *, durable: bool, first: bool, origin: str) -> bool:
     """Decide at opening whether the log still has the history that was handed out; write the epoch.
 
-    A log is new without an epoch. It may have lost its end if it was written without waiting for the disk
-    (not ``durable``), not closed cleanly, and the machine was started again since. ``first``: no other
-    process has the database open. The transaction must be committed durably.
+    A log is new without an epoch. It may have lost its end if it was put back from a copy (``origin`` is not
+    what :func:`note_origin` noted), or was written without waiting for the disk (not ``durable``), not closed
+    cleanly, and the machine was started again since. ``first``: no other process has the database open.
+    Returns whether it was put back. The transaction must be committed durably.
     """
     boot = _boot_id()
     unsynced = read_state(connection, _UNSYNCED_BOOT)
+    known = read_state(connection, _EPOCH) is not None
+    put_back = known and first and read_state(connection, _ORIGIN) != origin
     lost = first and unsynced is not None and unsynced != boot
-    if lost or read_state(connection, _EPOCH) is None:
+    if put_back or lost or not known:
         write_state(connection, _EPOCH, secrets.token_hex(8))
     if not durable:
         write_state(connection, _UNSYNCED_BOOT, boot)
     elif first:
         delete_state(connection, _UNSYNCED_BOOT)
+    return put_back
+
+
+def note_origin(connection: Connection, origin: str) -> None:
+    """Note what tells this database from copies of it (:mod:`tidewire.store.witness`)."""
+    if read_state(connection, _ORIGIN) != origin:
+        write_state(connection, _ORIGIN, origin)
 
 
 def mark_closed(connection: Connection) -> None:

@@ -25,6 +25,7 @@ from tidewire.store.deletions import (
     discard_expired_uploads,
     referenced_keys,
 )
+from tidewire.store.errors import StoreError
 from tidewire.store.objects import SWEEP_GRACE_MS
 from tidewire.store.platform import CONSOLE_PROJECT_ID, ProjectStore, Stores
 from tidewire.store.processes import is_alive
@@ -61,7 +62,7 @@ async def maintain(stores: Stores, settings: Settings) -> None:
                 sweep = time.monotonic() - swept >= SWEEP_SECONDS
                 if sweep:
                     swept = time.monotonic()
-                await _round(stores, settings, sweep=sweep)
+                await round_of_maintenance(stores, settings, sweep=sweep)
         await asyncio.sleep(ROUND_SECONDS)
 
 
@@ -106,17 +107,21 @@ async def maintain_project(
         await _sweep(store, sweep_grace_ms)
 
 
-async def _round(stores: Stores, settings: Settings, *, sweep: bool) -> None:
+async def round_of_maintenance(stores: Stores, settings: Settings, *, sweep: bool) -> None:
+    """One round over all projects; what fails is logged, and tried again in the next."""
     try:
         await stores.finish_deletions()
+        await stores.finish_creations()
     except Exception:
-        _log.exception("deleted projects remain")
+        _log.exception("projects remain that were not wholly made or deleted")
     projects = [project.id for project in await stores.list_projects()]
     for project_id in [CONSOLE_PROJECT_ID, *projects]:
         try:
             store = await stores.project(project_id)
             if store is not None:
                 await maintain_project(store, settings, sweep_grace_ms=SWEEP_GRACE_MS if sweep else None)
+        except StoreError:
+            continue  # it was logged already
         except Exception:
             # The other projects must not suffer; the next round tries again.
             _log.exception("maintenance failed", project=project_id)

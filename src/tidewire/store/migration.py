@@ -64,15 +64,20 @@ def bring_up_to_date(connection: Connection, chain: Chain) -> None:
 
     Raises :class:`MigrationError` if the database comes from a newer program.
     """
-    if not inspect(connection).has_table(chain.version_table):
+    if not has_tables(connection, chain):
         _create(connection, chain)
     elif not is_current(connection, chain):
         migrate(connection, chain)
 
 
+def has_tables(connection: Connection, chain: Chain) -> bool:
+    """Whether the database has tables of ``chain``, old or new."""
+    return inspect(connection).has_table(chain.version_table)
+
+
 def is_current(connection: Connection, chain: Chain) -> bool:
     """Whether the database has the newest tables of ``chain``."""
-    if not inspect(connection).has_table(chain.version_table):
+    if not has_tables(connection, chain):
         return False
     version = column("version_num", String)
     return connection.scalar(select(version).select_from(table(chain.version_table, version))) == chain.head

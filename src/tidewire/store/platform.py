@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ from tidewire.store.api_keys import (
 )
 from tidewire.store.background import Background
 from tidewire.store.cache import Cache
+from tidewire.store.data_directory import database_path, prepare_directory
 from tidewire.store.database import Database, Transaction
 from tidewire.store.dev_keys import DevKey, insert_dev_key
 from tidewire.store.encryption import Encryption
@@ -52,7 +54,7 @@ from tidewire.store.projects import (
 )
 from tidewire.store.registered_platforms import RegisteredPlatform, insert_platform
 from tidewire.store.schema import projects, state
-from tidewire.store.secret_file import Secrets, load_secrets
+from tidewire.store.secret_file import SECRETS_NAME, Secrets, settle_secrets
 from tidewire.store.state import delete_state, read_state, write_state
 
 DEFAULT_PROJECT_ID: Final = "default"
@@ -63,7 +65,10 @@ _CONSOLE_PLATFORMS: Final = (Platform("web", hostname="localhost"),)
 _FIRST_PROJECT: Final = "platform.first_project"
 _DELETION: Final = "platform.deletion."
 """Followed by the id of a project whose rows are gone, but not yet its data."""
+_CREATION: Final = "platform.creation."
+"""Followed by the id of a project whose database may not have been made yet."""
 _PROJECTS_CACHED: Final = 10_000
+_REPORT_SECONDS: Final = 60.0
 _log = structlog.get_logger("tidewire.store")
 
 __all__ = [
@@ -98,6 +103,7 @@ class Stores:
         self._directory = Path(settings.data_dir)
         self._object_store = local_store(self._directory / "objects")
         self._background = Background()
+        self._reported: dict[str, float] = {}
         self.keys: Final = KeyRing(platform, self._background)
         """The keys of all projects."""
         self._open_projects = ProjectDatabases(self._open_database, self.jwt_secret)
@@ -111,22 +117,26 @@ class Stores:
         )
 
     @classmethod
-    async def open(cls, settings: Settings) -> Stores:
-        """Open the data directory; create it with its secrets and first project if it is new.
+    async def open(cls, settings: Settings, *, create: bool = True) -> Stores:
+        """Open the data directory; create it with its secrets and first project if it is new and ``create``.
 
-        Raises OSError (:class:`StoreError` with its own text) if it cannot be used.
+        Raises OSError (:class:`StoreError` with its own text) if it cannot be used, or lacks its secrets or
+        the database of the platform: neither is made anew.
         """
         directory = Path(settings.data_dir)
-        secrets = await asyncio.to_thread(_prepare_directory, directory)
+        secrets = await asyncio.to_thread(prepare_directory, directory, create=create)
         platform = await Database.open(
-            _database_path(directory, CONSOLE_PROJECT_ID),
+            database_path(directory, CONSOLE_PROJECT_ID),
             CONSOLE_PROJECT_ID,
             synchronous=settings.synchronous,
             chains=(PROJECT, PLATFORM),
+            create=not secrets.settled,
         )
         stores = cls(settings, secrets, platform)
         try:
             await platform.write(_create_first_project)
+            if not secrets.settled:
+                await asyncio.to_thread(settle_secrets, directory / SECRETS_NAME)
         except BaseException:
             await stores.close()
             raise
@@ -178,6 +188,7 @@ class Stores:
         if not is_id(project_id):
             raise TidewireError("general_argument_invalid", "The project id is not valid.")
         await self._finish_deletion(project_id)
+        path = database_path(self._directory, project_id)
         moment = now()
         project = Project(project_id, name, team_id, moment, moment, region=region)
 
@@ -185,6 +196,11 @@ class Stores:
             if read_state(transaction.connection, _DELETION + project_id) is not None:
                 raise TidewireError("project_already_exists", f"The project {project_id!r} is being deleted.")
             insert_project(transaction.connection, project)
+            if path.exists():
+                # The platform was put back as it was earlier, maybe: this is not the new owner's.
+                message = f"The data directory still holds the database of an earlier project {project_id!r}."
+                raise TidewireError("project_already_exists", message)
+            write_state(transaction.connection, _CREATION + project_id, str(moment))
 
         await self.platform.write(unit)
         await self._open_projects.get(project)
@@ -222,6 +238,7 @@ class Stores:
             if find_project(transaction.connection, project_id, 0) is None:
                 raise project_not_found()
             delete_project(transaction.connection, project_id)
+            delete_state(transaction.connection, _CREATION + project_id)
             write_state(transaction.connection, _DELETION + project_id, str(now()))
 
         await self.platform.write(unit)
@@ -241,10 +258,14 @@ class Stores:
 
     async def finish_deletions(self) -> None:
         """Delete what is left of deleted projects."""
-        pattern = select(state.c.name).where(state.c.name.startswith(_DELETION))
-        names = await self.platform.read(lambda connection: list(connection.scalars(pattern)))
-        for name in names:
-            await self._finish_deletion(name.removeprefix(_DELETION))
+        for project_id in await self._noted(_DELETION):
+            await self._finish_deletion(project_id)
+
+    async def finish_creations(self) -> None:
+        """Make the databases of new projects that have none yet."""
+        for project_id in await self._noted(_CREATION):
+            if await self.project(project_id) is not None:
+                await self._finish_creation(project_id)
 
     async def create_platform(
         self, project_id: str, name: str, platform: Platform, platform_id: str | None = None
@@ -294,10 +315,47 @@ class Stores:
         return store.project
 
     async def _open_database(self, project_id: str) -> Database:
-        path = _database_path(self._directory, project_id)
-        return await Database.open(
-            path, project_id, synchronous=self.settings.synchronous, encryption=self.encryption
+        """Open the database of a project, which must be there unless the project is new."""
+
+        def opening(*, create: bool) -> Awaitable[Database]:
+            path = database_path(self._directory, project_id)
+            return Database.open(
+                path,
+                project_id,
+                synchronous=self.settings.synchronous,
+                encryption=self.encryption,
+                create=create,
+            )
+
+        try:
+            return await opening(create=False)
+        except StoreError as error:
+            marker = _CREATION + project_id
+            if await self.platform.read(lambda connection: read_state(connection, marker)) is None:
+                self._report(project_id, error)
+                raise
+        database = await opening(create=True)
+        await self._finish_creation(project_id)
+        return database
+
+    async def _finish_creation(self, project_id: str) -> None:
+        """From now on the project's database is never made anew."""
+        await self.platform.write(
+            lambda transaction: delete_state(transaction.connection, _CREATION + project_id)
         )
+
+    async def _noted(self, prefix: str) -> list[str]:
+        """Ids of the projects with a note of this kind."""
+        pattern = select(state.c.name).where(state.c.name.startswith(prefix, autoescape=True))
+        names = await self.platform.read(lambda connection: list(connection.scalars(pattern)))
+        return [name.removeprefix(prefix) for name in names]
+
+    def _report(self, project_id: str, error: StoreError) -> None:
+        """Log that a project cannot be opened, not more often than it makes sense to read it."""
+        reported = self._reported.get(project_id)
+        if reported is None or time.monotonic() - reported > _REPORT_SECONDS:
+            self._reported[project_id] = time.monotonic()
+            _log.error("a project is refused", project=project_id, reason=str(error))
 
     async def _finish_deletion(self, project_id: str) -> None:
         """Delete database and files of a project that was deleted; one process does it, others wait."""
@@ -311,7 +369,7 @@ class Stores:
                 return
             self._open_projects.forget(project_id)
             await self._open_projects.closed()
-            directory = _database_path(self._directory, project_id).parent
+            directory = database_path(self._directory, project_id).parent
             with suppress(FileNotFoundError):
                 await asyncio.to_thread(shutil.rmtree, directory)
             await self._objects(project_id).delete_all()
@@ -321,22 +379,9 @@ class Stores:
         return ObjectStorage(self._object_store, project_id, durable=self.settings.synchronous == "full")
 
 
-def _prepare_directory(directory: Path) -> Secrets:
-    # The modes count for what is inside if somebody made the directory with a wider one.
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (directory / "projects").mkdir(mode=0o700, exist_ok=True)
-    with locked(directory / "lock"):
-        return load_secrets(directory / "secrets.json")
-
-
-def _database_path(directory: Path, project_id: str) -> Path:
-    if not is_id(project_id):
-        raise StoreError(f"{project_id!r} is not the id of a project")
-    return directory / "projects" / project_id / "database.sqlite3"
-
-
 def _create_first_project(transaction: Transaction) -> None:
     connection = transaction.connection
     if read_state(connection, _FIRST_PROJECT) is None:
         insert_project(connection, Project(DEFAULT_PROJECT_ID, "Default", "", now(), now()))
+        write_state(connection, _CREATION + DEFAULT_PROJECT_ID, str(now()))
         write_state(connection, _FIRST_PROJECT, DEFAULT_PROJECT_ID)

@@ -123,6 +123,12 @@ def project_not_found() -> TidewireError:
     return TidewireError("project_not_found", "There is no such project; see the header X-Appwrite-Project.")
 
 
+def project_unavailable() -> TidewireError:
+    """The error for a project whose database is missing or damaged."""
+    message = "The database of this project is missing or damaged; the log of the server says more."
+    return TidewireError("project_database_unavailable", message)
+
+
 def _columns(project: Project) -> dict[str, Any]:
     """What can change of a project but its settings."""
     return {

@@ -13,6 +13,7 @@ from tidewire.services.databases.families import EVERY, Call, Family
 from tidewire.services.databases.records import column_model, index_model
 from tidewire.store.database import Database, Transaction
 from tidewire.store.encryption import Encryption
+from tidewire.store.errors import StoreError
 from tidewire.store.platform import CONSOLE_PROJECT_ID, Project, Stores
 from tidewire.store.schema import (
     databases,
@@ -40,7 +41,10 @@ def begin_changes(call: Call) -> None:
 async def resume_changes(stores: Stores) -> None:
     """Finish what was going on in any project when the program ended."""
     for project in await stores.list_projects():
-        store = await stores.project(project.id)
+        try:
+            store = await stores.project(project.id)
+        except StoreError:
+            continue  # it was logged; the others must not wait for it
         if store is not None and project.id != CONSOLE_PROJECT_ID:
             await finish_changes(store.project, store.database, stores.encryption)
 
