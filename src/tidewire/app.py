@@ -12,7 +12,7 @@ from tidewire.api.application import create_api
 from tidewire.api.asgi import Application as AsgiApplication
 from tidewire.api.metrics import with_metrics
 from tidewire.api.registry import Registry
-from tidewire.bus.local import watch_commits
+from tidewire.bus.doorbell import Doorbell
 from tidewire.bus.mesh import Mesh
 from tidewire.delivery.deliverer import deliver
 from tidewire.demo import ensure_demo_bucket, with_demo
@@ -23,6 +23,7 @@ from tidewire.services.databases import resume_changes
 from tidewire.services.geoip import GeoIp
 from tidewire.services.passwords import PasswordHasher
 from tidewire.settings import Settings
+from tidewire.store.commits import CommitListener, Commits
 from tidewire.store.maintenance import maintain
 from tidewire.store.outbox import Outbox
 from tidewire.store.platform import Stores
@@ -46,8 +47,13 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
     async with AsyncExitStack() as stack:
         geoip = GeoIp(settings.geoip_file)
         stack.callback(geoip.close)
+        # Until the very end: what is written while everything closes is told too.
+        doorbell = Doorbell(Path(settings.data_dir))
+        stack.callback(doorbell.close)
         stores = await Stores.open(settings)
         stack.push_async_callback(stores.close)
+        commits = Commits(doorbell.ring)
+        stores.on_commit = commits.committed
         passwords = PasswordHasher()
         stack.callback(passwords.close)
         if settings.demo:
@@ -55,12 +61,14 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         realtime = Realtime(settings, stores)
         await realtime.start()
         stack.push_async_callback(realtime.close)
+        doorbell.own = realtime.process.id
+        commits.listen(CommitListener(realtime.wake, realtime.wake_all))
+        mesh = Mesh(
+            Path(settings.data_dir), realtime.process.id, realtime.peers, realtime.everywhere.answer, commits
+        )
+        await mesh.start()
+        stack.push_async_callback(mesh.close)
         if settings.workers > 1:
-            mesh = Mesh(
-                Path(settings.data_dir), realtime.process.id, realtime.peers, realtime.everywhere.answer
-            )
-            await mesh.start()
-            stack.push_async_callback(mesh.close)
             realtime.peers.send = mesh.send
             realtime.everywhere.others = mesh
         background = [
@@ -68,10 +76,6 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
             asyncio.create_task(deliver(stores, settings), name="deliveries"),
             asyncio.create_task(resume_changes(stores), name="changes of tables"),
         ]
-        if settings.workers > 1:
-            background.append(
-                asyncio.create_task(watch_commits(stores, realtime.wake), name="commits of others")
-            )
         stack.push_async_callback(_stop, background)
         api = create_api(
             settings,

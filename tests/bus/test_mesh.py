@@ -14,6 +14,7 @@ import uvloop
 
 from tidewire.bus import asking
 from tidewire.bus import mesh as mesh_module
+from tidewire.bus.doorbell import Doorbell
 from tidewire.bus.mesh import Mesh
 from tidewire.store.processes import LivingProcess
 
@@ -28,10 +29,12 @@ class Process:
     def __init__(self, data_dir: Path, name: str) -> None:
         self.name = name.encode()
         self.living = LivingProcess(data_dir)
-        self.mesh = Mesh(data_dir, self.living.id, self, self.answer)
+        self.mesh = Mesh(data_dir, self.living.id, self, self.answer, self)
         self.told: list[bytes] = []
         self.greeted_by: list[bytes] = []
         self.losses = 0
+        self.rings: list[str] = []
+        self.overlookings = 0
         self.links: list[Any] = []
         self.asked = asyncio.Event()
         self.gave_up = asyncio.Event()
@@ -47,6 +50,12 @@ class Process:
 
     def lost(self, link: object) -> None:  # noqa: ARG002
         self.losses += 1
+
+    def rung(self, project_id: str) -> None:
+        self.rings.append(project_id)
+
+    def overlooked(self) -> None:
+        self.overlookings += 1
 
     def greeting(self) -> list[bytes]:
         return [b"I am " + self.name]
@@ -64,7 +73,7 @@ class Process:
 
     async def die(self) -> None:
         """End as if killed: the socket's file stays, nobody listens, the lock is given back."""
-        file = self.mesh._path / self.living.id
+        file = self.mesh._meeting.path / self.living.id
         kept = file.with_name("kept")
         file.rename(kept)
         await self.mesh.close()
@@ -176,7 +185,7 @@ async def test_who_does_not_read_is_bounded_and_begins_anew(
 
 async def test_strangers_and_broken_frames_end_their_own_link_only(make: Make) -> None:
     first, second = await make("a"), await make("b")
-    address = first.mesh._address(first.living.id)
+    address = first.mesh._meeting.address(first.living.id)
     for opening in (b"\0\0\0\x03../", b"\xff\xff\xff\xff", b"\0\0\0\x02\xff\xff"):
         reader, writer = await asyncio.open_unix_connection(address)
         writer.write(opening)
@@ -233,7 +242,7 @@ async def test_answers_are_bounded(make: Make, monkeypatch: pytest.MonkeyPatch) 
 
 async def test_a_connection_that_asked_may_not_do_more(make: Make) -> None:
     first = await make("a")
-    reader, writer = await asyncio.open_unix_connection(first.mesh._address(first.living.id))
+    reader, writer = await asyncio.open_unix_connection(first.mesh._meeting.address(first.living.id))
     writer.write(asking.framed(b"?wait") + asking.framed(b"another"))
     with contextlib.suppress(ConnectionResetError):
         assert await reader.read() == b""
@@ -250,3 +259,59 @@ async def test_a_long_path_is_no_obstacle(tmp_path: Path) -> None:
     assert second.greeted_by == [b"a"]
     await first.mesh.close()
     await second.mesh.close()
+
+
+async def test_who_commits_rings_at_all_processes_and_says_goodbye(make: Make, tmp_path: Path) -> None:
+    first, second = await make("a"), await make("b")
+    doorbell = Doorbell(tmp_path)
+    doorbell.ring("p1")
+    doorbell.ring("p2")
+    third = await make("c")
+    doorbell.ring("p3")
+    await until(lambda: first.rings == second.rings == ["p1", "p2", "p3"] and third.rings == ["p3"])
+    doorbell.close()
+    doorbell.ring("late")
+    await until(
+        lambda: not any(link.rings for each in (first, second, third) for link in each.mesh._incoming)
+    )
+    assert first.overlookings == second.overlookings == third.overlookings == 0
+
+
+async def test_a_process_does_not_ring_at_itself(make: Make, tmp_path: Path) -> None:
+    first, second = await make("a"), await make("b")
+    doorbell = Doorbell(tmp_path)
+    doorbell.own = first.living.id
+    doorbell.ring("p")
+    await until(lambda: second.rings == ["p"])
+    assert first.rings == []
+    doorbell.close()
+
+
+async def test_where_nobody_has_served_nobody_is_rung_at(tmp_path: Path) -> None:
+    doorbell = Doorbell(tmp_path)
+    doorbell.ring("p")
+    doorbell.close()
+    assert not list(tmp_path.iterdir())
+
+
+async def test_without_a_goodbye_something_may_have_been_overlooked(make: Make, tmp_path: Path) -> None:
+    first, second = await make("a"), await make("b")
+    await until(lambda: first.mesh.peers == second.mesh.peers == 1)
+    doorbell = Doorbell(tmp_path)
+    await until(lambda: any(link.rings for link in first.mesh._incoming))
+    for connection in doorbell._connections.values():
+        connection.close()  # as the system does when a process is killed
+    await until(lambda: first.overlookings == second.overlookings == 1)
+    await second.die()
+    await until(lambda: first.overlookings == 2)
+
+
+async def test_who_does_not_read_is_given_up_without_waiting(make: Make, tmp_path: Path) -> None:
+    first = await make("a")
+    doorbell = Doorbell(tmp_path)
+    for _ in range(2000):  # far more than the system keeps, while nobody here reads
+        doorbell.ring("p" * 36)
+    await until(lambda: first.overlookings > 0)
+    doorbell.ring("again")
+    await until(lambda: "again" in first.rings)
+    doorbell.close()

@@ -19,6 +19,7 @@ from tidewire.core.inspection import Occurrence
 from tidewire.core.models.realtime import RealtimeConnectionList
 from tidewire.realtime import inspection, inspector
 from tidewire.realtime.questions import Answer, CountConnections, DescribeConnections, Question
+from tidewire.store.commits import Commits
 
 EVENT = Occurrence(["c0"], ["any"], b"{}")
 
@@ -30,7 +31,13 @@ async def pair(start: START, tmp_path: Path) -> AsyncIterator[list[RealtimeServe
         servers = [await start(), await start()]
         for server in servers:
             realtime = server.realtime
-            mesh = Mesh(tmp_path, realtime.process.id, realtime.peers, realtime.everywhere.answer)
+            mesh = Mesh(
+                tmp_path,
+                realtime.process.id,
+                realtime.peers,
+                realtime.everywhere.answer,
+                Commits(lambda _: None),
+            )
             await mesh.start()
             stack.push_async_callback(mesh.close)
             realtime.everywhere.others = mesh

@@ -11,7 +11,6 @@ import pytest
 from sqlalchemy import Column, Connection, delete, func, insert, select
 
 from tests.store.samples import add_bucket, add_file, add_session, add_user, event
-from tidewire.bus.local import watch_commits
 from tidewire.core.time import now
 from tidewire.settings import Settings
 from tidewire.store import event_log, maintenance
@@ -222,27 +221,6 @@ async def test_one_process_maintains(stores: Stores, settings: Settings, directo
         assert (first, second) == (True, False)
     async with only(directory / "maintenance.lock") as third:
         assert third
-
-
-async def test_commits_of_another_process_wake(stores: Stores, settings: Settings) -> None:
-    shop = await stores.project(DEFAULT_PROJECT_ID)
-    assert shop is not None
-    woken: asyncio.Queue[str] = asyncio.Queue()
-    task = asyncio.create_task(watch_commits(stores, woken.put_nowait))
-    assert {await woken.get(), await woken.get()} == {"console", DEFAULT_PROJECT_ID}
-    other = await Stores.open(settings)
-    while not woken.empty():
-        woken.get_nowait()
-    foreign = await other.project(DEFAULT_PROJECT_ID)
-    assert foreign is not None
-    for number in range(3):
-        await foreign.database.write(lambda transaction, number=number: transaction.append(event(number)))  # type: ignore[misc]
-        while await asyncio.wait_for(woken.get(), 20) != DEFAULT_PROJECT_ID:
-            continue
-        assert await shop.database.read(event_log.last_offset) == number + 1
-    await other.close()
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_messages_that_were_given_up_go_when_they_are_old(shop: ProjectStore) -> None:

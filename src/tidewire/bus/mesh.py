@@ -3,14 +3,13 @@
 Every process listens on a Unix socket of its own in the data directory and has a link to each other one. A
 frame is delivered at most once; the frames of one process reach another in their order. What a process that
 does not read would have to be kept is bounded (:data:`MAX_QUEUE`). Questions go beside the links
-(:mod:`tidewire.bus.asking`).
+(:mod:`tidewire.bus.asking`), and so do the rings of those who commit (:mod:`tidewire.bus.doorbell`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,8 +17,9 @@ from typing import Any, Final, Protocol
 
 import structlog
 
-from tidewire.bus import asking
+from tidewire.bus import asking, doorbell
 from tidewire.bus.asking import MAX_FRAME, PREFIX, Answer, framed
+from tidewire.bus.directory import Meeting
 from tidewire.core.ids import is_id
 from tidewire.store.processes import is_alive
 
@@ -32,7 +32,6 @@ LONGEST_RETRY_SECONDS: Final = 1.0
 END_SECONDS: Final = 0.05
 """How long a process that was killed may hold its lock after its connections ended."""
 
-_DIRECTORY: Final = "mesh"
 _log: Final = structlog.get_logger(__name__)
 
 
@@ -49,28 +48,38 @@ class Party(Protocol):
         """What a process must know first of all, whenever a link to it is new."""
 
 
+class News(Protocol):
+    """Who wants to know of commits of others."""
+
+    def rung(self, project_id: str) -> None:
+        """Another process has committed something in a project."""
+
+    def overlooked(self) -> None:
+        """Another process has ended without a word, and may have committed something before."""
+
+
 class Mesh:
     """This process's links to all others. ``answer`` finds the answers to their questions."""
 
-    def __init__(self, data_dir: Path, process_id: str, party: Party, answer: Answer) -> None:
+    def __init__(self, data_dir: Path, process_id: str, party: Party, answer: Answer, news: News) -> None:
         self._data_dir = data_dir
-        self._path = data_dir / _DIRECTORY
         self._id = process_id
         self._party = party
+        self._news = news
+        self._closed = False
         self.answer: Final = answer
         self._links: dict[str, _Outgoing] = {}
         self._incoming: set[_Incoming] = set()
         self._met: dict[str, asyncio.Event] = {}
-        self._directory: int
+        self._meeting: Meeting
         self._server: asyncio.AbstractServer
 
     async def start(self) -> None:
         """Listen, find the other processes and wait a moment for their greetings. Raises OSError."""
-        self._path.mkdir(mode=0o700, exist_ok=True)
-        self._directory = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._meeting = Meeting(self._data_dir, make=True)
         listener = socket.socket(socket.AF_UNIX)
-        listener.bind(self._address(self._id))
-        (self._path / self._id).chmod(0o600)
+        listener.bind(self._meeting.address(self._id))
+        (self._meeting.path / self._id).chmod(0o600)
         listener.listen(64)
         listener.setblocking(False)
         self._server = await asyncio.get_running_loop().create_unix_server(
@@ -85,17 +94,18 @@ class Mesh:
 
     async def close(self) -> None:
         """Leave: the socket is removed and all links end."""
-        (self._path / self._id).unlink(missing_ok=True)
+        self._closed = True
+        (self._meeting.path / self._id).unlink(missing_ok=True)
         self._server.close()
         for link in list(self._links.values()):
             await link.close()
         for incoming in list(self._incoming):
             incoming.transport.abort()
-        os.close(self._directory)
+        self._meeting.close()
 
     def others(self) -> list[str]:
         """The other processes that listen, and those that were killed and have left their sockets."""
-        return sorted(name for name in os.listdir(self._path) if name != self._id and is_id(name))  # noqa: PTH208
+        return sorted(name for name in self._meeting.names() if name != self._id)
 
     async def ask(self, asked: Mapping[str, bytes]) -> dict[str, bytes | None]:
         """Ask each of these processes something. None: it gave no answer in time; left out: it has ended."""
@@ -120,27 +130,12 @@ class Mesh:
         message = framed(frame)
         return sum(not link.send(message, may_be_lost=may_be_lost) for link in self._links.values())
 
-    def _address(self, name: str) -> str:
-        # Through the directory's descriptor: the address of a Unix socket has about 100 bytes.
-        through = Path(f"/proc/self/fd/{self._directory}")
-        return str((through if through.exists() else self._path) / name)
-
     async def _ask(self, name: str, question: bytes) -> bytes | None:
         try:
-            return await asking.ask(self._connected(name), question)
+            return await asking.ask(self._meeting.connected(name), question)
         except (OSError, EOFError):
             await asyncio.sleep(END_SECONDS)
             return None
-
-    def _connected(self, name: str) -> socket.socket:
-        raw = socket.socket(socket.AF_UNIX)
-        raw.setblocking(False)
-        try:
-            raw.connect(self._address(name))
-        except OSError:
-            raw.close()
-            raise
-        return raw
 
     def _meet(self, name: str) -> None:
         if name not in self._links and name != self._id:
@@ -178,10 +173,19 @@ class Mesh:
         if link.peer:
             self._met.pop(link.peer, None)
             self._party.lost(link)
+        if (link.peer or link.rings) and not self._closed:
+            self._news.overlooked()
+
+    def rung(self, link: _Incoming, frame: bytes) -> None:
+        """Somebody who commits rings, or says goodbye."""
+        if frame == doorbell.MARK:
+            link.rings = False
+        elif is_id(project_id := frame.decode("ascii", "replace")):
+            self._news.rung(project_id)
 
     async def connect(self, link: _Outgoing) -> None:
         """Open a link; raises OSError."""
-        connected = self._connected(link.name)
+        connected = self._meeting.connected(link.name)
         await asyncio.get_running_loop().create_unix_connection(lambda: link, sock=connected)
 
     def greet(self, transport: asyncio.Transport) -> None:
@@ -193,7 +197,7 @@ class Mesh:
         """Whether a process has ended; what is left of it is removed then."""
         if is_alive(self._data_dir, name):
             return False
-        (self._path / name).unlink(missing_ok=True)
+        (self._meeting.path / name).unlink(missing_ok=True)
         return True
 
     def forget(self, link: _Outgoing) -> None:
@@ -263,6 +267,8 @@ class _Incoming(asyncio.Protocol):
     def __init__(self, mesh: Mesh) -> None:
         self.peer = ""
         """Empty until it has said its name."""
+        self.rings = False
+        """It is the connection of somebody who commits, and has not said goodbye."""
         self.transport: asyncio.Transport
         self._mesh = mesh
         self._buffer = bytearray()
@@ -299,11 +305,15 @@ class _Incoming(asyncio.Protocol):
     def _take(self, frame: bytes) -> None:
         if self.peer:
             self._mesh.received(self, frame)
+        elif self.rings:
+            self._mesh.rung(self, frame)
         elif self._answering is not None:
             self.transport.abort()
         elif frame.startswith(asking.MARK):
             question = frame.removeprefix(asking.MARK)
             self._answering = asyncio.create_task(asking.answer(self.transport, question, self._mesh.answer))
+        elif frame == doorbell.MARK:
+            self.rings = True
         elif is_id(name := frame.decode("ascii", "replace")):
             self._mesh.introduced(self, name)
         else:

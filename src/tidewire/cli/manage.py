@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tidewire.cli.options import fail
+from tidewire.cli.stores import opened
 from tidewire.core.errors import TidewireError
 from tidewire.core.ids import is_id, unique_id
 from tidewire.core.scopes import PROJECT_KEY_SCOPES
@@ -62,11 +63,8 @@ def create_dev_key(settings: Settings, project_id: str, name: str, expires_in: f
 
 def _with_stores(settings: Settings, work: Callable[[Stores], Awaitable[T]]) -> T:
     async def run() -> T:
-        stores = await Stores.open(settings)
-        try:
+        async with opened(settings) as stores:
             return await work(stores)
-        finally:
-            await stores.close()
 
     try:
         return asyncio.run(run())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from tidewire.cli.options import fail
+from tidewire.cli.stores import opened
 from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Caller
 from tidewire.core.row_files import Format, RowFileError
@@ -20,7 +22,6 @@ from tidewire.services.context import Client, Context
 from tidewire.services.databases.row_transfer import Place, find_place
 from tidewire.services.passwords import PasswordHasher
 from tidewire.settings import Settings
-from tidewire.store.platform import Stores
 from tidewire.store.user_tables.tables import UserTable
 
 STANDARD: Final = "-"
@@ -74,25 +75,21 @@ def progress_bar() -> Progress:
 
 
 async def _run(settings: Settings, named: Named, work: Callable[[Place, UserTable], Awaitable[None]]) -> None:
-    stores = await Stores.open(settings)
-    passwords = PasswordHasher()
-    try:
-        store = await stores.project(named.project)
-        if store is None:
-            fail(f"there is no project {named.project!r}")
-        context = Context(
-            project=store.project,
-            caller=Caller("admin", None, ()),
-            client=Client("", ""),
-            database=store.database,
-            objects=store.objects,
-            passwords=passwords,
-            jwt_secret=stores.jwt_secret,
-            settings=settings,
-            stores=stores,
-        )
-        place, table = await find_place(context, named.database, named.table)
-        await work(place, table)
-    finally:
-        passwords.close()
-        await stores.close()
+    async with opened(settings) as stores:
+        with closing(PasswordHasher()) as passwords:
+            store = await stores.project(named.project)
+            if store is None:
+                fail(f"there is no project {named.project!r}")
+            context = Context(
+                project=store.project,
+                caller=Caller("admin", None, ()),
+                client=Client("", ""),
+                database=store.database,
+                objects=store.objects,
+                passwords=passwords,
+                jwt_secret=stores.jwt_secret,
+                settings=settings,
+                stores=stores,
+            )
+            place, table = await find_place(context, named.database, named.table)
+            await work(place, table)

@@ -154,9 +154,15 @@ class Realtime:
         if room is not None:
             room.feed.wake()
         if project_id == CONSOLE:
+            self.run(self.stores.notice_deletions())
             self.run(self.admins.review())
             self._review_programs()
             self._review_console()
+
+    def wake_all(self) -> None:
+        """Another process may have committed something in any project."""
+        for project_id in {*self.rooms, CONSOLE}:
+            self.wake(project_id)
 
     def room(self, store: ProjectStore) -> Room:
         """The part of a project; made when it gets its first connection."""

@@ -57,6 +57,8 @@ class Database:
         self._encryption = encryption
         self._loop = asyncio.get_running_loop()
         self._listeners: list[Listener] = []
+        self.on_commit: Callable[[str], None] | None = None
+        """Called with the project's id after each commit, in the thread that writes."""
         self._writer: Writer | None = None
         self._readers = ThreadPoolExecutor(READERS, "tidewire-reader")
         self._reader = threading.local()
@@ -189,6 +191,8 @@ class Database:
         )
 
     def _deliver(self, group: Sequence[Write], events: Sequence[LoggedEvent]) -> None:
+        if self.on_commit is not None:
+            self.on_commit(self.project_id)
         try:
             self._loop.call_soon_threadsafe(self._resolve, group, events)
         except RuntimeError:

@@ -100,6 +100,9 @@ class Stores:
         """Signs JSON Web Tokens; the same for all processes of a data directory."""
         self.encryption: Final = Encryption(secrets.jwt_secret)
         self.platform: Final = platform
+        self.on_commit: Callable[[str], None] = _nobody
+        """Called with a project's id when something was committed there, in the thread that did it."""
+        platform.on_commit = self._committed
         self._directory = Path(settings.data_dir)
         self._object_store = local_store(self._directory / "objects")
         self._background = Background()
@@ -315,6 +318,14 @@ class Stores:
         return store.project
 
     async def _open_database(self, project_id: str) -> Database:
+        database = await self._open_or_create(project_id)
+        database.on_commit = self._committed
+        return database
+
+    def _committed(self, project_id: str) -> None:
+        self.on_commit(project_id)
+
+    async def _open_or_create(self, project_id: str) -> Database:
         """Open the database of a project, which must be there unless the project is new."""
 
         def opening(*, create: bool) -> Awaitable[Database]:
@@ -377,6 +388,10 @@ class Stores:
 
     def _objects(self, project_id: str) -> ObjectStorage:
         return ObjectStorage(self._object_store, project_id, durable=self.settings.synchronous == "full")
+
+
+def _nobody(_project_id: str) -> None:
+    """Nobody wants to know of commits."""
 
 
 def _create_first_project(transaction: Transaction) -> None:
