@@ -213,6 +213,32 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Bytes,
         Meta(description="Bytes of all subscriptions of one realtime connection, as rows of a `subscribe`."),
     ] = 512 * 1024
+    realtime_max_query_work: Annotated[
+        Count,
+        Meta(
+            description="Comparisons that an event may cost the queries of one realtime connection: 1 for "
+            "each condition, 100 for each text that is looked for within another."
+        ),
+    ] = 20_000
+    realtime_max_query_work_per_address: Annotated[
+        Count,
+        Meta(description="Those of all connections from one IP address; queries that are equal count once."),
+    ] = 100_000
+    realtime_max_query_memory: Annotated[
+        Bytes,
+        Meta(description="Memory that the compiled queries of one realtime connection may take, bytes."),
+    ] = 4 * 1024 * 1024
+    realtime_max_query_memory_per_address: Annotated[
+        Bytes,
+        Meta(description="That of all connections from one IP address; queries that are equal count once."),
+    ] = 256 * 1024 * 1024
+    realtime_max_match_seconds: Annotated[
+        PositiveSeconds,
+        Meta(
+            description="Of the processor, that one event may take for the queries from one IP address; who "
+            "is left over is closed with 1013 and gets the event when it comes back."
+        ),
+    ] = 0.05
     realtime_idle_seconds: Annotated[
         PositiveSeconds,
         Meta(

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tidewire.core.realtime_extension import EXTENSION, MAX_SEARCH_LENGTH, MAX_VALUES
 from tidewire.core.realtime_queries import (
+    Attributes,
     InvalidRealtimeQueryError,
     compile_queries,
     normal_form,
@@ -38,7 +39,7 @@ def query(method: str, *values: object) -> str:
 def accepts(text: str, payload: dict[str, Any]) -> bool:
     predicate = compile_queries(parse_realtime_queries([text]))
     assert predicate is not None
-    return predicate(payload)
+    return predicate(Attributes(payload))
 
 
 @pytest.mark.parametrize(

@@ -23,14 +23,18 @@ from hypothesis import strategies as st
 
 from tests.vectors import Case, load_cases
 from tidewire.core.queries import MAX_CONDITIONS, MAX_NESTING
+from tidewire.core.realtime_payload import MAX_ELEMENTS
 from tidewire.core.realtime_queries import (
+    FINDING,
     MAX_QUERIES,
+    Attributes,
     InvalidRealtimeQueryError,
     compile_queries,
     equality_key,
     normal_form,
     parse_realtime_queries,
     value_key,
+    work,
 )
 
 RELATIONS: dict[str, Callable[[str, str], bool]] = {
@@ -43,7 +47,7 @@ RELATIONS: dict[str, Callable[[str, str], bool]] = {
 
 def accepts(texts: list[str], payload: dict[str, Any]) -> bool:
     predicate = compile_queries(parse_realtime_queries(texts))
-    return predicate is None or predicate(payload)
+    return predicate is None or predicate(Attributes(payload))
 
 
 def query(method: str, *values: object) -> str:
@@ -179,7 +183,7 @@ def test_equality_key() -> None:
     assert key_of(query("equal", True)) != key_of(query("equal", 1))
     assert key_of(query("equal")) == ("v", ())
     assert key_of(query("isNull"), query("equal", "a", "b"), query("equal", "c")) == ("v", ("c",))
-    assert key_of(query("equal", [1])) is None
+    assert key_of(query("equal", [1], {"k": 1})) == ("v", (value_key([1.0]), value_key({"k": 1})))
     assert key_of(query("notEqual", "a")) is None
     assert key_of(query("equal", "a"), select_all) is None
     assert key_of() is None
@@ -247,9 +251,76 @@ def test_an_index_by_equality_key_misses_nothing(
 ) -> None:
     queries = parse_realtime_queries([query(method, *values) for method, values in conditions])
     key, predicate = equality_key(queries), compile_queries(queries)
-    if key is not None and predicate is not None and predicate(payload):
+    if key is not None and predicate is not None and predicate(Attributes(payload)):
         attribute, values = key
         assert value_key(payload[attribute]) in values
+
+
+def identical(one: Any, other: Any) -> bool:
+    """Same JSON type and equal."""
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(identical, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(identical(one[key], other[key]) for key in one)
+    if is_number(one) and is_number(other):
+        return bool(one == other)
+    return type(one) is type(other) and bool(one == other)
+
+
+@given(JSON, JSON)
+def test_values_have_the_same_key_if_they_are_identical(one: Any, other: Any) -> None:
+    assert (value_key(one) == value_key(other)) == identical(one, other)
+    assert value_key(json.loads(json.dumps(one))) == value_key(one)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ([1, 23], [12, 3]),
+        (["a", "b"], ["ab"]),
+        (["a;b"], ["a", "b"]),
+        ([[], []], [[[]]]),
+        ({"a": 1, "b": 2}, {"a": 2, "b": 1}),
+        ({"a": []}, {"a": {}}),
+        ([None], ["None"]),
+        ([True], ["True"]),
+        ([1], ["1"]),
+    ],
+)
+def test_what_is_cut_differently_has_another_key(one: Any, other: Any) -> None:
+    assert value_key(one) != value_key(other)
+
+
+def test_the_order_of_the_names_in_an_object_makes_no_difference() -> None:
+    assert value_key({"a": 1, "b": [2.0]}) == value_key({"b": [2], "a": 1.0})
+    assert accepts([query("equal", {"a": 1, "b": 2})], {"v": {"b": 2, "a": 1}})
+
+
+def test_what_no_query_may_hold_is_unlike_everything() -> None:
+    deep: Any = 1
+    for _ in range(MAX_NESTING + 1):
+        deep = [deep]
+    for value in (list(range(MAX_ELEMENTS + 1)), [list(range(MAX_ELEMENTS)), [1]], deep):
+        assert value_key(value) is None
+        assert not accepts([query("equal", [1])], {"v": value})
+        assert accepts([query("notEqual", [1])], {"v": value})
+    with pytest.raises(InvalidRealtimeQueryError, match="1000 values each"):
+        parse_realtime_queries([query("equal", list(range(MAX_ELEMENTS + 1)))])
+
+
+@pytest.mark.parametrize(
+    ("texts", "cost"),
+    [
+        ([query("equal", "a", "b", [1])], 1),
+        ([query("contains", "a", "b", 1), query("isNull")], 2 * FINDING + 2),
+        ([query("search", "a b c")], 3 * FINDING + 1),
+        ([query("startsWith", "a")], 1),
+        (['{"method":"exists","values":["a","b"]}'], 2),
+        ([json.dumps({"method": "or", "values": [json.loads(query("isNull"))] * 3})], 4),
+    ],
+)
+def test_what_queries_cost(texts: list[str], cost: int) -> None:
+    assert work(parse_realtime_queries(texts)) == cost
 
 
 @given(st.lists(JSON | st.text(), max_size=3))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidewire.core.queries import Query
-from tidewire.core.realtime_queries import compile_queries
+from tidewire.core.realtime_queries import Attributes, compile_queries
 from tidewire.core.realtime_ranges import Range, position, range_of
 
 NUMBERS = st.one_of(
@@ -73,7 +73,7 @@ def queries(draw: st.DrawFn) -> list[Query]:
 
 @given(queries(), st.one_of(NUMBERS, TEXTS), st.one_of(NUMBERS, TEXTS))
 def test_no_payload_is_accepted_outside_of_the_range(wanted: list[Query], a: Any, b: Any) -> None:
-    payload = {"a": a, "b": b}
+    payload = Attributes({"a": a, "b": b})
     predicate, admitted = compile_queries(wanted), range_of(wanted)
     assert predicate is not None
     if admitted is not None and predicate(payload):

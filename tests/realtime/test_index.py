@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from tests.realtime.world import Client
 from tests.vectors import Case, load_cases
-from tidewire.core.realtime_queries import compile_queries, parse_realtime_queries
+from tidewire.core.realtime_queries import Attributes, compile_queries, parse_realtime_queries
 from tidewire.realtime.index import MAX_KNOWN, Index
 from tidewire.realtime.matcher import Payload
 from tidewire.realtime.subscriptions import Filter, Subscription
@@ -180,7 +180,9 @@ class IndexMachine(RuleBasedStateMachine):
                 continue
             for subscription in client.subscriptions.values():
                 wanted = compile_queries(parse_realtime_queries(self.texts[subscription]))
-                if set(channels) & set(subscription.channels) and (wanted is None or wanted(payload)):
+                if set(channels) & set(subscription.channels) and (
+                    wanted is None or wanted(Attributes(payload))
+                ):
                     expected.setdefault(client.name, set()).add(subscription.id)
         assert _match(self.index, roles, channels, payload) == expected
 

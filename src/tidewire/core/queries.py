@@ -43,7 +43,7 @@ class InvalidQueryError(ValueError):
     """A text that is not a query; the message says why."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Query:
     """One query."""
 

@@ -7,33 +7,14 @@ ordering exists within numbers and within text only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from tidewire.core.queries import Query
+from tidewire.core.realtime_payload import ABSENT, Attributes, value_key
 
-Predicate = Callable[[Mapping[str, Any]], bool]
-"""Says whether a payload, a decoded JSON object, is accepted."""
-
-ABSENT: Final = object()
-"""Stands for the value of a key that a payload does not have."""
-
-
-def value_key(value: object) -> Hashable | None:
-    """A hashable stand-in: equal for identical values, different for others. None for arrays and objects.
-
-    Numbers become bytes, whose hashes are salted: anybody can think of numbers whose own hashes collide,
-    and a few thousand of them in queries would make every look-up slow.
-    """
-    if isinstance(value, str):
-        return value
-    if value is None or isinstance(value, bool):
-        return (value,)
-    if isinstance(value, float) and not value.is_integer():
-        return repr(value).encode()
-    if isinstance(value, (int, float)):
-        return b"%x" % int(value)
-    return None
+Predicate = Callable[[Attributes], bool]
+"""Says whether a payload is accepted."""
 
 
 def is_number(value: object) -> bool:
@@ -41,35 +22,9 @@ def is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def membership(values: Sequence[Any]) -> Callable[[Any], bool]:
-    """Whether a value is identical to one of ``values``: same JSON type and equal."""
-    keys = frozenset(key for value in values if (key := value_key(value)) is not None)
-    containers = [value for value in values if isinstance(value, (list, dict))]
-
-    def is_among(value: Any) -> bool:
-        key = value_key(value)
-        if key is not None:
-            return key in keys
-        return any(_identical(value, container) for container in containers)
-
-    return is_among
-
-
-def _identical(value: Any, wanted: Any) -> bool:
-    """Same JSON type and equal. The depth is bounded by that of ``wanted``, which comes from a query."""
-    if isinstance(wanted, list):
-        return (
-            isinstance(value, list)
-            and len(value) == len(wanted)
-            and all(_identical(*pair) for pair in zip(value, wanted, strict=True))
-        )
-    if isinstance(wanted, dict):
-        return (
-            isinstance(value, dict)
-            and value.keys() == wanted.keys()
-            and all(_identical(value[key], element) for key, element in wanted.items())
-        )
-    return value_key(value) == value_key(wanted)
+def keys_of(values: Iterable[Any]) -> frozenset[Hashable]:
+    """Stand-ins for values: a value is identical to one of them if its own is among these."""
+    return frozenset(key for value in values if (key := value_key(value)) is not None)
 
 
 def _compile_nested_select(query: Query) -> Predicate:  # noqa: ARG001 - has the shape of all compilers
@@ -88,25 +43,13 @@ def _compile_not_null(query: Query) -> Predicate:
 
 
 def _compile_equal(query: Query) -> Predicate:
-    attribute = query.attribute
-    is_among = membership(query.values)
-
-    def equal(payload: Mapping[str, Any]) -> bool:
-        value = payload.get(attribute, ABSENT)
-        return value is not ABSENT and is_among(value)
-
-    return equal
+    attribute, keys = query.attribute, keys_of(query.values)
+    return lambda payload: attribute in payload and payload.key(attribute) in keys
 
 
 def _compile_not_equal(query: Query) -> Predicate:
-    attribute = query.attribute
-    is_among = membership(query.values)
-
-    def not_equal(payload: Mapping[str, Any]) -> bool:
-        value = payload.get(attribute, ABSENT)
-        return value is not ABSENT and not is_among(value)
-
-    return not_equal
+    attribute, keys = query.attribute, keys_of(query.values)
+    return lambda payload: attribute in payload and payload.key(attribute) not in keys
 
 
 def _compile_less(query: Query) -> Predicate:
@@ -144,7 +87,7 @@ def _ordering(
 ) -> Predicate:
     """Compare with the bound of the value's own type; there is no order across types."""
 
-    def ordered(payload: Mapping[str, Any]) -> bool:
+    def ordered(payload: Attributes) -> bool:
         value = payload.get(attribute)
         if isinstance(value, str):
             return text is not None and relation(value, text)

@@ -12,15 +12,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tidewire.core.queries import Query
-from tidewire.core.realtime_comparisons import Predicate, is_number, membership, value_key
+from tidewire.core.realtime_comparisons import Predicate, is_number, keys_of
+from tidewire.core.realtime_payload import Attributes
 
 MAX_VALUES: Final = 100
 """Values of one query of this module."""
 MAX_SEARCH_LENGTH: Final = 256
 """Characters of a text to search for."""
 
-Test = Callable[[Any], bool | None]
-"""Says whether a value fits; None for a value that the method does not apply to."""
+Test = Callable[[Attributes], bool | None]
+"""Says whether the value of an attribute fits; None for a value that the method does not apply to."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class _Method:
 
     problem: Callable[[Sequence[Any]], str]
     """What is wrong with the query's values; empty if nothing is."""
-    test: Callable[[Sequence[Any]], Test]
+    test: Callable[[str, Sequence[Any]], Test]
+    """Made of the attribute and the query's values."""
     negated: bool = False
 
 
@@ -40,6 +42,13 @@ def extension_problem(query: Query) -> str:
     else:
         problem = _METHODS[query.method].problem(query.values)
     return f"The query {query.method} needs {problem}." if problem else ""
+
+
+def texts_to_find(query: Query) -> int:
+    """How many texts a query of :data:`EXTENSION` looks for anywhere within another."""
+    if query.method in {"search", "notSearch"}:
+        return len(_words(query.values))
+    return len(_parts(query.values)) if "ontains" in query.method else 0
 
 
 def _compile_exists(query: Query) -> Predicate:
@@ -55,65 +64,86 @@ def _compile_not_exists(query: Query) -> Predicate:
 
 def _compile(query: Query) -> Predicate:
     method = _METHODS[query.method]
-    attribute, wanted = query.attribute, not method.negated
-    test = method.test(query.values)
-    return lambda payload: test(payload.get(attribute)) is wanted
+    wanted = not method.negated
+    test = method.test(query.attribute, query.values)
+    return lambda payload: test(payload) is wanted
 
 
-def _between(values: Sequence[Any]) -> Test:
+def _between(attribute: str, values: Sequence[Any]) -> Test:
     low, high = values
     applies = (lambda value: isinstance(value, str)) if isinstance(low, str) else is_number
-    return lambda value: low <= value <= high if applies(value) else None
+
+    def test(payload: Attributes) -> bool | None:
+        value = payload.get(attribute)
+        return low <= value <= high if applies(value) else None
+
+    return test
 
 
-def _starts_with(values: Sequence[Any]) -> Test:
+def _starts_with(attribute: str, values: Sequence[Any]) -> Test:
     (text,) = values
-    return lambda value: value.startswith(text) if isinstance(value, str) else None
+
+    def test(payload: Attributes) -> bool | None:
+        value = payload.get(attribute)
+        return value.startswith(text) if isinstance(value, str) else None
+
+    return test
 
 
-def _ends_with(values: Sequence[Any]) -> Test:
+def _ends_with(attribute: str, values: Sequence[Any]) -> Test:
     (text,) = values
-    return lambda value: value.endswith(text) if isinstance(value, str) else None
+
+    def test(payload: Attributes) -> bool | None:
+        value = payload.get(attribute)
+        return value.endswith(text) if isinstance(value, str) else None
+
+    return test
 
 
-def _contains_any(values: Sequence[Any]) -> Test:
+def _contains_any(attribute: str, values: Sequence[Any]) -> Test:
     """Parts of a text, or elements of an array."""
-    parts = [value for value in values if isinstance(value, str)]
-    is_wanted = membership(values)
+    parts, keys = _parts(values), keys_of(values)
 
-    def test(value: Any) -> bool | None:
+    def test(payload: Attributes) -> bool | None:
+        value = payload.get(attribute)
         if isinstance(value, str):
             return any(part in value for part in parts)
-        return any(map(is_wanted, value)) if isinstance(value, list) else None
+        return not keys.isdisjoint(payload.elements(attribute)) if isinstance(value, list) else None
 
     return test
 
 
-def _contains_all(values: Sequence[Any]) -> Test:
-    parts = [value for value in values if isinstance(value, str)]
-    keys = {key for value in values if (key := value_key(value)) is not None}
-    containers = [membership([value]) for value in values if value_key(value) is None]
+def _contains_all(attribute: str, values: Sequence[Any]) -> Test:
+    parts, keys = _parts(values), keys_of(values)
 
-    def test(value: Any) -> bool | None:
+    def test(payload: Attributes) -> bool | None:
+        value = payload.get(attribute)
         if isinstance(value, str):
             return len(parts) == len(values) and all(part in value for part in parts)
-        if isinstance(value, list):
-            return keys <= set(map(value_key, value)) and all(any(map(is_it, value)) for is_it in containers)
-        return None
+        return keys <= payload.elements(attribute) if isinstance(value, list) else None
 
     return test
 
 
-def _search(values: Sequence[Any]) -> Test:
-    words = values[0].casefold().split()
+def _parts(values: Sequence[Any]) -> list[str]:
+    return [value for value in values if isinstance(value, str)]
 
-    def test(value: Any) -> bool | None:
-        if not isinstance(value, str):
+
+def _search(attribute: str, values: Sequence[Any]) -> Test:
+    words = _words(values)
+
+    def test(payload: Attributes) -> bool | None:
+        if not isinstance(payload.get(attribute), str):
             return None
-        text = value.casefold()
+        text = payload.folded(attribute)
         return all(word in text for word in words)
 
     return test
+
+
+def _words(values: Sequence[Any]) -> list[str]:
+    words: list[str] = values[0].casefold().split()
+    return words
 
 
 def _problem_of_bounds(values: Sequence[Any]) -> str:

@@ -8,25 +8,36 @@ from typing import Any, Final
 
 import msgspec
 
-from tidewire.core.queries import MAX_CONDITIONS, InvalidQueryError, Query, parse_query
-from tidewire.core.realtime_comparisons import COMPARISONS, Predicate, value_key
-from tidewire.core.realtime_extension import EXTENSION, extension_problem
+from tidewire.core.queries import LOGICAL_METHODS, MAX_CONDITIONS, InvalidQueryError, Query, parse_query
+from tidewire.core.realtime_comparisons import COMPARISONS, Predicate
+from tidewire.core.realtime_extension import EXTENSION, extension_problem, texts_to_find
+from tidewire.core.realtime_payload import MAX_ELEMENTS, Attributes, value_key
 
 __all__ = [
+    "FINDING",
     "MAX_QUERIES",
+    "Attributes",
     "InvalidRealtimeQueryError",
     "Predicate",
     "compile_queries",
+    "compiled_bytes",
     "equality_key",
     "json_size",
     "normal_form",
     "parse_realtime_queries",
-    "text_size",
     "value_key",
+    "work",
 ]
 
 MAX_QUERIES: Final = 100
 """Queries of one subscription."""
+
+FINDING: Final = 100
+"""What it costs to look for a text within another, where comparing two values costs 1."""
+_CONDITION_BYTES: Final = 700
+"""Of memory that a condition takes compiled, its texts and values aside; roughly."""
+_VALUE_BYTES: Final = 150
+"""That one of its values takes beside its text."""
 
 _LARGEST_EXACT: Final = 2**53
 """Below it a float without fraction is written as the same integer by every JSON library."""
@@ -57,11 +68,34 @@ def normal_form(query: Query) -> str:
     return msgspec.json.encode(_normal(query)).decode()
 
 
-def text_size(queries: Iterable[Query]) -> int:
-    """Bytes of the normal forms of some queries, as strings of JSON: what they take in a frame, and a measure
-    of what it takes to keep and to evaluate them.
-    """
-    return sum(json_size(normal_form(query)) for query in queries)
+def work(queries: Iterable[Query]) -> int:
+    """What it costs at most to ask a payload, in comparisons of two values."""
+    conditions = [part for query in queries for part in query.tree()]
+    looked_for = sum(texts_to_find(part) for part in conditions)
+    return sum(_comparisons(part) for part in conditions) + FINDING * looked_for
+
+
+def _comparisons(query: Query) -> int:
+    """One, but for queries that name several attributes: however many values there are, they are hashed."""
+    return len(query.values) if query.method in {"exists", "notExists"} else 1
+
+
+def compiled_bytes(queries: Iterable[Query]) -> int:
+    """Memory that queries take compiled, roughly."""
+    conditions = [part for query in queries for part in query.tree()]
+    leaves = [part for part in conditions if part.method not in LOGICAL_METHODS]
+    return _CONDITION_BYTES * len(conditions) + sum(
+        len(part.attribute) + sum(map(_value_bytes, part.values)) for part in leaves
+    )
+
+
+def _value_bytes(value: object) -> int:
+    inner: Iterable[object] = ()
+    if isinstance(value, list):
+        inner = value
+    elif isinstance(value, dict):
+        inner = (*value, *value.values())
+    return _VALUE_BYTES + (len(value) if isinstance(value, str) else sum(map(_value_bytes, inner)))
 
 
 def json_size(text: str) -> int:
@@ -113,6 +147,8 @@ def _parse(text: object, extended: bool) -> Query:
 
 def _problem(query: Query, extended: bool) -> str:
     """What is wrong with a query, those within it aside; empty if nothing is."""
+    if query.method not in LOGICAL_METHODS and any(value_key(value) is None for value in query.values):
+        return f"Arrays and objects in the values of a query may hold at most {MAX_ELEMENTS} values each."
     if query.method in EXTENSION and extended:
         return extension_problem(query)
     if query.method in EXTENSION or query.method not in _COMPILERS:

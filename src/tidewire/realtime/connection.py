@@ -118,9 +118,6 @@ class Connection(Intake):
         """Leave the hub."""
         self._backlog = None
         self.forget_delayed()
-        if self._address is not None:
-            self._realtime.open_connections.leave(self._address)
-            self._address = None
         if self._hub is not None:
             self._realtime.admins.forget(self)
             self._realtime.release(self._hub, self)
@@ -129,11 +126,19 @@ class Connection(Intake):
             self._hub.leave(self)
             self._hub.connections -= 1
             self._hub = None
+        if self._address is not None:
+            self._realtime.open_connections.leave(self._address)
+            self._address = None
 
     @property
     def id(self) -> str:
         """Names the connection in logs and in answers, unlike any other ever."""
         return f"{self._realtime.process.id}-{self.number}"
+
+    @property
+    def origin(self) -> str:
+        """The address that it comes from, while it counts as open."""
+        return self._address or ""
 
     def close(self, status: CloseStatus, reason: str = "") -> None:
         """Close, and count why."""

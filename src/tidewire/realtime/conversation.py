@@ -8,8 +8,7 @@ from typing import Any, Final, NamedTuple
 from tidewire.core.channels import convert_channels
 from tidewire.core.ids import unique_id
 from tidewire.core.live_tail import tail_of
-from tidewire.core.queries import Query
-from tidewire.core.realtime_queries import json_size, normal_form, text_size
+from tidewire.core.realtime_queries import FINDING, json_size, normal_form
 from tidewire.core.second_factors import NEEDS_SECOND_FACTOR, second_factor_missing
 from tidewire.realtime import frames
 from tidewire.realtime.hub import Hub
@@ -28,7 +27,8 @@ from tidewire.realtime.messages import (
 )
 from tidewire.realtime.programs import SCOPE
 from tidewire.realtime.recovery import NOTHING_KNOWN, Asked, Known, Start
-from tidewire.realtime.subscriptions import EVERYTHING, Receiver
+from tidewire.realtime.spending import Outlook, entry_bytes
+from tidewire.realtime.subscriptions import EVERYTHING, Filter, Receiver
 
 
 def respond(
@@ -109,17 +109,26 @@ class Extent(NamedTuple):
     bytes: int
     """Of its row in a frame, as a client's JSON has it that writes nothing but ASCII characters."""
 
+    memory: int
+    """Bytes that its queries take compiled."""
+    work: int
+    """What they cost an event, in comparisons."""
+
     @staticmethod
-    def of(channels: Collection[str], queries: Iterable[Query]) -> Extent:
-        """That of a subscription to be made."""
-        return _extent(channels, text_size(queries))
+    def of(channels: Collection[str], wanted: Filter | None) -> Extent:
+        """That of a subscription, made or to be made."""
+        if not channels:
+            return _NOTHING
+        size = sum(len(each) + _QUOTES if each.isascii() else json_size(each) for each in channels)
+        if wanted is None:
+            return Extent(1, len(channels), ROW_BYTES + size, 0, 0)
+        memory = wanted.memory + entry_bytes(wanted, len(channels))
+        return Extent(1, len(channels), ROW_BYTES + size + wanted.size, memory, wanted.work)
 
     @staticmethod
     def held(receiver: Receiver) -> dict[str, Extent]:
         """Those of all subscriptions of a connection, by id."""
-        return {
-            name: _extent(held.channels, held.query_size) for name, held in receiver.subscriptions.items()
-        }
+        return {name: Extent.of(held.channels, held.filter) for name, held in receiver.subscriptions.items()}
 
     @staticmethod
     def total(extents: Iterable[Extent]) -> Extent:
@@ -131,17 +140,10 @@ class Extent(NamedTuple):
         return Extent(*(all_ - old + new for all_, old, new in zip(self, before, after, strict=True)))
 
 
-_NOTHING: Final = Extent(0, 0, 0)
+_NOTHING: Final = Extent(0, 0, 0, 0, 0)
 ROW_BYTES: Final = 96
 """Of a row, besides its channels and queries."""
 _QUOTES: Final = len('"",')
-
-
-def _extent(channels: Collection[str], query_bytes: int) -> Extent:
-    if not channels:
-        return _NOTHING
-    size = sum(len(each) + _QUOTES if each.isascii() else json_size(each) for each in channels)
-    return Extent(1, len(channels), ROW_BYTES + size + query_bytes)
 
 
 def beyond_limits(hub: Hub, total: Extent) -> str:
@@ -154,6 +156,28 @@ def beyond_limits(hub: Hub, total: Extent) -> str:
     most = settings.realtime_max_subscription_bytes
     if total.bytes > most:
         return f"The subscriptions of a connection may have at most {most} bytes in all."
+    if total.work > settings.realtime_max_query_work:
+        return (
+            f"The queries of a connection may cost {settings.realtime_max_query_work} comparisons an event; "
+            f"these cost {total.work}. A condition costs 1, a text to look for within another {FINDING}."
+        )
+    if total.memory > settings.realtime_max_query_memory:
+        return (
+            f"The queries of a connection may take {settings.realtime_max_query_memory} bytes of memory; "
+            f"these take {total.memory}. What costs most is many values on many channels."
+        )
+    return ""
+
+
+def beyond_address(hub: Hub, outlook: Outlook, wanted: Filter | None, channels: int) -> str:
+    """What is wrong with one subscription more for an address; empty if nothing, and then it is added."""
+    memory, work = outlook.cost(wanted, channels)
+    settings = hub.settings
+    if (memory and outlook.memory + memory > settings.realtime_max_query_memory_per_address) or (
+        work and outlook.work + work > settings.realtime_max_query_work_per_address
+    ):
+        return "The connections from your address have as many queries as they may have; try again later."
+    outlook.add(wanted, channels)
     return ""
 
 
@@ -170,6 +194,8 @@ class _Accepted(NamedTuple):
     row: SubscribeRow
     name: str
     channels: list[str]
+    filter: Filter | None
+    """Of its queries."""
 
 
 def _subscribe(hub: Hub, receiver: Receiver, message: Subscribe, known: Known) -> bytes:
@@ -183,13 +209,13 @@ def _subscribe(hub: Hub, receiver: Receiver, message: Subscribe, known: Known) -
     refused = next((each.error for each in judged if isinstance(each, RefusedRow)), None)
     if refused is not None and not accepted:
         raise refused
-    asked = [Asked(row.id, name, channels, row.queries, row.since) for row, name, channels in accepted]
+    asked = [Asked(row.id, name, channels, row.queries, row.since) for row, name, channels, _ in accepted]
     if hub.recovery is not None:
         starts = hub.recovery.starts(receiver, asked, known)
     else:
         starts = [Start() if row.since is None else Start(recovered=False) for row in asked]
     made: list[dict[str, Any]] = []
-    for (row, name, channels), start in zip(accepted, starts, strict=True):
+    for (row, name, channels, _), start in zip(accepted, starts, strict=True):
         hub.subscribe(receiver, name, channels, row.queries, start.since)
         told: dict[str, Any] = {
             "subscriptionId": name,
@@ -215,20 +241,22 @@ def _judged(hub: Hub, receiver: Receiver, message: Subscribe) -> list[_Accepted 
     """Which rows can be done, in their order, so far as the limits of a connection admit them."""
     extents = Extent.held(receiver)
     total = Extent.total(extents.values())
+    outlook = hub.spending.outlook(receiver.origin)
     judged: list[_Accepted | RefusedRow] = []
     for row in message.asked:
         if isinstance(row, RefusedRow):
             judged.append(row)
             continue
         name, channels = row.id or unique_id(), _channels(receiver, row.channels)
-        extent = Extent.of(channels, row.queries)
+        wanted = Filter.of(row.queries)
+        extent = Extent.of(channels, wanted)
         after = total.changed(extents.get(name, _NOTHING), extent)
-        problem = beyond_limits(hub, after)
+        problem = beyond_limits(hub, after) or beyond_address(hub, outlook, wanted, len(channels))
         if problem:
             judged.append(RefusedRow(row.id or "", MessageError(TOO_MUCH, problem)))
         else:
             total, extents[name] = after, extent
-            judged.append(_Accepted(row, name, channels))
+            judged.append(_Accepted(row, name, channels, wanted))
     return judged
 
 

@@ -42,6 +42,7 @@ from tidewire.realtime.questions import CountConnections, Counts, Everywhere
 from tidewire.realtime.recovery import Recovery
 from tidewire.realtime.replay import Replayer
 from tidewire.realtime.request import CONSOLE
+from tidewire.realtime.spending import Spending
 from tidewire.realtime.subscriptions import Receiver
 from tidewire.realtime.turns import Turns
 from tidewire.realtime.websocket import CloseStatus
@@ -77,6 +78,7 @@ class Realtime:
         self.open_connections: OpenConnections = OpenConnections(
             settings.realtime_max_connections, settings.realtime_max_connections_per_address
         )
+        self.spending = Spending()
         self.upgrades = Turns()
         self.writing = Turns(per_round=1)
         """Of events that many connections get."""
@@ -169,7 +171,7 @@ class Realtime:
         project_id = store.project.id
         room = self.rooms.get(project_id)
         if room is None:
-            hub = Hub(project_id, store.identities, self.settings, self.meters, self.writing)
+            hub = Hub(project_id, store.identities, self.settings, self.meters, self.writing, self.spending)
             presences = Presences(store.database, self.process.id)
             hub.roles.signed_out = lambda receiver: self.release(hub, receiver)
             hub.factors = lambda: self._factors_of(project_id)

@@ -82,15 +82,19 @@ class Fanout:
         ``more``: another event waits already. Then this one may be kept until that comes or :meth:`flush` is
         called.
         """
+        self.add(frame, audience, timestamp, offset)
+        if not more or len(self._kept) >= BATCH_EVENTS or self._bytes >= BATCH_BYTES:
+            await self.flush()
+        await self.pause(EVENT_COST)
+
+    def add(self, frame: EventFrame, audience: Audience, timestamp: int, offset: int) -> None:
+        """Have ``frame`` written to the connections of ``audience``, at the latest by :meth:`flush`."""
         self._meters.frames += len(audience)
         self._meters.bytes += len(audience) * len(frame)
         delivery = Delivery(frame, audience, timestamp, offset)
         self._deliveries.append(delivery)
         self._kept.append(delivery)
         self._bytes += len(frame)
-        if not more or len(self._kept) >= BATCH_EVENTS or self._bytes >= BATCH_BYTES:
-            await self.flush()
-        await self.pause(EVENT_COST)
 
     async def flush(self) -> None:
         """Write what is kept. What many get is begun, as soon as there is room for it."""

@@ -8,14 +8,14 @@ from typing import Final
 from tidewire.core.ids import unique_id
 from tidewire.core.origins import is_origin, origin_allowed
 from tidewire.realtime import frames
-from tidewire.realtime.conversation import Extent, beyond_limits, check_user_limit
+from tidewire.realtime.conversation import Extent, beyond_address, beyond_limits, check_user_limit
 from tidewire.realtime.hub import Hub
 from tidewire.realtime.limits import ConnectLimit
 from tidewire.realtime.messages import POLICY_VIOLATION, TOO_MUCH, MessageError
 from tidewire.realtime.recovery import Asked, url_key
 from tidewire.realtime.request import CONSOLE, Inputs
 from tidewire.realtime.sign_in import Visitor
-from tidewire.realtime.subscriptions import Receiver
+from tidewire.realtime.subscriptions import Filter, Receiver
 from tidewire.realtime.url_subscriptions import Slot, read_url_subscriptions
 from tidewire.settings import Settings
 from tidewire.store.platform import Project
@@ -64,11 +64,7 @@ class Doorkeeper:
             None if visitor.key is not None else identity.user_id if identity else "",
             extended_queries=self._extended_queries,
         )
-        problem = beyond_limits(
-            hub, Extent.total(Extent.of(slot.channels, slot.queries) for slot in wanted.slots)
-        )
-        if problem:
-            raise MessageError(POLICY_VIOLATION, problem)  # to try again would not help
+        _check_limits(hub, receiver, wanted.slots)
         receiver.is_page = (inputs.origin or "").startswith(_WEB)
         hub.enter(receiver, identity, foreign=visitor.admin)
         if visitor.key is not None:
@@ -89,6 +85,19 @@ class Doorkeeper:
         if home.id == CONSOLE and not visitor.user_id:
             return True  # any page may be a guest of the console
         return origin_allowed(origin, home.id, home.platforms, self._own_hostnames)
+
+
+def _check_limits(hub: Hub, receiver: Receiver, slots: Sequence[Slot]) -> None:
+    filters = [Filter.of(slot.queries) for slot in slots]
+    asked = list(zip(slots, filters, strict=True))
+    problem = beyond_limits(hub, Extent.total(Extent.of(slot.channels, each) for slot, each in asked))
+    if problem:
+        raise MessageError(POLICY_VIOLATION, problem)  # to try again would not help
+    outlook = hub.spending.outlook(receiver.origin)
+    for slot, each in asked:
+        problem = beyond_address(hub, outlook, each, len(slot.channels))
+        if problem:
+            raise MessageError(TOO_MUCH, problem)
 
 
 def _subscribe(hub: Hub, receiver: Receiver, session_id: str, slots: Sequence[tuple[str, Slot]]) -> None:

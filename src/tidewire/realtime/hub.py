@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -15,6 +16,7 @@ from tidewire.core.queries import Query
 from tidewire.core.standings import Change
 from tidewire.core.time import now
 from tidewire.realtime.acknowledgements import Acknowledgements
+from tidewire.realtime.audience import Audience
 from tidewire.realtime.fanout import EVENT_COST, Fanout
 from tidewire.realtime.frames import EventFrame
 from tidewire.realtime.index import Index
@@ -22,6 +24,8 @@ from tidewire.realtime.live_roles import EARLY_MS, LiveRoles, Transition, reboun
 from tidewire.realtime.lookups import Identities
 from tidewire.realtime.matcher import Payload
 from tidewire.realtime.meters import Meters
+from tidewire.realtime.sifting import Sifting
+from tidewire.realtime.spending import Spending
 from tidewire.realtime.subscriptions import Filter, Receiver, Subscription
 from tidewire.realtime.turns import Turns
 from tidewire.settings import Settings
@@ -45,6 +49,7 @@ class Hub:
         settings: Settings,
         meters: Meters | None = None,
         writing: Turns | None = None,
+        spending: Spending | None = None,
     ) -> None:
         self.project_id = project_id
         self.identities = identities
@@ -66,7 +71,11 @@ class Hub:
         """What else the console's connections get; None: this is another project."""
         self.watched: Callable[[LoggedEvent], None] | None = None
         """Called with each event of the project's log, which is followed for it without connections too."""
-        self._index = Index()
+        self.spending = spending or Spending()
+        """What the queries of all connections cost, by address."""
+        self._index = Index(self.spending)
+        self._sifted: dict[Sifting, tuple[EventFrame, int, int]] = {}
+        """Events that some may get whose queries are still to be asked, with their timestamps and offsets."""
         self._meters = meters or Meters()
         turns = writing or Turns(per_round=1)
         self._fanout = Fanout(turns, self._meters, self.acknowledgements, self._settle)
@@ -91,7 +100,7 @@ class Hub:
     @property
     def is_idle(self) -> bool:
         """Whether all that was published has been written to everybody."""
-        return self._fanout.is_idle
+        return self._fanout.is_idle and not self._sifted
 
     async def identify(self, look_up: Callable[[], Awaitable[Identity | None]]) -> Identity | None:
         """An identity as it is after the events that were handled so far, no earlier and no later.
@@ -132,6 +141,8 @@ class Hub:
         self.acknowledgements.forget(receiver)
         if self.programs is not None:
             self.programs.forget(receiver)
+        for sifting in self._sifted:
+            sifting.forget(receiver)
         self._fanout.forget(receiver)
         self.roles.leave(receiver)
         receiver.replay = None
@@ -153,7 +164,7 @@ class Hub:
         on, or if it replaces one, what that had not got yet. A connection that ends with the events it is
         still to get gets none.
         """
-        self._fanout.settle(receiver)
+        self._settle_with(receiver)
         if not receiver.roles:
             return
         replaced = receiver.subscriptions.get(subscription_id)
@@ -167,7 +178,7 @@ class Hub:
 
     def replay(self, receiver: Receiver, subscription_ids: Collection[str]) -> None:
         """Send a connection the events that subscriptions which were just made have missed."""
-        self._fanout.settle(receiver)
+        self._settle_with(receiver)
         made = [held for held in receiver.subscriptions.values() if held.id in subscription_ids]
         start = min((held.since for held in made), default=self.matched)
         if self.recovery is None or start >= self.matched:
@@ -187,7 +198,7 @@ class Hub:
 
     def unsubscribe(self, receiver: Receiver, subscription_id: str) -> bool:
         """Remove a subscription; False if there is none of this id."""
-        self._fanout.settle(receiver)
+        self._settle_with(receiver)
         subscription = receiver.subscriptions.get(subscription_id)
         if subscription is None:
             return False
@@ -198,7 +209,7 @@ class Hub:
 
     def authenticate(self, receiver: Receiver, identity: Identity) -> None:
         """Make an open connection that of another user; its subscriptions stay."""
-        self._fanout.settle(receiver)
+        self._settle_with(receiver)
         if not receiver.roles:
             return  # it ended while the user was looked up
         if self.programs is not None:
@@ -210,7 +221,7 @@ class Hub:
     def admit_program(self, receiver: Receiver, secret: str, key: ApiKey) -> None:
         """Give an open connection every event of the project, for as long as the key lasts."""
         assert self.programs is not None
-        self._fanout.settle(receiver)
+        self._settle_with(receiver)
         if not receiver.roles:
             return  # it ended while the key was looked up
         self.programs.admit(receiver, secret, key)
@@ -240,15 +251,28 @@ class Hub:
             self.matched = logged.offset
         began = time.perf_counter()
         payload = Payload(event.payload)
-        audience = self._index.audience(
-            event.channels, event.roles, payload, offset, with_held=logged.offset == 0
+        matched = self._index.sift(
+            event.channels,
+            event.roles,
+            payload,
+            offset,
+            with_held=logged.offset == 0,
+            seconds=self.settings.realtime_max_match_seconds,
         )
+        at = logged.offset if own else 0
+        # The place in another log would mean nothing to those who receive it here.
+        subject = logged if own else LoggedEvent(logged.project_id, 0, event)
+        if isinstance(matched, Audience):
+            frame, audience = None, matched
+        elif matched.go_on():
+            frame, audience = None, matched.audience()
+        else:
+            frame = EventFrame(subject)
+            audience = await self._sift(matched, frame, event.timestamp, at)
         self._meters.matching.add(time.perf_counter() - began)
         self._meters.events += 1
         if audience:
-            at = logged.offset if own else 0
-            # The place in another log would mean nothing to those who receive it here.
-            frame = EventFrame(logged if own else LoggedEvent(logged.project_id, 0, event))
+            frame = frame or EventFrame(subject)
             await self._fanout.deliver(frame, audience, event.timestamp, at, more=more)
             return
         self._settle()
@@ -256,12 +280,34 @@ class Hub:
             await self.flush()
         await self._fanout.pause(EVENT_COST)
 
+    async def _sift(self, sifting: Sifting, frame: EventFrame, timestamp: int, at: int) -> Audience:
+        """Who gets an event whose queries take long to ask; those who need not wait for that have got it."""
+        self._sifted[sifting] = frame, timestamp, at
+        try:
+            prompt = sifting.prompt()
+            if prompt:
+                await self._fanout.deliver(frame, prompt, timestamp, at, more=False)
+            is_done = False
+            while not is_done:
+                await asyncio.sleep(0)
+                is_done = sifting.go_on()
+        finally:
+            del self._sifted[sifting]
+        return sifting.audience()
+
+    def _settle_with(self, receiver: Receiver) -> None:
+        """Write all that a connection is still to get: what it is entitled to is about to change."""
+        for sifting, (frame, timestamp, at) in list(self._sifted.items()):
+            self._fanout.add(frame, sifting.take(receiver), timestamp, at)
+        self._fanout.settle(receiver)
+
     async def flush(self) -> None:
         """Deliver what was kept to be written together; what many get is only begun."""
         await self._fanout.flush()
 
     def _settle(self) -> None:
-        self.acknowledgements.settled = self._fanout.written(self.matched)
+        sifted = (at - 1 for _, _, at in self._sifted.values() if at)
+        self.acknowledgements.settled = min(self._fanout.written(self.matched), *sifted, _LATER_THAN_ANY)
 
 
 def _no_rules(_pattern: str) -> None:

@@ -8,6 +8,7 @@ depends on their payload, until a subscription comes to one of the channels or g
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from itertools import chain
 from typing import TYPE_CHECKING, Final
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING, Final
 from tidewire.realtime.audience import Audience, Matches, by_receiver
 from tidewire.realtime.matcher import Matcher, Payload
 from tidewire.realtime.role_keys import ANYONE, Key, keys, memberships, of_held, sorted_roles
+from tidewire.realtime.sifting import Sifting
+from tidewire.realtime.spending import Spending
 from tidewire.realtime.subscriptions import Receiver, Subscription
 
 if TYPE_CHECKING:
@@ -29,7 +32,8 @@ MAX_KNOWN_RECEIVERS: Final = 100_000
 class Index:
     """The connections of one project and their subscriptions."""
 
-    def __init__(self) -> None:
+    def __init__(self, spending: Spending | None = None) -> None:
+        self._spending = spending or Spending()
         self._channels: dict[str, _Channel] = {}
         self._users: dict[str, set[Receiver]] = {}
         self._members: dict[str, str] = {}
@@ -87,6 +91,7 @@ class Index:
         """Enter a subscription of a connection that has joined."""
         receiver = subscription.receiver
         receiver.subscriptions[subscription.id] = subscription
+        self._spending.enter(subscription)
         self._newest_since = max(self._newest_since, subscription.since)
         places = keys(receiver)
         for name in subscription.channels if places else ():
@@ -102,6 +107,7 @@ class Index:
         """Take a subscription out; the roles of its connection are still those it was entered with."""
         receiver = subscription.receiver
         del receiver.subscriptions[subscription.id]
+        self._spending.leave(subscription)
         places = keys(receiver)
         for name in subscription.channels if places else ():
             channel = self._channels[name]
@@ -152,12 +158,33 @@ class Index:
         with_held: bool = False,
     ) -> Audience:
         """Who gets an event, and what for: as :meth:`match`, but the same object if it matches the same."""
+        found = self.sift(channels, roles, payload, offset, with_held=with_held)
+        if isinstance(found, Audience):
+            return found
+        while not found.go_on():
+            pass
+        return found.audience()
+
+    def sift(
+        self,
+        channels: Sequence[str],
+        roles: Sequence[str],
+        payload: Payload,
+        offset: int,
+        *,
+        with_held: bool = False,
+        seconds: float = math.inf,
+    ) -> Audience | Sifting:
+        """The same, where queries are still to be asked; those from one address for so many seconds."""
         concerned = tuple(channel for name in channels if (channel := self._channels.get(name)) is not None)
         request = (concerned, (ANYONE,) if ANYONE in roles else tuple(roles), with_held)
         known = self._known.get(request) if offset > self._newest_since else None
         if known is not None:
             return known
-        audience = Audience(self.match(channels, roles, payload, offset, with_held=with_held))
+        found, asked = self._find(channels, roles, payload, offset, with_held)
+        if asked:
+            return Sifting(payload, found, asked, seconds)
+        audience = Audience(by_receiver(found))
         if offset > self._newest_since and not any(channel.filtered for channel in concerned):
             self._keep(request, audience)
         return audience
@@ -200,30 +227,37 @@ class Index:
 
         ``with_held``: those too that are held, because the event is in no log that they could get it from.
         """
+        found, asked = self._find(channels, roles, payload, offset, with_held)
+        found.extend(each for each in asked if each.wants(payload.values))
+        return by_receiver(found)
+
+    def _find(
+        self, channels: Sequence[str], roles: Sequence[str], payload: Payload, offset: int, with_held: bool
+    ) -> tuple[list[Subscription], list[Subscription]]:
+        """The subscriptions that want an event, and those that do if their queries accept it."""
         found: list[Subscription] = []
+        asked: list[Subscription] = []
         classes, shared, personal = sorted_roles(roles)
         for name in channels:
             channel = self._channels.get(name)
             if channel is not None:
                 for matcher in channel.held_by(classes, shared, with_held):
-                    matcher.find(payload, found)
+                    matcher.find(payload, found, asked)
         for role in personal:
-            found.extend(self._find_personal(role, frozenset(channels), payload, with_held))
+            for subscription in self._find_personal(role, frozenset(channels), with_held):
+                (found if subscription.filter is None else asked).append(subscription)
         if offset <= self._newest_since:
             found = [subscription for subscription in found if subscription.since < offset]
-        return by_receiver(found)
+            asked = [subscription for subscription in asked if subscription.since < offset]
+        return found, list(dict.fromkeys(asked)) if len(asked) > 1 else asked
 
-    def _find_personal(
-        self, role: str, channels: Set[str], payload: Payload, with_held: bool
-    ) -> Iterator[Subscription]:
+    def _find_personal(self, role: str, channels: Set[str], with_held: bool) -> Iterator[Subscription]:
         kind, _, name = role.partition(":")
         user_id = self._members.get(name) if kind == "member" else name.partition("/")[0]
         for receiver in self._users.get(user_id or "", ()):
             if role in receiver.roles and (with_held or receiver.replay is None):
                 for subscription in receiver.subscriptions.values():
-                    if not channels.isdisjoint(subscription.channels) and (
-                        subscription.filter is None or subscription.wants(payload.values)
-                    ):
+                    if not channels.isdisjoint(subscription.channels):
                         yield subscription
 
     @property

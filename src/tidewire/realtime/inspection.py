@@ -13,7 +13,7 @@ from tidewire.core.models.realtime import (
     RealtimeSubscription,
     RealtimeVerdict,
 )
-from tidewire.core.realtime_queries import compile_queries, normal_form
+from tidewire.core.realtime_queries import Attributes, compile_queries, normal_form
 from tidewire.realtime.connection import Connection
 from tidewire.realtime.intake import Refusals
 from tidewire.realtime.role_keys import ANYONE, holds_role
@@ -50,9 +50,10 @@ def described(connection: Connection) -> RealtimeConnection:
 def verdict(connection: Connection, event: Occurrence, payload: dict[str, Any]) -> RealtimeVerdict:
     """Why an event with this payload reaches a connection or does not."""
     steps = list(_of_connection(connection, event))
+    values = Attributes(payload)
     matched = []
     for held in connection.subscriptions.values():
-        own = list(_of_subscription(held, event, payload))
+        own = list(_of_subscription(held, event, values))
         if all(step.passed for step in own):
             matched.append(held.id)
         steps += own
@@ -117,9 +118,7 @@ def _on_roles(connection: Connection, roles: list[str]) -> str:
     return f"The {who} holds none of the roles that may read it: {', '.join(roles) or '(none)'}."
 
 
-def _of_subscription(
-    held: Subscription, event: Occurrence, payload: dict[str, Any]
-) -> Iterator[RealtimeStep]:
+def _of_subscription(held: Subscription, event: Occurrence, payload: Attributes) -> Iterator[RealtimeStep]:
     if event.offset is not None:
         in_time = held.since < event.offset
         text = "was there before the event." if in_time else "was made after the event was committed."

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tidewire.core.realtime_queries import value_key
+from tidewire.core.realtime_payload import Attributes
 from tidewire.core.realtime_ranges import position
 from tidewire.realtime.ranges import OneOrMore, Ranges, Subscriptions, each, put, take
 from tidewire.realtime.subscriptions import Subscription
@@ -27,13 +27,13 @@ class Payload:
 
     def __init__(self, encoded: bytes) -> None:
         self._encoded = encoded
-        self._values: dict[str, Any] | None = None
+        self._values: Attributes | None = None
 
     @property
-    def values(self) -> dict[str, Any]:
+    def values(self) -> Attributes:
         """The decoded object."""
         if self._values is None:
-            self._values = _decode(self._encoded)
+            self._values = Attributes(_decode(self._encoded))
         return self._values
 
 
@@ -108,25 +108,25 @@ class Matcher:
         for ranges in (self._by_range or {}).values():
             yield from ranges.subscriptions()
 
-    def find(self, payload: Payload, found: list[Subscription]) -> None:
-        """Append those that want ``payload``."""
+    def find(self, payload: Payload, found: list[Subscription], asked: list[Subscription]) -> None:
+        """Append those that want ``payload`` to ``found``, and to ``asked`` those whose queries say it."""
         found.extend(self._plain)
         if self._by_value:
             values = payload.values
             for attribute in _attributes(self._by_value, values):
                 by_key = self._by_value.get(attribute)
                 if by_key and attribute in values:
-                    candidates = each(by_key.get(value_key(values[attribute]), {}))
-                    found.extend(candidate for candidate in candidates if candidate.wants(values))
+                    for candidate in each(by_key.get(values.key(attribute), {})):
+                        wanted = candidate.filter
+                        (found if wanted is not None and wanted.exact else asked).append(candidate)
         if self._by_range:
             values = payload.values
             for attribute in _attributes(self._by_range, values):
                 ranges, at = self._by_range.get(attribute), position(values.get(attribute))
                 if ranges and at is not None:
-                    found.extend(candidate for candidate in ranges.around(at) if candidate.wants(values))
+                    asked.extend(ranges.around(at))
         if self._filtered:
-            values = payload.values
-            found.extend(candidate for candidate in self._filtered if candidate.wants(values))
+            asked.extend(self._filtered)
 
 
 def _attributes(wanted: Mapping[str, object], values: Mapping[str, Any]) -> Mapping[str, object]:

@@ -133,7 +133,7 @@ class Replay:
             if held.since < offset
             and self.covered.get(held.id, 0) < offset
             and not channels.isdisjoint(held.channels)
-            and (held.filter is None or held.wants(event.payload.values))
+            and (held.filter is None or held.filter.predicate(event.payload.values))
         ]
 
 

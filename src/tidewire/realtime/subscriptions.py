@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from collections.abc import Hashable, Iterable, Sequence
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Final, Protocol
+from weakref import WeakValueDictionary
 
 from tidewire.core.queries import Query
-from tidewire.core.realtime_queries import compile_queries, equality_key, text_size
+from tidewire.core.realtime_queries import (
+    Attributes,
+    compile_queries,
+    compiled_bytes,
+    equality_key,
+    json_size,
+    normal_form,
+    work,
+)
 from tidewire.core.realtime_ranges import Range, range_of
 from tidewire.realtime.frames import subscription_tail
 from tidewire.realtime.scatter import Lane
@@ -22,6 +32,9 @@ class Transport(Protocol):
     def write(self, data: bytes, /) -> None:
         """Queue ``data`` for the socket."""
 
+
+ENTRY_BYTES: Final = 150
+"""Of memory that a place in the index takes; roughly."""
 
 EVERYTHING: Final = ("*",)
 """The roles of a program with an API key: it gets whatever happens. No event is for a role of this name."""
@@ -110,6 +123,11 @@ class Receiver(Lane):
         return str(self.number)
 
     @property
+    def origin(self) -> str:
+        """The address that it comes from, while it counts as open."""
+        return ""
+
+    @property
     def congested(self) -> bool:
         """Whether the client reads more slowly than it is sent to."""
         return False
@@ -135,28 +153,71 @@ class Receiver(Lane):
 
 
 class Filter:
-    """The queries of a subscription, compiled: which payloads it wants."""
+    """The queries of a subscription, compiled: which payloads it wants.
 
-    __slots__ = ("attribute", "keys", "predicate", "queries", "range", "size")
+    Equal queries are compiled once, for whoever has them.
+    """
 
-    def __init__(self, queries: Sequence[Query]) -> None:
+    __slots__ = (
+        "__weakref__",
+        "attribute",
+        "exact",
+        "held",
+        "keys",
+        "memory",
+        "predicate",
+        "queries",
+        "range",
+        "size",
+        "work",
+    )
+
+    def __init__(self, queries: Sequence[Query], size: int) -> None:
         predicate = compile_queries(queries)
         assert predicate is not None, "without conditions there is no filter"
         self.predicate = predicate
         self.queries = tuple(queries)
-        self.size = text_size(queries)
-        """Bytes of the queries as text."""
+        self.size = size
+        """Bytes of the queries as strings of JSON: what they take in a frame."""
+        self.memory = compiled_bytes(queries)
+        """Bytes that it takes; roughly."""
         attribute, keys = equality_key(queries) or ("", ())
         self.attribute: str | None = attribute if keys else None
         """An attribute whose value must have one of ``keys``; None if there is no such condition."""
         self.keys: tuple[Hashable, ...] = keys
+        self.exact = bool(keys) and len(queries) == 1
+        """There is no other condition."""
         self.range: Range | None = range_of(queries) if self.attribute is None else None
         """Where the value of an attribute must be; None if there is no such condition, or a better one."""
+        self.work = 0 if self.exact else work(queries)
+        """What it costs at most to ask a payload that the index has led to, in comparisons of two values."""
+        self.held = 0
+        """By how many subscriptions."""
 
     @staticmethod
     def of(queries: Sequence[Query]) -> Filter | None:
         """None if every payload is wanted."""
-        return None if compile_queries(queries) is None else Filter(queries)
+        if not queries or any(query.method == "select" for query in queries):
+            return None
+        texts = [normal_form(query) for query in queries]
+        key = blake2b("\0".join(texts).encode(), digest_size=16).digest()
+        known = _FILTERS.get(key)
+        if known is None:
+            known = _FILTERS[key] = Filter(queries, sum(map(json_size, texts)))
+        return known
+
+    def accepts(self, payload: Attributes) -> bool:
+        """Whether a payload is wanted; asked once if several want to know."""
+        if self.held < 2:
+            return self.predicate(payload)
+        answer = payload.answers.get(self)
+        if answer is None:
+            answer = payload.answers[self] = self.predicate(payload)
+        return answer
+
+
+_FILTERS: Final[WeakValueDictionary[bytes, Filter]] = WeakValueDictionary()
+"""All that somebody holds, by a digest of their queries."""
 
 
 class Subscription:
@@ -186,11 +247,6 @@ class Subscription:
         """What the payloads must fulfil; none if every payload is wanted."""
         return self.filter.queries if self.filter is not None else ()
 
-    @property
-    def query_size(self) -> int:
-        """Bytes of the queries as text."""
-        return self.filter.size if self.filter is not None else 0
-
-    def wants(self, payload: Mapping[str, Any]) -> bool:
+    def wants(self, payload: Attributes) -> bool:
         """Whether the queries accept ``payload``."""
-        return self.filter is None or self.filter.predicate(payload)
+        return self.filter is None or self.filter.accepts(payload)

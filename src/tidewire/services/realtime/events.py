@@ -18,10 +18,12 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.events import LoggedEvent
 from tidewire.core.models.realtime import RealtimeEventList
 from tidewire.core.realtime_queries import (
+    Attributes,
     InvalidRealtimeQueryError,
     Predicate,
     compile_queries,
     parse_realtime_queries,
+    work,
 )
 from tidewire.services.context import Context
 from tidewire.services.realtime.declared import operations
@@ -54,7 +56,7 @@ class _Wanted:
             return False
         if self.roles is not None and not may_receive(self.roles, event.roles):
             return False
-        return self.accepts is None or self.accepts(msgspec.json.decode(event.payload))
+        return self.accepts is None or self.accepts(Attributes(msgspec.json.decode(event.payload)))
 
 
 @operations.declare(
@@ -131,7 +133,13 @@ def _wanted(context: Context, channels: list[str], queries: list[str]) -> _Wante
     asked = channels if held is None else convert_channels(channels, caller.user_id)
     extended = context.settings.realtime_queries == "extended"
     try:
-        accepts = compile_queries(parse_realtime_queries(queries, extended=extended))
+        parsed = parse_realtime_queries(queries, extended=extended)
     except InvalidRealtimeQueryError as error:
         raise TidewireError("general_argument_invalid", f"Invalid `queries` param: {error}") from None
-    return _Wanted(frozenset(asked), held, accepts)
+    cost, most = work(parsed), context.settings.realtime_max_query_work
+    if cost > most:
+        raise TidewireError(
+            "general_argument_invalid",
+            f"Invalid `queries` param: They cost {cost} comparisons; at most {most} do.",
+        )
+    return _Wanted(frozenset(asked), held, compile_queries(parsed))
