@@ -13,6 +13,7 @@ from sqlalchemy import update
 
 from tests.support.api import ApiServer
 from tests.support.responses import checked_client
+from tests.support.unanswering import unanswering
 from tidewire.core.time import now
 from tidewire.store.platform import ProjectStore
 from tidewire.store.schema import sessions, users
@@ -227,3 +228,19 @@ def _store(api: ApiServer) -> ProjectStore:
     store = api.run(lambda: api.stores.project(api.project))
     assert store
     return store
+
+
+def test_who_cannot_be_looked_up_just_now_is_not_refused_for_good(
+    api: ApiServer, client: httpx.Client, login: Login
+) -> None:
+    """A client that is told 401 throws away its session."""
+    store = api.run(lambda: api.stores.project(api.project))
+    assert store is not None
+    for shown in ({"x-appwrite-session": login.value}, {"x-appwrite-key": "standard_" + "0" * 256}):
+        with unanswering(store.database), unanswering(api.stores.platform):
+            # Not by the checked client: the reference has no type for it.
+            headers = {"x-appwrite-project": api.project, **shown}
+            answer = httpx.get(f"{api.url}/v1/account", headers=headers, timeout=20)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1"), answer.text
+        assert answer.json()["type"] == "project_database_unavailable"
+    assert client.get("/v1/account", headers={"x-appwrite-session": login.value}).status_code == 200

@@ -65,6 +65,18 @@ async def test_events_of_projects_come_to_channels_in_the_url(server: RealtimeSe
         assert (await receive(ada))["data"]["channels"] == SCHEMA["channels"]
 
 
+async def test_who_signs_in_by_message_hears_of_projects_from_then_on(server: RealtimeServer) -> None:
+    session = await console_user(server, "ada", confirmed=True, roles=["owner"])
+    await own_project(server)
+    async with server.client("project=console") as ada:
+        await receive(ada)
+        await subscribe(ada, "console")
+        assert (await ask(ada, "authentication", {"session": session}))["data"]["user"]["$id"] == "ada"
+        await server.publish(1, **SCHEMA)
+        assert (await receive(ada))["data"]["subscriptions"] == ["s"]
+        assert (await ask(ada, "ping"))["type"] == "pong"
+
+
 async def test_counts_of_connections_and_tests_are_told(
     server: RealtimeServer, monkeypatch: pytest.MonkeyPatch, start: START
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -17,6 +18,9 @@ from tests.realtime.conftest import (
     running,
     subscribe,
 )
+from tests.realtime.test_sign_in import console_user, own_project
+from tests.store.samples import event
+from tests.support.unanswering import unanswering
 from tidewire.core.time import now
 from tidewire.store.api_keys import ApiKey, KeyOwner, delete_api_key, update_api_key
 from tidewire.store.credentials import encode_key
@@ -231,3 +235,49 @@ async def test_a_program_has_no_presence(server: RealtimeServer) -> None:
     async with server.client(x_appwrite_key=secret) as program:
         await receive(program)
         assert (await ask(program, "presence", {"status": "online"}))["data"]["code"] == 401
+
+
+async def test_a_database_that_cannot_answer_just_now_ends_nothing_for_good(server: RealtimeServer) -> None:
+    """Close status 1013 brings programs back, 1008 does not."""
+    _, secret = await _key(server)
+    _, other = await _key(server)
+    store = await server.stores.project(PROJECT)
+    assert store is not None
+    async with server.client(x_appwrite_key=secret) as program, server.client() as guest:
+        await receive(program)
+        await receive(guest)
+        with unanswering(server.stores.platform):
+            await store.database.write(lambda transaction: transaction.append(event(1)))
+            assert await close_status(program) == 1013
+            async with server.client(x_appwrite_key=other) as early:
+                assert await rejection(early) == (1013, 1013)
+            await guest.send(json.dumps({"type": "authentication", "data": {"key": other}}))
+            assert await rejection(guest) == (1013, 1013)
+    async with server.client(x_appwrite_key=secret) as again:
+        assert (await receive(again))["data"]["program"] is True
+    assert await server.is_left_empty()
+
+
+async def test_a_session_that_cannot_be_looked_up_just_now_is_not_refused(server: RealtimeServer) -> None:
+    session = await server.sign_up("ada")
+    store = await server.stores.project(PROJECT)
+    assert store is not None
+    async with server.client() as guest:
+        await receive(guest)
+        with unanswering(store.database):
+            async with server.client(x_appwrite_session=session) as early:
+                assert await rejection(early) == (1013, 1013)
+            await guest.send(json.dumps({"type": "authentication", "data": {"session": session}}))
+            assert await rejection(guest) == (1013, 1013)
+    async with server.client(x_appwrite_session=session) as again:
+        assert (await receive(again))["data"]["user"]["$id"] == "ada"
+
+
+async def test_an_admin_who_cannot_be_looked_up_just_now_comes_back(server: RealtimeServer) -> None:
+    session = await console_user(server, "ada", confirmed=True, roles=["owner"])
+    await own_project(server)
+    async with server.client(f"project={PROJECT}&mode=admin", x_appwrite_session=session) as admin:
+        await receive(admin)
+        with unanswering(server.stores.platform):
+            await server.realtime.admins.review()
+            assert await close_status(admin) == 1013

@@ -41,7 +41,7 @@ from tidewire.services.geoip import GeoIp
 from tidewire.services.passwords import PasswordHasher
 from tidewire.settings import Settings
 from tidewire.store.database import DatabaseClosedError
-from tidewire.store.errors import StoreError
+from tidewire.store.errors import StoreError, is_unanswered
 from tidewire.store.platform import ProjectStore, Stores
 from tidewire.store.projects import project_not_found, project_unavailable
 
@@ -104,6 +104,14 @@ class _Api:
         return self._openapi
 
 
+_UNAVAILABLE: Final = "project_database_unavailable"
+_RETRY_AFTER: Final = (b"retry-after", b"1")
+
+
+def _unavailable() -> TidewireError:
+    return TidewireError(_UNAVAILABLE, "The database cannot answer just now; try again.")
+
+
 class _Exchange:
     """One request and its answer."""
 
@@ -130,7 +138,10 @@ class _Exchange:
             await self._refuse(project_not_found())
         except StoreError:
             await self._refuse(project_unavailable())  # the store has logged why
-        except Exception:
+        except Exception as error:
+            if is_unanswered(error):
+                await self._refuse(_unavailable())
+                return
             request_id = unique_id()
             _log.exception(
                 "request_failed", request=request_id, method=self.request.method, path=self.request.path
@@ -170,7 +181,12 @@ class _Exchange:
         store = address.store
         if store is None:
             raise project_not_found()
-        caller = await identify(self.request, self.api.stores, store, admin=address.admin)
+        try:
+            caller = await identify(self.request, self.api.stores, store, admin=address.admin)
+        except TidewireError as error:
+            if is_unanswered(error):
+                raise _unavailable() from error  # nothing that the caller could narrow down
+            raise
         if address.by_dev_key:
             caller = replace(caller, by_dev_key=True)
         if not may_call:
@@ -359,5 +375,8 @@ class _Exchange:
         if self.started:
             return
         body = error_body(error)
+        if error.type == _UNAVAILABLE:
+            # It may pass by itself, or an operator is at work.
+            headers = (*headers, _RETRY_AFTER)
         with suppress(ClientDisconnectedError):
             await send_json(self.send, body.code, body, [*self.cors, *self.limits, *headers])

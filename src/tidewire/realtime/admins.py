@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
+
+import structlog
 
 from tidewire.core.identities import Identity
 from tidewire.core.second_factors import second_factor_missing
 from tidewire.realtime.request import CONSOLE, Inputs
 from tidewire.realtime.websocket import CloseStatus
+from tidewire.store.errors import is_unanswered
 from tidewire.store.identities import InvalidJwtError
 from tidewire.store.platform import Project, Stores
+
+_log: Final = structlog.get_logger(__name__)
 
 
 class Closable(Protocol):
@@ -57,11 +62,17 @@ class Admins:
         self._admitted.pop(connection, None)
 
     async def review(self) -> None:
-        """Close the connections of those who are admins no more."""
+        """Close the connections of those who are admins no more, or of whom that cannot be told just now."""
         for connection, admission in list(self._admitted.items()):
-            if not await self._still_holds(admission):
+            try:
+                status = None if await self._still_holds(admission) else CloseStatus.REFUSED
+            except Exception as error:
+                if not is_unanswered(error):
+                    _log.exception("an admin's connection cannot be reviewed", project=admission.project_id)
+                status = CloseStatus.TRY_LATER
+            if status is not None:
                 self._admitted.pop(connection, None)
-                connection.close(CloseStatus.REFUSED)
+                connection.close(status)
 
     async def _still_holds(self, admission: _Admission) -> bool:
         store = await self._stores.project(admission.project_id)

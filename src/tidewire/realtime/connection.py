@@ -30,7 +30,7 @@ from tidewire.realtime.messages import (
 from tidewire.realtime.request import CONSOLE, Inputs, read_inputs
 from tidewire.realtime.sign_in import sign_in
 from tidewire.realtime.websocket import CloseStatus, State
-from tidewire.store.errors import StoreError
+from tidewire.store.errors import StoreError, is_unanswered
 from tidewire.store.projects import project_unavailable
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ LENGTHY: Final = (Authenticate, SetPresence, Publish, LookUp)
 """Messages that need the database."""
 MAX_BACKLOG: Final = 16
 """Messages that wait while an earlier one is handled; beyond it the socket is not read any more."""
+
+_UNANSWERED: Final = "The database cannot answer just now; try again."
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -185,9 +187,12 @@ class Connection(Intake):
             self._refuse(MessageError(TOO_MUCH, "Too many clients connect just now; try again later."))
         except StoreError:
             self._refuse(MessageError(TOO_MUCH, project_unavailable().message))  # the store has logged why
-        except Exception:
-            _log.exception("realtime handshake failed", project=inputs.project_id)
-            self._refuse(MessageError(INTERNAL, "The server failed to set the connection up."))
+        except Exception as error:
+            if is_unanswered(error):
+                self._refuse(MessageError(TOO_MUCH, _UNANSWERED))
+            else:
+                _log.exception("realtime handshake failed", project=inputs.project_id)
+                self._refuse(MessageError(INTERNAL, "The server failed to set the connection up."))
         await self._work_off()
 
     async def _be_admitted(self, inputs: Inputs) -> None:
@@ -259,7 +264,13 @@ class Connection(Intake):
         except MessageError as error:
             self.count(isinstance(message, Publish))
             self._report(error)
-        except Exception:
+        except Exception as error:
+            if is_unanswered(error):
+                self._report(MessageError(TOO_MUCH, _UNANSWERED))
+                if isinstance(message, Authenticate | LookUp):
+                    # SDKs send these once, but again when they come back.
+                    self.close(CloseStatus.TRY_LATER)
+                return
             _log.exception("realtime message failed", connection=self.id, project=self._hub.project_id)
             self._report(MessageError(INTERNAL, "The server failed to do what the message asks for."))
 

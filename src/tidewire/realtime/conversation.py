@@ -91,6 +91,8 @@ async def authenticate(hub: Hub, receiver: Receiver, message: Authenticate) -> b
     hub.authenticate(receiver, identity)
     if hub.recovery is not None:
         await hub.recovery.claim(receiver, identity.session_id)
+    if hub.console is not None:
+        await hub.console.review()  # the projects of a user's teams are looked at from now on
     return frames.authenticated(identity.account)
 
 

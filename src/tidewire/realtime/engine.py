@@ -282,7 +282,7 @@ class Realtime:
     async def _expire_sessions(self) -> None:
         while True:
             await asyncio.sleep(EXPIRY_SECONDS)
-            for room in self.rooms.values():
+            for room in list(self.rooms.values()):
                 room.hub.roles.expire(now())
             self._review_programs()
             await self.admins.review()

@@ -7,7 +7,9 @@ database of the keys since: who has lost it gets nothing of what happens afterwa
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Final, NamedTuple
+
+from sqlalchemy import Connection
 
 from tidewire.core.scopes import PROJECT_KEY_SCOPES
 from tidewire.core.time import now
@@ -21,6 +23,13 @@ from tidewire.store.platform import Stores
 
 SCOPE: Final = "realtime.read"
 PUBLISHING_SCOPE: Final = "realtime.write"
+
+
+class _Found(NamedTuple):
+    """What the database has to say of a key."""
+
+    key: ApiKey | None
+    """None: there is no such key here."""
 
 
 class Programs:
@@ -75,15 +84,17 @@ class Programs:
         if version == self._version and moment < self._next_expiry:
             return
         self._next_expiry = math.inf
-        known: dict[str, ApiKey | None] = {}
+        known: dict[str, _Found | None] = {}
         for receiver, (secret_hash, shown) in list(self._keys.items()):
             if secret_hash and secret_hash not in known:
                 known[secret_hash] = self._look_up(secret_hash)
-            key = known[secret_hash] if secret_hash else shown
+            found = known[secret_hash] if secret_hash else _Found(shown)
+            key = found.key if found is not None else None
             if key is None or SCOPE not in key.scopes or (key.expires and key.expires <= moment):
                 self._keys.pop(receiver, None)
                 assert isinstance(receiver, WebSocket)
-                receiver.close(CloseStatus.REFUSED)
+                # A key that nothing can be said of just now may be as good as before: its program comes back.
+                receiver.close(CloseStatus.REFUSED if found is not None else CloseStatus.TRY_LATER)
             else:
                 self._keys[receiver] = (secret_hash, key)
                 self._next_expiry = min(self._next_expiry, key.expires or math.inf)
@@ -102,10 +113,14 @@ class Programs:
         scopes = PROJECT_KEY_SCOPES.intersection(claims.scopes)
         return ApiKey("", self._project_id, "", scopes, claims.expires)
 
-    def _look_up(self, secret_hash: str) -> ApiKey | None:
-        """The key as it is now; None too if the database cannot tell: its program may come back."""
-        key = self._platform.glance(lambda connection: find_api_key(connection, secret_hash))
-        return key if key is not None and key.project_id == self._project_id else None
+    def _look_up(self, secret_hash: str) -> _Found | None:
+        """The key as it is now; None if the database cannot tell."""
+
+        def find(connection: Connection) -> _Found:
+            key = find_api_key(connection, secret_hash)
+            return _Found(key if key is not None and key.project_id == self._project_id else None)
+
+        return self._platform.glance(find)
 
 
 def _expired() -> MessageError:

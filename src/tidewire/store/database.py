@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 
 from tidewire.core.events import LoggedEvent
 from tidewire.store.connections import BUSY_TIMEOUT_MS, Synchronous, connect, driver, timeouts_told
@@ -132,14 +133,14 @@ class Database:
         return int(row[0])
 
     def glance(self, unit: Callable[[Connection], T]) -> T | None:
-        """Run ``unit`` at once, on the event loop; None if the database is locked just now.
+        """Run ``unit`` at once, on the event loop; None if the database cannot answer just now.
 
         Only for a few rows found by indexes, of which the values of the driver are enough. Statements see
         what was committed before each of them.
         """
         try:
             return unit(self._watcher)
-        except sqlite3.OperationalError:
+        except (sqlite3.OperationalError, OperationalError):
             return None
 
     def run_beside(self, work: Coroutine[Any, Any, None]) -> None:
