@@ -82,6 +82,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     )
 
     max_body_bytes: Annotated[Bytes, Meta(description="Largest JSON request body, bytes.")] = 10_000_000
+    max_body_values: Annotated[
+        Count,
+        Meta(description="Values in a JSON body of more than 64 KB; arrays and objects count four times."),
+    ] = 1_000_000
     max_header_bytes: Annotated[Bytes, Meta(description="Largest request line with headers, bytes.")] = (
         128 * 1024
     )
@@ -93,6 +97,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         PositiveSeconds,
         Meta(description="Seconds that a client may be silent within a body before it is closed."),
     ] = 60.0
+    body_buffer_bytes: Annotated[
+        Bytes,
+        Meta(
+            description="Bytes of request bodies, and of the values in large ones, that one process holds at "
+            "once; beyond it bodies are not read on. Those that arrive whole do not count."
+        ),
+    ] = 96 * 2**20
+    body_buffer_bytes_per_address: Annotated[
+        Bytes, Meta(description="Of them from one IP address, unless it is a single body.")
+    ] = 32 * 2**20
+    body_buffer_bytes_per_project: Annotated[
+        Bytes, Meta(description="Of them to one project, unless it is a single body.")
+    ] = 64 * 2**20
+    body_wait_seconds: Annotated[
+        Seconds,
+        Meta(description="Seconds that a body waits to be read on; then 503 with `Retry-After`."),
+    ] = 5.0
     answer_seconds: Annotated[
         PositiveSeconds,
         Meta(description="Seconds in which a client has to take 64 KB of what waits for it, or is cut off."),

@@ -223,7 +223,7 @@ def _closed_by_server(connection: socket.socket) -> bool:
 
 def test_clients_that_say_nothing(tmp_path: Path) -> None:
     settings = Settings(data_dir=str(tmp_path), request_head_seconds=0.1, request_body_seconds=0.1)
-    head = b"POST /v1/probe/p HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"
+    head = b"POST /v1/probe/p HTTP/1.1\r\nHost: x\r\nX-Appwrite-Project: default\r\nContent-Length: 9\r\n\r\n"
     upgrade = b"GET /v1/realtime HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: websocket\r\n"
     with running_api(settings, [probe]) as api:
         for begun in (b"", b"GET /v1/", upgrade, head, head + b"{"):

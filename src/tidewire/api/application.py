@@ -14,11 +14,23 @@ from tidewire.api.arguments import convert_given, convert_path, in_present_words
 from tidewire.api.asgi import Application, Headers, Receive, Scope, Send
 from tidewire.api.authentication import identify
 from tidewire.api.authorization import authorise
-from tidewire.api.bodies import NOTHING, Given, body_first, from_body, from_query, media_type, with_conditions
+from tidewire.api.bodies import (
+    NOTHING,
+    Given,
+    body_first,
+    from_body,
+    from_large_json,
+    from_query,
+    is_json,
+    media_type,
+    with_conditions,
+)
+from tidewire.api.body_budget import RETRY_SECONDS, BodyBudget, BodyLease
 from tidewire.api.content_range import parse_content_range
 from tidewire.api.downloads import send_download
 from tidewire.api.errors import error_body, unforeseen_error
 from tidewire.api.formats import warning_headers
+from tidewire.api.large_json import LargeJson
 from tidewire.api.multipart import FileRules, Form, missing_file, receive_form
 from tidewire.api.openapi import openapi_document
 from tidewire.api.origins import VARY, allow_headers, preflight_headers, unknown_origin
@@ -86,6 +98,8 @@ class _Api:
         self.geoip = geoip
         self.realtime = realtime
         self.channels = channels
+        self.bodies = BodyBudget(settings)
+        self.large_json = LargeJson(settings.max_body_values)
         self.limits = RateLimits(enabled=settings.rate_limits)
         self._openapi: msgspec.Raw | None = None
 
@@ -105,7 +119,8 @@ class _Api:
 
 
 _UNAVAILABLE: Final = "project_database_unavailable"
-_RETRY_AFTER: Final = (b"retry-after", b"1")
+_RETRY_SECONDS: Final = {_UNAVAILABLE: 1, "general_server_busy": RETRY_SECONDS}
+"""When to try again after what may pass by itself, or what an operator is at work on."""
 
 
 def _unavailable() -> TidewireError:
@@ -115,7 +130,7 @@ def _unavailable() -> TidewireError:
 class _Exchange:
     """One request and its answer."""
 
-    __slots__ = ("api", "cors", "limits", "request", "send", "started")
+    __slots__ = ("api", "cors", "lease", "limits", "request", "send", "started")
 
     def __init__(self, api: _Api, request: Request, send: Send) -> None:
         self.api = api
@@ -124,6 +139,8 @@ class _Exchange:
         self.started = False
         self.cors: Headers = [VARY]
         self.limits: Headers = []
+        self.lease: BodyLease | None = None
+        """What is held of the request's body, where it is large."""
 
     async def run(self) -> None:
         """Answer, whatever happens; a client that went away gets nothing."""
@@ -147,6 +164,9 @@ class _Exchange:
                 "request_failed", request=request_id, method=self.request.method, path=self.request.path
             )
             await self._refuse(unforeseen_error(), (b"x-request-id", request_id.encode()))
+        finally:
+            if self.lease is not None:
+                self.lease.release()
 
     async def _answer(self) -> None:
         request = self.request
@@ -199,12 +219,31 @@ class _Exchange:
         try:
             if request.method in {"GET", "HEAD"}:
                 return from_query(request.query_string, strict=False)
-            given = from_body(content_type, await request.body(self.api.settings.max_body_bytes))
+            body = await request.body_at_once()
+            if body is None:
+                given = await self._large_body(match, content_type)
+            else:
+                given = from_body(content_type, body)
             return self._and_query(match.route, given)
         except TidewireError:
             # The project is still looked up, so that a page of it can read what was wrong.
             self._may_call(await find_address(request, self.api.stores, match, NOTHING))
             raise
+
+    async def _large_body(self, match: Match, content_type: str) -> Given:
+        """The parameters in a body that is read only for a caller who may use the operation.
+
+        Whether the call as a whole is admitted is found out afterwards, as always: the body too may name the
+        project, and chooses among the operations of a path.
+        """
+        limit = self.api.settings.max_body_bytes
+        self.request.require_within(limit)
+        _, store, _ = await self._admitted(match, NOTHING)
+        self.lease = self.api.bodies.lease(self.request.client_ip, store.project.id)
+        body = await self.request.body(limit, self.lease)
+        if is_json(content_type):
+            return await from_large_json(body, self.api.large_json, self.lease)
+        return from_body(content_type, bytes(body))
 
     def _and_query(self, route: Route, given: Given) -> Given:
         """The parameters of the body, and what the query string may add to them."""
@@ -268,7 +307,8 @@ class _Exchange:
             rules = FileRules(
                 endpoint.file_parameter.name, self.api.settings.max_file_bytes, place, self._upload_id()
             )
-        return await receive_form(self.request, rules, store.objects.writer)
+        self.lease = self.api.bodies.lease(self.request.client_ip, store.project.id)
+        return await receive_form(self.request, rules, store.objects.writer, self.lease)
 
     def _upload_id(self) -> str | None:
         upload_id = self.request.header(b"x-appwrite-id")
@@ -375,8 +415,8 @@ class _Exchange:
         if self.started:
             return
         body = error_body(error)
-        if error.type == _UNAVAILABLE:
-            # It may pass by itself, or an operator is at work.
-            headers = (*headers, _RETRY_AFTER)
+        seconds = _RETRY_SECONDS.get(error.type)
+        if seconds:
+            headers = (*headers, (b"retry-after", b"%d" % seconds))
         with suppress(ClientDisconnectedError):
             await send_json(self.send, body.code, body, [*self.cors, *self.limits, *headers])

@@ -7,6 +7,8 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from tidewire.api.body_budget import BodyLease
+from tidewire.api.large_json import LargeJson
 from tidewire.core.errors import TidewireError
 from tidewire.core.nesting import TOO_DEEP, is_too_deep
 from tidewire.core.query_string import parse_query_string
@@ -43,23 +45,35 @@ def from_json(body: bytes) -> Given:
     try:
         values = msgspec.json.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise TidewireError(
-            "general_argument_invalid", f"The request body is not valid JSON: {error}"
-        ) from None
+        raise _invalid_json(error) from None
     except RecursionError:
         raise _too_deep() from None
-    if not isinstance(values, dict):
-        raise TidewireError("general_argument_invalid", "The request body must be a JSON object.")
+    given = _as_object(values)
     if is_too_deep(body, values):
         raise _too_deep()
-    return Given(values, False)
+    return given
+
+
+async def from_large_json(body: bytearray, large_json: LargeJson, lease: BodyLease) -> Given:
+    """The same for a body so large that it is read in steps; its values count for the lease."""
+    if not body or body.isspace():
+        return NOTHING
+    try:
+        return _as_object(await large_json.decode(body, lease.take))
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise _invalid_json(error) from None
+
+
+def is_json(content_type: str) -> bool:
+    """Whether a body is JSON by its media type, or without one."""
+    return content_type in {"", "application/json"} or content_type.endswith("+json")
 
 
 def from_body(content_type: str, body: bytes) -> Given:
-    """Read a body by its media type; without one, as JSON. Multipart is :mod:`tidewire.api.multipart`'s."""
+    """Read a body by its media type. Multipart is :mod:`tidewire.api.multipart`'s."""
     if content_type == "application/x-www-form-urlencoded":
         return from_query(body)
-    if not body or content_type in {"", "application/json"} or content_type.endswith("+json"):
+    if not body or is_json(content_type):
         return from_json(body)
     raise TidewireError(
         "general_argument_invalid", f"The request body must be application/json, not {content_type[:100]}."
@@ -82,6 +96,16 @@ def with_conditions(body: Given, query: Given, names: Iterable[str]) -> Given:
 def media_type(content_type: str) -> str:
     """``Application/JSON; charset=utf-8`` to ``application/json``."""
     return content_type.partition(";")[0].strip().lower()
+
+
+def _as_object(values: object) -> Given:
+    if not isinstance(values, dict):
+        raise TidewireError("general_argument_invalid", "The request body must be a JSON object.")
+    return Given(values, False)
+
+
+def _invalid_json(error: Exception) -> TidewireError:
+    return TidewireError("general_argument_invalid", f"The request body is not valid JSON: {error}")
 
 
 def _too_deep() -> TidewireError:

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
 from tidewire.api.bodies import Given, from_query
+from tidewire.api.body_budget import BodyLease
 from tidewire.api.content_range import invalid_content_range
 from tidewire.api.requests import Request
 from tidewire.core.errors import TidewireError
@@ -22,6 +23,8 @@ MAX_PART_HEADERS: Final = 8
 MAX_PART_HEADER_BYTES: Final = 8192
 MAX_FIELD_BYTES: Final = 1024 * 1024
 """All fields of a form together. The parts' headers come on top."""
+FORM_BYTES: Final = 256 * 1024
+"""What a form in progress may hold in buffers, and the step in which more fields count."""
 MAX_FILE_NAME: Final = 255
 """Characters."""
 
@@ -68,9 +71,14 @@ def boundary_of(content_type: str) -> str:
     return str(boundary)
 
 
-async def receive_form(request: Request, rules: FileRules | None, open_writer: Callable[[], Writer]) -> Form:
-    """Receive a form while it arrives; if anything fails, nothing of its file remains stored."""
-    receiver = _Receiver(request, rules, open_writer)
+async def receive_form(
+    request: Request, rules: FileRules | None, open_writer: Callable[[], Writer], lease: BodyLease
+) -> Form:
+    """Receive a form while it arrives; if anything fails, nothing of its file remains stored.
+
+    What is in memory of it counts for ``lease``.
+    """
+    receiver = _Receiver(request, rules, open_writer, lease)
     try:
         return await receiver.run()
     except BaseException:
@@ -81,8 +89,15 @@ async def receive_form(request: Request, rules: FileRules | None, open_writer: C
 class _Receiver:
     """One form on its way in."""
 
-    def __init__(self, request: Request, rules: FileRules | None, open_writer: Callable[[], Writer]) -> None:
+    def __init__(
+        self,
+        request: Request,
+        rules: FileRules | None,
+        open_writer: Callable[[], Writer],
+        lease: BodyLease,
+    ) -> None:
         self._request = request
+        self._lease = lease
         self._rules = rules
         self._open_writer = open_writer
         self._file_limit = 0
@@ -99,6 +114,7 @@ class _Receiver:
     async def run(self) -> Form:
         if self._request.content_length > self._body_limit:
             raise self._file_too_large()
+        await self._lease.take(min(self._request.content_length or FORM_BYTES, FORM_BYTES))
         try:
             await self._receive()
         except MultipartError as error:
@@ -156,6 +172,8 @@ class _Receiver:
                 raise TidewireError(
                     "general_argument_invalid", f"A form has at most {MAX_FIELD_BYTES} bytes of fields."
                 )
+            if self._field_bytes > self._lease.size:
+                await self._lease.take(FORM_BYTES)
             self._text += data
 
     def _end(self) -> None:

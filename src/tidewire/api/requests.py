@@ -7,10 +7,15 @@ import re
 from collections.abc import AsyncIterator
 from typing import Final
 
-from tidewire.api.asgi import Receive, Scope
+from tidewire.api.asgi import Message, Receive, Scope
+from tidewire.api.body_budget import BodyLease
 from tidewire.core.errors import TidewireError
 
 _SDK_NAME: Final = re.compile(r"[A-Za-z0-9 ._-]{1,32}")
+
+
+LARGE_BODY: Final = 64 * 1024
+"""Bytes from which on a body is read only once it is known who sends it, and what for."""
 
 
 class ClientDisconnectedError(Exception):
@@ -20,7 +25,7 @@ class ClientDisconnectedError(Exception):
 class Request:
     """One request. Header values are read as Latin-1, which never fails."""
 
-    __slots__ = ("_receive", "_trust_proxy", "headers", "method", "path", "query_string", "scope")
+    __slots__ = ("_begun", "_receive", "_trust_proxy", "headers", "method", "path", "query_string", "scope")
 
     def __init__(self, scope: Scope, receive: Receive, trust_proxy: bool) -> None:
         self.scope = scope
@@ -29,6 +34,8 @@ class Request:
         self.query_string: bytes = scope["query_string"]
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self._receive = receive
+        self._begun: Message | None = None
+        """The first of a body, which was looked at already."""
         self._trust_proxy = trust_proxy
 
     def header(self, name: bytes) -> str:
@@ -66,25 +73,52 @@ class Request:
         """The body as it arrives. Raises :class:`ClientDisconnectedError`."""
         more = True
         while more:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                raise ClientDisconnectedError
+            message, self._begun = self._begun or await self._next(), None
             more = message.get("more_body", False)
             if message.get("body"):
                 yield message["body"]
 
-    async def body(self, limit: int) -> bytes:
-        """The whole body, of at most ``limit`` bytes."""
-        if self.content_length > limit:
-            raise _too_large(limit)
-        pieces: list[bytes] = []
-        size = 0
+    async def body_at_once(self) -> bytes | None:
+        """The body, if it arrives whole, as small ones do; else None, and :meth:`body` has it.
+
+        Nothing is read of a body that is announced as large.
+        """
+        if self.content_length > LARGE_BODY:
+            return None
+        message = await self._next()
+        body: bytes = message.get("body", b"")
+        if message.get("more_body") or len(body) > LARGE_BODY:
+            self._begun = message
+            return None
+        return body
+
+    async def body(self, limit: int, lease: BodyLease) -> bytearray:
+        """The whole body, of at most ``limit`` bytes, which are counted for ``lease`` before they are read.
+
+        Raises ``general_argument_invalid`` and ``general_server_busy``.
+        """
+        self.require_within(limit)
+        body = bytearray()
+        await lease.take(self.content_length or LARGE_BODY)
         async for piece in self.body_pieces():
-            size += len(piece)
+            size = len(body) + len(piece)
             if size > limit:
                 raise _too_large(limit)
-            pieces.append(piece)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            if size > lease.size:
+                await lease.take(max(size - lease.size, min(lease.size, limit - lease.size)))
+            body += piece
+        return body
+
+    def require_within(self, limit: int) -> None:
+        """Refuse a body that is announced as larger than ``limit`` bytes."""
+        if self.content_length > limit:
+            raise _too_large(limit)
+
+    async def _next(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnectedError
+        return message
 
     async def disconnected(self) -> None:
         """Return when the client has gone away."""

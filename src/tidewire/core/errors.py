@@ -24,6 +24,7 @@ ERROR_CODES: Final[dict[str, int]] = {
     "general_route_not_found": 404,
     "general_cursor_not_found": 400,
     "general_server_error": 500,
+    "general_server_busy": 503,
     "general_protocol_unsupported": 426,
     "general_codes_disabled": 500,
     "general_usage_disabled": 501,

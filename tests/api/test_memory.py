@@ -1,0 +1,157 @@
+"""What clients can make the server hold: bodies that do not end, answers that nobody reads."""
+
+from __future__ import annotations
+
+import json
+import select
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.api.test_wire import statuses
+from tests.support.server import TidewireServer
+
+MEGABYTE = 2**20
+HEAD = (
+    b"POST /v1/account HTTP/1.1\r\nHost: x\r\nX-Appwrite-Project: default\r\n"
+    b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TidewireServer]:
+    """A server that holds little."""
+    server = TidewireServer(tmp_path_factory.mktemp("small") / "data", ["--drain-seconds", "0.2"])
+    server.environment |= {
+        "TIDEWIRE_BODY_BUFFER_BYTES": str(12 * MEGABYTE),
+        "TIDEWIRE_BODY_BUFFER_BYTES_PER_ADDRESS": str(12 * MEGABYTE),
+        "TIDEWIRE_BODY_BUFFER_BYTES_PER_PROJECT": str(12 * MEGABYTE),
+        "TIDEWIRE_BODY_WAIT_SECONDS": "2",
+        "TIDEWIRE_UNREAD_ANSWER_BYTES": str(4 * MEGABYTE),
+    }
+    server.start()
+    yield server
+    assert server.stop() == 0
+
+
+def connect(server: TidewireServer, stack: ExitStack, receive_buffer: int = 0) -> socket.socket:
+    connection = stack.enter_context(socket.socket())
+    if receive_buffer:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    connection.settimeout(60)
+    connection.connect(("127.0.0.1", server.port))
+    return connection
+
+
+def push(connections: list[socket.socket], size: int) -> None:
+    """Send ``size`` bytes on each connection, as fast as the server takes them, for at most a few seconds."""
+    left = dict.fromkeys(connections, size)
+    for connection in connections:
+        connection.setblocking(False)
+    ends = time.monotonic() + 10
+    while left and time.monotonic() < ends:
+        for connection in select.select([], list(left), [], 0.2)[1]:
+            try:
+                left[connection] -= connection.send(b" " * min(65536, left[connection]))
+            except OSError:
+                left[connection] = 0
+            if not left[connection]:
+                del left[connection]
+    for connection in connections:
+        connection.settimeout(60)
+
+
+def resident(server: TidewireServer) -> int:
+    """Bytes of memory that the server takes."""
+    assert server.process
+    return int(Path(f"/proc/{server.process.pid}/statm").read_text().split()[1]) * 4096
+
+
+def answers_others(server: TidewireServer) -> bool:
+    headers = {"X-Appwrite-Project": server.project}
+    return httpx.get(f"{server.endpoint}/locale/codes", headers=headers, timeout=60).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "project", "status"),
+    [("/v1/account", "nobody", 404), ("/v1/storage/buckets", "default", 401), ("/v1/x", "default", 404)],
+)
+def test_nothing_is_read_for_who_may_not(small: TidewireServer, path: str, project: str, status: int) -> None:
+    head = HEAD.replace(b"/v1/account", path.encode()).replace(b": default", b": " + project.encode())
+    with ExitStack() as stack:
+        connection = connect(small, stack)
+        connection.sendall(head % 9_000_000 + b'{"')
+        assert statuses(connection.recv(65536)) == [status]
+
+
+def test_unfinished_bodies_are_bounded(small: TidewireServer) -> None:
+    answers_others(small)
+    before = resident(small)
+    with ExitStack() as stack:
+        connections = [connect(small, stack) for _ in range(60)]
+        for connection in connections:
+            connection.sendall(HEAD % 9_000_000 + b"{")
+        push(connections, 8_000_000)
+        assert resident(small) - before < 100 * MEGABYTE  # of the 480 that were sent
+        assert answers_others(small)
+        refused = [each for each in connections if select.select([each], [], [], 0)[0]]
+        assert len(refused) >= 50
+        answer = refused[0].recv(65536)
+        assert statuses(answer) == [503]
+        assert b"\r\nretry-after: 5\r\n" in answer
+        assert json.loads(answer.partition(b"\r\n\r\n")[2])["type"] == "general_server_busy"
+    assert answers_others(small)
+
+
+def test_a_body_waits_for_room(small: TidewireServer) -> None:
+    body = b" " * 8_000_000 + b"{}"
+    with ExitStack() as stack:
+        first, second = connect(small, stack), connect(small, stack)
+        first.sendall(HEAD % len(body) + body[:-1])
+        second.sendall((HEAD % len(body))[:-1])
+        second.sendall(b"\n")
+        first.sendall(body[-1:])
+        second.sendall(body)
+        assert [statuses(each.recv(65536)) for each in (first, second)] == [[400], [400]]
+
+
+def test_chunked_bodies_count_as_they_come(small: TidewireServer) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b"{"
+        for _ in range(90):
+            yield b" " * 100_000
+        yield b"}"
+
+    headers = {"X-Appwrite-Project": small.project, "Content-Type": "application/json"}
+    answer = httpx.post(f"{small.endpoint}/account", content=pieces(), headers=headers, timeout=60)
+    assert (answer.status_code, answer.json()["type"]) == (400, "general_argument_invalid")
+    assert "userId" in answer.json()["message"]
+
+
+def test_answers_that_nobody_reads_are_bounded(small: TidewireServer) -> None:
+    size = len(httpx.get(f"{small.endpoint}/openapi.json", timeout=60).content)
+    count = 20 + 4 * 4 * MEGABYTE // size
+    answers_others(small)
+    before = resident(small)
+    with ExitStack() as stack:
+        connections = [connect(small, stack, receive_buffer=4096) for _ in range(count)]
+        for connection in connections:
+            connection.sendall(b"GET /v1/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 8)
+        assert answers_others(small)
+        assert len(httpx.get(f"{small.endpoint}/openapi.json", timeout=60).content) == size
+        ends = time.monotonic() + 30
+        cut: set[socket.socket] = set()
+        while not cut and time.monotonic() < ends:
+            time.sleep(0.1)
+            for connection in connections:
+                try:
+                    connection.send(b"\r\n")
+                except OSError:
+                    cut.add(connection)
+        assert cut
+        assert resident(small) - before < 100 * MEGABYTE
