@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import os
+import resource
 import signal
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
+import structlog
 import uvicorn
 
 from tidewire import garbage
 from tidewire.api.http_protocol import bounded_http_protocol
 from tidewire.app import Application, open_application
+from tidewire.logs import Repeated
 from tidewire.settings import Settings
+
+_log = structlog.get_logger()
 
 KEEP_ALIVE_SECONDS = 75
 """Longer than the idle time after which common HTTP clients drop a connection themselves."""
@@ -26,6 +33,7 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
         self._on_ready = on_ready
+        self._exhausted = Repeated(_log.error, "no_file_descriptors_left")
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -38,6 +46,24 @@ class Server(uvicorn.Server):
         finally:
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(number)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look after the server ten times a second; once a second see whether it can still accept."""
+        if counter % 10 == 0:
+            self._look_at_descriptors()
+        return await super().on_tick(counter)
+
+    def _look_at_descriptors(self) -> None:
+        """Say that there are none left; libuv then accepts connections only to close them."""
+        try:
+            os.close(os.dup(0))
+        except OSError as error:
+            if error.errno not in {errno.EMFILE, errno.ENFILE}:
+                return
+            limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+            self._exhausted.tell(
+                limit=limit, connections=len(self.server_state.connections), consequence="connections refused"
+            )
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to listen, then say so."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import select
 import socket
 import time
@@ -155,3 +156,34 @@ def test_answers_that_nobody_reads_are_bounded(small: TidewireServer) -> None:
                     cut.add(connection)
         assert cut
         assert resident(small) - before < 100 * MEGABYTE
+
+
+def test_no_descriptors_left_is_said_and_passes(tmp_path: Path) -> None:
+    server = TidewireServer(tmp_path / "data", ["--drain-seconds", "0.2"], errors=tmp_path / "log").start()
+    assert answers_others(server)
+    assert server.process
+    number = server.process.pid
+    limits = resource.prlimit(number, resource.RLIMIT_NOFILE)
+    open_now = len(list(Path(f"/proc/{number}/fd").iterdir()))
+    resource.prlimit(number, resource.RLIMIT_NOFILE, (open_now + 60, limits[1]))
+    with ExitStack() as stack:
+        before, begun = _ticks(number), time.monotonic()
+        while time.monotonic() < begun + 5:  # what others give back is taken at once
+            connect(server, stack)
+            time.sleep(0.01)
+        assert _ticks(number) - before < 300  # of 500: it does not spin
+    resource.prlimit(number, resource.RLIMIT_NOFILE, limits)
+    time.sleep(0.5)
+    assert answers_others(server)
+    assert server.stop() == 0
+    lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    found = [line for line in lines if line["event"] == "no_file_descriptors_left"]
+    assert len(found) == 1, [line["event"] for line in lines]
+    line = found[0]
+    assert line["limit"] == open_now + 60
+
+
+def _ticks(number: int) -> int:
+    """Hundredths of a second for which a process has had a processor."""
+    fields = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
