@@ -316,8 +316,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     realtime_overlap_seconds: Annotated[
         Seconds,
         Meta(
-            description="Seconds before a disconnect from which clients that answer no pings (Apple), and "
-            "pages in browsers, get events again: their machine may have received what they did not."
+            description="Seconds before a disconnect from which clients that answer no pings (Apple) get "
+            "events again: their machine may have received what they did not."
         ),
     ] = 5.0
     realtime_max_kept: Annotated[

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
-from websockets.typing import Origin
 
 from tests.realtime.conftest import PROJECT, START, RealtimeServer, ask, receive, reset, running, told_of
 from tests.realtime.raw_client import RawClient, frame, raw_client
 from tests.store.samples import event
+from tidewire.realtime import recovery
 from tidewire.realtime.frames import EventFrame
+from tidewire.realtime.positions import LAGGING_ROUNDS, PAGE_ROUNDS
+from tidewire.realtime.reading import APART
+from tidewire.realtime.recovery import Recovery
 from tidewire.store.event_log import trim
-from tidewire.store.positions import count
+from tidewire.store.positions import count, find
 
 Json = dict[str, Any]
+_Connecting = contextlib.AbstractAsyncContextManager[ClientConnection]
 ID = "66f0c2a1b3d4e5f60718"
 
 
@@ -345,24 +350,133 @@ async def test_a_client_that_answers_nothing_is_recovered_from_an_overlap(start:
         assert await _offsets(again, 1) == [missed]
 
 
-async def test_a_page_is_recovered_from_before_what_its_browser_acknowledged(start: START) -> None:
-    server = await start(realtime_overlap_seconds=3600)
-    for origin, again in (("http://localhost", [1, 2, 3]), (None, [3])):
-        first = (await server.publish(0)).offset
-        async with connect(server.url(), proxy=None, origin=cast("Origin | None", origin)) as client:
+def _page(server: RealtimeServer, url: str = f"project={PROJECT}", **headers: str) -> _Connecting:
+    """A page whose browser reads everything, and answers pings."""
+    return server.client(url, origin="http://localhost", **headers)
+
+
+def _recovery(server: RealtimeServer) -> Recovery:
+    found = server.realtime.rooms[PROJECT].hub.recovery
+    assert found is not None
+    return found
+
+
+def _rounds(server: RealtimeServer, count: int) -> None:
+    """Time goes by."""
+    for _ in range(count):
+        _recovery(server).begin_round()
+
+
+async def _says(client: ClientConnection) -> None:
+    assert (await ask(client, "ping"))["type"] == "pong"
+
+
+async def test_what_its_browser_acknowledged_a_page_has_not_read(server: RealtimeServer) -> None:
+    async with _page(server) as client:
+        await receive(client)
+        await _subscribe(client)
+        offsets = [(await server.publish(number)).offset for number in range(3)]
+        assert await _offsets(client, 3) == offsets
+        await _acknowledged(server, offsets[-1])
+        _rounds(server, PAGE_ROUNDS + 2)
+        client.transport.abort()
+    await server.is_left_empty()
+    async with _page(server) as client:
+        await receive(client)
+        assert (await _subscribe(client))["recovered"] is True
+        assert await _offsets(client, 3) == offsets
+
+
+async def test_a_page_has_read_what_came_before_the_message_before_its_last(server: RealtimeServer) -> None:
+    async with _page(server) as client:
+        await receive(client)
+        await _subscribe(client)
+        offsets = []
+        for number in range(4):
+            offsets.append((await server.publish(number)).offset)
+            assert await _offsets(client, 1) == offsets[-1:]
+            await _acknowledged(server, offsets[-1])
+            if number < 3:
+                _rounds(server, APART)
+                await _says(client)
+        client.transport.abort()
+    await server.is_left_empty()
+    async with _page(server) as client:
+        await receive(client)
+        assert (await _subscribe(client))["recovered"] is True
+        assert await _offsets(client, 2) == offsets[2:]
+
+
+async def test_two_messages_of_one_instant_show_nothing(server: RealtimeServer) -> None:
+    """As a page may send them that wakes, before it takes what waits for it."""
+    async with _page(server) as client:
+        await receive(client)
+        await _subscribe(client)
+        _rounds(server, APART)
+        offset = (await server.publish(0)).offset
+        assert await _offsets(client, 1) == [offset]
+        await _acknowledged(server, offset)
+        _rounds(server, APART)
+        for _ in range(3):
+            await _says(client)
+        client.transport.abort()
+    await server.is_left_empty()
+    async with _page(server) as client:
+        await receive(client)
+        assert (await _subscribe(client))["recovered"] is True
+        assert await _offsets(client, 1) == [offset]
+
+
+async def test_a_page_on_another_process_gets_what_it_may_not_have_read(tmp_path: Path) -> None:
+    async with running(tmp_path) as one, running(tmp_path) as other, _page(one) as page, one.client() as fast:
+        for client, name in ((page, ID), (fast, f"{ID}1")):
             await receive(client)
-            await _subscribe(client, name=f"{ID}{origin is None:d}")
-            for number in (1, 2):
-                await server.publish(number)
-            await _acknowledged(server, (await _offsets(client, 2))[-1])
-            client.transport.abort()
-        await server.is_left_empty()
-        await server.publish(3)
-        async with connect(server.url(), proxy=None, origin=cast("Origin | None", origin)) as client:
-            await receive(client)
-            assert (await _subscribe(client, name=f"{ID}{origin is None:d}"))["recovered"] is True
-            offsets = [first + number for number in again]
-            assert await _offsets(client, len(offsets)) == offsets
+            await _subscribe(client, name=name)
+        offsets = [(await one.publish(number)).offset for number in range(2)]
+        for client in (page, fast):
+            assert await _offsets(client, 2) == offsets
+        await _until(lambda: all(each.acknowledged >= offsets[-1] for each in one.realtime.connections()))
+        _rounds(one, APART)
+        await _recovery(one).positions.written()
+        new = (await other.publish(3)).offset
+        for connect, name, again in ((_page, ID, [*offsets, new]), (RealtimeServer.client, f"{ID}1", [new])):
+            async with connect(other) as back:
+                await receive(back)
+                assert (await _subscribe(back, name=name))["recovered"] is True
+                assert await _offsets(back, len(again)) == again
+
+
+async def test_who_lags_does_not_share_a_position_that_it_has_not_reached(server: RealtimeServer) -> None:
+    async with raw_client(server) as slow, server.client() as quick:
+        await slow.message()
+        slow.say(_row())
+        await slow.message()
+        await receive(quick)
+        await _subscribe(quick, name=f"{ID}1")
+        lagging, _ = sorted(server.realtime.connections(), key=lambda each: each.number)
+
+        async def publish(number: int) -> int:
+            offset = (await server.publish(number)).offset
+            assert await _offsets(quick, 1) == [offset]
+            await _until(lambda: max(each.acknowledged for each in server.realtime.connections()) >= offset)
+            return offset
+
+        slow.send(frame(10, b"%d" % await publish(0)))  # it is one that answers
+        await _until(lambda: lagging.answers)
+        _rounds(server, 1)
+        first = await publish(1)
+        _rounds(server, LAGGING_ROUNDS + 1)
+        second = await publish(2)
+        _rounds(server, 1)
+        slow.send(frame(10, b"%d" % first))
+        await _until(lambda: lagging.acknowledged == first)
+        _rounds(server, 1)
+        await _recovery(server).positions.written()
+        store = await server.stores.project(PROJECT)
+        assert store is not None
+        found = await store.database.read(lambda connection: find(connection, [("", ID), ("", f"{ID}1")]))
+        assert found["", ID].position == first
+        assert found["", f"{ID}1"].position >= second
 
 
 async def test_many_connections_come_back_at_once(server: RealtimeServer) -> None:
@@ -436,6 +550,45 @@ async def test_the_same_url_is_recovered_when_the_session_is_shown_later(server:
         await ask(stranger, "authentication", {"session": other})
         last = (await server.publish(3)).offset
         assert await _offsets(stranger, 1) == [last]
+
+
+async def test_a_page_with_a_url_that_its_browser_closed_is_recovered(
+    server: RealtimeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So does a browser when it wakes a page that it froze; and when a page is left, or loaded again."""
+    session = await server.sign_up("u1")
+    url = f"project={PROJECT}&channels[]=files"
+    for at_once, recovered in ((0, True), (3_600_000, False)):
+        monkeypatch.setattr(recovery, "LOADED_AGAIN_MS", at_once)
+        async with _page(server, url, x_appwrite_session=session) as client:
+            await receive(client)
+            await client.close(1001)
+        await server.is_left_empty()
+        missed = (await server.publish(1)).offset
+        async with _page(server, url, x_appwrite_session=session) as client:
+            await receive(client)
+            last = (await server.publish(2)).offset
+            assert await _offsets(client, 1 + recovered) == [missed, last][-1 - recovered :]
+
+
+@pytest.mark.parametrize("same_process", [True, False])
+async def test_a_second_page_gets_nothing_from_before_the_first(tmp_path: Path, same_process: bool) -> None:
+    async with running(tmp_path) as one, running(tmp_path) as other:
+        session = await one.sign_up("u1")
+        url = f"project={PROJECT}&channels[]=files"
+        async with _page(one, url, x_appwrite_session=session) as bystander:
+            await receive(bystander)
+            await bystander.close(1000)
+        await one.publish(0)
+        async with _page(one, url, x_appwrite_session=session) as first:
+            await receive(first)
+            offset = (await one.publish(1)).offset
+            assert await _offsets(first, 1) == [offset]
+            await _acknowledged(one, offset)
+            await _until(lambda: _recovery(one).positions.count == 1)
+            async with _page(one if same_process else other, url, x_appwrite_session=session) as second:
+                await receive(second)
+                assert await _offsets(second, 1) == [offset]
 
 
 async def test_guests_with_a_url_begin_anew(server: RealtimeServer) -> None:

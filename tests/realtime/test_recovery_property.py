@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import uvloop
@@ -17,19 +18,28 @@ from tests.realtime.raw_client import RawClient, frame, raw_client
 from tests.store.samples import event
 
 ID = "66f0c2a1b3d4e5f60718"
-STEPS = st.lists(
-    st.one_of(
-        st.tuples(st.just("publish"), st.integers(1, 150)),
-        st.tuples(st.just("publish for others"), st.integers(1, 150)),
-        st.tuples(st.just("read"), st.integers(1, 200)),
-        st.tuples(st.sampled_from(["come back", "move", "answer pings", "begin rounds"]), st.just(0)),
-    ),
-    max_size=30,
-)
+PONG = b'{"type":"pong"}'
+ROUNDS = 3
+"""Begun in one step."""
+
+
+def _steps(*of_client: str) -> st.SearchStrategy[list[tuple[str, int]]]:
+    simple = ["come back", "move", "answer pings", "begin rounds", *of_client]
+    return st.lists(
+        st.one_of(
+            st.tuples(st.just("publish"), st.integers(1, 150)),
+            st.tuples(st.just("publish for others"), st.integers(1, 150)),
+            st.tuples(st.just("read"), st.integers(1, 200)),
+            st.tuples(st.sampled_from(simple), st.just(0)),
+        ),
+        max_size=30,
+    )
 
 
 class Client:
     """Reads when it is told to, answers pings only when it is told to, and never says goodbye."""
+
+    headers: Mapping[str, str] = {}
 
     def __init__(self, stack: contextlib.AsyncExitStack) -> None:
         self.received: list[int] = []
@@ -42,7 +52,7 @@ class Client:
         """Come, or come back: what was on the way is lost."""
         if self._raw is not None:
             reset(self._raw.writer)
-        self._raw = await self._stack.enter_async_context(raw_client(server))
+        self._raw = await self._stack.enter_async_context(raw_client(server, **self.headers))
         await self._raw.message()
         row = {"subscriptionId": ID, "channels": ["files"], "queries": []}
         self._raw.say(json.dumps({"type": "subscribe", "data": [row]}))
@@ -60,9 +70,14 @@ class Client:
                 self._unanswered.append(part.data)
                 continue
             assert part.final
+            if part.data == PONG:
+                continue
             self._on_this.append(json.loads(part.data)["data"]["offset"])
             assert self._on_this == sorted(set(self._on_this)), "once a connection, and in order"
-            self.received.append(self._on_this[-1])
+            self._take(self._on_this[-1])
+
+    def _take(self, offset: int) -> None:
+        self.received.append(offset)
 
     def due(self, wanted: list[int]) -> list[int]:
         """What is yet to come on this connection, at least."""
@@ -74,6 +89,42 @@ class Client:
         assert self._raw is not None
         self._raw.send(*(frame(10, ping) for ping in self._unanswered))
         self._unanswered.clear()
+
+
+class Page(Client):
+    """A page and its browser: the browser reads and answers pings, the page takes what it has when it runs.
+
+    A page that runs takes everything, but it may say something first. What it did not take when the
+    connection breaks is lost.
+    """
+
+    headers: Mapping[str, str] = {"origin": "http://localhost"}
+
+    def __init__(self, stack: contextlib.AsyncExitStack) -> None:
+        super().__init__(stack)
+        self._held: list[int] = []
+        self._has_said = False
+
+    async def connect(self, server: RealtimeServer) -> None:
+        self._held.clear()
+        await super().connect(server)
+
+    def _take(self, offset: int) -> None:
+        self._held.append(offset)
+
+    def take(self) -> None:
+        """Run, and take what the browser has."""
+        self.received += self._held
+        self._held.clear()
+        self._has_said = False
+
+    def say(self) -> None:
+        """Run, and say something first: then what the browser has is taken before anything is said again."""
+        if self._has_said:
+            self.take()
+        assert self._raw is not None
+        self._raw.say('{"type":"ping"}')
+        self._has_said = True
 
 
 async def _commit(servers: list[RealtimeServer], count: int, channel: str) -> list[int]:
@@ -88,10 +139,10 @@ async def _commit(servers: list[RealtimeServer], count: int, channel: str) -> li
     return offsets
 
 
-async def _play(steps: list[tuple[str, int]], directory: Path) -> None:
+async def _play(steps: list[tuple[str, int]], directory: Path, kind: type[Client]) -> None:
     async with contextlib.AsyncExitStack() as stack:
         servers = [await stack.enter_async_context(running(directory)) for _ in range(2)]
-        client = Client(await stack.enter_async_context(contextlib.AsyncExitStack()))
+        client = kind(await stack.enter_async_context(contextlib.AsyncExitStack()))
         at, wanted = 0, []
         await client.connect(servers[at])
         for step, number in [*steps, ("come back", 0)]:
@@ -104,16 +155,24 @@ async def _play(steps: list[tuple[str, int]], directory: Path) -> None:
             elif step == "answer pings":
                 client.answer()
             elif step == "begin rounds":
-                for server in servers:
+                for server in servers * ROUNDS:
                     for room in server.realtime.rooms.values():
                         if room.hub.recovery is not None:
                             room.hub.recovery.positions.begin_round()
+            elif step == "say":
+                assert isinstance(client, Page)
+                client.say()
+            elif step == "take":
+                assert isinstance(client, Page)
+                client.take()
             elif step in {"come back", "move"}:
                 at = at if step == "come back" else 1 - at
                 await _settled(servers)
                 await client.connect(servers[at])
         if client.due(wanted):
             await client.read_until(wanted[-1])
+        if isinstance(client, Page):
+            client.take()
         # What was received again and again counts where it came first.
         assert list(dict.fromkeys(client.received)) == wanted
 
@@ -127,10 +186,20 @@ async def _settled(servers: list[RealtimeServer]) -> None:
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(steps=STEPS)
+@given(steps=_steps())
 def test_interleavings(steps: list[tuple[str, int]]) -> None:
+    _run(steps, Client)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(steps=_steps("say", "take"))
+def test_interleavings_of_a_page(steps: list[tuple[str, int]]) -> None:
+    _run(steps, Page)
+
+
+def _run(steps: list[tuple[str, int]], kind: type[Client]) -> None:
     with (
         tempfile.TemporaryDirectory() as directory,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop,
     ):
-        loop.run(_play(steps, Path(directory)))
+        loop.run(_play(steps, Path(directory), kind))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 
 from tests.store.samples import event
 from tidewire.core.events import Event
@@ -204,22 +204,3 @@ async def test_the_log_is_read_by_its_primary_key(database: Database) -> None:
         assert plan_of_read == "SEARCH event_log USING INTEGER PRIMARY KEY (rowid>?)"
     finally:
         connection.close()
-
-
-@given(st.lists(st.integers(0, 50), min_size=1, max_size=40), st.integers(0, 60), st.data())
-def test_the_offset_before_some_time(gaps: list[int], milliseconds: int, data: st.DataObject) -> None:
-    engine = create_engine("sqlite://")
-    with engine.connect() as connection:
-        project_metadata.create_all(connection)
-        connection.info["project_id"] = "p"
-        moments = [sum(gaps[: number + 1]) for number in range(len(gaps))]
-        offsets = [event_log.append(connection, event(timestamp=moment)).offset for moment in moments]
-        index = data.draw(st.integers(0, len(offsets) - 1))
-        older = [
-            offset
-            for offset, moment in zip(offsets, moments, strict=True)
-            if moment < moments[index] - milliseconds
-        ]
-        before = event_log.offset_before(connection, offsets[index], milliseconds)
-        assert before == max(older, default=0)
-    engine.dispose()

@@ -62,7 +62,12 @@ async def test_databases_without_the_count_are_counted_once(tmp_path: Path) -> N
     config = alembic_config(PROJECT)
     config.attributes.update(connection=connection, chain=PROJECT)
     upgrade(config, "project_0010")
-    positions.write(connection, [kept(1), kept(2)], ())
+    for name in ("s1", "s2"):
+        connection.exec_driver_sql(
+            "INSERT INTO realtime_positions (subject, id, process, connection, wants, epoch, position) "
+            "VALUES ('ann', ?, 'p', 1, 'wants', 'epoch', 1)",
+            (name,),
+        )
     connection.commit()
     connection.close()
     database = await Database.open(path, "shop")

@@ -4,6 +4,8 @@ Every WebSocket client answers a ping with the ping's payload (RFC 6455, section
 followed by a ping with their offset, in the same write; the pong says that all before have arrived.
 A connection is asked once a round, and never while an answer is outstanding: steady events cost one small
 frame a second for each connection, and a client that answers nothing is asked nothing more.
+
+What has arrived at a browser, a page has not read (:mod:`tidewire.realtime.reading`).
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ class Acknowledgements:
         self.settled = 0
         """Offset up to which everything has been written to all who get events as they happen."""
         self._waiting: dict[Receiver, int] = {}
-        """Connections that may not have acknowledged everything, and the round that they were asked in."""
+        """Connections that may not have taken everything, and the round that they were asked in."""
         self._ping = (0, b"")
 
     def ask(self, receiver: Receiver, offset: int) -> bytes:
@@ -39,6 +41,9 @@ class Acknowledgements:
         receiver.round = self.round
         if receiver.sent <= receiver.acknowledged:
             receiver.acknowledged = max(receiver.acknowledged, self.settled)
+        page = receiver.page
+        if page is not None and receiver.sent <= page.read:
+            page.read = max(page.read, self.settled)
         return self._ask(receiver, offset)
 
     def write_past(self, receiver: Receiver, message: bytes, offset: int) -> None:
@@ -49,7 +54,7 @@ class Acknowledgements:
 
     def ping(self, receiver: Receiver) -> bytes:
         """A ping for a connection that got no events; empty if there is nothing that it could acknowledge."""
-        offset = self.position(receiver) if receiver.replay is None else 0
+        offset = self.arrived(receiver) if receiver.replay is None else 0
         return self._ask(receiver, offset) if self.round and offset else b""
 
     def answered(self, receiver: Receiver, payload: bytes) -> None:
@@ -61,13 +66,28 @@ class Acknowledgements:
             if asked > 0:
                 receiver.acknowledged = asked
 
+    def shown(self, receiver: Receiver) -> None:
+        """A message came, which a page wrote itself."""
+        if receiver.page is not None and self.round:
+            receiver.page.shown(self.arrived(receiver), self.round)
+
     def rewind(self, receiver: Receiver, offset: int) -> None:
-        """A replay begins at ``offset``: what was acknowledged beyond it does not count."""
-        receiver.acknowledged = min(self.position(receiver), offset)
+        """A replay begins at ``offset``: what was acknowledged or read beyond it does not count."""
+        if receiver.page is not None:
+            receiver.page.read = self.position(receiver)
+            receiver.page.rewind(offset)
+        receiver.acknowledged = min(self.arrived(receiver), offset)
         receiver.asked = -abs(receiver.asked)
 
     def position(self, receiver: Receiver) -> int:
-        """Offset up to which a connection certainly has everything that it was to get."""
+        """Offset up to which a client certainly has taken everything that it was to get."""
+        arrived = self.arrived(receiver)
+        if receiver.page is None or receiver.sent <= receiver.page.read:
+            return arrived
+        return min(receiver.page.read, arrived)
+
+    def arrived(self, receiver: Receiver) -> int:
+        """Offset up to which everything has arrived where a client is."""
         if receiver.sent > receiver.acknowledged:
             return receiver.acknowledged
         if receiver.replay is not None:
@@ -84,13 +104,14 @@ class Acknowledgements:
         self._waiting.pop(receiver, None)
 
     def begin_round(self) -> list[Receiver]:
-        """Ask those again who have not acknowledged everything; return them."""
+        """Ask those again who have not acknowledged everything; return all who may not have taken it."""
         if not self.round:
             return []
         self.round += 1
         for receiver in list(self._waiting):
             if receiver.sent <= receiver.acknowledged:
-                del self._waiting[receiver]
+                if receiver.page is None or receiver.sent <= receiver.page.read:
+                    del self._waiting[receiver]
             elif not receiver.asked and receiver.replay is None:
                 receiver.send(self._ask(receiver, max(receiver.sent, self.settled)))
         return list(self._waiting)

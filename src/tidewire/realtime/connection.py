@@ -89,6 +89,12 @@ class Connection(Intake):
         else:
             self._realtime.run(self._set_up(inputs))
 
+    def received(self, text: str) -> None:
+        """A message came: count what it shows, and answer it when it is its turn."""
+        if self.page is not None and self._hub is not None:
+            self._hub.acknowledgements.shown(self)
+        super().received(text)
+
     def handle(self, message: Message | MessageError) -> None:
         """Answer a message, or keep it until it is its turn."""
         if isinstance(message, Ping) and not self.roles:

@@ -12,6 +12,7 @@ from tidewire.realtime.conversation import Extent, beyond_address, beyond_limits
 from tidewire.realtime.hub import Hub
 from tidewire.realtime.limits import ConnectLimit
 from tidewire.realtime.messages import POLICY_VIOLATION, TOO_MUCH, MessageError
+from tidewire.realtime.reading import Reading
 from tidewire.realtime.recovery import Asked, url_key
 from tidewire.realtime.request import CONSOLE, Inputs
 from tidewire.realtime.sign_in import Visitor
@@ -65,7 +66,8 @@ class Doorkeeper:
             extended_queries=self._extended_queries,
         )
         _check_limits(hub, receiver, wanted.slots)
-        receiver.is_page = (inputs.origin or "").startswith(_WEB)
+        if receiver.acknowledges and (inputs.origin or "").startswith(_WEB):
+            receiver.page = Reading(hub.received)
         hub.enter(receiver, identity, foreign=visitor.admin)
         if visitor.key is not None:
             hub.admit_program(receiver, inputs.key, visitor.key)

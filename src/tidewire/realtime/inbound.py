@@ -44,8 +44,8 @@ class Received:
     """Messages, and frames to be written (pongs, at last perhaps a close frame), in their order."""
     ended: bool
     """The client closed the connection, or broke the protocol: no bytes count any more."""
-    closed: bool
-    """The client closed it."""
+    closed: int
+    """The status that the client closed it with; 0: it did not."""
     pongs: list[bytes]
     """Payloads of answers to pings."""
 
@@ -127,7 +127,8 @@ class Inbound:
                 if text is not None:
                     steps.append(text)
         steps += [rest] if (rest := b"".join([*output, *protocol.data_to_send()])) else []
-        return Received(steps, ended=protocol.eof_sent, closed=protocol.close_rcvd is not None, pongs=pongs)
+        closed = protocol.close_rcvd.code if protocol.close_rcvd is not None else 0
+        return Received(steps, ended=protocol.eof_sent, closed=closed, pongs=pongs)
 
     def _assemble(self, frame: Frame) -> str | None:
         """The whole message if this is its last fragment. Raises UnicodeDecodeError as soon as it must."""

@@ -3,7 +3,8 @@
 A client that comes back shows nothing but the ids of its subscriptions. What they wanted, whose they are and
 how far they have got stands in the project's database: written a moment after it changed, many at a time, so
 that it is there for other processes and after the server was killed. Nothing that happens often writes
-anything: all connections that keep up share one position, which is noted once a second.
+anything: all connections that keep up share one position, which is noted once a second; all pages that do
+share another, since what they have read shows later (:mod:`tidewire.realtime.reading`).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
@@ -35,8 +36,13 @@ WRITE_SECONDS: Final = 0.05
 RETRY_SECONDS: Final = 1.0
 LAGGING_ROUNDS: Final = 5
 """Rounds behind after which a connection does not hold the position of the process back any more."""
+PAGE_ROUNDS: Final = 150
+"""The same for a page: two messages of a tab that was hidden for long come within."""
 GUEST_ID_LENGTH: Final = 16
 """Characters that the id of a guest's subscription must have to be kept: shorter ones may be another's."""
+
+Shared = tuple[int, int]
+"""Positions of a process: that of most of its connections, and that of its pages."""
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -85,10 +91,12 @@ class Positions:
         """Connections with kept subscriptions, by number."""
         self._taken: Unwritten[Key, Kept] = Unwritten()
         self._notes: Unwritten[tuple[Key, Holder], Note] = Unwritten()
-        self._reached: int | None = None
-        self._reached_before = 0
-        rounds = max(LAGGING_ROUNDS, math.ceil(hub.settings.realtime_overlap_seconds))
-        self._settled: deque[int] = deque(maxlen=rounds + 1)
+        self._shared: Shared = (0, 0)
+        """What was noted last as the positions of the process."""
+        self._unwritten: Shared | None = None
+        self._overlap = math.ceil(hub.settings.realtime_overlap_seconds)
+        self._rounds: Final = (max(LAGGING_ROUNDS, self._overlap), PAGE_ROUNDS)
+        self._settled: deque[int] = deque(maxlen=max(self._rounds) + 1)
         """Where the hub was in the last rounds."""
         self._lagging: dict[Receiver, int] = {}
         """Those with exact positions of their own, and what they are as far as they were noted."""
@@ -105,13 +113,20 @@ class Positions:
                 continue
             note = self._notes.get((key, kept.holder))
             if note is not None:
-                kept = replace(kept, position=note.position, exact=note.exact, lost_at=note.lost_at)
+                kept = replace(
+                    kept,
+                    position=note.position,
+                    exact=note.exact,
+                    lost_at=note.lost_at,
+                    away=note.away,
+                )
             if note is not None and note.dropped:
                 found.pop(key, None)
                 continue
             held = self._held.get(kept.connection) if kept.process == self._process_id else None
             if held is not None and not kept.lost_at:
-                kept = replace(kept, position=max(kept.position, self._position(held.receiver)))
+                position = self._hub.acknowledgements.position(held.receiver)
+                kept = replace(kept, position=max(kept.position, position))
             found[key] = kept
         return found
 
@@ -130,7 +145,16 @@ class Positions:
         behind = position < self._hub.acknowledgements.settled
         if behind:
             self._lagging[receiver] = -1
-        kept = Kept(*key, self._process_id, receiver.number, wants, self._hub.epoch, position, exact=behind)
+        kept = Kept(
+            *key,
+            self._process_id,
+            receiver.number,
+            wants,
+            self._hub.epoch,
+            position,
+            exact=behind,
+            page=receiver.page is not None,
+        )
         self._taken.put(key, kept)
         self._notes.discard((key, kept.holder))
         self._write_soon()
@@ -142,22 +166,25 @@ class Positions:
         if key is not None:
             self._note(receiver, key, Note(0, exact=True, dropped=True))
 
-    def lose(self, receiver: Receiver, *, for_good: Iterable[str] = ()) -> None:
+    def lose(
+        self, receiver: Receiver, *, for_good: Collection[str] = (), away: Collection[str] = (), read: int = 0
+    ) -> None:
         """A connection ended. To be called while its subscriptions are there.
 
-        ``for_good``: those that it will not want back.
+        ``for_good``: those that it will not want back. ``away``: those that it may want back or anew, since
+        its browser ended it; these have got at least to ``read``.
         """
         held = self._held.pop(receiver.number, None)
         self._lagging.pop(receiver, None)
         if held is None:
             return
-        position, moment = self._position(receiver), now()
-        dropped = frozenset(for_good)
+        position, moment = self._hub.acknowledgements.position(receiver), now()
         for name, key in held.items():
             subscription = receiver.subscriptions.get(name)
             since = subscription.since if subscription is not None else 0
-            reached = max(since, position)
-            self._note(receiver, key, Note(reached, True, moment, dropped=name in dropped))
+            left = name in away
+            reached = max(since, position, read if left else 0)
+            self._note(receiver, key, Note(reached, True, moment, left, name in for_good))
 
     def held(self, receiver: Receiver) -> list[tuple[str, Key]]:
         """The kept subscriptions of a connection: their ids on it, and their keys."""
@@ -169,19 +196,21 @@ class Positions:
         acknowledgements = self._hub.acknowledgements
         waiting = acknowledgements.begin_round()
         self._settled.append(acknowledgements.settled)
-        limit = self._settled[max(0, len(self._settled) - 1 - LAGGING_ROUNDS)]
-        reached = acknowledgements.settled
+        limits = [self._settled[max(0, len(self._settled) - 1 - rounds)] for rounds in self._rounds]
+        reached = [acknowledgements.settled, acknowledgements.settled]
         for receiver in waiting:
             if acknowledgements.leaves_unanswered(receiver) and receiver.all_has_arrived():
-                receiver.acknowledged = receiver.sent
+                self._count_as_taken(receiver)
             position = acknowledgements.position(receiver)
-            if receiver.replay is not None or position < limit:
+            kind = receiver.page is not None
+            if receiver.replay is not None or position < limits[kind]:
                 self._lagging.setdefault(receiver, -1)
             elif receiver not in self._lagging:
-                reached = min(reached, position)
-        reached = min(reached, self._note_lagging(limit))
-        if reached > self._reached_before and self._held:
-            self._reached = self._reached_before = reached
+                reached[kind] = min(reached[kind], position)
+        self._note_lagging(limits, reached)
+        shared = (max(reached[0], self._shared[0]), max(reached[1], self._shared[1]))
+        if shared != self._shared and self._held:
+            self._unwritten = self._shared = shared
             self._write_soon()
 
     async def written(self) -> None:
@@ -194,27 +223,29 @@ class Positions:
         self._closing.set()
         await self.written()
 
-    def _position(self, receiver: Receiver) -> int:
-        position = self._hub.acknowledgements.position(receiver)
-        if receiver.sent and (receiver.is_page or not receiver.answers):
-            # Nobody knows whether it has read what its machine, or its browser, acknowledged.
-            rounds = math.ceil(self._hub.settings.realtime_overlap_seconds)
-            position = min(position, self._settled[-1 - rounds] if len(self._settled) > rounds else 0)
-        return position
+    def _count_as_taken(self, receiver: Receiver) -> None:
+        """All has arrived at the machine of a client that answers no pings: so the client has taken what was
+        written a while ago, as far as anybody can know.
+        """
+        taken = self._settled[-1 - self._overlap] if len(self._settled) > self._overlap else 0
+        receiver.acknowledged = max(receiver.acknowledged, min(receiver.sent, taken))
 
-    def _note_lagging(self, limit: int) -> int:
-        """Note how far those that lag have got; the least position of those that have caught up."""
-        reached = self._hub.acknowledgements.settled
+    def _note_lagging(self, limits: Sequence[int], reached: list[int]) -> None:
+        """Note how far those that lag have got. Those within the ``limits`` hold the positions of the process
+        back, ``reached``, until they are where these were, and share them from then on.
+        """
         for receiver, noted in list(self._lagging.items()):
             position = self._hub.acknowledgements.position(receiver)
-            if receiver.replay is None and position >= limit:
-                del self._lagging[receiver]
-                reached = min(reached, position)
-                self._note_all(receiver, position, exact=False)
-            elif position != noted:
+            kind = receiver.page is not None
+            if receiver.replay is None and position >= limits[kind]:
+                reached[kind] = min(reached[kind], position)
+                if position >= self._shared[kind]:
+                    del self._lagging[receiver]
+                    self._note_all(receiver, position, exact=False)
+                    continue
+            if position != noted:
                 self._lagging[receiver] = position
                 self._note_all(receiver, position, exact=True)
-        return reached
 
     def _note_all(self, receiver: Receiver, position: int, *, exact: bool) -> None:
         for name, key in self.held(receiver):
@@ -232,7 +263,7 @@ class Positions:
 
     async def _write_all(self) -> None:
         try:
-            while self._taken or self._notes or self._reached is not None:
+            while self._taken or self._notes or self._unwritten is not None:
                 if len(self._taken) + len(self._notes) < STEP and not self._closing.is_set():
                     await _pause(self._closing, WRITE_SECONDS)
                 try:
@@ -251,7 +282,7 @@ class Positions:
         """Write a step. What is on its way is kept until it is committed: others may ask for it."""
         taken = self._taken.step(STEP)
         notes = self._notes.step(STEP - len(taken))
-        reached = self._reached if self._taken.all_begun and self._notes.all_begun else None
+        shared = self._unwritten if self._taken.all_begun and self._notes.all_begun else None
         most = self._hub.settings.realtime_max_kept
         filled = most - min(STEP, most // 10)  # for who is here now what was lost makes room
 
@@ -259,8 +290,8 @@ class Positions:
             connection = transaction.connection
             changed = [(key, holder, note) for (key, holder), note in notes.items()]
             stored.write(connection, list(taken.values()), changed)
-            if reached is not None:
-                stored.reach(connection, self._process_id, reached)
+            if shared is not None:
+                stored.reach(connection, self._process_id, *shared)
             count = stored.count(connection)
             return count if count <= filled else count - stored.forget(transaction, 0, filled)
 
@@ -272,8 +303,8 @@ class Positions:
             raise
         self._taken.written(taken)
         self._notes.written(notes)
-        if reached is not None and self._reached == reached:
-            self._reached = None
+        if shared is not None and self._unwritten == shared:
+            self._unwritten = None
 
 
 async def _pause(closing: asyncio.Event, seconds: float) -> None:

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection
+from websockets.frames import CloseCode
 
 from tidewire.core.queries import Query
 from tidewire.core.time import now
 from tidewire.realtime.history import History
 from tidewire.realtime.messages import LITERAL_ID, Since
 from tidewire.realtime.positions import GUEST_ID_LENGTH, Positions, digest_of
+from tidewire.realtime.reading import Reading
 from tidewire.realtime.replay import Replay, Replayer
 from tidewire.realtime.subscriptions import Receiver
 from tidewire.store import positions as stored
 from tidewire.store.database import Database
-from tidewire.store.event_log import last_offset, offset_before, trimmed_offset
+from tidewire.store.event_log import last_offset, trimmed_offset
 from tidewire.store.positions import Kept, Key
 
 if TYPE_CHECKING:
@@ -27,6 +29,11 @@ if TYPE_CHECKING:
 
 URL_PREFIX: Final = "url."
 """Of the ids under which subscriptions of a URL are kept, whose clients do not choose any."""
+LOADED_AGAIN_MS: Final = 500
+"""After its browser closed the connection, what is back sooner is a page that was loaded anew, and was not
+there before. SDKs on a page that goes on wait for a second."""
+AWAKE_MS: Final = 5000
+"""Time in which a page that has just connected takes what it is sent first."""
 
 
 @dataclass(frozen=True)
@@ -101,33 +108,12 @@ class Recovery:
         if not keys and not any(says for _, says in asked):
             return NOTHING_KNOWN
         found = self._database.glance(partial(_look_up, keys=keys))
-        if found is None:
-            return None
-        known = self._known(keys, *found)
-        return self._database.glance(self._as_read(known)) if receiver.is_page else known
+        return None if found is None else self._known(keys, *found)
 
     async def read(self, receiver: Receiver, asked: Sequence[tuple[str | None, bool]]) -> Known:
         """The same, with time for it."""
         keys = self._keys(receiver, asked)
-        known = self._known(keys, *await self._database.read(partial(_look_up, keys=keys)))
-        return await self._database.read(self._as_read(known)) if receiver.is_page else known
-
-    def _as_read(self, known: Known) -> Callable[[Connection], Known]:
-        """A page has read less than its browser has acknowledged: it may have been asleep, and a browser
-        that loses a connection forgets what the page has not read. An exact position has that in it.
-        """
-        overlap_ms = int(self._hub.settings.realtime_overlap_seconds * 1000)
-
-        def read(log: Connection) -> Known:
-            kept = {
-                key: each
-                if each.exact
-                else replace(each, position=offset_before(log, each.position, overlap_ms))
-                for key, each in known.kept.items()
-            }
-            return replace(known, kept=kept)
-
-        return read
+        return self._known(keys, *await self._database.read(partial(_look_up, keys=keys)))
 
     def _known(self, keys: Sequence[Key], found: dict[Key, Kept], bounds: tuple[int, int]) -> Known:
         return Known(self.positions.brought_up(keys, found), bounds)
@@ -184,11 +170,27 @@ class Recovery:
     def lose(self, receiver: Receiver) -> None:
         """A connection ended; its subscriptions are there still."""
         self._unclaimed.pop(receiver, None)
-        ended: Collection[str] = ()
-        if receiver.left:
-            # Who closes a page that names its subscriptions in the URL, and opens it again, begins anew.
-            ended = [name for name, key in self.positions.held(receiver) if key[1].startswith(URL_PREFIX)]
-        self.positions.lose(receiver, for_good=ended)
+        if not receiver.left:
+            self.positions.lose(receiver)
+            return
+        of_url = [name for name, key in self.positions.held(receiver) if key[1].startswith(URL_PREFIX)]
+        if receiver.page is not None and receiver.left == CloseCode.GOING_AWAY:
+            # Browsers close so what a page had open that is left, and what one had open that wakes. The first
+            # may be loaded again at once. The other comes back, and was awake when it came last.
+            self.positions.lose(receiver, away=of_url, read=self._seen(receiver, receiver.page))
+        else:
+            # Who ends a connection that names its subscriptions in the URL, and makes it again, begins anew.
+            self.positions.lose(receiver, for_good=of_url)
+
+    def _seen(self, receiver: Receiver, page: Reading) -> int:
+        """What was committed before a page connected, if it is with the page since; 0: it may not be.
+
+        Or pages that follow each other quickly, none of which shows anything of what it has read, would get
+        what came since the first of them, more and more.
+        """
+        since_ms = now() - receiver.number // 1000
+        arrived = receiver.replay is None and self._hub.acknowledgements.arrived(receiver) >= page.opened
+        return page.opened if arrived and since_ms >= AWAKE_MS else 0
 
     def _start(self, receiver: Receiver, asked: Asked, known: Known) -> Start:
         if asked.since is not None:
@@ -202,6 +204,8 @@ class Recovery:
         key = self._key(receiver, asked.id)
         kept = known.kept.get(key) if key is not None else None
         if kept is None:
+            return Start()
+        if kept.away and 0 <= now() - kept.lost_at < LOADED_AGAIN_MS:
             return Start()
         late = kept.lost_at > 0 and now() - kept.lost_at > self._seconds * 1000
         changed = kept.wants != asked.wants or kept.epoch != self._hub.epoch

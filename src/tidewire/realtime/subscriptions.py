@@ -20,6 +20,7 @@ from tidewire.core.realtime_queries import (
 )
 from tidewire.core.realtime_ranges import Range, range_of
 from tidewire.realtime.frames import subscription_tail
+from tidewire.realtime.reading import Reading
 from tidewire.realtime.scatter import Lane
 
 if TYPE_CHECKING:
@@ -66,10 +67,10 @@ class Receiver(Lane):
         "answers",
         "asked",
         "direct",
-        "is_page",
         "left",
         "login",
         "number",
+        "page",
         "recoverable",
         "replay",
         "roles",
@@ -97,8 +98,8 @@ class Receiver(Lane):
         """Empty only before the connection is set up: then it receives nothing."""
         self.subscriptions: dict[str, Subscription] = {}
         """By id, which is unique within the connection only."""
-        self.is_page = False
-        """A browser answers its pings for it."""
+        self.page: Reading | None = None
+        """What a page has read, whose browser answers its pings for it; None: it is none."""
         self.recoverable = False
         """Whether it is kept where the client is, so that acknowledgements are worth asking for."""
         self.acknowledged = 0
@@ -107,8 +108,8 @@ class Receiver(Lane):
         """Offset in the ping whose answer is outstanding; 0: none is. Negative: its answer says nothing."""
         self.answers = False
         """Whether the client ever answered a ping."""
-        self.left = False
-        """Whether it was the client that closed the connection."""
+        self.left = 0
+        """The status that the client closed the connection with; 0: it did not."""
         self.round = 0
         """In which it was last sent a ping with events."""
         self.replay: Replay | None = None

@@ -312,7 +312,7 @@ class WebSocket(Receiver, asyncio.Protocol):
                 self.send(step)
         if received.ended and self.state is State.OPEN:
             self.left = received.closed
-            self._finish(answered=received.closed)
+            self._finish(answered=received.closed > 0)
 
     def _new_inbound(self) -> Inbound:
         settings = self._settings

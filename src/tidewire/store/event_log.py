@@ -51,12 +51,6 @@ _read_after = Prepared(
     .order_by(event_log.c.offset)
     .limit(bindparam("limit"))
 )
-_timestamp_at = Prepared(
-    select(event_log.c.timestamp)
-    .where(event_log.c.offset <= bindparam("offset"))
-    .order_by(event_log.c.offset.desc())
-    .limit(1)
-)
 _last_offset = Prepared(select(func.max(event_log.c.offset)))
 _encoder = msgspec.json.Encoder()
 _decode_parameters = msgspec.json.Decoder(dict[str, str]).decode
@@ -125,20 +119,6 @@ def last_offset(connection: Connection) -> int:
 def trimmed_offset(connection: Connection) -> int:
     """Offset of the newest event that was trimmed away: a reader at an earlier one has missed events."""
     return int(read_state(connection, _TRIMMED) or 0)
-
-
-def offset_before(connection: Connection, offset: int, milliseconds: int) -> int:
-    """The last offset whose event is older by more than ``milliseconds`` than that at ``offset``."""
-    low, high = trimmed_offset(connection), offset
-    found = _timestamp_at.fetch(connection, {"offset": offset})
-    while found and high - low > 1:
-        middle = (low + high) // 2
-        older = _timestamp_at.fetch(connection, {"offset": middle})
-        if not older or older[0][0] < found[0][0] - milliseconds:
-            low = middle
-        else:
-            high = middle
-    return min(low, offset) if found else offset
 
 
 def epoch(connection: Connection) -> str:

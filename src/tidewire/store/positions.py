@@ -1,7 +1,8 @@
 """How far the subscriptions of realtime clients have got, for when they come back, to whichever process.
 
-Each process notes now and then one position that all its subscriptions have reached, and for those that have
-not (``exact``), and those whose connections have ended, a position of their own.
+Each process notes now and then one position that all its subscriptions have reached, another for those of
+pages in browsers, and for those that have not (``exact``), and those whose connections have ended, a position
+of their own.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, bindparam, case, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from tidewire.core.time import now
@@ -46,8 +47,12 @@ class Kept:
     """Offset up to which everything has arrived."""
     exact: bool
     """Otherwise the position of the process counts, if it is greater."""
+    page: bool = False
+    """Of the positions of the process, that of pages is meant."""
     lost_at: int = 0
     """When the connection ended, milliseconds since the epoch; 0: not that anybody knows."""
+    away: bool = False
+    """It was the browser that ended it: the page was left, or woke."""
 
     @property
     def key(self) -> Key:
@@ -67,6 +72,7 @@ class Note:
     position: int
     exact: bool
     lost_at: int = 0
+    away: bool = False
     dropped: bool = False
     """It was ended; nothing is to be kept of it."""
 
@@ -76,7 +82,7 @@ _COUNT: Final = "realtime_positions.count"
 _encode: Final = msgspec.json.Encoder().encode
 _p = realtime_positions.c
 _COLUMNS: Final = (
-    "subject", "id", "process", "connection", "wants", "epoch", "position", "exact", "lost_at"
+    "subject", "id", "process", "connection", "wants", "epoch", "position", "exact", "page", "lost_at", "away"
 )  # fmt: skip
 _insert = insert(realtime_positions).values({name: bindparam(name) for name in _COLUMNS})
 _take = Prepared(
@@ -93,11 +99,13 @@ _held = (
 _note = Prepared(
     update(realtime_positions)
     .where(*_held)
-    .values(position=bindparam("position"), exact=bindparam("exact"), lost_at=bindparam("lost_at"))
+    .values({name: bindparam(name) for name in ("position", "exact", "lost_at", "away")})
 )
+_reached = case((_p.page, realtime_processes.c.pages), else_=realtime_processes.c.position)
+"""Of the process that has a subscription, what counts for it unless it is exact."""
 _drop = Prepared(delete(realtime_positions).where(*_held))
 _find = Prepared(
-    select(*(_p[name] for name in _COLUMNS), realtime_processes.c.position.label("reached"))
+    select(*(_p[name] for name in _COLUMNS), _reached.label("reached"))
     .join_from(
         realtime_positions,
         realtime_processes,
@@ -110,11 +118,12 @@ _find = Prepared(
     )
 )
 _reach_insert = insert(realtime_processes).values(
-    process=bindparam("process"), position=bindparam("position")
+    {name: bindparam(name) for name in ("process", "position", "pages")}
 )
 _reach = Prepared(
     _reach_insert.on_conflict_do_update(
-        index_elements=["process"], set_={"position": _reach_insert.excluded.position}
+        index_elements=["process"],
+        set_={name: _reach_insert.excluded[name] for name in ("position", "pages")},
     )
 )
 
@@ -127,11 +136,21 @@ def find(connection: Connection, keys: Iterable[Key]) -> dict[Key, Kept]:
     found: dict[Key, Kept] = {}
     for subject, ids in names.items():
         for row in _find.fetch(connection, {"subject": subject, "ids": _encode(ids).decode()}):
-            name, process, number, wants, epoch, position, exact, lost_at, reached = row[1:]
+            name, process, number, wants, epoch, position, exact, page, lost_at, away, reached = row[1:]
             if not exact and reached is not None:
                 position = max(position, reached)
             found[subject, name] = Kept(
-                subject, name, process, number, wants, epoch, position, bool(exact), lost_at
+                subject,
+                name,
+                process,
+                number,
+                wants,
+                epoch,
+                position,
+                bool(exact),
+                bool(page),
+                lost_at,
+                bool(away),
             )
     return found
 
@@ -145,14 +164,15 @@ def write(connection: Connection, taken: Sequence[Kept], notes: Sequence[tuple[K
         if note.dropped:
             dropped.append(held)
         else:
-            changed.append(held | {"position": note.position, "exact": note.exact, "lost_at": note.lost_at})
+            known = {name: getattr(note, name) for name in ("position", "exact", "lost_at", "away")}
+            changed.append(held | known)
     _note.execute_each(connection, changed)
     _drop.execute_each(connection, dropped)
 
 
-def reach(connection: Connection, process: str, position: int) -> None:
-    """Note what all subscriptions of a process have reached, but for the exact ones."""
-    _reach.execute(connection, {"process": process, "position": position})
+def reach(connection: Connection, process: str, position: int, pages: int) -> None:
+    """Note what all subscriptions of a process have reached, and those of pages, but for the exact ones."""
+    _reach.execute(connection, {"process": process, "position": position, "pages": pages})
 
 
 def count(connection: Connection) -> int:
@@ -170,11 +190,14 @@ def processes(connection: Connection) -> list[str]:
 def end_process(transaction: Transaction, process: str) -> int:
     """A process was killed: its connections ended, let us say now. Ends a step; return how many."""
     connection = transaction.connection
-    reached = connection.scalar(
-        select(realtime_processes.c.position).where(realtime_processes.c.process == process)
-    )
     rows = connection.execute(
-        select(_p.subject, _p.id, _p.connection, _p.position, _p.exact)
+        select(_p.subject, _p.id, _p.connection, _p.position, _p.exact, _reached.label("reached"))
+        .join_from(
+            realtime_positions,
+            realtime_processes,
+            realtime_positions.c.process == realtime_processes.c.process,
+            isouter=True,
+        )
         .where(_p.process == process, _p.lost_at == 0)
         .limit(STEP)
     ).all()
@@ -186,7 +209,7 @@ def end_process(transaction: Transaction, process: str) -> int:
             (
                 (row.subject, row.id),
                 (process, row.connection),
-                Note(row.position if row.exact else max(row.position, reached or 0), row.exact, moment),
+                Note(row.position if row.exact else max(row.position, row.reached or 0), row.exact, moment),
             )
             for row in rows
         ],

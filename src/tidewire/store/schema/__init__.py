@@ -52,7 +52,7 @@ from tidewire.store.schema.presences import presence_connections, presences
 from tidewire.store.schema.realtime import realtime_positions, realtime_processes
 from tidewire.store.schema.transactions import transaction_operations, transaction_rows, transactions
 
-PROJECT_REVISION: Final = "project_0011"
+PROJECT_REVISION: Final = "project_0012"
 PLATFORM_REVISION: Final = "platform_0002"
 
 __all__ = [

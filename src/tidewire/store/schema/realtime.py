@@ -18,6 +18,8 @@ realtime_positions = Table(
     Column("position", Sequence, nullable=False),  # everything up to this offset has arrived
     flag("exact", False),  # the position of the process does not count
     time("lost_at"),
+    flag("page", False),  # of the positions of the process, that of pages counts
+    flag("away", False),  # it was the browser that ended the connection
     Index(None, "process"),
     Index(None, "lost_at"),
     sqlite_with_rowid=False,
@@ -43,5 +45,6 @@ realtime_processes = Table(
     project_metadata,
     Column("process", String(ID_LENGTH), primary_key=True),
     Column("position", Sequence, nullable=False),  # that all its subscriptions have reached, unless exact
+    Column("pages", Sequence, nullable=False, default=0, server_default="0"),  # the same for those of pages
     sqlite_with_rowid=False,
 )
