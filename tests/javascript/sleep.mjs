@@ -28,7 +28,13 @@ export async function startBrowser() {
     const ended = new Promise((resolve) => process.removeAllListeners("exit").on("exit", resolve));
     process.kill();
     await ended;
-    rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+    for (let attempts = 100; existsSync(profile) && attempts > 0; attempts -= 1) {
+      try {
+        rmSync(profile, { recursive: true, force: true });
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, 100)); // its children are still writing
+      }
+    }
   };
   return { browser, context, front, close };
 }
