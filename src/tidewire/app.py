@@ -73,7 +73,7 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
             realtime.everywhere.others = mesh
         background = [
             asyncio.create_task(maintain(stores, settings), name="maintenance"),
-            asyncio.create_task(deliver(stores, settings), name="deliveries"),
+            asyncio.create_task(deliver(stores, settings, commits), name="deliveries"),
             asyncio.create_task(resume_changes(stores), name="changes of tables"),
         ]
         stack.push_async_callback(_stop, background)

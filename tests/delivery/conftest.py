@@ -21,6 +21,7 @@ from tidewire.delivery.deliverer import deliver
 from tidewire.outbound.guard import Guard
 from tidewire.settings import Settings
 from tidewire.store import event_log
+from tidewire.store.commits import Commits
 from tidewire.store.database import Database, Transaction
 from tidewire.store.platform import DEFAULT_PROJECT_ID, Stores
 from tidewire.store.schema import outgoing_messages
@@ -47,6 +48,7 @@ class Post:
     stores: Stores
     project_id: str = DEFAULT_PROJECT_ID
     databases: dict[str, Database] = field(default_factory=dict)
+    commits: Commits = field(default_factory=lambda: Commits(lambda _: None))
 
     async def database(self) -> Database:
         store = await self.stores.project(self.project_id)
@@ -60,7 +62,9 @@ class Post:
 
     @asynccontextmanager
     async def delivering(self, guard: Guard = ANYWHERE, **others: Any) -> AsyncIterator[None]:
-        task = asyncio.create_task(deliver(self.stores, self.settings, guard=guard, **others))
+        self.stores.on_commit = self.commits.committed
+        work = deliver(self.stores, self.settings, self.commits, guard=guard, **others)
+        task = asyncio.create_task(work)
         try:
             yield
         finally:

@@ -21,6 +21,7 @@ from tidewire.core.events import NOBODY, Event
 from tidewire.delivery import webhooks
 from tidewire.outbound.guard import Guard
 from tidewire.store.event_log import epoch, last_offset, trim
+from tidewire.store.platform import Stores
 from tidewire.store.schema import memberships, outgoing_messages, teams, users
 from tidewire.store.schema import webhooks as table
 
@@ -381,6 +382,23 @@ async def test_many_webhooks_of_many_projects(post: Post) -> None:
         by_webhook.setdefault(request.headers["x-appwrite-webhook-id"], []).append(request.json["$id"])
     assert len(by_webhook) == 15
     assert all(order == ids(*range(10)) for order in by_webhook.values())
+
+
+async def test_a_damaged_database_keeps_no_other_project_waiting(post: Post) -> None:
+    for project_id in ("broken", "fine"):
+        await post.stores.create_project(project_id, project_id)
+    await post.stores.close()
+    (post.directory / "projects" / "broken" / "database.sqlite3").write_bytes(b"no database at all " * 500)
+    post.stores = await Stores.open(post.settings)
+    async with receiving() as receiver:
+        post.project_id = "fine"
+        await post.webhook(receiver.url())
+        async with post.delivering():
+            await post.publish(1)
+            await receiver.received(1)
+            # What is committed later reaches it as well.
+            await post.publish(2)
+            assert len(await receiver.received(2)) == 2
 
 
 async def test_deleted_projects_are_let_go(post: Post) -> None:

@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import structlog
-from sqlalchemy import Connection, select
 
 from tidewire.delivery.carriers import Carrier
 from tidewire.delivery.exclusive import only_process
 from tidewire.delivery.mail import MailCarrier
-from tidewire.delivery.messages import MessageQueue
-from tidewire.delivery.projects import TROUBLE_SECONDS, ProjectDeliveries
+from tidewire.delivery.projects import TROUBLE_SECONDS, Parts, ProjectDeliveries
 from tidewire.delivery.text_messages import text_message_carrier
 from tidewire.outbound.guard import Guard, webhook_guard
 from tidewire.outbound.http import OutboundHttp
 from tidewire.settings import Settings
+from tidewire.store.commits import CommitListener, Commits
 from tidewire.store.outbox import Outbox
 from tidewire.store.platform import CONSOLE_PROJECT_ID, Stores
-from tidewire.store.schema import projects
 
-LOOK_SECONDS: Final = 0.1
-"""Between two looks for commits, which need not have been made by this process."""
-_SHARE_OF_TIME: Final = 0.05
-"""Looking takes no more of the event loop's time than this, however many databases there are."""
-
-_log = structlog.get_logger("tidewire.delivery")
+_log: Final = structlog.get_logger("tidewire.delivery")
 
 
 def carriers_of(settings: Settings) -> dict[str, Carrier]:
@@ -41,6 +33,7 @@ def carriers_of(settings: Settings) -> dict[str, Carrier]:
 async def deliver(
     stores: Stores,
     settings: Settings,
+    commits: Commits,
     carriers: Mapping[str, Carrier] | None = None,
     guard: Guard | None = None,
 ) -> None:
@@ -55,78 +48,66 @@ async def deliver(
                 outbox=str(Path(settings.data_dir) / "outbox"),
             )
         http = OutboundHttp(guard or webhook_guard(settings))
-        deliverer = _Deliverer(stores, settings, carriers or carriers_of(settings), http)
+        deliverer = _Deliverer(Parts(stores, settings, carriers or carriers_of(settings), http))
+        listener = CommitListener(deliverer.look, deliverer.look_everywhere, here=deliverer.look)
+        commits.listen(listener)
         try:
-            await deliverer.run()
+            deliverer.look_everywhere()
+            await asyncio.Event().wait()
         finally:
-            await deliverer.close()
+            commits.unlisten(listener)
+            await deliverer.close(settings.drain_seconds)
             await http.close()
 
 
 class _Deliverer:
-    def __init__(
-        self, stores: Stores, settings: Settings, carriers: Mapping[str, Carrier], http: OutboundHttp
-    ) -> None:
-        self._stores = stores
-        self._settings = settings
-        self._carriers = carriers
-        self._http = http
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
         self._projects: dict[str, ProjectDeliveries] = {}
-        self._version = 0
-        self._list_again_at = 0.0
-        self._ending: set[asyncio.Task[None]] = set()
-        stores.listen_deletions(self._forget)
+        self._beside: set[asyncio.Task[None]] = set()
+        self._closed = False
+        parts.stores.listen_deletions(self._forget)
 
-    async def run(self) -> None:
-        while True:
-            if time.monotonic() >= self._list_again_at:
-                await self._look_for_projects()
-            began = time.monotonic()
-            for project in list(self._projects.values()):
-                project.look()
-            await asyncio.sleep(max(LOOK_SECONDS, (time.monotonic() - began) / _SHARE_OF_TIME))
-
-    async def close(self) -> None:
-        """Let what is under way end."""
-        drain = self._settings.drain_seconds
-        closing = [project.close(drain) for project in self._projects.values()]
-        await asyncio.gather(*closing, *self._ending, return_exceptions=True)
-
-    async def _look_for_projects(self) -> None:
-        """Begin with new projects, and let go of deleted ones, when anything changed on the platform."""
-        version = self._stores.platform.data_version()
-        if version == self._version:
+    def look(self, project_id: str) -> None:
+        """Somebody committed in a project, or something may be due there."""
+        if self._closed:
             return
-        try:
-            current = await self._stores.platform.read(_projects)
-            for project_id, project in list(self._projects.items()):
-                if project_id != CONSOLE_PROJECT_ID and current.get(project_id) != project.created_at:
-                    self._forget(project_id)
-            for project_id in (CONSOLE_PROJECT_ID, *current):
-                if project_id not in self._projects:
-                    await self._begin(project_id)
-            self._version = version
-        except Exception:
-            _log.exception("a project's deliveries cannot begin")
-            self._list_again_at = time.monotonic() + TROUBLE_SECONDS
-
-    async def _begin(self, project_id: str) -> None:
-        store = await self._stores.project(project_id)
-        if store is not None:
-            messages = MessageQueue(
-                self._stores, project_id, self._carriers, self._settings.message_max_attempts
+        project = self._projects.get(project_id)
+        if project is None:
+            self._projects[project_id] = ProjectDeliveries(
+                self._parts, project_id, lambda: self._forget(project_id)
             )
-            self._projects[project_id] = ProjectDeliveries(self._stores, store, self._http, messages)
+        else:
+            project.look()
+
+    def look_everywhere(self) -> None:
+        """Something may be due in any project."""
+        self._run(self._look_everywhere())
+
+    async def close(self, drain_seconds: float) -> None:
+        """Let what is under way end."""
+        self._closed = True
+        closing = [project.close(drain_seconds) for project in self._projects.values()]
+        await asyncio.gather(*closing, *self._beside, return_exceptions=True)
+
+    async def _look_everywhere(self) -> None:
+        while not self._closed:
+            try:
+                ids = [project.id for project in await self._parts.stores.list_projects()]
+            except Exception:
+                _log.exception("the projects cannot be listed")
+                await asyncio.sleep(TROUBLE_SECONDS)
+                continue
+            for project_id in (CONSOLE_PROJECT_ID, *ids):
+                self.look(project_id)
+            return
 
     def _forget(self, project_id: str) -> None:
         project = self._projects.pop(project_id, None)
         if project is not None:
-            ending = asyncio.create_task(project.close(0))
-            self._ending.add(ending)
-            ending.add_done_callback(self._ending.discard)
+            self._run(project.close(0))
 
-
-def _projects(connection: Connection) -> dict[str, int]:
-    """Ids of all projects but ``console``, with the times when they were made."""
-    rows = connection.execute(select(projects.c.id, projects.c.created_at).order_by(projects.c.sequence))
-    return {row.id: row.created_at for row in rows}
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._beside.add(task)
+        task.add_done_callback(self._beside.discard)

@@ -24,6 +24,8 @@ AT_ONCE: Final = 10
 FIRST_RETRY_SECONDS: Final = 30.0
 LONGEST_RETRY_SECONDS: Final = 3600.0
 _LONGEST_ERROR: Final = 500
+_WAITING: Final = table.c.state == "waiting"
+_NEXT: Final = select(func.min(table.c.next_attempt_at)).where(_WAITING)
 
 _log = structlog.get_logger("tidewire.delivery")
 
@@ -40,15 +42,12 @@ class MessageQueue:
         self._carriers = carriers
         self._max_attempts = max_attempts
 
-    async def send_due(self) -> float | None:
-        """Send everything that is due now; seconds until the next message is, None if none is waiting."""
+    async def send_due(self) -> None:
+        """Send everything that is due now."""
         store = await self._stores.project(self._project_id)
         if store is None:
-            return None
-        while True:
-            rows, next_at = await store.database.read(_due)
-            if not rows:
-                return None if next_at is None else max(0.0, (next_at - now()) / 1000)
+            return
+        while rows := await store.database.read(_due):
             await asyncio.gather(*(self._send(row, store.project.settings.smtp) for row in rows))
 
     async def _send(self, row: Row[Any], smtp: SmtpSettings) -> None:
@@ -116,18 +115,21 @@ class MessageQueue:
             await store.database.write(unit)
 
 
-def _due(connection: Connection) -> tuple[list[Row[Any]], int | None]:
-    """The next messages to be sent; if there are none, when the next one will be."""
-    waiting = table.c.state == "waiting"
+def next_message_at(connection: Connection) -> int | None:
+    """When the next message is to be sent, milliseconds since the epoch; None if none is waiting."""
+    next_at: int | None = connection.scalar(_NEXT)
+    return next_at
+
+
+def _due(connection: Connection) -> list[Row[Any]]:
+    """The next messages to be sent."""
     rows = connection.execute(
         select(table)
-        .where(waiting, table.c.next_attempt_at <= now())
+        .where(_WAITING, table.c.next_attempt_at <= now())
         .order_by(table.c.next_attempt_at, table.c.sequence)
         .limit(AT_ONCE)
-    ).all()
-    if rows:
-        return list(rows), None
-    return [], connection.scalar(select(func.min(table.c.next_attempt_at)).where(waiting))
+    )
+    return list(rows)
 
 
 def _forget(transaction: Transaction, sequence: int) -> None:

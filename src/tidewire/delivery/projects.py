@@ -1,66 +1,97 @@
-"""The deliveries of one project: its messages and its webhooks."""
+"""What is due in one project: its messages, its webhooks, and presences that expire."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
+from sqlalchemy import Connection
 
 from tidewire.core.events import LoggedEvent
-from tidewire.delivery.messages import MessageQueue
+from tidewire.core.time import now
+from tidewire.delivery.carriers import Carrier
+from tidewire.delivery.messages import MessageQueue, next_message_at
 from tidewire.delivery.notices import announce_disabled
 from tidewire.delivery.webhook_records import Failure, enabled_webhooks
 from tidewire.delivery.webhook_requests import Webhook
 from tidewire.delivery.webhooks import WebhookDelivery
 from tidewire.outbound.http import OutboundHttp
+from tidewire.settings import Settings
+from tidewire.store import presences
 from tidewire.store.database import Database, DatabaseClosedError
-from tidewire.store.platform import CONSOLE_PROJECT_ID, ProjectStore, Stores
+from tidewire.store.encryption import Encryption
+from tidewire.store.platform import CONSOLE_PROJECT_ID, Stores
 
+LOOK_SECONDS: Final = 0.1
+"""Between two looks into a database that is committed to all the time."""
 TROUBLE_SECONDS: Final = 5.0
-"""Pause after something unforeseen."""
+"""Pause after something unforeseen; it doubles while that goes on."""
+LONGEST_TROUBLE_SECONDS: Final = 300.0
 
 _log = structlog.get_logger("tidewire.delivery")
 
 
-class ProjectDeliveries:
-    """Delivers for a project from its making until :meth:`close`."""
+@dataclass(frozen=True)
+class Parts:
+    """What the deliveries of all projects share."""
 
-    def __init__(
-        self, stores: Stores, store: ProjectStore, http: OutboundHttp, messages: MessageQueue
-    ) -> None:
-        self.created_at: Final = store.project.created_at
-        """Of the project: another one may get the same id later."""
-        self._stores = stores
-        self._database: Database = store.database
-        self._project_id = store.project.id
-        self._http = http
-        self._messages = messages
-        self._version = 0
-        self._committed = {"messages": asyncio.Event(), "webhooks": asyncio.Event()}
+    stores: Stores
+    settings: Settings
+    carriers: Mapping[str, Carrier]
+    """Of messages, by channel."""
+    http: OutboundHttp
+
+
+@dataclass(frozen=True)
+class _Found:
+    webhooks: list[Webhook]
+    messages_at: int | None
+    """When the next message is to be sent, milliseconds since the epoch; None: there is none."""
+    presences_at: int | None
+    """When the next presence expires."""
+
+    def seconds_left(self) -> float | None:
+        """Until something is due; None: nothing is."""
+        times = [time for time in (self.messages_at, self.presences_at) if time is not None]
+        return max(0.0, (min(times) - now()) / 1000) if times else None
+
+
+class ProjectDeliveries:
+    """Delivers for a project until :meth:`close`. It looks into the database once, then when told to.
+
+    ``on_end`` is called when there is no such project any more.
+    """
+
+    def __init__(self, parts: Parts, project_id: str, on_end: Callable[[], None]) -> None:
+        self._parts = parts
+        self._project_id = project_id
+        self._on_end = on_end
+        self._messages = MessageQueue(
+            parts.stores, project_id, parts.carriers, parts.settings.message_max_attempts
+        )
+        self._news = asyncio.Event()
+        self._messages_due = asyncio.Event()
         self._webhooks: dict[tuple[int, str], WebhookDelivery] = {}
+        self._listening = False
         self._closed = False
-        self._tasks = {self._keep("messages", self._send_messages)}
-        if self._project_id != CONSOLE_PROJECT_ID:
-            self._database.listen(self._on_events)
-            self._tasks.add(self._keep("webhooks", self._follow_webhooks))
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._keep("looks", self._look_again_and_again)
+        self._keep("messages", self._send_messages)
 
     def look(self) -> None:
-        """Find out whether anybody committed since the last look. Takes microseconds."""
-        version = self._database.data_version()
-        if version != self._version:
-            self._version = version
-            for committed in self._committed.values():
-                committed.set()
+        """Look into the database soon: somebody committed there, or something is due."""
+        self._news.set()
 
     async def close(self, drain_seconds: float) -> None:
         """Begin nothing more; what is under way may take ``drain_seconds``, then it is cut off."""
         self._closed = True
         for delivery in self._webhooks.values():
             delivery.stop()
-        for committed in self._committed.values():
-            committed.set()
+        self._news.set()
+        self._messages_due.set()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=drain_seconds)
         rest = list(self._tasks)
@@ -68,69 +99,109 @@ class ProjectDeliveries:
             task.cancel()
         await asyncio.gather(*rest, return_exceptions=True)
 
-    async def _send_messages(self) -> None:
-        committed = self._committed["messages"]
+    async def _look_again_and_again(self) -> None:
+        store = await self._parts.stores.project(self._project_id)
+        if store is None:
+            self._on_end()
+            return
+        database = store.database
+        encryption = self._parts.stores.encryption
+        if not self._listening and self._project_id != CONSOLE_PROJECT_ID:
+            database.listen(self._on_events)
+            self._listening = True
         while not self._closed:
-            committed.clear()
-            seconds = await self._messages.send_due()
+            self._news.clear()
+            found = await database.read(lambda connection: _found(connection, encryption))
+            if self._project_id != CONSOLE_PROJECT_ID:
+                self._update_webhooks(database, found.webhooks)
+            if found.messages_at is not None and found.messages_at <= now():
+                self._messages_due.set()
+            if found.presences_at is not None and found.presences_at <= now():
+                while await database.write(presences.end_expired) == presences.ENDING_STEP:
+                    continue
+            await asyncio.sleep(LOOK_SECONDS)
             try:
-                async with asyncio.timeout(seconds):
-                    await committed.wait()
+                async with asyncio.timeout(found.seconds_left()):
+                    await self._news.wait()
             except TimeoutError:
                 continue
 
-    async def _follow_webhooks(self) -> None:
-        committed = self._committed["webhooks"]
-        encryption = self._stores.encryption
+    async def _send_messages(self) -> None:
         while not self._closed:
-            committed.clear()
-            webhooks = await self._database.read(lambda connection: enabled_webhooks(connection, encryption))
-            self._update_webhooks(webhooks)
-            await committed.wait()
+            await self._messages_due.wait()
+            self._messages_due.clear()
+            await self._messages.send_due()
+            self.look()  # what failed is to be tried again some time
 
-    def _update_webhooks(self, webhooks: Sequence[Webhook]) -> None:
+    def _update_webhooks(self, database: Database, webhooks: Sequence[Webhook]) -> None:
         current = {(webhook.sequence, webhook.id): webhook for webhook in webhooks}
         for key in self._webhooks.keys() - current.keys():
-            self._webhooks.pop(key).stop()
+            self._webhooks[key].stop()
         for key, webhook in current.items():
             delivery = self._webhooks.get(key)
-            if delivery is not None and delivery.serves(webhook):
-                delivery.update(webhook)
+            if delivery is not None:
+                delivery.look(webhook)
             else:
-                self._start(key, webhook)
+                self._start(database, key, webhook)
 
-    def _start(self, key: tuple[int, str], webhook: Webhook) -> None:
+    def _start(self, database: Database, key: tuple[int, str], webhook: Webhook) -> None:
+        parts = self._parts
         delivery = WebhookDelivery(
-            webhook, self._database, self._http, self._stores.settings, self._announce_disabled
+            webhook, database, parts.stores.encryption, parts.http, parts.settings, self._announce_disabled
         )
         self._webhooks[key] = delivery
-        self._tasks.add(self._keep(f"webhook {webhook.id}", delivery.run))
+
+        def ended() -> None:
+            del self._webhooks[key]
+            self.look()  # it may be wanted again by now
+
+        self._keep(f"webhook {webhook.id}", delivery.run, ended)
 
     async def _announce_disabled(self, webhook: Webhook, failure: Failure) -> None:
-        await announce_disabled(self._stores, self._project_id, webhook, failure)
+        await announce_disabled(self._parts.stores, self._project_id, webhook, failure)
 
     def _on_events(self, events: Sequence[LoggedEvent]) -> None:
-        if self._closed or not self._webhooks:
+        if self._closed:
             return
         for logged in events:
             for delivery in self._webhooks.values():
                 delivery.wake(logged)
 
-    def _keep(self, name: str, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+    def _keep(
+        self, name: str, work: Callable[[], Awaitable[None]], ended: Callable[[], None] | None = None
+    ) -> None:
         """Do ``work`` in a task, and again after trouble, until it ends by itself."""
 
         async def kept() -> None:
+            pause = TROUBLE_SECONDS
             while True:
                 try:
                     return await work()
                 except DatabaseClosedError:
                     return None  # the project was deleted
+                except OSError as error:
+                    # The database is damaged, or the disk full: what is wrong there is no fault of ours.
+                    _log.error("delivery in trouble", project=self._project_id, work=name, reason=str(error))
                 except Exception:
                     _log.exception("delivery in trouble", project=self._project_id, work=name)
-                    if self._closed:
-                        return None
-                await asyncio.sleep(TROUBLE_SECONDS)
+                if self._closed:
+                    return None
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_TROUBLE_SECONDS)
+
+        def done(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            if ended is not None:
+                ended()
 
         task = asyncio.create_task(kept(), name=f"delivery {self._project_id} {name}")
-        task.add_done_callback(lambda done: self._tasks.discard(done))
-        return task
+        self._tasks.add(task)
+        task.add_done_callback(done)
+
+
+def _found(connection: Connection, encryption: Encryption) -> _Found:
+    return _Found(
+        enabled_webhooks(connection, encryption),
+        next_message_at(connection),
+        presences.next_expiry(connection),
+    )

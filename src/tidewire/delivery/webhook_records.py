@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import Connection, Row, bindparam, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, select, update
 
 from tidewire.core.time import format_datetime, now
 from tidewire.delivery.webhook_requests import Webhook, webhook_of
@@ -41,17 +41,22 @@ def enabled_webhooks(connection: Connection, encryption: Encryption) -> list[Web
     return [webhook for webhook in found if webhook is not None]
 
 
+def current_webhook(connection: Connection, encryption: Encryption, sequence: int) -> Webhook | None:
+    """A webhook as it is now; None if nothing is to be delivered to it any more."""
+    row = connection.execute(_ENABLED.where(table.c.sequence == sequence)).one_or_none()
+    return None if row is None else _opened(row, encryption.open)
+
+
 def note_position(connection: Connection, webhook: Webhook, position: int) -> None:
     """Note that everything up to ``position`` is done, though nothing needed to be sent."""
-    connection.execute(_OF.values(position=position), {"of": webhook.sequence})
+    connection.execute(_OF.values(position=_further(position)), {"of": webhook.sequence})
 
 
-def note_delivered(connection: Connection, webhook: Webhook, position: int) -> None:
-    """Note that the event at ``position`` was delivered."""
-    connection.execute(
-        _OF.values(position=position, attempts=0, failures=0, next_attempt_at=0, logs=""),
-        {"of": webhook.sequence},
-    )
+def note_delivered(connection: Connection, webhook: Webhook, position: int) -> bool:
+    """Note that the event at ``position`` was delivered; False if the webhook was changed meanwhile."""
+    noted = _OF.values(position=_further(position), attempts=0, failures=0, next_attempt_at=0, logs="")
+    changed_at = connection.scalar(noted.returning(table.c.updated_at), {"of": webhook.sequence})
+    return bool(changed_at == webhook.updated_at)
 
 
 def note_failed(connection: Connection, webhook: Webhook, failure: Failure) -> bool:
@@ -67,6 +72,11 @@ def note_failed(connection: Connection, webhook: Webhook, failure: Failure) -> b
         values["enabled"] = False
     unchanged = _OF.where(table.c.updated_at == webhook.updated_at)
     return connection.execute(unchanged.values(values), {"of": webhook.sequence}).rowcount > 0
+
+
+def _further(position: int) -> ColumnElement[int]:
+    """Never back: enabled again, a webhook may have been placed behind what was under way then."""
+    return func.max(table.c.position, position)
 
 
 def owners_of_team(connection: Connection, team_id: str) -> list[tuple[str, str]]:

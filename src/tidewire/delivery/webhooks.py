@@ -10,21 +10,31 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
+from sqlalchemy import Connection
 
 from tidewire.core.events import LoggedEvent
 from tidewire.core.time import now
 from tidewire.delivery.retries import retry_delay
-from tidewire.delivery.webhook_records import Failure, note_delivered, note_failed, note_position
+from tidewire.delivery.webhook_records import (
+    Failure,
+    current_webhook,
+    note_delivered,
+    note_failed,
+    note_position,
+)
 from tidewire.delivery.webhook_requests import Webhook, names_for_webhooks, webhook_headers
 from tidewire.outbound.http import OutboundHttp, RequestFailedError
 from tidewire.settings import Settings
 from tidewire.store import event_log
 from tidewire.store.database import Database
+from tidewire.store.encryption import Encryption
 
 BATCH: Final = 100
 """Events that are read at once."""
 NOTED_EVERY: Final = 1000
 """Events of no interest after which it is noted how far the log was read."""
+QUIET_SECONDS: Final = 5.0
+"""Without events after which it is noted too."""
 FIRST_RETRY_SECONDS: Final = 2.0
 LONGEST_RETRY_SECONDS: Final = 3600.0
 
@@ -35,45 +45,38 @@ _log = structlog.get_logger("tidewire.delivery")
 
 
 class WebhookDelivery:
-    """Delivers to one webhook while :meth:`run` runs."""
+    """Delivers to one webhook while :meth:`run` runs.
+
+    An event goes out by the webhook's record as it stood when the event was committed, or later: both are
+    read in one snapshot. So what its owner has changed is never used for what happens afterwards.
+    """
 
     def __init__(
         self,
         webhook: Webhook,
         database: Database,
+        encryption: Encryption,
         http: OutboundHttp,
         settings: Settings,
         on_disabled: Disabled,
     ) -> None:
         self._webhook = webhook
+        """As it was read last."""
         self._database = database
+        self._encryption = encryption
         self._http = http
         self._settings = settings
         self._on_disabled = on_disabled
         self._position = self._noted = webhook.position
         self._epoch = ""
-        """Of the log that is read."""
-        self._failures = webhook.failures
-        self._next_attempt_at = webhook.next_attempt_at
         self._news = asyncio.Event()
         self._changed = asyncio.Event()
         self._stopping = False
 
-    def serves(self, webhook: Webhook) -> bool:
-        """Whether nobody else needs to deliver to the webhook as it is now.
-
-        False if this one has ended, and then the webhook was changed.
-        """
-        return not self._stopping or webhook.updated_at == self._webhook.updated_at
-
-    def update(self, webhook: Webhook) -> None:
-        """Go on with the webhook as it is now; what its owner changed is tried at once."""
+    def look(self, webhook: Webhook) -> None:
+        """Look for events; what its owner changed is tried at once."""
         if webhook.updated_at != self._webhook.updated_at:
-            self._failures = webhook.failures
-            self._next_attempt_at = webhook.next_attempt_at
             self._changed.set()
-        self._position = max(self._position, webhook.position)
-        self._webhook = webhook
         self._news.set()
 
     def wake(self, logged: LoggedEvent) -> None:
@@ -88,49 +91,58 @@ class WebhookDelivery:
         self._news.set()
 
     async def run(self) -> None:
-        """Deliver until stopped or disabled."""
+        """Deliver until stopped, disabled or deleted."""
         while not self._stopping:
-            await self._wait_until(self._next_attempt_at)
-            # Cleared before reading: an event committed from here on wakes again.
+            # Cleared before reading: what is committed from here on wakes again.
             self._news.clear()
-            batch = await self._read()
+            self._changed.clear()
+            webhook, batch = await self._read()
+            if webhook is None:
+                return
+            self._webhook = webhook
+            self._position = max(self._position, webhook.position)
+            if webhook.next_attempt_at > now():
+                await self._wait_until(webhook.next_attempt_at)
+                continue
             for logged in batch:
-                if self._stopping or not await self._handle(logged):
+                if self._stopping or not await self._handle(webhook, logged):
                     break
             if not batch:
-                await self._news.wait()
+                await self._wait_for_news(webhook)
 
-    async def _read(self) -> list[LoggedEvent]:
+    async def _read(self) -> tuple[Webhook | None, list[LoggedEvent]]:
+        """The webhook as it is now, None if it wants nothing any more, and the next events."""
         position = self._position
-        trimmed, self._epoch, batch = await self._database.read(
-            lambda connection: (
-                event_log.trimmed_offset(connection),
-                event_log.epoch(connection),
-                event_log.read_after(connection, position, BATCH),
-            )
-        )
-        if position < trimmed and batch:
-            _log.warning("webhook missed events that were trimmed", webhook=self._webhook.id)
-        return batch
 
-    async def _handle(self, logged: LoggedEvent) -> bool:
-        """Deliver an event if the webhook wants it; False if it did not arrive."""
-        webhook = self._webhook
+        def unit(connection: Connection) -> tuple[Webhook | None, str, bool, list[LoggedEvent]]:
+            webhook = current_webhook(connection, self._encryption, self._webhook.sequence)
+            begin = position if webhook is None else max(position, webhook.position)
+            missed = begin < event_log.trimmed_offset(connection)
+            batch = event_log.read_after(connection, begin, BATCH)
+            return webhook, event_log.epoch(connection), missed, batch
+
+        webhook, self._epoch, missed, batch = await self._database.read(unit)
+        if missed and batch:
+            _log.warning("webhook missed events that were trimmed", webhook=self._webhook.id)
+        return webhook, batch
+
+    async def _handle(self, webhook: Webhook, logged: LoggedEvent) -> bool:
+        """Deliver an event if the webhook wants it; False if the webhook is to be read again first."""
         names = names_for_webhooks(logged)
         if webhook.events.isdisjoint(names):
             self._position = max(self._position, logged.offset)
-            await self._note_position(webhook)
+            if self._position - self._noted >= NOTED_EVERY:
+                await self._note_position(webhook)
             return True
         reason = await self._post(webhook, logged, names)
         if reason:
             await self._failed(webhook, reason)
             return False
-        self._failures = self._next_attempt_at = 0
         position = self._position = self._noted = max(self._position, logged.offset)
-        await self._database.write(
+        unchanged = await self._database.write(
             lambda transaction: note_delivered(transaction.connection, webhook, position)
         )
-        return True
+        return unchanged and not webhook.failures
 
     async def _post(self, webhook: Webhook, logged: LoggedEvent, names: list[str]) -> str:
         """Send an event; why it did not arrive, empty if it did."""
@@ -147,7 +159,7 @@ class WebhookDelivery:
         return "" if 200 <= status < 300 else f"the answer had status {status}"
 
     async def _failed(self, webhook: Webhook, reason: str) -> None:
-        count = self._failures + 1
+        count = webhook.failures + 1
         delay = retry_delay(count, FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS)
         disables = count >= self._settings.webhook_max_failures
         failure = Failure(count, reason, now() + round(delay * 1000), disables)
@@ -161,31 +173,29 @@ class WebhookDelivery:
         if disables:
             # Before it is disabled: after a crash in between it fails once more and the notice comes again.
             await self._on_disabled(webhook, failure)
-        noted = await self._database.write(
-            lambda transaction: note_failed(transaction.connection, webhook, failure)
-        )
-        if not noted:
-            return
-        if webhook.updated_at == self._webhook.updated_at:
-            self._failures, self._next_attempt_at = count, failure.next_attempt_at
-        if disables:
-            self.stop()
+        await self._database.write(lambda transaction: note_failed(transaction.connection, webhook, failure))
 
     async def _note_position(self, webhook: Webhook) -> None:
-        if self._position - self._noted >= NOTED_EVERY:
-            position = self._noted = self._position
-            await self._database.write(
-                lambda transaction: note_position(transaction.connection, webhook, position)
-            )
+        position = self._noted = self._position
+        await self._database.write(
+            lambda transaction: note_position(transaction.connection, webhook, position)
+        )
+
+    async def _wait_for_news(self, webhook: Webhook) -> None:
+        """Wait for an event; where it is quiet, note how far the log was read: nothing is due then."""
+        if self._position > self._noted:
+            try:
+                async with asyncio.timeout(QUIET_SECONDS):
+                    await self._news.wait()
+                return
+            except TimeoutError:
+                await self._note_position(webhook)
+        await self._news.wait()
 
     async def _wait_until(self, moment: int) -> None:
         """Wait for a time, milliseconds since the epoch, or for a change of the webhook."""
-        self._changed.clear()
-        seconds = (moment - now()) / 1000
-        if seconds <= 0 or self._stopping:
-            return
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(max(0.0, (moment - now()) / 1000)):
                 await self._changed.wait()
         except TimeoutError:
             return

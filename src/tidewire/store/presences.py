@@ -12,7 +12,19 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, exists, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from tidewire.core.channels import event_audience
 from tidewire.core.errors import TidewireError
@@ -35,6 +47,7 @@ ENDING_STEP: Final = 100
 _LIST_VERSION: Final = "presences.list_version"
 _encode: Final = msgspec.json.Encoder().encode
 _BY_ID: Final = select(presences).where(presences.c.id == bindparam("wanted"))
+_NEXT_EXPIRY: Final = select(func.min(presences.c.expires_at))
 _USER: Final = select(users.c.sequence).where(users.c.id == bindparam("wanted"))
 
 
@@ -134,6 +147,12 @@ def end_expired(transaction: Transaction) -> int:
     To be called again while it returns :data:`ENDING_STEP`.
     """
     return _end(transaction, (presences.c.expires_at <= now(),))
+
+
+def next_expiry(connection: Connection) -> int | None:
+    """When the next presence expires, milliseconds since the epoch; None if there is none."""
+    next_at: int | None = connection.scalar(_NEXT_EXPIRY)
+    return next_at
 
 
 def end_expired_of(transaction: Transaction, user_id: str) -> None:
