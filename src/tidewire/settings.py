@@ -81,6 +81,33 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         1024 * 1024 * 1024
     )
 
+    database_idle_seconds: Annotated[
+        PositiveSeconds,
+        Meta(
+            description="Seconds after which a project's database that nobody uses is closed, until somebody "
+            "does; subscribers and work that is under way keep it open."
+        ),
+    ] = 30.0
+    databases_open_max: Annotated[
+        Count,
+        Meta(
+            description="Databases of projects open in one process beyond which those that nobody uses are "
+            "closed at once."
+        ),
+    ] = 256
+    reads_at_once: Annotated[
+        int,
+        Meta(description="Reads of requests that run at the same time in one process.", ge=2, le=32),
+    ] = 8
+    reads_of_caller: Annotated[
+        Count, Meta(description="Of them those of one user or API key; further ones wait for these.")
+    ] = 4
+    reads_of_guest: Annotated[Count, Meta(description="Of them those of guests from one IP address.")] = 2
+    read_seconds: Annotated[
+        PositiveSeconds, Meta(description="Seconds that a read may take; then it is refused with 408.")
+    ] = 15.0
+    read_seconds_of_guest: Annotated[PositiveSeconds, Meta(description="The same for guests.")] = 5.0
+
     max_body_bytes: Annotated[Bytes, Meta(description="Largest JSON request body, bytes.")] = 10_000_000
     max_body_values: Annotated[
         Count,

@@ -19,7 +19,6 @@ from sqlalchemy.exc import OperationalError
 
 from tests.store.samples import event
 from tidewire.core.errors import TidewireError
-from tidewire.store import database as database_module
 from tidewire.store import event_log
 from tidewire.store.connections import connect
 from tidewire.store.database import Database
@@ -27,6 +26,7 @@ from tidewire.store.errors import StoreError
 from tidewire.store.migration import PLATFORM, PROJECT, Chain
 from tidewire.store.schema import keys, platforms, projects, sessions, users
 from tidewire.store.state import read_state, write_state
+from tidewire.store.workers import Workers
 
 
 async def write(database: Database, name: str, value: str = "") -> None:
@@ -61,16 +61,14 @@ async def test_errors_tell_no_parameters(database: Database) -> None:
     assert "secret=5ec4e7" not in "".join(format_exception(caught.value))
 
 
-async def test_a_read_that_takes_too_long_is_interrupted(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(database_module, "READ_SECONDS", 0.05)
+async def test_a_read_that_takes_too_long_is_interrupted(tmp_path: Path) -> None:
+    database = await Database.open(tmp_path / "hurried.sqlite3", "shop", workers=Workers(read_seconds=0.05))
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
     with pytest.raises(TidewireError) as caught:
         await database.read(lambda connection: connection.execute(text(endless)).all())
     assert caught.value.type == "database_timeout"
-    monkeypatch.undo()
     assert await database.read(lambda connection: connection.scalar(text("SELECT 1"))) == 1
+    await database.close()
 
 
 async def test_data_version_changes_with_commits_of_all(database: Database, tmp_path: Path) -> None:

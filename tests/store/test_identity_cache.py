@@ -25,6 +25,7 @@ from tidewire.store.credentials import InvalidJwtError, encode_jwt, encode_sessi
 from tidewire.store.database import Database
 from tidewire.store.identities import IdentityRows, identity_of, rows_by_secret, session_identity
 from tidewire.store.identity_cache import IdentityCache
+from tidewire.store.reading import Lane
 from tidewire.store.schema import authenticators, memberships, sessions, targets, teams, users
 
 SECRET = b"0123456789abcdef0123456789abcdef"
@@ -191,8 +192,8 @@ async def test_a_change_while_the_user_is_read_is_not_missed(
 ) -> None:
     read = database.read
 
-    async def overtaken(unit: Callable[[Connection], Identity | None]) -> Identity | None:
-        identity = await read(unit)
+    async def overtaken(unit: Callable[[Connection], Identity | None], lane: Lane) -> Identity | None:
+        identity = await read(unit, lane)
         await apply(database, CHANGES["session deleted"])
         return identity
 

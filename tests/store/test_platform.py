@@ -16,10 +16,11 @@ from sqlalchemy import delete, update
 from tidewire.core.errors import TidewireError
 from tidewire.core.origins import Platform
 from tidewire.settings import Settings
+from tidewire.store import event_log
 from tidewire.store.cache import Cache
 from tidewire.store.database import Database
 from tidewire.store.errors import StoreError
-from tidewire.store.maintenance import round_of_maintenance
+from tidewire.store.maintenance import Rounds
 from tidewire.store.platform import CONSOLE_PROJECT_ID, DEFAULT_PROJECT_ID, Stores
 from tidewire.store.schema import keys, projects
 from tidewire.store.secret_file import load_secrets, settle_secrets
@@ -157,22 +158,26 @@ async def test_taken_ids_are_refused(stores: Stores, project_id: str, error: str
 
 async def test_many_requests_open_a_project_once(stores: Stores) -> None:
     await stores.create_project("busy", "")
-    waiting = asyncio.create_task(stores.project(DEFAULT_PROJECT_ID))
+    found = [await stores.project(DEFAULT_PROJECT_ID) for _ in range(20)]
+    [database] = {store.database for store in found if store}
+    waiting = asyncio.create_task(database.wake())
     await asyncio.sleep(0)
     waiting.cancel()
-    opened = await asyncio.gather(*(stores.project(DEFAULT_PROJECT_ID) for _ in range(20)))
-    assert len({id(store.database) for store in opened if store}) == 1
+    assert await asyncio.gather(*(database.read(event_log.last_offset) for _ in range(20))) == [0] * 20
     assert len(stores.open_databases()) == 3
 
 
 async def test_a_project_that_could_not_be_opened_can_be_later(stores: Stores, directory: Path) -> None:
     obstacle = directory / "projects" / DEFAULT_PROJECT_ID
     obstacle.write_text("in the way")
-    with pytest.raises(OSError, match=DEFAULT_PROJECT_ID):
-        await stores.project(DEFAULT_PROJECT_ID)
+    store = await stores.project(DEFAULT_PROJECT_ID)
+    assert store is not None
+    for _ in range(2):
+        with pytest.raises(OSError, match=DEFAULT_PROJECT_ID):
+            await store.database.read(event_log.last_offset)
     assert stores.open_databases() == [stores.platform]
     obstacle.unlink()
-    assert await stores.project(DEFAULT_PROJECT_ID) is not None
+    assert await store.database.read(event_log.last_offset) == 0
 
 
 async def test_a_key_belongs_to_its_project(stores: Stores) -> None:
@@ -297,6 +302,7 @@ async def test_a_lost_project_is_refused_and_others_are_not(
     await stores.create_project("other", "Other")
     lost = await stores.project(DEFAULT_PROJECT_ID)
     assert lost is not None
+    await lost.database.wake()
     writer = lost.objects.writer()
     await writer.write(b"precious")
     kept = directory / "objects" / (await writer.finish()).key
@@ -306,9 +312,9 @@ async def test_a_lost_project_is_refused_and_others_are_not(
     stores = await Stores.open(settings)
     for _ in range(2):
         with pytest.raises(StoreError, match=r"default/database\.sqlite3"):
-            await stores.project(DEFAULT_PROJECT_ID)
-    assert await stores.project("other") is not None
-    await round_of_maintenance(stores, settings, sweep=True)
+            await wake(stores, DEFAULT_PROJECT_ID)
+    await wake(stores, "other")
+    await Rounds(stores, settings).next()
     assert kept.read_bytes() == b"precious"
     path = directory / "projects" / DEFAULT_PROJECT_ID / "database.sqlite3"
     assert (path.read_bytes() if path.exists() else None) == content
@@ -324,18 +330,18 @@ async def test_a_project_that_was_not_wholly_made_is_made_to_its_end(
         raise OSError("no power")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Database, "open", interrupted)
+        patch.setattr(Database, "wake", interrupted)
         with pytest.raises(OSError, match="no power"):
             await stores.create_project("new", "New")
     await stores.close()
     stores = await Stores.open(settings)
-    await round_of_maintenance(stores, settings, sweep=False)
-    assert await stores.project("new") is not None
+    await Rounds(stores, settings).next()
+    await wake(stores, "new")
     await stores.close()
     spoil(directory, "new", None)
     stores = await Stores.open(settings)
     with pytest.raises(StoreError):
-        await stores.project("new")
+        await wake(stores, "new")
     await stores.close()
 
 
@@ -353,6 +359,12 @@ async def test_who_only_reads_makes_no_data_directory(settings: Settings, direct
     with pytest.raises(StoreError, match="there is no data directory"):
         await Stores.open(settings, create=False)
     assert not directory.exists()
+
+
+async def wake(stores: Stores, project_id: str) -> None:
+    store = await stores.project(project_id)
+    assert store is not None
+    await store.database.wake()
 
 
 def spoil(directory: Path, project_id: str, content: bytes | None) -> None:

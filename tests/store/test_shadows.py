@@ -17,6 +17,7 @@ from tests.services.world import World
 from tidewire.core.errors import TidewireError
 from tidewire.services.databases import indexes
 from tidewire.store import shadows as module
+from tidewire.store.reading import Job
 from tidewire.store.shadows import Shadow, Shadows
 from tidewire.store.user_tables.loading import find_table
 from tidewire.store.user_tables.rows import (
@@ -203,7 +204,10 @@ async def test_whoever_goes_away_leaves_no_half_done_shadow(world: World) -> Non
 
 
 async def test_a_unit_that_takes_too_long_is_interrupted(world: World) -> None:
-    hurried = Shadows(world.database._connect, world.database._readers, 0.05)
+    async def in_thread(work: Callable[[float], Any]) -> Job[Any]:
+        return await world.database._in_thread(lambda _: work(0.05))
+
+    hurried = Shadows(world.database._connect, in_thread)
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
     async with hurried.use("x") as shadow:
         await shadow.run(unchanged, partial(add, world, "b"))
@@ -214,7 +218,8 @@ async def test_a_unit_that_takes_too_long_is_interrupted(world: World) -> None:
         assert caught.value.type == "database_timeout"
     async with hurried.use("x") as shadow:
         assert await seen(shadow, world) == ["a", "b"]
-    hurried.close()
+    for connection in hurried.let_go():
+        connection.close()
 
 
 async def test_only_so_many_are_kept_and_none_for_long(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

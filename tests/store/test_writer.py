@@ -36,6 +36,7 @@ def fail(transaction: Transaction) -> None:
 
 async def grouped(database: Database, *units: Callable[[Transaction], Any]) -> list[Any]:
     """Run the units in one transaction: they queue up behind one that takes long."""
+    await database.write(lambda _: None)  # which opens the connection
     release = threading.Event()
     blocker = asyncio.create_task(database.write(lambda _: release.wait(10)))
     await asyncio.sleep(0.01)

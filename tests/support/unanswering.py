@@ -3,30 +3,37 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
 from tidewire.store.connections import driver
 from tidewire.store.database import Database
+from tidewire.store.readers import Readers
+
+T = TypeVar("T")
+
+
+class _Interrupted(Readers):
+    """SQLite interrupts everything, the beginning of a snapshot included."""
+
+    def read(self, unit: Callable[[Connection], T], seconds: float) -> T:  # noqa: ARG002
+        error = sqlite3.OperationalError("interrupted")
+        error.sqlite_errorcode = sqlite3.SQLITE_INTERRUPT
+        raise error
 
 
 @contextlib.contextmanager
 def unanswering(database: Database) -> Iterator[None]:
-    """While it lasts SQLite interrupts whatever is asked of a database."""
-    watcher, find_reader = driver(database._watcher), database._reader_connection
-
-    def interrupted() -> Connection:
-        reader = find_reader()
-        driver(reader).set_progress_handler(lambda: 1, 1)
-        return reader
-
+    """While it lasts SQLite interrupts whatever is asked of a database, which must be awake."""
+    assert database._watcher is not None
+    watcher, readers = driver(database._watcher), database._readers
     watcher.set_progress_handler(lambda: 1, 1)
-    database._reader_connection = interrupted  # type: ignore[method-assign]
+    database._readers = _Interrupted(database._connect)
     try:
         yield
     finally:
         watcher.set_progress_handler(None, 1)
-        database._reader_connection = find_reader  # type: ignore[method-assign]
-        for reader in database._reader_connections:
-            driver(reader).set_progress_handler(None, 1)
+        database._readers = readers

@@ -183,6 +183,7 @@ class Realtime:
                 hub.console = Console(self.stores, hub.index, self._watch, self._watch_no_more)
             passing = Passing(hub, lambda channel: self.channels.rule(store.database, channel))
             members = self._local_members(store.database, hub)
+            store.database.keep_awake_while(lambda: hub.connections > 0 or hub.watched is not None)
             room = self.rooms[project_id] = Room(hub, feed, presences, passing, members)
         return room
 

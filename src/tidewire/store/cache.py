@@ -32,7 +32,7 @@ class Cache(Generic[T]):
             self._version = version
         value = self._values.get(name)
         if value is None:
-            value = await self._database.read(find)
+            value = await self._database.read(find, lane="identities")
             # A commit during the read may be one that the value does not show.
             if value is not None and self._version == version == self._database.data_version():
                 if len(self._values) >= self._capacity:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -14,7 +15,7 @@ from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
-from tidewire.core.errors import TidewireError
+from tidewire.store.deadlines import too_long
 from tidewire.store.encryption import Encryption
 from tidewire.store.user_tables.functions import register_functions
 
@@ -24,6 +25,22 @@ Synchronous = Literal["full", "normal"]
 BUSY_TIMEOUT_MS: Final = 10_000
 """Milliseconds that a connection waits for another process's lock."""
 
+
+def _encode_json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+_wanted: Final[ContextVar[Callable[[], sqlite3.Connection]]] = ContextVar("wanted connection")
+_engine: Final = create_engine(
+    "sqlite+pysqlite://",
+    creator=lambda: _wanted.get()(),
+    poolclass=NullPool,
+    pool_reset_on_return=None,
+    hide_parameters=True,  # errors are logged, and parameters may be secrets
+    json_serializer=_encode_json,
+    json_deserializer=msgspec.json.decode,
+)
+"""Of all databases: their connections share what is compiled of statements, which takes time and memory."""
 _STATEMENTS_CACHED: Final = 512
 _WAL_KEPT_BYTES: Final = 64 * 1024 * 1024
 
@@ -57,25 +74,25 @@ def connect(
         connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT_BYTES}")
         register_functions(connection)
         if read_only:
-            connection.execute("PRAGMA query_only = ON")
-            # Not for writers: in memory, what a savepoint remembers is a list that each statement walks
-            # through to its end, so that a unit of many statements would take the square of their number.
-            connection.execute("PRAGMA temp_store = MEMORY")
+            make_read_only(connection)
         return connection
 
-    engine = create_engine(
-        "sqlite+pysqlite://",
-        creator=open_driver,
-        poolclass=NullPool,
-        pool_reset_on_return=None,
-        hide_parameters=True,  # errors are logged, and parameters may be secrets
-        json_serializer=_encode_json,
-        json_deserializer=msgspec.json.decode,
-    )
-    connection = engine.connect()
+    wanted = _wanted.set(open_driver)
+    try:
+        connection = _engine.connect()
+    finally:
+        _wanted.reset(wanted)
     connection.info["project_id"] = project_id
     connection.info["encryption"] = encryption
     return connection
+
+
+def make_read_only(connection: sqlite3.Connection) -> None:
+    """Let a connection change nothing from now on."""
+    connection.execute("PRAGMA query_only = ON")
+    # Not for writers: in memory, what a savepoint remembers is a list that each statement walks
+    # through to its end, so that a unit of many statements would take the square of their number.
+    connection.execute("PRAGMA temp_store = MEMORY")
 
 
 def execute_patiently(connection: sqlite3.Connection, statement: str) -> None:
@@ -108,9 +125,5 @@ def timeouts_told() -> Iterator[None]:
         yield
     except (OperationalError, sqlite3.OperationalError) as error:
         if "interrupted" in str(getattr(error, "orig", error)):
-            raise TidewireError("database_timeout", "The query took too long; narrow it down.") from error
+            raise too_long() from error
         raise
-
-
-def _encode_json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()

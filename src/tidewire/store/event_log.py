@@ -172,7 +172,7 @@ def settle_epoch(connection: Connection, *, durable: bool, first: bool, origin: 
         write_state(connection, _EPOCH, secrets.token_hex(8))
     if not durable:
         write_state(connection, _UNSYNCED_BOOT, boot)
-    elif first:
+    elif first and unsynced is not None:
         delete_state(connection, _UNSYNCED_BOOT)
     return put_back
 
@@ -181,6 +181,11 @@ def note_origin(connection: Connection, origin: str) -> None:
     """Note what tells this database from copies of it (:mod:`tidewire.store.witness`)."""
     if read_state(connection, _ORIGIN) != origin:
         write_state(connection, _ORIGIN, origin)
+
+
+def is_marked_open(connection: Connection) -> bool:
+    """Whether :func:`mark_closed` has anything to do."""
+    return read_state(connection, _UNSYNCED_BOOT) is not None
 
 
 def mark_closed(connection: Connection) -> None:

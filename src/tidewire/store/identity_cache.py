@@ -83,7 +83,14 @@ class IdentityCache:
 
     async def open_sessions(self, user_id: str) -> list[Identity]:
         """The user by each of the sessions that there are now."""
-        return await self._database.read(lambda connection: session_identities(connection, user_id, now()))
+        return await self._database.read(
+            lambda connection: session_identities(connection, user_id, now()), lane="identities"
+        )
+
+    def clear(self) -> None:
+        """Keep nothing."""
+        self._entries.clear()
+        self._tokens.clear()
 
     def _claims(self, token: str) -> SessionClaims:
         """What a token says; its signature is checked once."""
@@ -119,7 +126,7 @@ class IdentityCache:
         entry = self._database.glance(unit)
         # What is committed between two of its statements would make it a user who never was.
         if entry is None or self._database.data_version() != version:
-            entry = await self._database.read(unit)
+            entry = await self._database.read(unit, lane="identities")
         return entry
 
 

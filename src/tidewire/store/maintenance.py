@@ -6,6 +6,7 @@ import asyncio
 import fcntl
 import os
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -27,7 +28,7 @@ from tidewire.store.deletions import (
 )
 from tidewire.store.errors import StoreError
 from tidewire.store.objects import SWEEP_GRACE_MS
-from tidewire.store.platform import CONSOLE_PROJECT_ID, ProjectStore, Stores
+from tidewire.store.platform import ProjectStore, Stores
 from tidewire.store.processes import is_alive
 from tidewire.store.schema import (
     audit_log,
@@ -41,9 +42,11 @@ from tidewire.store.schema import (
 from tidewire.store.state import read_state, write_state
 
 ROUND_SECONDS: Final = 60.0
-"""Between two rounds over all projects."""
+"""Between two rounds over the projects that are open."""
+SLEEPING_PER_ROUND: Final = 10
+"""Of the other projects so many are visited in each round."""
 SWEEP_SECONDS: Final = 3600.0
-"""Between two sweeps of object storage; the first is in the first round."""
+"""Between two sweeps of a project's objects; the first is when it is first maintained."""
 ROWS_STEP: Final = 500
 """Expired rows of one table deleted in one transaction."""
 TRANSACTIONS_STEP: Final = 20
@@ -54,15 +57,16 @@ _log = structlog.get_logger("tidewire.store")
 
 
 async def maintain(stores: Stores, settings: Settings) -> None:
-    """Maintain all projects, round after round, until cancelled. One process of a data directory does it."""
-    swept = -SWEEP_SECONDS
+    """Maintain all projects, round after round, until cancelled. One process of a data directory does it.
+
+    Those that are open are maintained in each round; of the others a few, so that the work does not grow with
+    their number: each is opened for it, and closed again.
+    """
+    rounds = Rounds(stores, settings)
     while True:
         async with _only_process(Path(settings.data_dir) / "maintenance.lock") as chosen:
             if chosen:
-                sweep = time.monotonic() - swept >= SWEEP_SECONDS
-                if sweep:
-                    swept = time.monotonic()
-                await round_of_maintenance(stores, settings, sweep=sweep)
+                await rounds.next()
         await asyncio.sleep(ROUND_SECONDS)
 
 
@@ -107,23 +111,52 @@ async def maintain_project(
         await _sweep(store, sweep_grace_ms)
 
 
-async def round_of_maintenance(stores: Stores, settings: Settings, *, sweep: bool) -> None:
-    """One round over all projects; what fails is logged, and tried again in the next."""
-    try:
-        await stores.finish_deletions()
-        await stores.finish_creations()
-    except Exception:
-        _log.exception("projects remain that were not wholly made or deleted")
-    projects = [project.id for project in await stores.list_projects()]
-    for project_id in [CONSOLE_PROJECT_ID, *projects]:
+class Rounds:
+    """What was done when, in the rounds of one process."""
+
+    def __init__(self, stores: Stores, settings: Settings) -> None:
+        self._stores = stores
+        self._settings = settings
+        self._swept: dict[str, float] = {}
+        """When the objects of projects were last swept, monotonic seconds."""
+        self._sleeping: deque[str] = deque()
+        """Projects that were not maintained since this was last filled."""
+
+    async def next(self) -> None:
+        """Do one round."""
         try:
-            store = await stores.project(project_id)
-            if store is not None:
-                await maintain_project(store, settings, sweep_grace_ms=SWEEP_GRACE_MS if sweep else None)
-        except StoreError:
-            continue  # it was logged already
+            await self._stores.finish_deletions()
+            await self._stores.finish_creations()
         except Exception:
-            # The other projects must not suffer; the next round tries again.
+            _log.exception("projects remain that were not wholly made or deleted")
+        for database in self._stores.open_databases():
+            await self._maintain(database.project_id)
+        if not self._sleeping:
+            self._sleeping.extend(project.id for project in await self._stores.list_projects())
+        for _ in range(min(SLEEPING_PER_ROUND, len(self._sleeping))):
+            await self._visit(self._sleeping.popleft())
+
+    async def _visit(self, project_id: str) -> None:
+        store = await self._stores.project(project_id)
+        if store is not None and not store.database.is_awake:
+            await self._maintain(project_id)
+            store.database.try_to_sleep()
+
+    async def _maintain(self, project_id: str) -> None:
+        sweep = time.monotonic() - self._swept.get(project_id, -SWEEP_SECONDS) >= SWEEP_SECONDS
+        if sweep:
+            self._swept[project_id] = time.monotonic()
+        grace = SWEEP_GRACE_MS if sweep else None
+        try:
+            store = await self._stores.project(project_id)
+            if store is not None:
+                await maintain_project(store, self._settings, sweep_grace_ms=grace)
+            else:
+                self._swept.pop(project_id, None)
+        except StoreError:
+            return  # it was logged already
+        except Exception:
+            # The other projects must not suffer; a later round tries again.
             _log.exception("maintenance failed", project=project_id)
 
 

@@ -20,7 +20,6 @@ from sqlalchemy import (
     Table,
     column,
     insert,
-    inspect,
     select,
     table,
 )
@@ -64,23 +63,25 @@ def bring_up_to_date(connection: Connection, chain: Chain) -> None:
 
     Raises :class:`MigrationError` if the database comes from a newer program.
     """
-    if not has_tables(connection, chain):
+    revision = _revision_of(connection, chain)
+    if revision is None:
         _create(connection, chain)
-    elif not is_current(connection, chain):
+    elif revision != chain.head:
         migrate(connection, chain)
 
 
 def has_tables(connection: Connection, chain: Chain) -> bool:
     """Whether the database has tables of ``chain``, old or new."""
-    return inspect(connection).has_table(chain.version_table)
+    return _revision_of(connection, chain) is not None
 
 
-def is_current(connection: Connection, chain: Chain) -> bool:
-    """Whether the database has the newest tables of ``chain``."""
-    if not has_tables(connection, chain):
-        return False
+def _revision_of(connection: Connection, chain: Chain) -> str | None:
+    """The revision that a database has; None: it has no tables of the chain."""
+    known = select(column("name", String)).select_from(table("sqlite_master"))
+    if connection.scalar(known.where(column("name", String) == chain.version_table)) is None:
+        return None
     version = column("version_num", String)
-    return connection.scalar(select(version).select_from(table(chain.version_table, version))) == chain.head
+    return connection.scalar(select(version).select_from(table(chain.version_table, version))) or ""
 
 
 def _create(connection: Connection, chain: Chain) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,7 @@ from tidewire.store.cache import Cache
 from tidewire.store.data_directory import database_path, prepare_directory
 from tidewire.store.database import Database, Transaction
 from tidewire.store.dev_keys import DevKey, insert_dev_key
+from tidewire.store.due import DueProjects
 from tidewire.store.encryption import Encryption
 from tidewire.store.errors import StoreError
 from tidewire.store.identity_cache import IdentityCache
@@ -56,6 +57,7 @@ from tidewire.store.registered_platforms import RegisteredPlatform, insert_platf
 from tidewire.store.schema import projects, state
 from tidewire.store.secret_file import SECRETS_NAME, Secrets, settle_secrets
 from tidewire.store.state import delete_state, read_state, write_state
+from tidewire.store.workers import Workers
 
 DEFAULT_PROJECT_ID: Final = "default"
 """The project that a new data directory has."""
@@ -94,24 +96,42 @@ class ProjectStore:
 class Stores:
     """Everything that is open. Made by :meth:`open`; belongs to the event loop it is opened in."""
 
-    def __init__(self, settings: Settings, secrets: Secrets, platform: Database) -> None:
+    def __init__(self, settings: Settings, secrets: Secrets) -> None:
+        """To be used after :meth:`open`, which opens the platform."""
         self.settings = settings
         self.jwt_secret: Final = settings.secret_key.encode() or secrets.jwt_secret
         """Signs JSON Web Tokens; the same for all processes of a data directory."""
         self.encryption: Final = Encryption(secrets.jwt_secret)
-        self.platform: Final = platform
         self.on_commit: Callable[[str], None] = _nobody
-        """Called with a project's id when something was committed there, in the thread that did it."""
-        platform.on_commit = self._committed
+        """Called with a project's id when something was committed there, in the thread that did it, and when
+        something is left to be done there by whoever looks after that."""
         self._directory = Path(settings.data_dir)
         self._object_store = local_store(self._directory / "objects")
         self._background = Background()
         self._reported: dict[str, float] = {}
-        self.keys: Final = KeyRing(platform, self._background)
+        self._workers = Workers(settings.reads_at_once, settings.read_seconds)
+        self._due = DueProjects(self._directory)
+        self._sleep_listeners: list[Callable[[str, int | None], None]] = []
+        self._open_projects = ProjectDatabases(
+            self._make_database,
+            settings.database_idle_seconds,
+            settings.databases_open_max,
+            self._project_sleeps,
+        )
+        self.platform: Final = Database(
+            database_path(self._directory, CONSOLE_PROJECT_ID),
+            CONSOLE_PROJECT_ID,
+            self._workers,
+            synchronous=settings.synchronous,
+            chains=(PROJECT, PLATFORM),
+            create=not secrets.settled,
+            keeper=self,
+        )
+        self.platform.keep_awake_while(lambda: True)
+        self.keys: Final = KeyRing(self.platform, self._background)
         """The keys of all projects."""
-        self._open_projects = ProjectDatabases(self._open_database, self.jwt_secret)
-        self._projects: Cache[Project] = Cache(platform, _PROJECTS_CACHED)
-        self._console_identities = IdentityCache(platform, self.jwt_secret)
+        self._projects: Cache[Project] = Cache(self.platform, _PROJECTS_CACHED)
+        self._console_identities = IdentityCache(self.platform, self.jwt_secret)
         settings_of_console = msgspec.structs.replace(
             CONSOLE_SETTINGS, session_duration=settings.session_duration
         )
@@ -123,23 +143,21 @@ class Stores:
     async def open(cls, settings: Settings, *, create: bool = True) -> Stores:
         """Open the data directory; create it with its secrets and first project if it is new and ``create``.
 
-        Raises OSError (:class:`StoreError` with its own text) if it cannot be used, or lacks its secrets or
-        the database of the platform: neither is made anew.
+        The databases of projects are opened when they are needed. Raises OSError (:class:`StoreError` with
+        its own text) if the directory cannot be used, or lacks its secrets or the database of the platform:
+        neither is made anew.
         """
         directory = Path(settings.data_dir)
         secrets = await asyncio.to_thread(prepare_directory, directory, create=create)
-        platform = await Database.open(
-            database_path(directory, CONSOLE_PROJECT_ID),
-            CONSOLE_PROJECT_ID,
-            synchronous=settings.synchronous,
-            chains=(PROJECT, PLATFORM),
-            create=not secrets.settled,
-        )
-        stores = cls(settings, secrets, platform)
+        stores = cls(settings, secrets)
         try:
-            await platform.write(_create_first_project)
+            await stores.platform.wake()
+            await stores.platform.write(_create_first_project)
             if not secrets.settled:
                 await asyncio.to_thread(settle_secrets, directory / SECRETS_NAME)
+            ids = select(projects.c.id)
+            listed = await stores.platform.read(lambda connection: list(connection.scalars(ids)))
+            await asyncio.to_thread(stores._due.prepare, listed)
         except BaseException:
             await stores.close()
             raise
@@ -150,9 +168,10 @@ class Stores:
         await self._background.finish()
         await self._open_projects.close()
         await self.platform.close()
+        await asyncio.to_thread(self._workers.close)
 
     async def project(self, project_id: str) -> ProjectStore | None:
-        """The project with this id, its database open; None if there is none."""
+        """The project with this id; None if there is none. Its database opens when it is used."""
         if project_id == CONSOLE_PROJECT_ID:
             objects = self._objects(CONSOLE_PROJECT_ID)
             return ProjectStore(self._console, self.platform, objects, self._console_identities)
@@ -163,12 +182,62 @@ class Stores:
         if project is None:
             self._open_projects.forget(project_id)
             return None
-        database, identities = await self._open_projects.get(project)
-        return ProjectStore(project, database, self._objects(project_id), identities)
+        held = self._open_projects.get(project)
+        return ProjectStore(project, held.database, self._objects(project_id), held.identities)
 
     def open_databases(self) -> Sequence[Database]:
         """The databases that are open now, the platform's first."""
-        return [self.platform, *self._open_projects.databases()]
+        return [self.platform, *self._open_projects.awake()]
+
+    async def due(self) -> dict[str, int]:
+        """When something is to be done in which projects, milliseconds since the epoch.
+
+        It is 0 for those that are open, in any process, or that were when their process was killed.
+        """
+        return await asyncio.to_thread(self._due.read)
+
+    def listen_sleep(self, callback: Callable[[str, int | None], None]) -> None:
+        """Have ``callback`` called when a project's database was closed because nobody needs it.
+
+        It gets the project's id, and when something is to be done there; None: nothing, or not by us.
+        """
+        self._sleep_listeners.append(callback)
+
+    def woke(self, database: Database) -> None:
+        """A database was opened."""
+        if database is not self.platform:
+            self._open_projects.woke(database)
+
+    def slept(self, database: Database, due_at: int | None) -> None:
+        """A database was closed."""
+        if database is not self.platform:
+            self._open_projects.slept(database, due_at)
+
+    def committed(self, project_id: str) -> None:
+        """Something was committed; called in the thread that did it."""
+        self.on_commit(project_id)
+
+    async def is_new(self, project_id: str, error: StoreError) -> bool:
+        """Whether the database of a project, which cannot be opened, was never made."""
+        if project_id == CONSOLE_PROJECT_ID:
+            return False
+        marker = _CREATION + project_id
+        noted = await self.platform.read(lambda connection: read_state(connection, marker), lane="identities")
+        if noted is None:
+            self._report(project_id, error)
+        return noted is not None
+
+    async def created(self, project_id: str) -> None:
+        """From now on the project's database is never made anew."""
+        await self.platform.write(
+            lambda transaction: delete_state(transaction.connection, _CREATION + project_id)
+        )
+
+    def _project_sleeps(self, project_id: str, due_at: int | None) -> None:
+        for listener in self._sleep_listeners:
+            listener(project_id, due_at)
+        if due_at is not None:
+            self.on_commit(project_id)
 
     async def list_projects(self) -> list[Project]:
         """All projects but ``console``, oldest first."""
@@ -206,7 +275,7 @@ class Stores:
             write_state(transaction.connection, _CREATION + project_id, str(moment))
 
         await self.platform.write(unit)
-        await self._open_projects.get(project)
+        await self._open_projects.get(project).database.wake()
         return await self._existing(project_id)
 
     async def update_project(
@@ -256,8 +325,14 @@ class Stores:
 
     async def notice_deletions(self) -> None:
         """Close the databases of projects that another process has deleted."""
-        for project_id in self._open_projects.project_ids():
-            await self.project(project_id)
+        rows = select(projects.c.id, projects.c.created_at)
+        there = await self.platform.read(
+            lambda connection: {row.id: row.created_at for row in connection.execute(rows)},
+            lane="identities",
+        )
+        for project_id, created_at in self._open_projects.created_at().items():
+            if there.get(project_id) != created_at:
+                self._open_projects.forget(project_id)
 
     async def finish_deletions(self) -> None:
         """Delete what is left of deleted projects."""
@@ -267,8 +342,10 @@ class Stores:
     async def finish_creations(self) -> None:
         """Make the databases of new projects that have none yet."""
         for project_id in await self._noted(_CREATION):
-            if await self.project(project_id) is not None:
-                await self._finish_creation(project_id)
+            store = await self.project(project_id)
+            if store is not None:
+                await store.database.wake()
+                await self.created(project_id)
 
     async def create_platform(
         self, project_id: str, name: str, platform: Platform, platform_id: str | None = None
@@ -317,43 +394,18 @@ class Stores:
             raise TidewireError("project_not_found", f"There is no project {project_id!r}.")
         return store.project
 
-    async def _open_database(self, project_id: str) -> Database:
-        database = await self._open_or_create(project_id)
-        database.on_commit = self._committed
-        return database
-
-    def _committed(self, project_id: str) -> None:
-        self.on_commit(project_id)
-
-    async def _open_or_create(self, project_id: str) -> Database:
-        """Open the database of a project, which must be there unless the project is new."""
-
-        def opening(*, create: bool) -> Awaitable[Database]:
-            path = database_path(self._directory, project_id)
-            return Database.open(
-                path,
-                project_id,
-                synchronous=self.settings.synchronous,
-                encryption=self.encryption,
-                create=create,
-            )
-
-        try:
-            return await opening(create=False)
-        except StoreError as error:
-            marker = _CREATION + project_id
-            if await self.platform.read(lambda connection: read_state(connection, marker)) is None:
-                self._report(project_id, error)
-                raise
-        database = await opening(create=True)
-        await self._finish_creation(project_id)
-        return database
-
-    async def _finish_creation(self, project_id: str) -> None:
-        """From now on the project's database is never made anew."""
-        await self.platform.write(
-            lambda transaction: delete_state(transaction.connection, _CREATION + project_id)
+    def _make_database(self, project_id: str) -> tuple[Database, IdentityCache]:
+        database = Database(
+            database_path(self._directory, project_id),
+            project_id,
+            self._workers,
+            synchronous=self.settings.synchronous,
+            encryption=self.encryption,
+            create=False,
+            due=self._due,
+            keeper=self,
         )
+        return database, IdentityCache(database, self.jwt_secret)
 
     async def _noted(self, prefix: str) -> list[str]:
         """Ids of the projects with a note of this kind."""
@@ -383,6 +435,7 @@ class Stores:
             directory = database_path(self._directory, project_id).parent
             with suppress(FileNotFoundError):
                 await asyncio.to_thread(shutil.rmtree, directory)
+            await asyncio.to_thread(self._due.closed, project_id, None)
             await self._objects(project_id).delete_all()
             await self.platform.write(lambda transaction: delete_state(transaction.connection, marker))
 

@@ -1,80 +1,99 @@
-"""The databases of projects, opened when they are needed and kept open."""
+"""The databases of projects: open while somebody needs them, and for a while after."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final
 
 from tidewire.store.background import Background
 from tidewire.store.database import Database
 from tidewire.store.identity_cache import IdentityCache
 from tidewire.store.projects import Project
 
-
-class OpenProject(NamedTuple):
-    """What is open of a project."""
-
-    database: Database
-    identities: IdentityCache
+LOOK_SECONDS: Final = 1.0
+"""Between two looks for databases that nobody needs."""
+_SOON_SECONDS: Final = 0.25
+"""Of no use after which a database may be closed if there are too many."""
 
 
 @dataclass(frozen=True)
-class _Opening:
+class ProjectDatabase:
+    """A project's database with what is kept of it in memory."""
+
+    database: Database
+    identities: IdentityCache
     created_at: int
     """Of the project: another one may have had the same id before."""
-    task: asyncio.Task[OpenProject]
 
-    @property
-    def failed(self) -> bool:
-        return self.task.done() and (self.task.cancelled() or self.task.exception() is not None)
+
+@dataclass
+class _Awake:
+    database: Database
+    uses: int
+    used_at: float
+    """When it was last seen to have been used, monotonic seconds."""
 
 
 class ProjectDatabases:
-    """All projects that are open. Belongs to one event loop."""
+    """All projects' databases that were needed so far. Belongs to one event loop."""
 
-    def __init__(self, open_database: Callable[[str], Awaitable[Database]], jwt_secret: bytes) -> None:
-        self._open_database = open_database
-        self._jwt_secret = jwt_secret
-        self._projects: dict[str, _Opening] = {}
+    def __init__(
+        self,
+        make: Callable[[str], tuple[Database, IdentityCache]],
+        idle_seconds: float,
+        most: int,
+        on_sleep: Callable[[str, int | None], None],
+    ) -> None:
+        """A database that was not used for ``idle_seconds`` is closed, and earlier if over ``most`` are open.
+
+        ``on_sleep`` is called with the id of a project whose database was closed, and with when something is
+        to be done there.
+        """
+        self._make = make
+        self._idle_seconds = idle_seconds
+        self._most = most
+        self._on_sleep = on_sleep
+        self._projects: dict[str, ProjectDatabase] = {}
+        self._awake: dict[str, _Awake] = {}
         self._listeners: list[Callable[[str], None]] = []
         self._closing = Background()
+        self._timer: asyncio.TimerHandle | None = None
+        self._looked_at = 0.0
 
-    async def get(self, project: Project) -> OpenProject:
-        """Open a project that exists, or return it if it is open already."""
-        opening = self._projects.get(project.id)
-        if opening is not None and (opening.failed or opening.created_at != project.created_at):
+    def get(self, project: Project) -> ProjectDatabase:
+        """The database of a project that exists. It opens when it is used."""
+        held = self._projects.get(project.id)
+        if held is not None and held.created_at != project.created_at:
             self.forget(project.id)
-            opening = None
-        if opening is None:
-            opening = _Opening(project.created_at, asyncio.create_task(self._open(project.id)))
-            self._projects[project.id] = opening
-        # Others may wait for the same project: one of them going away must not cancel the opening.
-        task = opening.task
-        return task.result() if task.done() else await asyncio.shield(task)
+            held = None
+        if held is None:
+            database, identities = self._make(project.id)
+            held = self._projects[project.id] = ProjectDatabase(database, identities, project.created_at)
+        return held
 
-    def databases(self) -> list[Database]:
+    def awake(self) -> list[Database]:
         """Those that are open now."""
-        tasks = [opening.task for opening in self._projects.values() if not opening.failed]
-        return [task.result().database for task in tasks if task.done()]
+        return [each.database for each in self._awake.values()]
 
-    def project_ids(self) -> list[str]:
-        """Of the projects that are open or being opened."""
-        return list(self._projects)
+    def created_at(self) -> dict[str, int]:
+        """When the projects were made whose databases were needed so far, by id."""
+        return {project_id: held.created_at for project_id, held in self._projects.items()}
 
     def listen(self, callback: Callable[[str], None]) -> None:
-        """Have ``callback`` called with the id of each open project that is forgotten."""
+        """Have ``callback`` called with the id of each project that is forgotten."""
         self._listeners.append(callback)
 
     def forget(self, project_id: str) -> None:
-        """Close a project that is not there any more, if it is open."""
-        opening = self._projects.pop(project_id, None)
-        if opening is None or opening.failed:
+        """Close the database of a project that is not there any more."""
+        held = self._projects.pop(project_id, None)
+        if held is None:
             return
         for listener in self._listeners:
             listener(project_id)
-        self._closing.begin(_close(opening.task))
+        self._closing.begin(held.database.close())
 
     async def closed(self) -> None:
         """Return when everything that was forgotten is closed."""
@@ -82,20 +101,48 @@ class ProjectDatabases:
 
     async def close(self) -> None:
         """Close everything."""
-        for opening in self._projects.values():
-            if not opening.failed:
-                self._closing.begin(_close(opening.task))
+        if self._timer is not None:
+            self._timer.cancel()
+        for held in self._projects.values():
+            self._closing.begin(held.database.close())
         self._projects.clear()
         await self._closing.finish()
 
-    async def _open(self, project_id: str) -> OpenProject:
-        database = await self._open_database(project_id)
-        return OpenProject(database, IdentityCache(database, self._jwt_secret))
+    def woke(self, database: Database) -> None:
+        """Look after a database that was opened."""
+        moment = time.monotonic()
+        self._awake[database.project_id] = _Awake(database, database.uses, moment)
+        if len(self._awake) > self._most and moment - self._looked_at > _SOON_SECONDS:
+            self._close_unused(_SOON_SECONDS, len(self._awake) - self._most)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(LOOK_SECONDS, self._look)
 
+    def slept(self, database: Database, due_at: int | None) -> None:
+        """Forget what was kept of a database that was closed."""
+        held = self._awake.get(database.project_id)
+        if held is not None and held.database is database:
+            del self._awake[database.project_id]
+        project = self._projects.get(database.project_id)
+        if project is not None and project.database is database:
+            project.identities.clear()
+            self._on_sleep(database.project_id, due_at)
 
-async def _close(opening: asyncio.Task[OpenProject]) -> None:
-    try:
-        database, _ = await opening
-    except Exception:
-        return  # it could not be opened: who asked for it was told
-    await database.close()
+    def _look(self) -> None:
+        self._timer = None
+        self._close_unused(self._idle_seconds, len(self._awake))
+        self._close_unused(_SOON_SECONDS, len(self._awake) - self._most)
+        for held in self._awake.values():
+            held.database.close_spare()
+        if self._awake:
+            self._timer = asyncio.get_running_loop().call_later(LOOK_SECONDS, self._look)
+
+    def _close_unused(self, seconds: float, most: int) -> None:
+        """Close up to ``most`` of those that were not used for ``seconds``."""
+        self._looked_at = moment = time.monotonic()
+        for held in list(self._awake.values()):
+            if most <= 0:
+                return
+            if held.database.uses != held.uses:
+                held.uses, held.used_at = held.database.uses, moment
+            if moment - held.used_at >= seconds and held.database.try_to_sleep():
+                most -= 1

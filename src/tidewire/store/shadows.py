@@ -12,13 +12,13 @@ import sqlite3
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
 from tidewire.store.connections import driver, timeouts_told
+from tidewire.store.reading import Job
 from tidewire.store.user_tables.overlays import clear_overlay, is_current, open_overlay
 
 T = TypeVar("T")
@@ -30,6 +30,13 @@ IDLE_SECONDS: Final = 60.0
 SPARES_KEPT: Final = 4
 """Connections kept for shadows to come: to open one takes longer than to clear one."""
 _CACHE_KIB: Final = 512
+
+
+class InThread(Protocol):
+    """What has work done in a thread."""
+
+    async def __call__(self, work: Callable[[float], T], /) -> Job[T]:
+        """``work`` is given the seconds that it may take."""
 
 
 class _Connections:
@@ -61,27 +68,26 @@ class _Connections:
             pass
         connection.close()
 
-    def close(self) -> None:
-        """Close those that nobody has."""
-        while self._spares:
-            self._spares.pop().close()
+    def let_go(self) -> list[Connection]:
+        """Those that nobody has, which are kept no more."""
+        spares, self._spares = self._spares, []
+        return spares
 
 
 class Shadow:
     """One of them. Whoever has it from :meth:`Shadows.use` has it alone."""
 
-    def __init__(self, connections: _Connections, executor: ThreadPoolExecutor, seconds: float) -> None:
+    def __init__(self, connections: _Connections, in_thread: InThread) -> None:
         self.users = 0
         self.used_at = 0.0
         self.closed = False
         self.lock = asyncio.Lock()
         self._connections = connections
-        self._executor = executor
-        self._seconds = seconds
+        self._in_thread = in_thread
         self._deadline = 0.0
         self._connection: Connection | None = None
         self._position = 0
-        self._work: Future[Any] | None = None
+        self._work: Job[Any] | None = None
 
     async def run(self, catch_up: Callable[[Connection, int], int], unit: Callable[[Connection], T]) -> T:
         """Run ``unit`` in a thread, in a snapshot that stays until :meth:`keep` or the end of the use.
@@ -90,8 +96,9 @@ class Shadow:
         missing and returns the position then. What it does stays, whatever comes of the unit.
         Raises ``database_timeout``.
         """
-        self._work = self._executor.submit(self._run, catch_up, unit)
-        return await asyncio.wrap_future(self._work)
+        job: Job[T] = await self._in_thread(lambda seconds: self._run(catch_up, unit, seconds))
+        self._work = job
+        return await job.future
 
     def keep(self, position: int) -> None:
         """What the unit has done stays in the shadow, which has this position now."""
@@ -101,7 +108,7 @@ class Shadow:
 
     def settle(self) -> None:
         """Undo what is not kept. Closes the shadow if it is of no more use."""
-        if self._work is not None and not self._work.done():
+        if self._work is not None and not self._work.finished:
             # Nobody waits for it any more, but it works on.
             self.close()
         elif self._connection is not None and driver(self._connection).in_transaction:
@@ -111,7 +118,7 @@ class Shadow:
         """Let the connection go as soon as nothing works on it."""
         self.closed = True
         if self._work is not None:
-            self._work.add_done_callback(lambda _: self._let_go())
+            self._work.when_finished(self._let_go)
 
     def _let_go(self) -> None:
         if self._connection is not None:
@@ -123,8 +130,16 @@ class Shadow:
             self._connection.close()
             self._connection = None
 
-    def _run(self, catch_up: Callable[[Connection, int], int], unit: Callable[[Connection], T]) -> T:
-        self._deadline = time.monotonic() + self._seconds
+    def take_connection(self) -> Connection | None:
+        """Its connection, which it has no more; nobody may be using the shadow."""
+        self.closed = True
+        connection, self._connection = self._connection, None
+        return connection
+
+    def _run(
+        self, catch_up: Callable[[Connection, int], int], unit: Callable[[Connection], T], seconds: float
+    ) -> T:
+        self._deadline = time.monotonic() + seconds
         connection = self._begin()
         raw = driver(connection)
         with timeouts_told():
@@ -168,17 +183,19 @@ class Shadow:
 class Shadows:
     """The shadows of one database, by a key of their users' choice. Belongs to one event loop."""
 
-    def __init__(
-        self, connect: Callable[[], Connection], executor: ThreadPoolExecutor, seconds: float
-    ) -> None:
-        """``connect`` opens a connection; ``seconds`` is how long a unit may take."""
+    def __init__(self, connect: Callable[[], Connection], in_thread: InThread) -> None:
+        """``connect`` opens a connection, in the thread that ``in_thread`` has work done in."""
         self._connections = _Connections(connect)
-        self._executor = executor
-        self._seconds = seconds
+        self._in_thread = in_thread
         self._shadows: OrderedDict[str, Shadow] = OrderedDict()
         """Those used last stand last."""
         self._loop = asyncio.get_running_loop()
         self._sweeping = False
+
+    @property
+    def are_used(self) -> bool:
+        """Whether anybody has a shadow."""
+        return any(shadow.users for shadow in self._shadows.values())
 
     @asynccontextmanager
     async def use(self, key: str) -> AsyncIterator[Shadow]:
@@ -203,16 +220,16 @@ class Shadows:
         if shadow is not None and not shadow.users:
             shadow.close()
 
-    def close(self) -> None:
-        """Close all of them; nobody may be using one."""
-        for key in list(self._shadows):
-            self.forget(key)
-        self._connections.close()
+    def let_go(self) -> list[Connection]:
+        """Keep none of those that nobody uses; return their connections, which are to be closed."""
+        unused = [key for key, shadow in self._shadows.items() if not shadow.users]
+        connections = [self._shadows.pop(key).take_connection() for key in unused]
+        return [each for each in connections if each is not None] + self._connections.let_go()
 
     def _take(self, key: str) -> Shadow:
         shadow = self._shadows.get(key)
         if shadow is None:
-            shadow = self._shadows[key] = Shadow(self._connections, self._executor, self._seconds)
+            shadow = self._shadows[key] = Shadow(self._connections, self._in_thread)
         shadow.users += 1
         self._shadows.move_to_end(key)
         return shadow
@@ -236,7 +253,8 @@ class Shadows:
             self._forget_unused(0)
             self._loop.call_later(IDLE_SECONDS, self._sweep)
         else:
-            self._connections.close()
+            for connection in self._connections.let_go():
+                connection.close()
 
     def _forget_unused(self, excess: int) -> None:
         """Let go of shadows that nobody uses: as many as there are too many, and those long idle."""

@@ -1,4 +1,4 @@
-"""The one thread that writes to a database: many units of work, one transaction, one wait for the disk."""
+"""Writing to a database, one transaction at a time: many units of work, one wait for the disk."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ import random
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from queue import Empty, SimpleQueue
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from sqlalchemy import Connection
 
 from tidewire.core.events import Event, LoggedEvent
 from tidewire.store import event_log
 from tidewire.store.connections import driver
+from tidewire.store.reading import raisable
+from tidewire.store.threads import ThreadPool
 
 GROUP_UNITS: Final = 256
 """Units in one transaction at most."""
@@ -24,6 +26,8 @@ GROUP_SECONDS: Final = 0.02
 """No unit joins a transaction that has been open for longer."""
 LOCK_SECONDS: Final = 60.0
 """How long another process may hold the lock: to make an index of a large table takes seconds."""
+TURN_SECONDS: Final = 0.02
+"""After which a thread that waits for the lock sees to other databases first."""
 
 
 class Transaction:
@@ -63,110 +67,135 @@ class Write:
             self.future.set_result(self.result)
 
 
-Outcome = Callable[[Sequence[Write], Sequence[LoggedEvent]], None]
+class Outcome(Protocol):
+    """What is called with units that are done."""
+
+    def __call__(self, group: Sequence[Write], events: Sequence[LoggedEvent], *, changed: bool) -> None:
+        """Take the units of one transaction and their events; ``changed``: it changed anything."""
 
 
 class Writer:
-    """Drains a queue of units into transactions.
+    """Drains a queue of units into transactions, in a thread of ``threads`` while there is something to do.
 
-    Each unit has a savepoint of its own: one that fails is undone alone. ``deliver`` is called in the
-    writer's thread after each transaction with its units and, if it was committed, their events.
+    Each unit has a savepoint of its own: one that fails is undone alone. ``deliver`` is called in that
+    thread after each transaction with its units and, if it was committed, their events.
     """
 
-    def __init__(self, connection: Connection, deliver: Outcome) -> None:
-        self._connection = connection
-        self._driver = driver(connection)
+    def __init__(self, connect: Callable[[], Connection], threads: ThreadPool, deliver: Outcome) -> None:
+        self._connect = connect
+        self._threads = threads
         self._deliver = deliver
-        self._queue: SimpleQueue[Write | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="tidewire-writer", daemon=True)
-        self._thread.start()
+        self._connection: Connection
+        self._driver: sqlite3.Connection | None = None
+        """From the first unit on."""
+        self._queue: deque[Write] = deque()
+        self._at_work = False
+        self._lock = threading.Lock()
+        self._waiting_since = 0.0
+        """When another process was first seen to write; 0: none is waited for."""
 
     def put(self, write: Write) -> None:
         """Queue a unit; units run in the order they are put."""
-        self._queue.put(write)
+        with self._lock:
+            self._queue.append(write)
+            if self._at_work:
+                return
+            self._at_work = True
+        self._threads.put(self._run)
 
     def close(self) -> None:
-        """Wait until everything queued is written, then end the thread and close the connection."""
-        self._queue.put(None)
-        self._thread.join()
-        self._connection.close()
+        """Close the connection; nothing may be queued any more, nor be at work."""
+        if self._driver is not None:
+            self._connection.close()
 
     def _run(self) -> None:
-        while (first := self._queue.get()) is not None:
-            if not self._run_group(first):
+        """Write one group; the next waits for its turn among the databases."""
+        self._run_group()
+        with self._lock:
+            self._at_work = bool(self._queue)
+            if not self._at_work:
                 return
+        self._threads.put(self._run)
 
-    def _run_group(self, first: Write) -> bool:
-        """Write ``first`` and what else is queued in one transaction; False: asked to stop meanwhile."""
+    def _run_group(self) -> None:
+        """Write what is queued in one transaction; nothing, if another process writes for too long."""
         group: list[Write] = []
         events: list[LoggedEvent] = []
-        following: Write | None = first
         try:
-            self._begin()
+            if not self._begin():
+                return
+            changes = self._raw.total_changes
             deadline = time.monotonic() + GROUP_SECONDS
-            while following is not None:
-                group.append(following)
-                events += self._run_unit(following)
+            while self._queue:
+                group.append(self._queue.popleft())
+                events += self._run_unit(group[-1])
                 if len(group) == GROUP_UNITS or time.monotonic() > deadline:
                     break
-                following = self._queue.get_nowait()
-        except Empty:
-            pass
         except BaseException as error:
-            group = group or [first]
+            group = group or [self._queue.popleft()]
             self._abandon(group, error)
-            self._deliver(group, ())
-            return True
+            self._deliver(group, (), changed=False)
+            return
+        changed = self._raw.total_changes != changes
         try:
-            self._driver.execute("COMMIT")
+            self._raw.execute("COMMIT")
         except sqlite3.Error as error:
             self._abandon(group, error)
-            events = []
-        self._deliver(group, events)
-        return following is not None
+            events, changed = [], False
+        self._deliver(group, events, changed=changed)
 
-    def _begin(self) -> None:
+    def _begin(self) -> bool:
+        """Begin a transaction; False: another process writes, and other databases shall have the thread."""
         # SQLite's own waiting sleeps longer and longer, so that a busy process would starve the others.
-        deadline = time.monotonic() + LOCK_SECONDS
+        raw = self._raw
+        started = time.monotonic()
+        self._waiting_since = self._waiting_since or started
         while True:
             try:
-                self._driver.execute("BEGIN IMMEDIATE")
-                return
+                raw.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                moment = time.monotonic()
+                locked = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                if not locked or moment > self._waiting_since + LOCK_SECONDS:
+                    self._waiting_since = 0.0
                     raise
+                if moment > started + TURN_SECONDS:
+                    return False
+            else:
+                self._waiting_since = 0.0
+                return True
             time.sleep(random.uniform(0.0002, 0.001))  # noqa: S311
+
+    @property
+    def _raw(self) -> sqlite3.Connection:
+        """The driver's connection, opened for the first unit."""
+        if self._driver is None:
+            self._connection = self._connect()
+            self._driver = driver(self._connection)
+        return self._driver
 
     def _run_unit(self, write: Write) -> Sequence[LoggedEvent]:
         """Run one unit in its savepoint; raise only if the transaction as a whole is lost."""
         transaction = Transaction(self._connection)
-        self._driver.execute("SAVEPOINT unit")
+        raw = self._raw
+        raw.execute("SAVEPOINT unit")
         try:
             write.result = write.unit(transaction)
         except BaseException as error:
-            write.error = _raisable(error)
-            if not self._driver.in_transaction:
+            write.error = raisable(error)
+            if not raw.in_transaction:
                 # SQLite itself undid everything, for example because the disk is full.
                 raise
-            self._driver.execute("ROLLBACK TO unit")
-            self._driver.execute("RELEASE unit")
+            raw.execute("ROLLBACK TO unit")
+            raw.execute("RELEASE unit")
             return ()
-        self._driver.execute("RELEASE unit")
+        raw.execute("RELEASE unit")
         return transaction.events
 
     def _abandon(self, group: Sequence[Write], error: BaseException) -> None:
         """Undo the transaction; every unit of it failed, those that had succeeded too."""
         with suppress(sqlite3.Error):
-            if self._driver.in_transaction:
+            if self._driver is not None and self._driver.in_transaction:
                 self._driver.execute("ROLLBACK")
         for write in group:
-            write.error = write.error or _raisable(error)
-
-
-def _raisable(error: BaseException) -> BaseException:
-    """An error that a future can hold: StopIteration would end the waiting coroutine in silence."""
-    if isinstance(error, Exception) and not isinstance(error, StopIteration):
-        return error
-    wrapped = RuntimeError(f"a unit of work raised {type(error).__name__}")
-    wrapped.__cause__ = error
-    return wrapped
+            write.error = write.error or raisable(error)

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, select
 
 from tidewire.core.relationships import KIND as RELATIONSHIP
+from tidewire.core.time import now
 from tidewire.services.databases.events import COLUMN, INDEX, publish_definition, table_parameters
 from tidewire.services.databases.families import EVERY, Call, Family
 from tidewire.services.databases.records import column_model, index_model
@@ -40,13 +41,14 @@ def begin_changes(call: Call) -> None:
 
 async def resume_changes(stores: Stores) -> None:
     """Finish what was going on in any project when the program ended."""
-    for project in await stores.list_projects():
+    for project_id, due_at in (await stores.due()).items():
+        store = await stores.project(project_id) if due_at <= now() else None
+        if store is None or project_id == CONSOLE_PROJECT_ID:
+            continue
         try:
-            store = await stores.project(project.id)
+            await finish_changes(store.project, store.database, stores.encryption)
         except StoreError:
             continue  # it was logged; the others must not wait for it
-        if store is not None and project.id != CONSOLE_PROJECT_ID:
-            await finish_changes(store.project, store.database, stores.encryption)
 
 
 async def finish_changes(project: Project, database: Database, encryption: Encryption) -> None:

@@ -1,0 +1,29 @@
+"""Until when a unit of work may read.
+
+SQLite asks about it while it works on a statement. A unit of many small statements, or one that works on what
+it has read, asks itself.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from sqlalchemy import Connection
+
+from tidewire.core.errors import TidewireError
+
+DEADLINE: Final = "deadline"
+"""In ``connection.info``: monotonic seconds."""
+
+
+def check_time(connection: Connection) -> None:
+    """Raise ``database_timeout`` if the unit of work that reads on ``connection`` has taken too long."""
+    deadline = connection.info.get(DEADLINE)
+    if deadline is not None and time.monotonic() > deadline:
+        raise too_long()
+
+
+def too_long() -> TidewireError:
+    """What is told of a read that took too long."""
+    return TidewireError("database_timeout", "The query took too long; narrow it down.")

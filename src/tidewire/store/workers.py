@@ -1,0 +1,61 @@
+"""All threads that the databases of a process share, and what each is for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from tidewire.store.reading import FairQueue, Job, Lane, Share, present_share
+from tidewire.store.threads import ThreadPool
+
+T = TypeVar("T")
+
+WRITING: Final = 12
+"""Databases that are written to at the same time."""
+OPENING: Final = 4
+"""Databases that are opened or closed at the same time."""
+OWN_LANE: Final = 4
+"""Reads at the same time in each lane that is not for requests."""
+OF_ONE_DATABASE: Final = 2
+"""Of them of one database."""
+
+
+class Workers:
+    """Threads that are started when they are needed, up to fixed numbers. Belongs to one event loop."""
+
+    def __init__(self, reads_at_once: int = 8, read_seconds: float = 15.0) -> None:
+        """So many reads of requests run at the same time; each is interrupted after so many seconds."""
+        self.writing: Final = ThreadPool("tidewire-writer", WRITING)
+        self._opening: Final = ThreadPool("tidewire-opener", OPENING)
+        pools: dict[Lane, ThreadPool] = {
+            "requests": ThreadPool("tidewire-reader", reads_at_once),
+            "feed": ThreadPool("tidewire-feed", OWN_LANE),
+            "history": ThreadPool("tidewire-history", OWN_LANE),
+            "identities": ThreadPool("tidewire-identities", OWN_LANE),
+        }
+        self._lanes = {lane: FairQueue(pool) for lane, pool in pools.items()}
+        self._pools = [self.writing, self._opening, *pools.values()]
+        self._server = Share("", reads_at_once, read_seconds)
+        """Of reads that no caller asked for."""
+
+    def read(self, lane: Lane, database: str, work: Callable[[float], T]) -> Job[T]:
+        """Have ``work`` done, which is given the seconds that it may take."""
+        share = (present_share.get() or self._server) if lane == "requests" else self._server
+        job = Job(asyncio.get_running_loop(), lambda: work(share.seconds))
+        if lane == "requests":
+            self._lanes[lane].put(share.name, share.at_once, job)
+        else:
+            self._lanes[lane].put(database, OF_ONE_DATABASE, job)
+        return job
+
+    async def open_or_close(self, work: Callable[[], T]) -> T:
+        """Do ``work`` that opens or closes a database."""
+        job = Job(asyncio.get_running_loop(), work)
+        self._opening.put(job.run)
+        return await job.future
+
+    def close(self) -> None:
+        """End all threads; nothing may be under way."""
+        for pool in self._pools:
+            pool.close()
