@@ -149,12 +149,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Bytes,
         Meta(
             description="Bytes of answers that wait for their clients to read them, in one process; beyond "
-            "it the client with the largest is cut off."
+            "it the client with the largest is cut off. As many may be in large lists that are being made; "
+            "the next gets 503 with `Retry-After`."
         ),
-    ] = 96 * 2**20
+    ] = 64 * 2**20
     unread_answer_bytes_per_address: Annotated[
         Bytes, Meta(description="Of them for the clients of one IP address.")
-    ] = 80 * 2**20
+    ] = 48 * 2**20
     max_document_bytes: Annotated[
         Bytes, Meta(description="Largest document of DocumentsDB, bytes of its JSON text.")
     ] = 4_000_000
@@ -173,7 +174,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             description="Bytes of values that one list of rows may show, related rows counted wherever they "
             "are shown."
         ),
-    ] = 64 * 2**20
+    ] = 16 * 2**20
     related_rows_max: Annotated[
         Count,
         Meta(

@@ -16,6 +16,8 @@ import pytest
 
 from tests.api.test_wire import statuses
 from tests.support.server import TidewireServer
+from tidewire.core.errors import TidewireError
+from tidewire.services.large_results import HeldResults, LargeResults
 
 MEGABYTE = 2**20
 HEAD = (
@@ -187,3 +189,19 @@ def _ticks(number: int) -> int:
     """Hundredths of a second for which a process has had a processor."""
     fields = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
     return int(fields[11]) + int(fields[12])
+
+
+def test_large_lists_in_the_making_are_bounded() -> None:
+    results = LargeResults(10 * MEGABYTE)
+    first, second, third = (HeldResults(results) for _ in range(3))
+    first.take(8 * MEGABYTE)
+    second.take(1000)  # what is small does not count
+    with pytest.raises(TidewireError, match="try again"):
+        second.take(3 * MEGABYTE)
+    first.release()
+    second.take(30 * MEGABYTE)  # one has room whatever its size
+    with pytest.raises(TidewireError):
+        third.take(2 * MEGABYTE)
+    for each in (first, second, third):
+        each.release()
+    assert results.size == 0

@@ -50,6 +50,7 @@ from tidewire.core.time import parse_datetime
 from tidewire.core.uploads import ContentRange, Upload
 from tidewire.services.context import Client, Context
 from tidewire.services.geoip import GeoIp
+from tidewire.services.large_results import HeldResults, LargeResults
 from tidewire.services.passwords import PasswordHasher
 from tidewire.settings import Settings
 from tidewire.store.database import DatabaseClosedError
@@ -99,6 +100,7 @@ class _Api:
         self.realtime = realtime
         self.channels = channels
         self.bodies = BodyBudget(settings)
+        self.results = LargeResults(settings.unread_answer_bytes)
         self.large_json = LargeJson(settings.max_body_values)
         self.limits = RateLimits(enabled=settings.rate_limits)
         self._openapi: msgspec.Raw | None = None
@@ -130,7 +132,7 @@ def _unavailable() -> TidewireError:
 class _Exchange:
     """One request and its answer."""
 
-    __slots__ = ("api", "cors", "lease", "limits", "request", "send", "started")
+    __slots__ = ("api", "cors", "held", "lease", "limits", "request", "send", "started")
 
     def __init__(self, api: _Api, request: Request, send: Send) -> None:
         self.api = api
@@ -139,6 +141,7 @@ class _Exchange:
         self.started = False
         self.cors: Headers = [VARY]
         self.limits: Headers = []
+        self.held = HeldResults(api.results)
         self.lease: BodyLease | None = None
         """What is held of the request's body, where it is large."""
 
@@ -165,6 +168,7 @@ class _Exchange:
             )
             await self._refuse(unforeseen_error(), (b"x-request-id", request_id.encode()))
         finally:
+            self.held.release()
             if self.lease is not None:
                 self.lease.release()
 
@@ -334,6 +338,7 @@ class _Exchange:
             jwt_secret=self.api.stores.jwt_secret,
             settings=self.api.settings,
             stores=self.api.stores,
+            held=self.held,
             channels=self.api.channels,
             locale=known_locale(self.request.header(b"x-appwrite-locale")),
             geoip=self.api.geoip,

@@ -9,6 +9,7 @@ from tidewire.core.identities import Caller
 from tidewire.core.inspection import RealtimeInspector
 from tidewire.core.locales import DEFAULT_LOCALE
 from tidewire.services.geoip import GeoIp
+from tidewire.services.large_results import HeldResults
 from tidewire.services.passwords import PasswordHasher
 from tidewire.settings import Settings
 from tidewire.store.database import Database
@@ -51,6 +52,8 @@ class Context:
     settings: Settings
     stores: Stores
     """Everything that is open; for what is kept of projects outside their own databases."""
+    held: HeldResults | None = None
+    """What counts the bytes of large results; None: nothing does."""
     channels: Channels | None = None
     """Custom channels; None if there are none here."""
     realtime: RealtimeInspector | None = None

@@ -51,8 +51,10 @@ from tidewire.services.databases.row_writing import (
     write_row,
 )
 from tidewire.services.databases.transactions.participation import transactional
+from tidewire.services.large_results import LARGE_RESULT
 from tidewire.services.permissions import ITEM_ACTIONS, unauthorized
 from tidewire.store.database import Transaction
+from tidewire.store.prepared import text_size
 from tidewire.store.user_tables.access import Access
 from tidewire.store.user_tables.listing import StoredRow
 from tidewire.store.user_tables.listing import list_rows as list_stored_rows
@@ -126,6 +128,8 @@ async def list_rows(
         page = read_page(table, queries, reach_of(connection, call))
         max_bytes = call.context.settings.list_bytes_max
         count, found = list_stored_rows(connection, table, page, access, total=total, max_bytes=max_bytes)
+        if call.context.held is not None and table.width * page.size > LARGE_RESULT:
+            call.context.held.take(sum(map(text_size, found)))
         rows = shown_rows(call, table, found, page.columns(table), page.selected)
         if page.related:
             add_related(connection, call, table, found, rows, page.related)
