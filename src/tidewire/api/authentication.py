@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import msgspec
 
 from tidewire.api.key_authentication import identify_key
 from tidewire.api.requests import Request
-from tidewire.api.sessions import find_session
 from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Caller, Identity
-from tidewire.core.query_string import parse_query_string
 from tidewire.core.roles import GUEST_ROLES
 from tidewire.core.scopes import CONSOLE_SCOPES, ROLE_SCOPES, TEAM_ROLES
+from tidewire.identity.credentials import (
+    NO_PARAMETERS,
+    Credentials,
+    read_credentials,
+    read_impersonated,
+    read_parameters,
+)
 from tidewire.store.credentials import InvalidJwtError
 from tidewire.store.identities import find_user_id
 from tidewire.store.platform import CONSOLE_PROJECT_ID, ProjectStore, Stores
@@ -24,25 +29,6 @@ GUEST: Final = Caller("guest", None, ("any", *GUEST_ROLES), ROLE_SCOPES["guests"
 _ADMIN_SCOPES: Final = frozenset({"teams.read", "projects.read"})
 """What everybody may who acts as an admin of a project."""
 _IMPERSONATOR_SCOPES: Final = frozenset({"users.read"})
-
-
-@dataclass(frozen=True)
-class Credentials:
-    """All that a request shows of who makes it."""
-
-    key: str
-    session: str
-    """Encoded; of the console project in admin mode."""
-    jwt: str
-
-
-def read_credentials(request: Request, project_id: str) -> Credentials:
-    """Collect what a request shows; ``project_id`` is that of the sessions that are looked for."""
-    headers = request.headers
-    session = ""
-    if b"cookie" in headers or b"x-appwrite-session" in headers or b"x-fallback-cookies" in headers:
-        session = find_session(request, project_id)
-    return Credentials(request.header(b"x-appwrite-key"), session, request.header(b"x-appwrite-jwt"))
 
 
 async def identify(request: Request, stores: Stores, store: ProjectStore, *, admin: bool) -> Caller:
@@ -140,29 +126,16 @@ def _organization(request: Request, identity: Identity) -> str:
 
 async def _impersonated(request: Request, store: ProjectStore) -> Identity | None:
     """The user that the request is to be made as; None if it names none, or nobody who exists."""
-    user_id, email, phone = (_impersonation(request, what) for what in ("id", "email", "phone"))
-    if not user_id and (email or phone):
+    in_query = b"mpersonate" in request.query_string
+    parameters = read_parameters(request.query_string.decode("latin-1")) if in_query else NO_PARAMETERS
+    wanted = read_impersonated(request, parameters)
+    user_id = wanted.user_id
+    if not user_id and wanted:
         found = await store.database.read(
-            lambda connection: find_user_id(connection, email=email.lower(), phone=phone)
+            lambda connection: find_user_id(connection, email=wanted.email.lower(), phone=wanted.phone)
         )
         user_id = found or ""
     return await store.identities.by_id(user_id) if user_id else None
-
-
-def _impersonation(request: Request, what: str) -> str:
-    """One of the ways to name a user; in the query string for addresses that stand in pages."""
-    value = request.header(f"x-appwrite-impersonate-user-{what}".encode())
-    if value or b"mpersonate" not in request.query_string:
-        return value
-    try:
-        parameters = parse_query_string(request.query_string.decode())
-    except ValueError:
-        return ""
-    for name in (f"impersonateuser{what}", f"impersonateUser{what.capitalize()}"):
-        given = parameters.get(name)
-        if given and isinstance(given, str):
-            return given
-    return ""
 
 
 def _in_place_of(target: Identity, impersonator: Identity) -> Identity:

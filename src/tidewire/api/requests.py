@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import AsyncIterator
 from typing import Final
@@ -10,6 +9,7 @@ from typing import Final
 from tidewire.api.asgi import Message, Receive, Scope
 from tidewire.api.body_budget import BodyLease
 from tidewire.core.errors import TidewireError
+from tidewire.identity.heads import Head
 
 _SDK_NAME: Final = re.compile(r"[A-Za-z0-9 ._-]{1,32}")
 
@@ -22,46 +22,23 @@ class ClientDisconnectedError(Exception):
     """The client went away, or stopped sending and was closed, before its request was complete."""
 
 
-class Request:
-    """One request. Header values are read as Latin-1, which never fails."""
+class Request(Head):
+    """One request."""
 
-    __slots__ = ("_begun", "_receive", "_trust_proxy", "headers", "method", "path", "query_string", "scope")
+    __slots__ = ("_begun", "_receive", "method", "path", "query_string", "scope")
 
     def __init__(self, scope: Scope, receive: Receive, trust_proxy: bool) -> None:
+        client = scope.get("client")
+        super().__init__(
+            scope["headers"], client[0] if client else "", scope.get("scheme", ""), trust_proxy=trust_proxy
+        )
         self.scope = scope
         self.method: str = scope["method"]
         self.path: str = scope["raw_path"].decode("latin-1")
         self.query_string: bytes = scope["query_string"]
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self._receive = receive
         self._begun: Message | None = None
         """The first of a body, which was looked at already."""
-        self._trust_proxy = trust_proxy
-
-    def header(self, name: bytes) -> str:
-        """The value of a header by its lower-case name; empty if absent."""
-        value = self.headers.get(name)
-        return value.decode("latin-1") if value else ""
-
-    @property
-    def client_ip(self) -> str:
-        """Address of the client; behind a trusted proxy the one that the proxy saw."""
-        if self._trust_proxy and b"x-forwarded-for" in self.headers:
-            # The last entry is the only one that our own proxy wrote; those before it are the client's words.
-            nearest = self.header(b"x-forwarded-for").rpartition(",")[2].strip()
-            try:
-                return str(ipaddress.ip_address(nearest))
-            except ValueError:
-                pass
-        client = self.scope.get("client")
-        return client[0] if client else ""
-
-    @property
-    def secure(self) -> bool:
-        """Whether the client came by https, to us or to a trusted proxy before us."""
-        if self._trust_proxy and b"x-forwarded-proto" in self.headers:
-            return self.header(b"x-forwarded-proto").rpartition(",")[2].strip().lower() == "https"
-        return bool(self.scope.get("scheme") == "https")
 
     @property
     def content_length(self) -> int:

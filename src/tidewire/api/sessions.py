@@ -1,4 +1,4 @@
-"""How a session travels over HTTP: cookies, and headers where cookies do not."""
+"""How a session is handed to a client over HTTP: cookies, and headers where cookies do not travel."""
 
 from __future__ import annotations
 
@@ -7,35 +7,10 @@ import json
 from typing import Final
 from urllib.parse import urlsplit
 
-import msgspec
-
 from tidewire.api.asgi import Headers
 from tidewire.api.requests import Request
-from tidewire.store.identities import decode_session
 
 _EXPIRED: Final = "Thu, 01 Jan 1970 00:00:00 GMT"
-
-
-def find_session(request: Request, project_id: str) -> str:
-    """The encoded session of a request, or an empty text.
-
-    Looked for in the cookie, its twin, ``X-Appwrite-Session`` and ``X-Fallback-Cookies``, in this
-    order; a place that holds something else than a session is passed over.
-    """
-    headers = request.headers
-    name = f"a_session_{project_id}"
-    if b"cookie" in headers:
-        cookies = _cookies(request.header(b"cookie"))
-        for cookie in (name, f"{name}_legacy"):
-            if cookie in cookies and decode_session(cookies[cookie]):
-                return cookies[cookie]
-    if b"x-appwrite-session" in headers:
-        value = request.header(b"x-appwrite-session")
-        if decode_session(value):
-            return value
-    if b"x-fallback-cookies" in headers:
-        return _in_fallback(headers[b"x-fallback-cookies"], name)
-    return ""
 
 
 def started_headers(request: Request, project_id: str, value: str, expires: int) -> Headers:
@@ -96,21 +71,3 @@ def _cookie_headers(request: Request, name: str, value: str, expires: str) -> He
         (b"set-cookie", f"{name}_legacy{attributes}".encode()),
         (b"set-cookie", f"{name}{attributes}; SameSite=None".encode()),
     ]
-
-
-def _cookies(header: str) -> dict[str, str]:
-    """Cookies by name; of several with one name the first, which has the longest path (RFC 6265, 5.4)."""
-    cookies: dict[str, str] = {}
-    for pair in header.split(";"):
-        name, separator, value = pair.strip().partition("=")
-        if separator:
-            cookies.setdefault(name, value.strip('"').replace("%3D", "="))
-    return cookies
-
-
-def _in_fallback(header: bytes, name: str) -> str:
-    try:
-        value = msgspec.json.decode(header, type=dict[str, str]).get(name, "")
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return ""
-    return value if decode_session(value) else ""

@@ -52,9 +52,11 @@ async def sign_in(stores: Stores, store: ProjectStore, hub: Hub, inputs: Inputs)
     people = await stores.project(CONSOLE) if admin else store
     assert people is not None, "there always is a console project"
     key = None if admin else await _program_key(hub, inputs)
-    if key is not None:
-        return Visitor(None, key=key)
     shown = await hub.identify(lambda: _identity(stores, people, inputs))
+    if key is not None:
+        if shown is not None:
+            raise MessageError(_FORBIDDEN, "Send either an API key or a session or JWT, not both.")
+        return Visitor(None, key=key)
     lacking = shown is not None and second_factor_missing(shown, people.project.settings.mfa_factors)
     own = None if lacking else shown
     as_admin = admin and own is not None
@@ -82,11 +84,7 @@ async def _program_key(hub: Hub, inputs: Inputs) -> ApiKey | None:
     if not inputs.key or hub.programs is None:
         return None
     key = await hub.programs.find(inputs.key)
-    if key is None or SCOPE not in key.scopes:
-        return None
-    if inputs.session or inputs.jwt:
-        raise MessageError(_FORBIDDEN, "Send either an API key or a session or JWT, not both.")
-    return key
+    return key if key is not None and SCOPE in key.scopes else None
 
 
 async def _identity(stores: Stores, people: ProjectStore, inputs: Inputs) -> Identity | None:

@@ -1,0 +1,88 @@
+"""The head of a request, and where it comes from."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from typing import Final
+
+_FORWARDING: Final = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via")
+"""Whoever sets one of these passes on what somebody else asked."""
+_OWN_NAMES: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+
+class Head:
+    """Headers by name, and the peer that sent them. Header values are read as Latin-1, which never fails.
+
+    A header that comes several times counts as one with all the values, as RFC 9110, section 5.3 and RFC
+    6265, section 5.4 combine them: so two session headers that differ are none, and of a client's own
+    ``X-Forwarded-For`` and the proxy's the last entry is the proxy's.
+    """
+
+    __slots__ = ("_trust_proxy", "headers", "peer", "scheme")
+
+    def __init__(
+        self, headers: Iterable[tuple[bytes, bytes]], peer: str, scheme: str, *, trust_proxy: bool
+    ) -> None:
+        self.headers = _by_name(list(headers))
+        self.peer = peer
+        """Address of the other end of the connection; empty if it has none."""
+        self.scheme = scheme
+        self._trust_proxy = trust_proxy
+
+    def header(self, name: bytes) -> str:
+        """The value of a header by its lower-case name; empty if absent."""
+        value = self.headers.get(name)
+        return value.decode("latin-1") if value else ""
+
+    @property
+    def client_ip(self) -> str:
+        """Address of the client; behind a trusted proxy the one that the proxy saw."""
+        if self._trust_proxy and b"x-forwarded-for" in self.headers:
+            # The last entry is the only one that our own proxy wrote; those before it are the client's words.
+            nearest = self.header(b"x-forwarded-for").rpartition(",")[2].strip()
+            try:
+                return str(ipaddress.ip_address(nearest))
+            except ValueError:
+                pass
+        return self.peer
+
+    @property
+    def secure(self) -> bool:
+        """Whether the client came by https, to us or to a trusted proxy before us."""
+        if self._trust_proxy and b"x-forwarded-proto" in self.headers:
+            return self.header(b"x-forwarded-proto").rpartition(",")[2].strip().lower() == "https"
+        return self.scheme in {"https", "wss"}
+
+    @property
+    def from_this_machine(self) -> bool:
+        """Whether somebody on this machine sent it, directly, and asked for this machine by a local name.
+
+        A proxy on this machine connects from here too. It shows itself by a forwarding header, or by the
+        name that its clients asked for; one that hides both is not to be told from a person here.
+        """
+        if not is_loopback(self.peer) or any(name in self.headers for name in _FORWARDING):
+            return False
+        host = self.header(b"host").lower()
+        return (host[: host.index("]") + 1] if "]" in host else host.partition(":")[0]) in _OWN_NAMES
+
+
+def is_loopback(address: str) -> bool:
+    """Whether an address is this machine's own; False for what is none."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    return (mapped or parsed).is_loopback
+
+
+def _by_name(pairs: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    headers = dict(pairs)
+    if len(headers) < len(pairs):
+        headers.clear()
+        for name, value in pairs:
+            known = headers.get(name)
+            separator = b"; " if name == b"cookie" else b", "
+            headers[name] = value if known is None else known + separator + value
+    return headers

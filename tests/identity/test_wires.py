@@ -1,0 +1,199 @@
+"""One request head, three wires: whoever sends it is the same person over REST, WebSocket and SSE."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+
+from tests.support.server import TidewireServer
+from tidewire.store.credentials import encode_session
+
+Lines = list[tuple[str, str]]
+WIRES = ("rest", "websocket", "events")
+_UPGRADE: Lines = [
+    ("Connection", "Upgrade"),
+    ("Upgrade", "websocket"),
+    ("Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA=="),
+    ("Sec-WebSocket-Version", "13"),
+]
+_PATHS = {"rest": "/v1/account", "websocket": "/v1/realtime", "events": "/v1/realtime/sse"}
+
+
+@pytest.fixture(scope="module")
+def person(server: TidewireServer) -> tuple[str, str]:
+    """Id and encoded session of a user."""
+    with httpx.Client(headers={"X-Appwrite-Project": server.project}, timeout=60) as client:
+        response = client.post(f"{server.endpoint}/account/sessions/anonymous")
+        session = json.loads(response.headers["x-fallback-cookies"])[f"a_session_{server.project}"]
+        return response.json()["userId"], session
+
+
+def who(server: TidewireServer, wire: str, lines: Lines, **parameters: str) -> str:
+    """The id of whoever a request is made by: empty for a guest; of a refusal its number."""
+    query = {"project": server.project, **parameters}
+    if wire == "events":
+        query["channels[]"] = "account"
+    sent = [("Host", "localhost"), *lines, *(_UPGRADE if wire == "websocket" else ())]
+    head = f"GET {_PATHS[wire]}?{urlencode(query)} HTTP/1.1\r\n"
+    head += "".join(f"{name}: {value}\r\n" for name, value in sent)
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as raw:
+        raw.sendall(head.encode("latin-1") + b"\r\n")
+        return _who_is_told(_first_object(raw))
+
+
+def _first_object(raw: socket.socket) -> dict[str, Any]:
+    """The first JSON object of an answer, however it is framed."""
+    data = b""
+    while True:
+        data += raw.recv(65536)
+        _, _, body = data.partition(b"\r\n\r\n")
+        start = body.find(b'{"')
+        if start >= 0:
+            try:
+                found, _ = json.JSONDecoder().raw_decode(body[start:].decode("utf-8", "replace"))
+            except ValueError:
+                continue
+            assert isinstance(found, dict)
+            return found
+
+
+def _who_is_told(told: dict[str, Any]) -> str:
+    if told.get("type") == "connected":
+        user = told["data"].get("user")
+        return str(user["$id"]) if user else ""
+    if told.get("type") == "error":
+        told = told["data"]
+    if told.get("code") == 401 and "user_jwt" not in told.get("type", ""):
+        return ""
+    return str(told["$id"]) if "$id" in told else str(told["code"])
+
+
+STRANGER = encode_session("nobody", "nothing")
+
+
+@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize(
+    ("case", "known"),
+    [
+        ("nothing", False),
+        ("cookie", True),
+        ("twin of the cookie", True),
+        ("cookie whose signs are written by number", True),
+        ("two headers with cookies", True),
+        ("two headers with cookies, the other way round", True),
+        ("two cookies of one name: the first counts", True),
+        ("two cookies of one name: the first counts, who is a stranger", False),
+        ("session header", True),
+        ("two session headers that differ", False),
+        ("cookie that is no session beside a session header", True),
+        ("fallback cookies", True),
+        ("fallback cookies with a neighbour that is no text", True),
+        ("fallback cookies that are no object", False),
+        ("fallback cookies that nest", False),
+    ],
+)
+def test_a_session_is_found_in_the_same_places(
+    server: TidewireServer, person: tuple[str, str], wire: str, case: str, known: bool
+) -> None:
+    user_id, session = person
+    name = f"a_session_{server.project}"
+    lines: dict[str, Lines] = {
+        "nothing": [],
+        "cookie": [("Cookie", f'b=1; {name}="{session}"')],
+        "twin of the cookie": [("Cookie", f"{name}_legacy={session}")],
+        "cookie whose signs are written by number": [
+            ("Cookie", name + "=" + "".join(f"%{ord(sign):02x}" for sign in session))
+        ],
+        "two headers with cookies": [("Cookie", f"{name}={session}"), ("Cookie", "b=1")],
+        "two headers with cookies, the other way round": [("Cookie", "b=1"), ("cookie", f"{name}={session}")],
+        "two cookies of one name: the first counts": [
+            ("Cookie", f"{name}={session}"),
+            ("Cookie", f"{name}={STRANGER}"),
+        ],
+        "two cookies of one name: the first counts, who is a stranger": [
+            ("Cookie", f"{name}={STRANGER}"),
+            ("Cookie", f"{name}={session}"),
+        ],
+        "session header": [("X-Appwrite-Session", session)],
+        "two session headers that differ": [
+            ("X-Appwrite-Session", STRANGER),
+            ("X-Appwrite-Session", session),
+        ],
+        "cookie that is no session beside a session header": [
+            ("Cookie", f"{name}=deleted"),
+            ("X-Appwrite-Session", session),
+        ],
+        "fallback cookies": [("X-Fallback-Cookies", json.dumps({name: session}))],
+        "fallback cookies with a neighbour that is no text": [
+            ("X-Fallback-Cookies", json.dumps({"other": [1], name: session, "b": None}))
+        ],
+        "fallback cookies that are no object": [("X-Fallback-Cookies", json.dumps([session]))],
+        "fallback cookies that nest": [("X-Fallback-Cookies", json.dumps({name: [session]}))],
+    }
+    assert who(server, wire, lines[case]) == (user_id if known else "")
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_of_parameter_and_header_the_parameter_names_the_project(
+    server: TidewireServer, person: tuple[str, str], wire: str
+) -> None:
+    user_id, session = person
+    lines = [("X-Appwrite-Project", "console"), ("Cookie", f"a_session_{server.project}={session}")]
+    assert who(server, wire, lines) == user_id
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_a_session_that_is_none_does_not_stand_in_the_way_of_a_key(
+    server: TidewireServer, person: tuple[str, str], api_key: str, wire: str
+) -> None:
+    key = ("X-Appwrite-Key", api_key)
+    with_stranger = who(server, wire, [key, ("X-Appwrite-Session", STRANGER)])
+    assert with_stranger == who(server, wire, [key])
+    assert who(server, wire, [key, ("X-Appwrite-Session", person[1])]) in {"403", "400"}
+
+
+@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize(
+    ("lines", "own"),
+    [
+        ([], True),
+        ([("X-Forwarded-For", "unknown")], True),
+        ([("X-Forwarded-For", "192.0.2.1, unknown")], True),
+        ([("X-Forwarded-For", "192.0.2.1")], False),
+        ([("X-Forwarded-For", "127.0.0.1"), ("X-Forwarded-For", "192.0.2.1")], False),
+        ([("X-Forwarded-For", "192.0.2.1"), ("X-Forwarded-For", "127.0.0.1")], True),
+    ],
+)
+def test_an_address_is_that_of_the_peer_where_the_proxy_names_none(
+    trusting: TidewireServer, wire: str, lines: Lines, own: bool
+) -> None:
+    """The addresses of connections stand in no answer: how many one may have tells whose it is."""
+    if wire == "rest":
+        session = httpx.post(
+            f"{trusting.endpoint}/account/sessions/anonymous",
+            headers=[("X-Appwrite-Project", trusting.project), *lines],
+            timeout=60,
+        ).json()
+        assert (session["ip"] == "127.0.0.1") == own
+        return
+    url = f"{trusting.endpoint}/realtime/sse?project={trusting.project}&channels[]=files"
+    with httpx.stream("GET", url, timeout=60) as holding:
+        received = holding.iter_lines()
+        next(received)
+        assert (who(trusting, wire, lines) == "1013") == own
+
+
+@pytest.fixture(scope="module")
+def trusting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TidewireServer]:
+    running = TidewireServer(
+        tmp_path_factory.mktemp("trusting") / "data",
+        ["--trusted-proxies", "--realtime-max-connections-per-address", "1", "--drain-seconds", "0"],
+    ).start()
+    yield running
+    running.stop()
