@@ -55,8 +55,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     console_signup: Annotated[
         Literal["first", "localhost", "open"],
         Meta(
-            description="Who may sign up for the console: `first` the first person, `localhost` that one "
-            "from this computer only, `open` everybody. Invitations always work."
+            description="Who may sign up for the console: `first` the first person, from this computer or "
+            "with the code that `serve` prints, `localhost` that one from this computer only, `open` "
+            "everybody. Invitations always work."
         ),
     ] = "first"
     trusted_proxies: Annotated[

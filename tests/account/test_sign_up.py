@@ -16,6 +16,7 @@ from tests.support.api import ApiServer, running_api
 from tests.support.responses import checked_client
 from tidewire.services import ALL_OPERATIONS
 from tidewire.settings import Settings
+from tidewire.store.purposes import sign_up_code
 from tidewire.store.schema import user_identities
 
 Call = tuple[str, str, dict[str, str]]
@@ -165,18 +166,30 @@ def replace_settings(settings: Settings, **changes: Any) -> Settings:
     return msgspec.structs.replace(settings, **changes)
 
 
-def console_sign_up(server: ApiServer, name: str, address: str = "127.0.0.1") -> tuple[int, dict[str, Any]]:
-    """Sign up for the console from an address."""
-    headers = {"X-Appwrite-Project": "console", "X-Forwarded-For": address}
+def console_sign_up(server: ApiServer, name: str, query: str = "", **headers: str) -> tuple[int, Any]:
+    """Sign up for the console; header names with ``_`` for ``-``."""
+    sent = {"X-Appwrite-Project": "console"} | {key.replace("_", "-"): headers[key] for key in headers}
     body = {"userId": "unique()", "email": f"{name}@example.com", "password": PASSWORD}
-    with checked_client(base_url=server.url, headers=headers, timeout=30) as client:
-        response = client.post("/v1/account", json=body)
+    with checked_client(base_url=server.url, headers=sent, timeout=30) as client:
+        response = client.post(f"/v1/account{query}", json=body)
         return response.status_code, response.json()
+
+
+ELSEWHERE: list[dict[str, str]] = [
+    {"X_Forwarded_For": "203.0.113.9"},
+    {"X_Forwarded_For": "127.0.0.1"},
+    {"Forwarded": "for=127.0.0.1"},
+    {"X_Real_IP": "127.0.0.1"},
+    {"Via": "1.1 proxy"},
+    {"Host": "api.example.com"},
+    {"Host": "localhost.example.com"},
+]
+"""What a proxy on the same machine sends on, one way or another."""
 
 
 @pytest.mark.parametrize("fresh", ["first"], indirect=True)
 def test_the_first_person_gets_the_console(fresh: ApiServer) -> None:
-    assert console_sign_up(fresh, "ada", "203.0.113.9")[0] == 201
+    assert console_sign_up(fresh, "ada")[0] == 201
     for name in ("ada", "bob"):
         status, answer = console_sign_up(fresh, name)
         assert (status, answer["type"]) == (501, "user_console_count_exceeded")
@@ -190,17 +203,34 @@ def test_the_first_person_gets_the_console(fresh: ApiServer) -> None:
         assert token.status_code == 201  # and nothing is sent
 
 
+@pytest.mark.parametrize("fresh", ["first"], indirect=True)
+@pytest.mark.parametrize("in_url", [False, True])
+def test_from_elsewhere_the_first_person_needs_the_code(fresh: ApiServer, in_url: bool) -> None:
+    code = sign_up_code(fresh.stores.jwt_secret)
+    for headers in ELSEWHERE:
+        for wrong in ("", "A" * len(code), code[:-1], code.lower()):
+            sent = {"X_Tidewire_Sign_Up_Code": wrong}
+            status, answer = console_sign_up(fresh, "eve", **sent, **headers)
+            assert (status, answer["type"]) == (401, "user_ip_not_whitelisted")
+    query = f"?signUpCode={code}" if in_url else ""
+    shown = {} if in_url else {"X_Tidewire_Sign_Up_Code": code}
+    assert console_sign_up(fresh, "ada", query, **shown, **ELSEWHERE[0])[0] == 201
+    assert console_sign_up(fresh, "bob", query, **shown, **ELSEWHERE[0])[0] == 501
+
+
 @pytest.mark.parametrize("fresh", ["localhost"], indirect=True)
 def test_the_first_person_from_this_computer(fresh: ApiServer) -> None:
-    status, answer = console_sign_up(fresh, "eve", "203.0.113.9")
-    assert (status, answer["type"]) == (401, "user_ip_not_whitelisted")
+    code = sign_up_code(fresh.stores.jwt_secret)
+    for headers in ELSEWHERE:
+        status, answer = console_sign_up(fresh, "eve", X_Tidewire_Sign_Up_Code=code, **headers)
+        assert (status, answer["type"]) == (401, "user_ip_not_whitelisted")
     assert console_sign_up(fresh, "ada")[0] == 201
     assert console_sign_up(fresh, "bob")[0] == 501
 
 
 @pytest.mark.parametrize("fresh", ["open"], indirect=True)
 def test_an_open_console(fresh: ApiServer) -> None:
-    assert [console_sign_up(fresh, name, "203.0.113.9")[0] for name in ("ada", "bob")] == [201, 201]
+    assert [console_sign_up(fresh, name, **ELSEWHERE[0])[0] for name in ("ada", "bob")] == [201, 201]
 
 
 @pytest.mark.parametrize("fresh", ["first"], indirect=True)

@@ -61,6 +61,9 @@ def test_a_mail_can_be_read(server: TidewireServer, mail_link: str) -> None:
         {"Host": ""},
         {"X-Forwarded-For": "127.0.0.1"},
         {"Forwarded": "for=127.0.0.1"},
+        {"X-Forwarded-Host": "localhost"},
+        {"X-Real-IP": "127.0.0.1"},
+        {"Via": "1.1 proxy"},
     ],
 )
 def test_nobody_else_may_look(server: TidewireServer, mail_link: str, headers: dict[str, str]) -> None:

@@ -73,8 +73,10 @@ async def test_a_session_that_is_not_valid_makes_a_guest(server: RealtimeServer)
 
 
 async def test_the_project_is_named_in_the_header_or_the_query(server: RealtimeServer) -> None:
-    async with server.client("project=other", x_appwrite_project=PROJECT) as client:
+    async with server.client("", x_appwrite_project=PROJECT) as client:
         assert (await receive(client))["type"] == "connected"
+    async with server.client(x_appwrite_project="other") as client:
+        assert (await receive(client))["type"] == "connected", "the parameter counts, as in REST"
     async with server.client("") as client:
         assert (await receive(client))["type"] == "connected", "the console's"
     async with server.client("project=console", origin="https://any.example") as client:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from typing import get_args
 
 import jwt
 import pytest
@@ -17,6 +18,7 @@ from tidewire.services import ALL_OPERATIONS
 from tidewire.store.api_keys import KeyOwner, insert_api_key
 from tidewire.store.credentials import encode_jwt, encode_key, encode_session
 from tidewire.store.platform import CONSOLE_PROJECT_ID
+from tidewire.store.purposes import Purpose, key_for
 from tidewire.store.schema import keys, sessions, users
 
 UNAUTHORIZED = (401, "general_unauthorized_scope")
@@ -202,6 +204,33 @@ def test_keys_are_for_their_project_only(world: World, own: Organization, other:
     assert call.error("GET", "/users", X_Appwrite_Key=old) == (401, "project_key_expired")
     mixed = {"X_Appwrite_Key": other.key, "X_Appwrite_Session": world.person(other.project_id).session}
     assert call.error("GET", "/users", **mixed) == (403, "user_api_key_and_session_set")
+
+
+def test_what_is_signed_for_one_purpose_counts_for_no_other(world: World, own: Organization) -> None:
+    """The same claims, which would do for a person and for a program: only the key tells them apart."""
+    person = world.person(own.project_id)
+    secret = world.api.stores.jwt_secret
+    claims = {
+        "userId": person.user_id,
+        "sessionId": person.call("GET", "/account/sessions/current").json()["$id"],
+        "projectId": own.project_id,
+        "scopes": ["users.read"],
+        "exp": now() // 1000 + 3600,
+    }
+    signing = {purpose: key_for(purpose, secret) for purpose in get_args(Purpose)} | {"none": secret}
+    assert len(set(signing.values())) == len(signing)
+    call = world.guest(own.project_id)
+    for purpose, key in signing.items():
+        token = jwt.encode(claims, key, "HS256")
+        if purpose == "user tokens":
+            assert call.whoami(X_Appwrite_JWT=token) == person.user_id
+        else:
+            assert call.error("GET", "/account", X_Appwrite_JWT=token) == INVALID_JWT, purpose
+        as_key = {"X_Appwrite_Key": f"ephemeral_{token}"}
+        if purpose == "ephemeral keys":
+            assert call("GET", "/users", **as_key).status_code == 200
+        else:
+            assert call.error("GET", "/users", **as_key) == UNAUTHORIZED, purpose
 
 
 def test_keys_end_for_good(world: World) -> None:

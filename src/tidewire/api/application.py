@@ -48,6 +48,7 @@ from tidewire.core.inspection import RealtimeInspector
 from tidewire.core.locales import known_locale
 from tidewire.core.time import parse_datetime
 from tidewire.core.uploads import ContentRange, Upload
+from tidewire.identity.credentials import read_parameters, text
 from tidewire.services.context import Client, Context
 from tidewire.services.geoip import GeoIp
 from tidewire.services.large_results import HeldResults, LargeResults
@@ -55,7 +56,7 @@ from tidewire.services.passwords import PasswordHasher
 from tidewire.settings import Settings
 from tidewire.store.database import DatabaseClosedError
 from tidewire.store.errors import StoreError, is_unanswered
-from tidewire.store.platform import ProjectStore, Stores
+from tidewire.store.platform import CONSOLE_PROJECT_ID, ProjectStore, Stores
 from tidewire.store.projects import project_not_found, project_unavailable
 
 _log = structlog.get_logger()
@@ -331,7 +332,12 @@ class _Exchange:
         return Context(
             project=store.project,
             caller=caller,
-            client=Client(self.request.client_ip, agent[:LONGEST_USER_AGENT]),
+            client=Client(
+                self.request.client_ip,
+                agent[:LONGEST_USER_AGENT],
+                from_this_machine=store.project.id == CONSOLE_PROJECT_ID and self.request.from_this_machine,
+                sign_up_code=self._sign_up_code(),
+            ),
             database=store.database,
             objects=store.objects,
             passwords=self.api.passwords,
@@ -345,6 +351,12 @@ class _Exchange:
             realtime=self.api.realtime,
             requested_at=self._requested_at(),
         )
+
+    def _sign_up_code(self) -> str:
+        code = self.request.header(b"x-tidewire-sign-up-code")
+        if code or b"signUpCode" not in self.request.query_string:
+            return code
+        return text(read_parameters(self.request.query_string.decode("latin-1")), "signUpCode")
 
     def _requested_at(self) -> int | None:
         text = self.request.header(b"x-appwrite-timestamp")

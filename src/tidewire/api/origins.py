@@ -14,7 +14,7 @@ _ALLOWED_HEADERS: Final = (
     "X-Appwrite-Timestamp, X-Appwrite-Session, X-Appwrite-Platform, X-Appwrite-Impersonate-User-Id, "
     "X-Appwrite-Impersonate-User-Email, X-Appwrite-Impersonate-User-Phone, X-SDK-Version, X-SDK-Name, "
     "X-SDK-Language, X-SDK-Platform, X-SDK-GraphQL, X-SDK-Profile, X-Fallback-Cookies, X-Requested-With, "
-    "X-Forwarded-For, X-Forwarded-User-Agent, Last-Event-ID"
+    "X-Forwarded-For, X-Forwarded-User-Agent, X-Tidewire-Sign-Up-Code, Last-Event-ID"
 )
 _EXPOSED_HEADERS: Final = "X-Appwrite-Session, X-Fallback-Cookies"
 _PREFLIGHT: Final = (

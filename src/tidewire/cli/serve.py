@@ -21,6 +21,7 @@ from tidewire.logs import configure_logging
 from tidewire.server import serve
 from tidewire.services.geoip import GeoIpError
 from tidewire.settings import Settings
+from tidewire.store.fresh import code_of_fresh_instance
 from tidewire.store.platform import DEFAULT_PROJECT_ID
 from tidewire.store.serving import AlreadyServedError, ServingLock
 
@@ -94,4 +95,9 @@ def _announce(settings: Settings, listener: socket.socket) -> None:
     )
     click.echo(f"  Demo      {base}/" if settings.demo else "  Demo      off (start with --demo)")
     click.echo(f"  Data      {os.path.abspath(settings.data_dir)}\n")  # noqa: PTH100 - shown as typed, symlinks kept
+    code = code_of_fresh_instance(settings)
+    if code:
+        click.echo(
+            f"  Console   has no account yet; from another machine the first is made with the code {code}\n"
+        )
     sys.stdout.flush()

@@ -7,13 +7,13 @@ the same machine that asked for this machine by a local name.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from email.message import EmailMessage
 from html import escape
 from typing import Any, Final
 from urllib.parse import quote
 
 from tidewire.core.time import format_datetime
+from tidewire.identity.heads import Head
 from tidewire.store.outbox import KeptMessage, Outbox
 
 PATH: Final = "/demo/outbox"
@@ -29,22 +29,11 @@ MESSAGE_POLICY: Final = (
 )
 """What a message may do in its frame: be looked at, and open links in new tabs."""
 
-_LOCAL_NAMES: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
-
 
 def may_look(scope: Any) -> bool:
     """Whether a request comes from this machine, directly, and asks for this machine by a local name."""
-    headers = dict(scope["headers"])
-    if b"x-forwarded-for" in headers or b"forwarded" in headers:
-        return False
-    host = headers.get(b"host", b"").decode("latin-1").lower()
-    name = host[: host.index("]") + 1] if "]" in host else host.partition(":")[0]
     client = scope.get("client")
-    try:
-        local = client is not None and ipaddress.ip_address(client[0]).is_loopback
-    except ValueError:
-        return False
-    return local and name in _LOCAL_NAMES
+    return Head(scope["headers"], client[0] if client else "", "", trust_proxy=False).from_this_machine
 
 
 async def outbox_page(outbox: Outbox, path: str) -> tuple[str, str] | None:

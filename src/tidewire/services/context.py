@@ -24,6 +24,10 @@ class Client:
 
     ip: str
     user_agent: str
+    from_this_machine: bool = False
+    """Somebody at the server itself, not through a proxy."""
+    sign_up_code: str = ""
+    """What it shows to make the console's first account."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from tidewire.core.ids import unique_id
 from tidewire.core.models import Token
 from tidewire.core.time import format_datetime, now
 from tidewire.services.context import Context
+from tidewire.store.purposes import key_for
 
 
 def decoy_token(context: Context, address: str, seconds: int, phrase: str = "") -> Token:
@@ -30,7 +31,7 @@ def decoy_token(context: Context, address: str, seconds: int, phrase: str = "") 
 def _decoy_user_id(context: Context, address: str) -> str:
     """Like :func:`unique_id`: the time, here one in the life of the project, and then chance."""
     key = f"{context.project.id}:{address}".encode()
-    digest = hmac.new(context.jwt_secret, b"decoy:" + key, hashlib.sha256).hexdigest()
+    digest = hmac.new(key_for("decoys", context.jwt_secret), key, hashlib.sha256).hexdigest()
     began = context.project.created_at // 1000
     age = max(1, now() // 1000 - began)
     # A span that changes seldom, lest the same address have another user each time.

@@ -12,6 +12,8 @@ from typing import Any, Final
 import jwt
 import msgspec
 
+from tidewire.store.purposes import key_for
+
 MAX_CREDENTIAL_LENGTH: Final = 2048
 """Characters of an encoded session or a user's JSON Web Token that are looked at."""
 MAX_KEY_LENGTH: Final = 8192
@@ -95,7 +97,7 @@ def encode_jwt(user_id: str, session_id: str, expires: int, jwt_secret: bytes, p
     claims = {"userId": user_id, "sessionId": session_id}
     if project_id:
         claims["projectId"] = project_id
-    return _sign(claims, expires, jwt_secret)
+    return _sign(claims, expires, key_for("user tokens", jwt_secret))
 
 
 def decode_jwt(token: str, jwt_secret: bytes, now: int, project_id: str) -> SessionClaims:
@@ -106,7 +108,7 @@ def decode_jwt(token: str, jwt_secret: bytes, now: int, project_id: str) -> Sess
     """
     if len(token) > MAX_CREDENTIAL_LENGTH:
         raise InvalidJwtError("The token is too long.")
-    claims, expires = _verify(token, jwt_secret, now)
+    claims, expires = _verify(token, key_for("user tokens", jwt_secret), now)
     user_id, session_id = claims.get("userId"), claims.get("sessionId", "")
     if not isinstance(user_id, str) or not isinstance(session_id, str):
         raise InvalidJwtError("The token names no user.")
@@ -119,7 +121,8 @@ def decode_jwt(token: str, jwt_secret: bytes, now: int, project_id: str) -> Sess
 
 def encode_key(project_id: str, scopes: Sequence[str], expires: int, jwt_secret: bytes) -> str:
     """An ephemeral API key of a project, valid until ``expires`` (milliseconds since the epoch)."""
-    return "ephemeral_" + _sign({"projectId": project_id, "scopes": list(scopes)}, expires, jwt_secret)
+    claims = {"projectId": project_id, "scopes": list(scopes)}
+    return "ephemeral_" + _sign(claims, expires, key_for("ephemeral keys", jwt_secret))
 
 
 def is_ephemeral(key: str) -> bool:
@@ -131,7 +134,7 @@ def decode_key(key: str, jwt_secret: bytes, now: int) -> KeyClaims:
     """What an ephemeral API key allows. Raises :class:`InvalidJwtError`."""
     if len(key) > MAX_KEY_LENGTH:
         raise InvalidJwtError("The key is too long.")
-    claims, expires = _verify(key.partition("_")[2], jwt_secret, now)
+    claims, expires = _verify(key.partition("_")[2], key_for("ephemeral keys", jwt_secret), now)
     project_id, scopes = claims.get("projectId"), claims.get("scopes")
     if not isinstance(project_id, str) or not isinstance(scopes, list):
         raise InvalidJwtError("The token is no API key.")
@@ -141,17 +144,17 @@ def decode_key(key: str, jwt_secret: bytes, now: int) -> KeyClaims:
 _decode_session: Final = msgspec.json.Decoder(_EncodedSession).decode
 
 
-def _sign(claims: Mapping[str, object], expires: int, jwt_secret: bytes) -> str:
-    return jwt.encode({**claims, "exp": expires // 1000}, jwt_secret, algorithm=_JWT_ALGORITHM)
+def _sign(claims: Mapping[str, object], expires: int, key: bytes) -> str:
+    return jwt.encode({**claims, "exp": expires // 1000}, key, algorithm=_JWT_ALGORITHM)
 
 
-def _verify(token: str, jwt_secret: bytes, now: int) -> tuple[dict[str, Any], int]:
+def _verify(token: str, key: bytes, now: int) -> tuple[dict[str, Any], int]:
     """The claims of a token and when it expires, in milliseconds."""
     try:
         # The caller's clock decides about expiry, as it does for sessions.
         claims = jwt.decode(
             token,
-            jwt_secret,
+            key,
             algorithms=[_JWT_ALGORITHM],
             options={
                 "require": ["exp"],

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
+from hmac import compare_digest
 
 from sqlalchemy import Connection, func, select
 
 from tidewire.core.errors import TidewireError
 from tidewire.services.context import Context
+from tidewire.store.purposes import sign_up_code
 from tidewire.store.schema import users
 
 
@@ -48,19 +49,20 @@ def _require_console_room(connection: Connection, context: Context) -> None:
             "The console has its first account: further people need an invitation to a team, or the setting "
             "`console_signup`.",
         )
-    if rule == "localhost" and not _is_loopback(context.client.ip):
+    if context.client.from_this_machine:
+        return
+    if rule == "localhost":
         raise TidewireError(
             "user_ip_not_whitelisted", "The first account of the console can be made on the server only."
+        )
+    if not compare_digest(context.client.sign_up_code.encode(), sign_up_code(context.jwt_secret).encode()):
+        raise TidewireError(
+            "user_ip_not_whitelisted",
+            "The first account of the console can be made on the server, or with the code that "
+            "`tidewire serve` printed there, in X-Tidewire-Sign-Up-Code or as signUpCode in the URL.",
         )
 
 
 def _count_users(connection: Connection, limit: int) -> int:
     some = select(users.c.sequence).limit(limit).subquery()
     return connection.scalar(select(func.count()).select_from(some)) or 0
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
