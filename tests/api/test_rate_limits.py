@@ -104,11 +104,12 @@ def test_chunks_are_counted_apart(limited: ApiServer, client: httpx.Client) -> N
 
 
 async def test_counters_expire_and_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    moment = 1_000_000.0
-    monkeypatch.setattr(time, "time", lambda: moment)
+    moment = 1_000.0
+    monkeypatch.setattr(time, "monotonic", lambda: moment)
+    monkeypatch.setattr(time, "time", lambda: 1_000_000.0)
     storage = CounterStorage(capacity=10)
     assert [await storage.incr("a", 5) for _ in range(3)] == [1, 2, 3]
-    assert await storage.get_expiry("a") == moment + 5
+    assert await storage.get_expiry("a") == 1_000_005.0
     moment += 5
     assert await storage.get("a") == 0
     assert await storage.incr("a", 60) == 1
@@ -116,4 +117,16 @@ async def test_counters_expire_and_are_bounded(monkeypatch: pytest.MonkeyPatch) 
         await storage.incr(f"short{number}", 1)
     assert await storage.get("a") == 1
     assert await storage.reset() is not None
+    assert await storage.get("a") == 0
+
+
+async def test_windows_end_though_the_clock_is_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    moment, shown = 1_000.0, 1_000_000.0
+    monkeypatch.setattr(time, "monotonic", lambda: moment)
+    monkeypatch.setattr(time, "time", lambda: shown)
+    storage = CounterStorage()
+    await storage.incr("a", 60)
+    shown -= 3_600
+    assert await storage.get_expiry("a") == shown + 60
+    moment, shown = moment + 60, shown + 60
     assert await storage.get("a") == 0

@@ -107,7 +107,8 @@ class CounterStorage(Storage):
     """Counters in memory, at most ``capacity`` of them.
 
     Unlike the memory storage that comes with the library it does not look at all counters each time one
-    is counted: what a request costs must not grow with the number of clients.
+    is counted: what a request costs must not grow with the number of clients. Nor does it look at the clock
+    on the wall, which may be set back: windows end by the monotonic clock.
     """
 
     STORAGE_SCHEME = None
@@ -125,7 +126,7 @@ class CounterStorage(Storage):
         """Add to a counter; a new one, or one that has expired, begins at 0 and lasts ``expiry`` seconds."""
         count, ends = self._current(key)
         if not count:
-            ends = time.time() + expiry
+            ends = time.monotonic() + expiry
             self._make_room()
         self._counters[key] = (count + amount, ends)
         return count + amount
@@ -134,7 +135,8 @@ class CounterStorage(Storage):
         return self._current(key)[0]
 
     async def get_expiry(self, key: str) -> float:
-        return self._current(key)[1]
+        """When the window ends, by the clock on the wall as it is now."""
+        return time.time() + self._current(key)[1] - time.monotonic()
 
     async def check(self) -> bool:
         return True
@@ -148,7 +150,7 @@ class CounterStorage(Storage):
         self._counters.pop(key, None)
 
     def _current(self, key: str) -> tuple[int, float]:
-        moment = time.time()
+        moment = time.monotonic()
         counter = self._counters.get(key)
         if counter is None or counter[1] <= moment:
             self._counters.pop(key, None)
