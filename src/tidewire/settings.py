@@ -240,6 +240,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "them: as many as `realtime_max_subscriptions` and `realtime_max_subscription_bytes` admit."
         ),
     ] = 2.0
+    realtime_flood_rate: Annotated[
+        Count,
+        Meta(
+            description="Frames a second from one realtime connection, of all kinds, over ten seconds; each "
+            "4 KiB count as one more, and each 128 characters of `subscribe`. Beyond it the connection is "
+            "not read for a while, and closed with 1013 when it goes on."
+        ),
+    ] = 200
     realtime_connects_per_minute: Annotated[
         Count, Meta(description="Realtime connects a minute from one IP address.")
     ] = 128

@@ -254,6 +254,7 @@ class _HttpProtocol(HttpToolsProtocol):
             self.flow.let_go()
         protocol.connection_made(self.transport)
         protocol.data_received(head + self._rest)
+        self._last, self._rest = None, b""  # which refer to this object
         self.transport.set_protocol(protocol)
 
     def _look_at_head(self) -> None:

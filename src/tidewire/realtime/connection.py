@@ -13,7 +13,7 @@ from websockets.http11 import Request
 from tidewire.realtime import frames
 from tidewire.realtime.conversation import authenticate, known_to, look_up, respond
 from tidewire.realtime.hub import Hub
-from tidewire.realtime.intake import Intake
+from tidewire.realtime.intake import Intake, LongText
 from tidewire.realtime.messages import (
     INTERNAL,
     INVALID_FORMAT,
@@ -44,7 +44,7 @@ class LookUp:
     message: Subscribe
 
 
-LENGTHY: Final = (Authenticate, SetPresence, Publish, LookUp)
+LENGTHY: Final = (Authenticate, SetPresence, Publish, LookUp, LongText)
 """Messages that need the database."""
 MAX_BACKLOG: Final = 16
 """Messages that wait while an earlier one is handled; beyond it the socket is not read any more."""
@@ -66,13 +66,13 @@ class Connection(Intake):
     )
 
     def __init__(self, realtime: Realtime, siblings: set[Any]) -> None:
-        super().__init__(realtime.settings, siblings, realtime.upgrades)
+        super().__init__(realtime.settings, siblings, realtime.flow)
         self._realtime = realtime
         self._address: str | None = None
         """Where it comes from, while it counts as open."""
         self._hub: Hub | None = None
         """Of the project, from the time that it is known until the connection ends."""
-        self._backlog: deque[Message | MessageError | LookUp] | None = deque()
+        self._backlog: deque[Message | MessageError | LookUp | LongText] | None = deque()
         """What waits until an earlier message is done with; None: the next one is handled at once."""
         self._impersonated = False
         """Its user is another's disguise."""
@@ -95,15 +95,14 @@ class Connection(Intake):
             self._hub.acknowledgements.shown(self)
         super().received(text)
 
-    def handle(self, message: Message | MessageError) -> None:
+    def handle(self, message: Message | MessageError | LongText) -> None:
         """Answer a message, or keep it until it is its turn."""
         if isinstance(message, Ping) and not self.roles:
             # Some SDKs send one before they are let in.
             self.send(frames.PONG)
         elif self._backlog is not None:
             self._backlog.append(message)
-            if len(self._backlog) > MAX_BACKLOG:
-                self.transport.pause_reading()
+            self.read_on()
         elif isinstance(message, LENGTHY):
             self._backlog = deque((message,))
             self._realtime.run(self._work_off())
@@ -157,6 +156,15 @@ class Connection(Intake):
     def is_in(self, hub: Hub) -> bool:
         """Whether it is one of this hub's connections."""
         return self._hub is hub
+
+    @property
+    def is_overloaded(self) -> bool:
+        """Whether nothing more is to be read for now."""
+        waiting = self._backlog
+        if super().is_overloaded or not waiting:
+            return super().is_overloaded
+        long = sum(len(each.text) for each in waiting if isinstance(each, LongText))
+        return len(waiting) > MAX_BACKLOG or long > self._settings.realtime_max_message_bytes
 
     @property
     def is_program(self) -> bool:
@@ -249,12 +257,18 @@ class Connection(Intake):
             else:
                 self._answer(message)
         self._backlog = None
-        if self.state is State.OPEN and not self.transport.is_reading():
-            self.transport.resume_reading()
+        self.read_on()
 
-    async def _take_time(self, message: Authenticate | SetPresence | Publish | LookUp) -> None:
-        """Answer a message that needs the database."""
+    async def _take_time(self, message: Authenticate | SetPresence | Publish | LookUp | LongText) -> None:
+        """Answer a message that needs the database, or is long."""
         assert self._hub is not None
+        if isinstance(message, LongText):
+            admitted = self.admitted(await self.read_in_steps(message.text), message.text)
+            if isinstance(admitted, LENGTHY):
+                await self._take_time(admitted)
+            elif admitted is not None:
+                self._answer(admitted)
+            return
         try:
             if isinstance(message, SetPresence):
                 self.send(frames.presence(await self._realtime.set_presence(self._hub, self, message)))

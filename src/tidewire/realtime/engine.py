@@ -25,6 +25,7 @@ from tidewire.realtime.connection import Connection
 from tidewire.realtime.console import TELL_SECONDS, Console, test_event
 from tidewire.realtime.event_stream import EventStream
 from tidewire.realtime.feed import Feed
+from tidewire.realtime.flood import Flow
 from tidewire.realtime.handshake import Doorkeeper
 from tidewire.realtime.hub import Hub
 from tidewire.realtime.inspector import Inspector
@@ -79,7 +80,7 @@ class Realtime:
             settings.realtime_max_connections, settings.realtime_max_connections_per_address
         )
         self.spending = Spending()
-        self.upgrades = Turns()
+        self.flow = Flow()
         self.writing = Turns(per_round=1)
         """Of events that many connections get."""
         self.setting_up = asyncio.Semaphore(settings.realtime_handshakes_at_once)

@@ -48,6 +48,8 @@ class Received:
     """The status that the client closed it with; 0: it did not."""
     pongs: list[bytes]
     """Payloads of answers to pings."""
+    frames: int = 0
+    """How many came, of all kinds."""
 
 
 def read_alone(data: bytes, longest: int) -> str | bytes | None:
@@ -81,7 +83,7 @@ class Inbound:
     Kept only while a message is incomplete: the protocol core is far larger than an idle connection may be.
     """
 
-    __slots__ = ("_decoder", "_measure", "_pieces", "_protocol", "_unread")
+    __slots__ = ("_decoder", "_measure", "_pieces", "_protocol", "_text", "_unread")
 
     def __init__(self, max_message_bytes: int, *, compressed: bool = False) -> None:
         """``compressed``: the client may compress messages; the limit holds for what they inflate to."""
@@ -92,6 +94,8 @@ class Inbound:
         """Bytes received that no frame has accounted for yet."""
         self._pieces: list[str] = []
         """Of a message in fragments, those that came."""
+        self._text = 0
+        """Characters of these."""
         self._decoder: codecs.IncrementalDecoder | None = None
         """None between messages."""
 
@@ -99,6 +103,11 @@ class Inbound:
     def idle(self) -> bool:
         """Whether nothing would be lost with this object."""
         return self._unread <= 0 and self._decoder is None
+
+    @property
+    def held(self) -> int:
+        """How much is kept of an incomplete message."""
+        return self._unread + self._text
 
     def receive(self, data: bytes) -> Received:
         """Take bytes from the socket. Must not be called again once the connection has ended."""
@@ -109,7 +118,8 @@ class Inbound:
         steps: list[str | bytes] = []
         pongs: list[bytes] = []
         output = deque(protocol.data_to_send())
-        for event in protocol.events_received():
+        events = protocol.events_received()
+        for event in events:
             assert isinstance(event, Frame)
             if event.opcode is Opcode.PING:
                 steps.append(output.popleft())
@@ -128,7 +138,7 @@ class Inbound:
                     steps.append(text)
         steps += [rest] if (rest := b"".join([*output, *protocol.data_to_send()])) else []
         closed = protocol.close_rcvd.code if protocol.close_rcvd is not None else 0
-        return Received(steps, ended=protocol.eof_sent, closed=closed, pongs=pongs)
+        return Received(steps, ended=protocol.eof_sent, closed=closed, pongs=pongs, frames=len(events))
 
     def _assemble(self, frame: Frame) -> str | None:
         """The whole message if this is its last fragment. Raises UnicodeDecodeError as soon as it must."""
@@ -139,9 +149,10 @@ class Inbound:
         text = self._decoder.decode(frame.data, frame.fin)
         if text:
             self._pieces.append(text)
+            self._text += len(text)
         if not frame.fin:
             return None
-        pieces, self._pieces, self._decoder = self._pieces, [], None
+        pieces, self._pieces, self._decoder, self._text = self._pieces, [], None, 0
         return "".join(pieces)
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import time
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
 
 from tidewire.realtime.delays import Delayed
+from tidewire.realtime.flood import BYTES_A_UNIT, TEXT_A_UNIT, Flow
 from tidewire.realtime.limits import current_minute
 from tidewire.realtime.messages import (
     TOO_MUCH,
@@ -14,10 +17,11 @@ from tidewire.realtime.messages import (
     Publish,
     Subscribe,
     Unsubscribe,
+    parse_in_steps,
     parse_message,
 )
-from tidewire.realtime.turns import Turns
-from tidewire.realtime.websocket import CloseStatus, WebSocket
+from tidewire.realtime.turns import PIECE_SECONDS
+from tidewire.realtime.websocket import CloseStatus, State, WebSocket
 from tidewire.settings import Settings
 
 
@@ -30,13 +34,24 @@ class Refusals(NamedTuple):
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class LongText:
+    """A message that takes a while to understand, a ``subscribe`` with many rows perhaps."""
+
+    text: str
+
+
+LONG_TEXT: Final = 4096
+"""Characters that are understood at once."""
+
+
 class Intake(WebSocket):
     """A socket that knows messages from text, and how many of them there may be."""
 
     __slots__ = ("_delayed", "_message_count", "_message_minute", "refusals")
 
-    def __init__(self, settings: Settings, siblings: set[Any], upgrades: Turns) -> None:
-        super().__init__(settings, siblings, upgrades)
+    def __init__(self, settings: Settings, siblings: set[Any], flow: Flow) -> None:
+        super().__init__(settings, siblings, flow)
         self._delayed: Delayed | None = None
         """Frames over the limit that wait; None: there are none."""
         self._message_minute = 0
@@ -44,7 +59,7 @@ class Intake(WebSocket):
         self.refusals: Refusals | None = None
         """None: no message was refused."""
 
-    def handle(self, message: Message | MessageError) -> None:
+    def handle(self, message: Message | MessageError | LongText) -> None:
         """Called with each message whose turn it is, or why it is refused."""
         raise NotImplementedError
 
@@ -53,15 +68,39 @@ class Intake(WebSocket):
         """Whether an API key was shown, whose messages are not counted, as its requests in REST are not."""
         raise NotImplementedError
 
+    @property
+    def is_unlimited(self) -> bool:
+        """Whether it may send as much as it likes."""
+        return super().is_unlimited or self.is_program
+
     def received(self, text: str) -> None:
-        """Answer a message, or keep it until it is its turn."""
-        message = self._read(text)
-        if not isinstance(message, Subscribe) and self._is_too_large(text):
-            self.close(CloseStatus.TOO_LARGE, "protocol")
+        """Understand a message; a long one when it is its turn."""
+        if len(text) > LONG_TEXT:
+            self.spend(len(text) / BYTES_A_UNIT)
+            self.handle(LongText(text))
             return
-        admitted = self._admitted(message)
+        try:
+            message: Message | MessageError = parse_message(text, extended_queries=self._extended)
+        except MessageError as error:
+            message = error
+        admitted = self.admitted(message, text)
         if admitted is not None:
             self.handle(admitted)
+
+    async def read_in_steps(self, text: str) -> Message | MessageError:
+        """Understand a long message, while others have their turns."""
+        steps = parse_in_steps(text, extended_queries=self._extended)
+        while True:
+            await self._flow.reading.turn()
+            end = time.perf_counter() + PIECE_SECONDS
+            try:
+                while time.perf_counter() < end:
+                    next(steps)
+            except StopIteration as last:
+                message: Message = last.value
+                return message
+            except MessageError as error:
+                return error
 
     def refused(self, code: int, message: str) -> None:
         """Count a message that was refused, in whole or in part."""
@@ -78,14 +117,18 @@ class Intake(WebSocket):
             self._delayed.cancel()
             self._delayed = None
 
-    def _read(self, text: str) -> Message | MessageError:
-        try:
-            return parse_message(text, extended_queries=self._settings.realtime_queries == "extended")
-        except MessageError as error:
-            return error
+    @property
+    def _extended(self) -> bool:
+        return self._settings.realtime_queries == "extended"
 
-    def _admitted(self, message: Message | MessageError) -> Message | MessageError | None:
-        """A message if it is within the limit, else its refusal; None: it waits."""
+    def admitted(self, message: Message | MessageError, text: str) -> Message | MessageError | None:
+        """A message if it is within the limits, else its refusal; None: it waits, or has ended everything."""
+        if isinstance(message, Subscribe):
+            self.spend(message.size / TEXT_A_UNIT)
+        elif self._is_too_large(text):
+            self.close(CloseStatus.TOO_LARGE, "protocol")
+        if self.state is not State.OPEN:
+            return None
         delayed = self._delayed
         if delayed is not None and delayed.concerns(message):
             assert isinstance(message, Subscribe | Unsubscribe)

@@ -127,7 +127,8 @@ METRICS: Final = (
         "tidewire_realtime_closes_total",
         "counter",
         "Connections closed by the server: `refused` (1008), `internal_error` (1011), `restart` (1012), "
-        "`slow` (1013: too slow to read), `try_later` (1013: another limit), `silent` (1001), `protocol` "
+        "`slow` (1013: too slow to read), `flood` (1013: sent more than it may, again and again), "
+        "`try_later` (1013: another limit), `silent` (1001), `protocol` "
         "(1002, 1003, 1007, 1009: broken frames, too large messages).",
         lambda realtime: realtime.meters.closes,
         label="reason",

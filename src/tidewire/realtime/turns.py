@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Final
 
 PER_ROUND: Final = 16
 """Pieces of work, each well under a millisecond, after which everything else gets its turn."""
+PIECE_SECONDS: Final = 0.001
+"""How long a piece of work may take that can be as long as a client wishes."""
 
 
 class Turns:
-    """Short pieces of work, done in their order, so many of them in a round."""
+    """Short pieces of work, done in their order, so many of them in a round, or for so long."""
 
-    def __init__(self, per_round: int = PER_ROUND) -> None:
+    def __init__(self, per_round: int = PER_ROUND, seconds: float = math.inf) -> None:
         self._per_round = per_round
+        self._seconds = seconds
         self._waiting: deque[Callable[[], None]] = deque()
         self._scheduled = False
 
@@ -24,6 +29,12 @@ class Turns:
         self._waiting.append(work)
         self._schedule()
 
+    async def turn(self) -> None:
+        """Return when it is the caller's turn, after all that waits already."""
+        reached = asyncio.get_running_loop().create_future()
+        self.enter(lambda: None if reached.done() else reached.set_result(None))
+        await reached
+
     def _schedule(self) -> None:
         if not self._scheduled:
             self._scheduled = True
@@ -31,9 +42,12 @@ class Turns:
 
     def _run(self) -> None:
         self._scheduled = False
+        end = time.perf_counter() + self._seconds
         try:
             for _ in range(min(self._per_round, len(self._waiting))):
                 self._waiting.popleft()()
+                if time.perf_counter() > end:
+                    break
         finally:
             if self._waiting:
                 self._schedule()

@@ -7,6 +7,7 @@ import fcntl
 import random
 import sys
 import termios
+import time
 from enum import IntEnum
 from functools import cache, partial
 from typing import Any, Final, cast
@@ -16,17 +17,23 @@ from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
 from tidewire.realtime.compression import OFFERS, negotiated_window
+from tidewire.realtime.flood import BUDGET_SECONDS, BYTES_A_UNIT, Flood, Flow
 from tidewire.realtime.frames import close_message
 from tidewire.realtime.inbound import Inbound, read_alone
 from tidewire.realtime.queued import Queued
 from tidewire.realtime.request import parse_request, path_of
 from tidewire.realtime.subscriptions import Receiver
-from tidewire.realtime.turns import Turns
+from tidewire.realtime.turns import PIECE_SECONDS
 from tidewire.settings import Settings
 
 PATH: Final = "/v1/realtime"
 CLOSE_SECONDS: Final = 3.0
 """How long a client may take to read what it was sent and to answer a close frame; then it is cut off."""
+
+ALONE_BYTES: Final = 4096
+"""Of one frame that is read by itself."""
+STEP_BYTES: Final = 256
+"""Read at once; the smallest frames take some ten microseconds each, and six bytes."""
 
 
 def unacknowledged_bytes(transport: asyncio.Transport) -> int | None:
@@ -75,29 +82,44 @@ class State(IntEnum):
 class WebSocket(Receiver, asyncio.Protocol):
     """The socket of one connection. When idle it owns no task, timer or buffer.
 
-    ``siblings`` is uvicorn's set of connections: those in it are shut down with the server. ``upgrades``
-    are the turns in which handshakes are read and answered.
+    ``siblings`` is uvicorn's set of connections: those in it are shut down with the server.
+
+    What arrives is read a little at a time: the rest waits until others had their turn, and meanwhile the
+    socket is not read, so that its client's system holds back what it still has. A client that goes on
+    sending more than its budget is closed.
     """
 
     __slots__ = (
+        "_flood",
+        "_flow",
+        "_in_turn",
         "_inbound",
+        "_paid_until",
         "_queued",
         "_settings",
         "_siblings",
         "_silence",
         "_timer",
-        "_upgrades",
+        "_unread",
         "_writing_paused",
         "state",
     )
 
-    def __init__(self, settings: Settings, siblings: set[Any], upgrades: Turns) -> None:
+    def __init__(self, settings: Settings, siblings: set[Any], flow: Flow) -> None:
         super().__init__()
         self.transport: asyncio.Transport
         self.state = State.NEW
         self._settings = settings
         self._siblings = siblings
-        self._upgrades = upgrades
+        self._flow = flow
+        self._unread: memoryview | None = None
+        """What arrived and is not read yet; None: nothing."""
+        self._in_turn = False
+        """It waits for its turn to read on."""
+        self._paid_until = 0.0
+        """When what was sent would be paid for at the rate that is allowed; monotonic time."""
+        self._flood: Flood | None = None
+        """None: it never used up its budget."""
         self._inbound: Inbound | None = None
         """None between messages."""
         self._timer: asyncio.TimerHandle | None = None
@@ -144,19 +166,76 @@ class WebSocket(Receiver, asyncio.Protocol):
         then frames.
         """
         self._silence = 0
-        if self._inbound is None and self.state is State.OPEN:
-            alone = read_alone(data, self._settings.realtime_max_message_bytes)
-            if alone is not None:
-                if isinstance(alone, str):
-                    self.received(alone)
-                else:
-                    self.pong(alone)
+        if self.state is State.OPEN and self._unread is None:
+            if self._inbound is None and len(data) <= ALONE_BYTES:
+                alone = read_alone(data, self._settings.realtime_max_message_bytes)
+                if alone is not None:
+                    self.spend(1)
+                    if isinstance(alone, str):
+                        self.received(alone)
+                    else:
+                        self.pong(alone)
+                    return
+            if len(data) <= STEP_BYTES:
+                self._receive(data)
                 return
         if self.state is State.NEW:
             self.transport.pause_reading()
-            self._upgrades.enter(partial(self._upgrade, data))
+            self._flow.upgrades.enter(partial(self._upgrade, data))
         elif self.state is not State.LEAVING:
-            self._receive(data)
+            self._unread = memoryview(data if self._unread is None else bytes(self._unread) + data)
+            self.read_on()
+
+    def spend(self, units: float) -> None:
+        """Count what was sent against the budget of the connection."""
+        now = time.monotonic()
+        self._paid_until = max(self._paid_until, now) + units / self._settings.realtime_flood_rate
+        if self._paid_until - now > BUDGET_SECONDS and self.state is State.OPEN and not self.is_unlimited:
+            self._rest(now)
+
+    @property
+    def is_unlimited(self) -> bool:
+        """Whether it may send as much as it likes."""
+        return not self._settings.rate_limits
+
+    @property
+    def is_overloaded(self) -> bool:
+        """Whether nothing more is to be read for now; who ends that calls :meth:`read_on`."""
+        return self._flood is not None and self._flood.rests
+
+    def read_on(self) -> None:
+        """Read what waits and then what arrives, unless there is too much to do already."""
+        if self._in_turn or self.state in {State.NEW, State.LEAVING}:
+            return
+        if self.is_overloaded or self._unread is not None:
+            self.transport.pause_reading()
+        elif not self.transport.is_reading():
+            self.transport.resume_reading()
+        if self._unread is not None and not self.is_overloaded:
+            self._in_turn = True
+            self._flow.reading.enter(self._read_some)
+
+    def _read_some(self) -> None:
+        self._in_turn = False
+        end = time.perf_counter() + PIECE_SECONDS
+        while self._unread is not None and not self.is_overloaded and time.perf_counter() < end:
+            piece, rest = bytes(self._unread[:STEP_BYTES]), self._unread[STEP_BYTES:]
+            self._unread = rest or None
+            self._receive(piece)
+        self.read_on()
+
+    def _rest(self, now: float) -> None:
+        """The budget is used up: read nothing until half of it is there again, or close."""
+        self._flood = flood = self._flood or Flood()
+        if flood.rests:
+            return
+        excess = min(self._paid_until - now, 2 * BUDGET_SECONDS)
+        self._paid_until = now + excess
+        if not flood.strike():
+            self.close(CloseStatus.TRY_LATER, "flood")
+            return
+        self.transport.pause_reading()
+        flood.rest(excess - BUDGET_SECONDS / 2, self.read_on)
 
     def eof_received(self) -> None:
         """The client closed its side without a close frame: the transport now closes the other."""
@@ -236,8 +315,6 @@ class WebSocket(Receiver, asyncio.Protocol):
         if self.state is State.OPEN:
             self.write(close_message(status))
             self._end(State.CLOSING)
-            if not self.transport.is_reading():
-                self.transport.resume_reading()
 
     def look(self, rounds: int) -> None:
         """See whether the client is still there; called in even intervals.
@@ -301,6 +378,11 @@ class WebSocket(Receiver, asyncio.Protocol):
                 self.transport.close()
             return
         self._inbound = None if inbound.idle else inbound
+        if inbound.held > self._settings.realtime_max_message_bytes:
+            self._flow.unfinished.begin(self, self._give_way)
+        else:
+            self._flow.unfinished.end(self)
+        self.spend(received.frames + len(data) / BYTES_A_UNIT)
         for payload in received.pongs:
             self.pong(payload)
         for step in received.steps:
@@ -313,6 +395,9 @@ class WebSocket(Receiver, asyncio.Protocol):
         if received.ended and self.state is State.OPEN:
             self.left = received.closed
             self._finish(answered=received.closed > 0)
+
+    def _give_way(self) -> None:
+        self.close(CloseStatus.TRY_LATER, "try_later")
 
     def _new_inbound(self) -> Inbound:
         settings = self._settings
@@ -345,6 +430,12 @@ class WebSocket(Receiver, asyncio.Protocol):
         self.direct = False
         self.express = -1
         self._inbound = None
+        self._unread = None
+        self._flow.unfinished.end(self)
+        if self._flood is not None:
+            self._flood.cancel()
+        if not self.transport.is_closing() and not self.transport.is_reading():
+            self.transport.resume_reading()  # or its end would not be noticed
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(CLOSE_SECONDS, self.transport.abort)
         self.ended()

@@ -1,0 +1,164 @@
+"""Clients that send as fast as they can: what is done for them at once, and how long it is put up with."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from websockets.frames import Opcode
+
+from tests.realtime.conftest import START, RealtimeServer, ask, receive
+from tests.realtime.raw_client import RawClient, frame, raw_client, text
+from tidewire.realtime import flood, websocket
+from tidewire.realtime.flood import Unfinished
+from tidewire.realtime.websocket import STEP_BYTES, WebSocket
+
+PING = frame(Opcode.PING)
+
+
+async def test_what_arrives_in_one_go_is_read_a_little_at_a_time(
+    server: RealtimeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read at once, they would hold up everybody else for half a second."""
+    pieces: list[tuple[int, int]] = []
+    rounds = 0
+    receive_bytes = WebSocket._receive
+
+    def observed(self: WebSocket, data: bytes) -> None:
+        pieces.append((rounds, len(data)))
+        receive_bytes(self, data)
+
+    monkeypatch.setattr(WebSocket, "_receive", observed)
+    async with raw_client(server) as client:
+        await client.message()
+        client.send(PING * 40_000)
+        counted = 0
+        while counted < 40_000:
+            rounds += 1
+            await asyncio.sleep(0)
+            counted = sum(size for _, size in pieces) // len(PING)
+            await asyncio.wait_for(_drain(client), 10)
+        assert max(size for _, size in pieces) <= STEP_BYTES
+        assert len({number for number, _ in pieces}) > 10, "others had their turns"
+
+
+async def _drain(client: RawClient) -> None:
+    """Take what the server has answered so far."""
+    await client.writer.drain()
+    if client.reader._buffer:  # type: ignore[attr-defined]
+        await client.reader.read(1_000_000)
+
+
+async def _pongs(client: RawClient, most: int) -> int:
+    """Pongs that come until nothing came for a moment."""
+    count = 0
+    while count < most:
+        try:
+            async with asyncio.timeout(0.5):
+                await client.reader.readexactly(2)
+        except TimeoutError:
+            break
+        count += 1
+    return count
+
+
+async def test_who_sends_too_much_is_not_read_and_then_read_again(start: START) -> None:
+    server = await start(rate_limits=True, realtime_flood_rate=100)
+    async with raw_client(server) as client:
+        await client.message()
+        client.send(PING * 3000)
+        answered = await _pongs(client, 3000)
+        assert 1000 <= answered < 2000
+        [connection] = server.realtime.connections()
+        assert connection.is_overloaded
+        async with server.client() as other:
+            await receive(other)
+            assert await ask(other, "ping") == {"type": "pong"}
+
+
+async def test_who_goes_on_is_closed(start: START, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (flood, websocket):
+        monkeypatch.setattr(module, "BUDGET_SECONDS", 0.4)
+    server = await start(rate_limits=True, realtime_flood_rate=100)
+    async with raw_client(server) as client:
+        await client.message()
+        client.send(PING * 10_000)
+        last = await client.frame()
+        while last.opcode != Opcode.CLOSE:
+            last = await client.frame()
+        assert last.status == 1013
+    assert await server.is_left_empty()
+    assert server.realtime.meters.closes["flood"] == 1
+
+
+async def test_who_waits_is_forgiven(start: START, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (flood, websocket):
+        monkeypatch.setattr(module, "BUDGET_SECONDS", 0.4)
+    server = await start(rate_limits=True, realtime_flood_rate=100)
+    async with raw_client(server) as client:
+        await client.message()
+        for _ in range(4):
+            client.send(PING * 60)
+            for _ in range(60):
+                assert (await client.frame()).opcode == Opcode.PONG
+            await asyncio.sleep(0.8)
+    assert server.realtime.meters.closes["flood"] == 0
+
+
+async def test_without_limits_nobody_rests(server: RealtimeServer) -> None:
+    async with raw_client(server) as client:
+        await client.message()
+        client.send(PING * 5000)
+        for _ in range(5000):
+            assert (await client.frame()).opcode == Opcode.PONG
+
+
+async def test_a_long_message_is_answered_in_its_turn(server: RealtimeServer) -> None:
+    rows = [{"subscriptionId": f"s{number}", "channels": [f"c{number}"]} for number in range(1000)]
+    async with raw_client(server) as client:
+        await client.message()
+        sent: list[dict[str, Any]] = [
+            {"type": "subscribe", "data": rows},
+            {"type": "ping"},
+            {"type": "unsubscribe", "data": [{"subscriptionId": "s999"}]},
+            {"type": "subscribe", "data": [*rows[:500], {"channels": None}]},
+        ]
+        client.send(*(text(json.dumps(message)) for message in sent))
+        first, pong, removed, error, second = [json.loads(await client.message()) for _ in range(5)]
+        assert len(first["data"]["subscriptions"]) == 1000
+        assert pong == {"type": "pong"}
+        assert removed["data"]["subscriptions"] == [{"subscriptionId": "s999", "removed": True}]
+        assert error["data"]["code"] == 1003
+        assert len(second["data"]["subscriptions"]) == 501
+    assert await server.is_left_empty()
+
+
+async def test_of_large_messages_only_some_may_be_unfinished(server: RealtimeServer) -> None:
+    """Each may take ten times the memory of any other message: the one that has taken longest gives way."""
+    server.realtime.flow.unfinished._most = 2
+    begun = b"\x81\xff" + (300_000).to_bytes(8, "big") + b"\0\0\0\0" + b"x" * 100_000
+    async with raw_client(server) as first, raw_client(server) as second, raw_client(server) as third:
+        for client in (first, second, third):
+            await client.message()
+            client.send(begun)
+            if client is not third:
+                for _ in range(500):
+                    if server.realtime.flow.unfinished.count == 1 + (client is second):
+                        break
+                    await asyncio.sleep(0.01)
+        assert await first.failed() == 1013
+        assert server.realtime.flow.unfinished.count == 2
+    assert await server.is_left_empty()
+    assert server.realtime.flow.unfinished.count == 0
+
+
+def test_the_oldest_gives_way() -> None:
+    unfinished, gone = Unfinished(2), list[str]()
+    for name in ("a", "b", "a", "c"):
+        unfinished.begin(name, lambda name=name: gone.append(name))  # type: ignore[misc]
+    assert gone == ["a"]
+    unfinished.end("b")
+    unfinished.begin("d", lambda: gone.append("d"))
+    assert gone == ["a"]
