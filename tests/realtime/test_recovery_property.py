@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import uvloop
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.realtime.conftest import PROJECT, RealtimeServer, reset, running, told_of
@@ -21,6 +21,8 @@ ID = "66f0c2a1b3d4e5f60718"
 PONG = b'{"type":"pong"}'
 ROUNDS = 3
 """Begun in one step."""
+MOMENT = 0.005
+"""In which what a client sent is with the server."""
 
 
 def _steps(*of_client: str) -> st.SearchStrategy[list[tuple[str, int]]]:
@@ -159,9 +161,15 @@ async def _play(steps: list[tuple[str, int]], directory: Path, kind: type[Client
                     for room in server.realtime.rooms.values():
                         if room.hub.recovery is not None:
                             room.hub.recovery.positions.begin_round()
+            elif step == "browser":
+                if client.due(wanted):
+                    await client.read_until(wanted[-1])
+                client.answer()
+                await asyncio.sleep(MOMENT)
             elif step == "say":
                 assert isinstance(client, Page)
                 client.say()
+                await asyncio.sleep(MOMENT)
             elif step == "take":
                 assert isinstance(client, Page)
                 client.take()
@@ -192,7 +200,8 @@ def test_interleavings(steps: list[tuple[str, int]]) -> None:
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(steps=_steps("say", "take"))
+@given(steps=_steps("browser", "browser", "say", "say", "take"))
+@example(steps=[("publish", 3), ("browser", 0), *[("begin rounds", 0)] * 2, ("say", 0), ("come back", 0)])
 def test_interleavings_of_a_page(steps: list[tuple[str, int]]) -> None:
     _run(steps, Page)
 
