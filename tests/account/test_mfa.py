@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import httpx
 import pyotp
 import pytest
 
@@ -274,6 +275,48 @@ def test_the_project_decides_which_factors_there_are(site: Site) -> None:
     phone = half_signed_in(ada)
     phone.refused("user_auth_method_unsupported", "POST", "/mfa/challenges", factor="totp")
     assert phone.expect(200, "GET", "")["$id"] == ada.id
+
+
+def test_a_factor_that_the_app_delivers(site: Site) -> None:
+    program = site.program("users.read", "policies.write")
+    ada, eve = site.person(), site.person()
+    ada.expect(200, "PATCH", "/mfa", mfa=True)
+    ada.refused("user_auth_method_unsupported", "POST", "/mfa/challenges", factor="custom")
+    assert ada.expect(200, "GET", "/mfa/factors")["custom"] is False
+    assert program.patch("/v1/project/policies/mfa-factors", json={"custom": True}).is_success
+    assert ada.expect(200, "GET", "/mfa/factors")["custom"] is True
+    assert program.get(f"/v1/users/{ada.id}/mfa/factors").json()["custom"] is True
+
+    phone = half_signed_in(ada)
+    phone.refused("user_more_factors_required", "GET", "")
+    number = challenge(phone, "custom")
+    assert site.messages() == []
+
+    def code_of(user_id: str, challenge_id: str) -> httpx.Response:
+        return program.get(f"/v1/users/{user_id}/mfa/challenges/{challenge_id}")
+
+    found = code_of(ada.id, number).json()
+    code = found["code"]
+    assert (found["$id"], found["userId"], len(code)) == (number, ada.id, 6)
+    stored = site.read(lambda connection: connection.execute(challenges.select()).one())
+    assert stored.code
+    assert stored.code != code
+    assert not any(code.encode() in event.payload for event in site.events())
+    # Nobody else's, nothing unknown, and no other factor, whose code was sent to the user.
+    site.change_user(ada.id, email_verification=True)
+    mailed = challenge(phone, "email")
+    for user_id, challenge_id in ((eve.id, number), (ada.id, "none"), (ada.id, mailed)):
+        refused = code_of(user_id, challenge_id)
+        assert (refused.status_code, refused.json()["type"]) == (401, "user_invalid_token")
+    eve.refused("user_invalid_token", "PUT", "/mfa/challenges", challengeId=number, otp=code)
+    phone.refused("user_invalid_token", "PUT", "/mfa/challenges", challengeId=number, otp=other_code(code))
+    session = phone.expect(200, "PUT", "/mfa/challenges", challengeId=number, otp=code)
+    assert session["factors"] == ["password", "custom"]
+    assert phone.expect(200, "GET", "")["$id"] == ada.id
+    phone.refused("user_invalid_token", "PUT", "/mfa/challenges", challengeId=number, otp=code)
+    late = challenge(phone, "custom")
+    site.expire(challenges)
+    assert code_of(ada.id, late).status_code == 401
 
 
 def test_switching_off(site: Site) -> None:

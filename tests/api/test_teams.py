@@ -85,6 +85,13 @@ def test_every_operation(api: ApiServer, ada: httpx.Client, client: httpx.Client
     assert client.get("/v1/account").json()["emailVerification"] is True
     assert client.get(f"/v1{of_team}").json()["total"] == 2
     assert walk("PATCH", of_member, roles=["solo"])["roles"] == ["solo"]
+    # What the project hides of members is hidden from owners of the team too.
+    people = [walk("GET", of_member), *walk("GET", f"{of_team}/memberships")["memberships"]]
+    hidden = ("userEmail", "userName", "userPhone", "userAccessedAt")
+    assert {each[name] for each in people for name in hidden} == {""}
+    key = {"X-Appwrite-Project": api.project, "X-Appwrite-Key": api.create_key(["teams.read"])}
+    with httpx.Client(base_url=api.url, headers=key) as program:
+        assert program.get(f"/v1{of_member}").json()["userEmail"] == email
     walk("DELETE", of_member, expected=204)
     assert client.get(f"/v1{of_team}").json()["type"] == "team_not_found"
     walk("DELETE", of_team, expected=204)

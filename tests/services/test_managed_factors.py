@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import msgspec
 import pyotp
 
 from tests.services.people import messages, refused
 from tests.services.world import GUEST, PASSWORD, World, payload
 from tidewire.core.identities import Caller
+from tidewire.core.project_settings import MfaFactors
 from tidewire.services.account import mfa as own
 from tidewire.services.account import mfa_challenges
 from tidewire.services.account import sessions as own_sessions
@@ -82,13 +86,18 @@ async def test_recovery_codes(world: World) -> None:
 async def test_the_code_of_a_challenge(world: World) -> None:
     ada = await signed_in(world)
     await updates.update_email_verification(world.context(), "ada", True)
-    made = await mfa_challenges.create_mfa_challenge(world.context(ada), "email")
+    settings = msgspec.structs.replace(world.project.settings, mfa_factors=MfaFactors(custom=True))
+    world.project = replace(world.project, settings=settings)
+    mailed = await mfa_challenges.create_mfa_challenge(world.context(ada), "email")
+    sent = len(await messages(world))
+    made = await mfa_challenges.create_mfa_challenge(world.context(ada), "custom")
+    assert len(await messages(world)) == sent
     found = await mfa.get_mfa_challenge(world.context(), "ada", made.id)
     assert (found.user_id, found.expire) == ("ada", made.expire)
     assert len(found.code) == 6
-    assert found.code in (await messages(world))[-1].text
     assert not any(found.code.encode() in event.payload for event in await world.events())
-    with refused("user_invalid_token"):
-        await mfa.get_mfa_challenge(world.context(), "ada", "nothing")
+    for challenge in ("nothing", mailed.id):
+        with refused("user_invalid_token"):
+            await mfa.get_mfa_challenge(world.context(), "ada", challenge)
     with refused("general_unauthorized_scope"):
         await mfa.get_mfa_challenge(world.context(ada), "ada", made.id)

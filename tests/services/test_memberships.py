@@ -11,6 +11,7 @@ from tidewire.core.identities import Caller
 from tidewire.core.models import Membership
 from tidewire.services.teams import invitations, memberships, teams
 from tidewire.services.user_deletion import delete_user
+from tidewire.store.platform import CONSOLE_PROJECT_ID
 
 
 async def choir(world: World) -> tuple[Caller, Caller, str]:
@@ -31,15 +32,28 @@ async def seen(world: World, caller: Caller, user_id: str) -> Membership:
 
 
 async def test_what_people_see_of_each_other(world: World) -> None:
-    ada, bob, _ = await choir(world)
+    ada, bob, membership_id = await choir(world)
     hidden = await seen(world, bob, "ada")
     assert (hidden.user_id, hidden.user_name, hidden.user_email, hidden.user_phone) == ("ada", "", "", "")
     assert (hidden.mfa, hidden.user_accessed_at, hidden.team_name) == (False, "", "Choir")
-    assert (await seen(world, bob, "bob")).user_email == "bob@example.com"
-    assert (await seen(world, ada, "bob")).user_email == "bob@example.com"
+    for caller, user_id in ((bob, "bob"), (ada, "bob"), (ada, "ada")):
+        shown = await seen(world, caller, user_id)
+        assert (shown.user_name, shown.user_email, shown.user_phone) == ("", "", "")
+        assert not shown.user_accessed_at
+        one = await memberships.get_membership(world.context(caller), "t1", shown.id)
+        assert one == shown
+    changed = await memberships.update_membership(world.context(ada), "t1", membership_id, ["alto"])
+    assert changed.user_email == ""
     full = await seen(world, KEY, "ada")
     assert full.user_email == "ada@example.com"
     assert full.user_accessed_at
+
+
+async def test_owners_of_an_organisation_see_who_is_in_it(world: World) -> None:
+    ada, bob, _ = await choir(world)
+    world.project = replace(world.project, id=CONSOLE_PROJECT_ID)
+    assert (await seen(world, ada, "bob")).user_email == "bob@example.com"
+    assert (await seen(world, bob, "ada")).user_email == ""
 
 
 @pytest.mark.parametrize(

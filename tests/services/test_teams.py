@@ -32,7 +32,7 @@ async def test_who_creates_a_team_owns_it(world: World) -> None:
         ["alto", "owner"],
         True,
         "",
-        "ada@example.com",
+        "",
     )
     assert {"team:t1", f"member:{own.id}", "team:t1/alto", "team:t1/owner"} <= set(
         await roles_of(world, "ada")

@@ -11,6 +11,8 @@ from tidewire.core.project_settings import MfaFactors as FactorsPolicy
 
 FRESH_MS: Final = 30 * 60 * 1000
 """Milliseconds for which a second factor counts as just shown."""
+CUSTOM: Final = "custom"
+"""The factor whose codes the app's own server reads and delivers."""
 FACTORS_NEEDED: Final = 2
 """Different means by which the user of a session must have been proven, where a second one is asked for."""
 NEEDS_SECOND_FACTOR: Final = "The session needs a second factor."
@@ -23,9 +25,11 @@ class OwnFactors:
     totp: bool
     email: bool
     phone: bool
+    custom: bool
+    """Codes that the app's own server delivers, to anybody where the project permits it."""
 
     def __bool__(self) -> bool:
-        return self.totp or self.email or self.phone
+        return self.totp or self.email or self.phone or self.custom
 
 
 def own_factors(account: Account, has_authenticator: bool, policy: FactorsPolicy) -> OwnFactors:
@@ -34,6 +38,7 @@ def own_factors(account: Account, has_authenticator: bool, policy: FactorsPolicy
         totp=has_authenticator and policy.totp,
         email=bool(account.email) and account.email_verification and policy.email,
         phone=bool(account.phone) and account.phone_verification and policy.phone,
+        custom=policy.custom,
     )
 
 

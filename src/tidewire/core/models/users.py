@@ -33,4 +33,3 @@ class MfaChallengeSecret(Model, frozen=True, kw_only=True):
     user_id: str
     expire: str
     code: str
-    """Empty where the user's own app makes the code."""

@@ -74,7 +74,7 @@ async def list_mfa_factors(context: Context) -> MfaFactors:
         phone=factors.phone,
         email=factors.email,
         recovery_code=bool(user.mfa_recovery_codes),
-        custom=False,
+        custom=factors.custom,
     )
 
 
@@ -230,7 +230,7 @@ async def _make_recovery_codes(context: Context, *, anew: bool) -> MfaRecoveryCo
 def _count_present_factors(connection: Connection, context: Context, identity: Identity) -> None:
     """Let the session in which the user asks for more factors go on: whoever sits there is trusted."""
     factors = own_factors(identity.account, identity.has_authenticator, context.project.settings.mfa_factors)
-    for name in ("totp", "email", "phone"):
+    for name in ("totp", "email", "phone", "custom"):
         if getattr(factors, name):
             _add_factor(connection, identity, name)
 

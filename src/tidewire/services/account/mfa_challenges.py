@@ -13,6 +13,7 @@ from tidewire.core.identities import Identity
 from tidewire.core.ids import unique_id
 from tidewire.core.models import MfaChallenge, Session
 from tidewire.core.rate_limits import RateLimit
+from tidewire.core.second_factors import CUSTOM
 from tidewire.core.time import format_datetime, now
 from tidewire.services.account.declared import operations
 from tidewire.services.account.parameters import ShownSecret
@@ -54,7 +55,7 @@ _MOST_CHALLENGES: Final = 5
     limit=RateLimit(10, 3600, ("url:{url},userId:{userId}",)),
 )
 async def create_mfa_challenge(context: Context, factor: Factor) -> MfaChallenge:
-    """Ask the user for a second factor; codes for email and phone are sent."""
+    """Ask the user for a second factor; codes for email and phone are sent, custom ones by the app."""
     identity = signed_in(context)
     type_ = _RECOVERY_CODE if factor == _RECOVERY_CODE.lower() else factor
     _require_permitted(context, type_)
@@ -118,6 +119,7 @@ def _require_permitted(context: Context, type_: str) -> None:
         "totp": permitted.totp,
         "email": permitted.email,
         "phone": permitted.phone,
+        CUSTOM: permitted.custom,
         _RECOVERY_CODE: True,
     }
     if not by_type.get(type_, False):
@@ -125,9 +127,14 @@ def _require_permitted(context: Context, type_: str) -> None:
 
 
 def _send_code(transaction: Transaction, context: Context, user: Row[Any], type_: str) -> str:
-    """Send a code if the factor is one that is sent; return it, or an empty text."""
+    """Send a code if the factor is one that is sent; return it, or an empty text if there is none.
+
+    A custom one is sent to nobody: the app's server reads it by ``users.getMFAChallenge`` and delivers it.
+    """
     if type_ == "email":
         return _mail_code(transaction, context, user)
+    if type_ == CUSTOM:
+        return new_code()
     return _text_code(transaction, context, user) if type_ == "phone" else ""
 
 

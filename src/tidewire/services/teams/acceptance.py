@@ -20,7 +20,7 @@ from tidewire.services.teams.declared import operations
 from tidewire.services.teams.events import MEMBERSHIP_STATUS_UPDATED
 from tidewire.services.teams.invitations import is_invitation
 from tidewire.services.teams.records import add_to_total, find_membership, team_not_found
-from tidewire.services.teams.views import MEMBERS, Viewer, membership_of
+from tidewire.services.teams.views import MEMBERS, SERVER, membership_of
 from tidewire.services.visits import Visit, visit_of
 from tidewire.store.database import Transaction
 from tidewire.store.schema import memberships, teams
@@ -62,10 +62,11 @@ async def update_membership_status(
         parameters = {"userId": user.id, "teamId": team_id, "membershipId": membership_id}
         seen = membership_of(connection, settings, changed, MEMBERS)
         publish(transaction, context, MEMBERSHIP_STATUS_UPDATED, parameters, seen)
+        # Whoever has the secret stands for the user.
         started = None
         if context.caller.identity is None:
             started = start_session(transaction, context, user.id, _login(user, by_email, visit))
-        return membership_of(connection, settings, changed, Viewer(user.id)), started
+        return membership_of(connection, settings, changed, SERVER), started
 
     membership, started = await context.database.write(unit)
     if started is not None:

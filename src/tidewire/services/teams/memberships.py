@@ -74,7 +74,7 @@ async def list_memberships(
         find_team(connection, context.caller, team_id)
         in_team = memberships.c.team_id == team_id
         count, rows = list_rows(connection, MEMBERSHIP_LIST, queries, search, (in_team,), total)
-        viewer = viewer_of(connection, context.caller, team_id)
+        viewer = viewer_of(connection, context, team_id)
         shown = memberships_of(connection, context.project.settings, rows, viewer)
         return MembershipList(total=count, memberships=shown)
 
@@ -94,7 +94,7 @@ async def get_membership(context: Context, team_id: ResourceId, membership_id: R
     def unit(connection: Connection) -> Membership:
         team = find_team(connection, context.caller, team_id)
         row = find_membership(connection, team, membership_id, "membership_not_found")
-        viewer = viewer_of(connection, context.caller, team_id)
+        viewer = viewer_of(connection, context, team_id)
         return membership_of(connection, context.project.settings, row, viewer)
 
     return await context.database.read(unit)
@@ -122,7 +122,7 @@ async def update_membership(
             raise TidewireError("user_unauthorized", "Only owners of the team may change roles.")
         if context.project.id == CONSOLE_PROJECT_ID and OWNER not in roles:
             require_other_owner(connection, row, "membership_downgrade_prohibited")
-        viewer = viewer_of(connection, context.caller, team_id)
+        viewer = viewer_of(connection, context, team_id)
         changed = connection.execute(
             update(memberships)
             .where(memberships.c.sequence == row.sequence)

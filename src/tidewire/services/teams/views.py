@@ -1,4 +1,8 @@
-"""What people see of memberships: a project decides what members learn of each other."""
+"""What people see of memberships: a project decides what members learn of each other.
+
+What it hides is hidden from owners of teams too, who are users like others, in every list and answer, their
+own entry included. Only programs with an API key and people who manage the project see all of it.
+"""
 
 from __future__ import annotations
 
@@ -8,36 +12,32 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, exists, select
 
-from tidewire.core.identities import Caller
 from tidewire.core.models import Membership
 from tidewire.core.project_settings import ProjectSettings
 from tidewire.core.second_factors import own_factors
 from tidewire.core.time import format_datetime
+from tidewire.services.context import Context
 from tidewire.services.teams.records import owns
 from tidewire.store.identities import account_of
+from tidewire.store.platform import CONSOLE_PROJECT_ID
 from tidewire.store.schema import authenticators, teams, users
 
 
 @dataclass(frozen=True)
 class Viewer:
-    """Who looks at memberships of a team."""
+    """Who looks at memberships."""
 
-    user_id: str = ""
     sees_all: bool = False
     """Servers and people who manage the project."""
-    owns_team: bool = False
+    manages: bool = False
+    """Owners of an organisation. They see who joined it; before that they would learn the address of anybody
+    whose id they know, only by inviting them."""
+    gave: str = ""
+    """The address that the invitation was just made for."""
 
     def sees(self, membership: Row[Any]) -> bool:
-        """Whether the membership hides nothing.
-
-        Owners see the data of those who joined their team. Before that they would learn the address of
-        anybody whose id they know, only by inviting them.
-        """
-        return (
-            self.sees_all
-            or membership.user_id == self.user_id
-            or (self.owns_team and bool(membership.confirmed))
-        )
+        """Whether the membership hides nothing."""
+        return self.sees_all or (self.manages and bool(membership.confirmed))
 
 
 SERVER = Viewer(sees_all=True)
@@ -45,11 +45,13 @@ MEMBERS = Viewer()
 """All members together: what an event may show."""
 
 
-def viewer_of(connection: Connection, caller: Caller, team_id: str) -> Viewer:
+def viewer_of(connection: Connection, context: Context, team_id: str) -> Viewer:
     """The caller as somebody who looks at this team."""
-    if caller.bypasses_permissions:
+    if context.caller.bypasses_permissions:
         return SERVER
-    return Viewer(caller.user_id, owns_team=owns(connection, caller, team_id))
+    if context.project.id == CONSOLE_PROJECT_ID and owns(connection, context.caller, team_id):
+        return Viewer(manages=True)
+    return MEMBERS
 
 
 def membership_of(
@@ -81,8 +83,6 @@ def _view(
 ) -> Membership:
     all_of_it, privacy = viewer.sees(row), settings.membership_privacy
     account = account_of(user)
-    # Those who invite know the address that they gave.
-    invited_as = row.invited_address if viewer.owns_team else ""
     factors = own_factors(account, user.has_authenticator, settings.mfa_factors)
     return Membership(
         id=row.id,
@@ -90,8 +90,8 @@ def _view(
         updated_at=format_datetime(row.updated_at),
         user_id=row.user_id if all_of_it or privacy.user_id else "",
         user_name=account.name if all_of_it or privacy.user_name else "",
-        user_email=_shown(account.email, all_of_it or privacy.user_email, invited_as),
-        user_phone=_shown(account.phone, all_of_it or privacy.user_phone, invited_as),
+        user_email=_shown(account.email, all_of_it or privacy.user_email, viewer.gave),
+        user_phone=_shown(account.phone, all_of_it or privacy.user_phone, viewer.gave),
         team_id=row.team_id,
         team_name=team_name,
         invited=_datetime_or_empty(row.invited_at),

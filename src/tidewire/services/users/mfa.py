@@ -11,7 +11,7 @@ from tidewire.core.checks.numbers import TrueOrFalse
 from tidewire.core.checks.texts import AnyCaseChoice, Text
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import MfaChallengeSecret, MfaFactors, MfaRecoveryCodes, User
-from tidewire.core.second_factors import own_factors
+from tidewire.core.second_factors import CUSTOM, own_factors
 from tidewire.core.time import format_datetime, now
 from tidewire.services.account.records import change_user, find_user
 from tidewire.services.context import Context
@@ -70,7 +70,7 @@ async def list_mfa_factors(context: Context, user_id: ResourceId) -> MfaFactors:
             phone=factors.phone,
             email=factors.email,
             recovery_code=bool(row.mfa_recovery_codes),
-            custom=False,
+            custom=factors.custom,
         )
 
     return await context.database.read(unit)
@@ -166,7 +166,10 @@ async def update_mfa_recovery_codes(context: Context, user_id: ResourceId) -> Mf
 async def get_mfa_challenge(
     context: Context, user_id: ResourceId, challenge_id: Annotated[str, Text(1, 256)]
 ) -> MfaChallengeSecret:
-    """Get a second factor that a user was asked for, with the code that answers it."""
+    """Get a second factor ``custom`` that a user was asked for, with the code that the app is to deliver.
+
+    Codes of the other factors are sent by Tidewire itself and shown to nobody.
+    """
     require_server(context)
 
     def unit(connection: Connection) -> Row[tuple[object, ...]] | None:
@@ -175,6 +178,7 @@ async def get_mfa_challenge(
             select(challenges).where(
                 challenges.c.id == challenge_id,
                 challenges.c.user_id == user_id,
+                challenges.c.type == CUSTOM,
                 challenges.c.expires_at > now(),
             )
         ).one_or_none()
@@ -187,7 +191,7 @@ async def get_mfa_challenge(
         created_at=format_datetime(row.created_at),
         user_id=row.user_id,
         expire=format_datetime(row.expires_at),
-        code="".join(open_codes(context.encryption, [row.code] if row.code else [])),
+        code="".join(open_codes(context.encryption, [row.code])),
     )
 
 

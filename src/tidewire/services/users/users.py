@@ -17,7 +17,7 @@ from tidewire.services.audit import logs_of
 from tidewire.services.context import Context
 from tidewire.services.publishing import publish
 from tidewire.services.teams.memberships import MEMBERSHIP_LIST
-from tidewire.services.teams.views import SERVER, Viewer, memberships_of
+from tidewire.services.teams.views import MEMBERS, SERVER, memberships_of
 from tidewire.services.user_deletion import delete_user
 from tidewire.services.users.declared import operations
 from tidewire.services.users.events import USER_DELETED
@@ -98,7 +98,7 @@ async def list_memberships(
     total: Boolean = True,
 ) -> MembershipList:
     """List the teams that a user is in or invited to."""
-    viewer = SERVER if context.caller.bypasses_permissions else Viewer(context.caller.user_id)
+    viewer = SERVER if context.caller.bypasses_permissions else MEMBERS
 
     def unit(connection: Connection) -> MembershipList:
         find_user(connection, user_id)
