@@ -26,35 +26,56 @@ def publish(
     payload: Model | Mapping[str, Any],
     parent: Parent | None = None,
 ) -> None:
-    """Write the event to the log, in the transaction of the change it tells of.
+    """Write the event to the log, in the transaction of the change it tells of."""
+    transaction.append(event_of(context, pattern, parameters, payload, parent))
+
+
+def event_of(
+    context: Context,
+    pattern: str,
+    parameters: Mapping[str, str],
+    payload: Model | Mapping[str, Any],
+    parent: Parent | None = None,
+) -> Event:
+    """The event of something that the request did in its project.
 
     Events of the console project are delivered to nobody: they are there for those who keep what they know
     of its users. ``payload`` must hold nothing secret: it goes to everybody in the event's audience.
     ``parent`` is needed for items that others hold: their read permissions count too.
     """
+    return project_event(context.project, context.caller.user_id, pattern, parameters, payload, parent)
+
+
+def project_event(
+    project: Project,
+    actor_id: str,
+    pattern: str,
+    parameters: Mapping[str, str],
+    payload: Model | Mapping[str, Any],
+    parent: Parent | None = None,
+) -> Event:
+    """The event of something that was done in a project, by a request or by the operator."""
     fields: dict[str, Any] = msgspec.to_builtins(payload)
     audience = event_audience(
         pattern=pattern,
         parameters=parameters,
         payload=fields,
-        project_id=context.project.id,
-        team_id=context.project.team_id,
+        project_id=project.id,
+        team_id=project.team_id,
         parent=parent,
     )
-    delivered = context.project.id != CONSOLE_PROJECT_ID
-    transaction.append(
-        Event(
-            pattern=pattern,
-            parameters=dict(parameters),
-            channels=audience.channels if delivered else [],
-            roles=audience.roles if delivered else [],
-            payload=_ENCODER.encode(fields),
-            timestamp=now(),
-            user_id=parameters.get("userId", ""),
-            permissions_changed=audience.permissions_changed,
-            audience=audience.project,
-            actor_id=context.caller.user_id,
-        )
+    delivered = project.id != CONSOLE_PROJECT_ID
+    return Event(
+        pattern=pattern,
+        parameters=dict(parameters),
+        channels=audience.channels if delivered else [],
+        roles=audience.roles if delivered else [],
+        payload=_ENCODER.encode(fields),
+        timestamp=now(),
+        user_id=parameters.get("userId", ""),
+        permissions_changed=audience.permissions_changed,
+        audience=audience.project,
+        actor_id=actor_id,
     )
 
 

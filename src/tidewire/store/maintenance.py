@@ -129,6 +129,10 @@ class Rounds:
             await self._stores.finish_creations()
         except Exception:
             _log.exception("projects remain that were not wholly made or deleted")
+        try:
+            await self._stores.relay_all_events()
+        except Exception:
+            _log.exception("events of changed projects wait")
         for database in self._stores.open_databases():
             await self._maintain(database.project_id)
         if not self._sleeping:

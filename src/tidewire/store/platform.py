@@ -42,6 +42,7 @@ from tidewire.store.key_ring import KeyRing
 from tidewire.store.migration import PLATFORM, PROJECT
 from tidewire.store.objects import ObjectStorage, local_store
 from tidewire.store.opening import locked
+from tidewire.store.pending_events import projects_with_pending, relay_events
 from tidewire.store.project_databases import ProjectDatabases
 from tidewire.store.projects import (
     CONSOLE_PROJECT_ID,
@@ -298,6 +299,23 @@ class Stores:
             return changed
 
         return await self.platform.write(unit)
+
+    async def relay_events(self, database: Database) -> None:
+        """Write to a project's log what was kept for it beside changes in the platform's database.
+
+        What cannot be written now is written later, by the next call or the next round of maintenance.
+        """
+        try:
+            await relay_events(self.platform, database)
+        except Exception:
+            _log.exception("events_not_relayed", project=database.project_id)
+
+    async def relay_all_events(self) -> None:
+        """Do so for every project that has any."""
+        for project_id in await self.platform.read(projects_with_pending):
+            store = await self.project(project_id)
+            if store is not None:
+                await self.relay_events(store.database)
 
     async def delete_project(self, project_id: str) -> None:
         """Delete a project with everything that belongs to it.

@@ -14,7 +14,8 @@ from tidewire.services.context import Context
 from tidewire.services.project.declared import operations
 from tidewire.services.project.key_rights import require_own_scopes
 from tidewire.services.project.keys import KEY_CREATED, Scopes
-from tidewire.services.project.records import managed_project, record
+from tidewire.services.project.records import managed_project
+from tidewire.services.publishing import publish
 from tidewire.store.credentials import encode_key
 
 
@@ -47,6 +48,8 @@ async def create_ephemeral_key(
         accessed_at="",
         sdks=[],
     )
-    await record(context, KEY_CREATED, {"keyId": key.id}, key)
+    await context.database.write(
+        lambda transaction: publish(transaction, context, KEY_CREATED, {"keyId": key.id}, key)
+    )
     secret = encode_key(project.id, key.scopes, expires, context.jwt_secret)
     return msgspec.structs.replace(key, secret=secret)

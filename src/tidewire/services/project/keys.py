@@ -11,6 +11,7 @@ from tidewire.core.checks.lists import Items, QueryList
 from tidewire.core.checks.names import CustomId, KeyScope, ResourceId
 from tidewire.core.checks.numbers import Boolean, Datetime
 from tidewire.core.checks.texts import Text
+from tidewire.core.events import Event
 from tidewire.core.ids import unique_id
 from tidewire.core.models import Key, KeyList
 from tidewire.core.operations import Legacy
@@ -18,7 +19,8 @@ from tidewire.core.time import format_datetime
 from tidewire.services.context import Context
 from tidewire.services.project.declared import operations
 from tidewire.services.project.key_rights import require_own_scopes, require_person
-from tidewire.services.project.records import managed_project, record
+from tidewire.services.project.records import change_platform, managed_project
+from tidewire.services.publishing import event_of
 from tidewire.store.api_keys import (
     ApiKey,
     KeyOwner,
@@ -28,6 +30,7 @@ from tidewire.store.api_keys import (
     insert_api_key,
     update_api_key,
 )
+from tidewire.store.database import Transaction
 from tidewire.store.lists import ListDefinition, list_rows
 from tidewire.store.schema import keys
 
@@ -73,12 +76,13 @@ async def create_key(
     owner = KeyOwner(project_id=managed_project(context).id)
     require_person(context.caller)
     new_id = unique_id() if key_id == "unique()" else key_id
-    created, secret = await context.stores.platform.write(
-        lambda transaction: insert_api_key(transaction.connection, owner, name, scopes, expire or 0, new_id)
-    )
-    shown = key_of(created)
-    await record(context, KEY_CREATED, {"keyId": shown.id}, shown)
-    return msgspec.structs.replace(shown, secret=secret)
+
+    def unit(transaction: Transaction) -> tuple[Key, Event]:
+        created, secret = insert_api_key(transaction.connection, owner, name, scopes, expire or 0, new_id)
+        shown = key_of(created)
+        return msgspec.structs.replace(shown, secret=secret), _event(context, KEY_CREATED, shown)
+
+    return await change_platform(context, unit)
 
 
 @operations.declare(
@@ -131,12 +135,13 @@ async def update_key(
     """Replace name, scopes and end of an API key; its secret stays."""
     owner = KeyOwner(project_id=managed_project(context).id)
     require_own_scopes(context.caller, scopes)
-    updated = await context.stores.platform.write(
-        lambda transaction: update_api_key(transaction.connection, owner, key_id, name, scopes, expire or 0)
-    )
-    shown = key_of(updated)
-    await record(context, KEY_UPDATED, {"keyId": shown.id}, shown)
-    return shown
+
+    def unit(transaction: Transaction) -> tuple[Key, Event]:
+        updated = update_api_key(transaction.connection, owner, key_id, name, scopes, expire or 0)
+        shown = key_of(updated)
+        return shown, _event(context, KEY_UPDATED, shown)
+
+    return await change_platform(context, unit)
 
 
 @operations.declare(
@@ -151,10 +156,16 @@ async def update_key(
 async def delete_key(context: Context, key_id: ResourceId) -> None:
     """Delete an API key; from now on nobody gets in with it."""
     owner = KeyOwner(project_id=managed_project(context).id)
-    deleted = await context.stores.platform.write(
-        lambda transaction: delete_api_key(transaction.connection, owner, key_id)
-    )
-    await record(context, KEY_DELETED, {"keyId": key_id}, key_of(deleted))
+
+    def unit(transaction: Transaction) -> tuple[None, Event]:
+        deleted = delete_api_key(transaction.connection, owner, key_id)
+        return None, _event(context, KEY_DELETED, key_of(deleted))
+
+    await change_platform(context, unit)
+
+
+def _event(context: Context, pattern: str, shown: Key) -> Event:
+    return event_of(context, pattern, {"keyId": shown.id}, shown)
 
 
 def key_of(key: ApiKey) -> Key:

@@ -19,7 +19,8 @@ from tidewire.core.time import format_datetime, now
 from tidewire.services.context import Context
 from tidewire.services.paging import page_of
 from tidewire.services.project.declared import operations
-from tidewire.services.project.records import change_settings, managed_project, record
+from tidewire.services.project.records import change_settings, managed_project
+from tidewire.services.publishing import event_of
 
 MOCK_PHONE_CREATED: Final = "mock-phones.[number].create"
 MOCK_PHONE_UPDATED: Final = "mock-phones.[number].update"
@@ -140,10 +141,11 @@ async def _change(
         change(numbers)
         return msgspec.structs.replace(settings, mock_numbers=tuple(numbers.values()))
 
-    await change_settings(context, changed)
     shown = mock_number_of(about)
     # Whoever knows the password of a mock phone can sign in with it.
-    await record(context, pattern, {"number": about.number}, msgspec.structs.replace(shown, otp=""))
+    without = msgspec.structs.replace(shown, otp="")
+    told = event_of(context, pattern, {"number": about.number}, without)
+    await change_settings(context, changed, lambda _: told)
     return shown
 
 

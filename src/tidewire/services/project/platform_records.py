@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from tidewire.core.errors import TidewireError
+from tidewire.core.events import Event
 from tidewire.core.ids import unique_id
 from tidewire.core.models import (
     AnyPlatform,
@@ -18,7 +19,8 @@ from tidewire.core.models import (
 from tidewire.core.origins import Platform
 from tidewire.core.time import format_datetime
 from tidewire.services.context import Context
-from tidewire.services.project.records import managed_project, record
+from tidewire.services.project.records import change_platform, managed_project
+from tidewire.services.publishing import event_of
 from tidewire.store.database import Transaction
 from tidewire.store.registered_platforms import (
     RegisteredPlatform,
@@ -38,11 +40,12 @@ async def register(context: Context, platform_id: str, name: str, platform: Plat
     """Add a platform to the project of the request; its origin may call at once."""
     project = managed_project(context)
     new_id = unique_id() if platform_id == "unique()" else platform_id
-    registered = await context.stores.platform.write(
-        lambda transaction: insert_platform(transaction.connection, project.id, name, platform, new_id)
-    )
-    await record(context, PLATFORM_CREATED, {"platformId": new_id}, platform_of(registered))
-    return registered
+
+    def unit(transaction: Transaction) -> tuple[RegisteredPlatform, Event]:
+        registered = insert_platform(transaction.connection, project.id, name, platform, new_id)
+        return registered, _event(context, PLATFORM_CREATED, registered)
+
+    return await change_platform(context, unit)
 
 
 async def change(context: Context, platform_id: str, name: str, platform: Platform) -> RegisteredPlatform:
@@ -52,17 +55,20 @@ async def change(context: Context, platform_id: str, name: str, platform: Platfo
     """
     project = managed_project(context)
 
-    def unit(transaction: Transaction) -> RegisteredPlatform:
+    def unit(transaction: Transaction) -> tuple[RegisteredPlatform, Event]:
         current = find_platform(transaction.connection, project.id, platform_id)
         if current.platform.type != platform.type:
             raise TidewireError(
                 "platform_method_unsupported", f"This platform is of type {current.platform.type}."
             )
-        return update_platform(transaction.connection, project.id, platform_id, name, platform)
+        changed = update_platform(transaction.connection, project.id, platform_id, name, platform)
+        return changed, _event(context, PLATFORM_UPDATED, changed)
 
-    changed = await context.stores.platform.write(unit)
-    await record(context, PLATFORM_UPDATED, {"platformId": platform_id}, platform_of(changed))
-    return changed
+    return await change_platform(context, unit)
+
+
+def _event(context: Context, pattern: str, registered: RegisteredPlatform) -> Event:
+    return event_of(context, pattern, {"platformId": registered.id}, platform_of(registered))
 
 
 def platform_of(registered: RegisteredPlatform) -> AnyPlatform:

@@ -8,11 +8,14 @@ from typing import Annotated, Final
 from tidewire.core.checks.lists import QueryList
 from tidewire.core.checks.names import ResourceId
 from tidewire.core.checks.numbers import Boolean
+from tidewire.core.events import Event
 from tidewire.core.models import AnyPlatform, PlatformList
 from tidewire.services.context import Context
 from tidewire.services.project.declared import operations
 from tidewire.services.project.platform_records import PLATFORM_DELETED, platform_of
-from tidewire.services.project.records import managed_project, record
+from tidewire.services.project.records import change_platform, managed_project
+from tidewire.services.publishing import event_of
+from tidewire.store.database import Transaction
 from tidewire.store.lists import ListDefinition, list_rows
 from tidewire.store.registered_platforms import delete_platform as delete_row
 from tidewire.store.registered_platforms import find_platform, registered_platform_of
@@ -84,7 +87,9 @@ async def get_platform(context: Context, platform_id: ResourceId) -> AnyPlatform
 async def delete_platform(context: Context, platform_id: ResourceId) -> None:
     """Forget a platform: its pages may not call any more."""
     project = managed_project(context)
-    deleted = await context.stores.platform.write(
-        lambda transaction: delete_row(transaction.connection, project.id, platform_id)
-    )
-    await record(context, PLATFORM_DELETED, {"platformId": platform_id}, platform_of(deleted))
+
+    def unit(transaction: Transaction) -> tuple[None, Event]:
+        deleted = delete_row(transaction.connection, project.id, platform_id)
+        return None, event_of(context, PLATFORM_DELETED, {"platformId": platform_id}, platform_of(deleted))
+
+    await change_platform(context, unit)

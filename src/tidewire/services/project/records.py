@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from tidewire.core import models
-from tidewire.core.models import Model, ProjectAuthMethod, ProjectProtocol, ProjectService
+from tidewire.core.events import Event
+from tidewire.core.models import ProjectAuthMethod, ProjectProtocol, ProjectService
 from tidewire.core.project_settings import AUTH_METHODS, PROTOCOLS, SERVICES, ProjectSettings
 from tidewire.core.time import format_datetime
 from tidewire.services.context import Context
-from tidewire.services.publishing import publish, publish_to_console
+from tidewire.services.publishing import publish_to_console
 from tidewire.store.database import Transaction
+from tidewire.store.pending_events import keep_event
 from tidewire.store.platform import CONSOLE_PROJECT_ID, Project
 from tidewire.store.projects import project_not_found
 
+T = TypeVar("T")
+Told = Callable[[Project], Event]
 SettingsChange = Callable[[ProjectSettings], ProjectSettings]
 
 
@@ -49,20 +54,41 @@ async def change_project(
     return await context.stores.update_project(project_id, change, announce if pattern else None)
 
 
-async def change_settings(context: Context, change: SettingsChange) -> Project:
-    """Store what ``change`` makes of the settings of the project of the request."""
-    return await change_project(context, lambda project: replace(project, settings=change(project.settings)))
+async def change_settings(context: Context, change: SettingsChange, told: Told | None = None) -> Project:
+    """Store what ``change`` makes of the settings of the project of the request.
 
-
-async def record(context: Context, pattern: str, parameters: Mapping[str, str], payload: Model) -> None:
-    """Write the event of a change in the platform's database to the log of the project.
-
-    The two databases have no transaction in common. The event comes second: there is none without its
-    change.
+    ``told`` is the event of it for the project itself, made of the project as it is then.
     """
-    await context.database.write(
-        lambda transaction: publish(transaction, context, pattern, parameters, payload)
+    database = context.database
+
+    def announce(transaction: Transaction, project: Project) -> None:
+        if told is not None:
+            keep_event(transaction.connection, database.project_id, told(project))
+
+    changed = await context.stores.update_project(
+        managed_project(context).id,
+        lambda project: replace(project, settings=change(project.settings)),
+        announce if told else None,
     )
+    if told:
+        await context.stores.relay_events(database)
+    return changed
+
+
+async def change_platform(context: Context, unit: Callable[[Transaction], tuple[T, Event]]) -> T:
+    """Run a unit of work on what the platform's database has of the project; the event of it comes after.
+
+    The event is kept in the same transaction and reaches the project's log whatever happens between.
+    """
+
+    def with_event(transaction: Transaction) -> T:
+        result, event = unit(transaction)
+        keep_event(transaction.connection, context.database.project_id, event)
+        return result
+
+    result = await context.stores.platform.write(with_event)
+    await context.stores.relay_events(context.database)
+    return result
 
 
 def project_of(project: Project) -> models.Project:

@@ -11,12 +11,15 @@ import msgspec
 
 from tidewire.core.checks.numbers import TrueOrFalse
 from tidewire.core.checks.texts import Choice
+from tidewire.core.events import Event
 from tidewire.core.models import Project
 from tidewire.core.operations import Legacy
 from tidewire.core.project_settings import AUTH_METHODS, PROTOCOLS, SERVICES, ProjectSettings
 from tidewire.services.context import Context
 from tidewire.services.project.declared import operations
-from tidewire.services.project.records import change_settings, project_of, record
+from tidewire.services.project.records import change_settings, project_of
+from tidewire.services.publishing import event_of
+from tidewire.store.platform import Project as StoredProject
 
 Enabled = Annotated[bool, TrueOrFalse()]
 
@@ -86,6 +89,7 @@ async def _switch(
         changed = disabled - {name} if enabled else disabled | {name}
         return msgspec.structs.replace(settings, **{setting: changed})
 
-    project = project_of(await change_settings(context, change))
-    await record(context, pattern, {parameter: name}, project)
-    return project
+    def told(project: StoredProject) -> Event:
+        return event_of(context, pattern, {parameter: name}, project_of(project))
+
+    return project_of(await change_settings(context, change, told))

@@ -47,7 +47,7 @@ from tidewire.store.schema.people import (
     user_identities,
     users,
 )
-from tidewire.store.schema.platform import dev_keys, keys, platforms, projects
+from tidewire.store.schema.platform import dev_keys, keys, pending_events, platforms, projects
 from tidewire.store.schema.presences import presence_connections, presences
 from tidewire.store.schema.realtime import realtime_positions, realtime_processes
 from tidewire.store.schema.transactions import transaction_operations, transaction_rows, transactions
@@ -73,6 +73,7 @@ __all__ = [
     "memberships",
     "object_deletions",
     "outgoing_messages",
+    "pending_events",
     "permissions",
     "platform_metadata",
     "platforms",

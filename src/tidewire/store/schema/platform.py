@@ -93,3 +93,15 @@ dev_keys = Table(
     UniqueConstraint("project_id", "id"),
 )
 """Keys with which programs under development call without registered platforms and limits."""
+
+pending_events = Table(
+    "pending_events",
+    platform_metadata,
+    sequence(),
+    _of_project(),
+    Column("epoch", String(16), nullable=False),  # of the console project's log
+    Column("event", Text, nullable=False),  # tidewire.core.events.Event as JSON
+    # A number must not be given again after its row was deleted: logs note how far they were relayed to.
+    sqlite_autoincrement=True,
+)
+"""Events that are not yet in the logs of their projects (tidewire.store.pending_events)."""
