@@ -1,8 +1,8 @@
 """Filters of REST list queries as SQL conditions.
 
 Text is compared exactly; only ``search`` ignores the case of letters. A comparison with a value that is
-NULL is false, its negation too. A list, such as the labels of a user, can be asked whether it contains
-an element.
+NULL is false, its negation too; a time that was never set, which is stored as 0, counts as NULL. A list, such
+as the labels of a user, can be asked whether it contains an element.
 """
 
 from __future__ import annotations
@@ -11,7 +11,21 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import JSON, Boolean, Column, ColumnElement, String, Text, and_, cast, false, func, or_, true
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    ColumnDefault,
+    ColumnElement,
+    String,
+    Text,
+    and_,
+    cast,
+    false,
+    func,
+    or_,
+    true,
+)
 
 from tidewire.core.queries import Query
 from tidewire.core.time import parse_datetime
@@ -41,9 +55,9 @@ def filter_condition(query: Query, attributes: Attributes) -> ColumnElement[bool
         return all_of(parts) if query.method == "and" else any_of(parts)
     column = column_of(query, attributes)
     if query.method == "isNull":
-        return column.is_(None)
+        return column == 0 if _zero_is_never(column) else column.is_(None)
     if query.method == "isNotNull":
-        return column.is_not(None)
+        return column != 0 if _zero_is_never(column) else column.is_not(None)
     if query.method not in _COMPARISONS:
         raise InvalidFilterError(f"The query {query.method} cannot be used here.")
     if isinstance(column.type, JSON):
@@ -55,7 +69,14 @@ def filter_condition(query: Query, attributes: Attributes) -> ColumnElement[bool
         )
     if kind == "order" and isinstance(column.type, Boolean):
         raise InvalidFilterError(f"The attribute {query.attribute} is true or false and has no order.")
-    return compare(column, _values(query, column, count))
+    condition = compare(column, _values(query, column, count))
+    return and_(condition, column != 0) if _zero_is_never(column) else condition
+
+
+def _zero_is_never(column: Column[Any]) -> bool:
+    """Whether the column holds times that need not have come: :func:`tidewire.store.schema.columns.time`."""
+    default = column.default
+    return column.name.endswith("_at") and isinstance(default, ColumnDefault) and default.arg == 0
 
 
 def orderable_column_of(query: Query, attributes: Attributes) -> Column[Any]:
