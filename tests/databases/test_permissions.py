@@ -17,8 +17,9 @@ async def test_table_permissions(shop: Shop) -> None:
     assert await refusal(shop.create(caller=ann)) == "user_unauthorized"
     assert await refusal(shop.find(caller=ann)) == "user_unauthorized"
     assert await refusal(shop.get("r", ann)) == "row_not_found"
-    assert await refusal(shop.update("r", ann, a=2)) == "user_unauthorized"
-    assert await refusal(shop.delete("r", ann)) == "user_unauthorized"
+    assert await refusal(shop.update("r", ann, a=2)) == "row_not_found"
+    assert await refusal(shop.delete("r", ann)) == "row_not_found"
+    assert await refusal(shop.upsert("r", ann, a=2)) == "user_unauthorized"  # as if it were to be created
     await shop.drop()
     await shop.table([column("a", "integer")], 'read("any")', 'write("users")')
     row = await shop.create("r", ann, a=1)
@@ -42,8 +43,8 @@ async def test_row_permissions_count_only_where_the_table_says_so(shop: Shop) ->
     assert (await shop.find(caller=bob))["total"] == 1
     assert await refusal(shop.get("mine", bob)) == "row_not_found"
     assert await refusal(shop.update("shared", bob, a=3)) == "user_unauthorized"
-    assert await refusal(shop.delete("mine", bob)) == "user_unauthorized"
-    assert await refusal(shop.upsert("mine", bob, a=3)) == "user_unauthorized"
+    assert await refusal(shop.delete("mine", bob)) == "row_not_found"
+    assert await refusal(shop.upsert("mine", bob, a=3)) == "row_not_found"
     await shop.update("mine", ann, ['read("user:ann")', 'update("any")'])
     assert (await shop.update("mine", bob, a=9))["a"] == 9
     assert await refusal(shop.get("mine", bob)) == "row_not_found"

@@ -109,7 +109,7 @@ async def test_linking_takes_the_right_to_read_and_naming_that_to_update(library
     changed = [{"$id": "seen", "name": "other"}]
     assert await refusal(library.create("posts", "p", bob, notes=changed)) == "user_unauthorized"
     taken = [{"$id": "hidden", "name": "other"}]
-    assert await refusal(library.create("posts", "p", bob, notes=taken)) == "user_unauthorized"
+    assert await refusal(library.create("posts", "p", bob, notes=taken)) == "relationship_value_invalid"
     assert await library.ids("posts") == []
     assert (await library.get("notes", "hidden"))["name"] is None
     assert await refusal(library.create("posts", "p", GUEST, notes=[{"name": "new"}])) == "user_unauthorized"

@@ -383,7 +383,8 @@ async def test_a_commit_goes_by_the_rights_of_who_staged(shop: Shop, world: Worl
     unauthorized = "user_unauthorized"
     update = {"action": "update", "data": {"name": "mine"}}
     assert await refusal(sales.stage(transaction, {**update, "rowId": "seen"}, caller=ann)) == unauthorized
-    assert await refusal(sales.stage(transaction, {**update, "rowId": "hidden"}, caller=ann)) == unauthorized
+    hidden = {**update, "rowId": "hidden"}
+    assert await refusal(sales.stage(transaction, hidden, caller=ann)) == "document_not_found"
     granting = {"action": "create", "rowId": "g", "data": {"$permissions": ['read("user:ben")']}}
     assert await refusal(sales.stage(transaction, granting, caller=ann)) == unauthorized
     for bulk_operation in (

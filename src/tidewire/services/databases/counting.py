@@ -15,16 +15,15 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.models import Row
 from tidewire.core.row_operators import Operator, whole
 from tidewire.core.time import now
-from tidewire.services.databases.conflicts import require_seen
 from tidewire.services.databases.events import ROW
 from tidewire.services.databases.families import DOCUMENTS, Call, declare
 from tidewire.services.databases.parameters import ColumnKey, LooseNumber
 from tidewire.services.databases.records import find_user_table
+from tidewire.services.databases.row_finding import row_to
 from tidewire.services.databases.row_values import problem_of_stored
 from tidewire.services.databases.row_views import (
     may_with_row,
     publish_row,
-    row_not_found,
 )
 from tidewire.services.databases.row_writing import change_row, duplicate_value
 from tidewire.services.databases.rows import PATH, WRITE, WRITES
@@ -33,7 +32,7 @@ from tidewire.services.permissions import unauthorized
 from tidewire.store.database import Transaction
 from tidewire.store.user_tables.columns import UserColumn
 from tidewire.store.user_tables.listing import StoredRow
-from tidewire.store.user_tables.rows import Changes, DuplicateValueError, find_row, update_row
+from tidewire.store.user_tables.rows import Changes, DuplicateValueError, update_row
 from tidewire.store.user_tables.tables import DOCUMENT, SYSTEM_COLUMNS, UserTable
 
 _COUNTED: str = f"{PATH}/{{rowId}}/{{column}}"
@@ -108,10 +107,7 @@ async def _count(
     def unit(transaction: Transaction) -> msgspec.Raw:
         connection = transaction.connection
         table = find_user_table(connection, call, database_id, table_id)
-        row = find_row(connection, table, row_id)
-        if row is None:
-            raise row_not_found(call)
-        require_seen(call, row)
+        row = row_to("update", connection, call, table, row_id)
         if not may_with_row(call.context.caller, "update", table, row):
             raise unauthorized("update", f"this {call.family.word('row')}")
         if table.document is not None:

@@ -263,7 +263,13 @@ def _related_row(
     readable = row is not None and may_with_row(call.context.caller, "read", related, row)
     if isinstance(item, str) and not readable:
         raise invalid_relation(call, relation, f"there is no row {item}.")
-    if row is None:
+    hidden = (
+        row is not None and not readable and not may_with_row(call.context.caller, "update", related, row)
+    )
+    if hidden and may(call.context.caller, "create", related.permissions):
+        raise invalid_relation(call, relation, f"there is no row {row_id}.")
+    if row is None or hidden:
+        # Of a hidden row the caller is told what they are told of none: that they may not create one.
         new_id = unique_id() if row_id == "unique()" else row_id
         return _create_related(transaction, call, related, new_id, data, keys, nesting)
     permissions = given_permissions(data.get("$permissions"))

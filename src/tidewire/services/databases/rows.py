@@ -16,7 +16,6 @@ from tidewire.core.ids import unique_id
 from tidewire.core.models import Model, Row, RowList
 from tidewire.core.permissions import expand_permissions
 from tidewire.core.rate_limits import RateLimit
-from tidewire.services.databases.conflicts import require_seen
 from tidewire.services.databases.events import ROW
 from tidewire.services.databases.families import (
     COLLECTIONS,
@@ -38,6 +37,7 @@ from tidewire.services.databases.parameters import (
 )
 from tidewire.services.databases.records import find_user_table
 from tidewire.services.databases.related_reading import access_to, add_related, reach_of
+from tidewire.services.databases.row_finding import row_to, row_to_upsert
 from tidewire.services.databases.row_values import (
     changed_values,
     new_values,
@@ -56,7 +56,6 @@ from tidewire.services.permissions import ITEM_ACTIONS, unauthorized
 from tidewire.store.database import Transaction
 from tidewire.store.prepared import text_size
 from tidewire.store.user_tables.access import Access
-from tidewire.store.user_tables.listing import StoredRow
 from tidewire.store.user_tables.listing import list_rows as list_stored_rows
 from tidewire.store.user_tables.queries import read_page, read_selection
 from tidewire.store.user_tables.rows import find_row
@@ -221,7 +220,7 @@ async def update_row_data(
 
     def unit(transaction: Transaction) -> msgspec.Raw:
         table = find_user_table(transaction.connection, call, database_id, table_id)
-        row = _existing(transaction, call, table, row_id)
+        row = row_to("update", transaction.connection, call, table, row_id)
         changes = changed_values(call, table, data)
         changes.permissions = granted
         return change_row(transaction, call, table, row, changes, "update")
@@ -285,7 +284,8 @@ async def delete_row(
 
     def unit(transaction: Transaction) -> None:
         table = find_user_table(transaction.connection, call, database_id, table_id)
-        remove_row(transaction, call, table, _existing(transaction, call, table, row_id))
+        row = row_to("delete", transaction.connection, call, table, row_id)
+        remove_row(transaction, call, table, row)
 
     await call.write(unit)
 
@@ -299,10 +299,9 @@ def write_or_change(
     permissions: Any,
 ) -> Any:
     """Write a row, or change the one with its id."""
-    row = find_row(transaction.connection, table, row_id)
+    row = row_to_upsert(transaction.connection, call, table, row_id)
     changes = changed_values(call, table, data)
     if row is not None:
-        require_seen(call, row)
         changes.permissions = expand_permissions(permissions, ITEM_ACTIONS)
         return change_row(transaction, call, table, row, changes, "upsert")
     plain = {key: value for key, value in data.items() if key not in changes.operators}
@@ -321,14 +320,6 @@ def _access(call: Call, table: UserTable) -> Access:
     if access is None:
         raise unauthorized("list", call.family.word("the rows of this table"))
     return access
-
-
-def _existing(transaction: Transaction, call: Call, table: UserTable, row_id: str) -> StoredRow:
-    row = find_row(transaction.connection, table, row_id)
-    if row is None:
-        raise row_not_found(call)
-    require_seen(call, row)
-    return row
 
 
 async def _present_table(call: Call, database_id: str, table_id: str) -> UserTable:

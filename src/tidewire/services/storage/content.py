@@ -13,7 +13,7 @@ from tidewire.core.checks.texts import Text
 from tidewire.core.downloads import Download
 from tidewire.services.context import Context
 from tidewire.services.storage.declared import operations
-from tidewire.services.storage.records import find_bucket, find_readable_file
+from tidewire.services.storage.records import file_to, find_bucket
 from tidewire.store.objects import ObjectStorage
 from tidewire.store.schema import file_parts
 
@@ -91,7 +91,7 @@ async def read_parts(
 async def _download(context: Context, bucket_id: str, file_id: str, *, inline: bool) -> Download:
     def unit(connection: Connection) -> Download:
         bucket = find_bucket(connection, context.caller, bucket_id)
-        row = find_readable_file(connection, context.caller, bucket, file_id)
+        row = file_to("read", connection, context.caller, bucket, file_id)
         parts = parts_of(connection, row.sequence)
         return Download(
             name=row.name,

@@ -23,11 +23,11 @@ from tidewire.services.storage.deletion import drop_file, drop_upload
 from tidewire.services.storage.events import FILE_DELETED, FILE_UPDATED, publish_file
 from tidewire.services.storage.records import (
     file_of,
+    file_to,
     find_bucket,
-    find_existing_file,
-    find_readable_file,
+    find_file,
     find_upload,
-    require_in_bucket,
+    may_in_bucket,
     unfinished_file_of,
     uploader_of,
 )
@@ -88,7 +88,7 @@ async def get_file(context: Context, bucket_id: ResourceId, file_id: ResourceId)
         upload = _own_upload(connection, context.caller, bucket, file_id)
         if upload is not None:
             return unfinished_file_of(upload, bucket_id, _first_missing(connection, upload) - 1)
-        return file_of(find_readable_file(connection, context.caller, bucket, file_id), bucket_id)
+        return file_of(file_to("read", connection, context.caller, bucket, file_id), bucket_id)
 
     return await context.database.read(unit)
 
@@ -114,10 +114,10 @@ async def update_file(
     def unit(transaction: Transaction) -> File:
         connection = transaction.connection
         bucket = find_bucket(connection, context.caller, bucket_id)
-        row = find_existing_file(connection, bucket, file_id)
+        row = find_file(connection, bucket, file_id)
+        if row is None or not _only_shown(context.caller, bucket, row, name, granted):
+            row = file_to("update", connection, context.caller, bucket, file_id)
         changed = (name or row.name, row.permissions if granted is None else granted)
-        unchanged = changed == (row.name, row.permissions)
-        require_in_bucket(context.caller, ("update", "read") if unchanged else ("update",), bucket, row)
         if granted is not None:
             require_grantable(context.caller, granted)
             write_grants(connection, "file", row.sequence, granted)
@@ -154,12 +154,19 @@ async def delete_file(context: Context, bucket_id: ResourceId, file_id: Resource
         if upload is not None:
             drop_upload(connection, upload.sequence)
             return
-        row = find_existing_file(connection, bucket, file_id)
-        require_in_bucket(context.caller, ("delete",), bucket, row)
+        row = file_to("delete", connection, context.caller, bucket, file_id)
         drop_file(connection, row.sequence, bucket.sequence, row.size)
         publish_file(transaction, context, FILE_DELETED, bucket, file_of(row, bucket_id))
 
     await context.database.write(unit)
+
+
+def _only_shown(
+    caller: Caller, bucket: Row[Any], row: Row[Any], name: str | None, granted: Sequence[str] | None
+) -> bool:
+    """Whether an update changes nothing, which is open to those who may read."""
+    kept = name in {None, row.name} and granted in (None, row.permissions)
+    return kept and may_in_bucket(caller, "read", bucket, row)
 
 
 def _readable(connection: Connection, caller: Caller, bucket: Row[Any]) -> list[ColumnElement[bool]]:

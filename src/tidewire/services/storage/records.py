@@ -43,26 +43,22 @@ def find_file(connection: Connection, bucket: Row[Any], file_id: str) -> Row[Any
     return connection.execute(_FILE, {"bucket_sequence": bucket.sequence, "id": file_id}).one_or_none()
 
 
-def find_readable_file(connection: Connection, caller: Caller, bucket: Row[Any], file_id: str) -> Row[Any]:
-    """Return a file that the caller may read; others do not exist for them: ``storage_file_not_found``."""
+def file_to(action: str, connection: Connection, caller: Caller, bucket: Row[Any], file_id: str) -> Row[Any]:
+    """Return a complete file with which the caller may do ``action``.
+
+    Where the bucket alone decides and does not let the caller read, nobody learns which files there are:
+    ``user_unauthorized``, whether or not there is one. Elsewhere a file that the caller may not read does not
+    exist: ``storage_file_not_found``; and if it may be read but no more, ``user_unauthorized``.
+    """
     row = find_file(connection, bucket, file_id)
+    if row is not None and may_in_bucket(caller, action, bucket, row):
+        return row
+    may_read_all = may(caller, "read", bucket.permissions)
+    if not bucket.file_security and not may_read_all and not may(caller, action, bucket.permissions):
+        raise unauthorized(action, "the files of this bucket")
     if row is None or not may_in_bucket(caller, "read", bucket, row):
         raise file_not_found()
-    return row
-
-
-def find_existing_file(connection: Connection, bucket: Row[Any], file_id: str) -> Row[Any]:
-    """Return a complete file, whoever asks; raises ``storage_file_not_found``."""
-    row = find_file(connection, bucket, file_id)
-    if row is None:
-        raise file_not_found()
-    return row
-
-
-def require_in_bucket(caller: Caller, actions: tuple[str, ...], bucket: Row[Any], file: Row[Any]) -> None:
-    """Refuse callers who may do none of ``actions`` with the file: ``user_unauthorized``."""
-    if not any(may_in_bucket(caller, action, bucket, file) for action in actions):
-        raise unauthorized(actions[0], "this file")
+    raise unauthorized(action, "this file")
 
 
 def find_upload(connection: Connection, bucket: Row[Any], file_id: str) -> Row[Any] | None:

@@ -1,0 +1,52 @@
+"""Rows that are to be changed or deleted: found, without telling of those that the caller may not read.
+
+What may not be read does not exist: whatever is asked of such a row, and whatever else is wrong with the
+request, the answer is that of an id without a row.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from tidewire.services.databases.conflicts import require_seen
+from tidewire.services.databases.families import Call
+from tidewire.services.databases.row_views import may_with_row, row_not_found
+from tidewire.services.permissions import may, unauthorized
+from tidewire.store.user_tables.listing import StoredRow
+from tidewire.store.user_tables.rows import find_row
+from tidewire.store.user_tables.tables import UserTable
+
+
+def is_hidden(call: Call, table: UserTable, row: StoredRow, action: str) -> bool:
+    """Whether the caller may neither read the row nor do ``action`` with it."""
+    caller = call.context.caller
+    return not may_with_row(caller, "read", table, row) and not may_with_row(caller, action, table, row)
+
+
+def row_to(action: str, connection: Connection, call: Call, table: UserTable, row_id: str) -> StoredRow:
+    """The row with this id, for a caller who wants to do ``action`` with it.
+
+    Raises ``row_not_found``, ``row_update_conflict``, or ``user_unauthorized`` if the row may only be read;
+    of an update that is told later, since one that changes nothing is open to readers.
+    """
+    row = find_row(connection, table, row_id)
+    if row is None or is_hidden(call, table, row, action):
+        raise row_not_found(call)
+    require_seen(call, row)
+    return row
+
+
+def row_to_upsert(connection: Connection, call: Call, table: UserTable, row_id: str) -> StoredRow | None:
+    """The row with this id, or None if it is to be created.
+
+    Raises ``user_unauthorized`` where there is none that the caller knows of and they may not create one, and
+    ``row_not_found`` where the id is that of a hidden row; ``row_update_conflict``.
+    """
+    row = find_row(connection, table, row_id)
+    hidden = row is not None and is_hidden(call, table, row, "update")
+    if (row is None or hidden) and not may(call.context.caller, "create", table.permissions):
+        raise unauthorized("create", f"a {call.family.word('row')} here")
+    if hidden:
+        raise row_not_found(call)
+    require_seen(call, row)
+    return row
