@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
@@ -12,6 +13,10 @@ import msgspec
 from msgspec import Meta
 
 ENVIRONMENT_PREFIX: Final = "TIDEWIRE_"
+_OTHER_VARIABLES: Final = frozenset(
+    {"TIDEWIRE_CONFIG", "TIDEWIRE_ENDPOINT", "TIDEWIRE_KEY", "TIDEWIRE_PROJECT", "TIDEWIRE_SESSION"}
+)
+"""Those of the command line."""
 
 Bytes = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(ge=0)]
@@ -492,6 +497,20 @@ def load_settings(
         for name, value in given.items():
             values[name] = _checked(name, value, source)
     return msgspec.convert(values, Settings)
+
+
+def misspelt_variables(environment: Mapping[str, str] = os.environ) -> list[str]:
+    """What to say of variables that begin as settings do and are none, each with the one it is like."""
+    names = [field.name.upper() for field in msgspec.structs.fields(Settings)]
+    said = []
+    for name in sorted(environment):
+        own = name.removeprefix(ENVIRONMENT_PREFIX)
+        if own != name and own not in names and name not in _OTHER_VARIABLES:
+            like = get_close_matches(own, names, 1)
+            said.append(
+                f"{name} is no setting" + (f": is {ENVIRONMENT_PREFIX}{like[0]} meant?" if like else "")
+            )
+    return said
 
 
 def _from_file(file: Path) -> dict[str, object]:

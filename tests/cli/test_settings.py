@@ -8,7 +8,14 @@ import msgspec
 import pytest
 
 from tidewire.cli.show import show_settings
-from tidewire.settings import Settings, SettingsError, is_secret, load_settings, setting_description
+from tidewire.settings import (
+    Settings,
+    SettingsError,
+    is_secret,
+    load_settings,
+    misspelt_variables,
+    setting_description,
+)
 
 
 def test_flags_win_over_environment_over_file(tmp_path: Path) -> None:
@@ -95,3 +102,11 @@ def test_who_may_sign_up_for_the_console() -> None:
     assert load_settings({}, {"TIDEWIRE_CONSOLE_SIGNUP": "open"}).console_signup == "open"
     with pytest.raises(SettingsError, match="console_signup"):
         load_settings({}, {"TIDEWIRE_CONSOLE_SIGNUP": "nobody"})
+
+
+def test_variables_that_are_no_settings_are_named_with_what_they_are_like() -> None:
+    environment = {"TIDEWIRE_PROT": "1", "TIDEWIRE_CONFIG": "x", "TIDEWIRE_PORT": "1", "TIDEWIRE_KEY": "k"}
+    assert misspelt_variables(environment | {"TIDEWIRE_QQQ": "", "OTHER": ""}) == [
+        "TIDEWIRE_PROT is no setting: is TIDEWIRE_PORT meant?",
+        "TIDEWIRE_QQQ is no setting",
+    ]

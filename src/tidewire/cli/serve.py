@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 import click
+import structlog
 import uvloop
 
 from tidewire.cli.options import fail
@@ -20,7 +21,7 @@ from tidewire.cli.workers import run_workers
 from tidewire.logs import configure_logging
 from tidewire.server import serve
 from tidewire.services.geoip import GeoIpError
-from tidewire.settings import Settings
+from tidewire.settings import Settings, misspelt_variables
 from tidewire.store.fresh import code_of_fresh_instance
 from tidewire.store.platform import DEFAULT_PROJECT_ID
 from tidewire.store.serving import AlreadyServedError, ServingLock
@@ -28,10 +29,14 @@ from tidewire.store.serving import AlreadyServedError, ServingLock
 PORT_SECONDS: Final = 10.0
 """How long workers whose supervisor was killed may take until they let go of the port."""
 
+_log: Final = structlog.get_logger(__name__)
+
 
 def run_server(settings: Settings) -> None:
     """Serve until a signal. Exit code 1 if the port or the data directory cannot be used."""
     configure_logging(settings.log_level)
+    for problem in misspelt_variables():
+        _log.warning("variable not understood", problem=problem)
     with closing(_lock(settings)) as lock:
         listener = _bind(settings, patient=lock.after_death)
         lock.announce("{}:{}".format(*listener.getsockname()[:2]))

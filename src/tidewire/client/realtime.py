@@ -13,7 +13,7 @@ from typing import Any, Final, Self, TypeVar, overload
 
 import msgspec
 from websockets.asyncio.client import connect
-from websockets.exceptions import WebSocketException
+from websockets.exceptions import InvalidStatus, WebSocketException
 
 from tidewire.client.connection import Connection
 from tidewire.client.credentials import Credentials, Jwt, realtime_address
@@ -26,6 +26,7 @@ HEARTBEAT_SECONDS: Final = 20.0
 MAX_FRAME_BYTES: Final = 16 * 1024 * 1024
 BATCH_BYTES: Final = 48_000
 """Of the subscriptions sent in one message; servers take 64,000."""
+_NOT_FOUND: Final = 404
 CONNECT_SECONDS: Final = 20.0
 """For one attempt, ``connected`` included."""
 FIRST_DELAY_SECONDS: Final = 0.25
@@ -226,18 +227,26 @@ class Realtime:
     async def _run(self) -> None:
         """Connect, hold the connection, and connect again, until it is refused or the client is closed."""
         attempts = 0
+        is_told = False
         while True:
+            was_open = False
             try:
                 async with self._socket(await self._credentials.headers()) as socket:
                     connection = await Connection.open(socket, CONNECT_SECONDS)
                     self._check(connection)
-                    attempts = 0
+                    attempts, is_told, was_open = 0, False, True
                     await self._hold(connection)
             except RefusedError as error:
                 return self._end(error)
             except _PASSING as error:
+                if isinstance(error, InvalidStatus) and error.response.status_code == _NOT_FOUND:
+                    text = f"There is no realtime endpoint at {self._address.partition('?')[0]}."
+                    return self._end(RefusedError(text, _NOT_FOUND))
                 self._problem = error
-                _log.info("no realtime connection: %s", error)
+                # Once an outage: programs that wait in silence look as if they worked.
+                level = logging.INFO if was_open or is_told else logging.WARNING
+                is_told = is_told or not was_open
+                _log.log(level, "no realtime connection to %s: %s", self._address.partition("?")[0], error)
             except Exception as error:
                 return self._end(error)
             await asyncio.sleep(_delay(attempts))
