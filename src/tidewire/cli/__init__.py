@@ -122,6 +122,22 @@ def create_dev_key(settings: Settings, project_id: str, name: str, expires_in: f
 
 
 @main.group()
+def user() -> None:
+    """Look after users of a project."""
+
+
+@user.command("purge")
+@click.argument("user_id")
+@click.option("--project", "project_id", default="default", show_default=True, help="Id of the project.")
+@settings_options("data_dir")
+def purge_user(settings: Settings, project_id: str, user_id: str) -> None:
+    """Delete the user USER_ID, if there still is one, and what logs and outboxes have of them."""
+    from tidewire.cli.user_purge import purge_user as purge
+
+    purge(settings, project_id, user_id)
+
+
+@main.group()
 def db() -> None:
     """Bring the rows of tables in and out."""
 

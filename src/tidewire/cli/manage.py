@@ -30,14 +30,14 @@ def create_project(settings: Settings, project_id: str, name: str) -> None:
             f"{project_id!r} is not a project id: use 1 to 36 letters, digits, periods, hyphens, underscores",
             code=2,
         )
-    project = _with_stores(settings, lambda stores: stores.create_project(project_id, name or project_id))
+    project = with_stores(settings, lambda stores: stores.create_project(project_id, name or project_id))
     click.echo(project.id)
 
 
 def list_projects(settings: Settings) -> None:
     """Print a table of all projects."""
     table = Table("Project", "Name", "Created")
-    for project in _with_stores(settings, lambda stores: stores.list_projects()):
+    for project in with_stores(settings, lambda stores: stores.list_projects()):
         table.add_row(project.id, project.name, format_datetime(project.created_at))
     Console().print(table)
 
@@ -49,7 +49,7 @@ def create_key(settings: Settings, project_id: str, name: str, scopes: str, expi
     if unknown:
         fail(f"unknown scope {unknown[0]!r}; known are: {', '.join(sorted(PROJECT_KEY_SCOPES))}", code=2)
     expires = 0 if expires_in is None else now() + int(expires_in * 1000)
-    _, secret = _with_stores(
+    _, secret = with_stores(
         settings, lambda stores: stores.create_key(project_id, name, frozenset(wanted), expires)
     )
     click.echo(secret)
@@ -58,10 +58,12 @@ def create_key(settings: Settings, project_id: str, name: str, scopes: str, expi
 def create_dev_key(settings: Settings, project_id: str, name: str, expires_in: float) -> None:
     """Create a dev key and print its secret alone, for use in scripts."""
     expires = now() + int(expires_in * 1000)
-    click.echo(_with_stores(settings, lambda stores: stores.create_dev_key(project_id, name, expires)))
+    click.echo(with_stores(settings, lambda stores: stores.create_dev_key(project_id, name, expires)))
 
 
-def _with_stores(settings: Settings, work: Callable[[Stores], Awaitable[T]]) -> T:
+def with_stores(settings: Settings, work: Callable[[Stores], Awaitable[T]]) -> T:
+    """Do ``work`` on the data directory; what goes wrong is told in one line."""
+
     async def run() -> T:
         async with opened(settings) as stores:
             return await work(stores)

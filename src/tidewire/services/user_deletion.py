@@ -2,17 +2,46 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from sqlalchemy import delete, select, update
 
-from tidewire.store.database import Transaction
+from tidewire.services.context import Context
+from tidewire.services.publishing import project_event
+from tidewire.store.database import Database, Transaction
+from tidewire.store.outbox import Outbox
+from tidewire.store.platform import Project
 from tidewire.store.presences import end_presences_of
+from tidewire.store.purging import purge, request_purge
 from tidewire.store.schema import memberships, teams, users
+
+USER_DELETED: Final = "users.[userId].delete"
 
 
 def delete_user(transaction: Transaction, user_id: str) -> None:
-    """Delete the user; sessions, targets, tokens, factors, memberships and the presence go along."""
+    """Delete the user; sessions, targets, tokens, factors, memberships and the presence go along.
+
+    What the logs and outboxes have of them is to go too (:func:`purge_user`).
+    """
     connection = transaction.connection
     end_presences_of(transaction, user_id)
+    addresses = connection.execute(select(users.c.email, users.c.phone).where(users.c.id == user_id)).one()
+    request_purge(connection, user_id, addresses)
     left = select(memberships.c.team_id).where(memberships.c.user_id == user_id, memberships.c.confirmed)
     connection.execute(update(teams).where(teams.c.id.in_(left)).values(total=teams.c.total - 1))
     connection.execute(delete(users).where(users.c.id == user_id))
+
+
+def publish_deletion(transaction: Transaction, project: Project, actor_id: str, user_id: str) -> None:
+    """Write the event of a deletion, which holds nothing of the user but the id."""
+    transaction.append(project_event(project, actor_id, USER_DELETED, {"userId": user_id}, {"$id": user_id}))
+
+
+def purge_later(context: Context, user_id: str) -> None:
+    """Take what is kept of a deleted user out of logs and outboxes, beside other requests."""
+    outbox = Outbox(context.settings.data_dir)
+    context.database.run_beside(_purge(context.database, outbox, user_id))
+
+
+async def _purge(database: Database, outbox: Outbox, user_id: str) -> None:
+    await purge(database, outbox, user_id)

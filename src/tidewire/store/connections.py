@@ -71,6 +71,8 @@ def connect(
         )
         execute_patiently(connection, f"PRAGMA synchronous = {synchronous.upper()}")
         connection.execute("PRAGMA foreign_keys = ON")
+        # What is deleted is gone from the file: many builds of SQLite do so anyway.
+        connection.execute("PRAGMA secure_delete = ON")
         connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT_BYTES}")
         register_functions(connection)
         if read_only:

@@ -28,8 +28,10 @@ from tidewire.store.deletions import (
 )
 from tidewire.store.errors import StoreError
 from tidewire.store.objects import SWEEP_GRACE_MS
+from tidewire.store.outbox import Outbox
 from tidewire.store.platform import ProjectStore, Stores
 from tidewire.store.processes import is_alive
+from tidewire.store.purging import pending_purges, purge
 from tidewire.store.schema import (
     audit_log,
     challenges,
@@ -106,6 +108,8 @@ async def maintain_project(
         positions.STEP,
         lambda transaction: positions.forget(transaction, now() - remembered, settings.realtime_max_kept),
     )
+    for user_id in await database.read(pending_purges):
+        await purge(database, Outbox(settings.data_dir), user_id)
     await delete_discarded(database, store.objects)
     if sweep_grace_ms is not None:
         await _sweep(store, sweep_grace_ms)

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from email.utils import getaddresses
 from pathlib import Path
 from typing import Final
 
@@ -53,6 +54,15 @@ class Outbox:
         except FileNotFoundError:
             return None
         return KeptMessage(name, int(name[:13]), message_from_bytes(content, policy=policy.default))
+
+    def forget(self, project_id: str, addresses: frozenset[str]) -> None:
+        """Delete the messages of a project to one of these addresses, in lower case. Blocks."""
+        for name in self._names():
+            if name[14:].rpartition("-")[0] != project_id or (kept := self.find(name)) is None:
+                continue
+            to = [address.lower() for _, address in getaddresses(map(str, kept.message.get_all("To", [])))]
+            if not addresses.isdisjoint(to):
+                (self.directory / name).unlink(missing_ok=True)
 
     def _write(self, name: str, content: bytes) -> None:
         self.directory.mkdir(mode=0o700, exist_ok=True)

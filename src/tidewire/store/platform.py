@@ -313,7 +313,10 @@ class Stores:
     async def relay_all_events(self) -> None:
         """Do so for every project that has any."""
         for project_id in await self.platform.read(projects_with_pending):
-            store = await self.project(project_id)
+            try:
+                store = await self.project(project_id)
+            except OSError:
+                continue  # that it cannot be opened was logged, and must not hold up others
             if store is not None:
                 await self.relay_events(store.database)
 

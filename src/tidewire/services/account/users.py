@@ -20,7 +20,7 @@ from tidewire.services.audit import record
 from tidewire.services.context import Context
 from tidewire.services.password_policy import PersonalData, password_columns, require_acceptable
 from tidewire.services.publishing import publish, publish_unseen
-from tidewire.services.user_deletion import delete_user
+from tidewire.services.user_deletion import delete_user, purge_later
 from tidewire.services.visits import visit_of
 from tidewire.store.database import Transaction
 from tidewire.store.projects import CONSOLE_PROJECT_ID
@@ -82,7 +82,6 @@ async def delete(context: Context) -> None:
     first: its projects would belong to nobody.
     """
     user_id = signed_in(context).user_id
-    visit = await visit_of(context)
 
     def unit(transaction: Transaction) -> None:
         find_user(transaction.connection, user_id)
@@ -90,9 +89,9 @@ async def delete(context: Context) -> None:
             _require_no_owned_team(transaction.connection, user_id)
         delete_user(transaction, user_id)
         publish_unseen(transaction, ACCOUNT_ENDED, {"userId": user_id}, {})
-        record(transaction, user_id, "user.delete", visit)
 
     await context.database.write(unit)
+    purge_later(context, user_id)
     context.session_ended = True
 
 

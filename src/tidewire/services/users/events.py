@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 USER_CREATED: Final = "users.[userId].create"
-USER_DELETED: Final = "users.[userId].delete"
 NAME_UPDATED: Final = "users.[userId].update.name"
 EMAIL_UPDATED: Final = "users.[userId].update.email"
 PHONE_UPDATED: Final = "users.[userId].update.phone"

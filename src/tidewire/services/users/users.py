@@ -15,12 +15,10 @@ from tidewire.core.models import LogList, MembershipList, Preferences, User, Use
 from tidewire.services.account.records import find_account, find_user
 from tidewire.services.audit import logs_of
 from tidewire.services.context import Context
-from tidewire.services.publishing import publish
 from tidewire.services.teams.memberships import MEMBERSHIP_LIST
 from tidewire.services.teams.views import MEMBERS, SERVER, memberships_of
-from tidewire.services.user_deletion import delete_user
+from tidewire.services.user_deletion import USER_DELETED, delete_user, publish_deletion, purge_later
 from tidewire.services.users.declared import operations
-from tidewire.services.users.events import USER_DELETED
 from tidewire.services.users.records import find_shown_user, users_of
 from tidewire.store.database import Transaction
 from tidewire.store.lists import ListDefinition, list_rows
@@ -127,11 +125,15 @@ async def list_logs(
     "delete", "DELETE", "/users/{userId}", scopes=("users.write",), status=204, event=USER_DELETED
 )
 async def delete(context: Context, user_id: ResourceId) -> None:
-    """Delete a user with everything that belongs to them; the id is free again."""
+    """Delete a user with everything that belongs to them; the id is free again.
+
+    What logs and outboxes have of the user goes too, within seconds.
+    """
 
     def unit(transaction: Transaction) -> None:
-        account = find_account(transaction.connection, user_id)
+        find_account(transaction.connection, user_id)
         delete_user(transaction, user_id)
-        publish(transaction, context, USER_DELETED, {"userId": user_id}, account)
+        publish_deletion(transaction, context.project, context.caller.user_id, user_id)
 
     await context.database.write(unit)
+    purge_later(context, user_id)
