@@ -12,12 +12,13 @@ from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 
 from tests.delivery.conftest import SECRET, Post, until
 from tests.support.certificates import make_certificate, server_context
 from tests.support.receiver import Received, answer, receiving
 from tidewire.core.events import NOBODY, Event
+from tidewire.core.time import now
 from tidewire.delivery import webhooks
 from tidewire.outbound.guard import Guard
 from tidewire.store.event_log import epoch, last_offset, trim
@@ -382,6 +383,41 @@ async def test_many_webhooks_of_many_projects(post: Post) -> None:
         by_webhook.setdefault(request.headers["x-appwrite-webhook-id"], []).append(request.json["$id"])
     assert len(by_webhook) == 15
     assert all(order == ids(*range(10)) for order in by_webhook.values())
+
+
+async def test_projects_sleep_until_something_is_due(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No database is kept open for webhooks that wait; a ring, or the time of the next attempt, opens it."""
+    monkeypatch.setattr(webhooks, "QUIET_SECONDS", 0.1)
+    monkeypatch.setattr(webhooks, "SOON_MS", 0)
+    await post.stores.close()
+    post.settings = msgspec.structs.replace(post.settings, database_idle_seconds=0.2)
+    post.stores = await Stores.open(post.settings)
+
+    async def asleep() -> bool:
+        return post.stores.open_databases() == [post.stores.platform]
+
+    async with receiving() as receiver:
+        webhook = await post.webhook(receiver.url())
+        await post.publish(1)
+        async with post.delivering():
+            assert file_ids(await receiver.received(1)) == ids(1)
+            await until(asleep)
+            # Another process commits, and rings.
+            others, post.stores = post.stores, await Stores.open(post.settings)
+            await post.publish(2)
+            await post.stores.close()
+            post.stores = others
+            assert await asleep()
+            post.commits.rung(post.project_id)
+            assert file_ids(await receiver.received(2)) == ids(1, 2)
+            # A delivery failed, and is to be tried again later.
+            await post.change_webhook(webhook)
+            failed = update(table).values(next_attempt_at=now() + 4000, failures=1)
+            await post.write(lambda transaction: transaction.connection.execute(failed) and None)
+            await post.publish(3)
+            await until(asleep)
+            assert len(receiver.requests) == 2
+            assert file_ids(await receiver.received(3)) == ids(1, 2, 3)
 
 
 async def test_a_damaged_database_keeps_no_other_project_waiting(post: Post) -> None:

@@ -9,10 +9,11 @@ from typing import Any, Final
 
 import structlog
 
+from tidewire.core.time import now
 from tidewire.delivery.carriers import Carrier
 from tidewire.delivery.exclusive import only_process
 from tidewire.delivery.mail import MailCarrier
-from tidewire.delivery.projects import TROUBLE_SECONDS, Parts, ProjectDeliveries
+from tidewire.delivery.projects import Parts, ProjectDeliveries
 from tidewire.delivery.text_messages import text_message_carrier
 from tidewire.outbound.guard import Guard, webhook_guard
 from tidewire.outbound.http import OutboundHttp
@@ -20,6 +21,12 @@ from tidewire.settings import Settings
 from tidewire.store.commits import CommitListener, Commits
 from tidewire.store.outbox import Outbox
 from tidewire.store.platform import CONSOLE_PROJECT_ID, Stores
+
+LONGEST_TIMER_SECONDS: Final = 3600.0
+"""After which the clock is looked at again: it may have been set."""
+
+SLEEP_MS: Final = 60_000
+"""How long a project sleeps at least in which something is due that cannot be done."""
 
 _log: Final = structlog.get_logger("tidewire.delivery")
 
@@ -49,10 +56,10 @@ async def deliver(
             )
         http = OutboundHttp(guard or webhook_guard(settings))
         deliverer = _Deliverer(Parts(stores, settings, carriers or carriers_of(settings), http))
-        listener = CommitListener(deliverer.look, deliverer.look_everywhere, here=deliverer.look)
+        listener = CommitListener(deliverer.look, deliverer.look_where_due, here=deliverer.look_if_awake)
         commits.listen(listener)
         try:
-            deliverer.look_everywhere()
+            deliverer.look_where_due()
             await asyncio.Event().wait()
         finally:
             commits.unlisten(listener)
@@ -65,8 +72,11 @@ class _Deliverer:
         self._parts = parts
         self._projects: dict[str, ProjectDeliveries] = {}
         self._beside: set[asyncio.Task[None]] = set()
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        """Of projects that are asleep and in which something is to be done later."""
         self._closed = False
         parts.stores.listen_deletions(self._forget)
+        parts.stores.listen_sleep(self._slept)
 
     def look(self, project_id: str) -> None:
         """Somebody committed in a project, or something may be due there."""
@@ -80,30 +90,55 @@ class _Deliverer:
         else:
             project.look()
 
-    def look_everywhere(self) -> None:
-        """Something may be due in any project."""
-        self._run(self._look_everywhere())
+    def look_if_awake(self, project_id: str) -> None:
+        """This process committed in a project; that one has just fallen asleep is told in the same way."""
+        awake = self._parts.stores.open_databases()
+        if project_id in self._projects or any(each.project_id == project_id for each in awake):
+            self.look(project_id)
+
+    def look_where_due(self) -> None:
+        """Something may be due in any project; look where it is, now or when its time comes."""
+        self._run(self._look_where_due())
 
     async def close(self, drain_seconds: float) -> None:
         """Let what is under way end."""
         self._closed = True
+        for timer in self._timers.values():
+            timer.cancel()
         closing = [project.close(drain_seconds) for project in self._projects.values()]
         await asyncio.gather(*closing, *self._beside, return_exceptions=True)
 
-    async def _look_everywhere(self) -> None:
-        while not self._closed:
-            try:
-                ids = [project.id for project in await self._parts.stores.list_projects()]
-            except Exception:
-                _log.exception("the projects cannot be listed")
-                await asyncio.sleep(TROUBLE_SECONDS)
-                continue
-            for project_id in (CONSOLE_PROJECT_ID, *ids):
-                self.look(project_id)
-            return
+    async def _look_where_due(self) -> None:
+        self.look(CONSOLE_PROJECT_ID)
+        for project_id, due_at in (await self._parts.stores.due()).items():
+            self._look_at(project_id, due_at)
+
+    def _look_at(self, project_id: str, due_at: int) -> None:
+        """Look into a project when its time comes."""
+        timer = self._timers.pop(project_id, None)
+        if timer is not None:
+            timer.cancel()
+        seconds = (due_at - now()) / 1000
+        if seconds <= 0:
+            self.look(project_id)
+        elif not self._closed:
+            loop = asyncio.get_running_loop()
+            self._timers[project_id] = loop.call_later(
+                min(seconds, LONGEST_TIMER_SECONDS), self._look_at, project_id, due_at
+            )
+
+    def _slept(self, project_id: str, due_at: int | None) -> None:
+        """The database of a project was closed: nothing is kept of it but when to open it again."""
+        self._forget(project_id)
+        if due_at is not None:
+            # What could have been done now was: the rest cannot be, such as that of sealed secrets.
+            self._look_at(project_id, max(due_at, now() + SLEEP_MS) if due_at <= now() else due_at)
 
     def _forget(self, project_id: str) -> None:
         project = self._projects.pop(project_id, None)
+        timer = self._timers.pop(project_id, None)
+        if timer is not None:
+            timer.cancel()
         if project is not None:
             self._run(project.close(0))
 

@@ -74,8 +74,10 @@ class ProjectDeliveries:
         )
         self._news = asyncio.Event()
         self._messages_due = asyncio.Event()
+        self._sending = False
         self._webhooks: dict[tuple[int, str], WebhookDelivery] = {}
-        self._listening = False
+        self._leave: list[Callable[[], None]] = []
+        """Ends what the database calls."""
         self._closed = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._keep("looks", self._look_again_and_again)
@@ -88,6 +90,8 @@ class ProjectDeliveries:
     async def close(self, drain_seconds: float) -> None:
         """Begin nothing more; what is under way may take ``drain_seconds``, then it is cut off."""
         self._closed = True
+        while self._leave:
+            self._leave.pop()()
         for delivery in self._webhooks.values():
             delivery.stop()
         self._news.set()
@@ -106,9 +110,10 @@ class ProjectDeliveries:
             return
         database = store.database
         encryption = self._parts.stores.encryption
-        if not self._listening and self._project_id != CONSOLE_PROJECT_ID:
-            database.listen(self._on_events)
-            self._listening = True
+        if not self._leave:
+            self._leave.append(database.keep_awake_while(self._is_busy))
+            if self._project_id != CONSOLE_PROJECT_ID:
+                self._leave.append(database.listen(self._on_events))
         while not self._closed:
             self._news.clear()
             found = await database.read(lambda connection: _found(connection, encryption))
@@ -127,11 +132,21 @@ class ProjectDeliveries:
                 continue
 
     async def _send_messages(self) -> None:
-        while not self._closed:
+        while True:
             await self._messages_due.wait()
+            if self._closed:
+                return
             self._messages_due.clear()
-            await self._messages.send_due()
+            self._sending = True
+            try:
+                await self._messages.send_due()
+            finally:
+                self._sending = False
             self.look()  # what failed is to be tried again some time
+
+    def _is_busy(self) -> bool:
+        """Whether the database is needed soon."""
+        return self._sending or any(delivery.is_busy for delivery in self._webhooks.values())
 
     def _update_webhooks(self, database: Database, webhooks: Sequence[Webhook]) -> None:
         current = {(webhook.sequence, webhook.id): webhook for webhook in webhooks}

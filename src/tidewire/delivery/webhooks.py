@@ -35,6 +35,8 @@ NOTED_EVERY: Final = 1000
 """Events of no interest after which it is noted how far the log was read."""
 QUIET_SECONDS: Final = 5.0
 """Without events after which it is noted too."""
+SOON_MS: Final = 10_000
+"""Until the next attempt, for which the database stays open."""
 FIRST_RETRY_SECONDS: Final = 2.0
 LONGEST_RETRY_SECONDS: Final = 3600.0
 
@@ -72,6 +74,8 @@ class WebhookDelivery:
         self._news = asyncio.Event()
         self._changed = asyncio.Event()
         self._stopping = False
+        self.is_busy = True
+        """Not waiting for events or for the next attempt after a failure."""
 
     def look(self, webhook: Webhook) -> None:
         """Look for events; what its owner changed is tried at once."""
@@ -102,13 +106,16 @@ class WebhookDelivery:
             self._webhook = webhook
             self._position = max(self._position, webhook.position)
             if webhook.next_attempt_at > now():
+                self.is_busy = webhook.next_attempt_at - now() < SOON_MS
                 await self._wait_until(webhook.next_attempt_at)
+                self.is_busy = True
                 continue
             for logged in batch:
                 if self._stopping or not await self._handle(webhook, logged):
                     break
             if not batch:
                 await self._wait_for_news(webhook)
+                self.is_busy = True
 
     async def _read(self) -> tuple[Webhook | None, list[LoggedEvent]]:
         """The webhook as it is now, None if it wants nothing any more, and the next events."""
@@ -190,6 +197,7 @@ class WebhookDelivery:
                 return
             except TimeoutError:
                 await self._note_position(webhook)
+        self.is_busy = False
         await self._news.wait()
 
     async def _wait_until(self, moment: int) -> None:
