@@ -10,8 +10,9 @@ import { chromium } from "playwright-core";
 export async function startBrowser() {
   const profile = mkdtempSync(join(tmpdir(), "sleepy-"));
   const program = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
-  const switches = ["--headless=new", "--remote-debugging-port=0", `--user-data-dir=${profile}`, "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"];
-  const process = spawn(program, [...switches, "about:blank"], { stdio: ["ignore", "ignore", "pipe"] });
+  const switches = ["--headless=new", "--remote-debugging-port=0", "--remote-debugging-pipe", `--user-data-dir=${profile}`, "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"];
+  // The last two are the pipe whose end, also that of this program, ends the browser.
+  const process = spawn(program, [...switches, "about:blank"], { stdio: ["ignore", "ignore", "pipe", "pipe", "pipe"] });
   const address = await new Promise((resolve, reject) => {
     let said = "";
     process.stderr.on("data", (text) => {
