@@ -39,6 +39,7 @@ from tidewire.api.registry import Endpoint, Match, Registry, Route
 from tidewire.api.requests import ClientDisconnectedError, Request
 from tidewire.api.responses import send_empty, send_json
 from tidewire.api.sessions import debug_header, ended_headers, started_headers
+from tidewire.api.sharing import share_of
 from tidewire.channels import Channels
 from tidewire.core.downloads import Download
 from tidewire.core.errors import TidewireError
@@ -58,6 +59,7 @@ from tidewire.store.database import DatabaseClosedError
 from tidewire.store.errors import StoreError, is_unanswered
 from tidewire.store.platform import CONSOLE_PROJECT_ID, ProjectStore, Stores
 from tidewire.store.projects import project_not_found, project_unavailable
+from tidewire.store.reading import present_share
 
 _log = structlog.get_logger()
 
@@ -217,6 +219,7 @@ class _Exchange:
         if not may_call:
             self._require_key(caller)
         authorise(caller, match.endpoint, store.project)
+        present_share.set(share_of(caller, self.request, store.project.id, self.api.settings))
         return match, store, caller
 
     async def _given(self, match: Match, content_type: str) -> Given:

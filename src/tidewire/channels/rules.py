@@ -27,7 +27,7 @@ class RuleBook:
         if not self._is_current():
             seen = self._database.data_version()
             self._version, self._rules = await self._database.read(
-                lambda connection: (rules_version(connection), read_rules(connection))
+                lambda connection: (rules_version(connection), read_rules(connection)), lane="identities"
             )
             self._seen = seen
         rules = self._rules

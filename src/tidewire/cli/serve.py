@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import socket
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
@@ -37,6 +38,7 @@ def run_server(settings: Settings) -> None:
     configure_logging(settings.log_level)
     for problem in misspelt_variables():
         _log.warning("variable not understood", problem=problem)
+    _raise_descriptor_limit()
     with closing(_lock(settings)) as lock:
         listener = _bind(settings, patient=lock.after_death)
         lock.announce("{}:{}".format(*listener.getsockname()[:2]))
@@ -58,6 +60,14 @@ def _lock(settings: Settings) -> ServingLock:
         fail(str(error))
     except OSError as error:
         fail(f"cannot use the data directory {settings.data_dir}: {error}")
+
+
+def _raise_descriptor_limit() -> None:
+    """Allow as many open files and connections as the system allows at all (getrlimit(2))."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with suppress(ValueError, OSError):  # without a limit there is none that could be set
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _bind(settings: Settings, *, patient: bool) -> socket.socket:

@@ -55,7 +55,9 @@ class Feed:
         """Deliver what is committed from now on, for as long as the hub has connections."""
         async with self._starting:
             if self._position is None:
-                offset, name = await self._database.read(lambda log: (last_offset(log), epoch(log)))
+                offset, name = await self._database.read(
+                    lambda log: (last_offset(log), epoch(log)), lane="feed"
+                )
                 self._position = self._handled = offset
                 self._hub.begin(offset, name)
                 self.wake()
@@ -70,7 +72,7 @@ class Feed:
         """Return when all events that are committed now have been handled."""
         offset = self._database.glance(last_offset)
         if offset is None:
-            offset = await self._database.read(last_offset)
+            offset = await self._database.read(last_offset, lane="feed")
         if self._position is None or offset <= self._handled:
             return
         handled = asyncio.get_running_loop().create_future()
@@ -137,7 +139,7 @@ class Feed:
         while True:
             position = self._position
             assert position is not None
-            page = await self._database.read(partial(read_after, offset=position, limit=PAGE))
+            page = await self._database.read(partial(read_after, offset=position, limit=PAGE), lane="feed")
             for logged in page:
                 if logged.offset >= before:
                     return

@@ -104,7 +104,7 @@ class History:
     async def _load(self, offset: int) -> bool:
         async with self._reads:
             unit = partial(read_chunk, offset=offset, limit=CHUNK_EVENTS, max_bytes=CHUNK_BYTES)
-            chunk = await self._database.read(unit)
+            chunk = await self._database.read(unit, lane="history")
         if chunk is None:
             raise TrimmedError
         before = offset

@@ -113,7 +113,7 @@ class Recovery:
     async def read(self, receiver: Receiver, asked: Sequence[tuple[str | None, bool]]) -> Known:
         """The same, with time for it."""
         keys = self._keys(receiver, asked)
-        return self._known(keys, *await self._database.read(partial(_look_up, keys=keys)))
+        return self._known(keys, *await self._database.read(partial(_look_up, keys=keys), lane="history"))
 
     def _known(self, keys: Sequence[Key], found: dict[Key, Kept], bounds: tuple[int, int]) -> Known:
         return Known(self.positions.brought_up(keys, found), bounds)

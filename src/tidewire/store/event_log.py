@@ -16,6 +16,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from tidewire.core.events import Event, LoggedEvent
 from tidewire.core.time import now
+from tidewire.store.deadlines import check_time
 from tidewire.store.encryption import SEALED
 from tidewire.store.prepared import Prepared
 from tidewire.store.schema import event_log
@@ -102,6 +103,7 @@ def read_chunk(connection: Connection, offset: int, limit: int, max_bytes: int) 
     size = 0
     rows = _read_after.execute(connection, {"offset": offset, "limit": limit})
     for row in rows:
+        check_time(connection)
         chunk.append(LoggedEvent(project_id, row[0], _event(connection, row)))
         size += len(chunk[-1].event.payload)
         if size >= max_bytes:

@@ -76,7 +76,7 @@ class ProjectDatabases:
 
     def awake(self) -> list[Database]:
         """Those that are open now."""
-        return [each.database for each in self._awake.values()]
+        return [each.database for each in self._awake.values() if each.database.is_awake]
 
     def created_at(self) -> dict[str, int]:
         """When the projects were made whose databases were needed so far, by id."""

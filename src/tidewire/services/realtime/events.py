@@ -27,6 +27,7 @@ from tidewire.core.realtime_queries import (
 )
 from tidewire.services.context import Context
 from tidewire.services.realtime.declared import operations
+from tidewire.store.deadlines import check_time
 from tidewire.store.event_log import epoch as epoch_of
 from tidewire.store.event_log import last_offset, read_chunk
 
@@ -110,6 +111,7 @@ def _read(
         if not chunk:
             break
         for logged in chunk:
+            check_time(connection)
             if wanted.wants(logged):
                 found.append(event_data(logged))
                 size += len(logged.event.payload)

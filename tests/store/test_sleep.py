@@ -1,0 +1,129 @@
+"""Databases that nobody uses are closed, and open again when somebody does; nothing is lost by it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.store.samples import event
+from tidewire.settings import Settings
+from tidewire.store import event_log
+from tidewire.store.due import OPEN
+from tidewire.store.platform import DEFAULT_PROJECT_ID, ProjectStore, Stores
+from tidewire.store.reading import FairQueue, Job
+from tidewire.store.schema import outgoing_messages
+from tidewire.store.threads import ThreadPool
+
+
+@pytest.fixture
+async def sleepy(settings: Settings) -> AsyncIterator[Stores]:
+    opened = await Stores.open(msgspec.structs.replace(settings, database_idle_seconds=0.1))
+    yield opened
+    await opened.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+def held(what: str) -> int:
+    """Descriptors (``fd``) or threads (``task``) of this process."""
+    return len(list(Path(f"/proc/self/{what}").iterdir()))
+
+
+async def opened(stores: Stores, project_id: str = DEFAULT_PROJECT_ID) -> ProjectStore:
+    store = await stores.project(project_id)
+    assert store is not None
+    await store.database.wake()
+    return store
+
+
+async def test_an_idle_database_sleeps_and_wakes_with_what_was_written(sleepy: Stores) -> None:
+    database = (await opened(sleepy)).database
+    heard: list[int] = []
+    database.listen(lambda events: heard.extend(logged.offset for logged in events))
+    version = database.data_version()
+    await database.write(lambda transaction: transaction.append(event()))
+    await until(lambda: not database.is_awake)
+    assert database.glance(event_log.last_offset) is None
+    assert database.data_version() != version
+    assert sleepy.open_databases() == [sleepy.platform]
+    assert await database.read(event_log.last_offset) == 1
+    await until(lambda: not database.is_awake)
+    await database.write(lambda transaction: transaction.append(event()))
+    assert heard == [1, 2]
+
+
+async def test_who_needs_it_keeps_it_awake(sleepy: Stores) -> None:
+    database = (await opened(sleepy)).database
+    needed = True
+    withdraw = database.keep_awake_while(lambda: needed)
+    assert not database.try_to_sleep()
+    needed = False
+    assert database.try_to_sleep()
+    withdraw()
+    await until(lambda: not database.is_awake)
+
+
+async def test_many_projects_need_no_more_threads_and_descriptors(sleepy: Stores) -> None:
+    await opened(sleepy)
+    before = held("fd")
+    for number in range(60):
+        await sleepy.create_project(f"p{number}", "")
+    async with asyncio.timeout(60):
+        while await sleepy.due():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    assert sleepy.open_databases() == [sleepy.platform]
+    assert held("fd") <= before + 12
+    assert held("task") <= 64
+
+
+async def test_what_is_due_is_known_without_opening(settings: Settings, directory: Path) -> None:
+    stores = await Stores.open(settings)
+    await stores.create_project("quiet", "")
+    database = (await opened(stores)).database
+    assert await stores.due() == {"quiet": OPEN, DEFAULT_PROJECT_ID: OPEN}
+    message = {"channel": "mail", "recipient": "a@b.test", "created_at": 1, "next_attempt_at": 77}
+    await database.write(
+        lambda transaction: (
+            transaction.connection.execute(outgoing_messages.insert().values(message)) and None
+        )
+    )
+    await stores.close()
+    stores = await Stores.open(settings)
+    assert await stores.due() == {DEFAULT_PROJECT_ID: 77}
+    assert stores.open_databases() == [stores.platform]
+    await stores.close()
+
+
+async def test_a_caller_with_many_reads_holds_nobody_up() -> None:
+    """Of two places a party that may have one leaves the other to who asks for little."""
+    pool = ThreadPool("test", 2)
+    queue = FairQueue(pool)
+    loop = asyncio.get_running_loop()
+    order: list[str] = []
+    release = asyncio.Event()
+
+    def wait() -> None:
+        asyncio.run_coroutine_threadsafe(release.wait(), loop).result(60)
+
+    def put(name: str, work: Callable[[], None]) -> Job[None]:
+        job = Job(loop, work)
+        queue.put(name, 1, job)
+        return job
+
+    greedy = [put("greedy", wait) for _ in range(16)]
+    for name in ("modest", "other"):
+        async with asyncio.timeout(60):
+            await put(name, lambda name=name: order.append(name)).future  # type: ignore[misc]
+    assert order == ["modest", "other"]
+    assert not any(job.finished for job in greedy)
+    release.set()
+    await asyncio.gather(*(job.future for job in greedy))
+    pool.close()
