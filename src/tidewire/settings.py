@@ -80,6 +80,28 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Literal["full", "normal"],
         Meta(description="SQLite durability: `full` survives a power cut, `normal` a crash of the process."),
     ] = "full"
+    network_file_systems: Annotated[
+        bool,
+        Meta(
+            description="Use a data directory on a network file system (NFS, SMB, Ceph) all the same; only "
+            "one machine may ever use it."
+        ),
+    ] = False
+    disk_reserve_bytes: Annotated[
+        int,
+        Meta(
+            description="Bytes of the disk kept free for deleting: when no more are left, other writes are "
+            "refused with 507. At most a twentieth of the disk; 0: none.",
+            ge=0,
+        ),
+    ] = 64 * 1024 * 1024
+    trash_max_age: Annotated[
+        Count,
+        Meta(
+            description="Seconds that objects which no row refers to stay in the trash of object storage "
+            "(`objects/.trash`) before they are deleted."
+        ),
+    ] = 7 * 24 * 3600
     event_log_max_age: Annotated[
         Count, Meta(description="Seconds that events stay in the log and can be recovered.")
     ] = 7 * 24 * 3600

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import socket
+import sqlite3
 import time
 import urllib.parse
 from collections.abc import Callable
+from contextlib import closing
 
 import httpx
 import pytest
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 
 from tests.api.probe import CONTENT, READING
 from tests.support.api import ApiServer
+from tests.support.server import TidewireServer
 from tidewire.api.content_range import parse_range
 from tidewire.api.downloads import content_disposition, shown_type
 from tidewire.core.errors import TidewireError
@@ -209,3 +212,34 @@ def test_a_content_that_breaks_off(client: httpx.Client) -> None:
     with pytest.raises(httpx.RemoteProtocolError):
         client.get(URL, params={"size": len(CONTENT), "fail": "true"})
     assert client.get(URL).status_code == 200
+
+
+@pytest.mark.parametrize(("lost", "status"), [(0, 404), (1, 200)])
+def test_missing_content_is_told(server: TidewireServer, api_key: str, lost: int, status: int) -> None:
+    """Of a file in two parts, the first or the second is gone."""
+    content = b"x" * 6_000_000
+    headers = {"X-Appwrite-Project": server.project, "X-Appwrite-Key": api_key}
+    file_id = f"lost{lost}"
+    with httpx.Client(base_url=server.endpoint, headers=headers, timeout=20) as client:
+        chunk = 5 * 1024 * 1024
+        for start in range(0, len(content), chunk):
+            piece = content[start : start + chunk]
+            place = f"bytes {start}-{start + len(piece) - 1}/{len(content)}"
+            made = client.post(
+                "/storage/buckets/demo/files",
+                data={"fileId": file_id},
+                files={"file": ("a.bin", piece)},
+                headers={"Content-Range": place, "X-Appwrite-ID": file_id},
+            )
+            assert made.is_success, made.text
+        with closing(sqlite3.connect(server.data_dir / "projects/default/database.sqlite3")) as database:
+            query = "SELECT key FROM file_parts JOIN files ON file_sequence = files.sequence WHERE id = ?"
+            keys = [key for (key,) in database.execute(f"{query} ORDER BY position", (file_id,))]
+        (server.data_dir / "objects" / keys[lost]).unlink()
+        address = f"/storage/buckets/demo/files/{file_id}/download"
+        if status == 404:
+            answer = client.get(address)
+            assert (answer.status_code, answer.json()["type"]) == (404, "storage_file_not_found")
+        else:
+            with pytest.raises(httpx.RemoteProtocolError, match=r"incomplete|without sending complete"):
+                client.get(address)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import socket
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx
@@ -167,3 +169,61 @@ async def test_events_cross_worker_processes(tmp_path: Path) -> None:
             await connection.close()
     finally:
         assert server.stop() == 0
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("key", "create", "--scopes", "all"),
+        ("dev-key", "create"),
+        ("project", "list"),
+        ("db", "export", "-", "--database", "d", "--table", "t"),
+        ("db", "import", "-", "--database", "d", "--table", "t"),
+    ],
+)
+def test_commands_that_read_make_no_data_directory(tmp_path: Path, command: tuple[str, ...]) -> None:
+    done = run(*command, "--data-dir", str(tmp_path / "wrong"))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "there is no data directory at" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_key_is_told_so(server: TidewireServer, api_key: str) -> None:
+    headers = {"X-Appwrite-Project": server.project, "X-Appwrite-Key": api_key[:-1] + "x"}
+    answer = httpx.get(f"{server.endpoint}/users", headers=headers)
+    assert (answer.status_code, answer.json()["type"]) == (401, "general_unauthorized_scope")
+    assert "The API key is not known in this project" in answer.json()["message"]
+    del headers["X-Appwrite-Key"]
+    assert "A guest lacks" in httpx.get(f"{server.endpoint}/users", headers=headers).json()["message"]
+
+
+def test_everything_is_private_whatever_the_umask(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    before = os.umask(0)
+    try:
+        server = TidewireServer(data, ["--demo", "--workers", "2", "--drain-seconds", "0"]).start()
+        try:
+            headers = {"X-Appwrite-Project": server.project, "X-Appwrite-Key": server.create_key()}
+            files = {"file": ("a.txt", b"x")}
+            form = {"fileId": "f"}
+            httpx.post(
+                f"{server.endpoint}/storage/buckets/demo/files", data=form, files=files, headers=headers
+            ).raise_for_status()
+            person = {"userId": "u", "email": "ada@example.com", "name": "Ada"}
+            httpx.post(
+                f"{server.endpoint}/account/tokens/magic-url", json=person, headers=headers
+            ).raise_for_status()
+            deadline = time.monotonic() + 30
+            while not list(data.glob("outbox/*.eml")) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            found = [data, *data.rglob("*")]
+            assert {"objects", "outbox", "mesh", "projects"} <= {path.name for path in found}
+            assert any(path.name.endswith("-wal") for path in found)
+            modes = {path: stat.S_IMODE(path.lstat().st_mode) for path in found if path.exists()}
+            wider = {path: oct(mode) for path, mode in modes.items() if mode & 0o077}
+            assert wider == {}
+        finally:
+            server.stop()
+    finally:
+        os.umask(before)

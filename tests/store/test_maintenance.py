@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tidewire.core.time import now
 from tidewire.settings import Settings
 from tidewire.store import event_log, maintenance
 from tidewire.store.database import Transaction
+from tidewire.store.deletion_lock import nothing_deleted
 from tidewire.store.deletions import discard_objects
 from tidewire.store.maintenance import maintain, maintain_project
 from tidewire.store.platform import DEFAULT_PROJECT_ID, ProjectStore, Stores
@@ -177,6 +179,44 @@ async def test_a_sweep_spares_what_any_row_refers_to(
     os.utime(directory / "objects" / young_orphan, (moment, moment))
     await maintain_project(shop, settings, sweep_grace_ms=50_000)
     assert not exists(directory, young_orphan)
+
+
+async def test_what_nothing_refers_to_goes_to_the_trash_first(
+    stores: Stores,
+    shop: ProjectStore,
+    settings: Settings,
+    directory: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    stray = await stored(shop)
+    moment = time.time() - 100
+    os.utime(directory / "objects" / stray, (moment, moment))
+    await maintain_project(shop, settings, sweep_grace_ms=50_000)
+    (trashed,) = (directory / "objects" / ".trash").glob(f"*/{stray}")
+    assert trashed.read_bytes() == b"content"
+    assert "put into the trash" in capsys.readouterr().out
+    await stores.empty_trash()
+    assert trashed.exists()
+    day = directory / "objects" / ".trash" / trashed.relative_to(directory / "objects" / ".trash").parts[0]
+    for age, left in ((7, True), (8, False)):
+        aged = day.with_name((datetime.now(UTC) - timedelta(days=age)).strftime("%Y%m%d"))
+        day.rename(aged)
+        await stores.empty_trash()
+        assert aged.exists() is left
+        day = aged
+
+
+async def test_nothing_is_deleted_while_a_backup_is_made(
+    stores: Stores, shop: ProjectStore, settings: Settings, directory: Path
+) -> None:
+    key = await stored(shop)
+    await shop.database.write(lambda transaction: discard_objects(transaction.connection, [key]))
+    with nothing_deleted(directory):
+        await maintain_project(shop, settings, sweep_grace_ms=0)
+        await stores.delete_project(DEFAULT_PROJECT_ID)
+        assert exists(directory, key)
+    await stores.finish_deletions()
+    assert not exists(directory, key)
 
 
 async def test_the_log_is_trimmed_to_the_settings(shop: ProjectStore, directory: Path) -> None:

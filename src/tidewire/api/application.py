@@ -56,6 +56,7 @@ from tidewire.services.large_results import HeldResults, LargeResults
 from tidewire.services.passwords import PasswordHasher
 from tidewire.settings import Settings
 from tidewire.store.database import DatabaseClosedError
+from tidewire.store.disk_space import disk_full
 from tidewire.store.errors import StoreError, is_unanswered
 from tidewire.store.platform import CONSOLE_PROJECT_ID, ProjectStore, Stores
 from tidewire.store.projects import project_not_found, project_unavailable
@@ -184,6 +185,13 @@ class _Exchange:
         given = NOTHING if is_form or match is None else await self._given(match, content_type)
         match, store, caller = await self._admitted(match.chosen(given.values) if match else None, given)
         endpoint = match.endpoint
+        deletes = request.method == "DELETE"
+        if (
+            request.method not in {"GET", "HEAD"}
+            and self.api.stores.disk.is_full(look=deletes)
+            and not deletes
+        ):
+            raise disk_full()
         place = self._content_range(endpoint)
         await self._count(endpoint, store, caller, given, place)
         arguments = convert_path(match.route.in_path, match.values)

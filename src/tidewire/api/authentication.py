@@ -26,6 +26,7 @@ from tidewire.store.platform import CONSOLE_PROJECT_ID, ProjectStore, Stores
 from tidewire.store.projects import project_not_found
 
 GUEST: Final = Caller("guest", None, ("any", *GUEST_ROLES), ROLE_SCOPES["guests"])
+_WITH_UNKNOWN_KEY: Final = replace(GUEST, unknown_key=True)
 _ADMIN_SCOPES: Final = frozenset({"teams.read", "projects.read"})
 """What everybody may who acts as an admin of a project."""
 _IMPERSONATOR_SCOPES: Final = frozenset({"users.read"})
@@ -48,7 +49,7 @@ async def identify(request: Request, stores: Stores, store: ProjectStore, *, adm
             raise TidewireError(
                 "user_api_key_and_session_set", "Send either an API key or a session or JWT, not both."
             )
-        return await identify_key(request, stores, store, shown.key) or GUEST
+        return await identify_key(request, stores, store, shown.key) or _WITH_UNKNOWN_KEY
     if identity is None:
         return GUEST
     if console is not None:

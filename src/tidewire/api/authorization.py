@@ -13,6 +13,7 @@ from tidewire.core.time import now
 from tidewire.store.platform import Project
 
 _SUBJECTS: Final = {"guest": "A guest", "user": "The user", "key": "The API key", "admin": "The user"}
+_UNKNOWN_KEY: Final = "The API key is not known in this project: it is wrong, or was deleted. A guest"
 
 
 def authorise(caller: Caller, endpoint: Endpoint, project: Project) -> None:
@@ -25,10 +26,9 @@ def authorise(caller: Caller, endpoint: Endpoint, project: Project) -> None:
     if not caller.bypasses_permissions:
         _require_enabled(endpoint, project)
     if endpoint.scopes.isdisjoint(caller.scopes):
-        raise TidewireError(
-            "general_unauthorized_scope",
-            f"{_SUBJECTS[caller.kind]} lacks the scope ({', '.join(endpoint.operation.scopes)}).",
-        )
+        who = _UNKNOWN_KEY if caller.unknown_key else _SUBJECTS[caller.kind]
+        needed = ", ".join(endpoint.operation.scopes)
+        raise TidewireError("general_unauthorized_scope", f"{who} lacks the scope ({needed}).")
     for identity in (caller.impersonator, caller.identity):
         if identity is not None:
             _require_sound(identity, endpoint, project)

@@ -18,6 +18,7 @@ from tidewire.api.requests import Request
 from tidewire.api.responses import COMMON_HEADERS, send_empty, send_json
 from tidewire.core.downloads import Download
 from tidewire.core.errors import TidewireError
+from tidewire.store.objects import ObjectMissingError
 
 _log = structlog.get_logger()
 
@@ -50,6 +51,18 @@ async def send_download(request: Request, send: Send, download: Download, cors: 
         await send_json(send, error.code, error_body(error), headers)
         return
     start, stop = wanted or (0, download.size)
+    content = download.open(start, stop)
+    first = b""
+    if start < stop and request.method != "HEAD":
+        try:
+            first = await anext(content)
+        except ObjectMissingError as missing:
+            _log.error("content_missing", path=request.path, reason=str(missing))
+            told = TidewireError(
+                "storage_file_not_found", "The content of this file is missing on the server."
+            )
+            await send_json(send, told.code, error_body(told), cors)
+            return
     if wanted:
         headers.append((b"content-range", b"bytes %d-%d/%d" % (start, stop - 1, download.size)))
     headers.append((b"content-length", b"%d" % (stop - start)))
@@ -58,7 +71,14 @@ async def send_download(request: Request, send: Send, download: Download, cors: 
     if request.method == "HEAD" or start == stop:
         await send({"type": "http.response.body", "body": b""})
     else:
-        await _send_content(request, send, download.open(start, stop), stop - start)
+        await _send_content(request, send, _after(first, content), stop - start)
+
+
+async def _after(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async with contextlib.aclosing(cast("AsyncGenerator[bytes, None]", rest)):
+        yield first
+        async for piece in rest:
+            yield piece
 
 
 async def _send_content(request: Request, send: Send, content: AsyncIterator[bytes], size: int) -> None:

@@ -17,6 +17,7 @@ from tidewire.core.ids import is_id, unique_id
 from tidewire.core.scopes import PROJECT_KEY_SCOPES
 from tidewire.core.time import format_datetime, now
 from tidewire.settings import Settings
+from tidewire.store.errors import StoreError
 from tidewire.store.platform import Stores
 
 T = TypeVar("T")
@@ -30,7 +31,9 @@ def create_project(settings: Settings, project_id: str, name: str) -> None:
             f"{project_id!r} is not a project id: use 1 to 36 letters, digits, periods, hyphens, underscores",
             code=2,
         )
-    project = with_stores(settings, lambda stores: stores.create_project(project_id, name or project_id))
+    project = with_stores(
+        settings, lambda stores: stores.create_project(project_id, name or project_id), create=True
+    )
     click.echo(project.id)
 
 
@@ -61,16 +64,18 @@ def create_dev_key(settings: Settings, project_id: str, name: str, expires_in: f
     click.echo(with_stores(settings, lambda stores: stores.create_dev_key(project_id, name, expires)))
 
 
-def with_stores(settings: Settings, work: Callable[[Stores], Awaitable[T]]) -> T:
-    """Do ``work`` on the data directory; what goes wrong is told in one line."""
+def with_stores(settings: Settings, work: Callable[[Stores], Awaitable[T]], *, create: bool = False) -> T:
+    """Do ``work`` on the data directory, there already unless ``create``; failures are told in a line."""
 
     async def run() -> T:
-        async with opened(settings) as stores:
+        async with opened(settings, create=create) as stores:
             return await work(stores)
 
     try:
         return asyncio.run(run())
     except TidewireError as error:
         fail(error.message)
+    except StoreError as error:
+        fail(str(error))
     except OSError as error:
         fail(f"cannot use the data directory {settings.data_dir}: {error}")

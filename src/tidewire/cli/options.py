@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -37,6 +38,11 @@ def settings_options(*names: str) -> Callable[[Callable[..., None]], Callable[..
         return click.option("--config", metavar="FILE", help="TOML file with settings.")(wrapped)
 
     return decorate
+
+
+def keep_private() -> None:
+    """Let nobody but the owner read the files that this process makes, whatever the umask was."""
+    os.umask(0o077)
 
 
 def fail(message: str, code: int = 1) -> NoReturn:

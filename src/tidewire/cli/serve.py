@@ -17,7 +17,7 @@ import click
 import structlog
 import uvloop
 
-from tidewire.cli.options import fail
+from tidewire.cli.options import fail, keep_private
 from tidewire.cli.workers import run_workers
 from tidewire.logs import configure_logging
 from tidewire.server import serve
@@ -39,6 +39,7 @@ def run_server(settings: Settings) -> None:
     for problem in misspelt_variables():
         _log.warning("variable not understood", problem=problem)
     _raise_descriptor_limit()
+    keep_private()
     with closing(_lock(settings)) as lock:
         listener = _bind(settings, patient=lock.after_death)
         lock.announce("{}:{}".format(*listener.getsockname()[:2]))

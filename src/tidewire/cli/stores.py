@@ -7,17 +7,19 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tidewire.bus.doorbell import Doorbell
+from tidewire.cli.options import keep_private
 from tidewire.settings import Settings
 from tidewire.store.platform import Stores
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Stores]:
+async def opened(settings: Settings, *, create: bool = False) -> AsyncIterator[Stores]:
     """Open the data directory; what is committed is told to the server that runs on it, if one does.
 
-    Raises OSError if it cannot be used.
+    Without ``create`` it must be there. What is made in it is private. Raises OSError if it cannot be used.
     """
-    stores = await Stores.open(settings)
+    keep_private()
+    stores = await Stores.open(settings, create=create)
     doorbell = Doorbell(Path(settings.data_dir))
     stores.on_commit = doorbell.ring
     try:

@@ -55,6 +55,9 @@ class Caller:
     by_dev_key: bool = False
     """A developer at work, who shows a dev key: origins, redirects and rates are not checked."""
 
+    unknown_key: bool = False
+    """A guest who shows an API key that does not exist, or not in this project."""
+
     @property
     def bypasses_permissions(self) -> bool:
         """API keys and privileged people act without permission checks; scopes still apply."""

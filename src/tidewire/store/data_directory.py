@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tidewire.core.ids import is_id
 from tidewire.store.errors import StoreError
+from tidewire.store.file_systems import require_local
 from tidewire.store.opening import locked
 from tidewire.store.projects import CONSOLE_PROJECT_ID
 from tidewire.store.secret_file import SECRETS_NAME, Secrets, load_secrets
@@ -18,13 +19,17 @@ def database_path(directory: Path, project_id: str) -> Path:
     return directory / "projects" / project_id / "database.sqlite3"
 
 
-def prepare_directory(directory: Path, *, create: bool) -> Secrets:
+def prepare_directory(directory: Path, *, create: bool, allow_network: bool) -> Secrets:
     """Make the directory if there is none and ``create``; return its secrets.
 
-    Raises :class:`StoreError` if there is none, or if it lacks its secrets; other OSErrors as they come.
+    Raises :class:`StoreError` if there is none, if it lacks its secrets, or if it is on a network file system
+    and not ``allow_network``; other OSErrors as they come.
     """
     if not create and not (directory / SECRETS_NAME).exists() and not _holds_data(directory):
         raise StoreError(f"there is no data directory at {directory}; `tidewire serve` makes one")
+    require_local(directory, allow_network=allow_network)
+    if (directory / "projects").is_symlink():
+        require_local(directory / "projects", allow_network=allow_network)
     # The modes count for what is inside if somebody made the directory with a wider one.
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     (directory / "projects").mkdir(mode=0o700, exist_ok=True)

@@ -20,6 +20,7 @@ from tidewire.core.time import now
 from tidewire.settings import Settings
 from tidewire.store import event_log, positions, presences
 from tidewire.store.database import Database, Transaction
+from tidewire.store.deletion_lock import deleting
 from tidewire.store.deletions import (
     EXPIRY_STEP,
     delete_discarded,
@@ -110,9 +111,11 @@ async def maintain_project(
     )
     for user_id in await database.read(pending_purges):
         await purge(database, Outbox(settings.data_dir), user_id)
-    await delete_discarded(database, store.objects)
-    if sweep_grace_ms is not None:
-        await _sweep(store, sweep_grace_ms)
+    with deleting(Path(settings.data_dir)) as allowed:
+        if allowed:
+            await delete_discarded(database, store.objects)
+            if sweep_grace_ms is not None:
+                await _sweep(store, sweep_grace_ms)
 
 
 class Rounds:
@@ -131,6 +134,7 @@ class Rounds:
         try:
             await self._stores.finish_deletions()
             await self._stores.finish_creations()
+            await self._stores.empty_trash()
         except Exception:
             _log.exception("projects remain that were not wholly made or deleted")
         try:

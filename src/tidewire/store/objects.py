@@ -8,11 +8,12 @@ refers to is found by :meth:`ObjectStorage.sweep`.
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,9 +21,11 @@ from pathlib import Path
 from typing import Final
 
 import obstore
+import structlog
 from obstore.store import LocalStore, ObjectStore
 
 from tidewire.core.time import now
+from tidewire.store.disk_space import disk_full
 
 HEAD_BYTES: Final = 8192
 """Bytes of the beginning that a writer keeps."""
@@ -36,7 +39,13 @@ _MULTIPART_BYTES: Final = 5 * 1024 * 1024
 """Object stores other than a directory take no smaller parts."""
 _THREADED_BYTES: Final = 128 * 1024
 _SWEEP_KEYS: Final = 500
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
+TRASH: Final = ".trash"
+"""Below it ``<yyyymmdd>/<key>``: what the sweep took on that day."""
 _DAY_MS: Final = 24 * 3600 * 1000
+
+
+_log = structlog.get_logger("tidewire.store")
 
 
 @dataclass(frozen=True)
@@ -119,7 +128,12 @@ class ObjectWriter:
         A step that stopped half-way could leave a file on the disk that the writer does not know of.
         """
         self._step = asyncio.ensure_future(step)
-        await asyncio.shield(self._step)
+        try:
+            await asyncio.shield(self._step)
+        except (OSError, obstore.exceptions.BaseError) as error:
+            if any(f"os error {number}" in str(error) for number in _NO_ROOM):
+                raise disk_full() from error
+            raise
 
 
 class ObjectStorage:
@@ -165,8 +179,9 @@ class ObjectStorage:
         """Delete every object of the project, those of unfinished writers too."""
         if isinstance(self._store, LocalStore):
             assert self._store.prefix is not None
-            directory = self._store.prefix / self._project_id
-            await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
+            trashed = list((self._store.prefix / TRASH).glob(f"*/{self._project_id}"))
+            for directory in (self._store.prefix / self._project_id, *trashed):
+                await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
             return
         async for objects in obstore.list(self._store, f"{self._project_id}/", chunk_size=_SWEEP_KEYS):
             await self.delete([each["path"] for each in objects])
@@ -178,7 +193,9 @@ class ObjectStorage:
         since: int = 0,
         grace_ms: int = SWEEP_GRACE_MS,
     ) -> int:
-        """Delete objects that no row refers to, and what killed writers left; return the next ``since``.
+        """Put objects that no row refers to into the trash, and delete what killed writers left.
+
+        Returns the next ``since``.
 
         ``referenced`` tells which of some keys rows refer to. Objects younger than ``grace_ms`` are left
         alone: a request may be about to refer to them. Only days that reach beyond ``since`` are looked at.
@@ -196,11 +213,22 @@ class ObjectStorage:
         prefix = f"{self._project_id}/{day}"
         async for objects in obstore.list(self._store, prefix, chunk_size=_SWEEP_KEYS):
             old = [each["path"] for each in objects if each["last_modified"].timestamp() * 1000 < until]
-            if old:
-                await self.delete(sorted(set(old) - await referenced(old)))
+            if old and (stray := sorted(set(old) - await referenced(old))):
+                await self._put_into_trash(stray)
         if isinstance(self._store, LocalStore):
             assert self._store.prefix is not None
             await asyncio.to_thread(_delete_unfinished, self._store.prefix / prefix, until)
+
+    async def _put_into_trash(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            with suppress(FileNotFoundError):
+                await obstore.rename_async(self._store, key, f"{TRASH}/{_day(now())}/{key}")
+        _log.warning(
+            "objects that nothing refers to were put into the trash",
+            project=self._project_id,
+            objects=len(keys),
+            first=keys[0],
+        )
 
     async def _days(self) -> list[str]:
         if not isinstance(self._store, LocalStore):
@@ -209,6 +237,16 @@ class ObjectStorage:
         assert self._store.prefix is not None
         directory = self._store.prefix / self._project_id
         return await asyncio.to_thread(lambda: sorted(entry.name for entry in _entries(directory)))
+
+
+async def empty_trash(store: LocalStore, max_age_ms: int) -> None:
+    """Delete what has been in the trash for longer than ``max_age_ms``, counted in whole days."""
+    assert store.prefix is not None
+    directory = store.prefix / TRASH
+    kept_since = _day(now() - max_age_ms)
+    for entry in await asyncio.to_thread(lambda: list(_entries(directory))):
+        if entry.name < kept_since:
+            await asyncio.to_thread(shutil.rmtree, entry.path, ignore_errors=True)
 
 
 def _day(ms: int) -> str:

@@ -33,14 +33,16 @@ from tidewire.store.background import Background
 from tidewire.store.cache import Cache
 from tidewire.store.data_directory import database_path, prepare_directory
 from tidewire.store.database import Database, Transaction
+from tidewire.store.deletion_lock import deleting
 from tidewire.store.dev_keys import DevKey, insert_dev_key
+from tidewire.store.disk_space import DiskSpace
 from tidewire.store.due import DueProjects
 from tidewire.store.encryption import Encryption
 from tidewire.store.errors import StoreError
 from tidewire.store.identity_cache import IdentityCache
 from tidewire.store.key_ring import KeyRing
 from tidewire.store.migration import PLATFORM, PROJECT
-from tidewire.store.objects import ObjectStorage, local_store
+from tidewire.store.objects import ObjectStorage, empty_trash, local_store
 from tidewire.store.opening import locked
 from tidewire.store.pending_events import projects_with_pending, relay_events
 from tidewire.store.project_databases import ProjectDatabases
@@ -97,7 +99,7 @@ class ProjectStore:
 class Stores:
     """Everything that is open. Made by :meth:`open`; belongs to the event loop it is opened in."""
 
-    def __init__(self, settings: Settings, secrets: Secrets) -> None:
+    def __init__(self, settings: Settings, secrets: Secrets, disk: DiskSpace) -> None:
         """To be used after :meth:`open`, which opens the platform."""
         self.settings = settings
         self.jwt_secret: Final = settings.secret_key.encode() or secrets.jwt_secret
@@ -106,6 +108,7 @@ class Stores:
         self.on_commit: Callable[[str], None] = _nobody
         """Called with a project's id when something was committed there, in the thread that did it, and when
         something is left to be done there by whoever looks after that."""
+        self.disk: Final = disk
         self._directory = Path(settings.data_dir)
         self._object_store = local_store(self._directory / "objects")
         self._background = Background()
@@ -149,8 +152,12 @@ class Stores:
         neither is made anew.
         """
         directory = Path(settings.data_dir)
-        secrets = await asyncio.to_thread(prepare_directory, directory, create=create)
-        stores = cls(settings, secrets)
+        disk = DiskSpace(directory, settings.disk_reserve_bytes)
+        disk.is_full()  # gives the reserve up, so that opening has room
+        secrets = await asyncio.to_thread(
+            prepare_directory, directory, create=create, allow_network=settings.network_file_systems
+        )
+        stores = cls(settings, secrets, disk)
         try:
             await stores.platform.wake()
             await stores.platform.write(_create_first_project)
@@ -368,6 +375,10 @@ class Stores:
                 await store.database.wake()
                 await self.created(project_id)
 
+    async def empty_trash(self) -> None:
+        """Delete for good what the sweeps of object storage took long ago."""
+        await empty_trash(self._object_store, self.settings.trash_max_age * 1000)
+
     async def create_platform(
         self, project_id: str, name: str, platform: Platform, platform_id: str | None = None
     ) -> RegisteredPlatform:
@@ -443,6 +454,11 @@ class Stores:
 
     async def _finish_deletion(self, project_id: str) -> None:
         """Delete database and files of a project that was deleted; one process does it, others wait."""
+        with deleting(self._directory) as allowed:
+            if allowed:
+                await self._delete_data(project_id)
+
+    async def _delete_data(self, project_id: str) -> None:
         marker = _DELETION + project_id
         if await self.platform.read(lambda connection: read_state(connection, marker)) is None:
             return

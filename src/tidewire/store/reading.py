@@ -7,12 +7,14 @@ is free, those who wait get it one after the other, however many reads each of t
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections import deque
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Literal, TypeVar
 
+from tidewire.store.disk_space import disk_full
 from tidewire.store.threads import ThreadPool
 
 T = TypeVar("T")
@@ -148,7 +150,13 @@ class FairQueue:
 
 
 def raisable(error: BaseException) -> BaseException:
-    """An error that a future can hold: StopIteration would end the waiting coroutine in silence."""
+    """An error that a future can hold: StopIteration would end the waiting coroutine in silence.
+
+    Where SQLite had no room on the disk, it is the error that clients are told.
+    """
+    cause = getattr(error, "orig", error)
+    if isinstance(cause, sqlite3.Error) and cause.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL:
+        return disk_full()
     if isinstance(error, Exception) and not isinstance(error, StopIteration):
         return error
     wrapped = RuntimeError(f"a unit of work raised {type(error).__name__}")

@@ -13,6 +13,7 @@ What puts a whole disk back, the notes of its file systems with it, cannot be se
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -67,7 +68,8 @@ def is_as_left(lock: int, path: Path) -> bool:
 
 def _note(lock: int, note: bytes) -> None:
     os.ftruncate(lock, 0)
-    os.pwrite(lock, note, 0)
+    with suppress(OSError):  # the disk is full: nothing is known exactly then
+        os.pwrite(lock, note, 0)
 
 
 def _left(path: Path) -> bytes:
