@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tests.store.samples import add_session, event
 from tidewire.core.events import LoggedEvent
-from tidewire.store import event_log
+from tidewire.store import event_log, writer
 from tidewire.store.database import Database, DatabaseClosedError, Transaction
 from tidewire.store.schema import state
 from tidewire.store.state import read_state, write_state
@@ -37,14 +37,22 @@ def fail(transaction: Transaction) -> None:
 async def grouped(database: Database, *units: Callable[[Transaction], Any]) -> list[Any]:
     """Run the units in one transaction: they queue up behind one that takes long."""
     await database.write(lambda _: None)  # which opens the connection
-    release = threading.Event()
-    blocker = asyncio.create_task(database.write(lambda _: release.wait(10)))
-    await asyncio.sleep(0.01)
-    tasks = [asyncio.create_task(database.write(unit)) for unit in units]
-    # Nothing joins the blocker's transaction once it has been open for so long.
-    await asyncio.sleep(2 * GROUP_SECONDS)
-    release.set()
-    results = await asyncio.gather(*tasks, return_exceptions=True)
+    began, release = threading.Event(), threading.Event()
+
+    def block(_: Transaction) -> bool:
+        began.set()
+        return release.wait(10)
+
+    blocker = asyncio.create_task(database.write(block))
+    await asyncio.to_thread(began.wait, 10)
+    with pytest.MonkeyPatch.context() as patch:
+        # A slow machine may not part the group of the units; that of the blocker has its end already.
+        patch.setattr(writer, "GROUP_SECONDS", 10.0)
+        tasks = [asyncio.create_task(database.write(unit)) for unit in units]
+        # Nothing joins the blocker's transaction once it has been open for so long.
+        await asyncio.sleep(2 * GROUP_SECONDS)
+        release.set()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
     assert await blocker
     return results
 
