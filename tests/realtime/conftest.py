@@ -178,11 +178,13 @@ async def running(directory: Path, **changes: Any) -> AsyncIterator[RealtimeServ
     server = _Server(config)
     listener = socket.create_server(("127.0.0.1", 0))
     serving = asyncio.create_task(server.serve([listener]))
-    yield RealtimeServer(stores, realtime, server, listener.getsockname()[1], serving)
-    server.should_exit = True
-    await serving
-    await realtime.close()
-    await stores.close()
+    try:
+        yield RealtimeServer(stores, realtime, server, listener.getsockname()[1], serving)
+    finally:
+        server.should_exit = True
+        await serving
+        await realtime.close()
+        await stores.close()
 
 
 async def receive(client: ClientConnection) -> Json:

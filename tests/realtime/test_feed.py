@@ -11,11 +11,12 @@ import pytest
 from sqlalchemy import update
 from websockets.asyncio.client import ClientConnection
 
-from tests.realtime.conftest import PROJECT, RealtimeServer, receive, subscribe
+from tests.realtime.conftest import PROJECT, RealtimeServer, ask, close_status, receive, subscribe, told_of
 from tests.store.samples import event
 from tidewire.core.events import LoggedEvent
 from tidewire.realtime import feed
 from tidewire.store.database import Database
+from tidewire.store.event_log import trim
 from tidewire.store.schema import users
 
 
@@ -65,6 +66,29 @@ async def test_a_gap_shows_that_others_committed(server: RealtimeServer) -> None
         await server.publish(5)
         assert await _received(client, 5) == ["f1", "f2", "f3", "f4", "f5"]
         assert await _nothing_more(client)
+    await other.close()
+
+
+async def test_events_that_were_trimmed_before_they_were_read_send_clients_back(
+    server: RealtimeServer,
+) -> None:
+    """They would miss them, and never be told."""
+    other = await _other_process(server)
+    async with server.client() as client:
+        place = (await receive(client))["data"]
+        await subscribe(client, "files")
+        for number in range(3):
+            await _append(other, number)
+        await other.write(lambda transaction: trim(transaction.connection, 10**15, 1))
+        await server.publish(4)
+        assert await close_status(client) == 1013
+    async with server.client() as client:
+        await receive(client)
+        since = {"offset": place["offset"], "epoch": place["epoch"]}
+        row = {"subscriptionId": "s", "channels": ["files"], "since": since}
+        assert told_of(await ask(client, "subscribe", [row]), "s")["recovered"] is False
+        await server.publish(5)
+        assert await _received(client, 1) == ["f5"]
     await other.close()
 
 
@@ -134,7 +158,7 @@ async def test_a_feed_survives_a_database_that_fails(
         await receive(client)
         await subscribe(client, "files")
 
-        async def fail(unit: Any) -> Any:
+        async def fail(unit: Any, *, lane: str = "") -> Any:
             monkeypatch.delattr(store.database, "read")
             raise OSError("the disk is gone")
 

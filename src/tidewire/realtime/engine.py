@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -176,7 +177,8 @@ class Realtime:
             presences = Presences(store.database, self.process.id)
             hub.roles.signed_out = lambda receiver: self.release(hub, receiver)
             hub.factors = lambda: self._factors_of(project_id)
-            feed = Feed(store.database, hub, self._hub_of)
+            send_back = partial(self._close_all, hub, CloseStatus.TRY_LATER)
+            feed = Feed(store.database, hub, self._hub_of, send_back)
             if project_id != CONSOLE:  # whose connections get events of other logs too
                 hub.programs = Programs(self.stores, project_id)
                 hub.recovery = Recovery(hub, store.database, self.replayer, self.process.id)
@@ -229,12 +231,15 @@ class Realtime:
         room = self.rooms.pop(project_id, None)
         if room is None:
             return
-        for connection in list(self._connections):
-            if isinstance(connection, Connection) and connection.is_in(room.hub):
-                connection.close(CloseStatus.REFUSED)
+        self._close_all(room.hub, CloseStatus.REFUSED)
         self.run(room.feed.close())
         self.run(room.passing.close())
         self.run(room.members.close())
+
+    def _close_all(self, hub: Hub, status: CloseStatus) -> None:
+        for connection in self.connections():
+            if connection.is_in(hub):
+                connection.close(status)
 
     def _local_members(self, database: Database, hub: Hub) -> LocalMembers:
         project_id = hub.project_id

@@ -15,10 +15,12 @@ from tidewire.core.events import NOBODY, LoggedEvent
 from tidewire.core.standings import change_of
 from tidewire.realtime.hub import Hub
 from tidewire.store.database import Database
-from tidewire.store.event_log import epoch, last_offset, read_after
+from tidewire.store.event_log import epoch, last_offset, read_chunk
 
 PAGE: Final = 200
 """Events read from the log at once."""
+PAGE_BYTES: Final = 4 * 1024 * 1024
+"""Of their payloads, but for one event that is larger."""
 MAX_QUEUE: Final = 1000
 """Events of own commits kept until they are delivered; beyond it they are read from the log again."""
 RETRY_SECONDS: Final = 1.0
@@ -33,10 +35,18 @@ class Feed:
     :meth:`wake` tells of it, or when a missing offset shows it.
     """
 
-    def __init__(self, database: Database, hub: Hub, hub_of: Callable[[LoggedEvent], Hub | None]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        hub: Hub,
+        hub_of: Callable[[LoggedEvent], Hub | None],
+        send_back: Callable[[], None],
+    ) -> None:
+        """``send_back`` closes all connections, for events that they should get are lost to this process."""
         self._database = database
         self._hub = hub
         self._hub_of = hub_of
+        self._send_back = send_back
         self._position: int | None = None
         """Offset of the last event that was delivered; None: nobody listens."""
         self._queue: deque[LoggedEvent] = deque()
@@ -139,14 +149,30 @@ class Feed:
         while True:
             position = self._position
             assert position is not None
-            page = await self._database.read(partial(read_after, offset=position, limit=PAGE), lane="feed")
+            unit = partial(read_chunk, offset=position, limit=PAGE, max_bytes=PAGE_BYTES)
+            page = await self._database.read(unit, lane="feed")
+            if page is None:
+                await self._begin_anew()
+                return
             for logged in page:
                 if logged.offset >= before:
                     return
                 self._hub.received = max(self._hub.received, logged.offset)
                 await self._deliver(logged, more=logged is not page[-1])
-            if len(page) < PAGE:
+            if not page:
                 return
+
+    async def _begin_anew(self) -> None:
+        """What comes next was trimmed from the log before it was read here: nobody can be given it.
+
+        Clients come back, and are told then that they have missed something.
+        """
+        offset, name = await self._database.read(lambda log: (last_offset(log), epoch(log)), lane="feed")
+        _log.error("events trimmed before they were delivered", project=self._hub.project_id, offset=offset)
+        self._send_back()
+        self._queue.clear()
+        self._position = offset
+        self._hub.begin(offset, name)
 
     async def _deliver(self, logged: LoggedEvent, *, more: bool) -> None:
         assert self._position is not None
