@@ -319,7 +319,7 @@ async def _overtaking(steps: list[Step]) -> None:
                 await asyncio.sleep(0)
         elif kind == "subscribe":
             rooms = ["room0", f"room{number % 4}"]
-            world.hub.subscribe(world.clients[name], "s" * (1 + number % 2), rooms, [])
+            world.hub.subscribe(world.clients[name], "s" * (1 + number % 2), rooms, None)
             subscribed[name] = rooms
         elif kind == "unsubscribe":
             world.hub.unsubscribe(world.clients[name], "s" * (1 + number % 2))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from tests.realtime.conftest import START, RealtimeServer, ask, receive
 from tests.realtime.raw_client import RawClient, frame, raw_client, text
 from tidewire.realtime import flood, websocket
 from tidewire.realtime.flood import Unfinished
+from tidewire.realtime.recovery import Known
+from tidewire.realtime.subscribing import SLICE, Rows, Subscribing
 from tidewire.realtime.websocket import STEP_BYTES, WebSocket
 
 PING = frame(Opcode.PING)
@@ -42,6 +45,15 @@ async def test_what_arrives_in_one_go_is_read_a_little_at_a_time(
             await asyncio.wait_for(_drain(client), 10)
         assert max(size for _, size in pieces) <= STEP_BYTES
         assert len({number for number, _ in pieces}) > 10, "others had their turns"
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    """Wait for what comes soon, a round of the loop at a time."""
+    for _ in range(1_000_000):
+        if condition():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it never came")
 
 
 async def _drain(client: RawClient) -> None:
@@ -132,6 +144,66 @@ async def test_a_long_message_is_answered_in_its_turn(server: RealtimeServer) ->
         assert removed["data"]["subscriptions"] == [{"subscriptionId": "s999", "removed": True}]
         assert error["data"]["code"] == 1003
         assert len(second["data"]["subscriptions"]) == 501
+    assert await server.is_left_empty()
+
+
+async def test_many_subscriptions_are_made_a_few_at_a_time(
+    server: RealtimeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others have their turns; what happens meanwhile comes after the answer, once, and in order."""
+    done: list[int] = []
+    do = Subscribing.do
+
+    def observed(self: Subscribing, rows: Rows, known: Known) -> None:
+        done.append(len(rows))
+        do(self, rows, known)
+
+    monkeypatch.setattr(Subscribing, "do", observed)
+    async with server.client() as client:
+        since = (await receive(client))["data"]
+        missed = [(await server.publish(number)).offset for number in range(3)]
+        place = {"offset": since["offset"], "epoch": since["epoch"]}
+        rows = [
+            {"subscriptionId": f"s{number}", "channels": ["files" if number % 2 else f"c{number}"]}
+            | ({"since": place} if number == 1 else {})
+            for number in range(1000)
+        ]
+        await client.send(json.dumps({"type": "subscribe", "data": rows}))
+        await _until(lambda: sum(done) >= 500)
+        meanwhile = [(await server.publish(number)).offset for number in range(3)]
+        answer = await receive(client)
+        assert [row["subscriptionId"] for row in answer["data"]["subscriptions"]] == [
+            row["subscriptionId"] for row in rows
+        ]
+        assert max(done) <= SLICE
+        events = [(await receive(client))["data"] for _ in range(6)]
+        assert [event["offset"] for event in events] == missed + meanwhile
+        assert all("s1" in event["subscriptions"] for event in events)
+        last = await server.publish(9)
+        told = (await receive(client))["data"]
+        assert told["offset"] == last.offset
+        assert len(told["subscriptions"]) == 500
+    assert await server.is_left_empty()
+
+
+async def test_limits_hold_over_all_of_a_long_message(start: START) -> None:
+    server = await start(realtime_max_subscriptions=100)
+    rows = [{"subscriptionId": f"s{number}", "channels": ["files"]} for number in range(200)]
+    async with server.client() as client:
+        await receive(client)
+        assert (await ask(client, "subscribe", rows))["data"]["code"] == 1013
+        made = (await receive(client))["data"]["subscriptions"]
+        assert [bool(row["channels"]) for row in made] == [True] * 100 + [False] * 100
+
+
+async def test_who_leaves_while_subscriptions_are_made_leaves_nothing(server: RealtimeServer) -> None:
+    rows = [{"subscriptionId": f"s{number}", "channels": ["files"]} for number in range(1000)]
+    async with raw_client(server) as client:
+        await client.message()
+        client.send(text(json.dumps({"type": "subscribe", "data": rows})))
+        [connection] = server.realtime.connections()
+        await _until(lambda: bool(connection.subscriptions))
+        client.writer.transport.abort()
     assert await server.is_left_empty()
 
 

@@ -150,7 +150,7 @@ class LiveRoles(RuleBasedStateMachine):
         found = await hub.identify(lambda: self.world.users.by_id(user)) if user else None
         client = self.world.clients[name] = Client(name)
         hub.enter(client, found)
-        hub.subscribe(client, "s", ["c"], [])
+        hub.subscribe(client, "s", ["c"], None)
 
     @precondition(lambda self: self.world.clients)
     @rule(data=st.data())

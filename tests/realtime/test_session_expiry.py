@@ -18,7 +18,7 @@ def _enter(world: World, name: str, session_id: str, expires: int, *, foreign: b
     client = world.clients[name] = Client(name)
     user = replace(identity({"$id": "anna"}), session_id=session_id, session_expires=expires)
     world.hub.enter(client, user, foreign=foreign)
-    world.hub.subscribe(client, "s", ["account", "account.anna", "account.anna.update"], [])
+    world.hub.subscribe(client, "s", ["account", "account.anna", "account.anna.update"], None)
     return client
 
 

@@ -11,7 +11,7 @@ import structlog
 from websockets.http11 import Request
 
 from tidewire.realtime import frames
-from tidewire.realtime.conversation import authenticate, known_to, look_up, respond
+from tidewire.realtime.conversation import authenticate, known_to, respond, subscribe_in_slices
 from tidewire.realtime.hub import Hub
 from tidewire.realtime.intake import Intake, LongText
 from tidewire.realtime.messages import (
@@ -39,13 +39,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LookUp:
-    """A message that is answered once the database was asked about it."""
+    """A message that the database has to be asked about, or whose answer takes long to make."""
 
     message: Subscribe
 
 
 LENGTHY: Final = (Authenticate, SetPresence, Publish, LookUp, LongText)
-"""Messages that need the database."""
+"""Messages that need the database, or take long."""
 MAX_BACKLOG: Final = 16
 """Messages that wait while an earlier one is handled; beyond it the socket is not read any more."""
 
@@ -273,8 +273,7 @@ class Connection(Intake):
             if isinstance(message, SetPresence):
                 self.send(frames.presence(await self._realtime.set_presence(self._hub, self, message)))
             elif isinstance(message, LookUp):
-                known = await look_up(self._hub, self, message.message)
-                self.send(respond(self._hub, self, message.message, known))
+                await self._subscribe(self._hub, message.message)
             elif isinstance(message, Publish):
                 self.send(await self._realtime.publish(self._hub, self, self._address or "", message))
             elif self._impersonated:
@@ -294,6 +293,14 @@ class Connection(Intake):
             _log.exception("realtime message failed", connection=self.id, project=self._hub.project_id)
             self._report(MessageError(INTERNAL, "The server failed to do what the message asks for."))
 
+    async def _subscribe(self, hub: Hub, message: Subscribe) -> None:
+        """Answer a ``subscribe`` that takes a while, before anything that happens meanwhile."""
+        earlier, answer = self.keep_back(), b""
+        try:
+            answer = await subscribe_in_slices(hub, self, message, self._realtime.flow.reading.turn)
+        finally:
+            self.go_ahead(earlier, answer)
+
     def _answer(self, message: Message | MessageError) -> None:
         if isinstance(message, MessageError):
             self._report(message)
@@ -310,7 +317,7 @@ class Connection(Intake):
                 self._report(error)
 
     def _answer_later(self, message: Subscribe) -> None:
-        """Answer when the database can be asked, and let what comes meanwhile wait."""
+        """Answer with time for it, and let what comes meanwhile wait."""
         waiting = self._backlog is not None
         if self._backlog is None:
             self._backlog = deque()

@@ -172,7 +172,7 @@ class EventStream(Connection):
             self._write_blocks(self._place())
             return
         for each in held:
-            hub.subscribe(self, each.id, each.channels, each.queries, start.since)
+            hub.subscribe(self, each.id, each.channels, each.filter, start.since)
         hub.replay(self, [each.id for each in held])
 
     def _place(self) -> bytes:

@@ -8,7 +8,8 @@ from typing import Final
 from tidewire.core.ids import unique_id
 from tidewire.core.origins import is_origin, origin_allowed
 from tidewire.realtime import frames
-from tidewire.realtime.conversation import Extent, beyond_address, beyond_limits, check_user_limit
+from tidewire.realtime.conversation import check_user_limit
+from tidewire.realtime.extents import Extent, beyond_address, beyond_limits
 from tidewire.realtime.hub import Hub
 from tidewire.realtime.limits import ConnectLimit
 from tidewire.realtime.messages import POLICY_VIOLATION, TOO_MUCH, MessageError
@@ -107,7 +108,7 @@ def _subscribe(hub: Hub, receiver: Receiver, session_id: str, slots: Sequence[tu
     recovery = hub.recovery
     if recovery is None:
         for name, slot in slots:
-            hub.subscribe(receiver, name, slot.channels, slot.queries)
+            hub.subscribe(receiver, name, slot.channels, Filter.of(slot.queries))
         return
     asked = [
         Asked(
@@ -123,7 +124,7 @@ def _subscribe(hub: Hub, receiver: Receiver, session_id: str, slots: Sequence[tu
         raise MessageError(TOO_MUCH, "What was missed cannot be told just now; try again.")
     starts = recovery.starts(receiver, asked, known)
     for each, start in zip(asked, starts, strict=True):
-        hub.subscribe(receiver, each.name, each.channels, each.queries, start.since)
+        hub.subscribe(receiver, each.name, each.channels, Filter.of(each.queries), start.since)
     hub.replay(receiver, {each.name for each, start in zip(asked, starts, strict=True) if start.recovered})
     recovery.keep(receiver, asked)
     if asked and not session_id:

@@ -12,7 +12,6 @@ from tidewire.core.custom_channels import RULE_CHANGES
 from tidewire.core.events import LoggedEvent
 from tidewire.core.identities import Identity
 from tidewire.core.project_settings import MfaFactors
-from tidewire.core.queries import Query
 from tidewire.core.standings import Change
 from tidewire.core.time import now
 from tidewire.realtime.acknowledgements import Acknowledgements
@@ -154,12 +153,13 @@ class Hub:
         receiver: Receiver,
         subscription_id: str,
         channels: Sequence[str],
-        queries: Sequence[Query],
+        wanted: Filter | None,
         since: int | None = None,
     ) -> None:
         """Add a subscription, or replace the one of this id.
 
-        ``channels`` are converted already; without any there is no subscription afterwards. ``since``: it
+        ``channels`` are converted already; without any there is no subscription afterwards. ``wanted``: its
+        queries; None if it gets every payload. ``since``: it
         gets the events after this offset, for which :meth:`replay` has to be called; None: those from now
         on, or if it replaces one, what that had not got yet. A connection that ends with the events it is
         still to get gets none.
@@ -173,7 +173,6 @@ class Hub:
         if since is None:
             since = replaced.since if replaced is not None else self.received
         if channels:
-            wanted = Filter.of(queries)
             self._index.add(Subscription(receiver, subscription_id, channels, wanted, since))
 
     def replay(self, receiver: Receiver, subscription_ids: Collection[str]) -> None:

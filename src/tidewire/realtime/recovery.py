@@ -18,7 +18,7 @@ from tidewire.realtime.messages import LITERAL_ID, Since
 from tidewire.realtime.positions import GUEST_ID_LENGTH, Positions, digest_of
 from tidewire.realtime.reading import Reading
 from tidewire.realtime.replay import Replay, Replayer
-from tidewire.realtime.subscriptions import Receiver
+from tidewire.realtime.subscriptions import Filter, Receiver
 from tidewire.store import positions as stored
 from tidewire.store.database import Database
 from tidewire.store.event_log import last_offset, trimmed_offset
@@ -159,7 +159,8 @@ class Recovery:
         came_back = [(each, self._known_start(receiver, each, known)) for each in asked]
         for each, start in came_back:
             if start.recovered:
-                self._hub.subscribe(receiver, each.name, each.channels, each.queries, start.since)
+                wanted = Filter.of(each.queries)
+                self._hub.subscribe(receiver, each.name, each.channels, wanted, start.since)
         self._hub.replay(receiver, [each.name for each, start in came_back if start.recovered])
         self.keep(receiver, asked)
 

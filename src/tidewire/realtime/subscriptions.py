@@ -196,11 +196,11 @@ class Filter:
         """By how many subscriptions."""
 
     @staticmethod
-    def of(queries: Sequence[Query]) -> Filter | None:
-        """None if every payload is wanted."""
+    def of(queries: Sequence[Query], texts: Sequence[str] = ()) -> Filter | None:
+        """None if every payload is wanted. ``texts``: their normal forms, where they are known already."""
         if not queries or any(query.method == "select" for query in queries):
             return None
-        texts = [normal_form(query) for query in queries]
+        texts = texts or [normal_form(query) for query in queries]
         key = blake2b("\0".join(texts).encode(), digest_size=16).digest()
         known = _FILTERS.get(key)
         if known is None:

@@ -8,7 +8,7 @@ import random
 import sys
 import termios
 import time
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 from functools import cache, partial
 from typing import Any, Final, cast
 
@@ -68,6 +68,15 @@ class CloseStatus(IntEnum):
     """Over a limit, or too slow to read what it is sent."""
 
 
+class _Blocked(IntFlag):
+    """Why what is sent is not written yet."""
+
+    BY_CLIENT = 1
+    """It reads more slowly than it is sent to."""
+    BEHIND_ANSWER = 2
+    """An answer that is being made comes first."""
+
+
 class State(IntEnum):
     """The life of a socket, in order."""
 
@@ -90,6 +99,7 @@ class WebSocket(Receiver, asyncio.Protocol):
     """
 
     __slots__ = (
+        "_blocked",
         "_flood",
         "_flow",
         "_in_turn",
@@ -101,7 +111,6 @@ class WebSocket(Receiver, asyncio.Protocol):
         "_silence",
         "_timer",
         "_unread",
-        "_writing_paused",
         "state",
     )
 
@@ -124,7 +133,8 @@ class WebSocket(Receiver, asyncio.Protocol):
         """None between messages."""
         self._timer: asyncio.TimerHandle | None = None
         """Set while the connection ends."""
-        self._writing_paused = False
+        self._blocked = 0
+        """Reasons, as in :class:`_Blocked`."""
         self._queued: Queued | None = None
         """What was sent while the transport still had something to write; None: nothing."""
         self._silence = 0
@@ -250,16 +260,40 @@ class WebSocket(Receiver, asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The client reads more slowly than it is sent to: from now on look at what is queued."""
-        self._writing_paused = True
-        self.direct = False
-        self.express = -1
+        self._block(_Blocked.BY_CLIENT)
 
     def resume_writing(self) -> None:
         """It caught up."""
-        self._writing_paused = False
-        while self._queued and not self._writing_paused:
+        self._unblock(_Blocked.BY_CLIENT)
+
+    def keep_back(self) -> Queued | None:
+        """An answer is being made that comes before all that is sent from now on: until :meth:`go_ahead`.
+
+        Returns what comes before the answer, to be given back then.
+        """
+        earlier, self._queued = self._queued, None
+        self._block(_Blocked.BEHIND_ANSWER)
+        return earlier
+
+    def go_ahead(self, earlier: Queued | None, answer: bytes) -> None:
+        """Send an answer, maybe an empty one, and what was kept back behind it."""
+        behind, self._queued = self._queued, earlier or Queued()
+        if answer:
+            self._queued.add(answer)
+        while behind:
+            self._queued.add(behind.take())
+        self._unblock(_Blocked.BEHIND_ANSWER)
+
+    def _block(self, reason: _Blocked) -> None:
+        self._blocked |= reason
+        self.direct = False
+        self.express = -1
+
+    def _unblock(self, reason: _Blocked) -> None:
+        self._blocked &= ~reason
+        while self._queued and not self._blocked:
             self.transport.write(self._queued.take())
-        if not self._writing_paused:
+        if not self._blocked:
             self._queued = None
             self.direct = self.state is State.OPEN
             if self.replay is not None:
@@ -267,8 +301,8 @@ class WebSocket(Receiver, asyncio.Protocol):
 
     @property
     def congested(self) -> bool:
-        """Whether the client reads more slowly than it is sent to."""
-        return self._writing_paused
+        """Whether what is sent has to wait."""
+        return self._blocked > 0
 
     @property
     def queued_bytes(self) -> int:
@@ -292,7 +326,7 @@ class WebSocket(Receiver, asyncio.Protocol):
         """Send a framed message; close instead if too much is queued already. After the end do nothing."""
         if self.state is not State.OPEN:
             return
-        if self._writing_paused and self.queued_bytes > self._settings.realtime_max_queue_bytes:
+        if self._blocked and self.queued_bytes > self._settings.realtime_max_queue_bytes:
             self._queued = None
             self.close(CloseStatus.TRY_LATER, "slow")
         else:
@@ -300,7 +334,7 @@ class WebSocket(Receiver, asyncio.Protocol):
 
     def write(self, message: bytes) -> None:
         """Send what is framed already, however much is queued."""
-        if self._writing_paused:
+        if self._blocked:
             if self._queued is None:
                 self._queued = Queued()
             self._queued.add(message)
