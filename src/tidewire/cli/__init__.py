@@ -44,6 +44,34 @@ def show_settings(settings: Settings) -> None:
     show(settings)
 
 
+@main.command()
+@click.argument("target")
+@click.option(
+    "--keep",
+    type=click.IntRange(min=1),
+    default=None,
+    help="Remove all but so many of the latest runs in the directory; if not given, none.",
+)
+@settings_options("data_dir", "network_file_systems")
+def backup(settings: Settings, target: str, keep: int | None) -> None:
+    """Back the data directory up to TARGET, a directory or a new .tar, .tar.gz or .tgz file."""
+    from tidewire.cli.backup import make_backup
+
+    make_backup(settings, target, keep)
+
+
+@main.command()
+@click.argument("source")
+@click.option("--run", default=None, metavar="NAME", help="Of a directory's runs; the latest if not given.")
+@click.option("--replace", is_flag=True, help="Move a data directory that is there to <name>.before-<time>.")
+@settings_options("data_dir")
+def restore(settings: Settings, source: str, run: str | None, replace: bool) -> None:
+    """Make the data directory of the backup SOURCE, which `tidewire backup` made."""
+    from tidewire.cli.backup import restore_backup
+
+    restore_backup(settings, source, run, replace=replace)
+
+
 @main.group()
 def project() -> None:
     """Manage projects."""

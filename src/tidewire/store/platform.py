@@ -70,7 +70,7 @@ _CONSOLE_PLATFORMS: Final = (Platform("web", hostname="localhost"),)
 _FIRST_PROJECT: Final = "platform.first_project"
 _DELETION: Final = "platform.deletion."
 """Followed by the id of a project whose rows are gone, but not yet its data."""
-_CREATION: Final = "platform.creation."
+CREATION: Final = "platform.creation."
 """Followed by the id of a project whose database may not have been made yet."""
 _PROJECTS_CACHED: Final = 10_000
 _REPORT_SECONDS: Final = 60.0
@@ -229,7 +229,7 @@ class Stores:
         """Whether the database of a project, which cannot be opened, was never made."""
         if project_id == CONSOLE_PROJECT_ID:
             return False
-        marker = _CREATION + project_id
+        marker = CREATION + project_id
         noted = await self.platform.read(lambda connection: read_state(connection, marker), lane="identities")
         if noted is None:
             self._report(project_id, error)
@@ -238,7 +238,7 @@ class Stores:
     async def created(self, project_id: str) -> None:
         """From now on the project's database is never made anew."""
         await self.platform.write(
-            lambda transaction: delete_state(transaction.connection, _CREATION + project_id)
+            lambda transaction: delete_state(transaction.connection, CREATION + project_id)
         )
 
     def _project_sleeps(self, project_id: str, due_at: int | None) -> None:
@@ -280,7 +280,7 @@ class Stores:
                 # The platform was put back as it was earlier, maybe: this is not the new owner's.
                 message = f"The data directory still holds the database of an earlier project {project_id!r}."
                 raise TidewireError("project_already_exists", message)
-            write_state(transaction.connection, _CREATION + project_id, str(moment))
+            write_state(transaction.connection, CREATION + project_id, str(moment))
 
         await self.platform.write(unit)
         await self._open_projects.get(project).database.wake()
@@ -338,7 +338,7 @@ class Stores:
             if find_project(transaction.connection, project_id, 0) is None:
                 raise project_not_found()
             delete_project(transaction.connection, project_id)
-            delete_state(transaction.connection, _CREATION + project_id)
+            delete_state(transaction.connection, CREATION + project_id)
             write_state(transaction.connection, _DELETION + project_id, str(now()))
 
         await self.platform.write(unit)
@@ -369,7 +369,7 @@ class Stores:
 
     async def finish_creations(self) -> None:
         """Make the databases of new projects that have none yet."""
-        for project_id in await self._noted(_CREATION):
+        for project_id in await self._noted(CREATION):
             store = await self.project(project_id)
             if store is not None:
                 await store.database.wake()
@@ -488,5 +488,5 @@ def _create_first_project(transaction: Transaction) -> None:
     connection = transaction.connection
     if read_state(connection, _FIRST_PROJECT) is None:
         insert_project(connection, Project(DEFAULT_PROJECT_ID, "Default", "", now(), now()))
-        write_state(connection, _CREATION + DEFAULT_PROJECT_ID, str(now()))
+        write_state(connection, CREATION + DEFAULT_PROJECT_ID, str(now()))
         write_state(connection, _FIRST_PROJECT, DEFAULT_PROJECT_ID)
