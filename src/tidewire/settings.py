@@ -275,6 +275,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "not read for a while, and closed with 1013 when it goes on."
         ),
     ] = 200
+    realtime_flood_rate_per_address: Annotated[
+        Count,
+        Meta(
+            description="The same of all realtime connections from one IP address together, those that ended "
+            "included; answers to pings do not count. Beyond it none of them is read for a while."
+        ),
+    ] = 5_000
     realtime_connects_per_minute: Annotated[
         Count, Meta(description="Realtime connects a minute from one IP address.")
     ] = 128

@@ -12,11 +12,11 @@ from websockets.frames import Opcode
 
 from tests.realtime.conftest import START, RealtimeServer, ask, receive
 from tests.realtime.raw_client import RawClient, frame, raw_client, text
-from tidewire.realtime import flood, websocket
-from tidewire.realtime.flood import Unfinished
+from tidewire.realtime import flood, inflow
+from tidewire.realtime.flood import AddressBudgets, Unfinished
+from tidewire.realtime.inflow import STEP_BYTES, Inflow
 from tidewire.realtime.recovery import Known
 from tidewire.realtime.subscribing import SLICE, Rows, Subscribing
-from tidewire.realtime.websocket import STEP_BYTES, WebSocket
 
 PING = frame(Opcode.PING)
 
@@ -27,13 +27,13 @@ async def test_what_arrives_in_one_go_is_read_a_little_at_a_time(
     """Read at once, they would hold up everybody else for half a second."""
     pieces: list[tuple[int, int]] = []
     rounds = 0
-    receive_bytes = WebSocket._receive
+    receive_bytes = Inflow._receive
 
-    def observed(self: WebSocket, data: bytes) -> None:
+    def observed(self: Inflow, data: bytes) -> None:
         pieces.append((rounds, len(data)))
         receive_bytes(self, data)
 
-    monkeypatch.setattr(WebSocket, "_receive", observed)
+    monkeypatch.setattr(Inflow, "_receive", observed)
     async with raw_client(server) as client:
         await client.message()
         client.send(PING * 40_000)
@@ -90,8 +90,52 @@ async def test_who_sends_too_much_is_not_read_and_then_read_again(start: START) 
             assert await ask(other, "ping") == {"type": "pong"}
 
 
+async def test_who_comes_back_has_no_new_budget(start: START) -> None:
+    server = await start(rate_limits=True, realtime_flood_rate_per_address=20)
+    async with raw_client(server) as client:
+        await client.message()
+        client.send(PING * 150)
+        assert await _pongs(client, 150) == 150
+    async with raw_client(server) as client, raw_client(server) as other:
+        await client.message()
+        client.send(PING * 200)
+        answered = await _pongs(client, 200)
+        assert 40 <= answered < 120
+        await other.message()
+        other.send(PING)
+        assert await _pongs(other, 1) == 1, "the first frame finds out"
+        other.send(PING)
+        assert await _pongs(other, 1) == 0
+        await server.publish(1)
+        assert [each.state for each in server.realtime.connections()] == [1, 1], "nobody is closed"
+
+
+async def test_answers_to_pings_are_no_flood_of_an_address(start: START) -> None:
+    """However many are behind it: the server asks each of them once a second."""
+    server = await start(rate_limits=True, realtime_flood_rate_per_address=1)
+    async with raw_client(server) as client:
+        await client.message()
+        [connection] = server.realtime.connections()
+        for number in range(20):
+            connection.asked = number + 1
+            client.send(frame(Opcode.PONG, b"%d" % (number + 1)))
+            await _until(lambda: not connection.asked)
+        client.send(PING)
+        assert await _pongs(client, 1) == 1
+        assert not connection.is_overloaded
+
+
+def test_addresses_that_owe_nothing_are_forgotten() -> None:
+    budgets = AddressBudgets(10)
+    assert budgets.spend("a", 150, 0.0) == 15
+    for number in range(2000):
+        budgets.spend(f"b{number}", 1, 1.0 + number)
+    assert len(budgets._paid_until) <= 1001
+    assert budgets.spend("a", 10_000, 3000.0) == 20, "as far ahead as anybody gets"
+
+
 async def test_who_goes_on_is_closed(start: START, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (flood, websocket):
+    for module in (flood, inflow):
         monkeypatch.setattr(module, "BUDGET_SECONDS", 0.4)
     server = await start(rate_limits=True, realtime_flood_rate=100)
     async with raw_client(server) as client:
@@ -106,7 +150,7 @@ async def test_who_goes_on_is_closed(start: START, monkeypatch: pytest.MonkeyPat
 
 
 async def test_who_waits_is_forgiven(start: START, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (flood, websocket):
+    for module in (flood, inflow):
         monkeypatch.setattr(module, "BUDGET_SECONDS", 0.4)
     server = await start(rate_limits=True, realtime_flood_rate=100)
     async with raw_client(server) as client:

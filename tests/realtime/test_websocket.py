@@ -29,7 +29,7 @@ from tests.realtime.conftest import (
 )
 from tests.realtime.world import read_frames
 from tidewire.realtime.connection import Connection
-from tidewire.realtime.flood import Flow
+from tidewire.realtime.flood import AddressBudgets, Flow
 from tidewire.realtime.websocket import WebSocket
 from tidewire.settings import Settings
 from tidewire.store.platform import ProjectStore
@@ -410,7 +410,7 @@ async def test_what_the_http_connection_has_still_to_write_makes_a_slow_reader()
         loop = asyncio.get_running_loop()
         transport, _ = await loop.create_connection(asyncio.Protocol, sock=near)
         transport.write(b"x" * 4_000_000)
-        connection = _Upgraded(Settings(realtime_max_queue_bytes=8_000_000), set(), Flow())
+        connection = _Upgraded(Settings(realtime_max_queue_bytes=8_000_000), set(), Flow(AddressBudgets(1)))
         connection.connection_made(transport)
         transport.set_protocol(connection)
         connection._upgrade(f"GET /v1/realtime HTTP/1.1\r\n{UPGRADE}".encode())

@@ -10,7 +10,7 @@ import structlog
 from tidewire.core.identities import Identity
 from tidewire.core.second_factors import second_factor_missing
 from tidewire.realtime.request import CONSOLE, Inputs
-from tidewire.realtime.websocket import CloseStatus
+from tidewire.realtime.states import CloseStatus
 from tidewire.store.errors import is_unanswered
 from tidewire.store.identities import InvalidJwtError
 from tidewire.store.platform import Project, Stores

@@ -29,7 +29,7 @@ from tidewire.realtime.messages import (
 )
 from tidewire.realtime.request import CONSOLE, Inputs, read_inputs
 from tidewire.realtime.sign_in import sign_in
-from tidewire.realtime.websocket import CloseStatus, State
+from tidewire.realtime.states import CloseStatus, State
 from tidewire.store.errors import StoreError, is_unanswered
 from tidewire.store.projects import project_unavailable
 

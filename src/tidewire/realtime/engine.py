@@ -26,7 +26,7 @@ from tidewire.realtime.connection import Connection
 from tidewire.realtime.console import TELL_SECONDS, Console, test_event
 from tidewire.realtime.event_stream import EventStream
 from tidewire.realtime.feed import Feed
-from tidewire.realtime.flood import Flow
+from tidewire.realtime.flood import AddressBudgets, Flow
 from tidewire.realtime.handshake import Doorkeeper
 from tidewire.realtime.hub import Hub
 from tidewire.realtime.inspector import Inspector
@@ -45,9 +45,9 @@ from tidewire.realtime.recovery import Recovery
 from tidewire.realtime.replay import Replayer
 from tidewire.realtime.request import CONSOLE
 from tidewire.realtime.spending import Spending
+from tidewire.realtime.states import CloseStatus
 from tidewire.realtime.subscriptions import Receiver
 from tidewire.realtime.turns import Turns
-from tidewire.realtime.websocket import CloseStatus
 from tidewire.settings import Settings
 from tidewire.store.database import Database
 from tidewire.store.platform import ProjectStore, Stores
@@ -81,7 +81,7 @@ class Realtime:
             settings.realtime_max_connections, settings.realtime_max_connections_per_address
         )
         self.spending = Spending()
-        self.flow = Flow()
+        self.flow = Flow(AddressBudgets(settings.realtime_flood_rate_per_address))
         self.writing = Turns(per_round=1)
         """Of events that many connections get."""
         self.setting_up = asyncio.Semaphore(settings.realtime_handshakes_at_once)

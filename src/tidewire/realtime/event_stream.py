@@ -36,7 +36,7 @@ from tidewire.realtime.messages import (
 )
 from tidewire.realtime.recovery import NOTHING_KNOWN, Asked, Start
 from tidewire.realtime.request import Inputs, parse_request
-from tidewire.realtime.websocket import CloseStatus, State
+from tidewire.realtime.states import CloseStatus, State
 
 if TYPE_CHECKING:
     from tidewire.realtime.engine import Realtime

@@ -1,4 +1,4 @@
-"""How much one connection may send: a budget that fills up again, and what happens when it is used up.
+"""How much a connection may send, and an address: budgets that fill up again, and what if they are used up.
 
 A unit is about what a small frame costs the server, some twenty microseconds.
 """
@@ -21,6 +21,8 @@ BYTES_A_UNIT: Final = 4096
 """Of any frame, besides one unit for the frame."""
 TEXT_A_UNIT: Final = 128
 """Characters of a ``subscribe``: it costs far more than other messages."""
+FEW_ADDRESSES: Final = 1000
+"""Of so many it is not looked whether they owe anything still."""
 LARGE_AT_ONCE: Final = 64
 """Incomplete messages above ``realtime_max_message_bytes``, in one process."""
 
@@ -64,6 +66,32 @@ class Flood:
             self._timer = None
 
 
+class AddressBudgets:
+    """What all connections from one address may send together, those that ended before included."""
+
+    def __init__(self, rate: float) -> None:
+        """``rate``: units a second."""
+        self._rate = rate
+        self._paid_until: dict[str, float] = {}
+        """When what came from an address would be paid for at that rate; monotonic time."""
+        self._many = FEW_ADDRESSES
+
+    def spend(self, address: str, units: float, now: float) -> float:
+        """Count what came from an address; by how many seconds it is ahead of its rate then.
+
+        Those who are twice as far ahead as they may be get no further: they are not read meanwhile.
+        """
+        paid_until = max(self._paid_until.get(address, 0.0), now) + units / self._rate
+        self._paid_until[address] = paid_until = min(paid_until, now + 2 * BUDGET_SECONDS)
+        if len(self._paid_until) > self._many:
+            self._forget_paid(now)
+        return paid_until - now
+
+    def _forget_paid(self, now: float) -> None:
+        self._paid_until = {address: until for address, until in self._paid_until.items() if until > now}
+        self._many = max(FEW_ADDRESSES, 2 * len(self._paid_until))
+
+
 class Unfinished:
     """Connections with an incomplete message that is larger than most: so many at once, or memory would fill.
 
@@ -97,6 +125,7 @@ class Unfinished:
 class Flow:
     """What all connections of a process share while they are read."""
 
+    addresses: AddressBudgets
     upgrades: Turns = field(default_factory=Turns)
     """In which handshakes are read and answered."""
     reading: Turns = field(default_factory=lambda: Turns(seconds=PIECE_SECONDS))

@@ -20,8 +20,9 @@ from tidewire.realtime.messages import (
     parse_in_steps,
     parse_message,
 )
+from tidewire.realtime.states import CloseStatus, State
 from tidewire.realtime.turns import PIECE_SECONDS
-from tidewire.realtime.websocket import CloseStatus, State, WebSocket
+from tidewire.realtime.websocket import WebSocket
 from tidewire.settings import Settings
 
 

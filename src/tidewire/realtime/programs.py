@@ -14,8 +14,9 @@ from sqlalchemy import Connection
 from tidewire.core.scopes import PROJECT_KEY_SCOPES
 from tidewire.core.time import now
 from tidewire.realtime.messages import UNAUTHORIZED, MessageError
+from tidewire.realtime.states import CloseStatus
 from tidewire.realtime.subscriptions import Receiver
-from tidewire.realtime.websocket import CloseStatus, WebSocket
+from tidewire.realtime.websocket import WebSocket
 from tidewire.store.api_keys import ApiKey, find_api_key, hash_api_key
 from tidewire.store.credentials import ExpiredJwtError, InvalidJwtError, decode_key, is_ephemeral
 from tidewire.store.database import Database
