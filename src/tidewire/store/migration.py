@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -18,16 +19,22 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     String,
     Table,
+    bindparam,
     column,
     insert,
+    literal,
     select,
     table,
 )
 
+from tidewire.store.prepared import Prepared
 from tidewire.store.schema import PLATFORM_REVISION, PROJECT_REVISION, platform_metadata, project_metadata
 
 _MIGRATIONS: Final = Path(__file__).with_name("migrations")
 _one_at_a_time: Final = threading.Lock()
+_TABLE: Final = Prepared(
+    select(literal(1)).select_from(table("sqlite_master")).where(column("name", String) == bindparam("name"))
+)
 
 
 class MigrationError(Exception):
@@ -58,30 +65,33 @@ PROJECT: Final = Chain("project", PROJECT_REVISION, project_metadata)
 PLATFORM: Final = Chain("platform", PLATFORM_REVISION, platform_metadata)
 
 
-def bring_up_to_date(connection: Connection, chain: Chain) -> None:
+def bring_up_to_date(connection: Connection, chain: Chain, *, create: bool = True) -> None:
     """Give the database the newest tables of ``chain``, within the transaction that ``connection`` is in.
 
-    Raises :class:`MigrationError` if the database comes from a newer program.
+    Raises :class:`MigrationError` if the database comes from a newer program, or has no tables of the chain
+    and they are not to be made (``create``).
     """
     revision = _revision_of(connection, chain)
     if revision is None:
+        if not create:
+            raise MigrationError("it holds no tables of Tidewire; put it back from a backup")
         _create(connection, chain)
     elif revision != chain.head:
         migrate(connection, chain)
 
 
-def has_tables(connection: Connection, chain: Chain) -> bool:
-    """Whether the database has tables of ``chain``, old or new."""
-    return _revision_of(connection, chain) is not None
-
-
 def _revision_of(connection: Connection, chain: Chain) -> str | None:
     """The revision that a database has; None: it has no tables of the chain."""
-    known = select(column("name", String)).select_from(table("sqlite_master"))
-    if connection.scalar(known.where(column("name", String) == chain.version_table)) is None:
+    if not _TABLE.fetch(connection, {"name": chain.version_table}):
         return None
+    rows = _revision(chain.version_table).fetch(connection, {})
+    return rows[0][0] if rows else ""
+
+
+@cache
+def _revision(version_table: str) -> Prepared:
     version = column("version_num", String)
-    return connection.scalar(select(version).select_from(table(chain.version_table, version))) or ""
+    return Prepared(select(version).select_from(table(version_table, version)))
 
 
 def _create(connection: Connection, chain: Chain) -> None:

@@ -18,7 +18,7 @@ from tidewire.store import event_log
 from tidewire.store.connections import Synchronous, connect, driver, execute_patiently, make_read_only
 from tidewire.store.due import DueProjects, due_at
 from tidewire.store.errors import StoreError
-from tidewire.store.migration import Chain, MigrationError, bring_up_to_date, has_tables
+from tidewire.store.migration import Chain, MigrationError, bring_up_to_date
 from tidewire.store.witness import is_as_left, note_closed, note_nothing, note_writing, origin
 
 _log = structlog.get_logger("tidewire.store")
@@ -149,7 +149,8 @@ class OpenFile:
         except BaseException:
             connection.close()
             raise
-        if first:
+        if first and driver(connection).total_changes:
+            # Otherwise the file is still as it was left, until :meth:`begin_writing`.
             note_nothing(lock)
         if put_back:
             _log.warning(
@@ -172,9 +173,7 @@ class OpenFile:
         present = origin(self._path, self._users_path)
         with self._transaction(connection, kind):
             for chain in chains:
-                if not create and not has_tables(connection, chain):
-                    raise MigrationError("it holds no tables of Tidewire; put it back from a backup")
-                bring_up_to_date(connection, chain)
+                bring_up_to_date(connection, chain, create=create)
             put_back = event_log.settle_epoch(
                 connection, durable=self._durable, first=first, origin=present if as_left else ""
             )

@@ -23,18 +23,25 @@ _LONGEST_NOTE: Final = 256
 _WRITING: Final = b"writing "
 _WITH_SUBVOLUMES: Final = frozenset({"btrfs", "zfs"})
 """On these a snapshot that is put back is a volume of its own, with the same inodes and times."""
+_types: Final[dict[int, str]] = {}
+"""Of file systems, by the number of their device: to find one out takes longer than to open a database."""
 
 
 def origin(path: Path, companion: Path) -> str:
     """What a copy of the database at ``path`` and of its ``companion`` would not have."""
-    noted = companion.stat()
-    volume = os.statvfs(path).f_fsid if type_at(path) in _WITH_SUBVOLUMES else 0
-    return f"{path.stat().st_ino}:{noted.st_ino}:{noted.st_ctime_ns}:{volume}"
+    database, noted = path.stat(), companion.stat()
+    type_ = _types.get(database.st_dev)
+    if type_ is None:
+        type_ = _types[database.st_dev] = type_at(path)
+    volume = os.statvfs(path).f_fsid if type_ in _WITH_SUBVOLUMES else 0
+    return f"{database.st_ino}:{noted.st_ino}:{noted.st_ctime_ns}:{volume}"
 
 
 def note_closed(lock: int, path: Path) -> None:
     """Note in the lock file how the database file was left; nobody has it open any more."""
-    _note(lock, _left(path))
+    left = _left(path)
+    if os.pread(lock, _LONGEST_NOTE, 0) != left:
+        _note(lock, left)
 
 
 def note_writing(lock: int, path: Path) -> None:
@@ -42,6 +49,8 @@ def note_writing(lock: int, path: Path) -> None:
     log = _log_of(path)
     if log.exists():
         _note(lock, _writing(log))
+    else:
+        note_nothing(lock)
 
 
 def note_nothing(lock: int) -> None:
