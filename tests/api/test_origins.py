@@ -82,7 +82,7 @@ def test_preflight(client: httpx.Client, path: str) -> None:
         "last-event-id",
     ):
         assert name in headers
-    assert len(headers) == len(set(headers)) == 37
+    assert len(headers) == len(set(headers)) == 38
 
 
 def test_app_schemes(api: ApiServer, client: httpx.Client) -> None:
