@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Final, cast
 
 from tidewire.core.time import now
-from tidewire.store.backups.copying import Digesting, open_plain, sync_directory, write_file
+from tidewire.store.backups.copying import Digesting, sync_directory, write_file
 from tidewire.store.backups.manifest import (
     MANIFEST_NAME,
     OBJECTS,
@@ -58,7 +58,7 @@ class NewArchive:
 
     def add(self, name: str, source: Path) -> FileEntry:
         """Add a file."""
-        with open_plain(source) as file:
+        with source.open("rb") as file:
             reading = Digesting(file)
             self._member(name, os.fstat(file.fileno()).st_size, reading)
         self.copied += name.startswith(OBJECTS)

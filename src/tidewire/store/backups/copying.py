@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from pathlib import Path
 from typing import IO, BinaryIO, Final
 
-from tidewire.store.backups.manifest import FileEntry
+from tidewire.store.backups.manifest import BackupError, FileEntry
 
 _PIECE: Final = 1024 * 1024
 
@@ -34,8 +35,13 @@ class Digesting:
 
 
 def open_plain(path: Path) -> BinaryIO:
-    """Open a file for reading that is no link."""
-    return os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW), "rb")
+    """Open a file of a backup for reading; raises OSError for links, pipes and devices."""
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    file = os.fdopen(os.open(path, flags), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise BackupError(f"{path} is no plain file")
+    return file
 
 
 def write_file(source: IO[bytes], path: Path) -> FileEntry:

@@ -23,7 +23,7 @@ from tidewire.store.backups.manifest import (
     database_name,
     is_file_of_backup,
 )
-from tidewire.store.connections import Synchronous, driver
+from tidewire.store.connections import BUSY_TIMEOUT_MS, Synchronous, driver
 from tidewire.store.data_directory import database_path
 from tidewire.store.deletion_lock import nothing_deleted
 from tidewire.store.due import DueProjects
@@ -186,6 +186,7 @@ class _Backup:
         address = f"{path.absolute().as_uri()}?nolock=1"
         try:
             with closing(sqlite3.connect(address, uri=True)) as target:
+                source.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
                 # Within a transaction that reads, the copy is of its moment, and never begins anew.
                 source.execute("BEGIN")
                 try:

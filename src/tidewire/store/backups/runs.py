@@ -133,14 +133,14 @@ class NewRun:
     def add(self, name: str, source: Path) -> FileEntry:
         """Add a file; an object that an earlier run has is there already."""
         if not name.startswith(OBJECTS):
-            with open_plain(source) as file:
+            with source.open("rb") as file:
                 return write_file(file, self.staging / name)
         path = self._directory / name
         known = self._known.get(name)
         if known is not None and path.is_file() and path.stat().st_size == known.size:
             return known
         unfinished = self.staging / "object"
-        with open_plain(source) as file:
+        with source.open("rb") as file:
             unfinished.unlink(missing_ok=True)
             entry = write_file(file, unfinished)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
