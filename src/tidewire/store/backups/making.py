@@ -119,7 +119,8 @@ class _Backup:
         except BackupError:
             raise
         except (StoreError, sqlite3.DatabaseError) as error:
-            self.manifest.missing.append(Missing(database_name(project_id), str(error)))
+            reason = str(error).partition("\n")[0]  # what follows is an address of SQLAlchemy's manual
+            self.manifest.missing.append(Missing(database_name(project_id), reason))
             (self._target.staging / database_name(project_id)).unlink(missing_ok=True)
             return
         self._take(project_id, keys)
