@@ -63,3 +63,21 @@ class Repeated:
             about["omitted"] = self._omitted
         self._next, self._omitted = moment + REPEAT_SECONDS, 0
         self._write(self._event, **about)
+
+
+class RepeatedByKind:
+    """The same for each of several kinds, of which there are few whatever clients do."""
+
+    def __init__(self, write: Callable[..., Any], event: str, key: str) -> None:
+        """``key``: under which the kind stands in the line."""
+        self._write = write
+        self._event = event
+        self._key = key
+        self._by_kind: dict[str, Repeated] = {}
+
+    def tell(self, kind: str, **about: object) -> None:
+        """One of a kind happened again."""
+        known = self._by_kind.get(kind)
+        if known is None:
+            known = self._by_kind[kind] = Repeated(self._write, self._event)
+        known.tell(**{self._key: kind}, **about)

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from tests.support.api import ApiServer, running_api
 from tests.support.responses import checked_client
@@ -130,3 +131,16 @@ async def test_windows_end_though_the_clock_is_set_back(monkeypatch: pytest.Monk
     assert await storage.get_expiry("a") == shown + 60
     moment, shown = moment + 60, shown + 60
     assert await storage.get("a") == 0
+
+
+def test_limits_that_are_reached_are_told_in_the_log(tmp_path: Path) -> None:
+    """Once in a while for each kind, with the number of those between."""
+    settings = Settings(data_dir=str(tmp_path), synchronous="normal", max_body_bytes=300_000)
+    with capture_logs() as lines, running_api(settings, ALL_OPERATIONS) as server:
+        headers = {"X-Appwrite-Project": server.project}
+        with httpx.Client(base_url=server.url, headers=headers, timeout=60) as client:
+            refused = [sign_in(client).status_code for _ in range(13)].count(429)
+            assert sign_in(client, password="x" * 400_000).status_code == 400
+    assert refused > 1
+    told = [line["limit"] for line in lines if line["event"] == "limit_reached"]
+    assert told == ["general_rate_limit_exceeded", "bytes of a body"]

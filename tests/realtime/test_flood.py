@@ -8,10 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import structlog
+from structlog.testing import capture_logs
 from websockets.frames import Opcode
 
 from tests.realtime.conftest import START, RealtimeServer, ask, receive
 from tests.realtime.raw_client import RawClient, frame, raw_client, text
+from tidewire.logs import RepeatedByKind
 from tidewire.realtime import flood, inflow
 from tidewire.realtime.flood import AddressBudgets, Unfinished
 from tidewire.realtime.inflow import STEP_BYTES, Inflow
@@ -278,3 +281,19 @@ def test_the_oldest_gives_way() -> None:
     unfinished.end("b")
     unfinished.begin("d", lambda: gone.append("d"))
     assert gone == ["a"]
+
+
+async def test_limits_that_are_reached_are_told_in_the_log(start: START) -> None:
+    """Once in a while for each kind, with the number of those between."""
+    server = await start(realtime_max_subscriptions=1, realtime_max_connections_per_address=1)
+    rows = [{"channels": ["files"]}, {"channels": ["files"]}]
+    with capture_logs() as lines:
+        server.realtime.reached = RepeatedByKind(structlog.get_logger().warning, "limit_reached", "limit")
+        async with server.client() as client:
+            await receive(client)
+            for _ in range(3):
+                await ask(client, "subscribe", rows)
+            async with server.client() as other:
+                assert (await receive(other))["data"]["code"] == 1013
+    told = [line["limit"] for line in lines if line["event"] == "limit_reached"]
+    assert told == ["subscriptions", "connections of an address"]

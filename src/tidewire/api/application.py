@@ -50,6 +50,7 @@ from tidewire.core.locales import known_locale
 from tidewire.core.time import parse_datetime
 from tidewire.core.uploads import ContentRange, Upload
 from tidewire.identity.credentials import read_parameters, text
+from tidewire.logs import RepeatedByKind
 from tidewire.services.context import Client, Context
 from tidewire.services.geoip import GeoIp
 from tidewire.services.large_results import HeldResults, LargeResults
@@ -107,6 +108,7 @@ class _Api:
         self.results = LargeResults(settings.unread_answer_bytes)
         self.large_json = LargeJson(settings.max_body_values)
         self.limits = RateLimits(enabled=settings.rate_limits)
+        self.reached = RepeatedByKind(_log.warning, "limit_reached", "limit")
         self._openapi: msgspec.Raw | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -124,6 +126,10 @@ class _Api:
         return self._openapi
 
 
+_LIMITS: Final = frozenset(
+    {"general_rate_limit_exceeded", "general_server_busy", "storage_invalid_file_size"}
+)
+"""Types of errors that tell of a limit, by which lines in the log are counted."""
 _UNAVAILABLE: Final = "project_database_unavailable"
 _RETRY_SECONDS: Final = {_UNAVAILABLE: 1, "general_server_busy": RETRY_SECONDS}
 """When to try again after what may pass by itself, or what an operator is at work on."""
@@ -442,6 +448,10 @@ class _Exchange:
     async def _refuse(self, error: TidewireError, *headers: tuple[bytes, bytes]) -> None:
         if self.started:
             return
+        limit = error.limit or (error.type if error.type in _LIMITS else "")
+        if limit:
+            request = self.request
+            self.api.reached.tell(limit, address=request.client_ip, path=request.path, reason=error.message)
         body = error_body(error)
         seconds = _RETRY_SECONDS.get(error.type)
         if seconds:

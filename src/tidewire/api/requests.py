@@ -110,4 +110,5 @@ def sdk_of(request: Request) -> str:
 
 
 def _too_large(limit: int) -> TidewireError:
-    return TidewireError("general_argument_invalid", f"The request body is larger than {limit} bytes.")
+    message = f"The request body is larger than {limit} bytes."
+    return TidewireError("general_argument_invalid", message, limit="bytes of a body")

@@ -322,8 +322,10 @@ class TidewireError(Exception):
     wrong and what to do about it; ``code`` follows from the type.
     """
 
-    def __init__(self, type: str, message: str) -> None:  # noqa: A002 - the word on the wire
+    def __init__(self, type: str, message: str, *, limit: str = "") -> None:  # noqa: A002 - the word on the wire
         super().__init__(message)
         self.type = type
         self.message = message
         self.code = ERROR_CODES[type]
+        self.limit = limit
+        """What kind of limit was reached, where the type does not tell; empty: none, or it does."""

@@ -49,6 +49,9 @@ LENGTHY: Final = (Authenticate, SetPresence, Publish, LookUp, LongText)
 MAX_BACKLOG: Final = 16
 """Messages that wait while an earlier one is handled; beyond it the socket is not read any more."""
 
+CLOSED_FOR: Final = {"flood": "frames of a connection", "slow": "bytes queued for a connection"}
+"""Reasons of closes that are limits, and of what."""
+
 _UNANSWERED: Final = "The database cannot answer just now; try again."
 
 _log: Final = structlog.get_logger(__name__)
@@ -172,18 +175,32 @@ class Connection(Intake):
         programs = self._hub.programs if self._hub is not None else None
         return programs is not None and programs.key_of(self) is not None
 
-    def refused(self, code: int, message: str) -> None:
+    def refused(self, error: MessageError) -> None:
         """Count a message that was refused, in whole or in part, and say so in the log now and then."""
-        super().refused(code, message)
-        self._realtime.meters.refused[str(code)] += 1
+        super().refused(error)
+        self._realtime.meters.refused[str(error.code)] += 1
+        self._tell_limit(error)
         assert self.refusals is not None
         count = self.refusals.number
         if count.bit_count() == 1:  # the first, then ever fewer: a client may go on for hours
             project = self._hub.project_id if self._hub is not None else ""
-            _log.info("messages refused", connection=self.id, project=project, count=count, code=code)
+            _log.info("messages refused", connection=self.id, project=project, count=count, code=error.code)
+
+    def _rest_with_others(self, ahead: float) -> None:
+        super()._rest_with_others(ahead)
+        self._realtime.reached.tell("frames of an address", address=self.origin)
+
+    def _tell_limit(self, error: MessageError) -> None:
+        if error.limit:
+            project = self._hub.project_id if self._hub is not None else ""
+            self._realtime.reached.tell(
+                error.limit, address=self.origin, project=project, reason=error.message
+            )
 
     def _count_close(self, reason: str) -> None:
         self._realtime.meters.closes[reason] += 1
+        if reason in CLOSED_FOR:
+            self._realtime.reached.tell(CLOSED_FOR[reason], address=self.origin)
 
     def _finish(self, *, answered: bool) -> None:
         if not answered:
@@ -198,7 +215,13 @@ class Connection(Intake):
         except MessageError as error:
             self._refuse(error)
         except TimeoutError:
-            self._refuse(MessageError(TOO_MUCH, "Too many clients connect just now; try again later."))
+            self._refuse(
+                MessageError(
+                    TOO_MUCH,
+                    "Too many clients connect just now; try again later.",
+                    limit="handshakes at once",
+                )
+            )
         except StoreError:
             self._refuse(MessageError(TOO_MUCH, project_unavailable().message))  # the store has logged why
         except Exception as error:
@@ -220,7 +243,9 @@ class Connection(Intake):
         hub.connections += 1
         if hub.connections > self._settings.realtime_max_connections_per_project:
             raise MessageError(
-                TOO_MUCH, "The project has as many connections as it may have; try again later."
+                TOO_MUCH,
+                "The project has as many connections as it may have; try again later.",
+                limit="connections of a project",
             )
         await room.feed.follow()
         stores = self._realtime.stores
@@ -242,6 +267,7 @@ class Connection(Intake):
                 await hub.console.review()
 
     def _refuse(self, error: MessageError) -> None:
+        self._tell_limit(error)
         self.send(frames.error(error.code, error.message, error.kind))
         if error.code == INTERNAL:
             self.close(CloseStatus.INTERNAL_ERROR)
@@ -326,7 +352,7 @@ class Connection(Intake):
             self._realtime.run(self._work_off())
 
     def _report(self, error: MessageError) -> None:
-        self.refused(error.code, error.message)
+        self.refused(error)
         self.send(frames.error(error.code, error.message, error.kind))
         if error.code == POLICY_VIOLATION:
             self.close(CloseStatus.REFUSED)

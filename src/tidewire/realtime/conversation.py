@@ -123,4 +123,5 @@ def check_user_limit(hub: Hub, user_id: str) -> None:
     """Raise :class:`MessageError` if a user has as many connections as one may have."""
     limit = hub.settings.realtime_max_connections_per_user
     if hub.connections_of(user_id) >= limit:
-        raise MessageError(TOO_MUCH, f"A user may have at most {limit} connections at once.")
+        message = f"A user may have at most {limit} connections at once."
+        raise MessageError(TOO_MUCH, message, limit="connections of a user")

@@ -18,6 +18,7 @@ from tidewire.core.events import Event, LoggedEvent
 from tidewire.core.models.presences import Presence
 from tidewire.core.project_settings import MfaFactors
 from tidewire.core.time import ascending_microseconds, now
+from tidewire.logs import RepeatedByKind
 from tidewire.realtime.acknowledgements import ROUND_SECONDS
 from tidewire.realtime.admins import Admins
 from tidewire.realtime.answering import answer
@@ -95,6 +96,7 @@ class Realtime:
         self.numbers = ascending_microseconds()
         """Of connections: among those of all processes, a later one has a higher number."""
         self.meters: Meters = Meters()
+        self.reached = RepeatedByKind(_log.warning, "limit_reached", "limit")
         self.replayer = Replayer(self.meters)
         self.channels = Channels(settings, self, lambda key, sent: self.peers.tell_sent(key, sent))
         self.attendance = Attendance(settings.realtime_leave_seconds, self._tell_member)

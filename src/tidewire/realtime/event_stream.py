@@ -187,6 +187,7 @@ class EventStream(Connection):
         )
 
     def _refuse(self, error: MessageError) -> None:
+        self._tell_limit(error)
         if self._started or error.code in {TOO_MUCH, INTERNAL}:
             self.send(frames.error(error.code, error.message, error.kind))
             self.close(CloseStatus.TRY_LATER if error.code == TOO_MUCH else CloseStatus.INTERNAL_ERROR)

@@ -52,6 +52,7 @@ class Doorkeeper:
                 TOO_MUCH,
                 f"At most {self._limit.per_minute} connects a minute are taken from an address; try again "
                 "in the next.",
+                limit="connects a minute",
             )
         if inputs.origin is not None and not self._may_connect(inputs.origin, visitor, home):
             raise MessageError(
@@ -95,12 +96,13 @@ def _check_limits(hub: Hub, receiver: Receiver, slots: Sequence[Slot]) -> None:
     asked = list(zip(slots, filters, strict=True))
     problem = beyond_limits(hub, Extent.total(Extent.of(slot.channels, each) for slot, each in asked))
     if problem:
-        raise MessageError(POLICY_VIOLATION, problem)  # to try again would not help
+        # To try again would not help.
+        raise MessageError(POLICY_VIOLATION, problem, limit="subscriptions")
     outlook = hub.spending.outlook(receiver.origin)
     for slot, each in asked:
         problem = beyond_address(hub, outlook, each, len(slot.channels))
         if problem:
-            raise MessageError(TOO_MUCH, problem)
+            raise MessageError(TOO_MUCH, problem, limit="subscriptions")
 
 
 def _subscribe(hub: Hub, receiver: Receiver, session_id: str, slots: Sequence[tuple[str, Slot]]) -> None:

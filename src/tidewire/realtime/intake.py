@@ -103,10 +103,10 @@ class Intake(WebSocket):
             except MessageError as error:
                 return error
 
-    def refused(self, code: int, message: str) -> None:
+    def refused(self, error: MessageError) -> None:
         """Count a message that was refused, in whole or in part."""
         before = self.refusals.number if self.refusals is not None else 0
-        self.refusals = Refusals(before + 1, code, message)
+        self.refusals = Refusals(before + 1, error.code, error.message)
 
     def count(self, more: int) -> None:
         """Count messages that were let through without."""
@@ -148,7 +148,8 @@ class Intake(WebSocket):
 
     def _too_many(self) -> MessageError:
         most = self._settings.realtime_messages_per_minute
-        return MessageError(TOO_MUCH, f"At most {most} messages a minute are taken; try again in the next.")
+        message = f"At most {most} messages a minute are taken; try again in the next."
+        return MessageError(TOO_MUCH, message, limit="messages a minute")
 
     def _release_delayed(self) -> None:
         """Do what had to wait."""

@@ -51,14 +51,18 @@ class OpenConnections:
         """
         if self.count >= self._total:
             raise MessageError(
-                TOO_MUCH, "The server has as many connections as it may have; try again later."
+                TOO_MUCH,
+                "The server has as many connections as it may have; try again later.",
+                limit="connections",
             )
         # Interned: all connections from the address keep the same string.
         address = sys.intern(address)
         from_there = self._by_address.get(address, 0)
         if from_there >= self._per_address:
             raise MessageError(
-                TOO_MUCH, f"At most {self._per_address} connections may be open from one address."
+                TOO_MUCH,
+                f"At most {self._per_address} connections may be open from one address.",
+                limit="connections of an address",
             )
         self._by_address[address] = from_there + 1
         self.count += 1

@@ -45,12 +45,14 @@ LITERAL_ID: Final = "unique()"
 class MessageError(Exception):
     """A frame that is refused; the client gets the code and the message in an error frame."""
 
-    def __init__(self, code: int, message: str, kind: str = "") -> None:
+    def __init__(self, code: int, message: str, kind: str = "", *, limit: str = "") -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.kind = kind
         """The type that REST gives the error; empty if it is not one of REST."""
+        self.limit = limit
+        """What kind of limit was reached, by which lines in the log are counted; empty: none."""
 
 
 @dataclass(frozen=True, slots=True)

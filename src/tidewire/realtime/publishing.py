@@ -31,7 +31,9 @@ async def publish(
     try:
         receipts = await channels.publish(database, publisher, message.drafts)
     except TidewireError as error:
-        raise MessageError(_CODES.get(error.type, error.code), error.message) from None
+        code = _CODES.get(error.type, error.code)
+        limit = "messages to a channel" if code == TOO_MUCH else ""
+        raise MessageError(code, error.message, limit=limit) from None
     return frames.published([receipt.model for receipt in receipts])
 
 

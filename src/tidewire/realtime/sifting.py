@@ -11,6 +11,7 @@ from typing import Final
 
 import structlog
 
+from tidewire.logs import Repeated
 from tidewire.realtime.audience import Audience, by_receiver
 from tidewire.realtime.matcher import Payload
 from tidewire.realtime.subscriptions import Receiver, Subscription
@@ -22,6 +23,7 @@ GLANCE: Final = 200
 """Comparisons of two values between two looks at the clock: some microseconds."""
 
 _log: Final = structlog.get_logger(__name__)
+_costly: Final = Repeated(lambda event, **about: _log.warning(event, **about), "queries cost too much")
 
 
 class Sifting:
@@ -104,4 +106,4 @@ class Sifting:
             self._gone.add(receiver)
             give_up(receiver)
         if left:
-            _log.warning("queries cost too much", address=origin, connections=len(left))
+            _costly.tell(address=origin, connections=len(left))

@@ -118,7 +118,7 @@ class Subscribing:
         answer = frames.subscribed(self._told, self._hub.place)
         if refused is None:
             return answer
-        self._receiver.refused(refused.code, refused.message)
+        self._receiver.refused(refused)
         return frames.error(refused.code, refused.message, refused.kind) + answer
 
     def _judged(self, rows: Rows) -> list[_Accepted | RefusedRow]:
@@ -138,7 +138,9 @@ class Subscribing:
                 self._hub, outlook, wanted, len(channels)
             )
             if problem:
-                judged.append(RefusedRow(row.id or "", MessageError(TOO_MUCH, problem)))
+                judged.append(
+                    RefusedRow(row.id or "", MessageError(TOO_MUCH, problem, limit="subscriptions"))
+                )
             else:
                 self._total, self._extents[name] = after, extent
                 judged.append(_Accepted(row, name, channels, queries, wanted))

@@ -20,6 +20,7 @@ from tidewire.core.realtime_queries import (
 )
 from tidewire.core.realtime_ranges import Range, range_of
 from tidewire.realtime.frames import subscription_tail
+from tidewire.realtime.messages import MessageError
 from tidewire.realtime.reading import Reading
 from tidewire.realtime.scatter import Lane
 
@@ -141,7 +142,7 @@ class Receiver(Lane):
         """Send a framed message, however much is queued already."""
         self.transport.write(message)
 
-    def refused(self, code: int, message: str) -> None:
+    def refused(self, error: MessageError) -> None:
         """A message of the client was refused, or a part of it; it is told by an error frame."""
 
     def all_has_arrived(self) -> bool:
