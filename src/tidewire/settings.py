@@ -131,6 +131,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Count, Meta(description="Of them those of one user or API key; further ones wait for these.")
     ] = 4
     reads_of_guest: Annotated[Count, Meta(description="Of them those of guests from one IP address.")] = 2
+    reads_of_guests: Annotated[
+        Count,
+        Meta(
+            description="Of them those of all guests together. Of these, and of all, half may be long reads "
+            "(0.1 s of a processor and more)."
+        ),
+    ] = 4
+    reads_waiting_of_caller: Annotated[
+        Count,
+        Meta(description="Reads of one user or API key that wait; further ones get 503 with `Retry-After`."),
+    ] = 256
+    reads_waiting_of_guest: Annotated[
+        Count,
+        Meta(description="The same for guests from one IP address; of all guests at most 256 wait."),
+    ] = 64
     read_seconds: Annotated[
         PositiveSeconds, Meta(description="Seconds that a read may take; then it is refused with 408.")
     ] = 15.0

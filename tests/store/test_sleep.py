@@ -10,11 +10,13 @@ import msgspec
 import pytest
 
 from tests.store.samples import event
+from tidewire.core.errors import TidewireError
 from tidewire.settings import Settings
 from tidewire.store import event_log
+from tidewire.store.deadlines import too_long
 from tidewire.store.due import OPEN
 from tidewire.store.platform import DEFAULT_PROJECT_ID, ProjectStore, Stores
-from tidewire.store.reading import FairQueue, Job
+from tidewire.store.reading import FairQueue, Job, Share
 from tidewire.store.schema import outgoing_messages
 from tidewire.store.threads import ThreadPool
 
@@ -115,7 +117,7 @@ async def test_a_caller_with_many_reads_holds_nobody_up() -> None:
 
     def put(name: str, work: Callable[[], None]) -> Job[None]:
         job = Job(loop, work)
-        queue.put(name, 1, job)
+        queue.put(Share(name, 1, 60), job)
         return job
 
     greedy = [put("greedy", wait) for _ in range(16)]
@@ -126,4 +128,35 @@ async def test_a_caller_with_many_reads_holds_nobody_up() -> None:
     assert not any(job.finished for job in greedy)
     release.set()
     await asyncio.gather(*(job.future for job in greedy))
+    pool.close()
+
+
+async def test_many_callers_with_long_reads_hold_up_nobody_with_short_ones() -> None:
+    """Neither a guest nor a user waits for guests of many addresses with long reads."""
+    pool = ThreadPool("test", 4)
+    queue = FairQueue(pool, 3)
+    loop = asyncio.get_running_loop()
+    release = asyncio.Event()
+
+    def put(name: str, *, long: bool, guest: bool = True) -> Job[None]:
+        def work() -> None:
+            if long and job.is_trial:
+                raise too_long()
+            if long:
+                asyncio.run_coroutine_threadsafe(release.wait(), loop).result(60)
+
+        job: Job[None] = Job(loop, work, may_begin_again=True)
+        queue.put(Share(name, 2, 60, waiting=4, guest=guest), job)
+        return job
+
+    greedy = [put(f"greedy {number}", long=True) for number in range(8) for _ in range(4)]
+    with pytest.raises(TidewireError, match="wait"):
+        greedy.extend(put("greedy 0", long=True) for _ in range(5))
+    for guest in (True, False):
+        async with asyncio.timeout(60):
+            await put(f"modest {guest}", long=False, guest=guest).future
+    assert not any(job.finished for job in greedy)
+    release.set()
+    async with asyncio.timeout(60):
+        await asyncio.gather(*(job.future for job in greedy))
     pool.close()

@@ -18,13 +18,14 @@ def share_of(caller: Caller, request: Request, project_id: str, settings: Settin
     """The share of a request's reads: sessions and keys have one each, the guests of an address together."""
     if caller.kind == "guest":
         name = f"guest/{_network(request.client_ip)}"
-        return Share(name, settings.reads_of_guest, settings.read_seconds_of_guest)
+        seconds, waiting = settings.read_seconds_of_guest, settings.reads_waiting_of_guest
+        return Share(name, settings.reads_of_guest, seconds, waiting, guest=True)
     if caller.kind == "key":
         name = f"key/{project_id}/{hash(request.header(b'x-appwrite-key'))}"
     else:
         home = "console" if caller.kind == "admin" else project_id
         name = f"user/{home}/{caller.user_id}"
-    return Share(name, settings.reads_of_caller, settings.read_seconds)
+    return Share(name, settings.reads_of_caller, settings.read_seconds, settings.reads_waiting_of_caller)
 
 
 def _network(address: str) -> str:

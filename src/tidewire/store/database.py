@@ -200,9 +200,13 @@ class Database:
         """Run ``unit`` in a thread that reads, on a snapshot that holds all that was committed before.
 
         In the lane ``requests`` it takes its turn with the reads of other callers, and is interrupted after
-        the seconds that its caller has: ``database_timeout`` is raised then (:class:`TidewireError`).
+        the seconds that its caller has: ``database_timeout`` is raised then (:class:`TidewireError`), and
+        ``general_server_busy`` if too many of that caller's reads wait. A unit that takes long may be ended
+        early and run once more, so it must leave nothing behind.
         """
-        job = await self._in_thread(lambda seconds: self._readers.read(unit, seconds), lane)
+        job = await self._in_thread(
+            lambda seconds: self._readers.read(unit, seconds), lane, may_begin_again=True
+        )
         return await job.future
 
     def listen(self, callback: Listener) -> Callable[[], None]:
@@ -362,13 +366,15 @@ class Database:
             encryption=self._encryption,
         )
 
-    async def _in_thread(self, work: Callable[[float], T], lane: Lane = "requests") -> Job[T]:
+    async def _in_thread(
+        self, work: Callable[[float], T], lane: Lane = "requests", *, may_begin_again: bool = False
+    ) -> Job[T]:
         """Have ``work`` done in a thread that reads; it may end after this returns."""
         self._busy += 1
         try:
             if self._watcher is None or self._closed:
                 await self.wake()
-            job = self._workers.read(lane, self.project_id, work)
+            job = self._workers.read(lane, self.project_id, work, may_begin_again=may_begin_again)
         except BaseException:
             self._done()
             raise

@@ -1,23 +1,43 @@
 """Who reads when: a few reads run at the same time, and those who wait take turns.
 
 A party that asks for much waits behind itself alone: it has at most so many reads running, and when a place
-is free, those who wait get it one after the other, however many reads each of them has waiting.
+is free, those who wait get it one after the other, however many reads each of them has waiting. Many parties
+that ask for much wait behind each other: reads that take long have only some of the places.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections import deque
+import time
+from collections import Counter, deque
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Literal, TypeVar
 
+from tidewire.core.errors import TidewireError
 from tidewire.store.disk_space import disk_full
 from tidewire.store.threads import ThreadPool
 
 T = TypeVar("T")
+
+TRIAL_SECONDS: Final = 0.25
+"""After which a read counts as long, and begins again where the long ones are."""
+LONG_WORK: Final = 0.1
+"""Seconds of a processor from which on a read counts as long."""
+LONG_SECONDS: Final = 60.0
+"""For which the reads of who had a long one count as long from their beginning."""
+GUESTS_WAITING: Final = 256
+"""Reads of all guests together that may wait."""
+PARTIES_KEPT: Final = 4096
+"""Of which it is known whether their reads are long."""
+
+_Kind = tuple[bool, bool]
+"""Whether a read is a guest's, and whether it counts as long."""
+_SHORT: Final[tuple[_Kind, ...]] = ((False, False), (True, False))
+_LONG: Final[tuple[_Kind, ...]] = ((False, True), (True, True))
+_KINDS: Final = (*_SHORT, *_LONG)
 
 Lane = Literal["requests", "feed", "history", "identities"]
 """``requests``: in turns with all other callers. The others have threads of their own, which no request can
@@ -34,6 +54,10 @@ class Share:
     """Its reads that run at the same time."""
     seconds: float
     """After which each of them is interrupted."""
+    waiting: int = 10**9
+    """Its reads that may wait; further ones are refused."""
+    guest: bool = False
+    """It is one of those that have only some of the places, all together."""
 
 
 present_share: Final[ContextVar[Share | None]] = ContextVar("share of the reads", default=None)
@@ -44,9 +68,15 @@ own, which may take all places."""
 class Job(Generic[T]):
     """A piece of work for a thread. Belongs to the event loop it is made in."""
 
-    __slots__ = ("_error", "_loop", "_result", "_then", "_work", "finished", "future")
+    __slots__ = (
+        "_error", "_loop", "_result", "_then", "_work", "finished", "future", "is_trial", "may_begin_again",
+        "when_ended", "work_seconds",
+    )  # fmt: skip
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, work: Callable[[], T]) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, work: Callable[[], T], *, may_begin_again: bool = False
+    ) -> None:
+        """``may_begin_again``: that the work takes too long is met by doing it again, from the start."""
         self.future: asyncio.Future[T] = loop.create_future()
         """The outcome. To cancel it keeps work from beginning, but does not end it."""
         self.finished = False
@@ -56,6 +86,13 @@ class Job(Generic[T]):
         self._result: Any = None
         self._error: BaseException | None = None
         self._then: list[Callable[[], None]] = []
+        self.may_begin_again = may_begin_again
+        self.is_trial = False
+        """The work may take :data:`TRIAL_SECONDS`, and begins again if that is not enough."""
+        self.work_seconds = 0.0
+        """Of a processor that it took, the last time."""
+        self.when_ended: Callable[[], None] | None = None
+        """Called when a thread has ended with it, even if it is to begin again."""
 
     def when_finished(self, callback: Callable[[], None]) -> None:
         """Have ``callback`` called on the event loop, at once if it is finished already."""
@@ -68,19 +105,31 @@ class Job(Generic[T]):
         """Do the work; to be called in the thread."""
         work, self._work = self._work, None
         assert work is not None
+        end = self._finish
         if not self.future.done():
+            begun = time.thread_time()
             try:
                 self._result = work()
             except BaseException as error:
-                self._error = raisable(error)
+                if self.is_trial and isinstance(error, TidewireError) and error.type == "database_timeout":
+                    self._work, end = work, self._begin_again
+                else:
+                    self._error = raisable(error)
+            self.work_seconds = time.thread_time() - begun
         try:
-            self._loop.call_soon_threadsafe(self._finish)
+            self._loop.call_soon_threadsafe(end)
         except RuntimeError:
             # The loop was closed without closing the database: nobody waits any more.
             return
 
+    def _begin_again(self) -> None:
+        assert self.when_ended is not None
+        self.when_ended()
+
     def _finish(self) -> None:
         self.finished = True
+        if self.when_ended is not None:
+            self.when_ended()
         for callback in self._then:
             callback()
         error, self._error = self._error, None
@@ -93,60 +142,141 @@ class Job(Generic[T]):
 
 
 class _Party:
-    """Somebody with reads that run or wait."""
+    """Somebody with reads that run or wait, or that ran long just now."""
 
-    __slots__ = ("running", "waiting")
+    __slots__ = ("long_until", "running", "share", "waiting")
 
-    def __init__(self) -> None:
+    def __init__(self, share: Share) -> None:
+        self.share = share
         self.running = 0
         self.waiting: deque[Job[Any]] = deque()
+        self.long_until = 0.0
+        """Until when its reads count as long, monotonic seconds."""
+
+    def kind(self) -> _Kind:
+        """What its next read counts as."""
+        return self.share.guest, time.monotonic() < self.long_until
 
 
 class FairQueue:
-    """Jobs of many parties for a few threads. Belongs to one event loop."""
+    """Jobs of many parties for a few threads. Belongs to one event loop.
 
-    def __init__(self, pool: ThreadPool) -> None:
+    A read that takes long (:data:`LONG_WORK`) is ended early and begins again, and for
+    :data:`LONG_SECONDS` its party's reads count as long. Those, and those of guests, have only some of the
+    places, so that however many parties ask for much, who asks for little is not held up.
+    """
+
+    def __init__(self, pool: ThreadPool, of_guests: int | None = None) -> None:
+        """Guests have at most ``of_guests`` places; at least one is left to others if there are several."""
         self._pool = pool
-        self._running = 0
+        guests = min(of_guests or pool.most, max(1, pool.most - 1))
+        self._places: dict[_Kind, int] = {
+            (False, False): pool.most,
+            (False, True): max(1, pool.most // 2),
+            (True, False): guests,
+            (True, True): max(1, guests // 2),
+        }
+        """How many reads of a kind, or of one that is worse in any way, may run."""
+        self._running: Counter[_Kind] = Counter()
         self._parties: dict[str, _Party] = {}
-        self._turns: deque[tuple[str, int]] = deque()
-        """Parties with waiting jobs that may begin one more, with how many they may have running."""
+        self._turns: dict[_Kind, deque[_Party]] = {kind: deque() for kind in _KINDS}
+        """Parties with waiting jobs that may begin one more."""
+        self._waiting: Counter[bool] = Counter()
+        """Jobs that wait, of guests and of others."""
 
-    def put(self, name: str, at_once: int, job: Job[Any]) -> None:
-        """Have a job done when it is the turn of the party ``name``, which has ``at_once`` places."""
-        party = self._parties.get(name)
+    def put(self, share: Share, job: Job[Any]) -> None:
+        """Have a job done when it is the turn of whose ``share`` it is.
+
+        Raises ``general_server_busy`` if too many of the party, or of all guests, wait.
+        """
+        party = self._parties.get(share.name)
         if party is None:
-            party = self._parties[name] = _Party()
-        job.when_finished(lambda: self._finished(name, at_once, party))
-        if party.waiting or party.running >= at_once or self._running >= self._pool.most:
-            party.waiting.append(job)
-            if len(party.waiting) == 1 and party.running < at_once:
-                self._turns.append((name, at_once))
-        else:
-            self._begin(party, job)
+            self._forget_some()
+            party = self._parties[share.name] = _Party(share)
+        kind = party.kind()
+        if not party.waiting and party.running < share.at_once and self._has_place(kind):
+            self._begin(party, kind, job)
+            return
+        if len(party.waiting) >= share.waiting or (share.guest and self._waiting[True] >= GUESTS_WAITING):
+            raise TidewireError(
+                "general_server_busy", "As many reads wait as may: ask for less at once, or try again later."
+            )
+        self._wait(party, job)
 
-    def _begin(self, party: _Party, job: Job[Any]) -> None:
-        self._running += 1
+    def _wait(self, party: _Party, job: Job[Any], *, first: bool = False) -> None:
+        if first:
+            party.waiting.appendleft(job)
+        else:
+            party.waiting.append(job)
+        self._waiting[party.share.guest] += 1
+        if len(party.waiting) == 1 and party.running < party.share.at_once:
+            self._turns[party.kind()].append(party)
+
+    def _has_place(self, kind: _Kind) -> bool:
+        guest, long = kind
+        running = self._running
+        return all(
+            sum(running[each] for each in _KINDS if each[0] >= bound[0] and each[1] >= bound[1])
+            < self._places[bound]
+            for bound in _KINDS
+            if bound[0] <= guest and bound[1] <= long
+        )
+
+    def _begin(self, party: _Party, kind: _Kind, job: Job[Any]) -> None:
+        self._running[kind] += 1
         party.running += 1
+        job.is_trial = job.may_begin_again and not kind[1] and party.share.seconds > TRIAL_SECONDS
+
+        def ended() -> None:
+            if job.may_begin_again and (job.work_seconds > LONG_WORK or not job.finished):
+                party.long_until = time.monotonic() + LONG_SECONDS
+            self._ended(party, kind, None if job.finished else job)
+
+        job.when_ended = ended
         self._pool.put(job.run)
 
-    def _finished(self, name: str, at_once: int, party: _Party) -> None:
-        self._running -= 1
+    def _ended(self, party: _Party, kind: _Kind, again: Job[Any] | None) -> None:
+        self._running[kind] -= 1
+        was_full = party.running == party.share.at_once
         party.running -= 1
-        if party.waiting:
-            if party.running == at_once - 1:
-                self._turns.append((name, at_once))
-        elif not party.running:
-            del self._parties[name]
-        while self._turns and self._running < self._pool.most:
-            self._next_turn()
+        if was_full and party.waiting:
+            self._turns[party.kind()].append(party)
+        if again is not None:
+            self._wait(party, again, first=True)
+        if not party.running and not party.waiting and not party.long_until:
+            del self._parties[party.share.name]
+        while self._next_turn():
+            continue
 
-    def _next_turn(self) -> None:
-        name, at_once = self._turns.popleft()
-        party = self._parties[name]
-        self._begin(party, party.waiting.popleft())
-        if party.waiting and party.running < at_once:
-            self._turns.append((name, at_once))
+    def _next_turn(self) -> bool:
+        """Begin what may begin, short reads first; but of the long ones one always runs."""
+        waits = any(self._turns[kind] for kind in _LONG)
+        starve = waits and not any(self._running[kind] for kind in _LONG)
+        for kind in (*_LONG, *_SHORT) if starve else (*_SHORT, *_LONG):
+            turns = self._turns[kind]
+            if not turns or not self._has_place(kind):
+                continue
+            party = turns.popleft()
+            if party.kind() != kind:  # it has changed since
+                self._turns[party.kind()].append(party)
+                return True
+            self._waiting[party.share.guest] -= 1
+            self._begin(party, kind, party.waiting.popleft())
+            if party.waiting and party.running < party.share.at_once:
+                turns.append(party)
+            return True
+        return False
+
+    def _forget_some(self) -> None:
+        """Keep no parties whose reads are over, once there are many."""
+        if len(self._parties) < PARTIES_KEPT:
+            return
+        moment = time.monotonic()
+        idle = [each for each in self._parties.values() if not each.running and not each.waiting]
+        for party in sorted(idle, key=lambda each: each.long_until):
+            if party.long_until > moment and len(self._parties) < PARTIES_KEPT:
+                return
+            del self._parties[party.share.name]
 
 
 def raisable(error: BaseException) -> BaseException:

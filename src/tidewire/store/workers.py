@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from tidewire.store.reading import FairQueue, Job, Lane, Share, present_share
+from tidewire.store.reading import TRIAL_SECONDS, FairQueue, Job, Lane, Share, present_share
 from tidewire.store.threads import ThreadPool
 
 T = TypeVar("T")
@@ -24,8 +24,13 @@ OF_ONE_DATABASE: Final = 2
 class Workers:
     """Threads that are started when they are needed, up to fixed numbers. Belongs to one event loop."""
 
-    def __init__(self, reads_at_once: int = 8, read_seconds: float = 15.0) -> None:
-        """So many reads of requests run at the same time; each is interrupted after so many seconds."""
+    def __init__(
+        self, reads_at_once: int = 8, read_seconds: float = 15.0, reads_of_guests: int | None = None
+    ) -> None:
+        """So many reads of requests run at the same time; each is interrupted after so many seconds.
+
+        ``reads_of_guests`` of them may be of guests.
+        """
         self.writing: Final = ThreadPool("tidewire-writer", WRITING)
         self._opening: Final = ThreadPool("tidewire-opener", OPENING)
         pools: dict[Lane, ThreadPool] = {
@@ -34,19 +39,35 @@ class Workers:
             "history": ThreadPool("tidewire-history", OWN_LANE),
             "identities": ThreadPool("tidewire-identities", OWN_LANE),
         }
-        self._lanes = {lane: FairQueue(pool) for lane, pool in pools.items()}
+        self._lanes = {
+            lane: FairQueue(pool, reads_of_guests if lane == "requests" else None)
+            for lane, pool in pools.items()
+        }
         self._pools = [self.writing, self._opening, *pools.values()]
         self._server = Share("", reads_at_once, read_seconds)
         """Of reads that no caller asked for."""
 
-    def read(self, lane: Lane, database: str, work: Callable[[float], T]) -> Job[T]:
-        """Have ``work`` done, which is given the seconds that it may take."""
-        share = (present_share.get() or self._server) if lane == "requests" else self._server
-        job = Job(asyncio.get_running_loop(), lambda: work(share.seconds))
-        if lane == "requests":
-            self._lanes[lane].put(share.name, share.at_once, job)
+    def read(
+        self, lane: Lane, database: str, work: Callable[[float], T], *, may_begin_again: bool = False
+    ) -> Job[T]:
+        """Have ``work`` done, which is given the seconds that it may take.
+
+        ``may_begin_again``: it may be ended early and done once more. Raises ``general_server_busy`` if too
+        many reads of the caller wait.
+        """
+        asks = present_share.get() if lane == "requests" else None
+        if asks is not None:
+            share = asks
+        elif lane == "requests":
+            share = self._server
         else:
-            self._lanes[lane].put(database, OF_ONE_DATABASE, job)
+            share = Share(database, OF_ONE_DATABASE, self._server.seconds)
+        job: Job[T] = Job(
+            asyncio.get_running_loop(),
+            lambda: work(TRIAL_SECONDS if job.is_trial else share.seconds),
+            may_begin_again=may_begin_again and asks is not None,
+        )
+        self._lanes[lane].put(share, job)
         return job
 
     async def open_or_close(self, work: Callable[[], T]) -> T:

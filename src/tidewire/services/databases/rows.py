@@ -128,6 +128,7 @@ async def list_rows(
         max_bytes = call.context.settings.list_bytes_max
         count, found = list_stored_rows(connection, table, page, access, total=total, max_bytes=max_bytes)
         if call.context.held is not None and table.width * page.size > LARGE_RESULT:
+            call.context.held.release()  # of a read that began again
             call.context.held.take(sum(map(text_size, found)))
         rows = shown_rows(call, table, found, page.columns(table), page.selected)
         if page.related:
