@@ -53,7 +53,7 @@ from tidewire.store.schema.realtime import realtime_positions, realtime_processe
 from tidewire.store.schema.transactions import transaction_operations, transaction_rows, transactions
 
 PROJECT_REVISION: Final = "project_0012"
-PLATFORM_REVISION: Final = "platform_0002"
+PLATFORM_REVISION: Final = "platform_0003"
 
 __all__ = [
     "PLATFORM_REVISION",
