@@ -263,8 +263,8 @@ async def test_one_process_maintains(stores: Stores, settings: Settings, directo
         assert third
 
 
-async def test_messages_that_were_given_up_go_when_they_are_old(shop: ProjectStore) -> None:
-    settings = Settings(message_max_age=100)
+async def test_messages_that_were_given_up_go_when_they_are_old(shop: ProjectStore, directory: Path) -> None:
+    settings = Settings(data_dir=str(directory), message_max_age=100)
     moment = now()
     samples = (
         ("old", "failed", moment - 101_000),
