@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -187,6 +188,19 @@ def test_commands_that_read_make_no_data_directory(tmp_path: Path, command: tupl
     assert "there is no data directory at" in done.stderr
     assert done.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_logged_stays_out_of_what_a_command_prints(tmp_path: Path) -> None:
+    data, copy = tmp_path / "data", tmp_path / "copy"
+    assert (
+        run("project", "create", "--project", "shop", "--name", "Shop", "--data-dir", str(data)).returncode
+        == 0
+    )
+    printed = run("project", "list", "--data-dir", str(data)).stdout
+    shutil.copytree(data, copy)
+    listed = run("project", "list", "--data-dir", str(copy))
+    assert (listed.returncode, listed.stdout) == (0, printed)
+    assert "put back from a copy" in listed.stderr
 
 
 def test_an_unknown_key_is_told_so(server: TidewireServer, api_key: str) -> None:

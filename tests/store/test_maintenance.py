@@ -255,6 +255,30 @@ async def test_rounds_cover_all_projects_and_survive_a_broken_one(
     assert set(rounds) == {"console", "default", "broken", "last"}
 
 
+async def test_a_round_that_cannot_begin_ends_nothing(
+    shop: ProjectStore, stores: Stores, settings: Settings, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maintenance, "ROUND_SECONDS", 0.01)
+    lock = Path(settings.data_dir) / "maintenance.lock"
+    lock.mkdir()  # so that it cannot be opened, as when there are no descriptors left
+
+    def expired(transaction: Transaction) -> None:
+        add_user(transaction.connection, "u1")
+        add_session(transaction.connection, "s1", "u1", secret_hash="", expires_at=1)
+
+    await shop.database.write(expired)
+    task = asyncio.create_task(maintain(stores, settings))
+    await asyncio.sleep(0.1)
+    assert not task.done()
+    lock.rmdir()
+    async with asyncio.timeout(30):
+        while await shop.database.read(  # noqa: ASYNC110 - it is about a database
+            lambda connection: connection.scalar(select(func.count(sessions.c.sequence)))
+        ):
+            await asyncio.sleep(0.01)
+    task.cancel()
+
+
 async def test_one_process_maintains(stores: Stores, settings: Settings, directory: Path) -> None:
     only = maintenance._only_process
     async with only(directory / "maintenance.lock") as first, only(directory / "maintenance.lock") as second:

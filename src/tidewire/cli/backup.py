@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from tidewire.cli.options import fail, keep_private
+from tidewire.logs import configure_logging
 from tidewire.settings import Settings
 from tidewire.store.backups.archive import is_archive_name, new_archive
 from tidewire.store.backups.making import Target, back_up
@@ -53,6 +54,7 @@ def _bar() -> Iterator[_Bar]:
 def make_backup(settings: Settings, target: str, keep: int | None) -> None:
     """Back the data directory up to a directory or an archive. Exit code 1 if anything is not copied."""
     keep_private()
+    configure_logging(settings.log_level)
     path = Path(target)
     directory = Path(settings.data_dir)
     if keep is not None and is_archive_name(path):
@@ -98,6 +100,7 @@ def _made(settings: Settings, target: Target) -> Manifest:
 def restore_backup(settings: Settings, source: str, run: str | None, *, replace: bool) -> None:
     """Make the data directory of a backup."""
     keep_private()
+    configure_logging(settings.log_level)
     try:
         with _bar() as bar:
             done = restore(Path(source), Path(settings.data_dir), run, replace=replace, watcher=bar)

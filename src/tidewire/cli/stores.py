@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tidewire.bus.doorbell import Doorbell
 from tidewire.cli.options import keep_private
+from tidewire.logs import configure_logging
 from tidewire.settings import Settings
 from tidewire.store.platform import Stores
 
@@ -19,6 +20,7 @@ async def opened(settings: Settings, *, create: bool = False) -> AsyncIterator[S
     Without ``create`` it must be there. What is made in it is private. Raises OSError if it cannot be used.
     """
     keep_private()
+    configure_logging(settings.log_level)  # to standard error: what a command prints is for programs too
     stores = await Stores.open(settings, create=create)
     doorbell = Doorbell(Path(settings.data_dir))
     stores.on_commit = doorbell.ring

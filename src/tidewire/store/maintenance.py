@@ -67,9 +67,14 @@ async def maintain(stores: Stores, settings: Settings) -> None:
     """
     rounds = Rounds(stores, settings)
     while True:
-        async with _only_process(Path(settings.data_dir) / "maintenance.lock") as chosen:
-            if chosen:
-                await rounds.next()
+        try:
+            async with _only_process(Path(settings.data_dir) / "maintenance.lock") as chosen:
+                if chosen:
+                    await rounds.next()
+        except OSError as error:  # no descriptors left, for one: it passes, and the next round does the work
+            _log.error("maintenance waits for its next round", reason=str(error))
+        except Exception:
+            _log.exception("a round of maintenance failed")
         await asyncio.sleep(ROUND_SECONDS)
 
 
