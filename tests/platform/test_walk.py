@@ -42,7 +42,9 @@ CAPABILITIES = {
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TidewireServer]:
     """A fresh instance."""
-    running = TidewireServer(tmp_path_factory.mktemp("walk") / "data").start()
+    running = TidewireServer(tmp_path_factory.mktemp("walk") / "data")
+    running.environment["TIDEWIRE_OUTBOUND_ALLOWED_HOSTS"] = "request-catcher-webhook"
+    running.start()
     try:
         yield running
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -260,6 +261,19 @@ def test_the_file_of_secrets_is_json(tmp_path: Path) -> None:
     content = msgspec.json.decode(path.read_bytes())
     assert content == {"jwt_secret": secrets.jwt_secret.hex()}
     assert load_secrets(path, create=False) == replace(secrets, settled=True)
+
+
+async def test_many_workers_may_begin_at_the_same_moment(settings: Settings, directory: Path) -> None:
+    first = await Stores.open(settings)
+    for number in range(20):
+        await first.create_project(f"p{number}", "")
+    await first.close()
+    for _ in range(5):
+        shutil.rmtree(directory / "due")
+        opened = await asyncio.gather(*(Stores.open(settings) for _ in range(8)))
+        assert len(await opened[0].due()) >= 20
+        for stores in opened:
+            await stores.close()
 
 
 async def test_lost_secrets_are_not_made_anew(settings: Settings, directory: Path) -> None:

@@ -165,11 +165,15 @@ class Stores:
                 await asyncio.to_thread(settle_secrets, directory / SECRETS_NAME)
             ids = select(projects.c.id)
             listed = await stores.platform.read(lambda connection: list(connection.scalars(ids)))
-            await asyncio.to_thread(stores._due.prepare, listed)
+            await asyncio.to_thread(stores._prepare_due, listed)
         except BaseException:
             await stores.close()
             raise
         return stores
+
+    def _prepare_due(self, project_ids: Sequence[str]) -> None:
+        with locked(self._directory / "lock"):  # other workers begin at the same moment
+            self._due.prepare(project_ids)
 
     async def close(self) -> None:
         """Close every database."""
