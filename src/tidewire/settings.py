@@ -489,7 +489,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Count, Meta(description="Failures in a row after which a webhook is disabled.")
     ] = 10
     webhook_private_addresses: Annotated[
-        bool, Meta(description="Deliver webhooks to private, loopback and other internal addresses too.")
+        bool,
+        Meta(
+            description="Deliver webhooks, and mails by projects' own servers, to private, loopback and "
+            "other internal addresses too."
+        ),
     ] = False
     outbound_allowed_hosts: Annotated[
         list[str],

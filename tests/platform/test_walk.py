@@ -43,7 +43,7 @@ CAPABILITIES = {
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TidewireServer]:
     """A fresh instance."""
     running = TidewireServer(tmp_path_factory.mktemp("walk") / "data")
-    running.environment["TIDEWIRE_OUTBOUND_ALLOWED_HOSTS"] = "request-catcher-webhook"
+    running.environment["TIDEWIRE_WEBHOOK_PRIVATE_ADDRESSES"] = "on"  # for catchers beside the server
     running.start()
     try:
         yield running

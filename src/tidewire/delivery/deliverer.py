@@ -15,7 +15,7 @@ from tidewire.delivery.exclusive import only_process
 from tidewire.delivery.mail import MailCarrier
 from tidewire.delivery.projects import Parts, ProjectDeliveries
 from tidewire.delivery.text_messages import text_message_carrier
-from tidewire.outbound.guard import Guard, webhook_guard
+from tidewire.outbound.guard import Guard, guard_of
 from tidewire.outbound.http import OutboundHttp
 from tidewire.settings import Settings
 from tidewire.store.commits import CommitListener, Commits
@@ -54,7 +54,7 @@ async def deliver(
                 "no mail server is set (smtp_host): mails of projects without their own stay in the outbox",
                 outbox=str(Path(settings.data_dir) / "outbox"),
             )
-        http = OutboundHttp(guard or webhook_guard(settings))
+        http = OutboundHttp(guard or guard_of(settings))
         deliverer = _Deliverer(Parts(stores, settings, carriers or carriers_of(settings), http))
         listener = CommitListener(deliverer.look, deliverer.look_where_due, here=deliverer.look_if_awake)
         commits.listen(listener)

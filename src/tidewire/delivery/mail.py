@@ -19,7 +19,7 @@ from typing import Any, Final, Literal
 import structlog
 
 from tidewire.delivery.carriers import DeliveryError, Message
-from tidewire.outbound.guard import ForbiddenAddressError, Guard, mail_guard
+from tidewire.outbound.guard import ForbiddenAddressError, Guard, guard_of
 from tidewire.settings import Settings
 from tidewire.store.outbox import Outbox
 
@@ -61,7 +61,7 @@ class MailCarrier:
     def __init__(self, settings: Settings, outbox: Outbox, tls: ssl.SSLContext | None = None) -> None:
         self._settings = settings
         self._outbox = outbox
-        self._guard = mail_guard(settings)
+        self._guard = guard_of(settings)
         self._tls = tls or ssl.create_default_context()
 
     async def send(self, message: Message) -> None:

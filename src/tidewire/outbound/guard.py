@@ -67,14 +67,9 @@ def _forbidden(host: str) -> ForbiddenAddressError:
     return ForbiddenAddressError(f"{host} is at an internal address, which may not be called")
 
 
-def webhook_guard(settings: Settings) -> Guard:
-    """What webhooks may be delivered to."""
+def guard_of(settings: Settings) -> Guard:
+    """What webhooks may be delivered to, and what the mail server of a project may be."""
     return Guard(allow_private=settings.webhook_private_addresses, hosts=settings.outbound_allowed_hosts)
-
-
-def mail_guard(settings: Settings) -> Guard:
-    """What the mail server of a project may be."""
-    return Guard(allow_private=False, hosts=settings.outbound_allowed_hosts)
 
 
 async def resolve_host(host: str, port: int) -> list[str]:

@@ -17,7 +17,7 @@ from tidewire.core.models import Project
 from tidewire.core.operations import Legacy
 from tidewire.core.parameters import InvalidParameterError
 from tidewire.core.project_settings import ProjectSettings, SmtpSettings
-from tidewire.outbound.guard import ForbiddenAddressError, mail_guard
+from tidewire.outbound.guard import ForbiddenAddressError, guard_of
 from tidewire.services.context import Context
 from tidewire.services.messages.mails import smtp_test_mail
 from tidewire.services.outgoing import enqueue_mail
@@ -148,7 +148,7 @@ def _check_host(context: Context, host: str | None) -> None:
     """Refuse a host that can be seen to be internal; what its name leads to is looked at on delivery."""
     try:
         if host:
-            mail_guard(context.settings).check(host)
+            guard_of(context.settings).check(host)
     except ForbiddenAddressError as error:
         raise TidewireError("general_argument_invalid", f"Invalid `host` param: {error}.") from None
 

@@ -20,7 +20,7 @@ from tidewire.core.ids import unique_id
 from tidewire.core.models import Webhook, WebhookList
 from tidewire.core.operations import Legacy
 from tidewire.core.time import format_datetime, now
-from tidewire.outbound.guard import ForbiddenAddressError, webhook_guard
+from tidewire.outbound.guard import ForbiddenAddressError, guard_of
 from tidewire.services.context import Context
 from tidewire.services.project.records import managed_project
 from tidewire.services.publishing import publish
@@ -285,7 +285,7 @@ def webhook_of(row: Row[Any]) -> Webhook:
 def _check_address(context: Context, url: str) -> None:
     """Refuse an address that can be seen to be internal; what its name leads to is looked at on delivery."""
     try:
-        webhook_guard(context.settings).check(urlsplit(url).hostname or "")
+        guard_of(context.settings).check(urlsplit(url).hostname or "")
     except ForbiddenAddressError as error:
         raise TidewireError("general_argument_invalid", f"Invalid `url` param: {error}.") from None
 
