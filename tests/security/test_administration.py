@@ -16,6 +16,8 @@ from tidewire.store.platform import CONSOLE_PROJECT_ID, Project
 from tidewire.store.schema import memberships
 
 UNAUTHORIZED = (401, "general_unauthorized_scope")
+OTHER_PROJECT = (401, "user_unauthorized")
+"""The path names one project, the header another."""
 NO_PROJECT = (404, "project_not_found")
 
 
@@ -165,9 +167,9 @@ def test_older_paths_are_for_members_only(world: World, own: Organization, other
         guest = world.guest(CONSOLE_PROJECT_ID)
         assert guest.error(method, target, body) == UNAUTHORIZED, target
         user = world.person(own.project_id).call
-        assert user.error(method, target, body) == UNAUTHORIZED, target
+        assert user.error(method, target, body) == OTHER_PROJECT, target
         keyed = world.guest(own.project_id).with_headers(X_Appwrite_Key=own.key)
-        assert keyed.error(method, target, body) == UNAUTHORIZED, target
+        assert keyed.error(method, target, body) == OTHER_PROJECT, target
     assert other.owner.call("GET", f"/projects/{other.project_id}").json()["$id"] == other.project_id
 
 

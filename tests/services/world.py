@@ -73,7 +73,7 @@ class World:
         return Context(
             project=self.project,
             caller=caller,
-            client=Client("203.0.113.7", CHROME),
+            client=Client("203.0.113.7", CHROME, from_this_machine=True),
             database=self.database,
             objects=self.objects,
             passwords=self.passwords,

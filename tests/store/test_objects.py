@@ -45,7 +45,12 @@ async def content(objects: ObjectStorage, key: str, start: int, end: int) -> byt
 
 
 def stored_files(root: Path) -> list[Path]:
-    return sorted(path for path in root.rglob("*") if path.is_file())
+    """Those that can be read; what was swept lies in the trash."""
+    return sorted(path for path in root.rglob("*") if path.is_file() and ".trash" not in path.parts)
+
+
+def trashed_files(root: Path) -> set[str]:
+    return {path.name for path in (root / ".trash").rglob("*") if path.is_file()}
 
 
 def make_older(path: Path, seconds: float) -> None:
@@ -143,6 +148,7 @@ async def test_a_sweep_deletes_what_nothing_refers_to(objects: ObjectStorage, ro
 
     until = await objects.sweep(referenced, grace_ms=50_000)
     assert stored_files(root) == sorted([root / kept.key, root / young.key])
+    assert trashed_files(root) == {Path(orphan.key).name}
     assert abs(until - (time.time() * 1000 - 50_000)) < 10_000
 
 
