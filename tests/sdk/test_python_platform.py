@@ -76,10 +76,10 @@ def test_settings(client: Client) -> None:
 
 def test_webhooks(client: Client) -> None:
     webhooks = Webhooks(client)
-    created = webhooks.create("unique()", "http://receiver/", "Hook", ["users.*"])
+    created = webhooks.create("unique()", "https://receiver.example.com/", "Hook", ["users.*"])
     assert created.secret
     assert webhooks.update_secret(created.id).secret != created.secret
-    assert webhooks.update(created.id, "New", "http://other/", ["users.*"]).name == "New"
+    assert webhooks.update(created.id, "New", "https://other.example.com/", ["users.*"]).name == "New"
     assert webhooks.list().total == 1
     webhooks.delete(created.id)
     assert webhooks.list().total == 0
