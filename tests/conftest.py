@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,9 @@ from tests.support.server import TidewireServer
 # How long an example takes says more about what else the machine does than about the code.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
+
+# Hundreds of servers, each with a data directory of its own: they keep less of the disk free than one would.
+os.environ.setdefault("TIDEWIRE_DISK_RESERVE_BYTES", str(1024 * 1024))
 
 
 @pytest.fixture(scope="session")
