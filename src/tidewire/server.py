@@ -15,7 +15,7 @@ from typing import Any, cast
 import structlog
 import uvicorn
 
-from tidewire import garbage
+from tidewire import garbage, memory
 from tidewire.api.http_protocol import bounded_http_protocol
 from tidewire.app import Application, open_application
 from tidewire.logs import Repeated
@@ -74,6 +74,7 @@ class Server(uvicorn.Server):
 
 async def serve(settings: Settings, listener: socket.socket, on_ready: Callable[[], None]) -> None:
     """Serve on a bound socket until a signal; ``on_ready`` is called when requests are accepted."""
+    memory.return_freed()
     async with open_application(settings) as application:
         collecting = asyncio.create_task(garbage.collect_thoroughly())
         try:

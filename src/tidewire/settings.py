@@ -192,13 +192,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Bytes,
         Meta(
             description="Bytes of answers that wait for their clients to read them, in one process; beyond "
-            "it the client with the largest is cut off. As many may be in large lists that are being made; "
-            "the next gets 503 with `Retry-After`."
+            "it the client with the largest is cut off."
         ),
     ] = 64 * 2**20
     unread_answer_bytes_per_address: Annotated[
         Bytes, Meta(description="Of them for the clients of one IP address.")
     ] = 48 * 2**20
+    large_answer_bytes: Annotated[
+        Bytes,
+        Meta(
+            description="Memory of lists of more than 1 MB that one process makes at once; the next wait for "
+            "it as long as a read may take, then get 503 with `Retry-After`. A single one may have more."
+        ),
+    ] = 96 * 2**20
     max_document_bytes: Annotated[
         Bytes, Meta(description="Largest document of DocumentsDB, bytes of its JSON text.")
     ] = 4_000_000

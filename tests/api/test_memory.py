@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import resource
 import select
@@ -18,6 +19,7 @@ from tests.api.test_wire import statuses
 from tests.support.server import TidewireServer
 from tidewire.core.errors import TidewireError
 from tidewire.services.large_results import HeldResults, LargeResults
+from tidewire.store.reading import Share, present_share
 
 MEGABYTE = 2**20
 HEAD = (
@@ -191,17 +193,93 @@ def _ticks(number: int) -> int:
     return int(fields[11]) + int(fields[12])
 
 
-def test_large_lists_in_the_making_are_bounded() -> None:
+async def test_large_lists_in_the_making_are_bounded() -> None:
     results = LargeResults(10 * MEGABYTE)
     first, second, third = (HeldResults(results) for _ in range(3))
-    first.take(8 * MEGABYTE)
-    second.take(1000)  # what is small does not count
+    first.add(8 * MEGABYTE)
+    second.add(1000)  # what is small does not count
     with pytest.raises(TidewireError, match="try again"):
-        second.take(3 * MEGABYTE)
+        second.add(3 * MEGABYTE)
     first.release()
-    second.take(30 * MEGABYTE)  # one has room whatever its size
+    second.add(30 * MEGABYTE)  # one has room whatever its size
     with pytest.raises(TidewireError):
-        third.take(2 * MEGABYTE)
+        third.add(2 * MEGABYTE)
     for each in (first, second, third):
         each.release()
     assert results.size == 0
+
+
+async def test_large_lists_wait_for_room() -> None:
+    results = LargeResults(10 * MEGABYTE)
+    order: list[str] = []
+
+    async def make(name: str, held: HeldResults, ends: asyncio.Event, seconds: float = 60) -> None:
+        async def read() -> None:
+            held.begin(9 * MEGABYTE)
+            for _ in range(4):
+                held.add(2 * MEGABYTE)
+
+        present_share.set(Share(name, 1, seconds))
+        try:
+            await held.read(read)
+            order.append(name)
+            await ends.wait()
+        finally:
+            held.release()
+
+    ended = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(make("first", HeldResults(results), ended))
+        await asyncio.sleep(0)
+        waits = asyncio.Event()
+        group.create_task(make("second", HeldResults(results), waits))
+        impatient = asyncio.create_task(make("third", HeldResults(results), waits, 0.05))
+        with pytest.raises(TidewireError, match="try again"):
+            await impatient
+        assert order == ["first"]
+        ended.set()
+        await asyncio.sleep(0.01)
+        assert order == ["first", "second"]
+        waits.set()
+    assert results.size == 0
+
+
+def test_large_lists_that_nobody_reads_are_bounded(tmp_path: Path) -> None:
+    """60 clients ask for lists of 14 MB and read nothing of them: 840 MB, of which 256 may be held."""
+    server = TidewireServer(tmp_path / "data", ["--drain-seconds", "0.2"]).start()
+    headers = {"X-Appwrite-Project": server.project, "X-Appwrite-Key": server.create_key()}
+    with httpx.Client(base_url=server.endpoint, headers=headers, timeout=60) as program:
+        anyone = ['read("any")']
+        for path, body in (
+            ("/tablesdb", {"databaseId": "d", "name": "d"}),
+            ("/tablesdb/d/tables", {"tableId": "t", "name": "t", "permissions": anyone}),
+            ("/tablesdb/d/tables/t/columns/longtext", {"key": "text", "required": False}),
+        ):
+            assert program.post(path, json=body).is_success
+        rows = "/tablesdb/d/tables/t/rows"
+        created = [
+            program.post(rows, json={"rowId": f"r{number}", "data": {"text": "x" * 1_000_000}})
+            for number in range(14)
+        ]
+        assert {answer.status_code for answer in created} == {201}
+    before = resident(server)
+    highest = before
+    with ExitStack() as stack:
+        connections = [connect(server, stack, receive_buffer=4096) for _ in range(60)]
+        for connection in connections:
+            connection.sendall(
+                f"GET /v1{rows} HTTP/1.1\r\nHost: x\r\nX-Appwrite-Project: default\r\n\r\n".encode()
+            )
+        ends = time.monotonic() + 60
+        answered: set[socket.socket] = set()
+        while len(answered) < 60 and time.monotonic() < ends:
+            answered |= set(select.select(list(set(connections) - answered), [], [], 0.02)[0])
+            highest = max(highest, resident(server))
+        assert len(answered) == 60
+        assert answers_others(server)
+    assert highest - before < 256 * MEGABYTE
+    ends = time.monotonic() + 30
+    while resident(server) - before > 64 * MEGABYTE and time.monotonic() < ends:
+        time.sleep(0.1)
+    assert resident(server) - before < 64 * MEGABYTE  # and nothing of it stays
+    assert server.stop() == 0

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sqlite3
 import stat
 import subprocess
 import sys
+import weakref
+from contextlib import suppress
 from pathlib import Path
 from traceback import format_exception
 
@@ -24,6 +27,7 @@ from tidewire.store.connections import connect
 from tidewire.store.database import Database
 from tidewire.store.errors import StoreError
 from tidewire.store.migration import PLATFORM, PROJECT, Chain
+from tidewire.store.reading import Share, present_share
 from tidewire.store.schema import keys, platforms, projects, sessions, users
 from tidewire.store.state import read_state, write_state
 from tidewire.store.workers import Workers
@@ -69,6 +73,37 @@ async def test_a_read_that_takes_too_long_is_interrupted(tmp_path: Path) -> None
     assert caught.value.type == "database_timeout"
     assert await database.read(lambda connection: connection.scalar(text("SELECT 1"))) == 1
     await database.close()
+
+
+async def test_what_a_unit_held_goes_with_it(database: Database) -> None:
+    """Without the collector, which walks over everything only once an hour: it may be large."""
+    seen: list[weakref.ref[set[str]]] = []
+
+    class Large(set[str]):
+        """What a weak reference can be made to."""
+
+    def finds(_: object) -> Large:
+        found = Large()
+        seen.append(weakref.ref(found))
+        return found
+
+    def fails(_: object) -> None:
+        found = finds(_)
+        raise TidewireError("row_not_found", f"There is no row: {len(found)} were read.")
+
+    gc.collect()
+    gc.disable()
+    try:
+        present_share.set(Share("guest/a", 2, 5.0, guest=True))
+        for execute in (database.read, database.write):
+            await execute(finds)
+            with suppress(TidewireError):
+                await execute(fails)
+        await asyncio.sleep(0)
+        assert len(seen) == 4
+        assert [each() for each in seen] == [None] * 4
+    finally:
+        gc.enable()
 
 
 async def test_data_version_changes_with_commits_of_all(database: Database, tmp_path: Path) -> None:

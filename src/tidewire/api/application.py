@@ -105,7 +105,7 @@ class _Api:
         self.realtime = realtime
         self.channels = channels
         self.bodies = BodyBudget(settings)
-        self.results = LargeResults(settings.unread_answer_bytes)
+        self.results = LargeResults(settings.large_answer_bytes)
         self.large_json = LargeJson(settings.max_body_values)
         self.limits = RateLimits(enabled=settings.rate_limits)
         self.reached = RepeatedByKind(_log.warning, "limit_reached", "limit")

@@ -189,12 +189,13 @@ class Database:
         try:
             if self._watcher is None or self._closed:
                 await self.wake()
-            future: asyncio.Future[T] = self._loop.create_future()
-            self._writer.put(Write(unit, future))
+            write = Write(unit, self._loop.create_future())
+            self._writer.put(write)
         except BaseException:
             self._done()
             raise
-        return await future
+        result: T = await write.future
+        return result
 
     async def read(self, unit: Callable[[Connection], T], lane: Lane = "requests") -> T:
         """Run ``unit`` in a thread that reads, on a snapshot that holds all that was committed before.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Sequence
+from sys import getsizeof
 from typing import Any
 
 from sqlalchemy import Connection, CursorResult, Select
@@ -17,8 +18,8 @@ class TooLargeError(Exception):
 
 
 def text_size(row: Iterable[Any]) -> int:
-    """Characters of the texts of a row, which are nearly all of its bytes where these are many."""
-    return sum(len(value) for value in row if isinstance(value, str))
+    """Bytes that the texts of a row take in memory, which are nearly all of it where these are many."""
+    return sum(getsizeof(value) for value in row if isinstance(value, str))
 
 
 class Prepared:
@@ -58,9 +59,16 @@ class Prepared:
             cursor.close()
 
     def fetch_within(
-        self, connection: Connection, values: dict[str, Any], max_bytes: float
+        self,
+        connection: Connection,
+        values: dict[str, Any],
+        max_bytes: float,
+        count: Callable[[int], None] | None = None,
     ) -> list[tuple[Any, ...]]:
-        """As :meth:`fetch`, but raises :class:`TooLargeError` as soon as there are more bytes than that."""
+        """As :meth:`fetch`, but raises :class:`TooLargeError` as soon as there are more bytes than that.
+
+        ``count`` is told of the bytes of each row.
+        """
         text, parameters = self._bound(connection, values)
         cursor = connection.connection.cursor()
         rows: list[tuple[Any, ...]] = []
@@ -68,9 +76,12 @@ class Prepared:
         try:
             cursor.execute(text, parameters)
             while found := cursor.fetchone():
-                size += text_size(found)
+                width = text_size(found)
+                size += width
                 if size > max_bytes:
                     raise TooLargeError
+                if count is not None:
+                    count(width)
                 rows.append(found)
             return rows
         finally:

@@ -78,7 +78,7 @@ class Job(Generic[T]):
     ) -> None:
         """``may_begin_again``: that the work takes too long is met by doing it again, from the start."""
         self.future: asyncio.Future[T] = loop.create_future()
-        """The outcome. To cancel it keeps work from beginning, but does not end it."""
+        """The outcome, until it is there. To cancel it keeps work from beginning, but does not end it."""
         self.finished = False
         """No thread works on it any more, or will."""
         self._loop = loop
@@ -128,17 +128,23 @@ class Job(Generic[T]):
 
     def _finish(self) -> None:
         self.finished = True
-        if self.when_ended is not None:
-            self.when_ended()
-        for callback in self._then:
+        future, result, error = self.future, self._result, self._error
+        ended, then = self.when_ended, self._then
+        # The job keeps nothing that refers to it, as its error does by the frames that it went through: with
+        # all that these hold it would be garbage that only the collector finds.
+        self._result = self._error = self.when_ended = None
+        self._then = []
+        del self.future
+        if ended is not None:
+            ended()
+        for callback in then:
             callback()
-        error, self._error = self._error, None
-        if self.future.done():
+        if future.done():
             return
         if error is not None:
-            self.future.set_exception(error)
+            future.set_exception(error)
         else:
-            self.future.set_result(self._result)
+            future.set_result(result)
 
 
 class _Party:

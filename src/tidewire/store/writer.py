@@ -59,12 +59,15 @@ class Write:
 
     def resolve(self) -> None:
         """Give the outcome to whoever waits; nobody does if the waiting was cancelled."""
-        if self.future.done():
+        future, result, error = self.future, self.result, self.error
+        # As with reads: an error refers to the frames that it went through, and these to this object.
+        del self.future, self.result, self.error
+        if future.done():
             return
-        if self.error is not None:
-            self.future.set_exception(self.error)
+        if error is not None:
+            future.set_exception(error)
         else:
-            self.future.set_result(self.result)
+            future.set_result(result)
 
 
 class Outcome(Protocol):

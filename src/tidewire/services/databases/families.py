@@ -102,6 +102,12 @@ class Call:
             return unit(self.within.connection)
         return await self.context.database.read(unit)
 
+    async def read_large(self, unit: Callable[[Connection], R]) -> R:
+        """The same of a unit that counts the bytes of what it finds with ``context.held``."""
+        if self.within is not None or self.context.held is None:
+            return await self.read(unit)
+        return await self.context.held.read(lambda: self.context.database.read(unit))
+
 
 TABLES: Final = Family("tablesdb", "tablesDB", "/tablesdb", ("legacy", "tablesdb"))
 COLLECTIONS: Final = Family("legacy", "databases", "/databases", ("legacy", "tablesdb"))

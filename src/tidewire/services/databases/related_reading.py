@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Caller
 from tidewire.services.databases.families import Call
+from tidewire.services.databases.row_memory import counting
 from tidewire.services.databases.row_views import Fields, shown_rows
 from tidewire.services.permissions import may
 from tidewire.store.prepared import TooLargeError, text_size
@@ -84,7 +85,14 @@ def _add(
     for key, selection in related.items():
         relation, columns = selection.reached.relation, selection.columns
         pairs = find_related(
-            connection, table, selection.reached, list(places), columns, limit + 1, max_bytes
+            connection,
+            table,
+            selection.reached,
+            list(places),
+            columns,
+            limit + 1,
+            max_bytes,
+            counting(call, selection.reached.table),
         )
         if len(pairs) > limit:
             raise _too_many(call)

@@ -38,6 +38,7 @@ from tidewire.services.databases.parameters import (
 from tidewire.services.databases.records import find_user_table
 from tidewire.services.databases.related_reading import access_to, add_related, reach_of
 from tidewire.services.databases.row_finding import row_to, row_to_upsert
+from tidewire.services.databases.row_memory import begin_counting, counting
 from tidewire.services.databases.row_values import (
     changed_values,
     new_values,
@@ -54,7 +55,6 @@ from tidewire.services.databases.transactions.participation import transactional
 from tidewire.services.large_results import LARGE_RESULT
 from tidewire.services.permissions import ITEM_ACTIONS, unauthorized
 from tidewire.store.database import Transaction
-from tidewire.store.prepared import text_size
 from tidewire.store.user_tables.access import Access
 from tidewire.store.user_tables.listing import list_rows as list_stored_rows
 from tidewire.store.user_tables.queries import read_page, read_selection
@@ -126,17 +126,20 @@ async def list_rows(
         access = _access(call, table)
         page = read_page(table, queries, reach_of(connection, call))
         max_bytes = call.context.settings.list_bytes_max
-        count, found = list_stored_rows(connection, table, page, access, total=total, max_bytes=max_bytes)
-        if call.context.held is not None and table.width * page.size > LARGE_RESULT:
-            call.context.held.release()  # of a read that began again
-            call.context.held.take(sum(map(text_size, found)))
+        count = None
+        if page.related or table.width * page.size > LARGE_RESULT:
+            begin_counting(call, table, page)
+            count = counting(call, table)
+        number, found = list_stored_rows(
+            connection, table, page, access, total=total, max_bytes=max_bytes, count=count
+        )
         rows = shown_rows(call, table, found, page.columns(table), page.selected)
         if page.related:
             add_related(connection, call, table, found, rows, page.related)
-        listed: Model = as_model(call.family, RowList, {"total": count, "rows": rows})
+        listed: Model = as_model(call.family, RowList, {"total": number, "rows": rows})
         return listed
 
-    return await call.read(unit)
+    return await call.read_large(unit)
 
 
 for _family in EVERY:
@@ -187,6 +190,7 @@ async def get_row(
             return None
         fields = shown_row(call, table, row, selected=page.selected)
         if page.related:
+            begin_counting(call, table, page)
             add_related(connection, call, table, [row], [fields], page.related)
         return fields
 
@@ -339,13 +343,12 @@ async def _seen(
         found = (fully or unit)(call.within.connection)
         assert found is not None
         return found
-    database = call.context.database
     try:
-        found = database.glance(unit)
+        found = call.context.database.glance(unit)
     except NoResultFound:
         # The table changed between two statements.
         found = None
     if found is None:
-        found = await database.read(fully or unit)
+        found = await call.read_large(fully or unit)
     assert found is not None
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal
 
@@ -46,8 +47,11 @@ def list_rows(
     *,
     total: bool,
     max_bytes: float = math.inf,
+    count: Callable[[int], None] | None = None,
 ) -> tuple[int, list[StoredRow]]:
     """The rows of a page, and how many there are on all pages (0 if ``total`` is false).
+
+    ``count`` is told of the bytes of each row as it is read.
 
     Raises :class:`TidewireError` ``general_cursor_not_found`` or ``database_query_order_null``, and
     ``general_query_invalid`` if the rows have more than ``max_bytes``.
@@ -58,15 +62,15 @@ def list_rows(
     if page.nearest is not None:
         prepare_vectors(connection)
     values = {**access.values, **bound_values(page.values), **nearest_values(page.nearest)}
-    rows = _rows_of(connection, table, page, access, values, max_bytes)
+    rows = _rows_of(connection, table, page, access, values, max_bytes, count)
     if not total:
         return 0, rows
-    count = _known_count(page, rows, readable)
-    if count is None:
+    found = _known_count(page, rows, readable)
+    if found is None:
         counted = ("count", tuple(page.filters), access.shape)
         statement = table.prepared(counted, lambda: _count_statement(table, page, access))
-        count = statement.fetch(connection, values)[0][0]
-    return count, rows
+        found = statement.fetch(connection, values)[0][0]
+    return found, rows
 
 
 def _rows_of(
@@ -76,6 +80,7 @@ def _rows_of(
     access: Access,
     values: dict[str, Any],
     max_bytes: float,
+    count: Callable[[int], None] | None,
 ) -> list[StoredRow]:
     if page.cursor is not None:
         values = values | _cursor_values(connection, table, page, access)
@@ -92,11 +97,12 @@ def _rows_of(
     for part in _parts(table, page):
         statement = table.prepared((*shape, part), partial(list_statement, table, page, access, part))
         rest = {**values, "limit": page.size - len(rows), "offset": page.offset or 0}
-        if table.width * page.size <= max_bytes:
+        if count is None and table.width * page.size <= max_bytes:
             rows += statement.fetch(connection, rest)
         else:
             try:
-                rows += statement.fetch_within(connection, rest, max_bytes - sum(map(text_size, rows)))
+                left = max_bytes - sum(map(text_size, rows))
+                rows += statement.fetch_within(connection, rest, left, count)
             except TooLargeError:
                 raise too_large(max_bytes) from None
         if len(rows) == page.size:

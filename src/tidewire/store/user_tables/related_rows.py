@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, Select, bindparam, func, select
@@ -37,11 +37,13 @@ def find_related(
     columns: Sequence[str],
     limit: int,
     max_bytes: float = math.inf,
+    count: Callable[[int], None] | None = None,
 ) -> list[tuple[int, tuple[Any, ...]]]:
     """Rows related to some rows of ``table``: the sequence of the one, and the other with these columns.
 
     At most ``limit`` of those that the caller may read, in the order of their sequences. Raises
-    :class:`tidewire.store.prepared.TooLargeError` if they have more than ``max_bytes``.
+    :class:`tidewire.store.prepared.TooLargeError` if they have more than ``max_bytes``. ``count`` is told of
+    the bytes of each as it is read.
     """
     access = reached.access
     if access is None or not owners:
@@ -49,7 +51,7 @@ def find_related(
     shape = ("find related", reached.relation, reached.table, tuple(columns), access.shape)
     statement = table.prepared(shape, lambda: related_statement(table, reached, columns))
     values = {**access.values, "owners": f"[{','.join(map(str, owners))}]", "limit": limit}
-    found = statement.fetch_within(connection, values, max_bytes)
+    found = statement.fetch_within(connection, values, max_bytes, count)
     return sorted(((row[0], row[1:]) for row in found), key=lambda each: each[1][0])
 
 

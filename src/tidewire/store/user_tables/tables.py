@@ -75,6 +75,8 @@ class UserTable:
         """Whether there are paths into values."""
         self.holds_secrets = any(column.rules.encrypted for column in columns)
         """Whether there are values that are stored sealed."""
+        self.holds_json = any(column.as_json for column in columns)
+        """Whether there are values that take much more memory once they are read than as text."""
         self.width = _SYSTEM_WIDTH + sum(column.width for column in columns)
         """Characters that a row may have in the store."""
         self._statements: dict[Hashable, Prepared] = {}

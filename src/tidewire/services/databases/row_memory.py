@@ -1,0 +1,35 @@
+"""What lists of rows take in memory until they are written: counted row by row, as they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from tidewire.services.databases.families import Call
+from tidewire.store.user_tables.queries import Page
+from tidewire.store.user_tables.tables import UserTable
+
+_ROW: Final = 1024
+"""Bytes of a row whatever is in it: its fields by name, times, permissions."""
+_COPIES: Final = 2
+"""The texts of a row are there as read, and in the JSON of the answer."""
+_COPIES_OF_JSON: Final = 8
+"""What an array or a document is made of takes several times as many bytes as its text."""
+
+
+def begin_counting(call: Call, table: UserTable, page: Page) -> None:
+    """Begin to count what a page of a table, with all that is related, takes."""
+    if call.context.held is not None:
+        settings = call.context.settings
+        rows = page.size + (settings.related_rows_max if page.related else 0)
+        copies = _COPIES_OF_JSON if page.related or table.holds_json else _COPIES
+        call.context.held.begin(rows * _ROW + copies * settings.list_bytes_max)
+
+
+def counting(call: Call, table: UserTable) -> Callable[[int], None] | None:
+    """What is to be told of the bytes of each row of a table as it is read; None: nothing counts them."""
+    held = call.context.held
+    if held is None:
+        return None
+    add, copies = held.add, _COPIES_OF_JSON if table.holds_json else _COPIES
+    return lambda size: add(_ROW + copies * size)
