@@ -59,7 +59,7 @@ class World:
             store.database,
             store.objects,
             passwords,
-            settings or Settings(),
+            settings or Settings(data_dir=str(directory)),
             store.project,
             stores,
         )

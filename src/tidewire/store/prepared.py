@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Sequence
 from sys import getsizeof
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, CursorResult, Select
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import CompilerElement
+
+_EMPTY: Final = getsizeof("")
 
 
 class TooLargeError(Exception):
@@ -18,8 +20,11 @@ class TooLargeError(Exception):
 
 
 def text_size(row: Iterable[Any]) -> int:
-    """Bytes that the texts of a row take in memory, which are nearly all of it where these are many."""
-    return sum(getsizeof(value) for value in row if isinstance(value, str))
+    """Bytes of the texts of a row in memory, which are nearly all of it where these are many.
+
+    What every text takes, however short, is not among them.
+    """
+    return sum(getsizeof(value) - _EMPTY for value in row if isinstance(value, str))
 
 
 class Prepared:
