@@ -244,6 +244,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     bulk_rows_max: Annotated[
         Count, Meta(description="Rows that one request may change or delete by queries.")
     ] = 100_000
+    index_length_max: Annotated[
+        Count,
+        Meta(
+            description="Greatest length of an index of type `key` or `unique`: the characters of its texts, "
+            "or as many of each as its `lengths` say, 2 for a float, 1 for anything else."
+        ),
+    ] = 1024
     transaction_max_operations: Annotated[
         Count, Meta(description="Operations that a transaction on rows takes.")
     ] = 100
@@ -254,6 +261,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Count,
         Meta(description="Rows that a transaction reads or changes, those of bulk operations included."),
     ] = 10_000
+    transaction_bulk_events: Annotated[
+        bool,
+        Meta(
+            description="Tell subscribers of rows that bulk operations within transactions write. Off: "
+            "nobody is told of them, as in Appwrite."
+        ),
+    ] = True
     transaction_max_pending: Annotated[
         Count, Meta(description="Pending transactions of one user, or of all API keys of a project together.")
     ] = 1_000

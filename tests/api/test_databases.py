@@ -61,12 +61,12 @@ def test_every_operation(program: httpx.Client, base: str) -> None:
     assert created.status_code == 201
     text = json.dumps({"integer": 2})
     assert program.patch(f"{table}/{rows}/r", json={"data": text}).json()["integer"] == 2
-    assert program.put(f"{table}/{rows}/s", json={"data": {"integer": 5}}).status_code == 201
+    assert program.put(f"{table}/{rows}/s", json={"data": {"integer": 5}}).status_code == 200
     assert program.patch(f"{table}/{rows}/r/integer/increment", json={"value": 3}).json()["integer"] == 5
     assert program.patch(f"{table}/{rows}/r/integer/decrement", json={"min": "0"}).json()["integer"] == 4
     many = program.post(f"{table}/{rows}", json={rows: [{"$id": "m1"}, {"$id": "m2", "integer": 7}]})
     assert [row["$id"] for row in many.json()[rows]] == ["m1", "m2"]
-    assert program.put(f"{table}/{rows}", json={rows: [{"$id": "m1", "integer": 9}]}).status_code == 201
+    assert program.put(f"{table}/{rows}", json={rows: [{"$id": "m1", "integer": 9}]}).status_code == 200
     seven = json.dumps({"method": "equal", "attribute": "integer", "values": [7]})
     assert (
         program.patch(f"{table}/{rows}", json={"data": {"integer": 8}, "queries": [seven]}).json()["total"]
@@ -100,8 +100,22 @@ def test_errors(program: httpx.Client, base: str) -> None:
     assert program.get(f"{table}/{columns}/none").json()["type"] == f"{columns[:-1]}_not_found"
     unknown = program.post(f"{table}/{rows}", json={row_id: "r", "data": {"x": 1}})
     assert unknown.json()["type"] == f"{one}_invalid_structure"
-    for wrong in (
+    incomplete: list[Any] = [
+        {},
         {row_id: "r"},
+        {"data": {}},
+        {row_id: None, "data": {}},
+        {row_id: "r", "data": None},
+    ]
+    for missing in incomplete:
+        refused = program.post(f"{table}/{rows}", json=missing)
+        assert (refused.status_code, refused.json()["type"]) == (400, f"{one}_missing_data"), missing
+    empty: list[Any] = [{}, {"data": {}}, {"data": None, "permissions": None}]
+    for nothing in empty:
+        refused = program.put(f"{table}/{rows}/u", json=nothing)
+        assert (refused.status_code, refused.json()["type"]) == (400, f"{one}_missing_payload"), nothing
+    assert program.put(f"{table}/{rows}/u", json={"permissions": []}).status_code == 200
+    for wrong in (
         {row_id: "r", "data": "["},
         {row_id: "_", "data": {}},
         {rows: 5},
@@ -112,6 +126,17 @@ def test_errors(program: httpx.Client, base: str) -> None:
     assert program.post(f"{table}/{rows}", json={rows: []}).json()["type"] == f"{one}_missing_data"
     both = program.post(f"{table}/{rows}", json={row_id: "r", "data": {}, rows: [{}]})
     assert both.json()["type"] == "general_bad_request"
+    malformed: list[Any] = [
+        {rows: [{"$id": "_"}]},
+        {rows: [{"$id": 5}]},
+        {rows: [{"$permissions": ["fly"]}]},
+        {rows: [{"$permissions": "read"}]},
+        {rows: [{}], "permissions": ['read("any")']},
+    ]
+    for each in malformed:
+        refused = program.post(f"{table}/{rows}", json=each)
+        assert refused.json()["type"] == "general_bad_request", each
+    assert program.post(f"{table}/{rows}", json={rows: [{}], "permissions": None}).status_code == 201
     staged = program.post(f"{table}/{rows}", json={row_id: "r", "data": {}, "transactionId": "none"})
     assert staged.json()["type"] == "transaction_not_found"
     query = {"queries[0]": '{"method":"equal","attribute":"x","values":[1]}'}

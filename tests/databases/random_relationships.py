@@ -103,6 +103,8 @@ async def request(library: Library, model: Model, data: st.DataObject) -> Model:
     method = data.draw(st.sampled_from(["create", "upsert", "upsert", "update", "delete"]), "method")
     after = copy.deepcopy(model)
     exists = (table, row_id) in model.names
+    if method == "create" and exists and library.transaction is not None:
+        method = "update"  # whether an id is free is for the commit to say
     expected = ""
     try:
         if method == "delete":
@@ -119,6 +121,8 @@ async def request(library: Library, model: Model, data: st.DataObject) -> Model:
             if method == "update" and not exists:
                 raise RefusedError("row_not_found" if wire else "row_missing_payload")
             if method == "update" and not wire:
+                raise RefusedError("row_missing_payload")
+            if method == "upsert" and not wire and library.transaction is None:
                 raise RefusedError("row_missing_payload")
             after.write(table, row_id, row, new=method == "create")
     except RefusedError as error:

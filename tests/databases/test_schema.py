@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from tests.databases.shop import COLLECTIONS, Json, Shop, column, operator, query, refusal
+from tests.databases.shop import COLLECTIONS, TABLES, Json, Shop, column, operator, query, refusal
 from tests.services.world import World, on_the_wire
 from tidewire.core.columns import KINDS
 from tidewire.services.databases import columns, databases, indexes, resume_changes, tables
@@ -68,7 +70,8 @@ async def test_changes_survive_the_end_of_the_program(tmp_path: Path, small_step
             ("g", "spatial", ["p"]),
             ("u", "unique", ["s"]),
         ):
-            await indexes.create_index(shop.call(), "d", "t", key, kind, keys)
+            lengths = [100] if key == "u" else []
+            await indexes.create_index(shop.call(), "d", "t", key, kind, keys, lengths=lengths)
     await world.close()
     world = await World.open(tmp_path)
     shop = Shop(world)
@@ -90,7 +93,8 @@ async def test_changes_survive_the_end_of_the_program(tmp_path: Path, small_step
 async def test_unique_indexes_on_equal_values_fail_and_harm_nothing(shop: Shop) -> None:
     await shop.table([column("a", "integer")])
     await shop.fill({"a": 1}, {"a": 1})
-    index = on_the_wire(await indexes.create_index(shop.call(), "d", "t", "u", "unique", ["a"]))
+    await indexes.create_index(shop.call(), "d", "t", "u", "unique", ["a"])
+    index = on_the_wire(await indexes.get_index(shop.call(), "d", "t", "u"))
     assert index["status"] == "failed" and index["error"]
     await shop.create(a=1)
     await indexes.delete_index(shop.call(), "d", "t", "u")
@@ -145,6 +149,117 @@ async def test_indexes_that_make_no_sense(shop: Shop) -> None:
     await indexes.create_index(shop.call(), "d", "t", "i", "key", ["a", "$createdAt"], ["desc"])
     again = indexes.create_index(shop.call(), "d", "t", "i", "key", ["a"])
     assert await refusal(again) == "column_index_already_exists"
+    # What is wrong with an index is told before its key is looked at.
+    for keys in ([], ["p"], ["a", "A"], ["$id", "$ID"]):
+        wrong = indexes.create_index(shop.call(), "d", "t", "i", "key", keys)
+        assert await refusal(wrong) == "column_index_invalid"
+
+
+_INVALID = "column_index_invalid"
+
+
+@pytest.mark.parametrize(
+    ("keys", "lengths", "expected"),
+    [
+        (["long"], [], ""),
+        (["long", "n"], [], _INVALID),
+        (["long", "n"], [1023], ""),
+        (["long", "n", "f"], [1021], ""),
+        (["long", "n", "f"], [1022], _INVALID),
+        (["text"], [], _INVALID),
+        (["text"], [1024], ""),
+        (["short", "text"], [0, 924], ""),
+        (["short", "text"], [0, 925], _INVALID),
+        (["short"], [100], ""),
+        (["short"], [101], _INVALID),
+        (["short"], [-1], _INVALID),
+        (["n"], [1], _INVALID),
+        (["$createdAt"], [1], _INVALID),
+        (["$id", "$sequence"], [36], ""),
+        (["$id"], [37], _INVALID),
+        (["url"], [], _INVALID),
+        (["url"], [500], ""),
+    ],
+)
+async def test_indexes_have_a_greatest_length(
+    shop: Shop, keys: list[str], lengths: list[int], expected: str
+) -> None:
+    short, long = column("short", "varchar"), column("long", "string", size=1024)
+    described = [short, long, column("text", "text"), column("n", "integer"), column("f", "float")]
+    await shop.table([*described, column("url", "url")])
+    for kind in ("key", "unique"):
+        work = indexes.create_index(shop.call(), "d", "t", kind, kind, keys, lengths=lengths)
+        assert await refusal(work) == expected
+    for family, given in ((TABLES, "columns"), (COLLECTIONS, "attributes")):
+        inline = [{"key": "i", "type": "key", given: keys, "lengths": lengths}]
+        table = tables.create_table(
+            shop.call(family=family),
+            "d",
+            family.service,
+            "T",
+            columns=[*described, column("url", "url")],
+            indexes=inline,
+        )
+        assert await refusal(table) == (family.word(expected) if family is TABLES else expected[7:])
+
+
+async def test_words_are_found_in_texts_of_any_length(shop: Shop) -> None:
+    await shop.table([column("text", "text"), column("n", "integer")])
+    await indexes.create_index(shop.call(), "d", "t", "i", "fulltext", ["text"])
+    await indexes.create_index(shop.call(), "d", "t", "l", "fulltext", ["text"], lengths=[5000])
+
+
+async def test_the_greatest_length_can_be_set(shop: Shop) -> None:
+    await shop.table([column("short", "varchar")])
+    settings = msgspec.structs.replace(shop.world.settings, index_length_max=99)
+    shop.world = replace(shop.world, settings=settings)
+    for lengths, expected in (([], _INVALID), ([99], "")):
+        work = indexes.create_index(shop.call(), "d", "t", "i", "key", ["short"], lengths=lengths)
+        assert await refusal(work) == expected
+
+
+async def test_a_column_in_an_index_cannot_outgrow_it(shop: Shop) -> None:
+    described = [column("a", "varchar", size=500), column("b", "varchar", size=500)]
+    both = {"key": "both", "type": "key", "columns": ["a", "b"], "lengths": [0, 100]}
+    words = {"key": "words", "type": "fulltext", "columns": ["a"]}
+    await shop.table(described, indexes=[both, words])
+
+    def resize(key: str, size: int) -> Any:
+        definition = ColumnDefinition(key, KINDS["varchar"], size=size)
+        return columns.update_column(shop.call(), "d", "t", definition, None)
+
+    assert await refusal(resize("a", 924)) == ""
+    assert await refusal(resize("a", 925)) == _INVALID
+    assert await refusal(resize("b", 5000)) == ""
+    assert await refusal(resize("b", 99)) == _INVALID
+    shown = on_the_wire(await columns.get_column(shop.call(), "d", "t", "a"))
+    assert shown["size"] == 924
+
+
+async def test_a_sealed_value_needs_room(shop: Shop) -> None:
+    for kind in ("string", "varchar"):
+        small = column("a", kind, size=149, encrypt=True)
+        assert await refusal(shop.table([small])) == "general_bad_request"
+        await shop.table([column("a", kind, size=150, encrypt=True), column("b", "text", encrypt=True)])
+        for size, expected in ((149, "general_bad_request"), (150, "")):
+            definition = ColumnDefinition("c", KINDS[kind], size=size, options={"encrypt": True})
+            work = columns.create_column(shop.call(), "d", "t", definition)
+            assert await refusal(work) == expected
+            resized = ColumnDefinition("a", KINDS[kind], size=size)
+            work = columns.update_column(shop.call(), "d", "t", resized, None)
+            assert await refusal(work) == expected
+        await shop.drop()
+
+
+async def test_what_is_created_is_processing_at_first(shop: Shop) -> None:
+    await shop.table([column("a", "integer")])
+    assert (await add(shop, "b", "varchar"))["status"] == "processing"
+    assert (await add(shop, "c", "integer", default=1))["status"] == "processing"
+    index = on_the_wire(await indexes.create_index(shop.call(), "d", "t", "i", "key", ["a"]))
+    assert index["status"] == "processing"
+    assert await status(shop, "b") == await status(shop, "c") == "available"
+    index = on_the_wire(await indexes.get_index(shop.call(), "d", "t", "i"))
+    assert index["status"] == "available"
 
 
 async def test_columns_change_their_rules_and_keys(shop: Shop) -> None:

@@ -85,14 +85,18 @@ class Staged:
             return "document_not_found"
         self.operations.append(operation)
         self.touch(model, operation[1])
-        self.written.add(operation[1])
+        if operation[0] != "increment":
+            self.written.add(operation[1])
         return ""
 
     def commit(self, model: Model) -> str:
-        changed = any(self.seen[row_id] != model.versions.get(row_id, 0) for row_id in self.written)
-        trial = dict(model.rows)
-        if changed or any(perform(trial, operation) == "taken" for operation in self.operations):
+        there = self.written & model.rows.keys()
+        if any(self.seen[row_id] != model.versions.get(row_id, 0) for row_id in there):
             return "transaction_conflict"
+        trial = dict(model.rows)
+        for operation in self.operations:
+            if refused := perform(trial, operation):
+                return "transaction_conflict" if refused == "taken" else refused
         for operation in self.operations:
             assert model.write(operation) == ""
         return ""

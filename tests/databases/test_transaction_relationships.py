@@ -219,4 +219,8 @@ async def test_bulk_operations_relate_rows_within_it(library: Library) -> None:
     assert await attempt.end() == ""
     assert await library.ids("notes") == ["seen", "new"]
     assert await library.ids("posts") == ["p2"]
-    assert all(event.audience == "nobody" for _, event in (await library.shop.row_events())[before:])
+    # The related rows that were written and deleted with them are told of as well.
+    told = (await library.happened())[before:]
+    posts = ["posts.p1.create", "posts.p2.create", "notes.new.create", "posts.p2.update"]
+    assert told == [*posts, "posts.p1.delete", "notes.bobs.delete"]
+    assert all(event.audience == "" for _, event in (await library.shop.row_events())[before:])

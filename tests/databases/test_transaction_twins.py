@@ -197,6 +197,8 @@ async def _operate(data: st.DataObject, kind: Kind, shop: Shop, twins: dict[str,
     actions += ["increment"] if kind.counted and kind.family is TABLES else []
     action = data.draw(st.sampled_from(actions), "action")
     row_id, given = data.draw(IDS, "row"), data.draw(kind.data, "data")
+    if action == "create" and row_id in await _ids(kind, shop):
+        action = "upsert"  # whether an id is free is for the commit to say
     permissions = data.draw(PERMISSIONS, "permissions")
     call = shop.call(family=kind.family)
     filters = [data.draw(kind.filters, "filter")] if action in {"bulkUpdate", "bulkDelete"} else []
@@ -243,6 +245,11 @@ async def _compare(data: st.DataObject, kind: Kind, shop: Shop, ann: Caller, wit
             await _listed(kind, shop, KEY, "staged", within, after),
         ]
         assert seen[0] == seen[1]
+
+
+async def _ids(kind: Kind, shop: Shop) -> set[str]:
+    _, found = await _listed(kind, shop, KEY, "plain", None, [])
+    return {row["$id"] for row in found}
 
 
 async def _listed(

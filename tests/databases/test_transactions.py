@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -15,6 +16,7 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.parameters import InvalidParameterError
 from tidewire.core.time import now
 from tidewire.services.databases import bulk, counting, rows, transactions
+from tidewire.services.databases.families import Family
 from tidewire.store.maintenance import maintain_project
 from tidewire.store.schema import transaction_operations, transaction_rows
 from tidewire.store.schema import transactions as kept
@@ -70,8 +72,32 @@ async def test_events_of_a_commit_are_as_the_reference_has_them(sales: Sales) ->
         assert not any(channel.endswith(".upsert") for channel in event.channels)
 
 
-async def test_bulk_operations_are_staged_and_tell_nobody(sales: Sales) -> None:
+async def test_names_of_events_carry_the_ids(sales: Sales) -> None:
+    await sales.shop.fill({"$id": "r", "count": 1})
+    transaction = await sales.begin()
+    await sales.stage(
+        transaction,
+        {"action": "create", "rowId": "a", "data": {}},
+        {"action": "increment", "rowId": "a", "data": {"column": "count", "value": 1}},
+        {"action": "bulkCreate", "data": [{"$id": "b"}]},
+        {"action": "bulkDelete", "data": {"queries": [query("equal", "$id", "r")]}},
+    )
+    before = len(await sales.shop.row_events())
+    await sales.end(transaction)
+    names = [event.names for _, event in (await sales.shop.row_events())[before:]]
+    rows_told = ["a.create", "a.update", "b.create", "r.delete"]
+    assert [each[0] for each in names] == [f"tablesdb.d.tables.t.rows.{told}" for told in rows_told]
+    for told, each in zip(rows_told, names, strict=True):
+        assert f"databases.d.collections.t.documents.{told}" in each
+
+
+@pytest.mark.parametrize("told", [True, False])
+async def test_subscribers_are_told_of_bulk_operations_unless_it_is_switched_off(
+    sales: Sales, told: bool
+) -> None:
     await sales.shop.fill(*({"$id": f"r{number}", "name": "n", "count": number} for number in range(5)))
+    settings = msgspec.structs.replace(sales.shop.world.settings, transaction_bulk_events=told)
+    sales.shop.world = replace(sales.shop.world, settings=settings)
     transaction = await sales.begin()
     await sales.stage(
         transaction,
@@ -98,13 +124,23 @@ async def test_bulk_operations_are_staged_and_tell_nobody(sales: Sales) -> None:
     assert "x" not in seen
     events = (await sales.shop.row_events())[before:]
     assert len(events) == 7
-    assert all(not event.channels and not event.roles and event.audience == "nobody" for _, event in events)
+    if not told:
+        assert all(
+            not event.channels and not event.roles and event.audience == "nobody" for _, event in events
+        )
+        return
+    assert [action for action, _ in events] == ["create"] * 2 + ["update"] * 3 + ["delete"] * 2
+    for action, event in events:
+        row = decoded(event)
+        assert event.audience == ""
+        assert f"databases.d.tables.t.rows.{row['$id']}.{action}" in event.channels
+        assert row["$tableId"] == row["$collectionId"] == "t"
 
 
 async def test_a_rollback_leaves_nothing(sales: Sales) -> None:
     transaction = await sales.begin()
     await sales.stage(transaction, {"action": "create", "rowId": "a", "data": {"name": "A"}})
-    assert (await sales.end(transaction, "rollback"))["status"] == "rolled_back"
+    assert (await sales.end(transaction, "rollback"))["status"] == "failed"
     assert await sales.listed() == {}
     assert await sales.shop.row_events() == []
     assert await refusal(sales.end(transaction)) == "transaction_not_ready"
@@ -115,7 +151,7 @@ async def test_a_rollback_leaves_nothing(sales: Sales) -> None:
     assert await refusal(sales.row("a", transaction)) == "transaction_not_ready"
 
 
-@pytest.mark.parametrize("change", ["update", "delete", "update and back"])
+@pytest.mark.parametrize("change", ["update", "update and back"])
 async def test_a_row_that_others_changed_is_a_conflict(sales: Sales, change: str) -> None:
     shop = sales.shop
     await shop.create("a", name="A", count=1)
@@ -125,16 +161,52 @@ async def test_a_row_that_others_changed_is_a_conflict(sales: Sales, change: str
         {"action": "create", "rowId": "new", "data": {}},
         {"action": "update", "rowId": "a", "data": {"count": 2}},
     )
-    if change == "delete":
+    await shop.update("a", name="changed")
+    if change == "update and back":
         await shop.delete("a")
-    else:
-        await shop.update("a", name="changed")
-        if change == "update and back":
-            await shop.delete("a")
-            await shop.create("a", name="A", count=1)
+        await shop.create("a", name="A", count=1)
     assert await refusal(sales.end(transaction)) == "transaction_conflict"
     assert (await sales.get(transaction))["status"] == "failed"
     assert "new" not in await sales.listed()
+
+
+@pytest.mark.parametrize("family", [TABLES, COLLECTIONS])
+@pytest.mark.parametrize(
+    "operation",
+    [
+        {"action": "update", "data": {"count": 2}},
+        {"action": "delete"},
+        {"action": "increment", "data": {"column": "count", "value": 1}},
+        {"action": "decrement", "data": {"column": "count", "value": 1}},
+    ],
+    ids=lambda operation: operation["action"] if isinstance(operation, dict) else operation.service,
+)
+async def test_a_row_that_is_gone_by_the_commit(sales: Sales, operation: Json, family: Family) -> None:
+    await sales.shop.create("a", count=1)
+    transaction = await sales.begin()
+    await sales.stage(
+        transaction, {"action": "create", "rowId": "new", "data": {}}, {**operation, "rowId": "a"}
+    )
+    await sales.shop.delete("a")
+    assert await refusal(sales.end(transaction, family=family)) == "document_not_found"
+    assert (await sales.get(transaction))["status"] == "failed"
+    assert await sales.listed() == {}
+
+
+async def test_an_upsert_creates_the_row_that_is_gone_by_the_commit(sales: Sales) -> None:
+    for row_id in ("a", "b", "c"):
+        await sales.shop.create(row_id, name="old", count=1)
+    transaction = await sales.begin()
+    await sales.stage(
+        transaction,
+        {"action": "upsert", "rowId": "a", "data": {"count": 2}},
+        {"action": "bulkUpsert", "data": [{"$id": "b", "count": 3}]},
+        {"action": "bulkUpdate", "data": {"queries": [], "data": {"name": "new"}}},
+    )
+    for row_id in ("a", "b", "c"):
+        await sales.shop.delete(row_id)
+    assert (await sales.end(transaction))["status"] == "committed"
+    assert await sales.listed() == {"a": ("new", 2), "b": ("new", 3)}
 
 
 async def test_what_was_read_within_it_must_not_have_changed_when_it_is_written(sales: Sales) -> None:
@@ -163,11 +235,110 @@ async def test_two_transactions_on_one_row(sales: Sales) -> None:
     await sales.shop.create("a", count=0)
     one, two = await sales.begin(), await sales.begin()
     for transaction in (one, two):
-        counted = {"action": "increment", "rowId": "a", "data": {"column": "count", "value": 1}}
-        await sales.stage(transaction, counted)
+        await sales.stage(transaction, {"action": "update", "rowId": "a", "data": {"count": 1}})
     await sales.end(two)
     assert await refusal(sales.end(one)) == "transaction_conflict"
     assert await sales.listed() == {"a": (None, 1)}
+
+
+async def test_counting_never_conflicts(sales: Sales) -> None:
+    shop, call = sales.shop, sales.shop.call()
+    await shop.create("a", name="A", count=0)
+    one, two, three = [await sales.begin() for _ in range(3)]
+    ten = {"action": "increment", "rowId": "a", "data": {"column": "count", "value": 10}}
+    await sales.stage(one, ten)
+    await counting.increment_row_column(call, "d", "t", "a", "count", 5, transaction_id=two)
+    await counting.decrement_row_column(call, "d", "t", "a", "count", 1, transaction_id=three)
+    await sales.end(one)
+    await shop.update("a", name="B")
+    await sales.end(two)
+    await sales.end(three)
+    assert await sales.listed() == {"a": ("B", 14)}
+
+
+async def test_counting_with_another_change_of_the_row_conflicts(sales: Sales) -> None:
+    shop = sales.shop
+    ten = {"action": "increment", "rowId": "a", "data": {"column": "count", "value": 10}}
+    change = {"action": "update", "rowId": "a", "data": {"name": "mine"}}
+    for staged in ([ten, change], [change, ten]):
+        await shop.upsert("a", name="A", count=0)
+        transaction = await sales.begin()
+        for operation in staged:
+            await sales.stage(transaction, operation)
+        await shop.update("a", name="theirs")
+        assert await refusal(sales.end(transaction)) == "transaction_conflict"
+        assert await sales.listed() == {"a": ("theirs", 0)}
+
+
+async def test_bounds_of_counting_are_judged_at_the_commit(sales: Sales) -> None:
+    shop, call = sales.shop, sales.shop.call()
+    await shop.create("a", count=5)
+    within, beyond = await sales.begin(), await sales.begin()
+    for transaction in (within, beyond):
+        counted = await counting.increment_row_column(
+            call, "d", "t", "a", "count", 3, 6, transaction_id=transaction
+        )
+        assert on_the_wire(counted)["count"] == 8
+        counted = await counting.decrement_row_column(
+            call, "d", "t", "a", "count", 1, 2, transaction_id=transaction
+        )
+    await shop.update("a", count=3)
+    await sales.end(within)
+    assert await sales.listed() == {"a": (None, 5)}
+    assert await refusal(sales.end(beyond)) == "attribute_limit_exceeded"
+    assert await sales.listed() == {"a": (None, 5)}
+
+
+async def test_what_only_the_commit_decides_is_not_shown(sales: Sales) -> None:
+    shop, call = sales.shop, sales.shop.call()
+    kept = await shop.create("kept")
+    transaction = await sales.begin()
+    within: Json = {"transaction_id": transaction}
+    created = on_the_wire(await rows.create_row(call, "d", "t", "a", {"name": "A"}, **within))
+    assert [created[key] for key in ("$sequence", "$createdAt", "$updatedAt")] == ["", "", ""]
+    assert (created["$id"], created["name"], created["$tableId"]) == ("a", "A", "t")
+    several = on_the_wire(await bulk.create_rows(call, "d", "t", [{"$id": "b"}, {"name": "c"}], **within))
+    assert several == {"total": 2, "rows": []}
+    changed = on_the_wire(await rows.update_row_data(call, "d", "t", "a", {"count": 1}, **within))
+    found = on_the_wire(await rows.list_rows(call, "d", "t", **within))["rows"]
+    assert [row["$sequence"] for row in (changed, *found)] == ["", kept["$sequence"], "", "", ""]
+    await sales.end(transaction)
+    assert all(int(row["$sequence"]) < 2**32 for row in (await shop.find())["rows"])
+
+
+async def test_a_staged_row_can_have_an_id_that_is_taken(sales: Sales) -> None:
+    shop, call = sales.shop, sales.shop.call()
+    await shop.create("a", name="theirs")
+    for freed in (True, False):
+        transaction = await sales.begin()
+        within: Json = {"transaction_id": transaction}
+        row = on_the_wire(await rows.create_row(call, "d", "t", "a", {"name": "mine"}, **within))
+        assert (row["$id"], row["name"], row["$sequence"]) == ("a", "mine", "")
+        many = [{"$id": "a"}, {"$id": "b"}]
+        if not freed:
+            listed = on_the_wire(await bulk.create_rows(call, "d", "t", many, **within))
+            assert listed == {"total": 2, "rows": []}
+        wrong = rows.create_row(call, "d", "t", "a", {"count": "many"}, **within)
+        assert await refusal(wrong) == "row_invalid_structure"
+        assert (await sales.get(transaction))["operations"] == (1 if freed else 2)
+        assert await sales.listed(transaction) == await sales.listed()
+        if freed:
+            await shop.delete("a")
+            await sales.end(transaction)
+        else:
+            assert await refusal(sales.end(transaction)) == "transaction_conflict"
+    assert await sales.listed() == {"a": ("mine", None)}
+
+
+async def test_what_was_read_before_it_was_counted_may_change(sales: Sales) -> None:
+    await sales.shop.create("a", count=1)
+    transaction = await sales.begin()
+    await sales.row("a", transaction)
+    counted = {"action": "increment", "rowId": "a", "data": {"column": "count", "value": 1}}
+    await sales.stage(transaction, counted)
+    await sales.shop.update("a", count=10)
+    await sales.end(transaction)
+    assert await sales.listed() == {"a": (None, 11)}
 
 
 async def test_a_staged_row_can_be_changed_though_others_have_made_it_meanwhile(sales: Sales) -> None:
@@ -316,7 +487,7 @@ async def test_limits(sales: Sales) -> None:
     assert (await sales.get(two))["operations"] == 0
 
 
-async def test_an_expired_transaction_is_of_no_use_and_goes(sales: Sales) -> None:
+async def test_an_expired_transaction_is_of_no_use_and_goes(sales: Sales, tmp_path: Path) -> None:
     world = sales.shop.world
     transaction = await sales.begin(ttl=60)
     await sales.stage(transaction, {"action": "create", "rowId": "a", "data": {}})
@@ -337,10 +508,11 @@ async def test_an_expired_transaction_is_of_no_use_and_goes(sales: Sales) -> Non
     )
     store = await world.stores.project("p1")
     assert store is not None
-    await maintain_project(store, world.settings)
+    settings = msgspec.structs.replace(world.settings, data_dir=str(tmp_path))
+    await maintain_project(store, settings)
     assert (await sales.get(transaction))["operations"] == 1
     await age(now() - world.settings.transaction_max_age * 1000)
-    await maintain_project(store, world.settings)
+    await maintain_project(store, settings)
     assert await refusal(sales.get(transaction)) == "transaction_not_found"
     for table in (kept, transaction_operations, transaction_rows):
         statement = table.select()

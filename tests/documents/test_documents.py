@@ -141,10 +141,16 @@ async def test_counting(library: Library) -> None:
     assert counted["word"] == "w"
     assert await refusal(count("n", 10, 5)) == "attribute_limit_exceeded"
     assert await refusal(count("n", 10, -5, up=False)) == "attribute_limit_exceeded"
-    for attribute in ("word", "yes", "stats"):
+    for attribute in ("word", "yes", "stats", "word.x", "n.n"):
         assert await refusal(count(attribute)) == "attribute_type_invalid"
-    for attribute in ("missing", "stats.missing", "word.x", "n.n"):
-        assert await refusal(count(attribute)) == "attribute_not_found"
+    # What a document lacks is counted from zero.
+    assert (await count("missing", 5))["missing"] == 5
+    assert (await count("missing", 2))["missing"] == 7
+    assert (await count("stats.likes", 1.5, up=False))["stats"] == {"views": 4.5, "likes": -1.5}
+    assert (await count("new.deep"))["new"] == {"deep": 1}
+    assert await refusal(count("beyond", 10, 9)) == "attribute_limit_exceeded"
+    assert await refusal(count(".".join("a" * 40))) == "document_invalid_structure"
+    assert (await library.get("x")).keys() >= {"missing", "new", "stats"}
     await library.update("x", n=2**63 - 1)
     assert await refusal(count("n")) == "attribute_limit_exceeded"
     assert (await library.get("x"))["n"] == 2**63 - 1
@@ -184,7 +190,8 @@ async def test_indexes(library: Library) -> None:
     assert await refusal(library.index("fulltext", "$id")) == "attribute_unknown"
     # Equal values that there are.
     await library.fill({"k": 1}, {"k": 1})
-    failed = await library.index("unique", "k")
+    made = await library.index("unique", "k")
+    failed = on_the_wire(await indexes.get_index(library.call(), *library.place, made["key"]))
     assert failed["status"] == "failed"
     await indexes.delete_index(library.call(), *library.place, "mail")
     await library.create("t", contact={"mail": "x@example.com"})

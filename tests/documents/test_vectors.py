@@ -176,9 +176,9 @@ async def test_indexes_of_vectors(library: Library) -> None:
     await store.collection(dimension=2)
     await store.create("x", embeddings=[1, 2], metadata={"colour": "red"})
     for index_type in ("hnsw_euclidean", "hnsw_dot", "hnsw_cosine"):
-        assert (await store.index(index_type, "embeddings"))["status"] == "available"
+        assert (await store.index(index_type, "embeddings"))["status"] == "processing"
         assert await refusal(store.index(index_type, "metadata")) == "attribute_type_invalid"
-    assert (await store.index("object", "metadata"))["status"] == "available"
+    assert (await store.index("object", "metadata"))["status"] == "processing"
     assert await refusal(store.index("key", "embeddings")) == "attribute_type_invalid"
     assert await refusal(store.index("key", "other")) == "attribute_unknown"
     by_colour = await store.index("unique", "metadata.colour")

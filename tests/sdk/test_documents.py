@@ -88,7 +88,8 @@ def test_python_reads_every_answer_about_documents(client: Client) -> None:
     assert documents.list_collections(database).total == 1
     assert documents.get_collection(database, "c").attributes == []
     index = documents.create_index(database, "c", "n", DocumentsDBIndexType.KEY, ["n"])
-    assert (index.status.value, documents.get_index(database, "c", "n").type) == ("available", "key")
+    made = documents.get_index(database, "c", "n")
+    assert (index.status.value, made.status.value, made.type) == ("processing", "available", "key")
     assert documents.list_indexes(database, "c").total == 1
     documents.delete_index(database, "c", "n")
     created = documents.create_document(database, "c", "x", {"n": 1, "deep": {"list": [1, {"a": None}]}})
@@ -124,7 +125,8 @@ def test_python_reads_every_answer_about_vectors(client: Client) -> None:
     assert collection.dimension == 3
     assert vectors.list_collections(database).total == 1
     index = vectors.create_index(database, "c", "near", VectorsDBIndexType.HNSW_COSINE, ["embeddings"])
-    assert index.status.value == "available"
+    assert index.status.value == "processing"
+    assert vectors.get_index(database, "c", "near").status.value == "available"
     vectors.create_document(database, "c", "x", {"embeddings": [1, 0, 0], "metadata": {"k": 1}})
     vectors.create_documents(database, "c", [{"$id": "y", "embeddings": [0, 1, 0]}])
     vectors.upsert_document(database, "c", "y", {"metadata": {"k": 2}})

@@ -402,7 +402,7 @@ class _Exchange:
         try:
             if route.legacy is not None:
                 given = in_present_words(given, route.legacy)
-            convert_given(route.elsewhere, given, arguments)
+            convert_given(route.elsewhere, given, arguments, route.endpoint.operation.missing)
             file_parameter = route.endpoint.file_parameter
             if file_parameter:
                 if upload is None:

@@ -27,10 +27,16 @@ def in_present_words(given: Given, legacy: Legacy) -> Given:
     return Given(values, given.textual)
 
 
-def convert_given(parameters: Iterable[Parameter], given: Given, arguments: dict[str, object]) -> None:
+def convert_given(
+    parameters: Iterable[Parameter],
+    given: Given,
+    arguments: dict[str, object],
+    type_of_missing: str = "general_argument_invalid",
+) -> None:
     """Check the parameters of a query string or body and add them to ``arguments``; ignore unknown ones.
 
-    Raises ``general_argument_invalid`` for the first that is missing or does not fit.
+    Raises ``general_argument_invalid`` for the first that does not fit, ``type_of_missing`` for one that is
+    needed and missing.
     """
     values, textual = given
     for parameter in parameters:
@@ -41,16 +47,16 @@ def convert_given(parameters: Iterable[Parameter], given: Given, arguments: dict
             if value is None and parameter.required and parameter.nullable:
                 arguments[parameter.argument] = None
             elif parameter.required:
-                raise missing(parameter.name)
+                raise missing(parameter.name, type_of_missing)
             else:
                 arguments[parameter.argument] = parameter.default
         else:
             arguments[parameter.argument] = _accept(parameter, value)
 
 
-def missing(name: str) -> TidewireError:
+def missing(name: str, type_: str = "general_argument_invalid") -> TidewireError:
     """The error for a required parameter that was not sent."""
-    return TidewireError("general_argument_invalid", f'Param "{name}" is not optional.')
+    return TidewireError(type_, f'Param "{name}" is not optional.')
 
 
 def _accept(parameter: Parameter, value: object) -> object:

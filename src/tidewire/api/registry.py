@@ -174,10 +174,14 @@ class Registry:
 
 
 def _require_alone(name: str, usual: Route, chosen: Route, given: Mapping[str, object]) -> None:
-    """Refuse what the usual operation of a path needs where the parameter ``name`` chose another one."""
+    """Refuse what only the usual operation of a path knows where the parameter ``name`` chose another one.
+
+    What it does not need may be there without saying anything.
+    """
     known = {parameter.name for parameter in chosen.elsewhere}
     for parameter in usual.elsewhere:
-        if parameter.required and parameter.name in given and parameter.name not in known:
+        said = parameter.name in given and (parameter.required or given[parameter.name])
+        if said and parameter.name not in known:
             message = f"Send either `{name}` or `{parameter.name}`, not both."
             raise TidewireError("general_bad_request", message)
 

@@ -71,6 +71,8 @@ class Operation:
     chosen_by: str
     """Body parameter that, where it is present, makes a request to the method and path of another operation
     one to this; empty if the path is the operation's own."""
+    missing: str
+    """Type of the error for a required parameter that is not sent."""
 
     @property
     def service(self) -> str:
@@ -110,6 +112,7 @@ class Operations:
         legacy: Legacy | None = None,
         extension: bool = False,
         chosen_by: str = "",
+        missing: str = "general_argument_invalid",
     ) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awaitable[R]]]:
         """Declare the decorated coroutine function as operation ``name`` of this service.
 
@@ -139,6 +142,7 @@ class Operations:
                     legacy=legacy or Legacy(),
                     extension=extension,
                     chosen_by=chosen_by,
+                    missing=missing,
                 )
             )
             return function

@@ -12,7 +12,7 @@ class Transaction(Model, frozen=True, kw_only=True):
     created_at: str = system("createdAt")
     updated_at: str = system("updatedAt")
     status: str
-    """``pending``, ``committed``, ``rolled_back`` or ``failed``."""
+    """``pending``, ``committed``, or ``failed``: rolled back, or refused at the commit."""
     operations: int
     """How many are staged."""
     expires_at: str

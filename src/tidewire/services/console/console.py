@@ -42,14 +42,14 @@ async def variables(context: Context) -> ConsoleVariables:
         support_for_relationships=True,
         support_for_operators=True,
         support_for_spatials=True,
-        support_for_spatial_index_null=False,
-        support_for_fulltext_wildcard=False,
+        support_for_spatial_index_null=True,
+        support_for_fulltext_wildcard=True,
         support_for_multiple_fulltext_indexes=True,
         support_for_attributes=True,
-        support_for_attribute_resizing=False,
+        support_for_attribute_resizing=True,
         support_for_schemas=True,
-        max_index_length=0,
-        support_for_integer_ids=False,
+        max_index_length=context.settings.index_length_max,
+        support_for_integer_ids=True,
     )
 
 

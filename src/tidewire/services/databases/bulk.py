@@ -77,7 +77,6 @@ async def create_rows(
     "PUT",
     PATH,
     scopes=WRITE,
-    status=201,
     model=RowList,
     event=f"{ROW}.upsert",
     limit=WRITES,
@@ -245,7 +244,7 @@ def _id_of(row: Mapping[str, Any]) -> str:
     if row_id == "unique()":
         return unique_id()
     if not isinstance(row_id, str) or not is_id(row_id):
-        raise TidewireError("general_argument_invalid", "Invalid `$id`: it is no id.")
+        raise TidewireError("general_bad_request", "Invalid `$id`: it is no id.")
     return row_id
 
 

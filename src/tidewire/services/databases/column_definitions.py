@@ -15,6 +15,7 @@ from tidewire.core.parameters import InvalidParameterError
 from tidewire.core.time import now
 from tidewire.services.databases.events import COLUMN, publish_definition, table_parameters
 from tidewire.services.databases.families import Call, Family
+from tidewire.services.databases.index_lengths import require_fitting_indexes
 from tidewire.services.databases.records import column_model
 from tidewire.services.databases.schema_changes import column_step
 from tidewire.store.database import Transaction
@@ -28,6 +29,8 @@ MAX_COLUMNS: Final = 1000
 """Of one table, those that are being deleted included."""
 MAX_SIZE: Final = {"string": 2**30, "varchar": 16_381}
 """Characters that columns of these kinds can be made for."""
+MIN_SEALED_SIZE: Final = 150
+"""Characters that a column which is encrypted must be made for."""
 MAX_ELEMENTS: Final = 100
 MAX_ELEMENT_LENGTH: Final = 255
 
@@ -128,9 +131,11 @@ def read_column(family: Family, given: Mapping[str, Any]) -> ColumnDefinition:
 def define_column(transaction: Transaction, call: Call, table: int, definition: ColumnDefinition) -> Row[Any]:
     """Describe and make a new column; it is ready at once if there are few rows to be brought up to date.
 
-    Raises ``column_already_exists`` or ``column_limit_exceeded``.
+    Raises ``column_already_exists``, ``column_limit_exceeded``, or ``general_bad_request`` if a sealed value
+    would not fit.
     """
     connection = transaction.connection
+    _require_room_for_seal(definition)
     require_new_key(connection, call.family, table, definition.key)
     require_room(connection, call.family, table)
     moment = now()
@@ -189,15 +194,21 @@ def require_room(connection: Connection, family: Family, table: int) -> None:
         raise family.error("column_limit_exceeded", f"There can be at most {MAX_COLUMNS}.")
 
 
-def redefine_column(
-    connection: Connection, family: Family, row: Row[Any], definition: ColumnDefinition
-) -> None:
-    """Change a column's description. Raises ``column_invalid_resize`` if what is stored would not fit."""
+def redefine_column(connection: Connection, call: Call, row: Row[Any], definition: ColumnDefinition) -> None:
+    """Change a column's description.
+
+    Raises ``column_already_exists``, ``column_invalid_resize`` if what is stored would not fit,
+    ``column_index_invalid`` if indexes would not, ``general_bad_request`` if a sealed value would not.
+    """
+    family = call.family
     if definition.key != row.key:
         require_new_key(connection, family, row.table_sequence, definition.key)
         _rename_in_indexes(connection, row, definition.key)
     if definition.size and definition.size < row.size and not _fits(connection, row, definition.size):
         raise family.error("column_invalid_resize", "There are values that may be longer than the new size.")
+    if definition.size and definition.size != row.size:
+        _require_room_for_seal(definition)
+        require_fitting_indexes(connection, call, row, definition.size)
     of_column = user_columns.c.sequence == row.sequence
     connection.execute(update(user_columns).where(of_column).values(updated_at=now(), **definition.values))
     new_version(connection, row.table_sequence)
@@ -223,6 +234,12 @@ def publish_column(
         column_model(call.family, row),
         table.database_type,
     )
+
+
+def _require_room_for_seal(definition: ColumnDefinition) -> None:
+    if definition.options.get("encrypt") and definition.kind.resizable and definition.size < MIN_SEALED_SIZE:
+        message = f"The size of an encrypted column must be at least {MIN_SEALED_SIZE}."
+        raise TidewireError("general_bad_request", message)
 
 
 def _fits(connection: Connection, row: Row[Any], size: int) -> bool:

@@ -127,7 +127,7 @@ async def create_column(call: Call, database_id: str, table_id: str, definition:
         row = define_column(transaction, call, table.sequence, checked)
         publish_column(transaction, call, "create", database_id, table, row)
         complete = complete_if_small(transaction, call, row)
-        row = find_column(connection, call.family, table.sequence, checked.key)
+        # As it was before it was made, which clients wait for.
         return column_model(call.family, row), complete
 
     column, complete = await call.context.database.write(unit)
@@ -162,7 +162,7 @@ async def update_column(
             definition.size or (row.size if definition.kind.resizable else 0),
             options,
         ).checked(family)
-        redefine_column(connection, family, row, changed)
+        redefine_column(connection, call, row, changed)
         row = find_column(connection, family, table.sequence, changed.key)
         publish_column(transaction, call, "update", database_id, table, row)
         return column_model(family, row)

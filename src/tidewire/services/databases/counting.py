@@ -10,7 +10,7 @@ import msgspec
 
 from tidewire.core.checks.names import ResourceId
 from tidewire.core.columns import INT64
-from tidewire.core.documents import found_at
+from tidewire.core.documents import found_at, member_problem
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import Row
 from tidewire.core.row_operators import Operator, whole
@@ -20,7 +20,7 @@ from tidewire.services.databases.families import DOCUMENTS, Call, declare
 from tidewire.services.databases.parameters import ColumnKey, LooseNumber
 from tidewire.services.databases.records import find_user_table
 from tidewire.services.databases.row_finding import row_to
-from tidewire.services.databases.row_values import problem_of_stored
+from tidewire.services.databases.row_values import problem_of_stored, wrong_structure
 from tidewire.services.databases.row_views import (
     may_with_row,
     publish_row,
@@ -130,15 +130,15 @@ async def _count(
 def _counted_member(
     call: Call, table: UserTable, row: StoredRow, key: str, value: float, bound: float | None
 ) -> Changes:
-    """A document with a member counted, found by its path.
+    """A document with a member counted, found by its path; one that it lacks is counted from zero.
 
-    Raises ``attribute_not_found``, ``attribute_type_invalid`` or ``attribute_limit_exceeded``.
+    Raises ``attribute_type_invalid``, ``attribute_limit_exceeded`` or ``document_invalid_structure``.
     """
     document = table.shown_values(row[len(SYSTEM_COLUMNS) :])
     path = tuple(key.split("."))
-    found = found_at(document, path)
+    found = found_at(document, path) or _added_at(document, path)
     if found is None:
-        raise call.family.error("column_not_found", "The document has no such attribute.")
+        raise call.family.error("column_type_invalid", "What the path leads through is no object.")
     place, number = found
     if isinstance(number, bool) or not isinstance(number, int | float):
         raise call.family.error("column_type_invalid", "The attribute holds no number.")
@@ -149,7 +149,20 @@ def _counted_member(
         message = f'The attribute "{key}" cannot take this value: it must not pass {limit}.'
         raise call.family.error("column_limit_exceeded", message)
     place[path[-1]] = counted
+    problem = member_problem(path[0], document[path[0]], call.context.settings.max_document_depth)
+    if problem:
+        raise wrong_structure(call, f'The attribute "{key}" does not fit: {problem}')
     return Changes({DOCUMENT: {path[0]: document[path[0]]}}, updated_at=now())
+
+
+def _added_at(document: dict[str, Any], path: tuple[str, ...]) -> tuple[dict[str, Any], int] | None:
+    """Where a member that a document lacks is to stand, objects on the way added; None if there is no way."""
+    place = document
+    for name in path[:-1]:
+        place = place.setdefault(name, {})
+        if not isinstance(place, dict):
+            return None
+    return place, 0
 
 
 def _counted_column(call: Call, table: UserTable, key: str, value: float) -> UserColumn:

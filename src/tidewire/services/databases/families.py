@@ -135,6 +135,7 @@ def declare(
     event: str | None = None,
     limit: RateLimit | None = None,
     chosen_by: str = "",
+    missing: str = "general_argument_invalid",
     families: Sequence[Family] = STRUCTURED,
 ) -> Callable[[Callable[Concatenate[Call, P], Awaitable[R]]], Callable[Concatenate[Call, P], Awaitable[R]]]:
     """Declare the decorated coroutine function as an operation of several families.
@@ -159,6 +160,7 @@ def declare(
                 event=event,
                 limit=limit,
                 chosen_by=chosen_by,
+                missing=missing,
             )
         return function
 
@@ -180,6 +182,7 @@ def offer(
     event: str | None = None,
     limit: RateLimit | None = None,
     chosen_by: str = "",
+    missing: str = "general_argument_invalid",
 ) -> None:
     """Declare ``function``, whose first argument is a :class:`Call`, as an operation of one family.
 
@@ -212,6 +215,7 @@ def offer(
         event=family.word(event) if event else None,
         limit=limit,
         chosen_by=family.word(chosen_by),
+        missing=family.word(missing),
     )(operation)
 
 

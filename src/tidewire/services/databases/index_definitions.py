@@ -18,6 +18,7 @@ from tidewire.core.parameters import InvalidParameterError
 from tidewire.core.relationships import KIND as RELATIONSHIP
 from tidewire.core.time import now
 from tidewire.services.databases.families import DOCUMENTS, STRUCTURED, VECTORS, Call, Family
+from tidewire.services.databases.index_lengths import extents_of, require_lengths
 from tidewire.services.databases.parameters import Length, Order
 from tidewire.services.databases.schema_changes import index_step
 from tidewire.store.database import Transaction
@@ -69,18 +70,18 @@ def read_index(family: Family, given: Mapping[str, Any]) -> IndexDefinition:
 def define_index(transaction: Transaction, call: Call, table: int, definition: IndexDefinition) -> Row[Any]:
     """Describe a new index, which is still to be made.
 
-    Raises ``column_unknown``, ``column_not_available``, and ``column_index_invalid``,
-    ``column_index_already_exists`` or ``column_index_limit_exceeded``.
+    Raises ``column_index_limit_exceeded``; then ``column_unknown``, ``column_not_available`` or
+    ``column_index_invalid``; then ``column_index_already_exists``.
     """
     connection, family = transaction.connection, call.family
     described = connection.execute(
         select(user_indexes.c.key).where(user_indexes.c.table_sequence == table)
     ).all()
-    if definition.key in {row.key for row in described}:
-        raise family.error("column_index_already_exists", "There is an index with this key.")
     if len(described) >= MAX_INDEXES:
         raise family.error("column_index_limit_exceeded", f"There can be at most {MAX_INDEXES} indexes.")
-    _require_columns(connection, family, table, definition)
+    _require_columns(connection, call, table, definition)
+    if definition.key in {row.key for row in described}:
+        raise family.error("column_index_already_exists", "There is an index with this key.")
     moment = now()
     return connection.execute(
         insert(user_indexes)
@@ -120,9 +121,9 @@ def find_index(connection: Connection, family: Family, table: int, key: str) -> 
     return row
 
 
-def _require_columns(connection: Connection, family: Family, table: int, definition: IndexDefinition) -> None:
-    keys = list(definition.columns)
-    if not keys or len(set(keys)) < len(keys):
+def _require_columns(connection: Connection, call: Call, table: int, definition: IndexDefinition) -> None:
+    keys, family = list(definition.columns), call.family
+    if not keys or len({key.lower() for key in keys}) < len(keys):
         raise _invalid(family, "An index needs columns, each once.")
     if max(len(definition.orders), len(definition.lengths)) > len(keys):
         raise _invalid(family, "An index cannot have more orders or lengths than columns.")
@@ -131,6 +132,7 @@ def _require_columns(connection: Connection, family: Family, table: int, definit
     for key in keys:
         if key not in INDEXED_FIELDS or definition.type not in {"key", "unique"}:
             _require_column(family, columns, key, definition)
+    require_lengths(call, definition.type, extents_of(connection, table), keys, definition.lengths)
 
 
 def _require_column(

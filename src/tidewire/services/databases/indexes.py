@@ -71,7 +71,7 @@ async def create_index(
         row = define_index(transaction, call, table.sequence, definition)
         _publish(transaction, call, "create", database_id, table, row)
         complete = make_if_small(transaction, call, row)
-        row = find_index(connection, call.family, table.sequence, key)
+        # As it was before it was made, which clients wait for.
         return index_model(call.family, row), complete
 
     index, complete = await call.context.database.write(unit)

@@ -54,9 +54,9 @@ async def create_relationship_column(
         table = find_table_row(connection, call, database_id, table_id)
         related = find_table_row(connection, call, database_id, related_table_id)
         row = define_relationship(transaction, call, table, related, definition)
-        complete = complete_if_small(transaction, call, row)
+        # As it is before it is made, which clients wait for.
         column = find_column(connection, call.family, table.sequence, definition.key)
-        return column_model(call.family, column), complete
+        return column_model(call.family, column), complete_if_small(transaction, call, row)
 
     column, complete = await call.context.database.write(unit)
     if not complete:

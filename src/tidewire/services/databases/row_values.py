@@ -121,13 +121,13 @@ def _problem_of_none(column: UserColumn) -> str:
 
 
 def given_permissions(value: object) -> list[str] | None:
-    """``$permissions`` of a row among many. Raises ``general_argument_invalid``."""
+    """``$permissions`` of a row among many. Raises ``general_bad_request``."""
     if value is None:
         return None
     try:
         return _PERMISSIONS.convert(value)
     except InvalidParameterError as error:
-        raise TidewireError("general_argument_invalid", f"Invalid `$permissions`: {error}") from None
+        raise TidewireError("general_bad_request", f"Invalid `$permissions`: {error}") from None
 
 
 def wrong_structure(call: Call, problem: str) -> TidewireError:

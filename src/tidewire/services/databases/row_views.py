@@ -17,6 +17,7 @@ from tidewire.services.databases.families import Call
 from tidewire.services.permissions import may
 from tidewire.store.database import Transaction
 from tidewire.store.user_tables.listing import StoredRow
+from tidewire.store.user_tables.overlays import FIRST_SEQUENCE
 from tidewire.store.user_tables.rows import permissions_of
 from tidewire.store.user_tables.tables import SYSTEM_COLUMNS, UserTable
 
@@ -64,7 +65,7 @@ def _shown(
 ) -> Fields:
     fields = {
         "$id": row[1],
-        "$sequence": str(row[0]),
+        "$sequence": str(row[0]) if row[0] < FIRST_SEQUENCE else "",
         **common,
         "$createdAt": format_datetime(row[2]),
         "$updatedAt": format_datetime(row[3]),

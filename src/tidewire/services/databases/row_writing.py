@@ -44,6 +44,7 @@ from tidewire.services.permissions import (
 from tidewire.store.database import Transaction
 from tidewire.store.user_tables.listing import StoredRow
 from tidewire.store.user_tables.loading import find_related_table
+from tidewire.store.user_tables.overlays import FIRST_SEQUENCE
 from tidewire.store.user_tables.related_changes import add_pair
 from tidewire.store.user_tables.relations import Relation
 from tidewire.store.user_tables.rows import (
@@ -143,7 +144,8 @@ def _write(transaction: Transaction, call: Call, row: NewRow, nesting: Nesting) 
     sequence = _insert(transaction, call, row)
     if itself:
         shown |= name_itself(transaction, call, row.table, row.id, itself)
-    payload = b'{"$sequence":"%d",' % sequence + _encode(row.fields)[1:]
+    shown_sequence = b"%d" % sequence if sequence < FIRST_SEQUENCE else b""
+    payload = b'{"$sequence":"%s",' % shown_sequence + _encode(row.fields)[1:]
     transaction.append(msgspec.structs.replace(row.event, payload=payload))
     if row.changes.related:
         shown |= _relate_after(transaction, call, row.table, sequence, row.changes, nesting, new=True)

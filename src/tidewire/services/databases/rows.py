@@ -83,6 +83,7 @@ Ttl = Annotated[int, Whole(0, 86_400)]
     model=Row,
     event=f"{ROW}.create",
     limit=WRITES,
+    missing="row_missing_data",
     families=EVERY,
 )
 @transactional("create")
@@ -243,6 +244,10 @@ async def upsert_row(
     permissions: RowPermissions | None = None,
 ) -> Any:
     """Create a row, or change it if there is one with its id."""
+    if call.within is None and not data and permissions is None:
+        raise call.family.error(
+            "row_missing_payload", "There is nothing to write: neither data nor permissions."
+        )
     new_id = unique_id() if row_id == "unique()" else row_id
 
     def unit(transaction: Transaction) -> Any:
@@ -261,7 +266,6 @@ for _family in EVERY:
         upsert_row,
         {"row_id": CustomId if _family in {COLLECTIONS, VECTORS} else ResourceId},
         scopes=WRITE,
-        status=201,
         model=Row,
         event=f"{ROW}.upsert",
         limit=WRITES,

@@ -26,7 +26,7 @@ transactions = Table(
         "kind", String(16), nullable=False
     ),  # of the databases it is about: legacy, documentsdb, vectorsdb
     Column("owner_id", String(ID_LENGTH), nullable=False, index=True),  # the user; empty: API keys
-    Column("status", String(16), nullable=False),  # pending, committed, rolled_back or failed
+    Column("status", String(16), nullable=False),  # pending, committed or failed
     number("operations"),
     Column("size", Bytes, nullable=False, default=0, server_default="0"),  # of the staged operations
     Column("expires_at", Milliseconds, nullable=False, index=True),

@@ -28,7 +28,7 @@ from tidewire.store.user_tables.tables import UserTable
 
 SCHEMA: Final = "overlay"
 FIRST_SEQUENCE: Final = 2**52
-"""Of rows that are new in an overlay; no real table has so many."""
+"""Of rows that are new in an overlay; no real table has so many. Clients are not shown these."""
 
 _INFO: Final = "overlay"
 _CREATE: Final = re.compile(r"CREATE (VIRTUAL )?(?:UNIQUE )?(TABLE|INDEX|TRIGGER) ", re.IGNORECASE)

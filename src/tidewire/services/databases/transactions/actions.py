@@ -17,6 +17,8 @@ from tidewire.store.database import Transaction
 
 READS: Final = frozenset({"get", "list"})
 BULK: Final = frozenset({"bulkCreate", "bulkUpdate", "bulkUpsert", "bulkDelete"})
+COUNTING: Final = frozenset({"increment", "decrement"})
+"""Actions that add to whatever there is by the time of the commit."""
 
 ACTIONS: Final[dict[str, Callable[..., Awaitable[Any]]]] = {}
 """The operation of each action; :func:`tidewire.services.databases.transactions.participation.transactional`
@@ -38,6 +40,11 @@ class Operation:
         arguments = self.arguments
         row = arguments.get("row_id")
         return (arguments["database_id"], arguments["table_id"], row) if row is not None else None
+
+    @property
+    def addressed(self) -> tuple[str, str, str]:
+        """As :attr:`place`; the row is empty if the operation is about many."""
+        return self.place or (self.arguments["database_id"], self.arguments["table_id"], "")
 
 
 class Collecting(Transaction):
@@ -81,6 +88,18 @@ def identified(operation: Operation) -> Operation:
             {**row, "$id": unique_id()} if row.get("$id", "unique()") == "unique()" else row
             for row in arguments["rows"]
         ]
+    return Operation(operation.action, arguments)
+
+
+def unhindered(operation: Operation) -> Operation:
+    """The operation without what is judged at the commit only: free ids, and bounds of what is counted."""
+    arguments = dict(operation.arguments)
+    if operation.action == "create":
+        arguments["row_id"] = unique_id()
+    elif operation.action == "bulkCreate":
+        arguments["rows"] = [{**row, "$id": unique_id()} for row in arguments["rows"]]
+    elif operation.action in COUNTING:
+        arguments = {key: value for key, value in arguments.items() if key not in {"max", "min"}}
     return Operation(operation.action, arguments)
 
 

@@ -122,7 +122,7 @@ async def update_transaction(
         if commit:
             return commit_staged(transaction, call, transaction_id)
         connection = transaction.connection
-        return end_transaction(connection, find_pending(connection, call, transaction_id), "rolled_back")
+        return end_transaction(connection, find_pending(connection, call, transaction_id), "failed")
 
     ended = await call.context.database.write(unit)
     call.context.database.shadows.forget(transaction_id)

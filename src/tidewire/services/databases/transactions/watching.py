@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
@@ -62,16 +62,18 @@ _WATCH: Final = Prepared(
 
 
 def newly_watched(
-    connection: Connection, call: Call, kept: KeptTransaction, places: Iterable[Place], *, written: bool
+    connection: Connection, call: Call, kept: KeptTransaction, places: Mapping[Place, bool]
 ) -> list[Watched]:
     """What is to be remembered of rows, of those that the transaction does not know as well already.
+
+    ``places`` tells of each whether it is written, so that a change by others is a conflict.
 
     Raises ``transaction_limit_exceeded``, and ``row_update_conflict`` if a row that is ``written`` is newer
     than what the client says that it has seen.
     """
-    tables: defaultdict[tuple[str, str], dict[str, None]] = defaultdict(dict)
-    for database_id, table_id, row_id in places:
-        tables[database_id, table_id][row_id] = None
+    tables: defaultdict[tuple[str, str], dict[str, bool]] = defaultdict(dict)
+    for (database_id, table_id, row_id), written in places.items():
+        tables[database_id, table_id][row_id] = written
     found: list[Watched] = []
     more = 0
     for (database_id, table_id), ids in tables.items():
@@ -79,7 +81,7 @@ def newly_watched(
         listed = msgspec.json.encode(list(ids)).decode()
         known = dict(_KNOWN.fetch(connection, {**of_table, "ids": listed}))
         state_of = _states(connection, call, database_id, table_id)
-        for row_id in ids:
+        for row_id, written in ids.items():
             if row_id in known and (known[row_id] or not written):
                 continue
             more += row_id not in known
@@ -99,15 +101,24 @@ def watch(connection: Connection, kept: KeptTransaction, rows: Sequence[Watched]
     _WATCH.execute_each(connection, [{"transaction": kept.sequence, **row._asdict()} for row in rows])
 
 
-def require_unchanged(connection: Connection, call: Call, kept: KeptTransaction) -> None:
-    """Raise ``transaction_conflict`` if a row that was staged is not what it was then."""
+def require_unchanged(
+    connection: Connection, call: Call, kept: KeptTransaction, addressed: Collection[Place]
+) -> None:
+    """Raise ``transaction_conflict`` if a row that was staged is not what it was then.
+
+    Whether a row that is gone stands in the way is for the operations to say that name it, or, where they
+    name no row, its table: these are ``addressed``, with an empty id for any row.
+    """
     states: dict[tuple[str, str], Callable[[str], tuple[Any, ...] | None]] = {}
     for found in _WRITTEN.fetch(connection, {"transaction": kept.sequence}):
         row = Watched(*found)
         place = (row.database_id, row.table_id)
         if place not in states:
             states[place] = _states(connection, call, *place)
-        if fingerprint(states[place](row.row_id)) != row.fingerprint:
+        state = states[place](row.row_id)
+        if state is None and not {(*place, row.row_id), (*place, "")}.isdisjoint(addressed):
+            continue
+        if fingerprint(state) != row.fingerprint:
             word = call.family.word("row")
             message = (
                 f"The {word} {row.row_id!r} was changed by others since the transaction read or staged it."

@@ -20,15 +20,18 @@ from tidewire.core import models
 from tidewire.core.channels import Parent, event_audience
 from tidewire.core.errors import TidewireError
 from tidewire.core.events import NOBODY, Event
-from tidewire.services.databases.families import COLLECTIONS, Call
+from tidewire.core.models import RowList
+from tidewire.services.databases.families import COLLECTIONS, Call, as_model
 from tidewire.services.databases.transactions.actions import (
     BULK,
+    COUNTING,
     READS,
     Collecting,
     Operation,
     identified,
     perform,
     step,
+    unhindered,
 )
 from tidewire.services.databases.transactions.records import (
     KeptTransaction,
@@ -74,6 +77,16 @@ _TOLD: Final = frozenset(
 """Errors of operations that a commit ends with as they are."""
 _TAKEN: Final = frozenset({"document_already_exists", "document_unique_constraint_violation"})
 
+_LEFT_TO_COMMIT: Final = {
+    "create": "document_already_exists",
+    "bulkCreate": "document_already_exists",
+    "increment": "attribute_limit_exceeded",
+    "decrement": "attribute_limit_exceeded",
+}
+"""By action, what does not keep an operation from being staged: it may have changed by the commit."""
+_STATUSES: Final = {"bulkCreate": 200, "upsert": 201}
+"""Of the answers to staged operations, where they differ from what is answered outside of transactions."""
+
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -93,13 +106,14 @@ class _Done:
 async def take_part(call: Call, transaction_id: str, operation: Operation) -> Any:
     """Do an operation as part of a transaction: stage a change, or read what it would be after the commit.
 
-    The answer to a change is the row as it would be; its ``$sequence`` is not certain before the commit.
+    The answer to a change is the row as it would be, without what is not certain before the commit.
     """
     if operation.action in READS:
         done = await _do(call, transaction_id, partial(_read, call=call, operation=operation))
     else:
         staged = [identified(operation)]
         done = await _do(call, transaction_id, partial(_stage, call=call, operations=staged, lenient=False))
+        call.context.status = _STATUSES.get(operation.action)
     return done.results[0]
 
 
@@ -130,17 +144,19 @@ def commit(transaction: Transaction, call: Call, transaction_id: str) -> models.
 
 def _commit(connection: Connection, call: Call, kept: KeptTransaction) -> list[Event]:
     """Do all that is staged; return the events that tell of it."""
-    require_unchanged(connection, call, kept)
+    staged = list(staged_operations(connection, call, kept))
+    require_unchanged(connection, call, kept, {operation.addressed for _, _, operation in staged})
     limit = call.context.settings.transaction_max_rows
+    told_of_all = call.context.settings.transaction_bulk_events
     events: list[Event] = []
-    staged = staged_operations(connection, call, kept)
     for number, (_, stager, operation) in enumerate(staged, start=1):
         done = Collecting(connection, limit - len(events))
         try:
             perform(stager, done, operation)
         except TidewireError as error:
             raise _failure(number, error) from error
-        tell = _unseen if operation.action in BULK else partial(_told, call.context.project)
+        seen = told_of_all or operation.action not in BULK
+        tell = partial(_told, call.context.project) if seen else _unseen
         events += [tell(logged.event) for logged in done.events]
     return events
 
@@ -156,7 +172,7 @@ def _failure(number: int, error: TidewireError) -> TidewireError:
 
 
 def _told(project: Project, event: Event) -> Event:
-    """The event of a single operation, as transactions publish it."""
+    """The event of an operation, as transactions publish it."""
     fields = _decode(event.payload)
     table_id = event.parameters["tableId"]
     fields |= {"$tableId": table_id, "$collectionId": table_id}
@@ -243,10 +259,17 @@ def _stage(
     # Before anything is done: what is too much must not cost anything.
     texts = encoded(call, kept, operations)
     done = Collecting(connection, call.context.settings.transaction_max_rows)
-    results = [_try(connection, call, done, each, lenient=lenient) for each in operations]
-    places: list[Place] = [place for each in operations if (place := each.place)]
-    places += [_place(logged.event) for logged in done.events]
-    watched = newly_watched(connection, call, kept, places, written=True)
+    results: list[Any] = []
+    places: dict[Place, bool] = {}
+    for operation in operations:
+        before = len(done.events)
+        results.append(_try(connection, call, done, operation, lenient=lenient))
+        touched = [_place(logged.event) for logged in done.events[before:]]
+        written = operation.action not in COUNTING
+        for place in (operation.place, *touched):
+            if place is not None:
+                places[place] = places.get(place, False) or written
+    watched = newly_watched(connection, call, kept, places)
     return _Done(kept, results, watched, operations, texts)
 
 
@@ -254,12 +277,14 @@ def _try(connection: Connection, call: Call, done: Collecting, operation: Operat
     events = len(done.events)
     try:
         with step(connection):
-            return perform(call, done, operation)
+            return _answer(call, operation, perform(call, done, operation))
     except TidewireError as error:
         del done.events[events:]
-        if not lenient:
-            raise
         kind = COLLECTIONS.word(error.type)
+        if not lenient:
+            if kind != _LEFT_TO_COMMIT.get(operation.action):
+                raise
+            return _supposed(connection, call, operation)
         if kind == "general_unauthorized_scope":
             kind = "user_unauthorized"
         if kind in _REFUSED:
@@ -267,10 +292,31 @@ def _try(connection: Connection, call: Call, done: Collecting, operation: Operat
         return None
 
 
+def _supposed(connection: Connection, call: Call, operation: Operation) -> Any:
+    """What the operation is answered with as if nothing stood in its way; nothing is done."""
+    limit = call.context.settings.transaction_max_rows
+    connection.exec_driver_sql("SAVEPOINT supposed")
+    try:
+        return _answer(call, operation, perform(call, Collecting(connection, limit), unhindered(operation)))
+    finally:
+        connection.exec_driver_sql("ROLLBACK TO supposed")
+        connection.exec_driver_sql("RELEASE supposed")
+
+
+def _answer(call: Call, operation: Operation, result: Any) -> Any:
+    """What a staged operation is answered with: of new rows nothing that only the commit decides."""
+    if operation.action == "bulkCreate":
+        return as_model(call.family, RowList, {"total": result.total, "rows": []})
+    if operation.action == "create":
+        uncertain = {"$sequence": "", "$createdAt": "", "$updatedAt": ""}
+        return _decode(result) | uncertain | {"$id": operation.arguments["row_id"]}
+    return result
+
+
 def _read(connection: Connection, kept: KeptTransaction, *, call: Call, operation: Operation) -> _Done:
     result = perform(call, Collecting(connection, 0), operation)
-    places = _places_read(call, operation, result)
-    return _Done(kept, [result], newly_watched(connection, call, kept, places, written=False))
+    places = dict.fromkeys(_places_read(call, operation, result), False)
+    return _Done(kept, [result], newly_watched(connection, call, kept, places))
 
 
 def _places_read(call: Call, operation: Operation, result: Any) -> list[Place]:
