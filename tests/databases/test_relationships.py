@@ -48,7 +48,7 @@ async def test_both_sides_show_a_two_way_relationship(library: Library, relation
         "onDelete": "cascade",
         "side": "parent",
     }
-    assert await shown_columns(library, "a") == {"bs": created}
+    assert await shown_columns(library, "a") == {"bs": created | {"status": "available"}}
     (other,) = (await shown_columns(library, "b")).values()
     assert (other["key"], other["relatedTable"], other["twoWayKey"], other["side"]) == (
         "as",
