@@ -9,6 +9,7 @@ import os
 import resource
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
@@ -25,6 +26,14 @@ _log = structlog.get_logger()
 
 KEEP_ALIVE_SECONDS = 75
 """Longer than the idle time after which common HTTP clients drop a connection themselves."""
+
+
+SWITCH_SECONDS = 0.0005
+"""After which a thread that waits for the interpreter is given it.
+
+A write to a database asks for it dozens of times. Whoever waits counts the time anew whenever the event
+loop looks at its sockets, which a busy one does every millisecond: with Python's 5 ms a write could take
+seconds."""
 
 
 class Server(uvicorn.Server):
@@ -69,6 +78,7 @@ class Server(uvicorn.Server):
         """Start to listen, then say so."""
         await super().startup(sockets)
         garbage.begin()
+        sys.setswitchinterval(SWITCH_SECONDS)
         self._on_ready()
 
 

@@ -154,7 +154,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     max_body_bytes: Annotated[Bytes, Meta(description="Largest JSON request body, bytes.")] = 10_000_000
     max_body_values: Annotated[
         Count,
-        Meta(description="Values in a JSON body of more than 64 KB; arrays and objects count four times."),
+        Meta(
+            description="Values in a JSON body of more than 64 KB, or in a frame of a realtime client; "
+            "arrays and objects count four times."
+        ),
     ] = 1_000_000
     max_header_bytes: Annotated[Bytes, Meta(description="Largest request line with headers, bytes.")] = (
         128 * 1024
@@ -306,8 +309,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Count,
         Meta(
             description="Frames a second from one realtime connection, of all kinds, over ten seconds; each "
-            "4 KiB count as one more, and each 128 characters of `subscribe`. Beyond it the connection is "
-            "not read for a while, and closed with 1013 when it goes on."
+            "4 KiB count as one more, so do 100 arrays or objects, and 128 characters of `subscribe`. Beyond "
+            "it the connection is not read for a while, and closed with 1013 when it goes on."
         ),
     ] = 200
     realtime_flood_rate_per_address: Annotated[

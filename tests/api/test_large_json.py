@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidewire.api import large_json
-from tidewire.api.large_json import LargeJson, structure_of
+from tidewire.api.large_json import LargeJson
+from tidewire.core import json_steps, json_structure
 from tidewire.core.errors import TidewireError
+from tidewire.core.json_structure import DEEPEST_NESTING, is_too_deep, structure_of
 
 VALUES = st.recursive(
     st.none()
@@ -43,8 +44,8 @@ async def decoded(text: bytes, limit: int = 1_000_000) -> Any:
 
 @pytest.fixture
 def tiny_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(large_json, "_STEP_BYTES", 4)
-    monkeypatch.setattr(large_json, "_BLOCK_BYTES", 7)
+    monkeypatch.setattr(json_steps, "_STEP_BYTES", 4)
+    monkeypatch.setattr(json_structure, "_BLOCK_BYTES", 7)
 
 
 def agree(text: bytes) -> None:
@@ -91,6 +92,21 @@ async def test_what_stands_in_strings_does_not_count() -> None:
     text = b'{"a":"%b"}' % (b'[{,\\\\\\",' * 500_000)
     assert structure_of(bytearray(text), 100).weight < 10
     assert await decoded(text) == msgspec.json.decode(text)
+
+
+def test_how_deep_a_text_nests_is_known_before_it_is_decoded() -> None:
+    deepest = "[" * DEEPEST_NESTING + "]" * DEEPEST_NESTING
+    for text in (
+        deepest,
+        f"[{','.join(['[]'] * 1000)}]",
+        json.dumps([deepest * 9]),
+        '{"a":"\\"[[["}' + " " * 9,
+    ):
+        assert not is_too_deep(text)
+        assert not is_too_deep(text.encode())
+    for text in (f"[{deepest}]", '{"a":' * 129 + "1" + "}" * 129, "[" * 1_000_000):
+        assert is_too_deep(text)
+        assert is_too_deep(text.encode())
 
 
 async def test_others_go_on_meanwhile() -> None:

@@ -35,6 +35,22 @@ def client(limited: ApiServer) -> Iterator[httpx.Client]:
         yield checked
 
 
+def test_a_network_has_one_limit(client: httpx.Client) -> None:
+    """Who has one IPv6 address has 2^64 of them."""
+    first, same, other = (
+        left_to(client, address) for address in ("2001:db8:7:7::1", "2001:db8:7:7::2", "2001:db8:7:8::1")
+    )
+    assert same == first - 1
+    assert other == first
+
+
+def left_to(client: httpx.Client, address: str) -> int:
+    """Anonymous sessions that an address may make after one more."""
+    client.cookies.clear()
+    answer = client.post("/v1/account/sessions/anonymous", headers={"X-Forwarded-For": address})
+    return int(answer.headers["X-RateLimit-Remaining"])
+
+
 def sign_in(client: httpx.Client, **changes: Any) -> httpx.Response:
     return client.post("/v1/account/sessions/email", json={**WRONG, **changes})
 

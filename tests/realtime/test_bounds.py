@@ -74,6 +74,17 @@ async def test_addresses_are_counted_apart(start: START) -> None:
             assert await rejection(again) == (1013, 1013)
 
 
+async def test_addresses_of_one_network_are_counted_together(start: START) -> None:
+    """Who has one IPv6 address has 2^64 of them."""
+    server = await start(realtime_max_connections_per_address=1, **TRUSTING)
+    async with server.client(x_forwarded_for="2001:db8::1") as first:
+        await _accepted(first)
+        async with server.client(x_forwarded_for="2001:db8::ffff:2") as same:
+            assert await rejection(same) == (1013, 1013)
+        async with server.client(x_forwarded_for="2001:db8:0:1::1") as other:
+            await _accepted(other)
+
+
 async def test_connections_of_a_user(start: START) -> None:
     server = await start(realtime_max_connections_per_user=1)
     session = await server.sign_up("ada")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import msgspec
 import pytest
 import structlog
 from structlog.testing import capture_logs
@@ -126,6 +128,74 @@ async def test_answers_to_pings_are_no_flood_of_an_address(start: START) -> None
         client.send(PING)
         assert await _pongs(client, 1) == 1
         assert not connection.is_overloaded
+
+
+async def test_what_is_costly_to_decode_counts_more(start: START) -> None:
+    server = await start(rate_limits=True, realtime_flood_rate=50)
+    nested = text('{"type":"ping","data":[' + "[]," * 1000 + "[]]}")
+    async with raw_client(server) as client:
+        await client.message()
+        client.send(nested * 60)
+        [connection] = server.realtime.connections()
+        await _until(lambda: connection.is_overloaded)
+        assert await _answers(client) < 55
+
+
+async def _answers(client: RawClient) -> int:
+    """Messages that come until nothing came for a moment."""
+    count = 0
+    with contextlib.suppress(TimeoutError):
+        while True:
+            async with asyncio.timeout(0.5):
+                await client.message()
+            count += 1
+    return count
+
+
+async def test_what_nests_too_deeply_is_refused_before_it_is_decoded(
+    server: RealtimeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[int] = []
+    decode = msgspec.json.decode
+
+    def observed(data: Any, *rest: Any, **more: Any) -> Any:
+        decoded.append(len(data))
+        return decode(data, *rest, **more)
+
+    for size in (200, 2000, 30_000):
+        async with raw_client(server) as client:
+            await client.message()
+            client.send(text('{"type":"ping","data":' + "[" * size + "]" * size + "}"))
+            with monkeypatch.context() as patched:
+                patched.setattr(msgspec.json, "decode", observed)
+                assert json.loads(await client.message())["data"]["code"] == 1003
+    assert not decoded
+
+
+async def test_a_large_frame_is_decoded_a_little_at_a_time(
+    server: RealtimeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And is refused as a whole if it has more rows than could ever be."""
+    decoded: list[int] = []
+    decode = msgspec.json.decode
+
+    def observed(data: Any, *rest: Any, **more: Any) -> Any:
+        decoded.append(len(data))
+        return decode(data, *rest, **more)
+
+    async with raw_client(server) as client:
+        await client.message()
+        monkeypatch.setattr(msgspec.json, "decode", observed)
+        rows = '{"channels":["files"]},' + "{}," * 100_000 + "{}"
+        client.send(text('{"type":"subscribe","data":[' + rows + "]}"))
+        answer = decode(await client.message())
+        monkeypatch.undo()
+        assert answer["data"]["code"] == 1003
+        assert "2000" in answer["data"]["message"]
+        assert len(decoded) > 10
+        assert max(decoded) < 25_000
+        [connection] = server.realtime.connections()
+        assert not connection.subscriptions
 
 
 def test_addresses_that_owe_nothing_are_forgotten() -> None:
@@ -297,3 +367,37 @@ async def test_limits_that_are_reached_are_told_in_the_log(start: START) -> None
                 assert (await receive(other))["data"]["code"] == 1013
     told = [line["limit"] for line in lines if line["event"] == "limit_reached"]
     assert told == ["subscriptions", "connections of an address"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        (text("x" * 2000), "bytes of a message"),
+        (frame(Opcode.TEXT, b"x" * 100_000), "bytes of a message"),
+        (text('{"a":' * 150 + "1" + "}" * 150), "structure of a message"),
+        (text(json.dumps({"type": "subscribe", "data": [{}] * 9})), "subscriptions in one frame"),
+        (PING * 600, "frames of a connection"),
+    ],
+)
+async def test_what_bites_is_told_in_the_log(start: START, sent: bytes, told: str) -> None:
+    server = await start(
+        rate_limits=True,
+        realtime_flood_rate=50,
+        realtime_max_subscriptions=4,
+        realtime_max_message_bytes=1000,
+        realtime_max_subscription_bytes=10_000,
+    )
+    with capture_logs() as lines:
+        server.realtime.reached = RepeatedByKind(structlog.get_logger().warning, "limit_reached", "limit")
+        async with raw_client(server) as client:
+            await client.message()
+            client.send(sent)
+            await _until_told(lines)
+    assert [line["limit"] for line in lines if line["event"] == "limit_reached"] == [told]
+
+
+async def _until_told(lines: Sequence[Mapping[str, Any]]) -> None:
+    for _ in range(1000):
+        if any(line["event"] == "limit_reached" for line in lines):
+            return
+        await asyncio.sleep(0.01)

@@ -41,6 +41,24 @@ async def test_work_that_fails_does_not_stop_the_rest() -> None:
     assert [type(each) for each in failures] == [ValueError]
 
 
+async def test_between_rounds_that_leave_something_there_is_a_rest() -> None:
+    """In which other threads get the interpreter: a loop that is never idle starves them."""
+    turns, done = Turns(per_round=1, rest=0.05), list[int]()
+    loop = asyncio.get_running_loop()
+    for number in range(3):
+        turns.enter(lambda number=number: done.append(number))  # type: ignore[misc]
+    began = loop.time()
+    await asyncio.sleep(0)
+    assert done == [0], "the first round waits for nothing"
+    await turns.turn()
+    assert done == [0, 1, 2]
+    assert loop.time() - began > 0.1, "three rests, less what the clock rounds"
+    await asyncio.sleep(0.06)
+    turns.enter(lambda: done.append(3))
+    await asyncio.sleep(0)
+    assert done == [0, 1, 2, 3], "who comes when nothing waited does not wait either"
+
+
 async def test_work_may_enter_more_work() -> None:
     turns = Turns()
     more = asyncio.Event()

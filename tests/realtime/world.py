@@ -29,6 +29,7 @@ from tidewire.realtime.messages import (
     MessageError,
     Publish,
     SetPresence,
+    Terms,
     parse_message,
 )
 from tidewire.realtime.presences import check_presence
@@ -223,7 +224,7 @@ class World:
         """Handle one frame; the reply, and before it the events that were still to come."""
         client = self.clients[name]
         try:
-            message = parse_message(text, extended_queries=self.extended_queries)
+            message = parse_message(text, Terms(extended_queries=self.extended_queries))
             if isinstance(message, Authenticate):
                 client.send(await authenticate(self.hub, client, message))
             elif isinstance(message, Publish):

@@ -10,7 +10,7 @@ import msgspec
 from tidewire.api.body_budget import BodyLease
 from tidewire.api.large_json import LargeJson
 from tidewire.core.errors import TidewireError
-from tidewire.core.nesting import TOO_DEEP, is_too_deep
+from tidewire.core.json_structure import TOO_DEEP, is_too_deep
 from tidewire.core.query_string import parse_query_string
 
 
@@ -42,16 +42,12 @@ def from_json(body: bytes) -> Given:
     """Read a JSON object; an empty body is an empty object."""
     if not body or body.isspace():
         return NOTHING
+    if is_too_deep(body):
+        raise TidewireError("general_argument_invalid", TOO_DEEP)
     try:
-        values = msgspec.json.decode(body)
+        return _as_object(msgspec.json.decode(body))
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise _invalid_json(error) from None
-    except RecursionError:
-        raise _too_deep() from None
-    given = _as_object(values)
-    if is_too_deep(body, values):
-        raise _too_deep()
-    return given
 
 
 async def from_large_json(body: bytearray, large_json: LargeJson, lease: BodyLease) -> Given:
@@ -106,7 +102,3 @@ def _as_object(values: object) -> Given:
 
 def _invalid_json(error: Exception) -> TidewireError:
     return TidewireError("general_argument_invalid", f"The request body is not valid JSON: {error}")
-
-
-def _too_deep() -> TidewireError:
-    return TidewireError("general_argument_invalid", TOO_DEEP)

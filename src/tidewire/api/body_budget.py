@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
+from tidewire.core.addresses import network_of
 from tidewire.core.errors import TidewireError
 from tidewire.settings import Settings
 
@@ -42,7 +43,7 @@ class BodyBudget:
 
     def lease(self, address: str, project_id: str) -> BodyLease:
         """The room of one request, empty at first."""
-        return BodyLease(self, (f"address {address}", f"project {project_id}"))
+        return BodyLease(self, (f"address {network_of(address)}", f"project {project_id}"))
 
     async def take(self, lease: BodyLease, size: int) -> None:
         """Enlarge a lease, maybe after a while. Raises ``general_server_busy``."""

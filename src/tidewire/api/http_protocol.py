@@ -21,6 +21,7 @@ from tidewire.api.http_answers import Cycle
 from tidewire.api.request_heads import MAX_HEADERS, asks_for_web_socket, head_problem, without_offer
 from tidewire.api.responses import COMMON_HEADERS, JSON_TYPE
 from tidewire.api.unread_answers import Unread, UnreadAnswers
+from tidewire.core.addresses import network_of
 from tidewire.core.errors import TidewireError
 from tidewire.logs import Repeated
 from tidewire.realtime.websocket import unacknowledged_bytes
@@ -347,7 +348,7 @@ class _HttpProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """The client reads more slowly than it is answered."""
         super().pause_writing()
-        address = self.client[0] if self.client else ""
+        address = network_of(self.client[0]) if self.client else ""
         self._unread = Unread(address, self.transport.get_write_buffer_size(), self._cut_off)
         self.unread.add(self._unread)
         self._expect_progress()

@@ -15,6 +15,7 @@ from tidewire.api.asgi import Headers
 from tidewire.api.bodies import Given
 from tidewire.api.registry import Endpoint
 from tidewire.api.requests import Request
+from tidewire.core.addresses import network_of
 from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Caller
 from tidewire.core.rate_limits import RateLimit
@@ -78,7 +79,7 @@ class RateLimits:
         values = {
             # Without the host name, which a client could vary, and the same for all paths of an operation.
             "url": endpoint.operation.path,
-            "ip": request.client_ip,
+            "ip": network_of(request.client_ip),
             "userId": caller.user_id,
             "method": endpoint.operation.method,
             "chunkId": str(content_range.number if content_range else 1),

@@ -49,7 +49,12 @@ LENGTHY: Final = (Authenticate, SetPresence, Publish, LookUp, LongText)
 MAX_BACKLOG: Final = 16
 """Messages that wait while an earlier one is handled; beyond it the socket is not read any more."""
 
-CLOSED_FOR: Final = {"flood": "frames of a connection", "slow": "bytes queued for a connection"}
+CLOSED_FOR: Final = {
+    "flood": "frames of a connection",
+    "slow": "bytes queued for a connection",
+    "too_large": "bytes of a message",
+    "unfinished": "unfinished messages",
+}
 """Reasons of closes that are limits, and of what."""
 
 _UNANSWERED: Final = "The database cannot answer just now; try again."
@@ -86,7 +91,7 @@ class Connection(Intake):
         address = str(peer[0]) if isinstance(peer, tuple) else ""
         inputs = read_inputs(request, address, trust_proxy=self._settings.trusted_proxies)
         try:
-            self._address = self._realtime.open_connections.enter(inputs.ip)
+            self._address = self._realtime.open_connections.enter(inputs.network)
         except MessageError as error:
             self._refuse(error)
         else:
@@ -186,6 +191,11 @@ class Connection(Intake):
             project = self._hub.project_id if self._hub is not None else ""
             _log.info("messages refused", connection=self.id, project=project, count=count, code=error.code)
 
+    def _rest(self, now: float) -> None:
+        super()._rest(now)
+        if self.state is State.OPEN:
+            self._realtime.reached.tell(CLOSED_FOR["flood"], address=self.origin)
+
     def _rest_with_others(self, ahead: float) -> None:
         super()._rest_with_others(ahead)
         self._realtime.reached.tell("frames of an address", address=self.origin)
@@ -202,10 +212,12 @@ class Connection(Intake):
         if reason in CLOSED_FOR:
             self._realtime.reached.tell(CLOSED_FOR[reason], address=self.origin)
 
-    def _finish(self, *, answered: bool) -> None:
-        if not answered:
+    def _finish(self, *, answered: bool, too_large: bool) -> None:
+        if too_large:
+            self._count_close("too_large")
+        elif not answered:
             self._count_close("protocol")
-        super()._finish(answered=answered)
+        super()._finish(answered=answered, too_large=too_large)
 
     async def _set_up(self, inputs: Inputs) -> None:
         try:

@@ -34,7 +34,7 @@ from tidewire.realtime.inspector import Inspector
 from tidewire.realtime.limits import OpenConnections
 from tidewire.realtime.liveness import watch
 from tidewire.realtime.members import LocalMembers
-from tidewire.realtime.messages import POLICY_VIOLATION, MessageError, Publish, SetPresence
+from tidewire.realtime.messages import POLICY_VIOLATION, MessageError, Publish, SetPresence, Terms
 from tidewire.realtime.meters import Meters
 from tidewire.realtime.passing import Passing
 from tidewire.realtime.peers import Peers
@@ -82,7 +82,7 @@ class Realtime:
             settings.realtime_max_connections, settings.realtime_max_connections_per_address
         )
         self.spending = Spending()
-        self.flow = Flow(AddressBudgets(settings.realtime_flood_rate_per_address))
+        self.flow = Flow(AddressBudgets(settings.realtime_flood_rate_per_address), _terms(settings))
         self.writing = Turns(per_round=1)
         """Of events that many connections get."""
         self.setting_up = asyncio.Semaphore(settings.realtime_handshakes_at_once)
@@ -352,3 +352,12 @@ class Realtime:
         """Whose connections an event is for."""
         room = self.rooms.get(CONSOLE if logged.event.audience == CONSOLE else logged.project_id)
         return room.hub if room is not None else None
+
+
+def _terms(settings: Settings) -> Terms:
+    # Who comes back may name more than there may be: what is over the limit is refused row by row.
+    return Terms(
+        extended_queries=settings.realtime_queries == "extended",
+        most_rows=2 * settings.realtime_max_subscriptions,
+        most_values=settings.max_body_values,
+    )

@@ -24,6 +24,7 @@ import tidewire
 from tidewire.core.realtime_queries import normal_form
 from tidewire.realtime import frames
 from tidewire.realtime.connection import Connection
+from tidewire.realtime.flood import BYTES_A_UNIT
 from tidewire.realtime.messages import (
     INTERNAL,
     INVALID_FORMAT,
@@ -85,9 +86,11 @@ class EventStream(Connection):
         """The client speaks HTTP/1.1; for an older one the answer ends with the connection."""
 
     def data_received(self, data: bytes) -> None:
-        """Take the head of the request; what comes after it means nothing."""
+        """Take the head of the request; what comes after it means nothing, but counts."""
         if self.state is State.NEW:
             super().data_received(data)
+        else:
+            self.spend(1 + len(data) / BYTES_A_UNIT)
 
     def opened(self, request: Request) -> None:
         """Find out who it is, and where it was."""

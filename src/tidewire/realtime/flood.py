@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from tidewire.realtime.messages import DEFAULT_TERMS, Terms
 from tidewire.realtime.turns import PIECE_SECONDS, Turns
 
 BUDGET_SECONDS: Final = 10.0
@@ -21,6 +22,8 @@ BYTES_A_UNIT: Final = 4096
 """Of any frame, besides one unit for the frame."""
 TEXT_A_UNIT: Final = 128
 """Characters of a ``subscribe``: it costs far more than other messages."""
+CONTAINERS_A_UNIT: Final = 100
+"""Arrays and objects of a message: to make them costs more than their text does."""
 FEW_ADDRESSES: Final = 1000
 """Of so many it is not looked whether they owe anything still."""
 LARGE_AT_ONCE: Final = 64
@@ -126,8 +129,10 @@ class Flow:
     """What all connections of a process share while they are read."""
 
     addresses: AddressBudgets
+    terms: Terms = DEFAULT_TERMS
+    """What messages may hold."""
     upgrades: Turns = field(default_factory=Turns)
     """In which handshakes are read and answered."""
-    reading: Turns = field(default_factory=lambda: Turns(seconds=PIECE_SECONDS))
-    """In which what came in one go is read on, and long messages are understood."""
+    reading: Turns = field(default_factory=lambda: Turns(seconds=PIECE_SECONDS, rest=PIECE_SECONDS))
+    """In which what came in one go is read on, and long messages are understood: half of the time at most."""
     unfinished: Unfinished = field(default_factory=lambda: Unfinished(LARGE_AT_ONCE))

@@ -47,7 +47,7 @@ class Doorkeeper:
         ``home`` is the project whose pages may connect. Raises :class:`MessageError`; nothing has
         changed then.
         """
-        if self._limit is not None and not self._limit.admits(inputs.ip):
+        if self._limit is not None and not self._limit.admits(inputs.network):
             raise MessageError(
                 TOO_MUCH,
                 f"At most {self._limit.per_minute} connects a minute are taken from an address; try again "

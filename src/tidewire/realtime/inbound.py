@@ -46,6 +46,8 @@ class Received:
     """The client closed the connection, or broke the protocol: no bytes count any more."""
     closed: int
     """The status that the client closed it with; 0: it did not."""
+    too_large: bool
+    """It ended because a message is larger than it may be."""
     pongs: list[bytes]
     """Payloads of answers to pings."""
     frames: int = 0
@@ -138,7 +140,15 @@ class Inbound:
                     steps.append(text)
         steps += [rest] if (rest := b"".join([*output, *protocol.data_to_send()])) else []
         closed = protocol.close_rcvd.code if protocol.close_rcvd is not None else 0
-        return Received(steps, ended=protocol.eof_sent, closed=closed, pongs=pongs, frames=len(events))
+        told = protocol.close_sent.code if protocol.close_sent is not None else 0
+        return Received(
+            steps,
+            ended=protocol.eof_sent,
+            closed=closed,
+            too_large=told == CloseCode.MESSAGE_TOO_BIG,
+            pongs=pongs,
+            frames=len(events),
+        )
 
     def _assemble(self, frame: Frame) -> str | None:
         """The whole message if this is its last fragment. Raises UnicodeDecodeError as soon as it must."""

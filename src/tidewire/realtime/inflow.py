@@ -78,8 +78,11 @@ class Inflow(Receiver):
         """Called with the head of the request, and what came right behind it."""
         raise NotImplementedError
 
-    def _finish(self, *, answered: bool) -> None:
-        """Called when the last close frame is written; ``answered``: the client has sent one too."""
+    def _finish(self, *, answered: bool, too_large: bool) -> None:
+        """Called when the last close frame is written; ``answered``: the client has sent one too.
+
+        ``too_large``: it was about a message that is larger than it may be.
+        """
         raise NotImplementedError
 
     def data_received(self, data: bytes) -> None:
@@ -198,10 +201,10 @@ class Inflow(Receiver):
                 self.send(step)
         if received.ended and self.state is State.OPEN:
             self.left = received.closed
-            self._finish(answered=received.closed > 0)
+            self._finish(answered=received.closed > 0, too_large=received.too_large)
 
     def _give_way(self) -> None:
-        self.close(CloseStatus.TRY_LATER, "try_later")
+        self.close(CloseStatus.TRY_LATER, "unfinished")
 
     def _new_inbound(self) -> Inbound:
         settings = self._settings

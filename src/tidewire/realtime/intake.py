@@ -6,8 +6,9 @@ import time
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+from tidewire.core.json_structure import containers_in
 from tidewire.realtime.delays import Delayed
-from tidewire.realtime.flood import BYTES_A_UNIT, TEXT_A_UNIT, Flow
+from tidewire.realtime.flood import BYTES_A_UNIT, CONTAINERS_A_UNIT, TEXT_A_UNIT, Flow
 from tidewire.realtime.limits import current_minute
 from tidewire.realtime.messages import (
     TOO_MUCH,
@@ -16,6 +17,7 @@ from tidewire.realtime.messages import (
     Ping,
     Publish,
     Subscribe,
+    SubscribeError,
     Unsubscribe,
     parse_in_steps,
     parse_message,
@@ -42,6 +44,8 @@ class LongText:
     text: str
 
 
+SHORT_TEXT: Final = 256
+"""Characters that cannot cost much, whatever they are."""
 LONG_TEXT: Final = 4096
 """Characters that are understood at once."""
 
@@ -76,12 +80,14 @@ class Intake(WebSocket):
 
     def received(self, text: str) -> None:
         """Understand a message; a long one when it is its turn."""
+        if len(text) > SHORT_TEXT:
+            self.spend(containers_in(text) / CONTAINERS_A_UNIT)
         if len(text) > LONG_TEXT:
             self.spend(len(text) / BYTES_A_UNIT)
             self.handle(LongText(text))
             return
         try:
-            message: Message | MessageError = parse_message(text, extended_queries=self._extended)
+            message: Message | MessageError = parse_message(text, self._flow.terms)
         except MessageError as error:
             message = error
         admitted = self.admitted(message, text)
@@ -90,7 +96,7 @@ class Intake(WebSocket):
 
     async def read_in_steps(self, text: str) -> Message | MessageError:
         """Understand a long message, while others have their turns."""
-        steps = parse_in_steps(text, extended_queries=self._extended)
+        steps = parse_in_steps(text, self._flow.terms)
         while True:
             await self._flow.reading.turn()
             end = time.perf_counter() + PIECE_SECONDS
@@ -118,16 +124,12 @@ class Intake(WebSocket):
             self._delayed.cancel()
             self._delayed = None
 
-    @property
-    def _extended(self) -> bool:
-        return self._settings.realtime_queries == "extended"
-
     def admitted(self, message: Message | MessageError, text: str) -> Message | MessageError | None:
         """A message if it is within the limits, else its refusal; None: it waits, or has ended everything."""
-        if isinstance(message, Subscribe):
-            self.spend(message.size / TEXT_A_UNIT)
+        if isinstance(message, Subscribe | SubscribeError):
+            self.spend(len(text) / TEXT_A_UNIT)
         elif self._is_too_large(text):
-            self.close(CloseStatus.TOO_LARGE, "protocol")
+            self.close(CloseStatus.TOO_LARGE)
         if self.state is not State.OPEN:
             return None
         delayed = self._delayed

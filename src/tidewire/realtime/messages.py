@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Never
@@ -10,8 +11,9 @@ import msgspec
 
 from tidewire.channels import Draft
 from tidewire.core.custom_channels import MAX_IDEMPOTENCY_KEY, is_channel_name
+from tidewire.core.errors import TidewireError
 from tidewire.core.ids import is_id
-from tidewire.core.nesting import TOO_DEEP, is_too_deep
+from tidewire.core.json_steps import text_in_steps
 from tidewire.core.permissions import InvalidPermissionError, validate_permissions
 from tidewire.core.presences import MAX_PERMISSIONS, PERMISSION_TYPES
 from tidewire.core.queries import Query
@@ -53,6 +55,10 @@ class MessageError(Exception):
         """The type that REST gives the error; empty if it is not one of REST."""
         self.limit = limit
         """What kind of limit was reached, by which lines in the log are counted; empty: none."""
+
+
+class SubscribeError(MessageError):
+    """A ``subscribe`` that is refused as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +154,24 @@ class Publish:
 Message = Ping | Authenticate | Subscribe | Unsubscribe | SetPresence | Publish
 
 
-def parse_message(text: str, *, extended_queries: bool = True) -> Message:
-    """Read one frame completely. Raises :class:`MessageError`.
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What frames may hold."""
 
-    Without ``extended_queries`` only the query methods that every Appwrite server knows are allowed.
-    """
-    steps = parse_in_steps(text, extended_queries=extended_queries)
+    extended_queries: bool = True
+    """More query methods than every Appwrite server knows."""
+    most_rows: int = 2_000
+    """Subscriptions in one frame."""
+    most_values: int = 1_000_000
+    """JSON values in one frame; arrays and objects count four times."""
+
+
+DEFAULT_TERMS: Final = Terms()
+
+
+def parse_message(text: str, terms: Terms = DEFAULT_TERMS) -> Message:
+    """Read one frame completely. Raises :class:`MessageError`."""
+    steps = parse_in_steps(text, terms)
     while True:
         try:
             next(steps)
@@ -162,27 +180,29 @@ def parse_message(text: str, *, extended_queries: bool = True) -> Message:
             return message
 
 
-def parse_in_steps(text: str, *, extended_queries: bool = True) -> Generator[None, None, Message]:
-    """As :func:`parse_message`, but a subscription at a time, whose queries may take milliseconds to read."""
+def parse_in_steps(text: str, terms: Terms = DEFAULT_TERMS) -> Generator[None, None, Message]:
+    """As :func:`parse_message`, but in steps: some of the text, or a subscription, whose queries may take
+    milliseconds to read."""
     try:
-        frame = msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
+        frame = yield from text_in_steps(text, terms.most_values)
+    except msgspec.DecodeError:
         _refuse("The message is not valid JSON.")
+    except TidewireError as error:
+        raise MessageError(INVALID_FORMAT, error.message, limit="structure of a message") from None
     if isinstance(frame, str | int | float):
         raise MessageError(NOT_A_FRAME, "The message is not an object.")
     if not isinstance(frame, dict):
         _refuse("The message is not an object.")
-    if is_too_deep(text, frame):
-        _refuse(TOO_DEEP)
     kind = frame.get("type")
     if kind == "subscribe":
         asked: list[SubscribeRow | RefusedRow] = []
-        for row in _rows(frame):
-            asked.append(_row_or_refusal(row, extended_queries))
+        for row in _rows(frame, terms.most_rows):
+            asked.append(_row_or_refusal(row, terms.extended_queries))
             yield
         if asked and all(isinstance(row, RefusedRow) for row in asked):
             assert isinstance(asked[0], RefusedRow)
-            raise asked[0].error
+            first = asked[0].error
+            raise SubscribeError(first.code, first.message, first.kind, limit=first.limit)
         return Subscribe(asked, len(text))
     parse = _PARSERS.get(kind) if isinstance(kind, str) else None
     if parse is None:
@@ -294,8 +314,11 @@ def _check_permissions(permissions: object) -> None:
         _refuse(str(error))
 
 
-def _rows(frame: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _rows(frame: Mapping[str, Any], most: int = sys.maxsize) -> list[dict[str, Any]]:
     rows = frame.get("data")
+    if isinstance(rows, list) and len(rows) > most:
+        message = f"{frame['type']} takes at most {most} subscriptions in one frame."
+        raise SubscribeError(INVALID_FORMAT, message, limit="subscriptions in one frame")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         _refuse(f"{frame['type']} needs data, a list of objects.")
     return rows

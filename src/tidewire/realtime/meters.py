@@ -8,7 +8,10 @@ from typing import Final
 
 _MATCH_BOUNDS: Final = (0.00001, 0.00005, 0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1)
 _LATENCY_BOUNDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
-_CLOSES: Final = ("refused", "internal_error", "restart", "slow", "try_later", "flood", "silent", "protocol")
+_CLOSES: Final = (
+    *("refused", "internal_error", "restart", "slow", "try_later", "flood", "silent", "protocol"),
+    *("too_large", "unfinished"),
+)
 
 
 class Histogram:

@@ -128,8 +128,9 @@ METRICS: Final = (
         "counter",
         "Connections closed by the server: `refused` (1008), `internal_error` (1011), `restart` (1012), "
         "`slow` (1013: too slow to read), `flood` (1013: sent more than it may, again and again), "
-        "`try_later` (1013: another limit), `silent` (1001), `protocol` "
-        "(1002, 1003, 1007, 1009: broken frames, too large messages).",
+        "`unfinished` (1013: one of too many large messages that do not end), `try_later` (1013: another "
+        "limit), `silent` (1001), `too_large` (1009: a message), `protocol` (1002, 1003, 1007: broken "
+        "frames).",
         lambda realtime: realtime.meters.closes,
         label="reason",
     ),

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 from websockets.datastructures import Headers
 from websockets.http11 import Request
 
+from tidewire.core.addresses import network_of
 from tidewire.core.query_string import parse_query_string
 from tidewire.identity.credentials import Impersonated, read_credentials, read_impersonated, text
 from tidewire.identity.heads import Head
@@ -60,7 +61,8 @@ class Inputs:
     impersonated: Impersonated
     origin: str | None
     """Of the web page or app; other programs send none."""
-    ip: str
+    network: str
+    """Whom limits for an address count."""
     parameters: dict[str, Any]
     """Of the query string, channels and queries among them."""
 
@@ -83,7 +85,7 @@ def read_inputs(request: Request, peer: str, *, trust_proxy: bool) -> Inputs:
         dev_key=shown.dev_key,
         impersonated=read_impersonated(head, parameters),
         origin=head.header(b"origin") or None,
-        ip=head.client_ip,
+        network=network_of(head.client_ip),
         parameters=parameters,
     )
 

@@ -18,9 +18,17 @@ PIECE_SECONDS: Final = 0.001
 class Turns:
     """Short pieces of work, done in their order, so many of them in a round, or for so long."""
 
-    def __init__(self, per_round: int = PER_ROUND, seconds: float = math.inf) -> None:
+    def __init__(self, per_round: int = PER_ROUND, seconds: float = math.inf, rest: float = 0.0) -> None:
+        """``rest``: seconds after each round that left something to do, or took all of its time.
+
+        A loop that always has something to do leaves other threads hardly a chance to run: in a rest the
+        interpreter is theirs.
+        """
         self._per_round = per_round
         self._seconds = seconds
+        self._rest = rest
+        self._rested = 0.0
+        """When the next round may begin; monotonic time."""
         self._waiting: deque[Callable[[], None]] = deque()
         self._scheduled = False
 
@@ -36,18 +44,27 @@ class Turns:
         await reached
 
     def _schedule(self) -> None:
-        if not self._scheduled:
-            self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._run)
+        if self._scheduled:
+            return
+        self._scheduled = True
+        loop = asyncio.get_running_loop()
+        wait = self._rested - time.monotonic() if self._rest else 0.0
+        if wait > 0:
+            loop.call_later(wait, self._run)
+        else:
+            loop.call_soon(self._run)
 
     def _run(self) -> None:
-        self._scheduled = False
-        end = time.perf_counter() + self._seconds
+        end = time.monotonic() + self._seconds
         try:
             for _ in range(min(self._per_round, len(self._waiting))):
                 self._waiting.popleft()()
-                if time.perf_counter() > end:
+                if time.monotonic() > end:
                     break
         finally:
+            now = time.monotonic()
+            if self._rest and (self._waiting or now > end):
+                self._rested = now + self._rest
+            self._scheduled = False
             if self._waiting:
                 self._schedule()

@@ -248,7 +248,7 @@ class WebSocket(Inflow, asyncio.Protocol):
         self._end(State.LEAVING)
         self.transport.close()
 
-    def _finish(self, *, answered: bool) -> None:
+    def _finish(self, *, answered: bool, too_large: bool) -> None:  # noqa: ARG002 - for who counts them
         """The last close frame is written.
 
         A client that broke the protocol may be sending still. To close the socket then would reset it, and

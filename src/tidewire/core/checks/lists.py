@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from tidewire.core.nesting import TOO_DEEP, is_too_deep
+from tidewire.core.json_structure import TOO_DEEP, is_too_deep
 from tidewire.core.parameters import Check, InvalidParameterError
 from tidewire.core.permissions import InvalidPermissionError, validate_permissions
 
@@ -119,13 +119,12 @@ class JsonOrText(JsonObject):
 
     def convert(self, value: object) -> dict[str, Any]:
         if isinstance(value, str):
-            text = value
             try:
-                value = msgspec.json.decode(text)
-            except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+                if is_too_deep(value):
+                    raise InvalidParameterError(TOO_DEEP)
+                value = msgspec.json.decode(value)
+            except (msgspec.DecodeError, UnicodeEncodeError):
                 raise InvalidParameterError("Value must be a JSON object.") from None
-            if is_too_deep(text, value):
-                raise InvalidParameterError(TOO_DEEP)
         # An empty array is what PHP makes of an empty object.
         return super().convert({} if value == [] else value)
 

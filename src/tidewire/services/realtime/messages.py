@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from tidewire.channels import Draft, Publisher
+from tidewire.core.addresses import network_of
 from tidewire.core.custom_channels import MESSAGE_CREATED
 from tidewire.core.errors import TidewireError
 from tidewire.core.models.channels import RealtimeMessage
@@ -46,6 +47,6 @@ def _publisher(context: Context) -> Publisher:
     if caller.bypasses_permissions:
         return Publisher("key", None)
     if caller.identity is None:
-        return Publisher("guest", caller.roles, f"guest:{context.client.ip}")
+        return Publisher("guest", caller.roles, f"guest:{network_of(context.client.ip)}")
     name = f"user:{caller.user_id}"
     return Publisher(name, caller.roles, "" if caller.by_dev_key else name, caller.user_id)

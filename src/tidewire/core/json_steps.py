@@ -1,0 +1,121 @@
+"""JSON texts decoded in steps, between which others can have their turns.
+
+No thread or process makes objects for us without holding ours up. So a text is cut at commas that its
+structure shows, and each piece is decoded by itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Iterator
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+
+from tidewire.core.json_structure import (
+    DEEPEST_NESTING,
+    Structure,
+    containers_in,
+    structure_in_steps,
+)
+
+_STEP_BYTES: Final = 24 * 1024
+"""Of text that are decoded in one step: at most a millisecond's work."""
+_LONGEST_NAME: Final = 64 * 1024
+_NAME: Final = re.compile(rb'[ \t\n\r]*("[^"\\]*(?:\\.[^"\\]*)*")[ \t\n\r]*:', re.DOTALL)
+_BLANK: Final = b" \t\n\r"
+_ENDS: Final = {ord("["): ord("]"), ord("{"): ord("}")}
+
+Steps = Generator[None, None, Any]
+"""Each step takes a millisecond at most, but for a single string, which is one step; returns a value."""
+
+
+def text_in_steps(text: str, limit: int) -> Steps:
+    """The value of a JSON text of at most ``limit`` values.
+
+    Raises msgspec's DecodeError, and :class:`TidewireError` ``general_argument_invalid`` where it has too
+    many values or nests too deeply, before anything is made of it.
+    """
+    if len(text) <= _STEP_BYTES and containers_in(text) <= DEEPEST_NESTING:
+        return msgspec.json.decode(text)
+    body = bytearray(text.encode())
+    structure = yield from structure_in_steps(body, limit)
+    return (yield from body_in_steps(body, structure))
+
+
+def body_in_steps(body: bytearray, structure: Structure) -> Steps:
+    """The value of a JSON text whose structure is known. Raises msgspec's DecodeError."""
+    return _Decoder(body, structure).value(0, len(body), 1)
+
+
+class _Decoder:
+    """One text on its way to a value."""
+
+    def __init__(self, body: bytearray, structure: Structure) -> None:
+        self._body = body
+        self._commas = structure.commas
+        self._depths = structure.depths
+
+    def value(self, start: int, end: int, depth: int) -> Steps:
+        """The value between two places; ``depth`` is that of its members, if it has some."""
+        start, end = self._without_blanks(start, end)
+        opening = self._body[start] if start < end else 0
+        if end - start <= _STEP_BYTES or opening not in _ENDS:
+            yield
+            return msgspec.json.decode(bytes(self._body[start:end]))
+        if self._body[end - 1] != _ENDS[opening]:
+            raise msgspec.DecodeError("an array or object does not end as it began")
+        if opening == ord("["):
+            return (yield from self._array(start + 1, end - 1, depth))
+        return (yield from self._object(start + 1, end - 1, depth))
+
+    def _array(self, start: int, end: int, depth: int) -> Steps:
+        values: list[Any] = []
+        for begin, stop, alone in self._pieces(start, end, depth):
+            if alone:
+                values.append((yield from self.value(begin, stop, depth + 1)))
+            else:
+                yield
+                values += msgspec.json.decode(b"[%b]" % bytes(self._body[begin:stop]))
+        return values
+
+    def _object(self, start: int, end: int, depth: int) -> Steps:
+        values: dict[str, Any] = {}
+        for begin, stop, alone in self._pieces(start, end, depth):
+            if alone:
+                name = _NAME.match(self._body, begin, min(stop, begin + _LONGEST_NAME))
+                if name is None:
+                    raise msgspec.DecodeError("a member of an object has no name, or a very long one")
+                values[msgspec.json.decode(name[1])] = yield from self.value(name.end(), stop, depth + 1)
+            else:
+                yield
+                values |= msgspec.json.decode(b"{%b}" % bytes(self._body[begin:stop]))
+        return values
+
+    def _pieces(self, start: int, end: int, depth: int) -> Iterator[tuple[int, int, bool]]:
+        """Members of an array or object, as many together as make a step, or one that is more than that."""
+        first, last = np.searchsorted(self._commas, (start, end))
+        cuts = self._commas[first:last][self._depths[first:last] == depth]
+        if not len(cuts) and self._is_blank(start, end):
+            return
+        next_cut = 0
+        while start <= end:
+            following = max(next_cut + 1, int(np.searchsorted(cuts, start + _STEP_BYTES)))
+            if end - start <= _STEP_BYTES:
+                following = len(cuts) + 1
+            stop = int(cuts[following - 1]) if following <= len(cuts) else end
+            if self._is_blank(start, stop):
+                raise msgspec.DecodeError("there is a comma with nothing before or behind it")
+            yield start, stop, stop - start > _STEP_BYTES
+            start, next_cut = stop + 1, following
+
+    def _is_blank(self, start: int, end: int) -> bool:
+        return start >= end or (self._body[start] in _BLANK and not self._body[start:end].strip(_BLANK))
+
+    def _without_blanks(self, start: int, end: int) -> tuple[int, int]:
+        if start < end and self._body[start] in _BLANK:
+            start = end - len(self._body[start:end].lstrip(_BLANK))
+        if start < end and self._body[end - 1] in _BLANK:
+            end = start + len(self._body[start:end].rstrip(_BLANK))
+        return start, end
