@@ -110,6 +110,8 @@ def test_an_invitation_signs_in_with_cookies(api: ApiServer, ada: httpx.Client, 
     assert client.get("/v1/account/sessions/current").json()["factors"] == ["email"]
     with checked_client(base_url=api.url, headers={"X-Appwrite-Project": api.project}) as thief:
         assert accepted(thief, link).json()["type"] == "membership_already_confirmed"
+        guessed = accepted(thief, {**link, "secret": "guess"})
+        assert (guessed.status_code, guessed.json()["type"]) == (401, "team_invalid_secret")
         assert not thief.cookies
         assert thief.get("/v1/account").status_code == 401
 

@@ -12,6 +12,7 @@ from tests.vectors import load
 from tidewire.core.checks.addresses import Hostname, Url
 from tidewire.core.checks.names import EventPattern, NewProjectId
 from tidewire.core.checks.numbers import Datetime
+from tidewire.core.checks.texts import FolderPath
 from tidewire.core.event_patterns import is_event_pattern
 from tidewire.core.parameters import Check, InvalidParameterError
 
@@ -45,6 +46,34 @@ def test_anything_is_accepted_or_refused(check: Check, value: object) -> None:
         check.convert(value)
     except InvalidParameterError as refused:
         assert str(refused)
+
+
+@pytest.mark.parametrize(
+    ("given", "stored"),
+    [
+        ("", ""),
+        ("photos", "photos/"),
+        ("photos/", "photos/"),
+        ("a/b.c/d e", "a/b.c/d e/"),
+        ("Fotos von Ä\u2028", "Fotos von Ä\u2028/"),
+        ("x" * 2047, "x" * 2047 + "/"),
+        ("x" * 2047 + "/", "x" * 2047 + "/"),
+    ],
+)
+def test_folders(given: str, stored: str) -> None:
+    assert FolderPath().convert(given) == stored
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *("/", "/photos", "photos//", "a//b", ".", "..", "a/./b", "a/../b", "../", "a\nb", "a\x7f"),
+        *("x" * 2048, "ä" * 1024, None, 1, ["a"]),
+    ],
+)
+def test_no_folders(given: object) -> None:
+    with pytest.raises(InvalidParameterError):
+        FolderPath().convert(given)
 
 
 @given(st.from_regex(r"https?://[ -~]{0,30}", fullmatch=True))

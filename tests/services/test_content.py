@@ -65,4 +65,4 @@ async def test_names_are_kept_as_received(world: World, name: str) -> None:
     file = await uploads.create_file(
         world.context(), "b1", "f1", await world.upload(b"x", name), folder="a/b"
     )
-    assert (file.name, file.folder, file.key) == (name, "a/b", f"a/b/{name}")
+    assert (file.name, file.folder, file.key) == (name, "a/b/", f"a/b/{name}")

@@ -14,6 +14,7 @@ from tests.services.world import GUEST, World
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import User
 from tidewire.services.account import sessions
+from tidewire.services.password_hashes import verify_hash
 from tidewire.services.users import imports, users
 
 EMAIL = "ada@example.com"
@@ -98,6 +99,10 @@ async def test_the_password_stays_and_its_hash_is_renewed(
     assert (imported.password, imported.hash) == (arguments["password"], scheme)
     assert imported.hash_options is not None
     assert imported.hash_options["type"] == scheme
+    # What is shown is all that another system needs to verify the password.
+    assert imported.password is not None
+    assert verify_hash(scheme, imported.password, imported.hash_options, password)
+    assert not verify_hash(scheme, imported.password, imported.hash_options, "wrong " + password)
     assert imported.password_update
     assert not any(arguments["password"].encode() in event.payload for event in await world.events())
     with refused("user_invalid_credentials"):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 import msgspec
@@ -8,6 +9,7 @@ from sqlalchemy import select
 
 from tests.services.people import URL, accept, invite, messages, refused, sent_link, set_privacy
 from tests.services.world import KEY, PASSWORD, World, on_the_wire, payload
+from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Caller
 from tidewire.core.origins import Platform
 from tidewire.services.account import updates
@@ -106,6 +108,24 @@ async def test_a_link_works_once(world: World) -> None:
     again = await invite(world, ada, email="bob@example.com")
     with refused("team_invalid_secret"):
         await accept(world, again, secret=link["secret"])
+
+
+async def test_who_has_not_the_secret_learns_nothing(world: World) -> None:
+    """Neither whom the invitation is for nor whether it was accepted."""
+    ada, eve = await choir(world), await world.user("eve")
+    link = await invite(world, ada, email="bob@example.com")
+    for _ in range(2):
+        for changes in ({"secret": "guess"}, {"secret": "guess", "userId": "nobody"}):
+            with refused("team_invalid_secret"):
+                await accept(world, link | changes, eve)
+        with refused("team_invite_mismatch"):
+            await accept(world, link | {"userId": "nobody"})
+        with suppress(TidewireError):
+            await accept(world, link)
+    with refused("membership_not_found"):
+        await accept(world, link | {"membershipId": "none", "teamId": "none"})
+    with refused("team_not_found"):
+        await accept(world, link | {"teamId": "none"})
 
 
 async def test_a_newer_invitation_replaces_the_older(world: World) -> None:

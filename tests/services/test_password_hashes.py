@@ -166,12 +166,15 @@ def test_descriptions() -> None:
     assert describe_hash("scryptMod", FIREBASE_HASH, FIREBASE) == {"type": "scryptMod", **FIREBASE}
     assert describe_hash("scrypt", RFC_7914, scrypt("NaCl", 1024, 8, 16, 64)) == {
         "type": "scrypt",
+        "salt": "NaCl",
         "costCpu": 1024,
         "costMemory": 8,
         "costParallel": 16,
         "length": 64,
     }
     assert describe_hash("md5", "5f4dcc3b5aa765d61d8327deb882cf99", {}) == {"type": "md5"}
+    assert describe_hash("sha", "aa", {}) == {"type": "sha", "version": "sha3-512"}
+    assert describe_hash("sha", "aa", {"version": "sha256"}) == {"type": "sha", "version": "sha256"}
     assert describe_hash("", "", {}) == {}
 
 

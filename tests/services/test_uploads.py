@@ -20,7 +20,7 @@ async def test_a_file_in_one_request(world: World) -> None:
     )
     assert context.status is None
     assert (file.id, file.bucket_id, file.name) == ("f1", "b1", "hello.txt")
-    assert (file.folder, file.key) == ("letters/2026", "letters/2026/hello.txt")
+    assert (file.folder, file.key) == ("letters/2026/", "letters/2026/hello.txt")
     assert file.signature == hashlib.md5(b"hello").hexdigest()
     assert (file.mime_type, file.size_original, file.size_actual) == ("text/plain", 5, 5)
     assert (file.chunks_total, file.chunks_uploaded) == (1, 1)
@@ -78,6 +78,7 @@ async def test_rules_of_the_bucket(world: World) -> None:
     for content, name, error in [
         (b"x" * 11, "a.txt", "storage_invalid_file_size"),
         (b"x", "a.exe", "storage_file_type_unsupported"),
+        (b"x" * 11, "a.exe", "storage_file_type_unsupported"),
         (b"x", "png", "storage_file_type_unsupported"),
         (b"x", "a.png.exe", "storage_file_type_unsupported"),
         (b"x", "a.png ", "storage_file_type_unsupported"),

@@ -28,7 +28,7 @@ from tidewire.store.database import Database
 from tidewire.store.errors import StoreError
 from tidewire.store.migration import PLATFORM, PROJECT, Chain
 from tidewire.store.reading import Share, present_share
-from tidewire.store.schema import keys, platforms, projects, sessions, users
+from tidewire.store.schema import files, keys, platforms, projects, sessions, users
 from tidewire.store.state import read_state, write_state
 from tidewire.store.workers import Workers
 
@@ -280,12 +280,28 @@ async def test_databases_of_the_first_program_are_migrated_with_their_data(tmp_p
             "INSERT INTO keys (id, created_at, updated_at, project_id, secret_hash, scopes)"
             " VALUES ('k1', 1, 1, 'p1', 'x', '[\"files.read\"]')"
         ),
+        (
+            "INSERT INTO users (id, created_at, updated_at, email)"
+            " VALUES ('u2', 1, 1, 'a@gmail.com'), ('u3', 1, 1, 'a@mailinator.com'), ('u4', 1, 1, NULL)"
+        ),
+        "INSERT INTO buckets (id, created_at, updated_at, name) VALUES ('b', 1, 1, 'B')",
+        (
+            "INSERT INTO files (id, bucket_sequence, created_at, updated_at, name, folder)"
+            " VALUES ('f1', 1, 1, 1, 'a', 'x/y'), ('f2', 1, 1, 1, 'b', '')"
+        ),
         "INSERT INTO platforms (id, created_at, updated_at, project_id, type) VALUES ('w', 1, 1, 'p1', '')",
     ):
         connection.exec_driver_sql(statement)
     connection.close()
     database = await Database.open(path, "console", chains=(PROJECT, PLATFORM))
-    user = await database.read(lambda connection: connection.execute(select(users)).one())
+    user, *others = await database.read(
+        lambda connection: connection.execute(select(users).order_by(users.c.id)).all()
+    )
+    assert [
+        (each.email_is_free, each.email_is_disposable, each.email_is_corporate) for each in (user, *others)
+    ] == [(False, False, True), (True, False, False), (False, True, False), (None, None, None)]
+    folders = select(files.c.folder).order_by(files.c.id)
+    assert await database.read(lambda connection: connection.scalars(folders).all()) == ["x/y/", ""]
     assert (user.hash, user.search, user.labels) == ("argon2", "u1 ärla a@b.test vip", ["VIP"])
     assert await database.read(lambda connection: connection.scalar(select(sessions.c.user_id))) == "u1"
     project = await database.read(lambda connection: connection.execute(select(projects)).one())

@@ -181,10 +181,6 @@ def _verify_scrypt(text: str, options: Options, password: str) -> bool:
     return _same(derived.hex(), text.lower())
 
 
-def _describe_scrypt(text: str, options: Options) -> dict[str, Any]:  # noqa: ARG001
-    return {name: options[name] for name in ("costCpu", "costMemory", "costParallel", "length")}
-
-
 def _check_scrypt_modified(text: str, options: Options) -> None:
     for what, value in {"the hash": text, **{name: options[name] for name in _SCRYPT_MODIFIED}}.items():
         try:
@@ -199,10 +195,6 @@ def _verify_scrypt_modified(text: str, options: Options, password: str) -> bool:
     key = _scrypt(password, salt + separator, 2**14, 8, 1, 64)[:32]
     encryptor = Cipher(algorithms.AES(key), modes.CTR(bytes(16))).encryptor()
     return hmac.compare_digest(encryptor.update(signer_key) + encryptor.finalize(), _from_base64(text))
-
-
-def _describe_scrypt_modified(text: str, options: Options) -> dict[str, Any]:  # noqa: ARG001
-    return {name: options[name] for name in _SCRYPT_MODIFIED}
 
 
 _SCRYPT_MODIFIED: Final = ("salt", "saltSeparator", "signerKey")
@@ -233,6 +225,15 @@ def _same(computed: str, stored: str) -> bool:
     return hmac.compare_digest(computed.encode(), stored.encode())
 
 
+def _stored(text: str, options: Options) -> dict[str, Any]:  # noqa: ARG001
+    """All that is needed to verify the hash elsewhere."""
+    return dict(options)
+
+
+def _describe_sha(text: str, options: Options) -> dict[str, Any]:  # noqa: ARG001
+    return {"version": options.get("version") or DEFAULT_SHA_VERSION}
+
+
 def _nothing(text: str, options: Options) -> dict[str, Any]:  # noqa: ARG001
     return {}
 
@@ -241,8 +242,8 @@ _SCHEMES: Final[Mapping[str, _Scheme]] = {
     "argon2": _Scheme(_check_argon2, _verify_argon2, _describe_argon2),
     "bcrypt": _Scheme(_check_bcrypt, _verify_bcrypt, _nothing),
     "md5": _Scheme(_check_md5, _verify_md5, _nothing),
-    "sha": _Scheme(_check_hex, _verify_sha, _nothing),
+    "sha": _Scheme(_check_hex, _verify_sha, _describe_sha),
     "phpass": _Scheme(_check_phpass, _verify_phpass, _nothing),
-    "scrypt": _Scheme(_check_scrypt, _verify_scrypt, _describe_scrypt),
-    "scryptMod": _Scheme(_check_scrypt_modified, _verify_scrypt_modified, _describe_scrypt_modified),
+    "scrypt": _Scheme(_check_scrypt, _verify_scrypt, _stored),
+    "scryptMod": _Scheme(_check_scrypt_modified, _verify_scrypt_modified, _stored),
 }

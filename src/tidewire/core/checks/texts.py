@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -115,20 +116,38 @@ class Digits(Text):
 
 
 @dataclass(frozen=True)
-class FolderPath(Text):
-    """A folder of a file: segments of printable text separated by ``/``, none of them ``.`` or ``..``."""
+class FolderPath(Check):
+    """A folder of a file: segments that end in ``/``, none empty, ``.`` or ``..``; the root is empty.
+
+    The last ``/`` may be left out. ``maximum`` bounds the bytes of UTF-8, that ``/`` included.
+    """
+
+    json_type = "string"
+    maximum: int = 2048
 
     def convert(self, value: object) -> str:
-        text = super().convert(value)
-        segments = text.strip("/").split("/") if text.strip("/") else []
-        if any(
-            segment in {"", ".", ".."} or not segment.isprintable() or "\\" in segment for segment in segments
-        ):
-            raise InvalidParameterError("A folder is a path such as 'photos/2026' without '.' and '..'.")
-        return "/".join(segments)
+        if not isinstance(value, str):
+            raise InvalidParameterError("A folder is a path such as 'photos/2026/'.")
+        if not value:
+            return ""
+        folder = value if value.endswith("/") else value + "/"
+        if any(segment in {"", ".", ".."} for segment in folder[:-1].split("/")):
+            raise InvalidParameterError(
+                "A folder is a path such as 'photos/2026/', without a '/' in front, '.' and '..'."
+            )
+        if any(unicodedata.category(character) == "Cc" for character in folder):
+            raise InvalidParameterError("A folder has no control characters.")
+        if len(folder.encode()) > self.maximum:
+            raise InvalidParameterError(
+                f"A folder has at most {self.maximum} bytes, a '/' at the end included."
+            )
+        return folder
 
     def catalog(self) -> dict[str, object]:
-        return {"format": "folder-path", **super().catalog()}
+        return {"format": "folder-path", "max_length": self.maximum}
+
+    def schema(self) -> dict[str, object]:
+        return {"type": "string", "maxLength": self.maximum}
 
 
 @dataclass(frozen=True)

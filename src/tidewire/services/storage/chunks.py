@@ -64,8 +64,9 @@ def file_id_of(upload: Upload, given: str, place: Place) -> str:
 
 
 def wrong_upload_id() -> TidewireError:
-    """The error for a chunk of an upload that does not exist, at least for the caller."""
+    """The error for a chunk that names no file, or an upload of somebody else."""
     return TidewireError(
         "storage_invalid_appwrite_id",
-        "X-Appwrite-ID must be the id of an upload that you have begun: the $id that its first chunk got.",
+        "X-Appwrite-ID, or `fileId`, must be the id of your own upload: one that you choose, or the $id that "
+        "its first chunk got.",
     )

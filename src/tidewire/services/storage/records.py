@@ -131,7 +131,7 @@ def _file(row: Row[Any], bucket_id: str, **fields: Any) -> File:
         permissions=row.permissions,
         name=row.name,
         folder=row.folder,
-        key=f"{row.folder}/{row.name}" if row.folder else row.name,
+        key=row.folder + row.name,
         mime_type=row.mime_type,
         size_original=row.size,
         size_actual=row.size,

@@ -84,7 +84,7 @@ async def create_file(
     file_id: CustomId,
     file: Annotated[Upload, FilePart()],
     permissions: Annotated[Sequence[str], PermissionList((*ITEM_ACTIONS, "write"))] | None = None,
-    folder: Annotated[str, FolderPath(0, 2048)] = "",
+    folder: Annotated[str, FolderPath()] = "",
 ) -> File:
     """Upload a file, whole or one chunk of it."""
     try:
@@ -128,17 +128,17 @@ def _receive(transaction: Transaction, context: Context, bucket_id: str, part: _
 
 
 def _check_rules(context: Context, bucket: Row[Any], part: _NewPart) -> None:
-    largest = min(bucket.maximum_file_size, context.settings.max_file_bytes)
-    if part.place.total > largest:
-        raise TidewireError(
-            "storage_invalid_file_size",
-            f"The file has {part.place.total} bytes; this bucket takes files of at most {largest} bytes.",
-        )
     allowed = [extension.lower().lstrip(".") for extension in bucket.allowed_file_extensions]
     if allowed and _extension(part.upload.name) not in allowed:
         raise TidewireError(
             "storage_file_type_unsupported",
             f"This bucket takes only files with the extensions {', '.join(allowed)}.",
+        )
+    largest = min(bucket.maximum_file_size, context.settings.max_file_bytes)
+    if part.place.total > largest:
+        raise TidewireError(
+            "storage_invalid_file_size",
+            f"The file has {part.place.total} bytes; this bucket takes files of at most {largest} bytes.",
         )
 
 
@@ -177,8 +177,6 @@ def _fields(context: Context, part: _NewPart, permissions: list[str]) -> dict[st
 def _begin(
     connection: Connection, context: Context, bucket: Row[Any], part: _NewPart, permissions: list[str]
 ) -> Row[Any]:
-    if part.place.number > 1:
-        raise wrong_upload_id()
     return connection.execute(
         insert(uploads)
         .values(bucket_sequence=bucket.sequence, **_fields(context, part, permissions))
@@ -201,12 +199,17 @@ def _receive_chunk(
         upload = connection.execute(
             update(uploads)
             .where(uploads.c.sequence == upload.sequence)
-            .values(chunks_uploaded=uploads.c.chunks_uploaded + 1, updated_at=now())
+            .values(chunks_uploaded=uploads.c.chunks_uploaded + 1, updated_at=now(), **_kind(part))
             .returning(uploads)
         ).one()
     if upload.chunks_uploaded == upload.chunks_total:
         return _Received(chunks_of(connection, upload), needed)
     return _Received(unfinished_file_of(upload, bucket.id, upload.chunks_uploaded), needed)
+
+
+def _kind(part: _NewPart) -> dict[str, str]:
+    """What the file's first bytes tell of it, whenever they come."""
+    return {"mime_type": media_type(part.upload.name, part.upload.head)} if part.place.number == 1 else {}
 
 
 def _insert_chunk(connection: Connection, upload: Row[Any], part: _NewPart) -> bool:

@@ -19,7 +19,12 @@ from tidewire.services.publishing import publish
 from tidewire.services.teams.declared import operations
 from tidewire.services.teams.events import MEMBERSHIP_STATUS_UPDATED
 from tidewire.services.teams.invitations import is_invitation
-from tidewire.services.teams.records import add_to_total, find_membership, team_not_found
+from tidewire.services.teams.records import (
+    add_to_total,
+    membership_by_id,
+    require_membership_of,
+    team_not_found,
+)
 from tidewire.services.teams.views import MEMBERS, SERVER, membership_of
 from tidewire.services.visits import Visit, visit_of
 from tidewire.store.database import Transaction
@@ -50,12 +55,15 @@ async def update_membership_status(
 
     def unit(transaction: Transaction) -> tuple[Membership, NewSession | None]:
         connection, settings = transaction.connection, context.project.settings
-        row = _find_open(connection, team_id, membership_id, user_id)
+        row = _find(connection, team_id, membership_id)
         user = find_user(connection, row.user_id)
         by_email = is_invitation(row.secret_hash, secret, user.email)
         if not by_email and not is_invitation(row.secret_hash, secret, user.phone):
             raise TidewireError("team_invalid_secret", "The secret of the invitation is not right.")
-        _require_invited(context, row, user)
+        # Who does not have the secret learns nothing of the invitation, not even whether it was accepted.
+        _require_invited(context, row, user, user_id)
+        if row.confirmed:
+            raise TidewireError("membership_already_confirmed", "This invitation was accepted before.")
         verified = {"email_verification": True} if by_email else {"phone_verification": True}
         change_user(connection, user.id, **verified)
         changed = _confirm(connection, row)
@@ -74,21 +82,19 @@ async def update_membership_status(
     return membership
 
 
-def _find_open(connection: Connection, team_id: str, membership_id: str, user_id: str) -> Row[Any]:
-    """Return the membership if it awaits its confirmation, whoever asks."""
-    team = connection.execute(select(teams).where(teams.c.id == team_id)).one_or_none()
-    if team is None:
+def _find(connection: Connection, team_id: str, membership_id: str) -> Row[Any]:
+    """Return the membership, whoever asks."""
+    row = membership_by_id(connection, membership_id, "membership_not_found")
+    if connection.execute(select(teams.c.id).where(teams.c.id == team_id)).one_or_none() is None:
         raise team_not_found()
-    row = find_membership(connection, team, membership_id, "membership_not_found")
-    if row.user_id != user_id:
-        raise _invited_somebody_else()
-    if row.confirmed:
-        raise TidewireError("membership_already_confirmed", "This invitation was accepted before.")
+    require_membership_of(row, team_id)
     return row
 
 
-def _require_invited(context: Context, row: Row[Any], user: Row[Any]) -> None:
+def _require_invited(context: Context, row: Row[Any], user: Row[Any], named: str) -> None:
     caller = context.caller
+    if row.user_id != named:
+        raise _invited_somebody_else()
     if caller.kind != "guest" and (caller.kind != "user" or caller.user_id != row.user_id):
         raise _invited_somebody_else()
     if not user.status:
@@ -101,7 +107,7 @@ def _confirm(connection: Connection, row: Row[Any]) -> Row[Any]:
     return connection.execute(
         update(memberships)
         .where(memberships.c.sequence == row.sequence)
-        .values(confirmed=True, joined_at=moment, updated_at=moment, secret_hash="")
+        .values(confirmed=True, joined_at=moment, updated_at=moment)
         .returning(memberships)
     ).one()
 

@@ -166,7 +166,7 @@ def _put_in_team(
         raise TidewireError("membership_already_confirmed", "The user is a member of this team already.")
     values: dict[str, Any] = {"roles": list(invitation.roles), "invited_at": now()}
     if context.caller.bypasses_permissions:
-        values |= {"confirmed": True, "joined_at": now(), "secret_hash": ""}
+        values |= {"confirmed": True, "joined_at": now()}
         add_to_total(connection, team.id, 1)
     else:
         secret = new_link_secret()

@@ -62,12 +62,23 @@ def find_membership(connection: Connection, team: Row[Any], membership_id: str, 
 
     Raises the error type ``missing``, or ``team_membership_mismatch`` for one of another team.
     """
+    row = membership_by_id(connection, membership_id, missing)
+    require_membership_of(row, team.id)
+    return row
+
+
+def membership_by_id(connection: Connection, membership_id: str, missing: str) -> Row[Any]:
+    """Return a membership of whatever team; raises the error type ``missing``."""
     row = connection.execute(_MEMBERSHIP, {"membership_id": membership_id}).one_or_none()
     if row is None:
         raise TidewireError(missing, "There is no membership with this id.")
-    if row.team_id != team.id:
-        raise TidewireError("team_membership_mismatch", "The membership is one of another team.")
     return row
+
+
+def require_membership_of(membership: Row[Any], team_id: str) -> None:
+    """Refuse a membership of another team: ``team_membership_mismatch``."""
+    if membership.team_id != team_id:
+        raise TidewireError("team_membership_mismatch", "The membership is one of another team.")
 
 
 def require_other_owner(connection: Connection, membership: Row[Any], error: str) -> None:

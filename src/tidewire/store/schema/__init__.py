@@ -52,7 +52,7 @@ from tidewire.store.schema.presences import presence_connections, presences
 from tidewire.store.schema.realtime import realtime_positions, realtime_processes
 from tidewire.store.schema.transactions import transaction_operations, transaction_rows, transactions
 
-PROJECT_REVISION: Final = "project_0012"
+PROJECT_REVISION: Final = "project_0013"
 PLATFORM_REVISION: Final = "platform_0003"
 
 __all__ = [

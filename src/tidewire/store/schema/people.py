@@ -103,7 +103,9 @@ memberships = Table(
     text("invited_address"),  # that whoever invited gave: e-mail or phone; empty if they gave the user's id
     time("joined_at"),
     flag("confirmed", False),
-    text("secret_hash"),  # hex SHA-256 of the invitation's secret; empty without an open invitation
+    text(
+        "secret_hash"
+    ),  # hex SHA-256 of the invitation's secret, kept when it was accepted; empty: none was sent
     text("search"),  # ids of membership and user in lower case
     UniqueConstraint("team_id", "user_id"),
     Index(None, "user_id"),
