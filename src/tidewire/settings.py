@@ -12,6 +12,8 @@ from typing import Annotated, Any, Final, Literal, get_args, get_origin
 import msgspec
 from msgspec import Meta
 
+from tidewire.core.forwarding import parse_hops
+
 ENVIRONMENT_PREFIX: Final = "TIDEWIRE_"
 _OTHER_VARIABLES: Final = frozenset(
     {"TIDEWIRE_CONFIG", "TIDEWIRE_ENDPOINT", "TIDEWIRE_KEY", "TIDEWIRE_PROJECT", "TIDEWIRE_SESSION"}
@@ -71,6 +73,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             description="Believe `X-Forwarded-For` and `X-Forwarded-Proto`; set only behind your own proxy."
         ),
     ] = False
+    trusted_hops: Annotated[
+        list[str],
+        Meta(
+            description="With `trusted_proxies`: how many proxies stand one behind the other, a CDN counted "
+            "(`2`), or their addresses and networks (`10.0.0.0/8,2001:db8::/32`)."
+        ),
+    ] = msgspec.field(default_factory=lambda: ["1"])
     drain_seconds: Annotated[
         Seconds,
         Meta(description="On shutdown, seconds over which connections are closed (1012) and requests end."),
@@ -537,6 +546,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         ),
     ] = "pool.ntp.org"
 
+    def __post_init__(self) -> None:
+        try:
+            parse_hops(tuple(self.trusted_hops))
+        except ValueError as error:
+            raise ValueError(f"setting 'trusted_hops': {error}") from None
+
 
 def setting_description(field: msgspec.structs.FieldInfo) -> str:
     """What a setting means, from its declaration."""
@@ -567,7 +582,10 @@ def load_settings(
     ):
         for name, value in given.items():
             values[name] = _checked(name, value, source)
-    return msgspec.convert(values, Settings)
+    try:
+        return msgspec.convert(values, Settings)
+    except msgspec.ValidationError as error:
+        raise SettingsError(str(error)) from None
 
 
 def misspelt_variables(environment: Mapping[str, str] = os.environ) -> list[str]:

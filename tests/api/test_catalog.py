@@ -18,7 +18,7 @@ from tidewire.services import ALL_OPERATIONS
 
 REGISTRY = Registry(ALL_OPERATIONS)
 
-MODEL_NAMES = {"Account": "User", "AnyObject": "Any", "Pong": "Any"}
+MODEL_NAMES = {"Account": "User", "AnyObject": "Any"}
 """Names of models here that are other ones in the catalog."""
 
 KINDS = {

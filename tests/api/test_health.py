@@ -112,7 +112,21 @@ def test_failed_jobs(api: ApiServer, monitor: httpx.Client) -> None:
 
 @pytest.mark.parametrize(
     ("domain", "status"),
-    [("localhost", 400), ("127.0.0.1", 400), ("nobody.invalid", 404), ("", 400), (None, 404)],
+    [
+        ("localhost", 400),
+        ("127.0.0.1", 400),
+        ("nobody.invalid", 404),
+        ("", 400),
+        (None, 404),
+        ("https://nobody.invalid:8443/path?x=1", 404),
+        ("http://Nobody.invalid", 404),
+        ("https://localhost/", 400),
+        ("https://10.0.0.1", 400),
+        ("ftp://nobody.invalid", 400),
+        ("https://user@nobody.invalid", 400),
+        ("https://[::1]/", 400),
+        ("https://", 400),
+    ],
 )
 def test_certificates_of_public_domains_only(monitor: httpx.Client, domain: str | None, status: int) -> None:
     answer = monitor.get("/v1/health/certificate", params={} if domain is None else {"domain": domain})

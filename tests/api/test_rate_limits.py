@@ -103,7 +103,21 @@ def test_programs_with_a_key_are_not_limited(limited: ApiServer, client: httpx.C
     for _ in range(61):
         answer = client.delete("/v1/storage/buckets/none/files/none", headers=headers)
         assert answer.status_code == 404
-        assert "x-ratelimit-limit" not in answer.headers
+        assert answer.headers["x-ratelimit-limit"] == "60"
+        assert answer.headers["x-ratelimit-remaining"] == "59"
+        assert int(answer.headers["x-ratelimit-reset"]) >= int(time.time()) + 58
+
+
+def test_limits_that_are_switched_off_are_told_all_the_same(tmp_path: Path) -> None:
+    settings = Settings(data_dir=str(tmp_path), synchronous="normal", rate_limits=False)
+    with (
+        running_api(settings, ALL_OPERATIONS) as server,
+        checked_client(base_url=server.url, headers={"X-Appwrite-Project": server.project}) as client,
+    ):
+        answers = [sign_in(client) for _ in range(11)]
+    assert {answer.status_code for answer in answers} == {401}
+    assert {answer.headers["x-ratelimit-remaining"] for answer in answers} == {"9"}
+    assert int(answers[0].headers["x-ratelimit-reset"]) >= int(time.time()) + 3590
 
 
 def test_chunks_are_counted_apart(limited: ApiServer, client: httpx.Client) -> None:
@@ -156,7 +170,7 @@ def test_limits_that_are_reached_are_told_in_the_log(tmp_path: Path) -> None:
         headers = {"X-Appwrite-Project": server.project}
         with httpx.Client(base_url=server.url, headers=headers, timeout=60) as client:
             refused = [sign_in(client).status_code for _ in range(13)].count(429)
-            assert sign_in(client, password="x" * 400_000).status_code == 400
+            assert sign_in(client, password="x" * 400_000).status_code == 413
     assert refused > 1
     told = [line["limit"] for line in lines if line["event"] == "limit_reached"]
     assert told == ["general_rate_limit_exceeded", "bytes of a body"]

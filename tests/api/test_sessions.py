@@ -61,6 +61,10 @@ def test_secure_on_https(client: httpx.Client) -> None:
     [
         ("localhost:8090", "http://localhost:3000", True),
         ("api.example.com", "https://api.example.com", True),
+        ("www.example.com", "https://api.example.com:8443", True),
+        ("example.com", "https://api.example.com", True),
+        ("example.org", "https://api.example.com", False),
+        ("localhost", "capacitor://localhost", False),
         ("localhost", "http://127.0.0.1:3000", False),
         ("localhost", "", False),
     ],

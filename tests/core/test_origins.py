@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.vectors import Case, load_cases
-from tidewire.core.origins import Platform, origin_allowed
+from tidewire.core.origins import Platform, is_page, origin_allowed
 
 
 @pytest.mark.parametrize("case", load_cases("origin"))
@@ -65,6 +65,23 @@ def test_older_types_of_platforms_count_as_the_new_ones(type_of_platform: str, o
 
 def test_the_key_of_a_native_platform_is_a_host_of_its_web_views() -> None:
     assert origin_allowed("https://com.example.app", "p", [Platform("android", key="com.example.app")], [])
+
+
+@pytest.mark.parametrize("scheme", ["capacitor", "ionic", "app"])
+def test_pages_of_app_frameworks_count_by_their_host(scheme: str) -> None:
+    page = f"{scheme}://localhost"
+    assert origin_allowed(page, "p", [Platform("web", hostname="*")], [])
+    assert origin_allowed(page, "p", [Platform("web", hostname="localhost")], [])
+    assert origin_allowed(page, "p", [], ["localhost"])
+    assert origin_allowed(f"{scheme}://other", "p", [Platform("scheme", key=scheme)], [])
+    assert not origin_allowed(f"{scheme}://other", "p", [Platform("web", hostname="localhost")], [])
+    assert not origin_allowed(f"{scheme}://localhost@other", "p", [], ["localhost"])
+    assert is_page(page)
+    assert not is_page("appwrite-ios://com.example.app")
+
+
+def test_schemes_of_the_web_cannot_be_registered_as_a_whole() -> None:
+    assert not origin_allowed("https://other.example", "p", [Platform("scheme", key="https")], [])
 
 
 @given(st.text(max_size=60))

@@ -39,6 +39,11 @@ def allowed(url: str) -> bool:
         "myapp:///open",
         "appwrite-callback-p1://open",
         "appwrite-ios://com.example.app/x",
+        "appwrite-callback-p1://(auth)/reset",
+        "myapp://(tabs)/(auth)/reset?x=(1)",
+        "myapp://@user/reset".replace("@", "!$&'*+,;="),
+        "https://app.example.com/(auth)/reset",
+        "capacitor://app.example.com/reset",
     ],
 )
 def test_own_registered_and_local_addresses(url: str) -> None:
@@ -78,6 +83,13 @@ def test_own_registered_and_local_addresses(url: str) -> None:
         "appwrite-android://com.example.app",
         "otherapp://open",
         "exp://evil.example",
+        "myapp://user@host/reset",
+        "https://(auth)/reset",
+        "https://app.example.com(evil)/reset",
+        "https://evil,x.wild.example/reset",
+        "otherapp://(auth)/reset",
+        "capacitor://localhost/reset",
+        "app://api.example.net/reset",
         "ｈttps://app.example.com",
         "https://app。example.com",
     ],
@@ -88,6 +100,12 @@ def test_no_others(url: str) -> None:
 
 def test_expo_only_if_registered() -> None:
     assert redirect_allowed("exp://10.0.0.1:8081", "p1", (Platform("scheme", key="exp"),), [])
+
+
+def test_pages_of_frameworks_if_their_host_or_scheme_is_registered() -> None:
+    for platform in (Platform("web", hostname="localhost"), Platform("web", hostname="*")):
+        assert redirect_allowed("capacitor://localhost/reset", "p1", (platform,), [])
+    assert redirect_allowed("app://anything", "p1", (Platform("scheme", key="app"),), [])
 
 
 def test_a_registered_scheme_that_runs_scripts_stays_refused() -> None:

@@ -22,7 +22,7 @@ _UPGRADE: Lines = [
     ("Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA=="),
     ("Sec-WebSocket-Version", "13"),
 ]
-_PATHS = {"rest": "/v1/account", "websocket": "/v1/realtime", "events": "/v1/realtime/sse"}
+_PATHS = {"rest": "/account", "websocket": "/realtime", "events": "/realtime/sse"}
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +34,13 @@ def person(server: TidewireServer) -> tuple[str, str]:
         return response.json()["userId"], session
 
 
-def who(server: TidewireServer, wire: str, lines: Lines, **parameters: str) -> str:
+def who(server: TidewireServer, wire: str, lines: Lines, *, endpoint: str = "/v1", **parameters: str) -> str:
     """The id of whoever a request is made by: empty for a guest; of a refusal its number."""
     query = {"project": server.project, **parameters}
     if wire == "events":
         query["channels[]"] = "account"
     sent = [("Host", "localhost"), *lines, *(_UPGRADE if wire == "websocket" else ())]
-    head = f"GET {_PATHS[wire]}?{urlencode(query)} HTTP/1.1\r\n"
+    head = f"GET {endpoint}{_PATHS[wire]}?{urlencode(query)} HTTP/1.1\r\n"
     head += "".join(f"{name}: {value}\r\n" for name, value in sent)
     with socket.create_connection(("127.0.0.1", server.port), timeout=60) as raw:
         raw.sendall(head.encode("latin-1") + b"\r\n")
@@ -140,6 +140,16 @@ def test_a_session_is_found_in_the_same_places(
 
 
 @pytest.mark.parametrize("wire", WIRES)
+def test_an_endpoint_may_end_in_a_slash(server: TidewireServer, person: tuple[str, str], wire: str) -> None:
+    user_id, session = person
+    assert who(server, wire, [("X-Appwrite-Session", session)], endpoint="/v1/") == user_id
+    for endpoint in ("/v1//", "//v1", "/v1/x/.."):
+        target = f"http://127.0.0.1:{server.port}{endpoint}{_PATHS[wire]}?project={server.project}"
+        upgrade = dict(_UPGRADE) if wire == "websocket" else {}
+        assert httpx.get(target, headers=upgrade, timeout=60).status_code == 404
+
+
+@pytest.mark.parametrize("wire", WIRES)
 def test_of_parameter_and_header_the_parameter_names_the_project(
     server: TidewireServer, person: tuple[str, str], wire: str
 ) -> None:
@@ -187,6 +197,32 @@ def test_an_address_is_that_of_the_peer_where_the_proxy_names_none(
         received = holding.iter_lines()
         next(received)
         assert (who(trusting, wire, lines) == "1013") == own
+
+
+def test_visitors_behind_two_proxies_are_told_apart(behind_two: TidewireServer) -> None:
+    """A CDN in front of the own proxy: each has its limits, and sessions show its address."""
+    with httpx.Client(base_url=behind_two.endpoint, timeout=60) as client:
+        client.headers["X-Appwrite-Project"] = behind_two.project
+        for number in range(1, 13):
+            passed = {"X-Forwarded-For": f"6.6.6.6, 198.51.100.{number}:51000, 203.0.113.1"}
+            client.cookies.clear()
+            answer = client.post(
+                "/account",
+                json={"userId": f"u{number}", "email": f"u{number}@example.org", "password": "correct horse"},
+                headers=passed,
+            )
+            assert answer.status_code == 201
+            session = client.post("/account/sessions/anonymous", headers=passed)
+            assert session.json()["ip"] == f"198.51.100.{number}"
+
+
+@pytest.fixture(scope="module")
+def behind_two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TidewireServer]:
+    running = TidewireServer(
+        tmp_path_factory.mktemp("behind") / "data", ["--trusted-proxies", "--trusted-hops", "2"]
+    ).start()
+    yield running
+    running.stop()
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ class Program:
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
         """Send a call; in the names of headers underscores stand for hyphens."""
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        named = {name.replace("_", "-").lower(): value for name, value in headers.items()}
         with checked_client(base_url=self.api.url + "/v1", timeout=20) as client:
             return client.request(method, path, json=body, headers=self.headers | named)
 
@@ -39,7 +39,8 @@ class Program:
         """Send a call that must succeed; return what it answers, nothing for an empty answer."""
         response = self.call(method, path, body, **headers)
         assert response.is_success, response.text
-        return response.json() if response.content else {}
+        is_json = response.headers["content-type"].startswith("application/json")
+        return response.json() if is_json and response.content else {}
 
     def refused(self, method: str, path: str, body: Any = None, **headers: str) -> str:
         """Send a call that must be refused; return the type of the error."""

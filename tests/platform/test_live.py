@@ -67,6 +67,7 @@ def test_pings_and_policies(server: TidewireServer, cookie: str) -> None:
         event = next_event(owner)
         assert event["events"][0] == "projects.mine.ping"
         assert (event["payload"]["$id"], event["payload"]["pingCount"]) == ("mine", 1)
+        assert page.get("/ping").status_code == 200  # of which nobody is told
         admin = {"cookie": cookie, "x-appwrite-mode": "admin"}
         sent = {"enabled": True}
         assert page.patch("/project/policies/session-alert", json=sent, headers=admin).status_code == 200

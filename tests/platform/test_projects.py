@@ -228,8 +228,12 @@ def test_deletion_takes_everything(api: ApiServer, person: Person, project: str)
 
 def test_ping(person: Person, project: str, api: ApiServer) -> None:
     guest = Person(api, {"x-appwrite-project": project})
-    assert guest.done("GET", "/ping") == {"message": "Pong!"}
+    answer = guest.call("GET", "/ping")
+    assert (answer.status_code, answer.text) == (200, "Pong!")
+    assert answer.headers["content-type"] == "text/plain; charset=UTF-8"
+    first = person.done("GET", f"/projects/{project}")
+    assert first["pingCount"] == 1
+    assert first["pingedAt"]
     guest.done("GET", "/ping")
-    shown = person.done("GET", f"/projects/{project}")
-    assert shown["pingCount"] == 2
-    assert shown["pingedAt"]
+    assert person.done("GET", f"/projects/{project}") == first  # only the first is kept
+    assert person.refused("GET", "/ping") == "project_not_found"

@@ -199,8 +199,14 @@ async def test_impersonation(server: RealtimeServer) -> None:
         ("", {"x_appwrite_impersonate_user_id": "target"}),
         ("", {"x_appwrite_impersonate_user_email": "Target@Example.com"}),
         ("&impersonateuserid=target", {}),
-        ("&impersonateUserPhone=%2B15550100", {}),
-        ("&impersonateuserid=target&impersonateuseremail=nobody@example.com", {}),
+        ("&impersonateUserId=target", {}),
+        ("&impersonateemail=Target@example.com", {}),
+        ("&impersonateEmail=target@example.com", {}),
+        ("&impersonatephone=%2B15550100", {}),
+        ("&impersonatePhone=%2B15550100", {}),
+        ("&impersonateuserid=target&impersonateemail=nobody@example.com", {}),
+        ("&impersonateemail=target@example.com&impersonatephone=%2B15550199", {}),
+        ("&impersonateuserid=nobody", {"x_appwrite_impersonate_user_id": "target"}),
     ):
         async with server.client(
             f"project={PROJECT}{query}", x_appwrite_session=support, **headers

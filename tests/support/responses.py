@@ -63,6 +63,8 @@ def _check_success(
     assert status in allowed, f"{where}, not {allowed}"
     if expected["kind"] == "empty":
         assert body == b"", where
+    elif expected["kind"] == "text":
+        assert headers["content-type"] == "text/plain; charset=UTF-8", where
     elif expected["kind"] == "json":
         assert headers["content-type"] == _JSON, where
         if body:

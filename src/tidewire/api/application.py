@@ -37,7 +37,7 @@ from tidewire.api.origins import VARY, allow_headers, preflight_headers, unknown
 from tidewire.api.rate_limits import RateLimits
 from tidewire.api.registry import Endpoint, Match, Registry, Route
 from tidewire.api.requests import ClientDisconnectedError, Request
-from tidewire.api.responses import send_empty, send_json
+from tidewire.api.responses import send_empty, send_json, send_text
 from tidewire.api.sessions import debug_header, ended_headers, started_headers
 from tidewire.api.sharing import share_of
 from tidewire.channels import Channels
@@ -50,6 +50,7 @@ from tidewire.core.locales import known_locale
 from tidewire.core.time import parse_datetime
 from tidewire.core.uploads import ContentRange, Upload
 from tidewire.identity.credentials import read_parameters, text
+from tidewire.identity.heads import trusted_hops
 from tidewire.logs import RepeatedByKind
 from tidewire.services.context import Client, Context
 from tidewire.services.geoip import GeoIp
@@ -98,6 +99,7 @@ class _Api:
         channels: Channels,
     ) -> None:
         self.settings = settings
+        self.hops = trusted_hops(settings)
         self.stores = stores
         self.registry = registry
         self.passwords = passwords
@@ -112,7 +114,7 @@ class _Api:
         self._openapi: msgspec.Raw | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive, self.settings.trusted_proxies)
+        request = Request(scope, receive, self.hops)
         if request.method == "OPTIONS":
             await send_empty(send, 204, preflight_headers(request.header(b"origin")))
         elif request.path == OPENAPI_PATH and request.method in {"GET", "HEAD"}:
@@ -433,6 +435,8 @@ class _Exchange:
             await send_download(self.request, self.send, result, headers)
         elif operation.kind == "empty":
             await send_empty(self.send, status, headers)
+        elif operation.kind == "text":
+            await send_text(self.send, status, result, headers)
         else:
             await send_json(self.send, status, result, headers)
 

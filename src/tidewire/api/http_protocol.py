@@ -23,6 +23,7 @@ from tidewire.api.responses import COMMON_HEADERS, JSON_TYPE
 from tidewire.api.unread_answers import Unread, UnreadAnswers
 from tidewire.core.addresses import network_of
 from tidewire.core.errors import TidewireError
+from tidewire.identity.paths import plain_path
 from tidewire.logs import Repeated
 from tidewire.realtime.websocket import unacknowledged_bytes
 from tidewire.settings import Settings
@@ -37,7 +38,7 @@ BODY_PIECE: Final = 32 * 1024
 LEAST_PROGRESS: Final = 64 * 1024
 """Bytes that a client has to take of what waits for it, within the time that it has."""
 
-STREAM_PATH: Final = b"/v1/realtime/sse"
+STREAM_PATH: Final = "/v1/realtime/sse"
 """Where requests are answered by a protocol of their own, without an end."""
 NOT_HTTP: Final = "This is not a valid HTTP request."
 
@@ -225,8 +226,8 @@ class _HttpProtocol(HttpToolsProtocol):
     def _wants_stream(self) -> bool:
         return (
             self.stream is not None
-            and self.url.partition(b"?")[0] == STREAM_PATH
             and self.parser.get_method() == b"GET"
+            and plain_path(self.url.partition(b"?")[0].decode("latin-1")) == STREAM_PATH
         )
 
     def _event_stream(self) -> asyncio.Protocol:

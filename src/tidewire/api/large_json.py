@@ -27,8 +27,8 @@ class LargeJson:
         """The value of a JSON text.
 
         ``hold`` is told how many bytes its values will take, before they do. Raises msgspec's DecodeError,
-        :class:`TidewireError` ``general_argument_invalid`` where it has too many values or nests too deeply,
-        and what ``hold`` raises.
+        :class:`TidewireError` ``general_content_too_large`` where it has too many values and
+        ``general_argument_invalid`` where it nests too deeply, and what ``hold`` raises.
         """
         async with self._turn:
             structure = await asyncio.to_thread(structure_of, body, self._limit)

@@ -13,7 +13,7 @@ from multipart import MultipartError, MultipartSegment, PushMultipartParser, par
 from tidewire.api.bodies import Given, from_query
 from tidewire.api.body_budget import BodyLease
 from tidewire.api.content_range import invalid_content_range
-from tidewire.api.requests import Request
+from tidewire.api.requests import Request, too_large
 from tidewire.core.errors import TidewireError
 from tidewire.core.uploads import ContentRange, Upload
 from tidewire.store.objects import StoredObject
@@ -169,9 +169,7 @@ class _Receiver:
         elif part.filename is None:
             self._field_bytes += len(data)
             if self._field_bytes > MAX_FIELD_BYTES:
-                raise TidewireError(
-                    "general_argument_invalid", f"A form has at most {MAX_FIELD_BYTES} bytes of fields."
-                )
+                raise too_large(f"A form has at most {MAX_FIELD_BYTES} bytes of fields.")
             if self._field_bytes > self._lease.size:
                 await self._lease.take(FORM_BYTES)
             self._text += data
@@ -211,10 +209,10 @@ class _Receiver:
 
     def _file_too_large(self) -> TidewireError:
         if self._rules is None:
-            return TidewireError("general_argument_invalid", "The form is too large.")
+            return too_large(f"A form without a file has at most {self._body_limit} bytes.")
         if self._rules.range:
             return invalid_content_range("The chunk is longer than its Content-Range says.")
-        return TidewireError("storage_invalid_file_size", f"A file has at most {self._rules.limit} bytes.")
+        return too_large(f"A file has at most {self._rules.limit} bytes.")
 
 
 def missing_file() -> TidewireError:

@@ -125,6 +125,8 @@ def _parameter_schema(parameter: Parameter) -> dict[str, Any]:
 def _success(operation: Operation) -> dict[str, Any]:
     if operation.kind == "empty":
         return {"description": "Done; no content."}
+    if operation.kind == "text":
+        return {"description": "Done.", "content": {"text/plain": {"schema": {"type": "string"}}}}
     if operation.kind == "binary" or operation.model is None:
         return {"description": "The content.", "content": {"*/*": {}}}
     schemas = [{"$ref": _SCHEMA.format(name=model.__name__)} for model in operation.models]

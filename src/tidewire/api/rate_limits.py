@@ -71,11 +71,14 @@ class RateLimits:
     ) -> Count | None:
         """Count a call by each key of its operation; the result is of the key with the least left.
 
-        None: the operation has no limit, or none for this caller.
+        None: the operation has no limit. Where limits do not count, for this caller or at all, the result is
+        that of a first call.
         """
         limit = endpoint.operation.limit
-        if limit is None or not self._enabled or exempt(caller):
+        if limit is None:
             return None
+        if not self._enabled or exempt(caller):
+            return Count(limit.limit, limit.limit - 1, int(time.time()) + limit.window_seconds, False)
         values = {
             # Without the host name, which a client could vary, and the same for all paths of an operation.
             "url": endpoint.operation.path,

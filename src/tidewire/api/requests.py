@@ -9,7 +9,9 @@ from typing import Final
 from tidewire.api.asgi import Message, Receive, Scope
 from tidewire.api.body_budget import BodyLease
 from tidewire.core.errors import TidewireError
+from tidewire.core.forwarding import Hops
 from tidewire.identity.heads import Head
+from tidewire.identity.paths import plain_path
 
 _SDK_NAME: Final = re.compile(r"[A-Za-z0-9 ._-]{1,32}")
 
@@ -27,14 +29,12 @@ class Request(Head):
 
     __slots__ = ("_begun", "_receive", "method", "path", "query_string", "scope")
 
-    def __init__(self, scope: Scope, receive: Receive, trust_proxy: bool) -> None:
+    def __init__(self, scope: Scope, receive: Receive, hops: Hops | None) -> None:
         client = scope.get("client")
-        super().__init__(
-            scope["headers"], client[0] if client else "", scope.get("scheme", ""), trust_proxy=trust_proxy
-        )
+        super().__init__(scope["headers"], client[0] if client else "", scope.get("scheme", ""), hops)
         self.scope = scope
         self.method: str = scope["method"]
-        self.path: str = scope["raw_path"].decode("latin-1")
+        self.path: str = plain_path(scope["raw_path"].decode("latin-1"))
         self.query_string: bytes = scope["query_string"]
         self._receive = receive
         self._begun: Message | None = None
@@ -72,7 +72,7 @@ class Request(Head):
     async def body(self, limit: int, lease: BodyLease) -> bytearray:
         """The whole body, of at most ``limit`` bytes, which are counted for ``lease`` before they are read.
 
-        Raises ``general_argument_invalid`` and ``general_server_busy``.
+        Raises ``general_content_too_large`` and ``general_server_busy``.
         """
         self.require_within(limit)
         body = bytearray()
@@ -80,7 +80,7 @@ class Request(Head):
         async for piece in self.body_pieces():
             size = len(body) + len(piece)
             if size > limit:
-                raise _too_large(limit)
+                raise too_large(f"The request body is larger than {limit} bytes.")
             if size > lease.size:
                 await lease.take(max(size - lease.size, min(lease.size, limit - lease.size)))
             body += piece
@@ -89,7 +89,7 @@ class Request(Head):
     def require_within(self, limit: int) -> None:
         """Refuse a body that is announced as larger than ``limit`` bytes."""
         if self.content_length > limit:
-            raise _too_large(limit)
+            raise too_large(f"The request body is larger than {limit} bytes.")
 
     async def _next(self) -> Message:
         message = await self._receive()
@@ -109,6 +109,6 @@ def sdk_of(request: Request) -> str:
     return name if _SDK_NAME.fullmatch(name) else ""
 
 
-def _too_large(limit: int) -> TidewireError:
-    message = f"The request body is larger than {limit} bytes."
-    return TidewireError("general_argument_invalid", message, limit="bytes of a body")
+def too_large(message: str) -> TidewireError:
+    """The refusal of a body with more in it than the server takes; the message says which limit it is."""
+    return TidewireError("general_content_too_large", message, limit="bytes of a body")

@@ -9,7 +9,9 @@ from urllib.parse import urlsplit
 
 from tidewire.api.asgi import Headers
 from tidewire.api.requests import Request
+from tidewire.identity.sites import same_site
 
+_WEB: Final = ("http://", "https://")
 _EXPIRED: Final = "Thu, 01 Jan 1970 00:00:00 GMT"
 
 
@@ -38,22 +40,17 @@ def debug_header(request: Request) -> tuple[bytes, bytes]:
 def is_first_party(request: Request) -> bool:
     """Whether the browser will send our cookies back from the page that made this request.
 
-    Browsers do so within one site. Which host names make up a site depends on the list of public
-    suffixes; a page on our host, above it or below it surely belongs to the same one. Any other
-    client gets the session in a header as well. Without an ``Origin`` nothing is known of the page.
+    Browsers do so within one site. Any other client gets the session in a header as well. Without an
+    ``Origin`` nothing is known of the page.
     """
     origin = request.header(b"origin")
-    if not origin:
+    if not origin.lower().startswith(_WEB):
         return False
     page = _hostname(origin)
     own = _hostname(f"//{request.header(b'host')}")
     if not page or not own:
         return False
-    return page == own or _is_below(page, own) or _is_below(own, page)
-
-
-def _is_below(host: str, parent: str) -> bool:
-    return "." in parent and host.endswith(f".{parent}")
+    return same_site(page, own)
 
 
 def _hostname(url: str) -> str:

@@ -299,6 +299,7 @@ ERROR_CODES: Final[dict[str, int]] = {
     "report_already_exists": 409,
     "project_database_unavailable": 503,
     "general_disk_full": 507,
+    "general_content_too_large": 413,
     "channel_not_found": 404,
     "channel_already_exists": 409,
     "channel_limit_exceeded": 400,
@@ -307,11 +308,11 @@ ERROR_CODES: Final[dict[str, int]] = {
 """Error type to its code: the HTTP status, or for ``realtime_*`` the number in an error frame."""
 
 SHOWN_STATUSES: Final = frozenset(
-    {400, 401, 402, 403, 404, 405, 408, 409, 410, 412, 416, 422, 429, 451, 501, 503, 507}
+    {400, 401, 402, 403, 404, 405, 408, 409, 410, 412, 413, 416, 422, 429, 451, 501, 503, 507}
 )
 """HTTP statuses shown to clients as they are; any other becomes 500 with a generic message.
 
-The reference shows all of these but 507.
+The reference shows all of these but 413 and 507; its HTTP server answers 413 by itself.
 """
 
 

@@ -68,7 +68,8 @@ def structure_of(text: bytearray, limit: int) -> Structure:
 def structure_in_steps(text: bytearray, limit: int) -> Generator[None, None, Structure]:
     """Look through a JSON text of at most ``limit`` values, in steps of less than a millisecond.
 
-    What is no JSON may get past this. Raises :class:`TidewireError` ``general_argument_invalid``.
+    What is no JSON may get past this. Raises :class:`TidewireError` ``general_content_too_large`` and
+    ``general_argument_invalid``.
     """
     commas: list[NDArray[np.int64]] = []
     depths: list[NDArray[np.int32]] = []
@@ -79,7 +80,7 @@ def structure_in_steps(text: bytearray, limit: int) -> Generator[None, None, Str
         weight += len(block.commas) + CONTAINER_WEIGHT * block.containers
         if weight > limit:
             raise TidewireError(
-                "general_argument_invalid",
+                "general_content_too_large",
                 f"The JSON has more than {limit} values, where an array or object counts as "
                 f"{CONTAINER_WEIGHT}: send it in several parts.",
             )

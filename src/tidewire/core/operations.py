@@ -51,8 +51,8 @@ class Operation:
     """The caller needs one of these."""
     status: int
     model: ResponseModel | None
-    """Response model; None for an empty or binary answer."""
-    kind: Literal["json", "empty", "binary"]
+    """Response model; None for an answer that is no JSON."""
+    kind: Literal["json", "empty", "text", "binary"]
     event: str | None
     """Pattern of the event that the operation writes to the log, with ``[placeholders]``."""
     groups: tuple[str, ...]
@@ -103,6 +103,7 @@ class Operations:
         scopes: tuple[str, ...],
         status: int = 200,
         model: ResponseModel | None = None,
+        text: bool = False,
         binary: bool = False,
         aliases: tuple[str, ...] = (),
         event: str | None = None,
@@ -131,7 +132,7 @@ class Operations:
                     scopes=scopes,
                     status=status,
                     model=model,
-                    kind="binary" if binary else "json" if model else "empty",
+                    kind="binary" if binary else "text" if text else "json" if model else "empty",
                     event=event,
                     groups=groups,
                     multipart=multipart,

@@ -20,6 +20,8 @@ _WEB_SCHEMES: Final = frozenset(
         "tauri",
     }
 )
+_FRAMEWORK_SCHEMES: Final = frozenset({"capacitor", "ionic", "app"})
+"""Schemes under which app frameworks show web pages of their own, such as ``capacitor://localhost``."""
 _APP_SCHEMES: Final = {
     "apple": ("appwrite-ios", "appwrite-macos", "appwrite-watchos", "appwrite-tvos"),
     "android": ("appwrite-android",),
@@ -71,8 +73,10 @@ def origin_allowed(
     if match is None:
         return False
     scheme = match["scheme"].lower()
-    if scheme not in _WEB_SCHEMES:
-        return scheme in _app_schemes(project_id, platforms)
+    if scheme not in _WEB_SCHEMES and scheme in _app_schemes(project_id, platforms):
+        return True
+    if not _is_of_page(scheme):
+        return False
     authority = _AUTHORITY.fullmatch(match["rest"])
     if authority is None:
         return False
@@ -86,7 +90,22 @@ def is_origin(origin: str) -> bool:
     match = _ORIGIN.fullmatch(origin)
     if match is None:
         return False
-    return match["scheme"].lower() not in _WEB_SCHEMES or _AUTHORITY.fullmatch(match["rest"]) is not None
+    return not _is_of_page(match["scheme"].lower()) or _AUTHORITY.fullmatch(match["rest"]) is not None
+
+
+def is_page(origin: str) -> bool:
+    """Whether an ``Origin`` is one of a web page, in a browser or in an app that shows one."""
+    match = _ORIGIN.fullmatch(origin)
+    return match is not None and _is_of_page(match["scheme"].lower())
+
+
+def is_framework_scheme(scheme: str) -> bool:
+    """Whether pages of app frameworks have this scheme, which no app owns alone."""
+    return scheme.lower() in _FRAMEWORK_SCHEMES
+
+
+def _is_of_page(scheme: str) -> bool:
+    return scheme in _WEB_SCHEMES or scheme in _FRAMEWORK_SCHEMES
 
 
 def _app_schemes(project_id: str, platforms: Sequence[Platform]) -> Iterator[str]:

@@ -10,14 +10,16 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
-from tidewire.core.origins import Platform, origin_allowed
+from tidewire.core.origins import Platform, is_framework_scheme, origin_allowed
 
 _ADDRESS: Final = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://"
-    r"(?P<authority>(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%-]*)(:[0-9]{1,5})?)"
+    r"(?P<authority>(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+,;=-]*)(:[0-9]{1,5})?)"
     r"(?P<rest>([/?#][^\s\\\x00-\x1f\x7f]*)?)"
 )
 """Neither user names before the host nor backslashes: browsers and servers disagree about their meaning."""
+_WEB_HOST: Final = re.compile(r"\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?|[A-Za-z0-9._~%-]+(:[0-9]{1,5})?")
+"""What names a host. In addresses of apps, routes stand there: ``myapp://(auth)/reset``."""
 _WEB: Final = frozenset({"http", "https"})
 _NEVER: Final = frozenset({"about", "blob", "data", "file", "filesystem", "javascript", "vbscript"})
 """Schemes that make a browser run or read something, whatever is registered."""
@@ -30,7 +32,7 @@ def is_address(url: str) -> bool:
     match = _ADDRESS.fullmatch(url)
     if match is None or match["scheme"].lower() in _NEVER:
         return False
-    return bool(match["authority"]) or match["scheme"].lower() not in _WEB
+    return match["scheme"].lower() not in _WEB or _WEB_HOST.fullmatch(match["authority"]) is not None
 
 
 def redirect_allowed(
@@ -39,7 +41,7 @@ def redirect_allowed(
     """Whether users may be sent to ``url``.
 
     Its host must be one of ``own_hostnames``, a registered web platform or this computer; any other
-    scheme than http and https must belong to a registered app.
+    scheme than http and https must belong to a registered app, or to a framework's page of a registered host.
     """
     match = _ADDRESS.fullmatch(url)
     if match is None or not is_address(url):
@@ -48,7 +50,9 @@ def redirect_allowed(
         # Pages of this scheme may call, but their host names somebody's development machine.
         return any(platform.type == "scheme" and platform.key.lower() == _EXPO for platform in platforms)
     origin = f"{match['scheme']}://{match['authority']}"
-    return origin_allowed(origin, project_id, platforms, [*own_hostnames, *_DEVELOPMENT])
+    # Any app can take addresses of a framework's scheme: nobody is sent there unless it is registered.
+    known = () if is_framework_scheme(match["scheme"]) else (*own_hostnames, *_DEVELOPMENT)
+    return origin_allowed(origin, project_id, platforms, known)
 
 
 def with_query(url: str, values: Mapping[str, str]) -> str:

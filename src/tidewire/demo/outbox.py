@@ -33,7 +33,7 @@ MESSAGE_POLICY: Final = (
 def may_look(scope: Any) -> bool:
     """Whether a request comes from this machine, directly, and asks for this machine by a local name."""
     client = scope.get("client")
-    return Head(scope["headers"], client[0] if client else "", "", trust_proxy=False).from_this_machine
+    return Head(scope["headers"], client[0] if client else "", "", None).from_this_machine
 
 
 async def outbox_page(outbox: Outbox, path: str) -> tuple[str, str] | None:

@@ -82,7 +82,11 @@ def find_session(head: Head, project_id: str) -> str:
 
 def read_impersonated(head: Head, parameters: Mapping[str, Any]) -> Impersonated:
     """Whom the user wants to act as: headers, and the query string for addresses that stand in pages."""
-    return Impersonated(*(_impersonated(head, parameters, what) for what in ("id", "email", "phone")))
+    return Impersonated(
+        _impersonated(head, parameters, b"id", "userId"),
+        _impersonated(head, parameters, b"email", "email"),
+        _impersonated(head, parameters, b"phone", "phone"),
+    )
 
 
 def read_parameters(query_string: str) -> Mapping[str, Any]:
@@ -99,11 +103,11 @@ def text(parameters: Mapping[str, Any], name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _impersonated(head: Head, parameters: Mapping[str, Any], what: str) -> str:
+def _impersonated(head: Head, parameters: Mapping[str, Any], in_header: bytes, in_query: str) -> str:
     return (
-        head.header(f"x-appwrite-impersonate-user-{what}".encode())
-        or text(parameters, f"impersonateuser{what}")
-        or text(parameters, f"impersonateUser{what.capitalize()}")
+        head.header(b"x-appwrite-impersonate-user-" + in_header)
+        or text(parameters, f"impersonate{in_query.lower()}")
+        or text(parameters, f"impersonate{in_query[0].upper()}{in_query[1:]}")
     )
 
 

@@ -6,9 +6,19 @@ import ipaddress
 from collections.abc import Iterable
 from typing import Final
 
+from tidewire.core.forwarding import Hops, parse_hops
+from tidewire.settings import Settings
+
 _FORWARDING: Final = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via")
 """Whoever sets one of these passes on what somebody else asked."""
+_FORWARDED_FOR: Final = b"x-forwarded-for"
+_FORWARDED_PROTO: Final = b"x-forwarded-proto"
 _OWN_NAMES: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+
+def trusted_hops(settings: Settings) -> Hops | None:
+    """The proxies in front of this server; None: none."""
+    return parse_hops(tuple(settings.trusted_hops)) if settings.trusted_proxies else None
 
 
 class Head:
@@ -19,16 +29,17 @@ class Head:
     ``X-Forwarded-For`` and the proxy's the last entry is the proxy's.
     """
 
-    __slots__ = ("_trust_proxy", "headers", "peer", "scheme")
+    __slots__ = ("_hops", "headers", "peer", "scheme")
 
     def __init__(
-        self, headers: Iterable[tuple[bytes, bytes]], peer: str, scheme: str, *, trust_proxy: bool
+        self, headers: Iterable[tuple[bytes, bytes]], peer: str, scheme: str, hops: Hops | None
     ) -> None:
         self.headers = _by_name(list(headers))
         self.peer = peer
         """Address of the other end of the connection; empty if it has none."""
         self.scheme = scheme
-        self._trust_proxy = trust_proxy
+        self._hops = hops
+        """The proxies that are believed; None: none."""
 
     def header(self, name: bytes) -> str:
         """The value of a header by its lower-case name; empty if absent."""
@@ -37,21 +48,19 @@ class Head:
 
     @property
     def client_ip(self) -> str:
-        """Address of the client; behind a trusted proxy the one that the proxy saw."""
-        if self._trust_proxy and b"x-forwarded-for" in self.headers:
-            # The last entry is the only one that our own proxy wrote; those before it are the client's words.
-            nearest = self.header(b"x-forwarded-for").rpartition(",")[2].strip()
-            try:
-                return str(ipaddress.ip_address(nearest))
-            except ValueError:
-                pass
-        return self.peer
+        """Address of the client; behind trusted proxies the one that the farthest of them saw."""
+        if self._hops is None or _FORWARDED_FOR not in self.headers:
+            return self.peer
+        return self._client(self._hops)[0]
 
     @property
     def secure(self) -> bool:
-        """Whether the client came by https, to us or to a trusted proxy before us."""
-        if self._trust_proxy and b"x-forwarded-proto" in self.headers:
-            return self.header(b"x-forwarded-proto").rpartition(",")[2].strip().lower() == "https"
+        """Whether the client came by https, to us or to the farthest trusted proxy before us."""
+        if self._hops is not None and _FORWARDED_PROTO in self.headers:
+            schemes = self.header(_FORWARDED_PROTO).split(",")
+            # Many proxies pass on what the one before them wrote, instead of adding to it.
+            hops = max(1, self._client(self._hops)[1])
+            return schemes[-hops:][0].strip().lower() == "https"
         return self.scheme in {"https", "wss"}
 
     @property
@@ -65,6 +74,10 @@ class Head:
             return False
         host = self.header(b"host").lower()
         return (host[: host.index("]") + 1] if "]" in host else host.partition(":")[0]) in _OWN_NAMES
+
+    def _client(self, hops: Hops) -> tuple[str, int]:
+        forwarded = self.header(_FORWARDED_FOR)
+        return hops.client(self.peer, forwarded.split(",") if forwarded else ())
 
 
 def is_loopback(address: str) -> bool:

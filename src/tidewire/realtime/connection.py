@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 from websockets.http11 import Request
 
+from tidewire.identity.heads import trusted_hops
 from tidewire.realtime import frames
 from tidewire.realtime.conversation import authenticate, known_to, respond, subscribe_in_slices
 from tidewire.realtime.hub import Hub
@@ -89,7 +90,7 @@ class Connection(Intake):
         """Find out who it is, while messages wait."""
         peer = self.transport.get_extra_info("peername")
         address = str(peer[0]) if isinstance(peer, tuple) else ""
-        inputs = read_inputs(request, address, trust_proxy=self._settings.trusted_proxies)
+        inputs = read_inputs(request, address, trusted_hops(self._settings))
         try:
             self._address = self._realtime.open_connections.enter(inputs.network)
         except MessageError as error:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 from tidewire.core.ids import unique_id
-from tidewire.core.origins import is_origin, origin_allowed
+from tidewire.core.origins import is_origin, is_page, origin_allowed
 from tidewire.realtime import frames
 from tidewire.realtime.conversation import check_user_limit
 from tidewire.realtime.extents import Extent, beyond_address, beyond_limits
@@ -21,9 +20,6 @@ from tidewire.realtime.subscriptions import Filter, Receiver
 from tidewire.realtime.url_subscriptions import Slot, read_url_subscriptions
 from tidewire.settings import Settings
 from tidewire.store.platform import Project
-
-_WEB: Final = ("http://", "https://")
-"""Origins of pages; apps have schemes of their own."""
 
 
 class Doorkeeper:
@@ -68,7 +64,7 @@ class Doorkeeper:
             extended_queries=self._extended_queries,
         )
         _check_limits(hub, receiver, wanted.slots)
-        if receiver.acknowledges and (inputs.origin or "").startswith(_WEB):
+        if receiver.acknowledges and is_page(inputs.origin or ""):
             receiver.page = Reading(hub.received)
         hub.enter(receiver, identity, foreign=visitor.admin)
         if visitor.key is not None:

@@ -10,9 +10,11 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request
 
 from tidewire.core.addresses import network_of
+from tidewire.core.forwarding import Hops
 from tidewire.core.query_string import parse_query_string
 from tidewire.identity.credentials import Impersonated, read_credentials, read_impersonated, text
 from tidewire.identity.heads import Head
+from tidewire.identity.paths import plain_path
 
 CONSOLE: Final = "console"
 """The project that people manage the other projects in."""
@@ -39,7 +41,7 @@ def path_of(request: Request) -> str:
     path = request.path.partition("?")[0]
     if "://" in path:  # a proxy's form, with scheme and host
         path = "/" + path.partition("://")[2].partition("/")[2]
-    return unquote(path)
+    return unquote(plain_path(path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +69,10 @@ class Inputs:
     """Of the query string, channels and queries among them."""
 
 
-def read_inputs(request: Request, peer: str, *, trust_proxy: bool) -> Inputs:
+def read_inputs(request: Request, peer: str, hops: Hops | None) -> Inputs:
     """Collect the inputs from wherever the SDKs put them. ``peer`` is the address of the socket."""
     pairs = ((name.lower().encode("latin-1"), _raw(value)) for name, value in request.headers.raw_items())
-    head = Head(pairs, peer, "ws", trust_proxy=trust_proxy)
+    head = Head(pairs, peer, "ws", hops)
     parameters = parse_query_string(request.path.partition("?")[2])
     project_id = text(parameters, "project") or head.header(b"x-appwrite-project") or CONSOLE
     admin = (head.header(b"x-appwrite-mode") or text(parameters, "mode")) == "admin"

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
-from tidewire.core.models import Pong
 from tidewire.core.operations import Operations
 from tidewire.core.time import now
 from tidewire.services.context import Context
-from tidewire.services.project.records import change_project
+from tidewire.services.project.records import change_project, managed_project
+from tidewire.store.platform import Project
 
 PING: Final = "projects.[projectId].ping"
 
 operations: Final = Operations("ping")
 
 
-@operations.declare("get", "GET", "/ping", scopes=("global",), model=Pong, event=PING)
-async def ping(context: Context) -> Pong:
-    """Count a ping of the project."""
-    await change_project(
-        context,
-        lambda project: replace(project, ping_count=project.ping_count + 1, pinged_at=now()),
-        PING,
-    )
-    return Pong(message="Pong!")
+class _PingedBeforeError(Exception):
+    """The project was pinged before: nothing is to be stored or told."""
+
+
+@operations.declare("get", "GET", "/ping", scopes=("global",), text=True, event=PING)
+async def ping(context: Context) -> str:
+    """Answer a program that looks for its project; the first time is kept, and told in the console."""
+    if not managed_project(context).ping_count:
+        with suppress(_PingedBeforeError):
+            await change_project(context, _first, PING)
+    return "Pong!"
+
+
+def _first(project: Project) -> Project:
+    if project.ping_count:
+        raise _PingedBeforeError
+    return replace(project, ping_count=1, pinged_at=now())

@@ -127,7 +127,10 @@ class Hostname(Check):
 
 @dataclass(frozen=True)
 class PublicDomain(Check):
-    """A domain name of the public Internet, such as ``example.com``; no address and no bare host name."""
+    """A domain name of the public Internet, such as ``example.com``; no address and no bare host name.
+
+    A URL counts as its host.
+    """
 
     json_type = "string"
     pattern: ClassVar[re.Pattern[str]] = re.compile(
@@ -135,6 +138,8 @@ class PublicDomain(Check):
     )
 
     def convert(self, value: object) -> str:
+        if isinstance(value, str) and "://" in value and len(value) <= LONGEST_URL and _is_web_url(value):
+            value = urlsplit(value).hostname
         if not isinstance(value, str) or len(value) > 253 or not self.pattern.fullmatch(value):
             raise InvalidParameterError("Value must be a public domain, such as example.com.")
         return value
@@ -143,7 +148,7 @@ class PublicDomain(Check):
         return {"format": "public-domain"}
 
     def schema(self) -> dict[str, object]:
-        return {"type": "string", "maxLength": 253}
+        return {"type": "string", "maxLength": LONGEST_URL}
 
 
 EmailAddress = Annotated[str, Email()]

@@ -123,7 +123,6 @@ from tidewire.core.models.policies import (
 from tidewire.core.models.projects import (
     MockNumber,
     MockNumberList,
-    Pong,
     Project,
     ProjectAuthMethod,
     ProjectList,
@@ -264,7 +263,6 @@ __all__ = [
     "PolicySessionInvalidation",
     "PolicySessionLimit",
     "PolicyUserLimit",
-    "Pong",
     "Preferences",
     "Project",
     "ProjectAuthMethod",

@@ -71,12 +71,6 @@ class ProjectList(Model, frozen=True, kw_only=True):
     projects: list[Project]
 
 
-class Pong(Model, frozen=True, kw_only=True):
-    """The answer to a ping."""
-
-    message: str
-
-
 class MockNumber(Model, frozen=True, kw_only=True):
     """A phone number that gets no message: its one-time password is always the same."""
 
