@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from tidewire.core.forwarding import parse_hops
+from tidewire.core.text_message_providers import parse_provider
 
 ENVIRONMENT_PREFIX: Final = "TIDEWIRE_"
 _OTHER_VARIABLES: Final = frozenset(
@@ -494,9 +495,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         str, Meta(description="Name that mails come from unless the project says otherwise.")
     ] = "Tidewire"
     sms_provider: Annotated[
-        Literal["mock", "none"],
-        Meta(description="What carries text messages: `mock` only writes them to the local outbox."),
+        str,
+        Meta(
+            description="What carries text messages: `http` posts them to `sms_url`, `mock` only writes "
+            "them to the local outbox, `none` refuses what needs one; or a DSN, `sms://USER:SECRET@mock`.",
+            extra={"secret": True},
+        ),
     ] = "mock"
+    sms_url: Annotated[
+        str, Meta(description="http or https address that takes text messages, one JSON object each.")
+    ] = ""
+    sms_headers: Annotated[
+        list[str],
+        Meta(
+            description="Headers sent to it, `Name: value` each, such as user name and secret; give them by "
+            "environment or file, not as a flag.",
+            extra={"secret": True},
+        ),
+    ] = msgspec.field(default_factory=list)
+    sms_from: Annotated[str, Meta(description="Number or name that text messages come from.")] = ""
     message_max_attempts: Annotated[
         Count, Meta(description="Attempts to send a mail or text message before it is given up.")
     ] = 12
@@ -551,6 +568,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             parse_hops(tuple(self.trusted_hops))
         except ValueError as error:
             raise ValueError(f"setting 'trusted_hops': {error}") from None
+        try:
+            parse_provider(self.sms_provider, self.sms_url, self.sms_headers)
+        except ValueError as error:
+            raise ValueError(f"setting 'sms_provider': {error}") from None
 
 
 def setting_description(field: msgspec.structs.FieldInfo) -> str:

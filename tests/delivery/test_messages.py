@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.delivery.conftest import Post, until
+from tests.delivery.conftest import ANYWHERE, Post, until
 from tests.support.certificates import make_certificate, server_context
 from tests.support.mail_server import MailServer, mail_server
 from tidewire.core.project_settings import SmtpSettings
@@ -20,6 +20,7 @@ from tidewire.delivery import messages
 from tidewire.delivery.deliverer import carriers_of
 from tidewire.delivery.mail import MailCarrier
 from tidewire.delivery.retries import retry_delay
+from tidewire.outbound.http import OutboundHttp
 from tidewire.services.messages import MailText
 from tidewire.services.outgoing import enqueue_mail, enqueue_text_message
 from tidewire.store.outbox import Outbox
@@ -122,7 +123,7 @@ async def test_encrypted_with_a_password(post: Post, tmp_path: Path, secure: str
     context = server_context(certificate)
     trusting = ssl.create_default_context(cafile=certificate)
     carriers = {
-        **carriers_of(post.settings),
+        **carriers_of(post.settings, OutboundHttp(ANYWHERE)),
         "mail": MailCarrier(post.settings, Outbox(str(tmp_path)), trusting),
     }
     starttls, tls, password = (context, None, "open sesame") if secure == "tls" else (None, context, "")

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 from rich.console import Console
 from rich.table import Table
 
 from tidewire.settings import ENVIRONMENT_PREFIX, Settings, is_secret, setting_description
 
+_USUAL: Final = Settings()
+
 
 def show_settings(settings: Settings) -> None:
     """Print a table of all settings with their present values."""
     table = Table("Setting", "Environment", "Value", "Meaning")
     for field in msgspec.structs.fields(Settings):
-        value = str(getattr(settings, field.name))
-        shown = "(set)" if value and is_secret(field) else value
+        value = getattr(settings, field.name)
+        shown = "(set)" if is_secret(field) and value != getattr(_USUAL, field.name) else str(value)
         table.add_row(field.name, ENVIRONMENT_PREFIX + field.name.upper(), shown, setting_description(field))
     Console().print(table)

@@ -31,10 +31,10 @@ SLEEP_MS: Final = 60_000
 _log: Final = structlog.get_logger("tidewire.delivery")
 
 
-def carriers_of(settings: Settings) -> dict[str, Carrier]:
-    """What carries the messages of each channel."""
+def carriers_of(settings: Settings, http: OutboundHttp) -> dict[str, Carrier]:
+    """What carries the messages of each channel; ``http`` may call what the operator names."""
     outbox = Outbox(settings.data_dir)
-    return {"mail": MailCarrier(settings, outbox), "sms": text_message_carrier(settings, outbox)}
+    return {"mail": MailCarrier(settings, outbox), "sms": text_message_carrier(settings, outbox, http)}
 
 
 async def deliver(
@@ -55,7 +55,9 @@ async def deliver(
                 outbox=str(Path(settings.data_dir) / "outbox"),
             )
         http = OutboundHttp(guard or guard_of(settings))
-        deliverer = _Deliverer(Parts(stores, settings, carriers or carriers_of(settings), http))
+        to_operator = OutboundHttp(Guard(allow_private=True))
+        carriers = carriers or carriers_of(settings, to_operator)
+        deliverer = _Deliverer(Parts(stores, settings, carriers, http))
         listener = CommitListener(deliverer.look, deliverer.look_where_due, here=deliverer.look_if_awake)
         commits.listen(listener)
         try:
@@ -65,6 +67,7 @@ async def deliver(
             commits.unlisten(listener)
             await deliverer.close(settings.drain_seconds)
             await http.close()
+            await to_operator.close()
 
 
 class _Deliverer:
