@@ -68,6 +68,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "everybody. Invitations always work."
         ),
     ] = "first"
+    console_session_alerts: Annotated[
+        bool, Meta(description="Tell people of the console by mail when they sign in on a further device.")
+    ] = False
     trusted_proxies: Annotated[
         bool,
         Meta(

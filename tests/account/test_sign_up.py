@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import func, insert, select
 
 from tests.account.site import PASSWORD, Person, Site, payload
 from tests.support.api import ApiServer, running_api
@@ -17,7 +17,7 @@ from tests.support.responses import checked_client
 from tidewire.services import ALL_OPERATIONS
 from tidewire.settings import Settings
 from tidewire.store.purposes import sign_up_code
-from tidewire.store.schema import user_identities
+from tidewire.store.schema import outgoing_messages, teams, user_identities
 
 Call = tuple[str, str, dict[str, str]]
 
@@ -238,9 +238,34 @@ def test_an_owner_leaves_the_team_before_the_console(fresh: ApiServer) -> None:
     console_sign_up(fresh, "ada")
     with checked_client(base_url=fresh.url, headers={"X-Appwrite-Project": "console"}, timeout=30) as client:
         client.post("/v1/account/sessions/email", json={"email": "ada@example.com", "password": PASSWORD})
-        assert client.post("/v1/teams", json={"teamId": "t1", "name": "Team"}).status_code == 201
+        for team in ("t1", "t2"):
+            assert client.post("/v1/teams", json={"teamId": team, "name": "Team"}).status_code == 201
+        project = {"projectId": "p1", "name": "P", "teamId": "t1"}
+        assert client.post("/v1/projects", json=project).status_code == 201
         refused = client.delete("/v1/account")
         assert refused.json()["type"] == "user_deletion_prohibited"
+        assert client.get("/v1/teams").json()["total"] == 2
         assert client.delete("/v1/teams/t1").status_code == 204
         assert client.request("DELETE", "/v1/account").status_code == 204
+    # The team without projects went along with its only member.
+    left = select(func.count()).select_from(teams)
+    assert fresh.run(lambda: fresh.stores.platform.read(lambda connection: connection.scalar(left))) == 0
     assert console_sign_up(fresh, "bob")[0] == 201
+
+
+@pytest.mark.parametrize("alerts", [True, False])
+def test_people_of_the_console_are_told_of_new_sign_ins_where_that_is_set(
+    tmp_path: Path, alerts: bool
+) -> None:
+    settings = Settings(
+        data_dir=str(tmp_path), synchronous="normal", console_signup="open", console_session_alerts=alerts
+    )
+    with running_api(settings, ALL_OPERATIONS) as api:
+        console_sign_up(api, "ada")
+        for _ in range(2):
+            with checked_client(base_url=api.url, headers={"X-Appwrite-Project": "console"}) as client:
+                body = {"email": "ada@example.com", "password": PASSWORD}
+                assert client.post("/v1/account/sessions/email", json=body).status_code == 201
+        sent = select(outgoing_messages.c.recipient, outgoing_messages.c.channel)
+        told = api.run(lambda: api.stores.platform.read(lambda connection: connection.execute(sent).all()))
+    assert [tuple(row) for row in told] == ([("ada@example.com", "mail")] if alerts else [])

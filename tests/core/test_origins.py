@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.vectors import Case, load_cases
-from tidewire.core.origins import Platform, is_page, origin_allowed
+from tidewire.core.origins import Platform, is_page, origin_allowed, unknown_client
+
+REGISTER = "Invalid Origin. Register your new client"
 
 
 @pytest.mark.parametrize("case", load_cases("origin"))
@@ -78,6 +80,25 @@ def test_pages_of_app_frameworks_count_by_their_host(scheme: str) -> None:
     assert not origin_allowed(f"{scheme}://localhost@other", "p", [], ["localhost"])
     assert is_page(page)
     assert not is_page("appwrite-ios://com.example.app")
+
+
+@pytest.mark.parametrize(
+    ("origin", "told"),
+    [
+        (
+            "https://app.example:8443",
+            f"{REGISTER} (app.example) as a new Web platform on your project console dashboard",
+        ),
+        (
+            "appwrite-ios://com.example.app",
+            f"{REGISTER} (com.example.app) as a new Apple platform on your project console dashboard",
+        ),
+        ("null", "Invalid Origin."),
+        ("myapp://x", "Invalid Scheme. Register the scheme myapp as a platform of your project."),
+    ],
+)
+def test_what_an_unknown_client_is_told(origin: str, told: str) -> None:
+    assert unknown_client(origin) == told
 
 
 def test_schemes_of_the_web_cannot_be_registered_as_a_whole() -> None:

@@ -143,7 +143,7 @@ def test_a_session_is_found_in_the_same_places(
 def test_an_endpoint_may_end_in_a_slash(server: TidewireServer, person: tuple[str, str], wire: str) -> None:
     user_id, session = person
     assert who(server, wire, [("X-Appwrite-Session", session)], endpoint="/v1/") == user_id
-    for endpoint in ("/v1//", "//v1", "/v1/x/.."):
+    for endpoint in ("/v1//", "//v1"):
         target = f"http://127.0.0.1:{server.port}{endpoint}{_PATHS[wire]}?project={server.project}"
         upgrade = dict(_UPGRADE) if wire == "websocket" else {}
         assert httpx.get(target, headers=upgrade, timeout=60).status_code == 404

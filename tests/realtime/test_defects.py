@@ -23,7 +23,8 @@ async def test_a_refusal_ends_with_a_close_frame_and_not_with_a_dropped_connecti
     async with raw_client(server, "project=nowhere") as client:
         error = json.loads(await client.message())
         assert error["data"]["code"] == 1008
-        assert "project" in error["data"]["message"]
+        assert error["data"]["message"] == "Missing or unknown project ID"
+        assert error["data"]["explanation"] == "There is no such project."
         assert await client.failed() == 1008
 
 

@@ -90,3 +90,45 @@ async def test_the_channels_of_a_connection_are_bounded() -> None:
     assert "response" in await world.send("c", row % ("a", channels)), "replacing needs no more room"
     assert await world.send("c", row % ("b", channels)) == {"error": {"code": 1013, "closes": False}}
     assert list(world.clients["c"].subscriptions) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        ("", "Message format is not valid."),
+        ("null", "Message format is not valid."),
+        ("{}", "Message format is not valid."),
+        ("[]", "Message format is not valid."),
+        ('{"type":"shout"}', "Message type is not valid."),
+        ('{"data":{}}', "Message type is not valid."),
+        ('{"type":["ping"]}', "Message type is not valid."),
+        ('{"type":"authentication"}', "Payload is not valid. Session is required"),
+        ('{"type":"authentication","data":{}}', "Payload is not valid. Session is required"),
+        ('{"type":"presence","data":[]}', "Payload is not valid. Status is required"),
+        ('{"type":"presence","data":{"metadata":{}}}', "Payload is not valid. Status is required"),
+        ('{"type":"subscribe"}', "Payload is not valid. Items is required"),
+        ('{"type":"unsubscribe","data":null}', "Payload is not valid. Items is required"),
+        (
+            '{"type":"presence","data":{"status":"s","permissions":"read"}}',
+            "permissions: Permissions must be an array of strings",
+        ),
+        ('{"type":"presence","data":{"status":""}}', "status: "),
+        ('{"type":"presence","data":{"status":"s","presenceId":"?"}}', "presenceId: "),
+        ('{"type":"presence","data":{"status":"s","metadata":7}}', "metadata: "),
+        ('{"type":"authentication","data":{"session":7}}', "session: "),
+        ('{"type":"subscribe","data":{"channels":["a"]}}', "items: "),
+        ('{"type":"subscribe","data":[{"channels":["a"],"queries":["{"]}]}', "Invalid query: "),
+        ('{"type":"subscribe","data":[{"channels":["a"],"queries":7}]}', "Invalid query: "),
+    ],
+)
+def test_the_texts_that_apps_look_for_in_their_logs(frame: str, message: str) -> None:
+    """A fixed text stands alone, and what was wrong beside it; other texts go on with what was wrong."""
+    with pytest.raises(MessageError) as refused:
+        parse_message(frame)
+    assert refused.value.code == 1003
+    if message.endswith(": "):
+        assert refused.value.message.startswith(message)
+        assert len(refused.value.message) > len(message)
+    else:
+        assert refused.value.message == message
+        assert refused.value.explanation or message.startswith("permissions: ")

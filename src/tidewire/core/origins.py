@@ -99,6 +99,24 @@ def is_page(origin: str) -> bool:
     return match is not None and _is_of_page(match["scheme"].lower())
 
 
+def unknown_client(origin: str) -> str:
+    """What the page or app of an origin that may not call is told, in the words of the reference."""
+    match = _ORIGIN.fullmatch(origin)
+    if match is None:
+        return "Invalid Origin."
+    scheme = match["scheme"].lower()
+    kind = next((kind for kind, schemes in _APP_SCHEMES.items() if scheme in schemes), "")
+    if not kind and not _is_of_page(scheme):
+        return f"Invalid Scheme. Register the scheme {scheme} as a platform of your project."
+    authority = _AUTHORITY.match(match["rest"])
+    host = f" ({authority['host']})" if authority else ""
+    name = kind.capitalize() or "Web"
+    return (
+        f"Invalid Origin. Register your new client{host} as a new {name} platform on your project console "
+        "dashboard"
+    )
+
+
 def is_framework_scheme(scheme: str) -> bool:
     """Whether pages of app frameworks have this scheme, which no app owns alone."""
     return scheme.lower() in _FRAMEWORK_SCHEMES

@@ -20,6 +20,7 @@ from tidewire.realtime.messages import (
     INVALID_FORMAT,
     POLICY_VIOLATION,
     TOO_MUCH,
+    UNKNOWN_PROJECT,
     Authenticate,
     Message,
     MessageError,
@@ -248,7 +249,7 @@ class Connection(Intake):
     async def _be_admitted(self, inputs: Inputs) -> None:
         store = await self._realtime.stores.project(inputs.project_id)
         if store is None:
-            raise MessageError(POLICY_VIOLATION, "There is no such project.")
+            raise MessageError(POLICY_VIOLATION, UNKNOWN_PROJECT, explanation="There is no such project.")
         if self.state is not State.OPEN:
             return
         room = self._realtime.room(store)
@@ -281,7 +282,7 @@ class Connection(Intake):
 
     def _refuse(self, error: MessageError) -> None:
         self._tell_limit(error)
-        self.send(frames.error(error.code, error.message, error.kind))
+        self.send(frames.error(error.code, error.message, error.kind, error.explanation))
         if error.code == INTERNAL:
             self.close(CloseStatus.INTERNAL_ERROR)
         else:
@@ -366,6 +367,6 @@ class Connection(Intake):
 
     def _report(self, error: MessageError) -> None:
         self.refused(error)
-        self.send(frames.error(error.code, error.message, error.kind))
+        self.send(frames.error(error.code, error.message, error.kind, error.explanation))
         if error.code == POLICY_VIOLATION:
             self.close(CloseStatus.REFUSED)

@@ -106,7 +106,11 @@ async def authenticate(hub: Hub, receiver: Receiver, message: Authenticate) -> b
     policy = await hub.factors()
     identity = await hub.identify(lambda: hub.identities.by_session(message.session))
     if identity is None:
-        raise MessageError(INVALID_FORMAT, "The session is not valid.")
+        raise MessageError(
+            INVALID_FORMAT,
+            "Session is not valid.",
+            explanation="It does not exist, has ended, or is of another project.",
+        )
     if second_factor_missing(identity, policy):
         raise MessageError(UNAUTHORIZED, NEEDS_SECOND_FACTOR, "user_more_factors_required")
     if identity.user_id != receiver.user_id:

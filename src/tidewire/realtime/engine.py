@@ -34,7 +34,14 @@ from tidewire.realtime.inspector import Inspector
 from tidewire.realtime.limits import OpenConnections
 from tidewire.realtime.liveness import watch
 from tidewire.realtime.members import LocalMembers
-from tidewire.realtime.messages import POLICY_VIOLATION, MessageError, Publish, SetPresence, Terms
+from tidewire.realtime.messages import (
+    POLICY_VIOLATION,
+    UNKNOWN_PROJECT,
+    MessageError,
+    Publish,
+    SetPresence,
+    Terms,
+)
 from tidewire.realtime.meters import Meters
 from tidewire.realtime.passing import Passing
 from tidewire.realtime.peers import Peers
@@ -200,7 +207,7 @@ class Realtime:
         """Send the messages of a connection; the framed answer. Raises :class:`MessageError`."""
         store = await self.stores.project(hub.project_id)
         if store is None:
-            raise MessageError(POLICY_VIOLATION, "There is no such project.")
+            raise MessageError(POLICY_VIOLATION, UNKNOWN_PROJECT, explanation="There is no such project.")
         return await publish(self.channels, store.database, hub, author, address, message)
 
     def release(self, hub: Hub, receiver: Receiver) -> None:

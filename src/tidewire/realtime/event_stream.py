@@ -192,7 +192,7 @@ class EventStream(Connection):
     def _refuse(self, error: MessageError) -> None:
         self._tell_limit(error)
         if self._started or error.code in {TOO_MUCH, INTERNAL}:
-            self.send(frames.error(error.code, error.message, error.kind))
+            self.send(frames.error(error.code, error.message, error.kind, error.explanation))
             self.close(CloseStatus.TRY_LATER if error.code == TOO_MUCH else CloseStatus.INTERNAL_ERROR)
             return
         if self.state is not State.OPEN:
@@ -200,7 +200,7 @@ class EventStream(Connection):
         status, kind = _REFUSALS.get(error.code, _REFUSALS[POLICY_VIOLATION])
         body = msgspec.json.encode(
             {
-                "message": error.message,
+                "message": error.explanation or error.message,
                 "code": int(status[:3]),
                 "type": error.kind or kind,
                 "version": tidewire.__version__,

@@ -132,13 +132,18 @@ def connection_count(project_id: str, count: int) -> bytes:
     return _message("event", data)
 
 
-def error(code: int, message: str, kind: str = "") -> bytes:
+def error(code: int, message: str, kind: str = "", explanation: str = "") -> bytes:
     """An error; ``kind`` is its type if REST has it too, which tells apart what shares a code.
 
-    SDKs rely on the code only, and there is no ``type`` in ``data`` (realtime-protocol, section 2).
+    ``explanation`` says what a fixed ``message`` does not. SDKs rely on the code only, and there is no
+    ``type`` in ``data`` (realtime-protocol, section 2).
     """
-    data = {"code": code, "message": message}
-    return _message("error", data | {"reason": kind} if kind else data)
+    data: dict[str, Any] = {"code": code, "message": message}
+    if kind:
+        data["reason"] = kind
+    if explanation:
+        data["explanation"] = explanation
+    return _message("error", data)
 
 
 def pong(place: Mapping[str, Any]) -> bytes:

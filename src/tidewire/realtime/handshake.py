@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tidewire.core.ids import unique_id
-from tidewire.core.origins import is_origin, is_page, origin_allowed
+from tidewire.core.origins import is_origin, is_page, origin_allowed, unknown_client
 from tidewire.realtime import frames
 from tidewire.realtime.conversation import check_user_limit
 from tidewire.realtime.extents import Extent, beyond_address, beyond_limits
@@ -53,7 +53,8 @@ class Doorkeeper:
         if inputs.origin is not None and not self._may_connect(inputs.origin, visitor, home):
             raise MessageError(
                 POLICY_VIOLATION,
-                f"The origin {inputs.origin[:200]} may not use this project: register it as a platform.",
+                unknown_client(inputs.origin[:200]),
+                explanation=f"The origin {inputs.origin[:200]} may not use this project.",
             )
         identity = visitor.identity
         if visitor.user_id:

@@ -44,10 +44,18 @@ LITERAL_ID: Final = "unique()"
 """SDKs' word for "make an id", which is here just an id."""
 
 
+_FORMAT: Final = "Message format is not valid."
+_TYPE: Final = "Message type is not valid."
+UNKNOWN_PROJECT: Final = "Missing or unknown project ID"
+"""Texts that apps written for the reference look for in their logs; what is wrong stands beside them."""
+
+
 class MessageError(Exception):
     """A frame that is refused; the client gets the code and the message in an error frame."""
 
-    def __init__(self, code: int, message: str, kind: str = "", *, limit: str = "") -> None:
+    def __init__(
+        self, code: int, message: str, kind: str = "", *, limit: str = "", explanation: str = ""
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
@@ -55,6 +63,8 @@ class MessageError(Exception):
         """The type that REST gives the error; empty if it is not one of REST."""
         self.limit = limit
         """What kind of limit was reached, by which lines in the log are counted; empty: none."""
+        self.explanation = explanation
+        """What was wrong and what to do, where the message is a fixed text; else empty."""
 
 
 class SubscribeError(MessageError):
@@ -186,13 +196,17 @@ def parse_in_steps(text: str, terms: Terms = DEFAULT_TERMS) -> Generator[None, N
     try:
         frame = yield from text_in_steps(text, terms.most_values)
     except msgspec.DecodeError:
-        _refuse("The message is not valid JSON.")
+        _refuse(_FORMAT, "The message is not valid JSON.")
     except TidewireError as error:
-        raise MessageError(INVALID_FORMAT, error.message, limit="structure of a message") from None
+        raise MessageError(
+            INVALID_FORMAT, _FORMAT, limit="structure of a message", explanation=error.message
+        ) from None
     if isinstance(frame, str | int | float):
         raise MessageError(NOT_A_FRAME, "The message is not an object.")
     if not isinstance(frame, dict):
-        _refuse("The message is not an object.")
+        _refuse(_FORMAT, "The message is not an object.")
+    if "type" not in frame and "data" not in frame:
+        _refuse(_FORMAT, "The message has neither type nor data.")
     kind = frame.get("type")
     if kind == "subscribe":
         asked: list[SubscribeRow | RefusedRow] = []
@@ -202,12 +216,15 @@ def parse_in_steps(text: str, terms: Terms = DEFAULT_TERMS) -> Generator[None, N
         if asked and all(isinstance(row, RefusedRow) for row in asked):
             assert isinstance(asked[0], RefusedRow)
             first = asked[0].error
-            raise SubscribeError(first.code, first.message, first.kind, limit=first.limit)
+            raise SubscribeError(
+                first.code, first.message, first.kind, limit=first.limit, explanation=first.explanation
+            )
         return Subscribe(asked, len(text))
     parse = _PARSERS.get(kind) if isinstance(kind, str) else None
     if parse is None:
         _refuse(
-            "A message has one of the types ping, authentication, subscribe, unsubscribe, presence, publish."
+            _TYPE,
+            "A message has one of the types ping, authentication, subscribe, unsubscribe, presence, publish.",
         )
     return parse(frame)
 
@@ -217,9 +234,9 @@ def _parse_authentication(frame: Mapping[str, Any]) -> Authenticate:
     key = data.get("key") if isinstance(data, dict) and "session" not in data else None
     if isinstance(key, str) and 1 <= len(key) <= MAX_KEY_LENGTH:
         return Authenticate("", key)
-    session = data.get("session") if isinstance(data, dict) else None
+    session = _data_with(frame, "session")["session"]
     if not isinstance(session, str) or not 1 <= len(session) <= MAX_SESSION_LENGTH:
-        _refuse(f"authentication needs data.session, text of 1 to {MAX_SESSION_LENGTH} characters.")
+        _refuse(f"session: Value must be text of 1 to {MAX_SESSION_LENGTH} characters.")
     return Authenticate(session)
 
 
@@ -234,14 +251,16 @@ def _row_or_refusal(row: Mapping[str, Any], extended_queries: bool) -> Subscribe
 def _parse_row(row: Mapping[str, Any], extended_queries: bool) -> SubscribeRow:
     channels = row.get("channels")
     if not isinstance(channels, list) or not all(isinstance(channel, str) for channel in channels):
-        _refuse("A subscription needs channels, a list of strings.")
+        _refuse("items: A subscription needs channels, a list of strings.")
     subscription = row.get("subscriptionId", LITERAL_ID)
     if not isinstance(subscription, str) or not (is_id(subscription) or subscription == LITERAL_ID):
-        _refuse("subscriptionId must have 1 to 36 of A-Z a-z 0-9 . - _ and start with a letter or digit.")
+        _refuse(
+            "items: subscriptionId must have 1 to 36 of A-Z a-z 0-9 . - _ and start with a letter or digit."
+        )
     try:
         queries = parse_realtime_queries(row.get("queries", []), extended=extended_queries)
     except InvalidRealtimeQueryError as error:
-        _refuse(str(error))
+        _refuse(f"Invalid query: {error}")
     return SubscribeRow(
         subscription if "subscriptionId" in row else None, channels, queries, _since(row.get("since"))
     )
@@ -253,9 +272,9 @@ def _since(value: object) -> Since | None:
     offset = value.get("offset") if isinstance(value, dict) else None
     epoch = value.get("epoch", "") if isinstance(value, dict) else None
     if type(offset) is not int or not 0 <= offset <= MAX_OFFSET:
-        _refuse("since needs an offset, a whole number that is not negative: as in an event frame.")
+        _refuse("items: since needs an offset, a whole number that is not negative: as in an event frame.")
     if not isinstance(epoch, str) or len(epoch) > MAX_EPOCH_LENGTH:
-        _refuse("since.epoch must be the text that the frame connected gave.")
+        _refuse("items: since.epoch must be the text that the frame connected gave.")
     return Since(offset, epoch)
 
 
@@ -265,22 +284,23 @@ def _parse_unsubscribe(frame: Mapping[str, Any]) -> Unsubscribe:
 
 def _id_to_remove(subscription: object) -> str:
     if not isinstance(subscription, str) or not subscription:
-        _refuse("unsubscribe needs a subscriptionId, a string that is not empty, in each element of data.")
+        _refuse(
+            "items: unsubscribe needs a subscriptionId, a string that is not empty, in each element of data."
+        )
     return subscription
 
 
 def _parse_presence(frame: Mapping[str, Any]) -> SetPresence:
-    data = frame.get("data")
-    if not isinstance(data, dict):
-        _refuse("presence needs data, an object.")
-    status, name = data.get("status"), data.get("presenceId", LITERAL_ID)
+    data = _data_with(frame, "status")
+    status = data["status"]
+    name = data.get("presenceId", LITERAL_ID)
     if not isinstance(status, str) or not 1 <= len(status) <= MAX_STATUS_LENGTH:
-        _refuse(f"presence needs data.status, text of 1 to {MAX_STATUS_LENGTH} characters.")
+        _refuse(f"status: Value must be text of 1 to {MAX_STATUS_LENGTH} characters.")
     if not isinstance(name, str) or not (is_id(name) or name == LITERAL_ID):
-        _refuse("presenceId must have 1 to 36 of A-Z a-z 0-9 . - _ and start with a letter or digit.")
+        _refuse("presenceId: Value must have 1 to 36 of A-Z a-z 0-9 . - _ and start with a letter or digit.")
     metadata = data.get("metadata") or {}
     if not isinstance(metadata, dict):
-        _refuse("metadata must be an object.")
+        _refuse("metadata: Value must be an object.")
     permissions = data.get("permissions")
     if "permissions" in data:
         _check_permissions(permissions)
@@ -307,25 +327,39 @@ def _parse_draft(row: Mapping[str, Any]) -> Draft:
 
 def _check_permissions(permissions: object) -> None:
     if not isinstance(permissions, list) or not all(isinstance(each, str) for each in permissions):
-        _refuse("permissions must be a list of strings.")
+        _refuse("permissions: Permissions must be an array of strings")
     try:
         validate_permissions(permissions, PERMISSION_TYPES, MAX_PERMISSIONS)
     except InvalidPermissionError as error:
-        _refuse(str(error))
+        _refuse(f"permissions: {error}")
 
 
 def _rows(frame: Mapping[str, Any], most: int = sys.maxsize) -> list[dict[str, Any]]:
     rows = frame.get("data")
+    if rows is None:
+        _refuse_without("items", f"{frame['type']} needs data, a list of objects.")
     if isinstance(rows, list) and len(rows) > most:
-        message = f"{frame['type']} takes at most {most} subscriptions in one frame."
+        message = f"items: {frame['type']} takes at most {most} subscriptions in one frame."
         raise SubscribeError(INVALID_FORMAT, message, limit="subscriptions in one frame")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        _refuse(f"{frame['type']} needs data, a list of objects.")
+        _refuse(f"items: {frame['type']} needs data, a list of objects.")
     return rows
 
 
-def _refuse(message: str) -> Never:
-    raise MessageError(INVALID_FORMAT, message)
+def _data_with(frame: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The data of a frame, in which a member with this name must be."""
+    data = frame.get("data")
+    if not isinstance(data, dict) or name not in data:
+        _refuse_without(name, f"{frame['type']} needs data, an object with {name}.")
+    return data
+
+
+def _refuse_without(name: str, explanation: str) -> Never:
+    _refuse(f"Payload is not valid. {name.capitalize()} is required", explanation)
+
+
+def _refuse(message: str, explanation: str = "") -> Never:
+    raise MessageError(INVALID_FORMAT, message, explanation=explanation)
 
 
 _PARSERS: Final[Mapping[str, Callable[[Mapping[str, Any]], Message]]] = {

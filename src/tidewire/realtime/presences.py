@@ -31,7 +31,11 @@ def check_presence(project_id: str, receiver: Receiver) -> None:
     if project_id == CONSOLE:
         raise MessageError(POLICY_VIOLATION, "There are no presences of connections to the console.")
     if not receiver.user_id or (receiver.login is not None and receiver.login.foreign):
-        raise MessageError(UNAUTHORIZED, "Only users of the project have a presence: sign in first.")
+        raise MessageError(
+            UNAUTHORIZED,
+            "User must be authorized",
+            explanation="Only users of the project have a presence: sign in first.",
+        )
 
 
 class Presences:

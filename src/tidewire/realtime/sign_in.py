@@ -12,7 +12,7 @@ from tidewire.core.second_factors import second_factor_missing
 from tidewire.core.time import now
 from tidewire.realtime.admins import is_admin
 from tidewire.realtime.hub import Hub
-from tidewire.realtime.messages import POLICY_VIOLATION, UNAUTHORIZED, MessageError
+from tidewire.realtime.messages import POLICY_VIOLATION, UNAUTHORIZED, UNKNOWN_PROJECT, MessageError
 from tidewire.realtime.programs import SCOPE
 from tidewire.realtime.request import CONSOLE, Inputs
 from tidewire.store.api_keys import ApiKey
@@ -62,7 +62,7 @@ async def sign_in(stores: Stores, store: ProjectStore, hub: Hub, inputs: Inputs)
     as_admin = admin and own is not None
     if as_admin and not is_admin(own, store.project):
         # Ids of users are the clients' choice in every project: a stranger may have any.
-        raise MessageError(POLICY_VIOLATION, "There is no such project.")
+        raise MessageError(POLICY_VIOLATION, UNKNOWN_PROJECT, explanation="There is no such project.")
     if "websocket" in store.project.settings.disabled_protocols and not as_admin:
         raise MessageError(_FORBIDDEN, "Realtime is switched off for this project.")
     by_dev_key = (

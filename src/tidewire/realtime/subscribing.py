@@ -119,7 +119,7 @@ class Subscribing:
         if refused is None:
             return answer
         self._receiver.refused(refused)
-        return frames.error(refused.code, refused.message, refused.kind) + answer
+        return frames.error(refused.code, refused.message, refused.kind, refused.explanation) + answer
 
     def _judged(self, rows: Rows) -> list[_Accepted | RefusedRow]:
         """Which rows can be done, in their order, so far as the limits of a connection admit them."""

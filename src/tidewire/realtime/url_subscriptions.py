@@ -89,4 +89,4 @@ def _queries(texts: object, extended: bool) -> list[Query]:
     try:
         return parse_realtime_queries([texts] if isinstance(texts, str) else texts, extended=extended)
     except InvalidRealtimeQueryError as error:
-        raise MessageError(POLICY_VIOLATION, str(error)) from None
+        raise MessageError(POLICY_VIOLATION, f"Invalid query: {error}") from None

@@ -22,6 +22,7 @@ from tidewire.services.messages import session_alert_mail
 from tidewire.services.outgoing import enqueue_mail
 from tidewire.services.publishing import publish
 from tidewire.store.database import Transaction
+from tidewire.store.projects import CONSOLE_PROJECT_ID
 
 SESSION_CREATED = "users.[userId].sessions.[sessionId].create"
 SESSION_DELETED = "users.[userId].sessions.[sessionId].delete"
@@ -38,7 +39,7 @@ def start_session(transaction: Transaction, context: Context, user_id: str, logi
     if settings.session_limit:
         surplus = earlier[: max(0, len(earlier) + 1 - settings.session_limit)]
         publish_ended(transaction, context, surplus)
-    if settings.session_alerts and earlier and login.factor not in _BY_MAIL:
+    if _alerts(context) and earlier and login.factor not in _BY_MAIL:
         _alert(transaction, context, user_id, login)
     # The event goes to all of the user's devices, for which the new session is not the current one.
     parameters = {"userId": user_id, "sessionId": started.session.id}
@@ -67,6 +68,13 @@ def end_other_sessions(transaction: Transaction, context: Context, user_id: str,
     """End all sessions of a user but the one with the id ``kept``."""
     others = [row for row in sessions_of(transaction.connection, user_id) if row.id != kept]
     publish_ended(transaction, context, others)
+
+
+def _alerts(context: Context) -> bool:
+    """Whether people are told by mail of new sessions."""
+    if context.project.id == CONSOLE_PROJECT_ID:
+        return context.settings.console_session_alerts
+    return context.project.settings.session_alerts
 
 
 def _alert(transaction: Transaction, context: Context, user_id: str, login: Login) -> None:

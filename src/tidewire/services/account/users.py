@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from sqlalchemy import Connection, select
-
 from tidewire.core.checks.addresses import EmailAddress
 from tidewire.core.checks.names import CustomId
 from tidewire.core.checks.texts import Password, Text
-from tidewire.core.errors import TidewireError
 from tidewire.core.models import Account
 from tidewire.core.rate_limits import RateLimit
 from tidewire.core.standings import ACCOUNT_ENDED
 from tidewire.services.account.declared import operations
+from tidewire.services.account.owned_teams import leave_owned_teams
 from tidewire.services.account.records import chosen_id, find_user, insert_user, signed_in
 from tidewire.services.account.sign_up import require_method, require_room
 from tidewire.services.audit import record
@@ -24,7 +22,6 @@ from tidewire.services.user_deletion import delete_user, purge_later
 from tidewire.services.visits import visit_of
 from tidewire.store.database import Transaction
 from tidewire.store.projects import CONSOLE_PROJECT_ID
-from tidewire.store.schema import memberships
 
 USER_CREATED = "users.[userId].create"
 
@@ -78,28 +75,18 @@ async def get(context: Context) -> Account:
 async def delete(context: Context) -> None:
     """Delete the account of the signed-in user, for good.
 
-    It is published nowhere, but open connections notice. An owner of a team of the console must leave it
-    first: its projects would belong to nobody.
+    It is published nowhere, but open connections notice. The last owner of a team of the console that has
+    projects must hand it over or delete it first: they would belong to nobody.
     """
     user_id = signed_in(context).user_id
 
     def unit(transaction: Transaction) -> None:
         find_user(transaction.connection, user_id)
         if context.project.id == CONSOLE_PROJECT_ID:
-            _require_no_owned_team(transaction.connection, user_id)
+            leave_owned_teams(transaction.connection, user_id)
         delete_user(transaction, user_id)
         publish_unseen(transaction, ACCOUNT_ENDED, {"userId": user_id}, {})
 
     await context.database.write(unit)
     purge_later(context, user_id)
     context.session_ended = True
-
-
-def _require_no_owned_team(connection: Connection, user_id: str) -> None:
-    rows = connection.scalars(
-        select(memberships.c.roles).where(memberships.c.user_id == user_id, memberships.c.confirmed)
-    )
-    if any("owner" in roles for roles in rows):
-        raise TidewireError(
-            "user_deletion_prohibited", "An owner of a team must leave or delete the team first."
-        )
