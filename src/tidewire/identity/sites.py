@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-from functools import cache
+from typing import Final
 
 from publicsuffixlist import PublicSuffixList
+
+_SUFFIXES: Final = PublicSuffixList()
+"""Read when the program starts: it takes longer than a request may hold others up."""
 
 
 def same_site(host: str, other: str) -> bool:
@@ -21,10 +24,5 @@ def _registrable(host: str) -> str | None:
     try:
         ipaddress.ip_address(host)
     except ValueError:
-        return _suffixes().privatesuffix(host)
+        return _SUFFIXES.privatesuffix(host)
     return None
-
-
-@cache
-def _suffixes() -> PublicSuffixList:
-    return PublicSuffixList()
