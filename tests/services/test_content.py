@@ -63,6 +63,6 @@ def _needed(parts: list[Part], start: int, end: int) -> list[Part]:
 async def test_names_are_kept_as_received(world: World, name: str) -> None:
     await world.bucket("b1")
     file = await uploads.create_file(
-        world.context(), "b1", "f1", await world.upload(b"x", name), folder="a/b"
+        world.context(), "b1", "f1", await world.upload(b"x", name), folder="a/b/"
     )
     assert (file.name, file.folder, file.key) == (name, "a/b/", f"a/b/{name}")

@@ -16,7 +16,7 @@ async def test_a_file_in_one_request(world: World) -> None:
     ada = await world.user("ada")
     context = world.context(ada)
     file = await uploads.create_file(
-        context, "b1", "f1", await world.upload(b"hello", "hello.txt"), folder="letters/2026"
+        context, "b1", "f1", await world.upload(b"hello", "hello.txt"), folder="letters/2026/"
     )
     assert context.status is None
     assert (file.id, file.bucket_id, file.name) == ("f1", "b1", "hello.txt")
