@@ -284,10 +284,10 @@ async def test_databases_of_the_first_program_are_migrated_with_their_data(tmp_p
             "INSERT INTO users (id, created_at, updated_at, email)"
             " VALUES ('u2', 1, 1, 'a@gmail.com'), ('u3', 1, 1, 'a@mailinator.com'), ('u4', 1, 1, NULL)"
         ),
-        "INSERT INTO buckets (id, created_at, updated_at, name) VALUES ('b', 1, 1, 'B')",
+        "INSERT INTO buckets (id, created_at, updated_at, name, maximum_file_size) VALUES ('b', 1, 1, '', 9)",
         (
-            "INSERT INTO files (id, bucket_sequence, created_at, updated_at, name, folder)"
-            " VALUES ('f1', 1, 1, 1, 'a', 'x/y'), ('f2', 1, 1, 1, 'b', '')"
+            "INSERT INTO files (id, bucket_sequence, created_at, updated_at, folder, signature, size)"
+            " VALUES ('f1', 1, 1, 1, 'x/y', '', 0), ('f2', 1, 1, 1, '', '', 0)"
         ),
         "INSERT INTO platforms (id, created_at, updated_at, project_id, type) VALUES ('w', 1, 1, 'p1', '')",
     ):
