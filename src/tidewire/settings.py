@@ -172,6 +172,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "arrays and objects count four times."
         ),
     ] = 1_000_000
+    http_compression: Annotated[
+        bool,
+        Meta(
+            description="Compress answers in JSON (gzip) for clients that ask for it; never those that hold "
+            "secrets, such as sessions and keys."
+        ),
+    ] = True
+    http_compression_min_bytes: Annotated[
+        Bytes, Meta(description="Bytes from which on an answer is compressed.")
+    ] = 1024
     max_header_bytes: Annotated[Bytes, Meta(description="Largest request line with headers, bytes.")] = (
         128 * 1024
     )
@@ -497,6 +507,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     smtp_sender_name: Annotated[
         str, Meta(description="Name that mails come from unless the project says otherwise.")
     ] = "Tidewire"
+    platform_name: Annotated[
+        str, Meta(description="What mails and text messages of the console call it.", min_length=1)
+    ] = "Tidewire"
     sms_provider: Annotated[
         str,
         Meta(
@@ -540,6 +553,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     webhook_max_failures: Annotated[
         Count, Meta(description="Failures in a row after which a webhook is disabled.")
     ] = 10
+    webhook_retry_seconds: Annotated[
+        Seconds,
+        Meta(description="Seconds until a delivery that failed is tried again; they double each time."),
+    ] = 2.0
+    webhook_max_retry_seconds: Annotated[
+        Seconds, Meta(description="Longest pause between two attempts, but for a quarter more by chance.")
+    ] = 3600.0
+    webhook_user_agent: Annotated[
+        str,
+        Meta(
+            description="`User-Agent` of webhooks, for receivers that filter by it; empty: "
+            "`Tidewire-Server/<version>`.",
+            pattern=r"^[\x20-\x7e]*$",
+        ),
+    ] = ""
     webhook_private_addresses: Annotated[
         bool,
         Meta(

@@ -16,7 +16,7 @@ from sqlalchemy import insert, select, update
 from tidewire.core.events import Event
 from tidewire.core.ids import unique_id
 from tidewire.core.time import now
-from tidewire.delivery import messages, webhooks
+from tidewire.delivery import messages
 from tidewire.delivery.deliverer import deliver
 from tidewire.outbound.guard import Guard
 from tidewire.settings import Settings
@@ -33,10 +33,9 @@ SECRET = "signing secret"
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Retries come soon."""
-    for module in (messages, webhooks):
-        monkeypatch.setattr(module, "FIRST_RETRY_SECONDS", 0.02)
-        monkeypatch.setattr(module, "LONGEST_RETRY_SECONDS", 0.2)
+    """Messages are tried again soon."""
+    monkeypatch.setattr(messages, "FIRST_RETRY_SECONDS", 0.02)
+    monkeypatch.setattr(messages, "LONGEST_RETRY_SECONDS", 0.2)
 
 
 @dataclass
@@ -136,6 +135,8 @@ async def post(tmp_path: Path) -> AsyncIterator[Post]:
         data_dir=str(tmp_path / "data"),
         synchronous="normal",
         webhook_timeout=2.0,
+        webhook_retry_seconds=0.02,
+        webhook_max_retry_seconds=0.2,
         drain_seconds=0.2,
         outbound_allowed_hosts=["localhost"],
     )

@@ -44,6 +44,10 @@ async def disabled(post: Post, webhook_id: str) -> bool:
     return not (await post.webhook_row(webhook_id)).enabled
 
 
+def configure(post: Post, **settings: Any) -> None:
+    post.settings = post.stores.settings = msgspec.structs.replace(post.settings, **settings)
+
+
 async def test_what_a_receiver_gets(post: Post) -> None:
     async with receiving() as receiver, post.delivering():
         url = receiver.url("/hook?x=1")
@@ -80,6 +84,26 @@ async def test_no_credentials_without_a_name(post: Post) -> None:
         (request,) = await receiver.received(1)
     assert "authorization" not in request.headers
     assert request.headers["x-appwrite-webhook-user-id"] == ""
+
+
+async def test_the_user_agent_can_be_set(post: Post) -> None:
+    configure(post, webhook_user_agent="Hooks/1 (report abuse at abuse@example.com)")
+    async with receiving() as receiver, post.delivering():
+        await post.webhook(receiver.url())
+        await post.publish(1)
+        (request,) = await receiver.received(1)
+    assert request.headers["user-agent"] == "Hooks/1 (report abuse at abuse@example.com)"
+
+
+async def test_the_longest_pause_can_be_set(post: Post) -> None:
+    """Pauses of at most so long: with many failures it is known when a dead receiver is paused."""
+    configure(post, webhook_retry_seconds=0.05, webhook_max_retry_seconds=0.05, webhook_max_failures=8)
+    async with receiving(lambda _: _answered(500)) as receiver, post.delivering():
+        webhook_id = await post.webhook(receiver.url())
+        await post.publish(1)
+        await until(lambda: disabled(post, webhook_id))
+    row = await post.webhook_row(webhook_id)
+    assert (len(receiver.requests), row.attempts) == (8, 8)
 
 
 async def test_only_wanted_events_in_order(post: Post) -> None:
@@ -157,9 +181,8 @@ async def test_failures_are_tried_again_in_order(post: Post) -> None:
     assert (row.enabled, row.attempts, row.failures, row.next_attempt_at, row.logs) == (True, 0, 0, 0, "")
 
 
-async def test_pauses_survive_a_restart(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhooks, "FIRST_RETRY_SECONDS", 1000.0)
-    monkeypatch.setattr(webhooks, "LONGEST_RETRY_SECONDS", 1000.0)
+async def test_pauses_survive_a_restart(post: Post) -> None:
+    configure(post, webhook_retry_seconds=1000.0, webhook_max_retry_seconds=1000.0)
     async with receiving(lambda _: _answered(500)) as receiver:
         webhook_id = await post.webhook(receiver.url())
         async with post.delivering():
@@ -189,8 +212,7 @@ async def _failed(post: Post, webhook_id: str) -> bool:
 
 
 async def test_disabled_after_many_failures_with_a_notice(post: Post) -> None:
-    post.settings = msgspec.structs.replace(post.settings, webhook_max_failures=3)
-    post.stores.settings = post.settings
+    configure(post, webhook_max_failures=3)
     await make_owner(post)
     async with receiving(lambda _: _answered(404)) as receiver, post.delivering():
         webhook_id = await post.webhook(receiver.url(), name="Fragile")

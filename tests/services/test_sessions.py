@@ -50,7 +50,7 @@ async def test_the_event_of_a_session_holds_no_secret(world: World) -> None:
     assert event.names[0] == f"users.ada.sessions.{session.id}.create"
     assert event.channels == ["account", "account.ada"]
     assert event.roles == ["user:ada"]
-    assert payload(event) == on_the_wire(session) | {"secret": "", "current": False}
+    assert payload(event) == on_the_wire(session) | {"secret": "", "current": True}
     stored = await world.database.read(lambda connection: connection.execute(select(table)).one())
     assert stored.secret_hash not in encoded
     assert encoded not in str(stored)

@@ -39,7 +39,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     user_id: str = ""
     """The ``userId`` parameter, if there is one: whose roles change if ``permissions_changed``."""
     actor_id: str = ""
-    """The user who caused it; empty for guests and API keys."""
+    """The user who caused it, also one who has no session yet; empty for API keys and other guests."""
     permissions_changed: bool = False
     """Open connections of ``user_id`` get their roles afresh before this event is delivered."""
     database_type: str = ""

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import Row
 
 import tidewire
@@ -52,18 +53,18 @@ def names_for_webhooks(logged: LoggedEvent) -> list[str]:
 
 
 def webhook_headers(
-    webhook: Webhook, logged: LoggedEvent, names: Sequence[str], epoch: str
+    webhook: Webhook, logged: LoggedEvent, names: Sequence[str], epoch: str, body: bytes, user_agent: str
 ) -> list[tuple[str, str]]:
-    """The headers with which an event is sent; ``epoch`` is that of its log."""
+    """The headers with which an event is sent as ``body``; ``epoch`` is that of its log."""
     headers = [
         ("Content-Type", "application/json"),
-        ("User-Agent", USER_AGENT),
+        ("User-Agent", user_agent or USER_AGENT),
         ("X-Appwrite-Webhook-Id", webhook.id),
         ("X-Appwrite-Webhook-Events", ",".join(names)),
         ("X-Appwrite-Webhook-Name", webhook.name),
         ("X-Appwrite-Webhook-User-Id", logged.event.actor_id),
         ("X-Appwrite-Webhook-Project-Id", logged.project_id),
-        ("X-Appwrite-Webhook-Signature", signature(webhook, logged.event.payload)),
+        ("X-Appwrite-Webhook-Signature", signature(webhook, body)),
         # Tidewire's own: tells a delivery that comes twice, and the order of all.
         ("X-Tidewire-Event-Offset", str(logged.offset)),
         ("X-Tidewire-Event-Epoch", epoch),
@@ -72,6 +73,11 @@ def webhook_headers(
         credentials = base64.b64encode(f"{webhook.username}:{webhook.password}".encode()).decode()
         headers.append(("Authorization", f"Basic {credentials}"))
     return headers
+
+
+def with_secret(payload: bytes, secret: str) -> bytes:
+    """The payload of an event of a one-time secret, with the secret."""
+    return msgspec.json.encode({**msgspec.json.decode(payload), "secret": secret})
 
 
 def signature(webhook: Webhook, payload: bytes) -> str:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from tidewire.core.events import LoggedEvent
 from tidewire.core.time import now
+from tidewire.core.token_events import asks_for_secret, is_of_secret
 from tidewire.delivery.retries import retry_delay
 from tidewire.delivery.webhook_records import (
     Failure,
@@ -22,12 +23,13 @@ from tidewire.delivery.webhook_records import (
     note_failed,
     note_position,
 )
-from tidewire.delivery.webhook_requests import Webhook, names_for_webhooks, webhook_headers
+from tidewire.delivery.webhook_requests import Webhook, names_for_webhooks, webhook_headers, with_secret
 from tidewire.outbound.http import OutboundHttp, RequestFailedError
 from tidewire.settings import Settings
 from tidewire.store import event_log
 from tidewire.store.database import Database
 from tidewire.store.encryption import Encryption
+from tidewire.store.event_secrets import secret_at
 
 BATCH: Final = 100
 """Events that are read at once."""
@@ -37,8 +39,6 @@ QUIET_SECONDS: Final = 5.0
 """Without events after which it is noted too."""
 SOON_MS: Final = 10_000
 """Until the next attempt, for which the database stays open."""
-FIRST_RETRY_SECONDS: Final = 2.0
-LONGEST_RETRY_SECONDS: Final = 3600.0
 
 Disabled = Callable[[Webhook, Failure], Awaitable[None]]
 """Told that a webhook is about to be disabled."""
@@ -153,11 +153,13 @@ class WebhookDelivery:
 
     async def _post(self, webhook: Webhook, logged: LoggedEvent, names: list[str]) -> str:
         """Send an event; why it did not arrive, empty if it did."""
+        body = await self._body(webhook, logged, names)
+        user_agent = self._settings.webhook_user_agent
         try:
             status = await self._http.post(
                 webhook.url,
-                webhook_headers(webhook, logged, names, self._epoch),
-                logged.event.payload,
+                webhook_headers(webhook, logged, names, self._epoch, body, user_agent),
+                body,
                 verify=webhook.verify,
                 seconds=self._settings.webhook_timeout,
             )
@@ -165,10 +167,23 @@ class WebhookDelivery:
             return str(error)
         return "" if 200 <= status < 300 else f"the answer had status {status}"
 
+    async def _body(self, webhook: Webhook, logged: LoggedEvent, names: list[str]) -> bytes:
+        """What is sent of an event: its payload; if it is of a one-time secret, with that where asked for."""
+        payload = logged.event.payload
+        if not is_of_secret(logged.event.pattern):
+            return payload
+        secret = ""
+        if asks_for_secret(webhook.events, names):
+            secret = await self._database.read(
+                lambda connection: secret_at(connection, self._encryption, logged.offset)
+            )
+        return with_secret(payload, secret)
+
     async def _failed(self, webhook: Webhook, reason: str) -> None:
         count = webhook.failures + 1
-        delay = retry_delay(count, FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS)
-        disables = count >= self._settings.webhook_max_failures
+        settings = self._settings
+        delay = retry_delay(count, settings.webhook_retry_seconds, settings.webhook_max_retry_seconds)
+        disables = count >= settings.webhook_max_failures
         failure = Failure(count, reason, now() + round(delay * 1000), disables)
         _log.warning(
             "webhook disabled" if disables else "webhook failed",

@@ -15,7 +15,7 @@ from tidewire.settings import Settings
 from tidewire.store.database import Database
 from tidewire.store.encryption import Encryption
 from tidewire.store.objects import ObjectStorage
-from tidewire.store.platform import Project, Stores
+from tidewire.store.platform import CONSOLE_PROJECT_ID, Project, Stores
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,15 @@ class Context:
     """The current session was deleted; the client should forget it."""
     cache_hit: bool | None = None
     """Whether the answer had been kept since an earlier request; None: the client did not ask for that."""
+    selected: frozenset[str] | None = None
+    """Fields to be shown of what the answer lists, beside those of the system; None: all of them."""
     status: int | None = None
     """Set by an operation that succeeded otherwise than by its declared status."""
+
+    @property
+    def project_name(self) -> str:
+        """What messages to people call the project; the console goes by the name of the platform."""
+        return self.settings.platform_name if self.project.id == CONSOLE_PROJECT_ID else self.project.name
 
     @property
     def encryption(self) -> Encryption:

@@ -14,8 +14,12 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 from tidewire.core.errors import TidewireError
 from tidewire.core.ids import unique_id
 from tidewire.core.models import Token
-from tidewire.core.time import format_datetime, now
+from tidewire.core.time import format_datetime, now, parse_datetime
+from tidewire.services.context import Context
+from tidewire.services.publishing import event_of
 from tidewire.services.visits import Visit
+from tidewire.store.database import Transaction
+from tidewire.store.event_secrets import is_asked_for, keep_secret
 from tidewire.store.identities import hash_secret
 from tidewire.store.schema import tokens
 
@@ -137,11 +141,21 @@ def token_of(row: Row[Any], phrase: str = "") -> Token:
     )
 
 
-def event_payload(token: Token) -> dict[str, Any]:
-    """What an event tells of a token: all but its secret."""
+def publish_token(
+    transaction: Transaction, context: Context, pattern: str, token: Token, secret: str
+) -> None:
+    """Tell of a token, without its secret.
+
+    Webhooks that name events of tokens themselves get the secret with it, to send it in a way of their own.
+    """
     payload: dict[str, Any] = msgspec.to_builtins(token)
     del payload["secret"]
-    return payload
+    event = event_of(context, pattern, {"userId": token.user_id, "tokenId": token.id}, payload)
+    offset = transaction.append(event).offset
+    if is_asked_for(transaction.connection, event.names):
+        sealed = context.encryption.seal(secret)
+        expires = parse_datetime(token.expire)
+        keep_secret(transaction.connection, offset, token.user_id, sealed, expires)
 
 
 def _find(connection: Connection, user_id: str, types: Collection[TokenType], secret: str) -> Row[Any] | None:

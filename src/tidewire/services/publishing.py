@@ -43,7 +43,18 @@ def event_of(
     of its users. ``payload`` must hold nothing secret: it goes to everybody in the event's audience.
     ``parent`` is needed for items that others hold: their read permissions count too.
     """
-    return project_event(context.project, context.caller.user_id, pattern, parameters, payload, parent)
+    actor_id = actor_of(context, parameters)
+    return project_event(context.project, actor_id, pattern, parameters, payload, parent)
+
+
+def actor_of(context: Context, parameters: Mapping[str, str]) -> str:
+    """The user who caused an event; empty if it was an API key.
+
+    A guest who causes something about a user stands for that user, who comes to be, signs in, or shows a
+    secret that was sent to nobody else.
+    """
+    caller = context.caller
+    return parameters.get("userId", "") if caller.kind == "guest" else caller.user_id
 
 
 def project_event(

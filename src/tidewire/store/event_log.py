@@ -19,7 +19,7 @@ from tidewire.core.time import now
 from tidewire.store.deadlines import check_time
 from tidewire.store.encryption import SEALED
 from tidewire.store.prepared import Prepared
-from tidewire.store.schema import event_log
+from tidewire.store.schema import event_log, event_secrets
 from tidewire.store.state import delete_state, read_state, write_state
 
 TRIM_STEP: Final = 500
@@ -153,6 +153,7 @@ def trim(connection: Connection, max_age_ms: int, max_bytes: int, limit: int = T
         count, last = count + 1, row.offset
     if count:
         connection.execute(delete(event_log).where(table.offset <= last))
+        connection.execute(delete(event_secrets).where(event_secrets.c.offset <= last))
         write_state(connection, _TRIMMED, str(last))
     return count
 

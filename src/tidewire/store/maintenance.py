@@ -36,6 +36,7 @@ from tidewire.store.purging import pending_purges, purge
 from tidewire.store.schema import (
     audit_log,
     challenges,
+    event_secrets,
     outgoing_messages,
     sent_messages,
     sessions,
@@ -98,7 +99,7 @@ async def maintain_project(
         EXPIRY_STEP,
         lambda transaction: discard_expired_uploads(transaction, settings.upload_max_age * 1000),
     )
-    for table in (sessions, tokens, challenges, sent_messages):
+    for table in (sessions, tokens, challenges, sent_messages, event_secrets):
         await _repeat(database, ROWS_STEP, partial(_delete_until, table.c.expires_at, now()))
     kept_since = now() - settings.event_log_max_age * 1000
     await _repeat(database, ROWS_STEP, partial(_delete_until, audit_log.c.time, kept_since))

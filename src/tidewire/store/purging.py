@@ -23,6 +23,7 @@ from tidewire.store import event_log
 from tidewire.store.connections import BUSY_TIMEOUT_MS
 from tidewire.store.database import Database, Transaction
 from tidewire.store.encryption import SEALED
+from tidewire.store.event_secrets import forget_secrets
 from tidewire.store.outbox import Outbox
 from tidewire.store.schema import audit_log, outgoing_messages, state, targets
 from tidewire.store.schema import event_log as log
@@ -57,6 +58,7 @@ def request_purge(connection: Connection, user_id: str, addresses: Iterable[str 
     earlier = _read(connection, user_id)
     known = {each for each in addresses if each}.union(earlier.addresses if earlier else ())
     known.update(connection.scalars(select(targets.c.identifier).where(targets.c.user_id == user_id)))
+    forget_secrets(connection, user_id)
     audited = connection.scalar(select(func.max(audit_log.c.sequence))) or 0
     purge = _Purge(event_log.last_offset(connection), audited, sorted(known))
     _write(connection, user_id, purge)

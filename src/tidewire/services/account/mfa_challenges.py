@@ -103,9 +103,10 @@ async def update_mfa_challenge(context: Context, challenge_id: ShownSecret, otp:
         factors = list(dict.fromkeys([*found.factors, challenge.type]))
         row = change_session(connection, found.sequence, factors=factors, mfa_updated_at=now())
         parameters = {"userId": identity.user_id, "sessionId": row.id}
-        publish(transaction, context, SESSION_CREATED, parameters, session_of(row))
+        session = session_of(row, current=True)
+        publish(transaction, context, SESSION_CREATED, parameters, session)
         record(transaction, identity.user_id, "challenges.update", visit)
-        return session_of(row, current=True)
+        return session
 
     session = await context.database.write(unit)
     if session is None:
@@ -144,7 +145,7 @@ def _mail_code(transaction: Transaction, context: Context, user: Row[Any]) -> st
     if not user.email_verification:
         raise TidewireError("user_email_not_verified", "The email address is not verified.")
     code = new_code()
-    mail = mfa_code_mail(context.project.name, user.name, code)
+    mail = mfa_code_mail(context.project_name, user.name, code)
     enqueue_mail(transaction, user.email, user.name, mail)
     return code
 
@@ -157,7 +158,7 @@ def _text_code(transaction: Transaction, context: Context, user: Row[Any]) -> st
     require_text_messages(context, user.phone)
     code = phone_code(context, user.phone)
     if code.sent:
-        text = mfa_code_text(context.project.name, code.digits)
+        text = mfa_code_text(context.project_name, code.digits)
         enqueue_text_message(transaction, user.phone, text)
     return code.digits
 

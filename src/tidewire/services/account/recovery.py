@@ -26,10 +26,10 @@ from tidewire.services.one_time import (
     LINK_SECONDS,
     TokenType,
     delete_tokens,
-    event_payload,
     invalid_token,
     issue_token,
     new_link_secret,
+    publish_token,
     token_matches,
     token_of,
     use_token,
@@ -41,7 +41,6 @@ from tidewire.services.password_policy import (
     require_acceptable,
     require_unused,
 )
-from tidewire.services.publishing import publish
 from tidewire.services.timing import evenly
 from tidewire.services.visits import Visit, visit_of
 from tidewire.store.database import Transaction
@@ -118,8 +117,7 @@ async def update_recovery(
         columns = password_columns(settings, new_hash, user.password_history)
         change_user(transaction.connection, user_id, email_verification=True, **columns)
         token = token_of(row)
-        parameters = {"userId": user_id, "tokenId": token.id}
-        publish(transaction, context, RECOVERY_UPDATED, parameters, event_payload(token))
+        publish_token(transaction, context, RECOVERY_UPDATED, token, secret)
         if settings.session_invalidation:  # after the event, which the sessions that end hear too
             end_other_sessions(transaction, context, user_id, kept="")
         record(transaction, user_id, "recovery.update", visit)
@@ -135,11 +133,9 @@ def _send(transaction: Transaction, context: Context, user: Row[Any], url: str, 
     issued = issue_token(transaction.connection, user.id, "recovery", new_link_secret(), LINK_SECONDS, visit)
     token = issued.token
     link = secret_link(url, user.id, issued.secret, token.expire)
-    mail = recovery_mail(context.project.name, user.name, link)
+    mail = recovery_mail(context.project_name, user.name, link)
     enqueue_mail(transaction, user.email, user.name, mail)
-    publish(
-        transaction, context, RECOVERY_CREATED, {"userId": user.id, "tokenId": token.id}, event_payload(token)
-    )
+    publish_token(transaction, context, RECOVERY_CREATED, token, issued.secret)
     record(transaction, user.id, "recovery.create", visit)
     if context.caller.bypasses_permissions:
         return msgspec.structs.replace(token, secret=issued.secret)

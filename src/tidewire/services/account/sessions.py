@@ -158,7 +158,8 @@ async def update_session(context: Context, session_id: ResourceId) -> Session:
         expires = now() + context.project.settings.session_duration * 1000
         row = change_session(transaction.connection, found.sequence, expires_at=expires)
         parameters = {"userId": identity.user_id, "sessionId": row.id}
-        publish(transaction, context, SESSION_UPDATED, parameters, session_of(row))
+        shown = session_of(row, current=row.id == identity.session_id)
+        publish(transaction, context, SESSION_UPDATED, parameters, shown)
         record(transaction, identity.user_id, "session.update", visit)
         return row
 

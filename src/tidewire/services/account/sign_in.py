@@ -27,6 +27,8 @@ from tidewire.store.projects import CONSOLE_PROJECT_ID
 SESSION_CREATED = "users.[userId].sessions.[sessionId].create"
 SESSION_DELETED = "users.[userId].sessions.[sessionId].delete"
 
+SERVER = "server"
+"""Provider of sessions that a server made for its user."""
 _BY_MAIL = frozenset({"magic-url", "email"})
 """Factors that are themselves mails to the user: one about them would tell nothing new."""
 
@@ -41,9 +43,10 @@ def start_session(transaction: Transaction, context: Context, user_id: str, logi
         publish_ended(transaction, context, surplus)
     if _alerts(context) and earlier and login.factor not in _BY_MAIL:
         _alert(transaction, context, user_id, login)
-    # The event goes to all of the user's devices, for which the new session is not the current one.
     parameters = {"userId": user_id, "sessionId": started.session.id}
-    publish(transaction, context, SESSION_CREATED, parameters, started.session)
+    # In events the current session is the one that acts; a server acts by none.
+    begun = msgspec.structs.replace(started.session, current=login.provider != SERVER)
+    publish(transaction, context, SESSION_CREATED, parameters, begun)
     record(transaction, user_id, "session.create", login.visit)
     return started
 
@@ -57,11 +60,13 @@ def signed_in_answer(context: Context, started: NewSession) -> Session:
 
 
 def publish_ended(transaction: Transaction, context: Context, ended: list[Row[tuple[object, ...]]]) -> None:
-    """End sessions and tell of each."""
+    """End sessions and tell of each; ``current`` is the one that the caller acts by."""
+    identity = context.caller.identity
+    acting = identity.session_id if identity else ""
     end_sessions(transaction.connection, [row.id for row in ended])
     for row in ended:
         parameters = {"userId": row.user_id, "sessionId": row.id}
-        publish(transaction, context, SESSION_DELETED, parameters, session_of(row))
+        publish(transaction, context, SESSION_DELETED, parameters, session_of(row, current=row.id == acting))
 
 
 def end_other_sessions(transaction: Transaction, context: Context, user_id: str, kept: str) -> None:
@@ -83,6 +88,6 @@ def _alert(transaction: Transaction, context: Context, user_id: str, login: Logi
         visit = login.visit
         time = format_datetime(now())[:16].replace("T", " ") + " UTC"
         mail = session_alert_mail(
-            context.project.name, user.name, visit.device, visit.ip, visit.country_name, time
+            context.project_name, user.name, visit.device, visit.ip, visit.country_name, time
         )
         enqueue_mail(transaction, user.email, user.name, mail)

@@ -23,16 +23,15 @@ from tidewire.services.one_time import (
     VERIFICATION_SECONDS,
     IssuedToken,
     TokenType,
-    event_payload,
     invalid_token,
     issue_token,
     new_link_secret,
+    publish_token,
     token_of,
     use_token,
 )
 from tidewire.services.outgoing import enqueue_mail, enqueue_text_message
 from tidewire.services.phones import phone_code, require_text_messages
-from tidewire.services.publishing import publish
 from tidewire.services.timing import evenly
 from tidewire.services.visits import Visit, visit_of
 from tidewire.store.database import Transaction
@@ -73,7 +72,7 @@ async def create_email_verification(context: Context, url: Redirect) -> Token:
             visit,
         )
         link = secret_link(url, user_id, issued.secret, issued.token.expire)
-        mail = verification_mail(context.project.name, user.name, link)
+        mail = verification_mail(context.project_name, user.name, link)
         enqueue_mail(transaction, user.email, user.name, mail)
         return _created(transaction, context, issued, visit)
 
@@ -125,7 +124,7 @@ async def create_phone_verification(context: Context) -> Token:
             transaction.connection, user_id, "phone-verification", code.digits, CODE_SECONDS, visit
         )
         if code.sent:
-            text = phone_verification_text(context.project.name, code.digits)
+            text = phone_verification_text(context.project_name, code.digits)
             enqueue_text_message(transaction, user.phone, text)
         return _created(transaction, context, issued, visit)
 
@@ -149,8 +148,7 @@ async def update_phone_verification(context: Context, user_id: ResourceId, secre
 
 
 def _created(transaction: Transaction, context: Context, issued: IssuedToken, visit: Visit) -> Token:
-    parameters = {"userId": issued.token.user_id, "tokenId": issued.token.id}
-    publish(transaction, context, VERIFICATION_CREATED, parameters, event_payload(issued.token))
+    publish_token(transaction, context, VERIFICATION_CREATED, issued.token, issued.secret)
     record(transaction, issued.token.user_id, "verification.create", visit)
     if context.caller.bypasses_permissions:
         return msgspec.structs.replace(issued.token, secret=issued.secret)
@@ -167,8 +165,7 @@ async def _verify(context: Context, user_id: str, type_: TokenType, secret: str)
             return None
         change_user(transaction.connection, user_id, **{verified: True})
         token = token_of(row)
-        parameters = {"userId": user_id, "tokenId": token.id}
-        publish(transaction, context, VERIFICATION_UPDATED, parameters, event_payload(token))
+        publish_token(transaction, context, VERIFICATION_UPDATED, token, secret)
         record(transaction, user_id, "verification.update", visit)
         return token
 

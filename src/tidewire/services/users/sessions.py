@@ -21,9 +21,9 @@ from tidewire.services.account.session_records import (
     session_of,
     sessions_of,
 )
-from tidewire.services.account.sign_in import publish_ended, start_session
+from tidewire.services.account.sign_in import SERVER, publish_ended, start_session
 from tidewire.services.context import Context
-from tidewire.services.one_time import event_payload, issue_token
+from tidewire.services.one_time import issue_token, publish_token
 from tidewire.services.publishing import publish
 from tidewire.services.users.declared import operations
 from tidewire.services.users.events import (
@@ -71,7 +71,7 @@ async def list_sessions(context: Context, user_id: ResourceId, total: Boolean = 
 async def create_session(context: Context, user_id: CustomId) -> Session:
     """Sign a user in; the answer holds the secret, which a server hands to the user's client."""
     require_server(context)
-    login = Login("server", "", "server", await visit_of(context))
+    login = Login(SERVER, "", "server", await visit_of(context))
 
     def unit(transaction: Transaction) -> NewSession:
         find_user(transaction.connection, user_id)
@@ -147,13 +147,7 @@ async def create_token(
     def unit(transaction: Transaction) -> Token:
         find_user(transaction.connection, user_id)
         token = issue_token(transaction.connection, user_id, "generic", secret, expire, visit).token
-        publish(
-            transaction,
-            context,
-            TOKEN_CREATED,
-            {"userId": user_id, "tokenId": token.id},
-            event_payload(token),
-        )
+        publish_token(transaction, context, TOKEN_CREATED, token, secret)
         return msgspec.structs.replace(token, secret=secret)
 
     return await context.database.write(unit)

@@ -53,7 +53,9 @@ _LIST: Final = ListDefinition(
     {
         "name": webhooks.c.name,
         "url": webhooks.c.url,
-        "httpUser": webhooks.c.auth_username,
+        "authUsername": webhooks.c.auth_username,
+        "tls": webhooks.c.tls,
+        "httpUser": webhooks.c.auth_username,  # as older clients call them
         "security": webhooks.c.tls,
         "events": webhooks.c.events,
         "enabled": webhooks.c.enabled,

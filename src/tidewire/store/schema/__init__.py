@@ -34,7 +34,7 @@ from tidewire.store.schema.files import (
     upload_parts,
     uploads,
 )
-from tidewire.store.schema.log import event_log, outgoing_messages, state, webhooks
+from tidewire.store.schema.log import event_log, event_secrets, outgoing_messages, state, webhooks
 from tidewire.store.schema.people import (
     audit_log,
     authenticators,
@@ -52,7 +52,7 @@ from tidewire.store.schema.presences import presence_connections, presences
 from tidewire.store.schema.realtime import realtime_positions, realtime_processes
 from tidewire.store.schema.transactions import transaction_operations, transaction_rows, transactions
 
-PROJECT_REVISION: Final = "project_0013"
+PROJECT_REVISION: Final = "project_0014"
 PLATFORM_REVISION: Final = "platform_0003"
 
 __all__ = [
@@ -67,6 +67,7 @@ __all__ = [
     "dev_keys",
     "dropped_tables",
     "event_log",
+    "event_secrets",
     "file_parts",
     "files",
     "keys",

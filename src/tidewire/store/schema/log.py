@@ -40,6 +40,17 @@ event_log = Table(
     sqlite_autoincrement=True,
 )
 
+event_secrets = Table(
+    "event_secrets",
+    project_metadata,
+    sequence(),
+    Column("offset", Sequence, nullable=False, unique=True),  # of the event in the log
+    Column("user_id", String(ID_LENGTH), nullable=False),
+    Column("sealed", Text, nullable=False),
+    Column("expires_at", Milliseconds, nullable=False),
+)
+"""One-time secrets that webhooks get with an event (:mod:`tidewire.store.event_secrets`)."""
+
 state = Table(
     "state",
     project_metadata,
