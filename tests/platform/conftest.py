@@ -20,7 +20,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
         synchronous="normal",
         console_signup="open",
         rate_limits=False,
-        outbound_allowed_hosts=["receiver", "10.1.2.3", "fd00::1"],
+        outbound_allowed_hosts=["receiver", "10.1.2.3", "fd00::1", "127.0.0.1"],
     )
     with running_api(settings, ALL_OPERATIONS) as server:
         yield server

@@ -54,7 +54,8 @@ def test_html_and_text_say_the_same(name: str) -> None:
         wanted = {"link": LINK, "code": "123456"}.get(each, f"the {each}")
         assert wanted in page.words
         assert wanted in mail.text
-    assert "the project" in mail.subject
+    if name not in {"smtp_test_mail", "webhook_disabled_mail"}:
+        assert "the project" in mail.subject
 
 
 @pytest.mark.parametrize("name", MAILS)
@@ -77,7 +78,7 @@ def test_any_text_is_a_name(name: str, text: str) -> None:
 
 def test_what_looks_like_a_place_is_not_filled() -> None:
     mail = messages.otp_mail("{{code}}", "{{ip}}", "123456", "client", "192.0.2.1")
-    assert mail.subject == "123456 is your code for {{code}}"
+    assert mail.subject == "OTP for {{code}} Login"
     assert "Hello {{ip}}," in mail.text
 
 

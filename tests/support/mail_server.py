@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -76,16 +77,18 @@ async def mail_server(
     protocols: list[SMTP] = []
 
     def protocol() -> SMTP:
-        made = SMTP(
-            kept,
-            hostname="mail.test",
-            tls_context=starttls,
-            require_starttls=starttls is not None,
-            authenticator=kept.authenticate if password else None,
-            auth_required=bool(password),
-            auth_require_tls=starttls is not None,
-            loop=asyncio.get_running_loop(),
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a password without TLS, which a test may want
+            made = SMTP(
+                kept,
+                hostname="mail.test",
+                tls_context=starttls,
+                require_starttls=starttls is not None,
+                authenticator=kept.authenticate if password else None,
+                auth_required=bool(password),
+                auth_require_tls=starttls is not None,
+                loop=asyncio.get_running_loop(),
+            )
         protocols.append(made)
         kept.connections += 1
         return made

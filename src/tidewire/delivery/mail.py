@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import policy
@@ -14,35 +10,17 @@ from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
-from typing import Any, Final, Literal
+from typing import Final
 
 import structlog
 
 from tidewire.delivery.carriers import DeliveryError, Message
-from tidewire.outbound.guard import ForbiddenAddressError, Guard, guard_of
+from tidewire.outbound.guard import ForbiddenAddressError, guard_of
+from tidewire.outbound.smtp import MailServer, give_mail, server_of_project
 from tidewire.settings import Settings
 from tidewire.store.outbox import Outbox
 
-SECONDS: Final = 30.0
-"""That a mail server may take for each step."""
-
-Security = Literal["starttls", "tls", "none"]
-_PROJECT_SECURITY: Final[dict[str, Security]] = {"tls": "starttls", "ssl": "tls"}
-
 _log: Final = structlog.get_logger("tidewire.delivery")
-
-
-@dataclass(frozen=True)
-class MailServer:
-    """Where mails are given to."""
-
-    host: str
-    port: int
-    username: str
-    password: str
-    security: Security
-    guard: Guard | None
-    """Decides which addresses of it may be called; None for the operator's own server: all."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +29,8 @@ class Sender:
 
     address: str
     name: str
-    reply_to: str = ""
-    reply_to_name: str = ""
+    reply_to: str
+    reply_to_name: str
 
 
 class MailCarrier:
@@ -82,8 +60,7 @@ class MailCarrier:
     def _server(self, message: Message) -> MailServer | None:
         smtp, settings = message.smtp, self._settings
         if smtp.enabled:
-            security = _PROJECT_SECURITY.get(smtp.secure, "none")
-            return MailServer(smtp.host, smtp.port, smtp.username, smtp.password, security, self._guard)
+            return server_of_project(smtp, self._guard)
         if settings.smtp_host:
             return MailServer(
                 settings.smtp_host,
@@ -100,7 +77,7 @@ class MailCarrier:
         name = smtp.sender_name or settings.smtp_sender_name
         # Another server would not be believed to send mails from the project's address.
         address = smtp.sender_email if smtp.enabled else settings.smtp_sender
-        return Sender(address, name, smtp.reply_to_email, smtp.reply_to_name)
+        return Sender(address, name, smtp.reply_to_email or address, smtp.reply_to_name or name)
 
     def _mime(self, message: Message) -> EmailMessage:
         sender = self._sender(message)
@@ -108,8 +85,7 @@ class MailCarrier:
         try:
             mail["From"] = _address(sender.address, sender.name)
             mail["To"] = _address(message.recipient, message.recipient_name)
-            if sender.reply_to:
-                mail["Reply-To"] = _address(sender.reply_to, sender.reply_to_name)
+            mail["Reply-To"] = _address(sender.reply_to, sender.reply_to_name)
             mail["Subject"] = _one_line(message.subject)
         except (ValueError, MessageError) as error:
             raise DeliveryError(f"the mail cannot be written: {error}", permanent=True) from None
@@ -128,19 +104,7 @@ class MailCarrier:
 
         where = f"{server.host}:{server.port}"
         try:
-            async with _reached(server) as place:
-                await aiosmtplib.send(
-                    mail,
-                    hostname=server.host,
-                    username=server.username or None,
-                    password=server.password if server.username else None,
-                    use_tls=server.security == "tls",
-                    start_tls=server.security == "starttls",
-                    tls_context=self._tls if server.security != "none" else None,
-                    local_hostname=self._settings.hostnames[0],
-                    timeout=SECONDS,
-                    **place,
-                )
+            await give_mail(server, mail, self._settings.hostnames[0], self._tls)
         except aiosmtplib.SMTPRecipientsRefused as error:
             refused = error.recipients[0]
             raise DeliveryError(
@@ -155,41 +119,6 @@ class MailCarrier:
         except (aiosmtplib.SMTPException, ForbiddenAddressError, OSError, ValueError) as error:
             reason = str(error) or type(error).__name__
             raise DeliveryError(f"{where} cannot be used: {reason}") from None
-
-
-@asynccontextmanager
-async def _reached(server: MailServer) -> AsyncIterator[dict[str, Any]]:
-    """How the library is to reach a server: by its port, or by a connection to an address that was checked.
-
-    Raises OSError (TimeoutError too) or ForbiddenAddressError.
-    """
-    if server.guard is None:
-        yield {"port": server.port}
-        return
-    async with asyncio.timeout(SECONDS):
-        connected = await _connected(await server.guard.addresses(server.host, server.port), server.port)
-    with connected:
-        yield {"sock": connected}
-
-
-async def _connected(addresses: list[str], port: int) -> socket.socket:
-    """A connection to the first address that takes one."""
-    failure: OSError | None = None
-    for address in addresses:
-        raw = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
-        raw.setblocking(False)
-        try:
-            await asyncio.get_running_loop().sock_connect(raw, (address, port))
-        except OSError as error:
-            raw.close()
-            failure = failure or error
-        except BaseException:
-            raw.close()
-            raise
-        else:
-            return raw
-    assert failure is not None, "a host has at least one address"
-    raise failure
 
 
 def _address(address: str, name: str) -> Address:

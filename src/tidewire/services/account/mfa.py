@@ -96,7 +96,7 @@ async def create_mfa_authenticator(context: Context, type_: AuthenticatorType) -
         _require_unverified(find_authenticator(connection, user_id))
         user = find_user(connection, user_id)
         label = user.email or user.phone or user.name or user.id
-        made = replace_authenticator(connection, context.encryption, user_id, label, context.project.name)
+        made = replace_authenticator(connection, context.encryption, user_id, label, context.project_name)
         _tell(transaction, context, user_id, MfaType(secret="", uri=""), visit)
         return made
 

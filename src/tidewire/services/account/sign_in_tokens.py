@@ -89,7 +89,7 @@ async def create_magic_url_token(
             project=context.project.id,
         )
         enqueue_mail(
-            transaction, address, user.name, magic_url_mail(context.project.name, user.name, link, words)
+            transaction, address, user.name, magic_url_mail(context.project_name, user.name, link, words)
         )
         record(transaction, user.id, "session.create", visit)
         return _answer(context, issued)
@@ -121,7 +121,7 @@ async def create_email_token(
         if user is None:
             return _decoy(transaction, context, address, CODE_SECONDS, words, visit)
         issued = issue_token(transaction.connection, user.id, "email", new_code(), CODE_SECONDS, visit, words)
-        mail = otp_mail(context.project.name, user.name, issued.secret, visit.device, visit.ip, words)
+        mail = otp_mail(context.project_name, user.name, issued.secret, visit.device, visit.ip, words)
         enqueue_mail(transaction, address, user.name, mail)
         record(transaction, user.id, "session.create", visit)
         return _answer(context, issued)
@@ -156,7 +156,7 @@ async def create_phone_token(context: Context, user_id: CustomId, phone: PhoneNu
         code = phone_code(context, phone)
         issued = issue_token(transaction.connection, user.id, "phone", code.digits, CODE_SECONDS, visit)
         if code.sent:
-            enqueue_text_message(transaction, phone, otp_text(context.project.name, code.digits))
+            enqueue_text_message(transaction, phone, otp_text(context.project_name, code.digits))
         record(transaction, user.id, "session.create", visit)
         return _answer(context, issued)
 

@@ -13,14 +13,17 @@ LINK_FALLBACK: Final = "If the button does not work, copy this address into your
 PHRASE: Final = "Security phrase: {{phrase}}. Go on only if you saw the same when you asked for this mail."
 
 VERIFICATION: Final = Wording(
-    subject="Verify your email address for {{project}}",
+    subject="Account Verification for {{project}}",
     before=("Please confirm that this is your email address.",),
     button="Verify email address",
     after=("If you did not ask for this, you can ignore this mail: nothing changes.",),
 )
 RECOVERY: Final = Wording(
-    subject="Reset your password for {{project}}",
-    before=("Somebody, we hope you, asked to set a new password for your account.",),
+    subject="Password Reset for {{project}}",
+    before=(
+        "Somebody, we hope you, asked to set a new password for your account.",
+        "Reset your {{project}} password using the link.",
+    ),
     button="Set a new password",
     after=(
         "The link works once, for one hour.",
@@ -28,7 +31,7 @@ RECOVERY: Final = Wording(
     ),
 )
 MAGIC_URL: Final = Wording(
-    subject="Sign in to {{project}}",
+    subject="{{project}} Login",
     before=("Use the button below to sign in to {{project}}.",),
     button="Sign in to {{project}}",
     after=(
@@ -37,7 +40,7 @@ MAGIC_URL: Final = Wording(
     ),
 )
 OTP: Final = Wording(
-    subject="{{code}} is your code for {{project}}",
+    subject="OTP for {{project}} Login",
     before=("Enter this code to sign in to {{project}}.",),
     after=(
         "The code works once, for 15 minutes. It was asked for from {{client}}, address {{ip}}.",
@@ -45,7 +48,7 @@ OTP: Final = Wording(
     ),
 )
 MFA_CODE: Final = Wording(
-    subject="{{code}} is your verification code for {{project}}",
+    subject="Verification Code for {{project}}",
     before=("Enter this code to confirm that it is you.",),
     after=(
         "The code works once, for 15 minutes.",
@@ -53,14 +56,14 @@ MFA_CODE: Final = Wording(
     ),
 )
 INVITATION: Final = Wording(
-    subject="Invitation to the team {{team}} at {{project}}",
+    subject="Invitation to {{team}} Team at {{project}}",
     before=("{{inviter}} invites you to become a member of the team {{team}} at {{project}}.",),
     button="Join {{team}}",
     after=("If you do not want to join, you can ignore this mail.",),
 )
 INVITER_UNKNOWN: Final = "Somebody"
 SESSION_ALERT: Final = Wording(
-    subject="New sign-in to {{project}}",
+    subject="Security alert: new session on your {{project}} account",
     before=(
         "There was a new sign-in to your account:",
         "Time: {{time}}",
@@ -74,15 +77,15 @@ SESSION_ALERT: Final = Wording(
     ),
 )
 SMTP_TEST: Final = Wording(
-    subject="Test mail from {{project}}",
+    subject="Custom SMTP email sample",
     before=(
         "This mail was sent to test the mail settings of {{project}}.",
-        "They work: you are reading it.",
+        "They are working correctly: you are reading it.",
     ),
     after=("Server: {{host}}", "Sender: {{sender}}"),
 )
 WEBHOOK_DISABLED: Final = Wording(
-    subject="The webhook {{webhook}} of {{project}} was disabled",
+    subject="Webhook deliveries have been paused",
     before=(
         "The webhook {{webhook}} of the project {{project}} failed {{failures}} times in a row.",
         "Events are no longer sent to it.",

@@ -18,6 +18,7 @@ from tidewire.core.operations import Legacy
 from tidewire.core.parameters import InvalidParameterError
 from tidewire.core.project_settings import ProjectSettings, SmtpSettings
 from tidewire.outbound.guard import ForbiddenAddressError, guard_of
+from tidewire.outbound.smtp import MailServerError, server_of_project, try_server
 from tidewire.services.context import Context
 from tidewire.services.messages.mails import smtp_test_mail
 from tidewire.services.outgoing import enqueue_mail
@@ -76,7 +77,13 @@ async def update_smtp(
     secure: Secure | None = None,
     enabled: Annotated[bool, TrueOrFalse()] | None = None,
 ) -> Project:
-    """Change the mail settings of the project; what is not given stays."""
+    """Change the mail settings of the project; what is not given stays, what is empty goes.
+
+    The server is tried out unless ``enabled`` is false. Without ``enabled`` it is used from then on if it
+    works, and stays unused if it was before; one that is to be used, or is in use, must work.
+    """
+    if host == "":
+        raise TidewireError("general_argument_invalid", "Invalid `host` param: Value must not be empty.")
     _check_host(context, host)
     given = {
         "host": host,
@@ -90,9 +97,18 @@ async def update_smtp(
         "secure": secure,
         "enabled": enabled,
     }
+    before = managed_project(context).settings.smtp
+    wanted = _merged(before, given)
+    if wanted.enabled:
+        _require_complete(wanted)
+    if enabled is not False and wanted.host and wanted.port and wanted.sender_email:
+        works = await _works(context, wanted, required=wanted.enabled)
+        wanted = msgspec.structs.replace(wanted, enabled=works)
 
     def change(settings: ProjectSettings) -> ProjectSettings:
-        return msgspec.structs.replace(settings, smtp=_changed(settings.smtp, given))
+        if settings.smtp != before:
+            raise _unusable("somebody else changed the settings meanwhile; try again")
+        return msgspec.structs.replace(settings, smtp=wanted)
 
     return project_of(await change_settings(context, change))
 
@@ -130,9 +146,10 @@ async def create_smtp_test(
         "secure": secure,
     }
     project = managed_project(context)
-    smtp = _changed(SmtpSettings(), {**given, "enabled": True}) if host else project.settings.smtp
+    smtp = _merged(SmtpSettings(), {**given, "enabled": True}) if host else project.settings.smtp
     if not smtp.enabled:
         raise TidewireError("general_argument_invalid", "The project has no mail server: set one up first.")
+    _require_complete(smtp)
     # Later changes of the project's settings must not change what this test is about.
     sender = msgspec.to_builtins(smtp)
     mail = smtp_test_mail(project.name, smtp.sender_email, smtp.host)
@@ -153,16 +170,34 @@ def _check_host(context: Context, host: str | None) -> None:
         raise TidewireError("general_argument_invalid", f"Invalid `host` param: {error}.") from None
 
 
-def _changed(smtp: SmtpSettings, given: dict[str, Any]) -> SmtpSettings:
-    """The settings with what is given; refused if mails cannot be sent with them though they should."""
-    changed = msgspec.structs.replace(
-        smtp, **{name: value for name, value in given.items() if value is not None}
-    )
-    if changed.enabled and not (changed.host and changed.sender_email):
-        raise TidewireError(
-            "project_smtp_config_invalid",
-            "To send mails it takes the host of the server and a sender's address.",
-        )
-    if not (0 < changed.port < 65536 or (changed.port == 0 and not changed.enabled)):
+def _merged(smtp: SmtpSettings, given: dict[str, Any]) -> SmtpSettings:
+    """The settings with what is given."""
+    changes = {name: value for name, value in given.items() if value is not None}
+    merged = msgspec.structs.replace(smtp, **changes)
+    if not 0 <= merged.port < 65536:
         raise TidewireError("project_smtp_config_invalid", "The port must be between 1 and 65535.")
-    return changed
+    return merged
+
+
+def _require_complete(smtp: SmtpSettings) -> None:
+    """Refuse settings with which no mail can be sent."""
+    for name, value in (("host", smtp.host), ("port", smtp.port), ("senderEmail", smtp.sender_email)):
+        if not value:
+            raise TidewireError("general_argument_invalid", f'Param "{name}" is not optional.')
+
+
+async def _works(context: Context, smtp: SmtpSettings, *, required: bool) -> bool:
+    """Whether the server takes mails with these settings; if it is ``required``, it is an error if not."""
+    password = context.encryption.open(smtp.password) if smtp.password else ""
+    server = server_of_project(msgspec.structs.replace(smtp, password=password), guard_of(context.settings))
+    try:
+        await try_server(server, context.settings.hostnames[0])
+    except MailServerError as error:
+        if required:
+            raise _unusable(str(error)) from None
+        return False
+    return True
+
+
+def _unusable(reason: str) -> TidewireError:
+    return TidewireError("project_smtp_config_invalid", f"The mail server cannot be used: {reason}.")

@@ -208,8 +208,8 @@ def _send(
     link = with_query(url, values)
     inviter = context.caller.identity.account.name if context.caller.identity else ""
     if invitee.email:
-        mail = invitation_mail(context.project.name, invitee.name, inviter, team.name, link)
+        mail = invitation_mail(context.project_name, invitee.name, inviter, team.name, link)
         enqueue_mail(transaction, invitee.email, invitee.name, mail)
     elif invitee.phone and not is_mock_number(context, invitee.phone):
-        text = invitation_text(context.project.name, inviter, team.name, link)
+        text = invitation_text(context.project_name, inviter, team.name, link)
         enqueue_text_message(transaction, invitee.phone, text)
