@@ -11,6 +11,7 @@ from pathlib import Path
 from tidewire.api.application import create_api
 from tidewire.api.asgi import Application as AsgiApplication
 from tidewire.api.metrics import with_metrics
+from tidewire.api.pages import with_pages
 from tidewire.api.registry import Registry
 from tidewire.bus.doorbell import Doorbell
 from tidewire.bus.mesh import Mesh
@@ -86,7 +87,9 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
             realtime.inspector,
             realtime.channels,
         )
-        served = with_demo(api, Outbox(settings.data_dir)) if settings.demo else api
+        served = with_pages(api)
+        if settings.demo:
+            served = with_demo(served, Outbox(settings.data_dir))
         if settings.metrics_key:
             served = with_metrics(
                 served, settings.metrics_key, CONTENT_TYPE, lambda: exposition(realtime.everywhere)

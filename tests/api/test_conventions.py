@@ -44,13 +44,15 @@ def test_headers_of_an_answer(client: httpx.Client) -> None:
         ("GET", "/v1"),
         ("GET", "/nothing"),
         ("GET", "/"),
-        ("GET", "/v1/probe/p/"),
         ("GET", "/v1///probe/p"),
         ("GET", "/v1//"),
         ("GET", "/v1/probe//p"),
         ("GET", "/v1//probe//p"),
         ("GET", "/v1//probe/"),
         ("GET", "//v1/probe/p"),
+        ("GET", "/v1/probe/p//"),
+        ("PUT", "/v1/probe/p/"),
+        ("DELETE", "/v1/storage/buckets/"),
         ("GET", "/v1/probe/%FF"),
         ("PATCH", "/v1/probe/p"),
         ("TRACE", "/v1/probe/p"),
@@ -62,6 +64,13 @@ def test_unknown_routes_and_methods(client: httpx.Client, method: str, path: str
     response = client.request(method, path)
     assert _type(response) in {(404, "general_route_not_found"), (400, "general_argument_invalid")}
     assert response.status_code == 404 or method == "BREW"
+
+
+def test_a_slash_at_the_end_of_what_is_read(client: httpx.Client) -> None:
+    """Not of what is changed: there it may be an id that a client left empty."""
+    for method in ("GET", "HEAD"):
+        plain, slashed = client.request(method, "/v1/ping"), client.request(method, "/v1/ping/")
+        assert (slashed.status_code, slashed.content) == (plain.status_code, plain.content)
 
 
 def test_error_body(client: httpx.Client) -> None:

@@ -107,15 +107,16 @@ def test_roles_in_the_organisation(api: ApiServer, person: Person, project: str)
     assert developer.admin(project).done("GET", "/project")["name"] == "Renamed"
     # Who has a team elsewhere brings no rights from there.
     own = visitor.team()
-    assert visitor.done("GET", "/projects")["total"] == 1
+    assert visitor.done("GET", "/projects")["total"] == 0
+    new = {"projectId": unique_id(), "name": "P", "teamId": team}
+    assert visitor.refused("POST", "/projects", new) == "general_unauthorized_scope"
     for method, path, sent in (
         ("PATCH", f"/projects/{project}", {"name": "Mine"}),
         ("PATCH", f"/projects/{project}/team", {"teamId": own}),
-        ("POST", "/projects", {"projectId": unique_id(), "name": "P", "teamId": team}),
-        ("GET", f"/projects/{project}/keys", None),
-        ("DELETE", f"/projects/{project}", None),
     ):
-        assert visitor.refused(method, path, sent) == "general_unauthorized_scope", (method, path)
+        assert visitor.refused(method, path, sent) == "project_not_found", (method, path)
+    for method, path in (("GET", f"/projects/{project}/keys"), ("DELETE", f"/projects/{project}")):
+        assert visitor.refused(method, path) == "general_unauthorized_scope", (method, path)
 
 
 def test_only_owners_hand_projects_over(api: ApiServer, person: Person, project: str) -> None:

@@ -37,7 +37,7 @@ from tidewire.api.origins import VARY, allow_headers, preflight_headers, unknown
 from tidewire.api.rate_limits import RateLimits
 from tidewire.api.registry import Endpoint, Match, Registry, Route
 from tidewire.api.requests import ClientDisconnectedError, Request
-from tidewire.api.responses import send_empty, send_json, send_text
+from tidewire.api.responses import send_compressible, send_empty, send_json, send_text, with_selected
 from tidewire.api.sessions import debug_header, ended_headers, started_headers
 from tidewire.api.sharing import share_of
 from tidewire.channels import Channels
@@ -118,9 +118,20 @@ class _Api:
         if request.method == "OPTIONS":
             await send_empty(send, 204, preflight_headers(request.header(b"origin")))
         elif request.path == OPENAPI_PATH and request.method in {"GET", "HEAD"}:
-            await send_json(send, 200, self._openapi_document(), [VARY])
+            await self.send_compressible(request, send, 200, self._openapi_document(), [VARY])
         else:
             await _Exchange(self, request, send).run()
+
+    async def send_compressible(
+        self, request: Request, send: Send, status: int, value: Any, headers: Headers
+    ) -> None:
+        """Answer with a JSON value that holds nothing secret."""
+        if self.settings.http_compression:
+            accepted = request.header(b"accept-encoding")
+            least = self.settings.http_compression_min_bytes
+            await send_compressible(send, status, value, headers, accepted, least)
+        else:
+            await send_json(send, status, value, headers)
 
     def _openapi_document(self) -> msgspec.Raw:
         if self._openapi is None:
@@ -283,7 +294,10 @@ class _Exchange:
         path, method = self.request.path, self.request.method
         if not path.startswith("/v1/"):
             return None
-        return self.api.registry.route("GET" if method == "HEAD" else method, path[len(BASE) :])
+        if method not in {"GET", "HEAD"}:
+            return self.api.registry.route(method, path[len(BASE) :])
+        # A slash at the end of what is only read does no harm; that of a change may be a missing id.
+        return self.api.registry.route("GET", path[len(BASE) :].removesuffix("/"))
 
     def _may_call(self, address: Address) -> bool:
         """Whether the page that sent the request may call; if so it may read all answers."""
@@ -429,6 +443,8 @@ class _Exchange:
             headers.append((b"x-appwrite-cache", b"hit" if context.cache_hit else b"miss"))
         if b"x-appwrite-response-format" in self.request.headers:
             headers += warning_headers(self.request.header(b"x-appwrite-response-format"))
+        if context.selected is not None:
+            result = with_selected(result, context.selected)
         status = context.status or operation.status
         if isinstance(result, Download):
             self.started = True
@@ -437,6 +453,8 @@ class _Exchange:
             await send_empty(self.send, status, headers)
         elif operation.kind == "text":
             await send_text(self.send, status, result, headers)
+        elif endpoint.compressible:
+            await self.api.send_compressible(self.request, self.send, status, result, headers)
         else:
             await send_json(self.send, status, result, headers)
 

@@ -11,6 +11,7 @@ from tidewire.api.key_authentication import identify_key
 from tidewire.api.requests import Request
 from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Caller, Identity
+from tidewire.core.project_roles import base_role, roles_on
 from tidewire.core.roles import GUEST_ROLES
 from tidewire.core.scopes import CONSOLE_SCOPES, ROLE_SCOPES, TEAM_ROLES
 from tidewire.identity.credentials import (
@@ -82,7 +83,9 @@ def _as_admin(identity: Identity, store: ProjectStore) -> Caller:
     )
     if not team_id or roles is None:
         raise project_not_found()
-    held = [role for role in TEAM_ROLES if role in roles]
+    held = roles_on(roles, store.project.id)
+    if held is None:
+        raise project_not_found()
     scopes = _ADMIN_SCOPES.union(*(ROLE_SCOPES[role] for role in held))
     # Not the roles of the user: in the project they would be those of whoever has the same id there.
     return Caller("admin", identity, ("any", *held), scopes)
@@ -114,7 +117,7 @@ async def _as_user(request: Request, store: ProjectStore, identity: Identity, *,
 
 def _team_scopes(identity: Identity) -> frozenset[str]:
     """What the roles in all teams of a console user give together."""
-    held = {role for each in identity.memberships if each.confirmed for role in each.roles}
+    held = {base_role(role) for each in identity.memberships if each.confirmed for role in each.roles}
     return frozenset().union(*(ROLE_SCOPES[role] for role in TEAM_ROLES if role in held))
 
 

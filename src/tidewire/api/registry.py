@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from tidewire.api.compression import holds_secrets
 from tidewire.core.errors import TidewireError
 from tidewire.core.operations import Operation, Operations
 from tidewire.core.uploads import FilePart
@@ -23,6 +24,7 @@ class Endpoint:
 
     __slots__ = (
         "completes_sign_in",
+        "compressible",
         "file_parameter",
         "needs_fresh_factor",
         "operation",
@@ -36,6 +38,8 @@ class Endpoint:
         self.sessionless = "session" in operation.groups
         self.completes_sign_in = "mfa" in operation.groups
         self.needs_fresh_factor = "mfaProtected" in operation.groups
+        self.compressible = not any(holds_secrets(model) for model in operation.models)
+        """Its answers hold no secrets."""
         self.file_parameter = next(
             (parameter for parameter in operation.parameters if isinstance(parameter.check, FilePart)), None
         )

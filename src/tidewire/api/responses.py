@@ -6,7 +6,9 @@ from typing import Any, Final
 
 import msgspec
 
+from tidewire.api import compression
 from tidewire.api.asgi import Headers, Send
+from tidewire.api.compression import accepts_gzip, compressed
 
 JSON_TYPE: Final = b"application/json; charset=UTF-8"
 _JSON: Final = (b"content-type", JSON_TYPE)
@@ -22,7 +24,26 @@ _encode = msgspec.json.Encoder().encode
 
 async def send_json(send: Send, status: int, value: Any, headers: Headers) -> None:
     """Answer with a JSON value."""
+    await _send_body(send, status, _encode(value), headers)
+
+
+async def send_compressible(
+    send: Send, status: int, value: Any, headers: Headers, accepted: str, least: int
+) -> None:
+    """Answer with a JSON value, as gzip if it has ``least`` bytes and the client takes that.
+
+    ``accepted`` is the client's ``Accept-Encoding``. The value must hold nothing secret.
+    """
     body = _encode(value)
+    if len(body) >= least:
+        headers = [*headers, compression.VARY]
+        if accepted and accepts_gzip(accepted):
+            body = await compressed(body)
+            headers.append(compression.ENCODED)
+    await _send_body(send, status, body, headers)
+
+
+async def _send_body(send: Send, status: int, body: bytes, headers: Headers) -> None:
     await send(
         {
             "type": "http.response.start",
@@ -44,6 +65,18 @@ async def send_text(send: Send, status: int, value: str, headers: Headers) -> No
         }
     )
     await send({"type": "http.response.body", "body": body})
+
+
+def with_selected(listed: Any, selected: frozenset[str]) -> dict[str, Any]:
+    """A list of resources, each with the fields that are selected and those of the system (``$id``)."""
+    shown: dict[str, Any] = msgspec.to_builtins(listed)
+    for name, items in shown.items():
+        if isinstance(items, list):
+            shown[name] = [
+                {field: item[field] for field in item if field in selected or field.startswith("$")}
+                for item in items
+            ]
+    return shown
 
 
 async def send_empty(send: Send, status: int, headers: Headers) -> None:

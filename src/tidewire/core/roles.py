@@ -19,6 +19,8 @@ class Membership:
     roles: tuple[str, ...]
     confirmed: bool
     """False until an invitation is accepted; the membership then gives no role at all."""
+    confined: bool = False
+    """In an organisation of the console: only single projects of it are the member's, not what it shares."""
 
 
 def user_roles(
@@ -39,6 +41,8 @@ def granted_roles(labels: Sequence[str], memberships: Sequence[Membership]) -> t
     for membership in memberships:
         if membership.confirmed:
             team = f"team:{membership.team_id}"
-            roles += [team, f"member:{membership.id}", *(f"{team}/{role}" for role in membership.roles)]
+            if not membership.confined:
+                roles.append(team)
+            roles += [f"member:{membership.id}", *(f"{team}/{role}" for role in membership.roles)]
     roles += [f"label:{label}" for label in labels]
     return tuple(roles)

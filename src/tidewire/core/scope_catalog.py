@@ -87,7 +87,7 @@ _OF_PROJECTS: Final = {
     "Realtime": {"realtime": "custom channels, events, and open realtime connections"},
 }
 _OF_ORGANIZATIONS: Final = {
-    "Projects": {"projects": "the organisation's projects"},
+    "Projects": {"projects": "organization projects"},
     "Other": {"devKeys": "dev keys of the organisation's projects"},
 }
 _READ_ONLY: Final = frozenset({"locale", "avatars", "health", "assistant"})
@@ -99,10 +99,12 @@ def _entries(table: dict[str, dict[str, str]], deprecated: frozenset[str]) -> It
         for resource, what in resources.items():
             if resource not in _WRITE_ONLY:
                 name = f"{resource}.read"
-                yield ScopeEntry(name, f"See {what}", category, name in deprecated)
+                yield ScopeEntry(name, f"Access to read {what}", category, name in deprecated)
             if resource not in _READ_ONLY:
                 name = f"{resource}.write"
-                yield ScopeEntry(name, f"Create, change and delete {what}", category, name in deprecated)
+                yield ScopeEntry(
+                    name, f"Access to create, update and delete {what}", category, name in deprecated
+                )
 
 
 PROJECT_SCOPES: Final = tuple(_entries(_OF_PROJECTS, DEPRECATED_KEY_SCOPES))

@@ -15,6 +15,7 @@ import msgspec
 
 from tidewire.core.events import Event
 from tidewire.core.identities import Identity
+from tidewire.core.project_roles import is_confined
 from tidewire.core.roles import GUEST_ROLES, Membership, user_roles
 from tidewire.core.second_factors import FACTORS_NEEDED
 
@@ -91,7 +92,7 @@ def _member(event: Event) -> Change | None:
     user_id = _user_id(event)
     payload = _payload(event)
     roles, confirmed = payload.get("roles"), payload.get("confirm")
-    if not isinstance(roles, list) or not isinstance(confirmed, bool):
+    if not isinstance(roles, list) or not isinstance(confirmed, bool) or is_confined(roles):
         return Change(user_id, "anything")
     parameters = event.parameters
     team_id = parameters.get("teamId") or str(payload.get("teamId", ""))

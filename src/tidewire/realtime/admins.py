@@ -8,6 +8,7 @@ from typing import Final, Protocol
 import structlog
 
 from tidewire.core.identities import Identity
+from tidewire.core.project_roles import roles_on
 from tidewire.core.second_factors import second_factor_missing
 from tidewire.realtime.request import CONSOLE, Inputs
 from tidewire.realtime.states import CloseStatus
@@ -33,12 +34,17 @@ class _Admission:
 
 
 def is_admin(identity: Identity | None, project: Project) -> bool:
-    """Whether a user of the console is a member of the team that owns the project."""
+    """Whether a user of the console is a member of the team that owns the project, for this project too."""
     return (
         identity is not None
         and identity.account.status
         and bool(project.team_id)
-        and any(each.confirmed and each.team_id == project.team_id for each in identity.memberships)
+        and any(
+            each.confirmed
+            and each.team_id == project.team_id
+            and roles_on(each.roles, project.id) is not None
+            for each in identity.memberships
+        )
     )
 
 

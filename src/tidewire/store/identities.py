@@ -15,6 +15,7 @@ from sqlalchemy import Connection, bindparam, exists, select
 
 from tidewire.core.identities import Identity
 from tidewire.core.models import Account, Target
+from tidewire.core.project_roles import is_confined
 from tidewire.core.roles import Membership, user_roles
 from tidewire.core.time import format_datetime
 from tidewire.store.credentials import (
@@ -27,6 +28,7 @@ from tidewire.store.credentials import (
     hash_secret,
 )
 from tidewire.store.prepared import PreparedSelect
+from tidewire.store.projects import CONSOLE_PROJECT_ID
 from tidewire.store.schema import authenticators, memberships, sessions, targets, users
 from tidewire.store.targets import target_of
 
@@ -137,10 +139,13 @@ def rows_by_user(connection: Connection, user_id: str) -> IdentityRows | None:
 
 
 def identity_of(connection: Connection, rows: IdentityRows) -> Identity:
-    """The user that some rows describe; of the connection only the dialect matters."""
+    """The user that some rows describe; the connection is one to the database that they are from."""
     [row] = rows.statement.typed(connection, [rows.own])
+    of_console = connection.info["project_id"] == CONSOLE_PROJECT_ID
     held = tuple(
-        Membership(each.id, each.team_id, tuple(each.roles), each.confirmed)
+        Membership(
+            each.id, each.team_id, tuple(each.roles), each.confirmed, of_console and is_confined(each.roles)
+        )
         for each in _MEMBERSHIPS.typed(connection, rows.memberships)
     )
     verified = row.email_verification or row.phone_verification

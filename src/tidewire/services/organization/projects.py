@@ -16,7 +16,7 @@ from tidewire.core.models import Project, ProjectList
 from tidewire.services.context import Context
 from tidewire.services.organization.declared import operations
 from tidewire.services.project.records import project_of
-from tidewire.services.projects.access import find_accessible_project, require_organization
+from tidewire.services.projects.access import find_accessible_project, reach_of, require_organization
 from tidewire.services.projects.lists import PROJECT_LIST, QUERY_KINDS, list_projects_of
 from tidewire.store import platform
 from tidewire.store.projects import project_not_found
@@ -55,7 +55,7 @@ async def list_projects(
 ) -> ProjectList:
     """List the projects of the organisation."""
     organization_id = _organization(context, "projects.read")
-    return await list_projects_of(context, [organization_id], queries, search, total)
+    return await list_projects_of(context, reach_of(context).within(organization_id), queries, search, total)
 
 
 @operations.declare(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from tidewire.core.errors import TidewireError
+from tidewire.core.project_roles import roles_on, roles_on_projects
 from tidewire.core.roles import Membership
 from tidewire.core.scopes import ROLE_SCOPES, TEAM_ROLES
 from tidewire.services.context import Context
@@ -14,6 +16,40 @@ from tidewire.store.projects import project_not_found
 
 _MEMBER_SCOPES: Final = frozenset({"projects.read"})
 """What every member of an organisation may, whatever the role."""
+_PROJECT_ROLES: Final = ("owner", "developer")
+"""Roles that let somebody read and change the projects themselves; ``admin`` is about what is in them."""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """The projects that somebody may know of."""
+
+    teams: frozenset[str]
+    """All projects of these organisations."""
+    projects: frozenset[tuple[str, str]] = frozenset()
+    """And these: organisation and id."""
+
+    def within(self, team_id: str) -> Reach:
+        """What of it is in one organisation."""
+        return Reach(self.teams & {team_id}, frozenset(each for each in self.projects if each[0] == team_id))
+
+
+def reach_of(context: Context) -> Reach:
+    """The projects that the caller may know of: by roles in organisations or on projects, or by a key."""
+    caller = context.caller
+    if caller.kind == "key":
+        return Reach(frozenset({caller.organization_id} - {""}))
+    teams: set[str] = set()
+    single: set[tuple[str, str]] = set()
+    for membership in _console_memberships(context):
+        if any(role in _PROJECT_ROLES for role in membership.roles):
+            teams.add(membership.team_id)
+        single.update(
+            (membership.team_id, project_id)
+            for project_id, role in roles_on_projects(membership.roles)
+            if role in _PROJECT_ROLES
+        )
+    return Reach(frozenset(teams), frozenset(single))
 
 
 def organizations_of(context: Context) -> Mapping[str, frozenset[str]]:
@@ -51,17 +87,28 @@ def require_organization(context: Context, team_id: str, scope: str) -> None:
 async def find_accessible_project(context: Context, project_id: str, scope: str) -> Project:
     """The project with this id, if the caller has the scope in the organisation that owns it.
 
-    Raises ``project_not_found``, also for projects of organisations that the caller is no member of.
+    Raises ``project_not_found``, also for projects of which the caller is neither owner nor developer.
     """
     if project_id == CONSOLE_PROJECT_ID:
         raise project_not_found()
     store = await context.stores.project(project_id)
-    scopes = organizations_of(context).get(store.project.team_id) if store else None
+    scopes = _scopes_on(context, store.project) if store else None
     if store is None or scopes is None:
         raise project_not_found()
     if scope not in scopes:
         raise _lacking(scope)
     return store.project
+
+
+def _scopes_on(context: Context, project: Project) -> frozenset[str] | None:
+    """What the caller may do with a project; None: it is not theirs."""
+    if context.caller.kind == "key":
+        return organizations_of(context).get(project.team_id)
+    for membership in _console_memberships(context):
+        if membership.team_id == project.team_id:
+            held = roles_on(membership.roles, project.id) or ()
+            return scopes_of_team_roles(held) if any(role in _PROJECT_ROLES for role in held) else None
+    return None
 
 
 def is_owner(context: Context, team_id: str) -> bool:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import Connection
+import msgspec
+from sqlalchemy import Connection, and_, or_
 
+from tidewire.core import models
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import ProjectList
 from tidewire.core.queries import InvalidQueryError, parse_query
 from tidewire.services.context import Context
 from tidewire.services.project.records import project_of
+from tidewire.services.projects.access import Reach
 from tidewire.store.lists import ListDefinition, list_rows
 from tidewire.store.platform import Project
 from tidewire.store.projects import project_of as project_of_row
@@ -33,34 +36,62 @@ PROJECT_LIST: Final = ListDefinition(
     },
     (projects.c.search,),
 )
+_OLDER_FIELDS: Final = frozenset(
+    {
+        "description", "logo", "url", "legalName", "legalCountry", "legalState", "legalCity",
+        "legalAddress", "legalTaxId", "authLimit", "authDuration", "authSessionsLimit",
+        "authPasswordHistory", "authPasswordDictionary", "authPersonalDataCheck", "authDisposableEmails",
+        "authCanonicalEmails", "authFreeEmails", "authCorporateEmails", "authMockNumbers",
+        "authSessionAlerts", "authInvalidateSessions", "authMembershipsUserName",
+        "authMembershipsUserEmail", "authMembershipsMfa", "authMembershipsUserId",
+        "authMembershipsUserPhone", "authMembershipsUserAccessedAt", "oAuthProviders", "providers",
+        "platforms", "webhooks", "keys", "domains", "smtpReplyTo",
+    }
+)  # fmt: skip
+"""Fields of projects that older clients know."""
+_FIELDS: Final = _OLDER_FIELDS.union(field.encode_name for field in msgspec.structs.fields(models.Project))
 QUERY_KINDS: Final = ("limit", "offset", "cursor", "filter", "order", "select")
 
 
 async def list_projects_of(
-    context: Context, team_ids: Collection[str], queries: Sequence[str], search: str, total: bool
+    context: Context, reach: Reach, queries: Sequence[str], search: str, total: bool
 ) -> ProjectList:
-    """The projects of these organisations that the queries ask for."""
+    """The projects within reach that the queries ask for, with the fields that they select."""
     # A project without a team is nobody's but the operator's.
-    of_teams = projects.c.team_id.in_(sorted(set(team_ids) - {""}))
-    wanted = _without_selections(queries)
+    of_teams = projects.c.team_id.in_(sorted(reach.teams - {""}))
+    single = [
+        and_(projects.c.team_id == team_id, projects.c.id == project_id)
+        for team_id, project_id in sorted(reach.projects)
+    ]
+    wanted, context.selected = _selections(queries)
     duration = context.settings.session_duration
 
     def unit(connection: Connection) -> tuple[int, list[Project]]:
-        count, rows = list_rows(connection, PROJECT_LIST, wanted, search, [of_teams], total)
+        count, rows = list_rows(connection, PROJECT_LIST, wanted, search, [or_(of_teams, *single)], total)
         return count, [project_of_row(connection, row, duration) for row in rows]
 
     count, found = await context.stores.platform.read(unit)
     return ProjectList(total=count, projects=[project_of(project) for project in found])
 
 
-def _without_selections(queries: Sequence[str]) -> list[str]:
-    """The queries that choose projects: whatever attributes are selected, projects are shown whole."""
+def _selections(queries: Sequence[str]) -> tuple[list[str], frozenset[str] | None]:
+    """The queries that choose projects, and the fields to show; None: all of them.
+
+    Raises ``general_query_invalid``, and ``general_argument_invalid`` for a field that no project has.
+    """
     kept: list[str] = []
+    fields: set[str] = set()
     for text in queries:
         try:
-            selects = parse_query(text).method == "select"
+            query = parse_query(text)
         except InvalidQueryError as error:
             raise TidewireError("general_query_invalid", f"Invalid query: {error}") from None
-        if not selects:
+        if query.method != "select":
             kept.append(text)
-    return kept
+            continue
+        for name in map(str, query.values):
+            if name != "*" and name not in _FIELDS:
+                message = f"Invalid query: Attribute not found in schema: {name}"
+                raise TidewireError("general_argument_invalid", message)
+            fields.add(name)
+    return kept, None if "*" in fields or not fields else frozenset(fields)

@@ -20,7 +20,7 @@ from tidewire.services.project.records import project_of
 from tidewire.services.projects.access import (
     find_accessible_project,
     is_owner,
-    organizations_of,
+    reach_of,
     require_organization,
 )
 from tidewire.services.projects.declared import operations
@@ -52,7 +52,7 @@ async def list_projects(
     total: Boolean = True,
 ) -> ProjectList:
     """List the projects of the caller's organisations."""
-    return await list_projects_of(context, organizations_of(context), queries, search, total)
+    return await list_projects_of(context, reach_of(context), queries, search, total)
 
 
 @operations.declare(

@@ -13,6 +13,7 @@ from tidewire.core.checks.numbers import Boolean
 from tidewire.core.checks.texts import Search
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import Membership, MembershipList
+from tidewire.core.project_roles import is_team_role
 from tidewire.core.scopes import TEAM_ROLES
 from tidewire.core.time import now
 from tidewire.services.context import Context
@@ -168,11 +169,12 @@ async def delete_membership(context: Context, team_id: ResourceId, membership_id
 
 def require_known_roles(context: Context, roles: Sequence[str]) -> None:
     """Refuse roles in the console that would give nothing; raises ``general_argument_invalid``."""
-    unknown = [role for role in roles if role not in TEAM_ROLES]
+    unknown = [role for role in roles if not is_team_role(role)]
     if context.project.id == CONSOLE_PROJECT_ID and unknown:
         raise TidewireError(
             "general_argument_invalid",
-            f"Invalid `roles` param: {unknown[0]} is none of ({', '.join(TEAM_ROLES)}).",
+            f"Invalid `roles` param: {unknown[0]} is none of ({', '.join(TEAM_ROLES)}), nor one of them on "
+            "one project, such as project-blog-developer.",
         )
 
 

@@ -1,0 +1,119 @@
+"""What is asked for outside ``/v1``: by crawlers, certificate authorities, and links to a console."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+import tidewire
+from tidewire.api.asgi import Application, Headers, Receive, Scope, Send
+from tidewire.api.errors import error_body
+from tidewire.api.responses import COMMON_HEADERS, JSON_TYPE
+from tidewire.core.errors import TidewireError
+
+_TEXT: Final = b"text/plain; charset=UTF-8"
+_HTML: Final = b"text/html; charset=UTF-8"
+_CHALLENGES: Final = "/.well-known/acme-challenge/"
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
+_CONSOLE: Final = "/console"
+_OF_CONSOLE: Final = frozenset({"/invite", "/recover", "/login", "/register", "/mfa", "/card", "/auth"})
+"""Pages that links in mails and older clients name without the console's prefix."""
+
+_VERSIONS: Final = {
+    "server": tidewire.__version__,
+    "client-web": "28.0.0",
+    "client-flutter": "25.0.0",
+    "console-web": "23.0.0",
+    "server-nodejs": "27.1.0",
+    "server-php": "24.0.0",
+    "server-python": "27.0.0",
+    "server-ruby": "24.0.0",
+    "console-cli": "12.0.1",
+}
+"""Of this server, and the SDKs that speak the API as it does."""
+
+
+@dataclass(frozen=True)
+class _Page:
+    status: int
+    content_type: bytes
+    body: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+def _html(title: str, text: str) -> _Page:
+    """A page without scripts; both texts are ours."""
+    body = (
+        f'<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{title}</title>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"></head>\n'
+        f"<body><h1>{title}</h1><p>{text}</p></body>\n</html>\n"
+    )
+    policy = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+    return _Page(200, _HTML, body.encode(), (policy,))
+
+
+_HOME: Final = _html(
+    "Tidewire", "This is a Tidewire server. Its API is below /v1; it has no pages of a console."
+)
+_PAGES: Final[Mapping[str, _Page]] = {
+    "/": _HOME,
+    _CONSOLE: _HOME,
+    "/console/auth/oauth2/success": _html("Signed in", "You are signed in and can close this window."),
+    "/console/auth/oauth2/failure": _html("Not signed in", "Signing in failed. You can close this window."),
+    "/robots.txt": _Page(200, _TEXT, b"# robotstxt.org/\n\nUser-agent: *\nDisallow: /\n"),
+    "/humans.txt": _Page(200, _TEXT, b"# humanstxt.org/\n\nTidewire: a self-hosted realtime backend.\n"),
+    "/versions": _Page(200, JSON_TYPE, msgspec.json.encode(_VERSIONS)),
+}
+
+
+def with_pages(application: Application) -> Application:
+    """Serve these pages; everything else goes to ``application``."""
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        page = _page(scope) if scope["type"] == "http" and scope["method"] in {"GET", "HEAD"} else None
+        if page is None:
+            await application(scope, receive, send)
+            return
+        headers: Headers = [
+            *COMMON_HEADERS,
+            (b"content-type", page.content_type),
+            (b"content-length", b"%d" % len(page.body)),
+            *page.headers,
+        ]
+        await send({"type": "http.response.start", "status": page.status, "headers": headers})
+        body = page.body if scope["method"] == "GET" else b""
+        await send({"type": "http.response.body", "body": body})
+
+    return serve
+
+
+def _page(scope: Scope) -> _Page | None:
+    path: str = scope["path"]
+    if path.startswith("/v1/"):
+        return None
+    if path.startswith(_CHALLENGES):
+        return _challenge(path.removeprefix(_CHALLENGES))
+    if path in _OF_CONSOLE:
+        query = scope["query_string"]
+        target = _CONSOLE.encode() + path.encode() + (b"?" + query if query else b"")
+        return _Page(302, _TEXT, b"", ((b"location", target),))
+    if path.startswith(_CONSOLE + "/") and path not in _PAGES:
+        return _HOME
+    return _PAGES.get(path)
+
+
+def _challenge(token: str) -> _Page:
+    """The answer to a certificate authority: certificates are the business of a proxy, so none is known."""
+    if _TOKEN.fullmatch(token):
+        error = TidewireError("general_route_not_found", "There is no challenge with this token.")
+    else:
+        error = TidewireError(
+            "general_argument_invalid",
+            "Invalid `token` param: letters, digits, hyphens and underscores only, at most 100.",
+        )
+    body = error_body(error)
+    return _Page(body.code, JSON_TYPE, msgspec.json.encode(body))
