@@ -126,7 +126,7 @@ async def test_both_codecs_make_what_gzip_reads(size: int, monkeypatch: pytest.M
 @pytest.fixture(scope="module")
 def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[ApiServer]]:
     """Servers with other settings: never, and from 100 bytes on."""
-    common = {"synchronous": "normal", "rate_limits": False}
+    common: dict[str, Any] = {"synchronous": "normal", "rate_limits": False}
     never = Settings(data_dir=str(tmp_path_factory.mktemp("never")), http_compression=False, **common)
     early = Settings(data_dir=str(tmp_path_factory.mktemp("early")), http_compression_min_bytes=100, **common)
     with running_api(never, ALL_OPERATIONS) as first, running_api(early, ALL_OPERATIONS) as second:

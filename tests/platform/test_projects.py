@@ -193,7 +193,6 @@ def test_lists(person: Person) -> None:
     assert listed() == ids
     assert listed('{"method":"orderDesc","attribute":"name"}') == ids[::-1]
     assert listed('{"method":"limit","values":[1]}', '{"method":"offset","values":[1]}') == [ids[1]]
-    assert listed('{"method":"select","values":["name"]}') == ids
     assert listed(search="beta") == [ids[1]]
     assert person.refused(
         "GET", '/projects?queries[0]={"method":"equal","attribute":"settings","values":["a"]}'

@@ -205,3 +205,17 @@ def test_scopes_and_projects(api: ApiServer, person: Person, project: str, admin
     assert elsewhere.refused("GET", f"/webhooks/{created['$id']}") == "webhook_not_found"
     guest = Program(api, {"x-appwrite-project": project})
     assert guest.refused("GET", "/webhooks") == "general_unauthorized_scope"
+
+
+def test_lists_are_filtered_by_what_webhooks_have(admin: Program) -> None:
+    plain = admin.done("POST", "/webhooks", new_webhook())["$id"]
+    secure = admin.done("POST", "/webhooks", new_webhook(tls=True, authUsername="me"))["$id"]
+    for attribute, value, wanted in (
+        ("tls", "true", [secure]),
+        ("security", "false", [plain]),
+        ("authUsername", '"me"', [secure]),
+        ("httpUser", '"me"', [secure]),
+    ):
+        query = f'{{"method":"equal","attribute":"{attribute}","values":[{value}]}}'
+        listed = admin.done("GET", f"/webhooks?queries[]={query}")
+        assert [each["$id"] for each in listed["webhooks"]] == wanted, attribute

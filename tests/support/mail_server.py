@@ -65,7 +65,8 @@ class MailServer:
     ) -> AuthResult:
         assert isinstance(data, LoginPassword)
         self.logins.append((data.login.decode(), data.password.decode()))
-        return AuthResult(success=data.password.decode() == self.password, handled=True)
+        known = data.password.decode() == self.password
+        return AuthResult(success=known, handled=known)  # what is handled is answered by nobody else
 
 
 @asynccontextmanager
