@@ -86,6 +86,25 @@ async def test_many_projects_need_no_more_threads_and_descriptors(sleepy: Stores
     assert held("task") <= 64
 
 
+async def test_databases_that_sleep_give_their_memory_back(sleepy: Stores) -> None:
+    projects = [f"p{number}" for number in range(60)]
+    for project_id in projects:
+        await sleepy.create_project(project_id, "")
+    await until(lambda: sleepy.open_databases() == [sleepy.platform])
+    before = resident()
+    stores = [await opened(sleepy, project_id) for project_id in projects]
+    for store in stores:
+        await store.database.read(event_log.last_offset)
+    await until(lambda: sleepy.open_databases() == [sleepy.platform])
+    await until(lambda: resident() - before < 0.1 * len(projects))
+
+
+def resident() -> float:
+    """Megabytes of this process."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+
 async def test_what_is_due_is_known_without_opening(settings: Settings, directory: Path) -> None:
     stores = await Stores.open(settings)
     await stores.create_project("quiet", "")

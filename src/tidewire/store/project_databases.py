@@ -11,6 +11,7 @@ from typing import Final
 from tidewire.store.background import Background
 from tidewire.store.database import Database
 from tidewire.store.identity_cache import IdentityCache
+from tidewire.store.memory import give_back
 from tidewire.store.projects import Project
 
 LOOK_SECONDS: Final = 1.0
@@ -62,6 +63,8 @@ class ProjectDatabases:
         self._closing = Background()
         self._timer: asyncio.TimerHandle | None = None
         self._looked_at = 0.0
+        self._have_closed = False
+        """Databases were closed whose memory was not given back yet."""
 
     def get(self, project: Project) -> ProjectDatabase:
         """The database of a project that exists. It opens when it is used."""
@@ -122,6 +125,7 @@ class ProjectDatabases:
         held = self._awake.get(database.project_id)
         if held is not None and held.database is database:
             del self._awake[database.project_id]
+            self._have_closed = True
         project = self._projects.get(database.project_id)
         if project is not None and project.database is database:
             project.identities.clear()
@@ -133,6 +137,9 @@ class ProjectDatabases:
         self._close_unused(_SOON_SECONDS, len(self._awake) - self._most)
         for held in self._awake.values():
             held.database.close_spare()
+        if self._have_closed:
+            self._have_closed = False
+            self._closing.begin(asyncio.to_thread(give_back))
         if self._awake:
             self._timer = asyncio.get_running_loop().call_later(LOOK_SECONDS, self._look)
 
