@@ -109,7 +109,7 @@ async def authenticate(hub: Hub, receiver: Receiver, message: Authenticate) -> b
         raise MessageError(
             INVALID_FORMAT,
             "Session is not valid.",
-            explanation="It does not exist, has ended, or is of another project.",
+            explanation="The session does not exist, has ended, or is of another project.",
         )
     if second_factor_missing(identity, policy):
         raise MessageError(UNAUTHORIZED, NEEDS_SECOND_FACTOR, "user_more_factors_required")
