@@ -168,6 +168,30 @@ async def test_neither_a_crash_nor_a_move_is_a_copy(tmp_path: Path, closed: bool
     assert await epoch(tmp_path / "elsewhere") == before
 
 
+async def test_a_crash_while_it_closes_is_no_copy(tmp_path: Path) -> None:
+    """Of one that crashed before, was opened again, and was only read."""
+    data = tmp_path / "data"
+    before = await epoch(data)
+    write_an_event(data, None, close=False)
+    program = f"""
+import asyncio, os
+from pathlib import Path
+from tidewire.store import event_log, opening
+from tidewire.store.database import Database
+
+async def main():
+    database = await Database.open(Path({str(data / NAME)!r}), "p")
+    await database.read(event_log.last_offset)
+    opening.note_closed = lambda lock, path: os._exit(0)  # the log is gone, and this is not noted yet
+    await database.close()
+
+asyncio.run(main())
+"""
+    run(sys.executable, "-c", program)
+    assert not (data / f"{NAME}-wal").exists()
+    assert await epoch(data) == before
+
+
 async def test_an_operator_can_say_that_it_is_a_copy(tmp_path: Path) -> None:
     before = await epoch(tmp_path)
     (tmp_path / f"{NAME}.users").unlink()

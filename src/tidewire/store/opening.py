@@ -19,7 +19,14 @@ from tidewire.store.connections import Synchronous, connect, driver, execute_pat
 from tidewire.store.due import DueProjects, due_at
 from tidewire.store.errors import StoreError
 from tidewire.store.migration import Chain, MigrationError, bring_up_to_date
-from tidewire.store.witness import is_as_left, note_closed, note_nothing, note_writing, origin
+from tidewire.store.witness import (
+    is_as_left,
+    is_noted_as_written,
+    note_closed,
+    note_nothing,
+    note_writing,
+    origin,
+)
 
 _log = structlog.get_logger("tidewire.store")
 
@@ -113,7 +120,8 @@ class OpenFile:
         due: int | None = None
         with locked(self._lock_path) as lock:
             try:
-                if self._is_written:
+                if self._is_written or is_noted_as_written(lock):
+                    # With the last connection the log goes, and with it what would confirm the note.
                     note_nothing(lock)
                 alone = self._alone()
                 with ExitStack() as stack:

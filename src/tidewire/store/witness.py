@@ -59,6 +59,11 @@ def note_nothing(lock: int) -> None:
         os.ftruncate(lock, 0)
 
 
+def is_noted_as_written(lock: int) -> bool:
+    """Whether the lock file says that what is written stands in a log, of whichever process."""
+    return os.pread(lock, len(_WRITING), 0) == _WRITING
+
+
 def is_as_left(lock: int, path: Path) -> bool:
     """Whether the database file, which nobody has open, is as its last user left it.
 
