@@ -1,4 +1,8 @@
-// What the web SDK expects of a browser and Node 20 lacks.
+// What the web SDK expects of a browser and programs outside of one lack.
 import { WebSocket } from "ws";
-const localStorage = { getItem: () => null, setItem: () => {} };
-Object.assign(globalThis, { window: globalThis, WebSocket, localStorage });
+
+const kept = new Map();
+const localStorage = { getItem: (key) => kept.get(key) ?? null, setItem: (key, value) => kept.set(key, value) };
+for (const [name, value] of Object.entries({ window: globalThis, WebSocket, localStorage })) {
+  Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
+}

@@ -5,7 +5,7 @@ import json
 import os
 from pathlib import Path
 
-from tidewire.client import Position, Realtime
+from tidewire_client import Position, Realtime
 
 ENDPOINT = os.environ.get("TIDEWIRE_ENDPOINT", "http://localhost:8090/v1")
 PROJECT = os.environ.get("TIDEWIRE_PROJECT", "default")

@@ -3,7 +3,7 @@
 import asyncio
 import os
 
-from tidewire.client import Realtime
+from tidewire_client import Realtime
 
 ENDPOINT = os.environ.get("TIDEWIRE_ENDPOINT", "http://localhost:8090/v1")
 PROJECT = os.environ.get("TIDEWIRE_PROJECT", "default")

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from tests.chaos.ledger import Ledger, Receipt
-from tidewire.client import Event, Realtime
+from tidewire_client import Event, Realtime
 
 JAVASCRIPT = Path(__file__).parents[1] / "javascript"
 _LINE_BYTES = 1024 * 1024
@@ -117,7 +117,7 @@ class _Tasks:
 
 
 class PythonClients(_Tasks):
-    """Clients of :mod:`tidewire.client`; they drop what comes twice."""
+    """Clients of :mod:`tidewire_client`; they drop what comes twice."""
 
     async def _listen(self, ledger: Ledger, endpoint: str, project: str, channel: str) -> None:
         async with Realtime(endpoint, project, session=ledger.subscriber.session) as realtime:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.client.world import World
-from tidewire.client import Realtime, RealtimeError
+from tidewire_client import Realtime, RealtimeError
 
 
 @pytest.fixture

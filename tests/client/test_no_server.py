@@ -8,8 +8,8 @@ import socket
 
 import pytest
 
-from tidewire.client import Realtime
-from tidewire.client.errors import RefusedError
+from tidewire_client import Realtime
+from tidewire_client.errors import RefusedError
 
 
 def _free_port() -> int:
@@ -19,7 +19,7 @@ def _free_port() -> int:
 
 
 async def test_it_is_said_once_that_nobody_answers(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "tidewire.client")
+    caplog.set_level(logging.INFO, "tidewire_client")
     endpoint = f"http://127.0.0.1:{_free_port()}/v1"
     with pytest.raises(ConnectionRefusedError):
         async with Realtime(endpoint, "default", first_seconds=2):

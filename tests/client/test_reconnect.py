@@ -14,8 +14,8 @@ from msgspec import Raw
 from tests.client.plain_server import PlainServer
 from tests.client.world import World, names
 from tests.support.server import TidewireServer
-from tidewire.client import Position, Realtime, UnsupportedError
-from tidewire.client.frames import EventData, SubscribeResponse
+from tidewire_client import Position, Realtime, UnsupportedError
+from tidewire_client.frames import EventData, SubscribeResponse
 
 REPLAYED = 100
 """Events that the server goes back at most."""
@@ -80,7 +80,7 @@ async def test_a_token_that_cannot_be_made_while_the_server_is_away(own: World) 
 async def test_what_waited_for_a_slow_subscriber_comes_again(
     own: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tidewire.client.subscription.CAPACITY", 2)
+    monkeypatch.setattr("tidewire_client.subscription.CAPACITY", 2)
     async with Realtime(own.server.endpoint, own.server.project) as realtime:
         slow = await realtime.subscribe(own.files).active()
         sent = [str(number) for number in range(5)]
@@ -98,7 +98,7 @@ async def test_what_waited_for_a_slow_subscriber_comes_again(
 async def test_who_heard_nothing_for_long_has_missed_nothing(
     own: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tidewire.client.realtime.HEARTBEAT_SECONDS", 1.0)
+    monkeypatch.setattr("tidewire_client.realtime.HEARTBEAT_SECONDS", 1.0)
     async with Realtime(own.server.endpoint, own.server.project) as realtime:
         other = {"bucketId": "quiet", "name": "quiet", "permissions": ['read("any")']}
         await own.post("/storage/buckets", other)

@@ -10,7 +10,7 @@ import pytest
 from appwrite.query import Query
 
 from tests.client.world import World, names
-from tidewire.client import Event, Realtime, RealtimeError, RefusedError
+from tidewire_client import Event, Realtime, RealtimeError, RefusedError
 
 
 async def test_events_arrive_in_order(world: World, endpoint: str) -> None:

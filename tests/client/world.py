@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from tests.support.server import TidewireServer
-from tidewire.client import Subscription
+from tidewire_client import Subscription
 
 
 @dataclass

@@ -26,7 +26,7 @@ from tests.failures.test_restored import (
     recovered_over_a_stream,
 )
 from tests.support.server import TidewireServer
-from tidewire.client import Realtime
+from tidewire_client import Realtime
 
 ROWS = "/tablesdb/d/tables/t/rows"
 FILES = "/storage/buckets/b/files"

@@ -13,7 +13,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from tests.support.server import TidewireServer
-from tidewire.client import Realtime
+from tidewire_client import Realtime
 
 Place = dict[str, Any]
 

@@ -12,6 +12,13 @@ README = Path(__file__).parents[2] / "README.md"
 
 def documented_program(server: TidewireServer) -> str:
     """The first JavaScript program of the README, pointed at the test's server and nothing else changed."""
-    found = re.search(r"```js\n(.*?)```", README.read_text(), re.DOTALL)
-    assert found
-    return found[1].replace("http://localhost:8090/v1", server.endpoint)
+    return _javascript()[0].replace("http://localhost:8090/v1", server.endpoint)
+
+
+def documented_shim() -> str:
+    """What the README gives a program outside browsers."""
+    return _javascript()[1]
+
+
+def _javascript() -> list[str]:
+    return re.findall(r"```js\n(.*?)```", README.read_text(), re.DOTALL)

@@ -29,13 +29,14 @@ class TidewireServer:
     process: subprocess.Popen[str] | None = None
     errors: Path | None = None
     """File that standard error is appended to; None: it is that of the tests."""
+    program: tuple[str, ...] = (sys.executable, "-m", "tidewire")
 
     def start(self) -> Self:
         """Start and wait until requests are answered."""
         with self.errors.open("a") if self.errors else nullcontext() as errors:
             self.process = subprocess.Popen(
                 [
-                    *_TIDEWIRE,
+                    *self.program,
                     "serve",
                     "--port",
                     str(self.port),
@@ -71,7 +72,7 @@ class TidewireServer:
     def command(self, *arguments: str) -> str:
         """Run another ``tidewire`` command on the same data directory; return what it prints."""
         return subprocess.run(
-            [*_TIDEWIRE, *arguments, "--data-dir", str(self.data_dir)],
+            [*self.program, *arguments, "--data-dir", str(self.data_dir)],
             check=True,
             capture_output=True,
             text=True,
@@ -113,9 +114,6 @@ class TidewireServer:
         self.process.stdout.close()
         self.process = None
         return code
-
-
-_TIDEWIRE = [sys.executable, "-m", "tidewire"]
 
 
 def lives(process: str) -> bool:

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from tidewire.cli.options import fail
-from tidewire.client import Event, Position, Realtime, RealtimeError, Subscription
+from tidewire_client import Event, Position, Realtime, RealtimeError, Subscription
 
 TIMEOUT_SECONDS = 30
 _COLOURS = {"create": "green", "update": "yellow", "upsert": "yellow", "delete": "red"}

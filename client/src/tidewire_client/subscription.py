@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Generic, Self
 
 import msgspec
 
-from tidewire.client.errors import RealtimeError
-from tidewire.client.events import Event, Payload, Position
-from tidewire.client.frames import EventData, SubscribeResponse
+from tidewire_client.errors import RealtimeError
+from tidewire_client.events import Event, Payload, Position
+from tidewire_client.frames import EventData, SubscribeResponse
 
 if TYPE_CHECKING:
-    from tidewire.client.realtime import Realtime
+    from tidewire_client.realtime import Realtime
 
 CAPACITY = 10_000
 """Events kept for a subscriber that falls behind; after that the socket is not read until it catches up."""
@@ -25,7 +25,7 @@ CAPACITY = 10_000
 Query = str | dict[str, Any]
 """A query as the SDKs' ``Query`` class makes it (JSON text), or the object itself."""
 
-_log = logging.getLogger("tidewire.client")
+_log = logging.getLogger("tidewire_client")
 
 
 class Subscription(Generic[Payload]):

@@ -15,12 +15,12 @@ import msgspec
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 
-from tidewire.client.connection import Connection
-from tidewire.client.credentials import Credentials, Jwt, realtime_address
-from tidewire.client.errors import RealtimeError, RefusedError, UnsupportedError
-from tidewire.client.events import Event, Message, Position
-from tidewire.client.frames import EventData, PublishResponse, SubscribeResponse
-from tidewire.client.subscription import Query, Subscription
+from tidewire_client.connection import Connection
+from tidewire_client.credentials import Credentials, Jwt, realtime_address
+from tidewire_client.errors import RealtimeError, RefusedError, UnsupportedError
+from tidewire_client.events import Event, Message, Position
+from tidewire_client.frames import EventData, PublishResponse, SubscribeResponse
+from tidewire_client.subscription import Query, Subscription
 
 HEARTBEAT_SECONDS: Final = 20.0
 MAX_FRAME_BYTES: Final = 16 * 1024 * 1024
@@ -35,7 +35,7 @@ LONGEST_DELAY_SECONDS: Final = 30.0
 T = TypeVar("T")
 Callback = Callable[[Event[T]], object]
 
-_log = logging.getLogger("tidewire.client")
+_log = logging.getLogger("tidewire_client")
 _PASSING = (OSError, TimeoutError, WebSocketException, RealtimeError)
 
 

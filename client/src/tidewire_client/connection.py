@@ -10,8 +10,8 @@ import msgspec
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from tidewire.client.errors import MESSAGE_TOO_BIG, POLICY_VIOLATION, RealtimeError, RefusedError, refusal
-from tidewire.client.frames import Connected, ErrorData, EventData, Frame, Pong, ResponseHead, encode
+from tidewire_client.errors import MESSAGE_TOO_BIG, POLICY_VIOLATION, RealtimeError, RefusedError, refusal
+from tidewire_client.frames import Connected, ErrorData, EventData, Frame, Pong, ResponseHead, encode
 
 Deliver = Callable[[EventData], Awaitable[None]]
 

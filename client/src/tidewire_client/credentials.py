@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from tidewire.client.errors import RealtimeError
+from tidewire_client.errors import RealtimeError
 
 Jwt = str | Callable[[], Awaitable[str]]
 """A token, or a function that makes a new one: tokens expire, and each connect needs one that is valid."""

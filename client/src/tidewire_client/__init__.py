@@ -4,14 +4,16 @@
         async for event in realtime.subscribe("files"):
             print(event.name, event.payload["name"])
 
-It needs nothing of the server's parts: ``pip install 'tidewire[client]'``.
+It is the distribution ``tidewire-client`` and needs nothing of the server.
 """
 
-from tidewire.client.credentials import Credentials
-from tidewire.client.errors import RealtimeError, RefusedError, UnsupportedError
-from tidewire.client.events import Event, Message, Position
-from tidewire.client.realtime import Realtime
-from tidewire.client.subscription import Subscription
+from tidewire_client.credentials import Credentials
+from tidewire_client.errors import RealtimeError, RefusedError, UnsupportedError
+from tidewire_client.events import Event, Message, Position
+from tidewire_client.realtime import Realtime
+from tidewire_client.subscription import Subscription
+
+__version__ = "0.1.0"
 
 __all__ = [
     "Credentials",
