@@ -185,10 +185,18 @@ def test_expired_key(api: ApiServer, plain: httpx.Client) -> None:
     )
 
 
-def test_key_together_with_a_session(plain: httpx.Client, key: str, login: Login, jwt: str) -> None:
-    for other in ({"X-Appwrite-Session": login.value}, {"X-Appwrite-JWT": jwt}):
-        response = plain.get("/v1/probe/p", headers={"X-Appwrite-Key": key, **other})
-        assert _type(response) == (403, "user_api_key_and_session_set")
+def test_a_key_counts_before_a_session(
+    api: ApiServer, plain: httpx.Client, key: str, login: Login, jwt: str
+) -> None:
+    cookie = {"Cookie": f"a_session_{api.project}={login.value}"}
+    for other in ({"X-Appwrite-Session": login.value}, {"X-Appwrite-JWT": jwt}, cookie):
+        seen = plain.get("/v1/probe/p", headers={"X-Appwrite-Key": key, **other}).json()
+        assert (seen["caller"], seen["userId"]) == ("key", "")
+        # One that is no key does not make the user speak instead.
+        seen = plain.get("/v1/probe/p", headers={"X-Appwrite-Key": f"{key}x", **other}).json()
+        assert (seen["caller"], seen["userId"]) == ("guest", "")
+    broken = {"X-Appwrite-Key": key, "X-Appwrite-JWT": f"{jwt}x"}
+    assert _type(plain.get("/v1/probe/p", headers=broken)) == (401, "user_jwt_invalid")
 
 
 def test_signing_in_twice(plain: httpx.Client, login: Login) -> None:

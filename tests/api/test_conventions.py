@@ -99,10 +99,16 @@ def test_statuses_that_are_not_shown(client: httpx.Client) -> None:
     assert "secret" not in response.text
 
 
-@pytest.mark.parametrize("project", [None, "", "nobody", "../default", "a" * 100])
-def test_unknown_project(api: ApiServer, client: httpx.Client, project: str | None) -> None:
+@pytest.mark.parametrize("project", [None, ""])
+def test_a_request_without_a_project_is_about_the_console(client: httpx.Client, project: str | None) -> None:
     del client.headers["X-Appwrite-Project"]
     headers = {} if project is None else {"X-Appwrite-Project": project}
+    assert client.get("/v1/probe/p", headers=headers).json()["project"] == "console"
+
+
+@pytest.mark.parametrize("project", ["nobody", "../default", "a" * 100])
+def test_unknown_project(client: httpx.Client, project: str) -> None:
+    headers = {"X-Appwrite-Project": project}
     assert _type(client.get("/v1/probe/p", headers=headers)) == (404, "project_not_found")
 
 

@@ -27,6 +27,10 @@ class Address:
     """The request carries a dev key of the project."""
     ambiguous: bool = False
     """The path is about one project, and the request names another."""
+    named: bool = True
+    """The request says which project it is about; else it is about the console."""
+    admin_mode: bool = False
+    """The request asks for admin mode, which there is none of for the console itself."""
 
     def admits(self, origin: str, hostnames: list[str]) -> bool:
         """Whether a page of this origin may send the request; ``hostnames`` are the server's own."""
@@ -40,16 +44,18 @@ class Address:
 async def find_address(request: Request, stores: Stores, match: Match | None, given: Given) -> Address:
     """Find the project that a request names.
 
-    A path can name it, as the older ones of the console do, which come with the console's session. In admin
-    mode the page is one of the console, never of the project: those who may show a page of the project have
-    not the rights of those who own it.
+    One that names none is about the console, as requests are that look after a server. A path can name a
+    project, as the older ones of the console do, which come with the console's session. In admin mode the
+    page is one of the console, never of the project: those who may show a page of the project have not the
+    rights of those who own it.
     """
     named = _named_project(request, given)
     in_path = match.project_id if match else ""
-    project_id = in_path or named
+    project_id = in_path or named or CONSOLE_PROJECT_ID
     store = await stores.project(project_id) if is_id(project_id) else None
+    admin_mode = _mode(request) == "admin"
     admin = project_id != CONSOLE_PROJECT_ID and (
-        _mode(request) == "admin" or (bool(in_path) and named in {"", CONSOLE_PROJECT_ID})
+        admin_mode or (bool(in_path) and named in {"", CONSOLE_PROJECT_ID})
     )
     elsewhere = _about(match)
     ambiguous = bool(elsewhere) and named not in {"", CONSOLE_PROJECT_ID, elsewhere}
@@ -57,7 +63,8 @@ async def find_address(request: Request, stores: Stores, match: Match | None, gi
         return Address(None, None, ambiguous=ambiguous)
     by_dev_key = await _shows_dev_key(request, stores, store)
     console = await stores.project(CONSOLE_PROJECT_ID) if admin else None
-    return Address(store, (console or store).project, admin, by_dev_key, ambiguous)
+    home = (console or store).project
+    return Address(store, home, admin, by_dev_key, ambiguous, bool(in_path or named), admin_mode)
 
 
 def _about(match: Match | None) -> str:

@@ -13,7 +13,7 @@ from tidewire.api.addressing import Address, find_address
 from tidewire.api.arguments import convert_given, convert_path, in_present_words
 from tidewire.api.asgi import Application, Headers, Receive, Scope, Send
 from tidewire.api.authentication import identify
-from tidewire.api.authorization import authorise
+from tidewire.api.authorization import authorise, require_enabled, require_place, require_team, service_of
 from tidewire.api.bodies import (
     NOTHING,
     Given,
@@ -201,9 +201,18 @@ class _Exchange:
         content_type = media_type(request.header(b"content-type"))
         # A form may bring a large file: who sends it is found out before anything of it is read.
         is_form = content_type == "multipart/form-data" and request.method not in {"GET", "HEAD"}
-        given = NOTHING if is_form or match is None else await self._given(match, content_type)
-        match, store, caller = await self._admitted(match.chosen(given.values) if match else None, given)
+        given, wrong = NOTHING, None
+        if match is not None and not is_form:
+            try:
+                given = await self._given(match, content_type)
+                match = match.chosen(given.values)
+            except TidewireError as error:
+                wrong = error  # told to those who may use the operation
+        match, store, caller = await self._admitted(match, given)
+        if wrong is not None:
+            raise wrong
         endpoint = match.endpoint
+        require_team(caller, endpoint, given.values)
         deletes = request.method == "DELETE"
         if (
             request.method not in {"GET", "HEAD"}
@@ -226,8 +235,11 @@ class _Exchange:
     async def _admitted(self, match: Match | None, given: Given) -> tuple[Match, ProjectStore, Caller]:
         """The operation and the project that the request is about, and who may call it there."""
         address = await find_address(self.request, self.api.stores, match, given)
+        service = service_of(match, self.request.path)
+        if not address.ambiguous:
+            self._require_place(service, address)
         may_call = self._may_call(address)
-        if match is None:
+        if match is None and not service:
             raise TidewireError("general_route_not_found", "There is no such route.")
         if address.ambiguous:
             message = "The path and the request's X-Appwrite-Project name different projects."
@@ -245,25 +257,33 @@ class _Exchange:
             caller = replace(caller, by_dev_key=True)
         if not may_call:
             self._require_key(caller)
+        if match is None:
+            require_enabled(caller, service, store.project)
+            raise TidewireError("general_route_not_found", "There is no such route.")
         authorise(caller, match.endpoint, store.project)
         present_share.set(share_of(caller, self.request, store.project.id, self.api.settings))
         return match, store, caller
 
+    def _require_place(self, service: str, address: Address) -> None:
+        """Refuse what there is not in the project; any page may read why, as all are answered the same."""
+        if address.store is None:
+            return
+        try:
+            require_place(service, address.store.project, named=address.named, admin_mode=address.admin_mode)
+        except TidewireError:
+            self.cors = allow_headers(self.request.header(b"origin"))
+            raise
+
     async def _given(self, match: Match, content_type: str) -> Given:
         request = self.request
-        try:
-            if request.method in {"GET", "HEAD"}:
-                return from_query(request.query_string, strict=False)
-            body = await request.body_at_once()
-            if body is None:
-                given = await self._large_body(match, content_type)
-            else:
-                given = from_body(content_type, body)
-            return self._and_query(match.route, given)
-        except TidewireError:
-            # The project is still looked up, so that a page of it can read what was wrong.
-            self._may_call(await find_address(request, self.api.stores, match, NOTHING))
-            raise
+        if request.method in {"GET", "HEAD"}:
+            return from_query(request.query_string, strict=False)
+        body = await request.body_at_once()
+        if body is None:
+            given = await self._large_body(match, content_type)
+        else:
+            given = from_body(content_type, body)
+        return self._and_query(match.route, given)
 
     async def _large_body(self, match: Match, content_type: str) -> Given:
         """The parameters in a body that is read only for a caller who may use the operation.

@@ -37,25 +37,35 @@ async def identify(request: Request, stores: Stores, store: ProjectStore, *, adm
     """Find out who makes the request, by all the credentials that it carries.
 
     A session or key that is not valid, or no longer, counts as absent; a broken JWT and an expired key are
-    refused, as are credentials of several kinds together. ``admin``: people sign in with the console's
+    refused, as is a JWT beside a session. A key counts before a session or a JWT, except for the key of an
+    account, which is refused beside them. ``admin``: people sign in with the console's
     session and act on the project as members of the team that owns it; raises ``project_not_found`` for
     those who are not.
     """
     console = await stores.project(CONSOLE_PROJECT_ID) if admin else None
     people = console or store
     shown = read_credentials(request, people.project.id)
-    identity = await _identity(people, shown)
     if shown.key:
-        if identity is not None:
-            raise TidewireError(
-                "user_api_key_and_session_set", "Send either an API key or a session or JWT, not both."
-            )
-        return await identify_key(request, stores, store, shown.key) or _WITH_UNKNOWN_KEY
+        return await _by_key(request, stores, store, people, shown)
+    identity = await _identity(people, shown)
     if identity is None:
         return GUEST
     if console is not None:
         return _as_admin(identity, store)
     return await _as_user(request, store, identity, by_jwt=bool(shown.jwt))
+
+
+async def _by_key(
+    request: Request, stores: Stores, store: ProjectStore, people: ProjectStore, shown: Credentials
+) -> Caller:
+    """Who shows a key, whatever they show beside it."""
+    caller = await identify_key(request, stores, store, shown.key) or _WITH_UNKNOWN_KEY
+    of_account = caller.kind == "user"
+    beside = await _identity(people, shown) if shown.jwt or of_account else None
+    if of_account and beside is not None:
+        message = "Send either the API key of an account or a session or JWT, not both."
+        raise TidewireError("user_api_key_and_session_set", message)
+    return caller
 
 
 async def _identity(store: ProjectStore, shown: Credentials) -> Identity | None:

@@ -2,29 +2,113 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
-from tidewire.api.registry import Endpoint
+from tidewire.api.registry import Endpoint, Match
 from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Caller, Identity
 from tidewire.core.project_settings import SERVICES
 from tidewire.core.second_factors import NEEDS_SECOND_FACTOR, second_factor_fresh, second_factor_missing
 from tidewire.core.time import now
-from tidewire.store.platform import Project
+from tidewire.store.platform import CONSOLE_PROJECT_ID, Project
 
 _SUBJECTS: Final = {"guest": "A guest", "user": "The user", "key": "The API key", "admin": "The user"}
 _UNKNOWN_KEY: Final = "The API key is not known in this project: it is wrong, or was deleted. A guest"
 
 
+_OF_PROJECTS: Final = frozenset(
+    {
+        "databases",
+        "documentsdb",
+        "functions",
+        "messaging",
+        "project",
+        "sites",
+        "tablesdb",
+        "vectorsdb",
+        "webhooks",
+    }
+)
+"""Services that the console itself has not."""
+_OF_CONSOLE: Final = frozenset({"console", "projects"})
+"""Services that only the console has."""
+_UNSERVED: Final = {"reports": "advisor"} | {
+    service: service
+    for service in (
+        "avatars",
+        "functions",
+        "graphql",
+        "messaging",
+        "migrations",
+        "proxy",
+        "sites",
+        "vcs",
+    )
+}
+"""First segments of paths to services that can be switched off though little or nothing of them is served."""
+
+
+def service_of(match: Match | None, path: str) -> str:
+    """The service that a request is about, as it can be switched off; empty if the path leads nowhere.
+
+    ``path`` begins with ``/v1/``.
+    """
+    if match is not None:
+        return match.endpoint.operation.service.lower()
+    return _UNSERVED.get(path.split("/", 3)[2] if path.count("/") > 1 else "", "")
+
+
+def require_place(service: str, project: Project, *, named: bool, admin_mode: bool) -> None:
+    """Refuse what there is not in the project, whoever asks.
+
+    ``named``: the request says which project it is about. Raises ``general_access_forbidden``, and
+    ``general_bad_request`` for admin mode in the console.
+    """
+    in_console = project.id == CONSOLE_PROJECT_ID
+    if in_console and admin_mode:
+        raise TidewireError(
+            "general_bad_request", "There is no admin mode for the console: name a project, or leave it out."
+        )
+    if in_console and service in _OF_PROJECTS:
+        message = (
+            "The console has no such service: its id is no project of yours. Set the id of your project."
+            if named
+            else "The request names no project. Set the id of your project in the SDK (X-Appwrite-Project)."
+        )
+        raise TidewireError("general_access_forbidden", message)
+    if not in_console and service in _OF_CONSOLE:
+        message = "Only the console has this service: name no project, or the project console."
+        raise TidewireError("general_access_forbidden", message)
+
+
+def require_enabled(caller: Caller, service: str, project: Project) -> None:
+    """Refuse clients what the project has switched off; its keys and its people may use it.
+
+    Raises ``general_service_disabled`` or ``general_api_disabled``.
+    """
+    if caller.bypasses_permissions:
+        return
+    settings = project.settings
+    if service in settings.disabled_services and service in SERVICES:
+        raise TidewireError("general_service_disabled", f"The service {service} is switched off.")
+    protocol = "graphql" if service == "graphql" else "rest"
+    if protocol in settings.disabled_protocols:
+        raise TidewireError("general_api_disabled", f"The {protocol} API of this project is switched off.")
+
+
 def authorise(caller: Caller, endpoint: Endpoint, project: Project) -> None:
     """Refuse a caller who may not use the operation.
 
-    Raises :class:`TidewireError` ``general_api_disabled``, ``general_service_disabled``,
+    Raises :class:`TidewireError` ``general_service_disabled``, ``general_api_disabled``, ``team_not_found``,
     ``general_unauthorized_scope``, ``user_blocked``, ``user_more_factors_required``,
     ``user_challenge_required`` or ``user_session_already_exists``.
     """
-    if not caller.bypasses_permissions:
-        _require_enabled(endpoint, project)
+    service = endpoint.operation.service.lower()
+    require_enabled(caller, service, project)
+    if service == "organization" and caller.kind == "user" and not caller.organization_id:
+        message = "There is no such team: X-Appwrite-Organization must name one of yours."
+        raise TidewireError("team_not_found", message)
     if endpoint.scopes.isdisjoint(caller.scopes):
         who = _UNKNOWN_KEY if caller.unknown_key else _SUBJECTS[caller.kind]
         needed = ", ".join(endpoint.operation.scopes)
@@ -38,6 +122,12 @@ def authorise(caller: Caller, endpoint: Endpoint, project: Project) -> None:
         )
 
 
+def require_team(caller: Caller, endpoint: Endpoint, given: Mapping[str, object]) -> None:
+    """Refuse people who name no team where what they may do depends on it: ``general_unauthorized_scope``."""
+    if endpoint.scoped_by_team and caller.kind == "user" and not given.get("teamId"):
+        raise TidewireError("general_unauthorized_scope", "Name a team (teamId) that you may do this for.")
+
+
 def _require_sound(identity: Identity, endpoint: Endpoint, project: Project) -> None:
     """Refuse a blocked user, and one whose session lacks the second factor that it needs."""
     if not identity.account.status:
@@ -46,12 +136,3 @@ def _require_sound(identity: Identity, endpoint: Endpoint, project: Project) -> 
         raise TidewireError("user_more_factors_required", NEEDS_SECOND_FACTOR)
     if endpoint.needs_fresh_factor and not second_factor_fresh(identity, now()):
         raise TidewireError("user_challenge_required", "Show a second factor again: complete a challenge.")
-
-
-def _require_enabled(endpoint: Endpoint, project: Project) -> None:
-    settings = project.settings
-    if "rest" in settings.disabled_protocols:
-        raise TidewireError("general_api_disabled", "The REST API of this project is switched off.")
-    service = endpoint.operation.service.lower()
-    if service in settings.disabled_services and service in SERVICES:
-        raise TidewireError("general_service_disabled", f"The service {service} is switched off.")

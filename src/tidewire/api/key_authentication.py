@@ -25,7 +25,8 @@ _ROLES: Final = ("any", "keys")
 async def identify_key(request: Request, stores: Stores, store: ProjectStore, key: str) -> Caller | None:
     """Who shows this key to the project; None for a key that does not exist, or not here.
 
-    Raises :class:`TidewireError` ``project_key_expired``, ``account_key_expired`` or ``user_id_missing``.
+    Raises :class:`TidewireError` ``project_key_expired``, ``account_key_expired``, ``user_id_missing`` or
+    ``organization_id_missing``.
     """
     if len(key) > MAX_KEY_LENGTH:
         return None
@@ -61,19 +62,23 @@ async def _by_console_key(request: Request, stores: Stores, store: ProjectStore,
     if found is None or found.type == "standard":
         return None
     _require_unexpired(found)
-    if found.type == "organization":
-        caller = _as_organization(request, found)
-    else:
-        caller = await _as_account(request, store, found)
+    caller = (
+        _as_organization(request, found)
+        if found.type == "organization"
+        else await _as_account(request, store, found)
+    )
     if caller is not None:
         _note_access(request, stores, found)
     return caller
 
 
-def _as_organization(request: Request, key: ApiKey) -> Caller | None:
+def _as_organization(request: Request, key: ApiKey) -> Caller:
     named = request.header(b"x-appwrite-organization")
     if named and named != key.team_id:
-        return None
+        message = (
+            "A key of an organisation is for that one only: name it in X-Appwrite-Organization, or none."
+        )
+        raise TidewireError("organization_id_missing", message)
     scopes = ORGANIZATION_KEY_SCOPES & key.scopes
     return Caller("key", None, _ROLES, scopes | ROLE_SCOPES["keys"], organization_id=key.team_id)
 

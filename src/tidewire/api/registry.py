@@ -28,6 +28,7 @@ class Endpoint:
         "file_parameter",
         "needs_fresh_factor",
         "operation",
+        "scoped_by_team",
         "scopes",
         "sessionless",
     )
@@ -37,6 +38,7 @@ class Endpoint:
         self.scopes = frozenset(operation.scopes)
         self.sessionless = "session" in operation.groups
         self.completes_sign_in = "mfa" in operation.groups
+        self.scoped_by_team = "teamScoped" in operation.groups
         self.needs_fresh_factor = "mfaProtected" in operation.groups
         self.compressible = not any(holds_secrets(model) for model in operation.models)
         """Its answers hold no secrets."""

@@ -57,7 +57,8 @@ class Operation:
     """Pattern of the event that the operation writes to the log, with ``[placeholders]``."""
     groups: tuple[str, ...]
     """``session``: refused when the caller already has a session; ``mfa``: open to a session that still needs
-    its second factor; ``mfaProtected``: only after a second factor was shown lately."""
+    its second factor; ``mfaProtected``: only after a second factor was shown lately; ``teamScoped``: scopes
+    are those of the person's roles in the team that ``teamId`` names."""
     multipart: bool
     """The request is ``multipart/form-data`` with one file, possibly in chunks."""
     limit: RateLimit | None

@@ -52,11 +52,9 @@ async def sign_in(stores: Stores, store: ProjectStore, hub: Hub, inputs: Inputs)
     people = await stores.project(CONSOLE) if admin else store
     assert people is not None, "there always is a console project"
     key = None if admin else await _program_key(hub, inputs)
-    shown = await hub.identify(lambda: _identity(stores, people, inputs))
     if key is not None:
-        if shown is not None:
-            raise MessageError(_FORBIDDEN, "Send either an API key or a session or JWT, not both.")
         return Visitor(None, key=key)
+    shown = await hub.identify(lambda: _identity(stores, people, inputs))
     lacking = shown is not None and second_factor_missing(shown, people.project.settings.mfa_factors)
     own = None if lacking else shown
     as_admin = admin and own is not None

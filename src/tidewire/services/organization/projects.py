@@ -10,7 +10,6 @@ from tidewire.core.checks.lists import QueryList
 from tidewire.core.checks.names import NewProjectId, ResourceId
 from tidewire.core.checks.numbers import Boolean
 from tidewire.core.checks.texts import AnyCaseChoice, Search, Text
-from tidewire.core.errors import TidewireError
 from tidewire.core.ids import unique_id
 from tidewire.core.models import Project, ProjectList
 from tidewire.services.context import Context
@@ -101,10 +100,6 @@ async def delete_project(context: Context, project_id: ResourceId) -> None:
 def _organization(context: Context, scope: str) -> str:
     """The organisation that the request is about, in which the caller has the scope."""
     organization_id = context.caller.organization_id
-    if not organization_id:
-        raise TidewireError(
-            "organization_id_missing", "Name the organisation in the header X-Appwrite-Organization."
-        )
     require_organization(context, organization_id, scope)
     return organization_id
 

@@ -33,7 +33,13 @@ Region = Annotated[str, AnyCaseChoice(("default",))]
 
 
 @operations.declare(
-    "createProject", "POST", "/projects", scopes=("projects.write",), status=201, model=Project
+    "createProject",
+    "POST",
+    "/projects",
+    scopes=("projects.write",),
+    status=201,
+    model=Project,
+    groups=("teamScoped",),
 )
 async def create_project(
     context: Context, project_id: ProjectId, name: Name, team_id: ResourceId, region: Region = "default"
