@@ -1,7 +1,7 @@
 """Lists of 25 rows, plain and compressed, on one server in turns: requests for each second of its processor.
 
-``python -m benchmarks.compressed_answers``. What else the machine does slows both alike, and takes nothing of
-the time that the server's own process is counted with.
+``python -m benchmarks.compressed_answers``, with ``--write`` to note the result. What else the machine does
+slows both alike, and takes nothing of the time that the server's own process is counted with.
 """
 
 from __future__ import annotations
@@ -10,18 +10,30 @@ import asyncio
 import os
 import random
 import statistics
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import httpx
 from tests.support.server import TidewireServer
 
-ROWS = 25
-CLIENTS = 8
-ROUNDS = 15
-REQUESTS = 400
+ROWS: Final = 25
+CLIENTS: Final = 8
+ROUNDS: Final = 9
+REQUESTS: Final = 400
 """In each round, of each kind."""
+SECTION: Final = Path(__file__).parent / "compressed_answers.md"
+"""What ``python -m benchmarks.report`` puts at the end of the page."""
+HEAD: Final = f"""### Lists of {ROWS} rows, plain and as gzip
+
+Measured by `python -m benchmarks.compressed_answers`, apart from the rest: {CLIENTS} clients ask one server
+for the same list, plain and compressed in turns, {ROUNDS} rounds of {REQUESTS} requests each. Requests for
+each second of the server's processor; the ratio is the median of the rounds, with their quartiles.
+
+| codec | plain (requests/s) | gzip (requests/s) | ratio | plain (bytes) | gzip (bytes) |
+| --- | --- | --- | --- | --- | --- |"""
 _WORDS = (
     *("harbour", "quiet", "silver", "market", "walking", "letters"),
     *("summer", "engine", "bridge", "garden", "number", "window"),
@@ -74,13 +86,12 @@ async def request_many(port: int, accept: str, count: int) -> int:
     return length
 
 
-async def measure(server: TidewireServer) -> None:
-    """Print the rates of both, their ratio with the quartiles of the rounds, and the bytes."""
-    headers = {"X-Appwrite-Project": "default"}
-    key = await asyncio.to_thread(server.create_key, "databases.write,tables.write,columns.write,rows.write")
-    async with httpx.AsyncClient(
-        base_url=server.endpoint, headers={**headers, "X-Appwrite-Key": key}, timeout=60
-    ) as client:
+async def measure(server: TidewireServer) -> str:
+    """Rates of both, their ratio with the quartiles of the rounds, and the bytes, as a row of a table."""
+    scopes = "databases.write,tables.write,columns.write,rows.write"
+    key = await asyncio.to_thread(server.create_key, scopes)
+    headers = {"X-Appwrite-Project": "default", "X-Appwrite-Key": key}
+    async with httpx.AsyncClient(base_url=server.endpoint, headers=headers, timeout=60) as client:
         await fill(client)
     assert server.process is not None
     pid = server.process.pid
@@ -95,22 +106,38 @@ async def measure(server: TidewireServer) -> None:
                 kept.append(REQUESTS / (processor_seconds(pid) - before))
     ratios = [packed / plain for plain, packed in zip(rates["identity"], rates["gzip"], strict=True)]
     low, middle, high = statistics.quantiles(ratios, n=4)
-    print(f"plain  {statistics.median(rates['identity']):8.0f} requests/s  {sizes['identity']:6} bytes")
-    print(f"gzip   {statistics.median(rates['gzip']):8.0f} requests/s  {sizes['gzip']:6} bytes")
-    print(
-        f"ratio  {middle:.2f} ({low:.2f} to {high:.2f}), {sizes['gzip'] / sizes['identity']:.2f} of the bytes"
+    plain, packed = statistics.median(rates["identity"]), statistics.median(rates["gzip"])
+    return (
+        f"{plain:,.0f} | {packed:,.0f} | {middle:.2f} ({low:.2f} to {high:.2f}) "
+        f"| {sizes['identity']:,} | {sizes['gzip']:,} ({sizes['gzip'] / sizes['identity']:.2f})"
     )
 
 
-def main() -> None:
-    """Measure on a server of its own."""
+def measured(codec: str) -> str:
+    """The row of a codec, on a server of its own."""
     with tempfile.TemporaryDirectory() as directory:
-        server = TidewireServer(Path(directory) / "data", [], {"TIDEWIRE_RATE_LIMITS": "off"})
+        environment = {"TIDEWIRE_RATE_LIMITS": "off"}
+        if codec == "zlib":
+            # A package of that name that cannot be imported, before the one that is installed.
+            hidden = Path(directory) / "hidden" / "isal"
+            hidden.mkdir(parents=True)
+            (hidden / "__init__.py").write_text("raise ImportError\n", encoding="utf-8")
+            environment["PYTHONPATH"] = str(hidden.parent)
+        server = TidewireServer(Path(directory) / "data", [], environment)
         server.start()
         try:
-            asyncio.run(measure(server))
+            return f"| {codec} | {asyncio.run(measure(server))} |"
         finally:
             server.stop()
+
+
+def main() -> None:
+    """Measure both codecs, print the section, and write it with ``--write``."""
+    rows = [measured(codec) for codec in ("isal (the extra `speed`)", "zlib")]
+    section = f"{HEAD}\n" + "\n".join(rows) + "\n"
+    print(section)
+    if "--write" in sys.argv:
+        SECTION.write_text(section, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.compressed_answers import SECTION as COMPRESSED_ANSWERS
 from benchmarks.growth import TITLE as GROWTH_TITLE
 from benchmarks.growth import Growth, Quantity
 from benchmarks.page import ABOUT_PEERS, GROWTH_TEXT, METHOD
@@ -93,6 +94,8 @@ def _page(report: Report) -> Iterator[str]:
             yield f"\n**{_growth_title(quantity)}**\n\n{_row(['', *sizes])}"
             yield _row(["---"] * (len(sizes) + 1))
             yield from (_row(row) for row in rows)
+    if COMPRESSED_ANSWERS.exists():
+        yield "\n" + COMPRESSED_ANSWERS.read_text(encoding="utf-8").rstrip()
 
 
 def _by_scenario(lines: list[Line]) -> Iterator[tuple[str, list[Line]]]:

@@ -101,7 +101,7 @@ async def test_a_mail_by_the_server_of_the_settings(post: Post) -> None:
         async with post.delivering():
             await enqueue(post)
             (mail,) = await server.received(1)
-    assert mail["From"] == "Tide <tide@example.net>"
+    assert mail["From"] == mail["Reply-To"] == "Tide <tide@example.net>"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1", "[::ffff:127.0.0.1]", "localhost.localdomain"])

@@ -246,3 +246,15 @@ def test_test_mails(api: ApiServer, person: Person, project: str, admin: Program
     assert all(MAIL["password"] not in str(row.sender) for row in waiting)
     too_many = {"emails": [f"{number}@example.com" for number in range(11)]}
     assert admin.refused("POST", "/project/smtp/tests", too_many) == "general_argument_invalid"
+
+
+def test_mails_of_the_console_name_the_platform(api: ApiServer) -> None:
+    somebody = sign_up(api)
+    address = f"{somebody.user_id}@example.com"
+    somebody.done("POST", "/account/recovery", {"email": address, "url": "http://localhost/recover"})
+    wanted = select(outgoing_messages.c.subject, outgoing_messages.c.text).where(
+        outgoing_messages.c.recipient == address
+    )
+    mail: Any = api.run(lambda: api.stores.platform.read(lambda connection: connection.execute(wanted).one()))
+    assert mail.subject == f"Password Reset for {api.settings.platform_name}"
+    assert f"Reset your {api.settings.platform_name} password using the link." in mail.text
