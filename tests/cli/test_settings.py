@@ -86,7 +86,8 @@ def test_secrets_are_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
     secret = "only the operator knows this"
     secrets = {field.name for field in msgspec.structs.fields(Settings) if is_secret(field)}
     assert secrets >= {"secret_key", "smtp_password"}
-    environment = {f"TIDEWIRE_{name.upper()}": secret for name in secrets}
+    forms = {"sms_provider": f"sms://user:{secret}@mock", "sms_headers": f"X-Key: {secret}"}
+    environment = {f"TIDEWIRE_{name.upper()}": forms.get(name, secret) for name in secrets}
     show_settings(load_settings({}, environment))
     shown = capsys.readouterr().out
     assert "secret_key" in shown

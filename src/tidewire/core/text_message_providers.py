@@ -35,10 +35,11 @@ def parse_provider(provider: str, url: str, headers: Sequence[str]) -> HttpProvi
 
     ``headers``: each as ``Name: value``. Raises ValueError; its text says what is wrong and holds no secret.
     """
+    given = _parsed(headers)
     if provider in LOCAL_PROVIDERS:
         return None
     if provider == _HTTP:
-        return HttpProvider(_checked_url(url), _parsed(headers))
+        return HttpProvider(_checked_url(url), given)
     if not provider.startswith("sms://"):
         raise ValueError("it must be mock, none, http, or a DSN such as sms://USER:SECRET@mock")
     try:
@@ -58,7 +59,7 @@ def parse_provider(provider: str, url: str, headers: Sequence[str]) -> HttpProvi
         ("X-Username", unquote(dsn.username or "")),
         ("X-Key", unquote(dsn.password or "")),
     )
-    return HttpProvider(_checked_url(url or _MOCK_URL), (*own, *_parsed(headers)))
+    return HttpProvider(_checked_url(url or _MOCK_URL), (*own, *given))
 
 
 def _checked_url(url: str) -> str:
