@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import sqlite3
 import sys
 import time
 from collections.abc import Callable
@@ -12,12 +14,41 @@ import structlog
 
 REPEAT_SECONDS: Final = 10.0
 """Between two lines about what may happen any number of times."""
+KINDS_KEPT: Final = 1000
+"""Of lines that are repeated."""
+_OF_SYSTEM: Final = frozenset(
+    {
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENOMEM,
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EIO,
+        errno.EROFS,
+        errno.EACCES,
+        errno.EPERM,
+    }
+)
+_OF_SQLITE: Final = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_READONLY,
+    }
+)
+"""Primary result codes."""
 
 
 def configure_logging(level: str) -> None:
     """Write lines of at least ``level``; readable on a terminal, JSON otherwise."""
     terminal = sys.stderr.isatty()
     common: list[structlog.types.Processor] = [
+        Circumstances(),
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
@@ -41,6 +72,55 @@ def configure_logging(level: str) -> None:
     logging.basicConfig(
         level=max(logging.WARNING, getattr(logging, level.upper())), handlers=[handler], force=True
     )
+
+
+class Circumstances:
+    """Makes one line of an error that no program is to blame for, in place of a traceback.
+
+    That is what the system, the disk or the data directory refuse: as :class:`Repeated` it is written at
+    once, then no more than once in :data:`REPEAT_SECONDS`, for each event and reason.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, str], tuple[float, int]] = {}
+        """Until when to be silent, and how many were left out."""
+
+    def __call__(self, _: Any, __: str, line: structlog.types.EventDict) -> structlog.types.EventDict:
+        """Replace the error of a line."""
+        error = line.get("exc_info")
+        if isinstance(error, tuple):
+            error = error[1]
+        elif error is True:
+            error = sys.exc_info()[1]
+        reason = circumstance(error) if isinstance(error, BaseException) else None
+        if reason is None:
+            return line
+        del line["exc_info"]
+        line["reason"] = reason
+        key, moment = (str(line.get("event")), reason), time.monotonic()
+        silent_until, omitted = self._seen.get(key, (0.0, 0))
+        if moment < silent_until:
+            self._seen[key] = (silent_until, omitted + 1)
+            raise structlog.DropEvent
+        if omitted:
+            line["omitted"] = omitted
+        if len(self._seen) >= KINDS_KEPT:
+            self._seen.clear()
+        self._seen[key] = (moment + REPEAT_SECONDS, 0)
+        return line
+
+
+def circumstance(error: BaseException) -> str | None:
+    """What an error says of the system, the disk or the data directory; None: it is a defect, or may be."""
+    cause = getattr(error, "orig", error)
+    if isinstance(cause, sqlite3.OperationalError):
+        code = getattr(cause, "sqlite_errorcode", None)
+        return (
+            f"{cause} ({cause.sqlite_errorname})" if code is not None and code & 0xFF in _OF_SQLITE else None
+        )
+    if isinstance(cause, OSError) and (cause.errno is None or cause.errno in _OF_SYSTEM):
+        return str(cause)  # those without a number are our own, and say it all
+    return None
 
 
 class Repeated:

@@ -148,7 +148,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Count,
         Meta(
             description="Of them those of all guests together. Of these, and of all, half may be long reads "
-            "(0.1 s of a processor and more)."
+            "(0.05 s of a processor and more)."
         ),
     ] = 4
     reads_waiting_of_caller: Annotated[
@@ -157,8 +157,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = 256
     reads_waiting_of_guest: Annotated[
         Count,
-        Meta(description="The same for guests from one IP address; of all guests at most 256 wait."),
+        Meta(description="The same for guests from one IP address."),
     ] = 64
+    reads_waiting_of_guests: Annotated[Count, Meta(description="The same for all guests together.")] = 256
     read_seconds: Annotated[
         PositiveSeconds, Meta(description="Seconds that a read may take; then it is refused with 408.")
     ] = 15.0

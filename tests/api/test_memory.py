@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import resource
 import select
 import socket
 import time
+import urllib.parse
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -187,10 +190,131 @@ def test_no_descriptors_left_is_said_and_passes(tmp_path: Path) -> None:
     assert line["limit"] == open_now + 60
 
 
+def test_databases_that_cannot_be_opened_for_want_of_descriptors(tmp_path: Path) -> None:
+    server = TidewireServer(tmp_path / "data", ["--drain-seconds", "0.2"], errors=tmp_path / "log")
+    server.environment |= {"TIDEWIRE_DATABASE_IDLE_SECONDS": "0.5"}
+    server.start()
+    assert server.process
+    number = server.process.pid
+    limits = resource.prlimit(number, resource.RLIMIT_NOFILE)
+    headers = {"X-Appwrite-Project": server.project, "X-Appwrite-Key": server.create_key()}
+    with httpx.Client(base_url=server.endpoint, headers=headers, timeout=60) as program:
+        assert program.get("/users").status_code == 200
+        ends = time.monotonic() + 30
+        while _is_open(number, "default/database.sqlite3") and time.monotonic() < ends:
+            time.sleep(0.1)
+        taken = {int(each.name) for each in Path(f"/proc/{number}/fd").iterdir()}
+        free = next(each for each in itertools.count() if each not in taken)
+        resource.prlimit(number, resource.RLIMIT_NOFILE, (free, limits[1]))
+        answers = []
+        for _ in range(30):
+            answers.append(program.get("/users"))
+            time.sleep(0.05)
+        assert {answer.status_code for answer in answers} == {503}, answers[-1].text
+        assert answers[-1].headers["retry-after"] == "1"
+        resource.prlimit(number, resource.RLIMIT_NOFILE, limits)
+        assert program.get("/users").status_code == 200
+    assert server.stop() == 0
+    lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    assert not [line for line in lines if "exception" in line]
+    told = [line for line in lines if line["event"] == "a project is refused"]
+    assert 1 <= len(told) <= 3, [line["event"] for line in lines]  # of thirty
+
+
+def _is_open(number: int, path: str) -> bool:
+    return any(str(each.readlink()).endswith(path) for each in Path(f"/proc/{number}/fd").iterdir())
+
+
 def _ticks(number: int) -> int:
     """Hundredths of a second for which a process has had a processor."""
     fields = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
     return int(fields[11]) + int(fields[12])
+
+
+def test_connections_that_are_ended_at_limits_leave_lines(tmp_path: Path) -> None:
+    server = TidewireServer(tmp_path / "data", ["--drain-seconds", "0.2"], errors=tmp_path / "log")
+    server.environment |= {
+        "TIDEWIRE_REQUEST_BODY_SECONDS": "0.5",
+        "TIDEWIRE_REQUEST_HEAD_SECONDS": "0.5",
+        "TIDEWIRE_ANSWER_SECONDS": "1",
+        "TIDEWIRE_UNREAD_ANSWER_BYTES": str(2 * MEGABYTE),
+        "TIDEWIRE_MAX_BODY_VALUES": "1000",
+    }
+    server.start()
+    with ExitStack() as stack:
+        body, head = connect(server, stack), connect(server, stack)
+        body.sendall(HEAD % 5000 + b"{")
+        head.sendall(b"GET / HTTP/1.1\r\n")
+        unread = [connect(server, stack, receive_buffer=4096) for _ in range(8)]
+        for connection in unread:
+            connection.sendall(b"GET /v1/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 12)
+        headers = {"X-Appwrite-Project": server.project}
+        many = {"userId": "u", "email": [1] * 40_000}
+        answer = httpx.post(f"{server.endpoint}/account", json=many, headers=headers, timeout=60)
+        assert answer.status_code == 413
+        assert (body.recv(100), head.recv(100)) == (b"", b"")
+        wanted = {
+            "seconds of a body",
+            "seconds of a head",
+            "unread answers",
+            "seconds of an answer",
+            "values of a body",
+        }
+        told: dict[str, str] = {}
+        ends = time.monotonic() + 30
+        while not wanted <= set(told) and time.monotonic() < ends:
+            time.sleep(0.1)
+            lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+            told = {each["limit"]: each["address"] for each in lines if each["event"] == "limit_reached"}
+    assert told == dict.fromkeys(wanted, "127.0.0.1")
+    assert server.stop() == 0
+
+
+def test_guests_that_ask_for_much_are_told_to_come_back(tmp_path: Path) -> None:
+    """What each of them may take of the reads is bounded, in number and in time; a program is served."""
+    server = TidewireServer(tmp_path / "data", ["--drain-seconds", "0.2"])
+    server.environment |= {
+        "TIDEWIRE_READS_WAITING_OF_GUEST": "3",
+        "TIDEWIRE_READS_WAITING_OF_GUESTS": "6",
+        "TIDEWIRE_READ_SECONDS_OF_GUEST": "0.4",
+        "TIDEWIRE_RATE_LIMITS": "off",
+    }
+    server.start()
+    headers = {"X-Appwrite-Project": server.project, "X-Appwrite-Key": server.create_key()}
+    with httpx.Client(base_url=server.endpoint, headers=headers, timeout=60) as program:
+        for path, body in (
+            ("/tablesdb", {"databaseId": "d", "name": "d"}),
+            ("/tablesdb/d/tables", {"tableId": "t", "name": "t", "permissions": ['read("any")']}),
+            ("/tablesdb/d/tables/t/columns/text", {"key": "text", "required": False}),
+        ):
+            assert program.post(path, json=body).is_success
+        rows = "/tablesdb/d/tables/t/rows"
+        for _ in range(20):
+            created = program.post(rows, json={"rows": [{"$id": "unique()", "text": "ab" * 4000}] * 100})
+            assert created.is_success, created.text
+        words = [f"{'b' * 50}{number}" for number in range(60)]
+        costly = json.dumps({"method": "notContains", "attribute": "text", "values": words})
+        target = f"/v1{rows}?" + urllib.parse.urlencode({f"queries[{place}]": costly for place in range(4)})
+        request = f"GET {target} HTTP/1.1\r\nHost: x\r\nX-Appwrite-Project: {server.project}\r\n\r\n"
+        with ExitStack() as stack:
+            guests = []
+            for number in range(16):
+                guests.append(stack.enter_context(socket.socket()))
+                guests[-1].bind((f"127.0.1.{number // 8 + 1}", 0))
+                guests[-1].settimeout(60)
+                guests[-1].connect(("127.0.0.1", server.port))
+                guests[-1].sendall(request.encode())
+            assert program.get(rows).status_code == 200
+            answers = [guest.recv(65536) for guest in guests]
+        codes = Counter(statuses(answer)[0] for answer in answers)
+        assert codes[503] >= 4, (codes, answers[0][-300:])
+        assert set(codes) <= {503, 408}
+        refused = next(each for each in answers if statuses(each) == [503])
+        assert b"\r\nretry-after: 5\r\n" in refused
+        assert json.loads(refused.partition(b"\r\n\r\n")[2])["type"] == "general_server_busy"
+        late = next(each for each in answers if statuses(each) == [408])
+        assert json.loads(late.partition(b"\r\n\r\n")[2])["type"] == "database_timeout"
+    assert server.stop() == 0
 
 
 async def test_large_lists_in_the_making_are_bounded() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -147,6 +148,43 @@ async def test_a_caller_with_many_reads_holds_nobody_up() -> None:
     assert not any(job.finished for job in greedy)
     release.set()
     await asyncio.gather(*(job.future for job in greedy))
+    pool.close()
+
+
+async def test_who_has_had_the_least_done_comes_first() -> None:
+    """A newcomer with a small read does not wait for one of each of those whose reads cost much."""
+    pool = ThreadPool("test", 1)
+    queue = FairQueue(pool)
+    loop = asyncio.get_running_loop()
+    order: list[str] = []
+    running, release = asyncio.Event(), asyncio.Event()
+
+    def work(name: str) -> None:
+        ends = time.thread_time() + (0.01 if name != "modest" else 0)
+        while time.thread_time() < ends:
+            continue
+        order.append(name)
+        if order == ["greedy 0"]:
+            loop.call_soon_threadsafe(running.set)
+            asyncio.run_coroutine_threadsafe(release.wait(), loop).result(60)
+
+    def put(name: str) -> Job[None]:
+        job = Job(loop, lambda: work(name))
+        queue.put(Share(name, 1, 60), job)
+        return job
+
+    futures = [put(f"greedy {number}").future for _ in range(2) for number in range(4)]
+    await running.wait()
+    release.set()
+    async with asyncio.timeout(60):
+        await asyncio.gather(*futures)
+    order.clear()
+    order.append("")
+    futures = [put(f"greedy {number}").future for number in range(4)]
+    futures.append(put("modest").future)
+    async with asyncio.timeout(60):
+        await asyncio.gather(*futures)
+    assert order.index("modest") <= 2  # behind the one that was running already
     pool.close()
 
 

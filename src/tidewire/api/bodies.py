@@ -43,7 +43,7 @@ def from_json(body: bytes) -> Given:
     if not body or body.isspace():
         return NOTHING
     if is_too_deep(body):
-        raise TidewireError("general_argument_invalid", TOO_DEEP)
+        raise TidewireError("general_argument_invalid", TOO_DEEP, limit="levels of a body")
     try:
         return _as_object(msgspec.json.decode(body))
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:

@@ -24,7 +24,7 @@ from tidewire.api.unread_answers import Unread, UnreadAnswers
 from tidewire.core.addresses import network_of
 from tidewire.core.errors import TidewireError
 from tidewire.identity.paths import plain_path
-from tidewire.logs import Repeated
+from tidewire.logs import Repeated, RepeatedByKind
 from tidewire.realtime.websocket import unacknowledged_bytes
 from tidewire.settings import Settings
 
@@ -62,6 +62,7 @@ def bounded_http_protocol(
         answer_seconds = settings.answer_seconds
         unread = UnreadAnswers(settings.unread_answer_bytes, settings.unread_answer_bytes_per_address)
         refusals = Repeated(_log.warning, "http_request_refused")
+        reached = RepeatedByKind(_log.warning, "limit_reached", "limit")
         stream = staticmethod(stream_protocol) if stream_protocol else None
 
     return BoundedHttpProtocol
@@ -102,6 +103,8 @@ class _HttpProtocol(HttpToolsProtocol):
     """Time in which a client has to take some of what waits for it."""
     unread: UnreadAnswers
     refusals: Repeated
+    reached: RepeatedByKind
+    """Limits at which connections are closed without an answer."""
     stream: StreamProtocol | None
     flow: _Flow
 
@@ -360,6 +363,7 @@ class _HttpProtocol(HttpToolsProtocol):
         super().resume_writing()
 
     def _cut_off(self) -> None:
+        self._tell("unread answers", "The client reads no answers, and too many bytes of such wait.")
         self.loop.call_soon(self.transport.abort)
 
     def _expect_progress(self) -> None:
@@ -376,6 +380,7 @@ class _HttpProtocol(HttpToolsProtocol):
     def _look_at_progress(self, before: int) -> None:
         self._write_timer = None
         if self._untaken() > max(0, before - LEAST_PROGRESS):
+            self._tell("seconds of an answer", f"Too little of it was read in {self.answer_seconds} s.")
             self.transport.abort()
         else:
             self._expect_progress()
@@ -406,8 +411,15 @@ class _HttpProtocol(HttpToolsProtocol):
         if self.flow.read_paused or (self._is_answering() and not self.cycle.more_body):
             # The client is waiting for us.
             self._start_timer(seconds)
-        else:
-            self.transport.close()
+            return
+        if self._is_receiving():
+            self._tell("seconds of a body", f"The client sent nothing more of it for {seconds} s.")
+        elif self._in_head:
+            self._tell("seconds of a head", f"The client did not complete it in {seconds} s.")
+        self.transport.close()
+
+    def _tell(self, limit: str, reason: str) -> None:
+        self.reached.tell(limit, address=self.client[0] if self.client else "", reason=reason)
 
 
 class _RefusedError(Exception):

@@ -76,13 +76,14 @@ def structure_in_steps(text: bytearray, limit: int) -> Generator[None, None, Str
     weight = 1
     for block in _blocks(text):
         if block.deepest > DEEPEST_NESTING:
-            raise TidewireError("general_argument_invalid", TOO_DEEP)
+            raise TidewireError("general_argument_invalid", TOO_DEEP, limit="levels of a body")
         weight += len(block.commas) + CONTAINER_WEIGHT * block.containers
         if weight > limit:
             raise TidewireError(
                 "general_content_too_large",
                 f"The JSON has more than {limit} values, where an array or object counts as "
                 f"{CONTAINER_WEIGHT}: send it in several parts.",
+                limit="values of a body",
             )
         commas.append(block.commas)
         depths.append(block.depths)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from typing import Final
 
@@ -35,6 +36,8 @@ def is_unanswered(error: BaseException) -> bool:
     """
     if isinstance(error, TidewireError):
         return error.type == "database_timeout"
+    if isinstance(error, OSError) and error.errno in {errno.EMFILE, errno.ENFILE, errno.ENOMEM}:
+        return True
     cause = error.orig if isinstance(error, OperationalError) else error
     code = getattr(cause, "sqlite_errorcode", None)
     return isinstance(cause, sqlite3.OperationalError) and code is not None and code & 0xFF in _PASSING

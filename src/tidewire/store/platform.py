@@ -113,7 +113,12 @@ class Stores:
         self._object_store = local_store(self._directory / "objects")
         self._background = Background()
         self._reported: dict[str, float] = {}
-        self._workers = Workers(settings.reads_at_once, settings.read_seconds, settings.reads_of_guests)
+        self._workers = Workers(
+            settings.reads_at_once,
+            settings.read_seconds,
+            settings.reads_of_guests,
+            settings.reads_waiting_of_guests,
+        )
         self._due = DueProjects(self._directory)
         self._sleep_listeners: list[Callable[[str, int | None], None]] = []
         self._open_projects = ProjectDatabases(

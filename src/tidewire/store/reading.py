@@ -1,13 +1,15 @@
 """Who reads when: a few reads run at the same time, and those who wait take turns.
 
 A party that asks for much waits behind itself alone: it has at most so many reads running, and when a place
-is free, those who wait get it one after the other, however many reads each of them has waiting. Many parties
-that ask for much wait behind each other: reads that take long have only some of the places.
+is free, of those who wait that one gets it who has had the least work done, however many reads each has
+waiting. Many parties that ask for much wait behind each other: reads that take long have only some of the
+places.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import sqlite3
 import time
 from collections import Counter, deque
@@ -24,12 +26,14 @@ T = TypeVar("T")
 
 TRIAL_SECONDS: Final = 0.25
 """After which a read counts as long, and begins again where the long ones are."""
-LONG_WORK: Final = 0.1
+LONG_WORK: Final = 0.05
 """Seconds of a processor from which on a read counts as long."""
+WORK_HALVED_SECONDS: Final = 5.0
+"""After which a party's work counts half, where it is asked who has had the least."""
+LITTLE_WORK: Final = 0.002
+"""Seconds of a processor that are forgotten when a party has nothing more to read."""
 LONG_SECONDS: Final = 60.0
 """For which the reads of who had a long one count as long from their beginning."""
-GUESTS_WAITING: Final = 256
-"""Reads of all guests together that may wait."""
 PARTIES_KEPT: Final = 4096
 """Of which it is known whether their reads are long."""
 
@@ -150,7 +154,7 @@ class Job(Generic[T]):
 class _Party:
     """Somebody with reads that run or wait, or that ran long just now."""
 
-    __slots__ = ("long_until", "running", "share", "waiting")
+    __slots__ = ("_worked", "_worked_at", "long_until", "running", "share", "waiting")
 
     def __init__(self, share: Share) -> None:
         self.share = share
@@ -158,6 +162,18 @@ class _Party:
         self.waiting: deque[Job[Any]] = deque()
         self.long_until = 0.0
         """Until when its reads count as long, monotonic seconds."""
+        self._worked = 0.0
+        self._worked_at = 0.0
+
+    def has_worked(self, seconds: float) -> None:
+        """A read of it took so much of a processor."""
+        moment = time.monotonic()
+        self._worked = self.work_until(moment) + seconds
+        self._worked_at = moment
+
+    def work_until(self, moment: float) -> float:
+        """Seconds of a processor that its reads took; what was long ago counts for little."""
+        return self._worked * math.exp2((self._worked_at - moment) / WORK_HALVED_SECONDS)
 
     def kind(self) -> _Kind:
         """What its next read counts as."""
@@ -172,9 +188,13 @@ class FairQueue:
     places, so that however many parties ask for much, who asks for little is not held up.
     """
 
-    def __init__(self, pool: ThreadPool, of_guests: int | None = None) -> None:
-        """Guests have at most ``of_guests`` places; at least one is left to others if there are several."""
+    def __init__(self, pool: ThreadPool, of_guests: int | None = None, guests_waiting: int = 256) -> None:
+        """Guests have at most ``of_guests`` places; at least one is left to others if there are several.
+
+        ``guests_waiting``: reads of all guests together that may wait.
+        """
         self._pool = pool
+        self._guests_waiting = guests_waiting
         guests = min(of_guests or pool.most, max(1, pool.most - 1))
         self._places: dict[_Kind, int] = {
             (False, False): pool.most,
@@ -203,10 +223,10 @@ class FairQueue:
         if not party.waiting and party.running < share.at_once and self._has_place(kind):
             self._begin(party, kind, job)
             return
-        if len(party.waiting) >= share.waiting or (share.guest and self._waiting[True] >= GUESTS_WAITING):
-            raise TidewireError(
-                "general_server_busy", "As many reads wait as may: ask for less at once, or try again later."
-            )
+        if len(party.waiting) >= share.waiting:
+            raise _busy(f"{share.waiting} reads of yours wait already: ask for less at once.")
+        if share.guest and self._waiting[True] >= self._guests_waiting:
+            raise _busy(f"{self._guests_waiting} reads of guests wait already: try again later.")
         self._wait(party, job)
 
     def _wait(self, party: _Party, job: Job[Any], *, first: bool = False) -> None:
@@ -234,6 +254,7 @@ class FairQueue:
         job.is_trial = job.may_begin_again and not kind[1] and party.share.seconds > TRIAL_SECONDS
 
         def ended() -> None:
+            party.has_worked(job.work_seconds)
             if job.may_begin_again and (job.work_seconds > LONG_WORK or not job.finished):
                 party.long_until = time.monotonic() + LONG_SECONDS
             self._ended(party, kind, None if job.finished else job)
@@ -249,7 +270,8 @@ class FairQueue:
             self._turns[party.kind()].append(party)
         if again is not None:
             self._wait(party, again, first=True)
-        if not party.running and not party.waiting and not party.long_until:
+        idle = not party.running and not party.waiting
+        if idle and not party.long_until and party.work_until(time.monotonic()) < LITTLE_WORK:
             del self._parties[party.share.name]
         while self._next_turn():
             continue
@@ -262,7 +284,7 @@ class FairQueue:
             turns = self._turns[kind]
             if not turns or not self._has_place(kind):
                 continue
-            party = turns.popleft()
+            party = self._first(turns)
             if party.kind() != kind:  # it has changed since
                 self._turns[party.kind()].append(party)
                 return True
@@ -272,6 +294,15 @@ class FairQueue:
                 turns.append(party)
             return True
         return False
+
+    def _first(self, turns: deque[_Party]) -> _Party:
+        """Of those whose turn it may be, who had the least work done; of equals the first."""
+        if len(turns) == 1:
+            return turns.popleft()
+        moment = time.monotonic()
+        party = min(turns, key=lambda each: each.work_until(moment))
+        turns.remove(party)
+        return party
 
     def _forget_some(self) -> None:
         """Keep no parties whose reads are over, once there are many."""
@@ -283,6 +314,10 @@ class FairQueue:
             if party.long_until > moment and len(self._parties) < PARTIES_KEPT:
                 return
             del self._parties[party.share.name]
+
+
+def _busy(message: str) -> TidewireError:
+    return TidewireError("general_server_busy", message)
 
 
 def raisable(error: BaseException) -> BaseException:

@@ -25,11 +25,15 @@ class Workers:
     """Threads that are started when they are needed, up to fixed numbers. Belongs to one event loop."""
 
     def __init__(
-        self, reads_at_once: int = 8, read_seconds: float = 15.0, reads_of_guests: int | None = None
+        self,
+        reads_at_once: int = 8,
+        read_seconds: float = 15.0,
+        reads_of_guests: int | None = None,
+        guests_waiting: int = 256,
     ) -> None:
         """So many reads of requests run at the same time; each is interrupted after so many seconds.
 
-        ``reads_of_guests`` of them may be of guests.
+        ``reads_of_guests`` of them may be of guests, of whom ``guests_waiting`` may wait.
         """
         self.writing: Final = ThreadPool("tidewire-writer", WRITING)
         self._opening: Final = ThreadPool("tidewire-opener", OPENING)
@@ -40,7 +44,7 @@ class Workers:
             "identities": ThreadPool("tidewire-identities", OWN_LANE),
         }
         self._lanes = {
-            lane: FairQueue(pool, reads_of_guests if lane == "requests" else None)
+            lane: FairQueue(pool, reads_of_guests if lane == "requests" else None, guests_waiting)
             for lane, pool in pools.items()
         }
         self._pools = [self.writing, self._opening, *pools.values()]
