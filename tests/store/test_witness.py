@@ -168,6 +168,29 @@ async def test_neither_a_crash_nor_a_move_is_a_copy(tmp_path: Path, closed: bool
     assert await epoch(tmp_path / "elsewhere") == before
 
 
+async def test_crashes_of_who_only_reads_are_no_copies(tmp_path: Path) -> None:
+    """SQLite changes the owner, and so the ctime, of the log that it finds, if it is root's."""
+    data = tmp_path / "data"
+    before = await epoch(data)
+    write_an_event(data, None, close=False)
+    program = f"""
+import asyncio, os
+from pathlib import Path
+from tidewire.store import event_log
+from tidewire.store.database import Database
+
+async def main():
+    database = await Database.open(Path({str(data / NAME)!r}), "shop")
+    await database.read(event_log.last_offset)
+    os._exit(0)
+
+asyncio.run(main())
+"""
+    for _ in range(2):
+        run(sys.executable, "-c", program)
+    assert await epoch(data) == before
+
+
 async def test_a_crash_while_it_closes_is_no_copy(tmp_path: Path) -> None:
     """Of one that crashed before, was opened again, and was only read."""
     data = tmp_path / "data"

@@ -76,7 +76,8 @@ def is_as_left(lock: int, path: Path) -> bool:
         return False
     if note.startswith(_WRITING):
         log = _log_of(path)
-        return log.exists() and note == _writing(log) and _times_agree(path.stat(), log.stat())
+        # The log's own times say nothing: for root, SQLite gives it an owner whenever it is opened.
+        return log.exists() and note == _writing(log) and _times_agree(path.stat())
     return note == _left(path) if note else _times_agree(path.stat())
 
 
@@ -95,8 +96,8 @@ def _writing(log: Path) -> bytes:
     return b"%b%d" % (_WRITING, log.stat().st_ino)
 
 
-def _times_agree(*files: os.stat_result) -> bool:
-    return all(file.st_mtime_ns == file.st_ctime_ns for file in files)
+def _times_agree(file: os.stat_result) -> bool:
+    return file.st_mtime_ns == file.st_ctime_ns
 
 
 def _log_of(path: Path) -> Path:
