@@ -106,3 +106,9 @@ def upload_to_demo(server: TidewireServer, name: str) -> None:
         files={"file": (name, b"tide")},
         headers={"X-Appwrite-Project": server.project},
     ).raise_for_status()
+
+
+@pytest.mark.parametrize("end", ["", "/"])
+def test_an_endpoint_with_a_slash_at_its_end(server: TidewireServer, api_key: str, end: str) -> None:
+    outcome = run_node("endpoint.mjs", "appwrite-28", server.endpoint + end, server.project, api_key)
+    assert outcome == {"same": True, "name": "New", "pings": [{"message": "Pong!"}, {"message": "Pong!"}]}

@@ -313,8 +313,18 @@ def test_impersonation_needs_the_flag(world: World, own: Organization) -> None:
     ):
         answer = support.call("GET", "/account", **headers).json()
         assert (answer["$id"], answer["impersonatorUserId"]) == (target.user_id, support.user_id)
-    answer = support.call("GET", f"/account?impersonateuserid={target.user_id}")
-    assert answer.json()["$id"] == target.user_id
+    for query in (
+        f"impersonateuserid={target.user_id}",
+        f"impersonateUserId={target.user_id}",
+        f"impersonateemail={target.email}",
+        f"impersonateEmail={target.email.upper()}",
+        f"impersonateuserid={target.user_id}&impersonateEmail={plain.email}",
+    ):
+        assert support.call("GET", f"/account?{query}").json()["$id"] == target.user_id, query
+    other = {"X_Appwrite_Impersonate_User_Id": target.user_id}
+    assert support.call.whoami(**other) == target.user_id
+    answer = support.call("GET", f"/account?impersonateuserid={plain.user_id}", **other)
+    assert answer.json()["$id"] == target.user_id, "a header counts before the query"
     assert support.call.whoami(X_Appwrite_Impersonate_User_Id="nobody") == support.user_id
     assert support.call.whoami(X_Appwrite_Impersonate_User_Id="") == support.user_id
     assert support.call("GET", "/users").status_code == 200
