@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import select
 
 from tests.platform.people import Person, Program, sign_up, unique_id
-from tests.platform.test_smtp import mail_server_of
 from tests.support.api import ApiServer
+from tests.support.mail_server import running_mail_server
 from tidewire.core.events import Event
 from tidewire.store import event_log
 from tidewire.store.schema import outgoing_messages
@@ -227,7 +227,7 @@ MAIL: dict[str, Any] = {
 def test_test_mails(api: ApiServer, person: Person, project: str, admin: Program) -> None:
     body = {"emails": ["one@example.com", "two@example.com", "one@example.com"]}
     assert admin.refused("POST", "/project/smtp/tests", body) == "general_argument_invalid"
-    with mail_server_of(api) as server:
+    with running_mail_server() as server:
         admin.done("PATCH", "/project/smtp", {**MAIL, "host": "127.0.0.1", "port": server.port})
     admin.done("POST", "/project/smtp/tests", body)
     given = {**MAIL, "host": "other.example.com", "emails": ["three@example.com"]}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -11,28 +10,17 @@ from sqlalchemy import select
 
 from tests.platform.people import Person, Program
 from tests.support.api import ApiServer
-from tests.support.mail_server import MailServer, mail_server
+from tests.support.mail_server import MailServer, running_mail_server
 from tidewire.store.schema import projects
 
 MAIL: dict[str, Any] = {"host": "127.0.0.1", "port": 1, "senderEmail": "me@example.com"}
 LOGIN: dict[str, Any] = {"username": "me", "password": "s3cret-word"}
 
 
-@contextmanager
-def mail_server_of(api: ApiServer, **options: Any) -> Iterator[MailServer]:
-    """A mail server that the API can reach."""
-    stack = AsyncExitStack()
-    server = api.run(lambda: stack.enter_async_context(mail_server(**options)))
-    try:
-        yield server
-    finally:
-        api.run(stack.aclose)
-
-
 @pytest.fixture
-def server(api: ApiServer) -> Iterator[MailServer]:
+def server() -> Iterator[MailServer]:
     """A mail server that wants a login."""
-    with mail_server_of(api, password=LOGIN["password"]) as made:
+    with running_mail_server(password=LOGIN["password"]) as made:
         yield made
 
 

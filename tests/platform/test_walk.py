@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support.mail_server import running_mail_server
 from tests.support.responses import checked_client
 from tests.support.server import TidewireServer
 
@@ -151,12 +152,15 @@ def follow(walker: Walker) -> dict[str, Any]:
         "enabled": True,
         "senderEmail": "mailer@appwrite.io",
         "senderName": "Mailer",
-        "host": "maildev",
-        "port": 1025,
+        "host": "localhost",
         "username": "user",
         "password": "password",
     }
-    found["smtp"] = done(walker.console("PATCH", f"/projects/{project['projectId']}/smtp", smtp), 200)
+    with running_mail_server(password="password") as server:  # which is tried out
+        smtp["port"] = server.port
+        found["smtp"] = done(walker.console("PATCH", f"/projects/{project['projectId']}/smtp", smtp), 200)
+        assert server.logins == [("user", "password")]
+    found["port"] = server.port
     found["variables"] = done(walker.console("GET", "/console/variables"), 200)
     return found
 
@@ -171,7 +175,7 @@ def test_the_cookie_is_for_this_host_and_plain_http(walk: dict[str, Any]) -> Non
 def test_mail_settings_are_kept_without_showing_the_password(walk: dict[str, Any]) -> None:
     project = walk["smtp"]
     assert project["smtpEnabled"] is True
-    assert (project["smtpHost"], project["smtpPort"]) == ("maildev", 1025)
+    assert (project["smtpHost"], project["smtpPort"]) == ("localhost", walk["port"])
     assert (project["smtpSenderEmail"], project["smtpSenderName"]) == ("mailer@appwrite.io", "Mailer")
     assert project["smtpPassword"] == ""
 
@@ -224,4 +228,4 @@ def test_all_of_it_survives_a_restart(server: TidewireServer, walk: dict[str, An
     server.start()
     walker: Walker = walk["walker"]
     assert walker.console("GET", "/account").json()["name"] == "Root"
-    assert walker.console("GET", f"/projects/{walk['project']['$id']}").json()["smtpHost"] == "maildev"
+    assert walker.console("GET", f"/projects/{walk['project']['$id']}").json()["smtpHost"] == "localhost"

@@ -69,9 +69,9 @@ def test_settings(client: Client) -> None:
     project.delete_mock_phone("+15005550001")
     assert project.list_mock_phones().total == 0
     changed = project.update_smtp(
-        host="mail.example.com", port=25, sender_email="me@example.com", enabled=True
+        host="mail.example.com", port=25, sender_email="me@example.com", enabled=False
     )
-    assert changed.smtphost == "mail.example.com"
+    assert (changed.smtphost, changed.smtpenabled) == ("mail.example.com", False)
 
 
 def test_webhooks(client: Client) -> None:

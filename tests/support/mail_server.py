@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import threading
 import warnings
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -105,3 +106,23 @@ async def mail_server(
                 made.transport.close()
         await server.wait_closed()
         await asyncio.sleep(0)
+
+
+@contextmanager
+def running_mail_server(**options: Any) -> Iterator[MailServer]:
+    """The same for tests without an event loop: in one of its own, in a thread."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="mail server", daemon=True)
+    thread.start()
+    stack = AsyncExitStack()
+
+    def run(work: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, loop).result(30)
+
+    try:
+        yield run(stack.enter_async_context(mail_server(**options)))
+    finally:
+        run(stack.aclose())
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(30)
+        loop.close()
