@@ -129,6 +129,16 @@ def test_json_body(client: httpx.Client) -> None:
     assert _arguments(client.post("/v1/probe/p", json=body)) == {**expected, "flag": True, "probeId": "p"}
 
 
+@pytest.mark.parametrize("body", [b"[]", b" [ ] ", b"[" + b" " * 100_000 + b"]"])
+def test_an_empty_list_is_an_empty_object(client: httpx.Client, body: bytes) -> None:
+    """PHP has one empty array for both, and its clients send it where there are no parameters."""
+    json_type = {"Content-Type": "application/json"}
+    deleted = client.request("DELETE", "/v1/probe/p?flag=true", content=body, headers=json_type)
+    assert _arguments(deleted) == {"probeId": "p", "flag": True}
+    refused = client.post("/v1/probe/p", content=body, headers=json_type)
+    assert _error(refused)[2] == 'Param "name" is not optional.'
+
+
 def test_nulls_are_defaults(client: httpx.Client) -> None:
     body = {"name": "x", "tags": None, "permissions": None, "data": None, "kind": None, "flag": None}
     arguments = _arguments(client.post("/v1/probe/p", json=body))
@@ -148,7 +158,8 @@ def test_json_without_content_type(client: httpx.Client) -> None:
     "body",
     [
         b"{",
-        b"[]",
+        b"[1]",
+        b"[[]]",
         b"1",
         b"null",
         b'"x"',

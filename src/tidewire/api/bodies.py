@@ -39,7 +39,7 @@ def from_query(query_string: bytes, *, strict: bool = True) -> Given:
 
 
 def from_json(body: bytes) -> Given:
-    """Read a JSON object; an empty body is an empty object."""
+    """Read a JSON object; an empty body is an empty object, and so is the empty list, as PHP writes it."""
     if not body or body.isspace():
         return NOTHING
     if is_too_deep(body):
@@ -95,6 +95,8 @@ def media_type(content_type: str) -> str:
 
 
 def _as_object(values: object) -> Given:
+    if values == []:
+        return NOTHING
     if not isinstance(values, dict):
         raise TidewireError("general_argument_invalid", "The request body must be a JSON object.")
     return Given(values, False)
