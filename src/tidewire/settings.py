@@ -247,8 +247,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     list_bytes_max: Annotated[
         Count,
         Meta(
-            description="Bytes of values that one list of rows may show, related rows counted wherever they "
-            "are shown."
+            description="Bytes that one list may show, about, whatever its limit; related rows are counted "
+            "wherever they are shown."
         ),
     ] = 16 * 2**20
     related_rows_max: Annotated[

@@ -8,6 +8,9 @@ from typing import Any
 Json = dict[str, Any]
 
 
+_CONTAINS = {"contains", "containsAny", "containsAll"}
+
+
 def matches(row: Json, query: Json) -> bool:
     """Whether a row fits a filter. A comparison with nothing is false, and its negation too."""
     return _truth(row, query) is True
@@ -46,6 +49,9 @@ def _compare(method: str, value: Any, values: list[Any]) -> bool:
         return bool(value >= first)
     if method == "between":
         return bool(first <= value <= values[1])
+    if isinstance(value, str) and method in {"startsWith", "endsWith", *_CONTAINS}:
+        value, values = value.casefold(), [each.casefold() for each in values]
+        first = values[0]
     if method == "startsWith":
         return bool(value.startswith(first))
     if method == "endsWith":

@@ -110,6 +110,19 @@ class Shop:
         ]
 
 
+_SYSTEM = {"$id", "$sequence", "$createdAt", "$updatedAt", "$permissions", "$databaseId"}
+
+
+def own(row: Any) -> Any:
+    """A row, or rows, without what all rows have, nested ones too; it must be there."""
+    if isinstance(row, list):
+        return [own(each) for each in row]
+    if not isinstance(row, dict) or "$id" not in row:
+        return row
+    assert row.keys() >= _SYSTEM and len(row.keys() & {"$tableId", "$collectionId"}) == 1
+    return {key: own(value) for key, value in row.items() if not key.startswith("$")}
+
+
 async def refusal(work: Any) -> str:
     """The type of the error that ``work`` ends with; empty if it ends well."""
     try:
@@ -125,4 +138,4 @@ def decoded(event: Event) -> Json:
     return payload
 
 
-__all__ = ["COLLECTIONS", "TABLES", "Shop", "column", "decoded", "operator", "query", "refusal"]
+__all__ = ["COLLECTIONS", "TABLES", "Shop", "column", "decoded", "operator", "own", "query", "refusal"]

@@ -90,7 +90,13 @@ def _same(value: Any, other: Any) -> bool:
 def _holds(value: Any, part: Any) -> bool:
     if isinstance(value, list):
         return any(_same(element, part) for element in value)
-    return isinstance(value, str) and isinstance(part, str) and part in value
+    return isinstance(value, str) and isinstance(part, str) and part.casefold() in value.casefold()
+
+
+def _holds_part(value: Any, part: Any) -> bool:
+    if isinstance(value, list) and isinstance(part, str):
+        return any(isinstance(element, str) and _holds(element, part) for element in value)
+    return _holds(value, part)
 
 
 def _compare(method: str, value: Any, values: list[Any]) -> bool:
@@ -99,7 +105,7 @@ def _compare(method: str, value: Any, values: list[Any]) -> bool:
     if method == "equal":
         return any(_same(value, each) for each in values)
     if method in {"contains", "containsAny"}:
-        return any(_holds(value, each) for each in values)
+        return any(_holds_part(value, each) for each in values)
     if method == "containsAll":
         return all(_holds(value, each) for each in values)
     first = values[0]
@@ -108,7 +114,7 @@ def _compare(method: str, value: Any, values: list[Any]) -> bool:
     if method == "between":
         return bool(first <= value <= values[1])
     if method in {"startsWith", "endsWith"}:
-        return bool(getattr(value, method.lower())(first))
+        return bool(getattr(value.casefold(), method.lower())(first.casefold()))
     if method == "regex":
         return re.search(first, value) is not None
     comparisons = {

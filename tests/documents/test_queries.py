@@ -127,17 +127,18 @@ async def test_objects_are_equal_to_their_parts(library: Library) -> None:
 async def test_as_much_as_queries_may_ask(library: Library) -> None:
     """SQLite takes neither deep expressions nor deeply nested ones: no query must come to that."""
     await library.collection()
-    every = [str(number) for number in range(100)]
-    many = {f"k{number}": number for number in range(100)}
+    every = [str(number) for number in range(500)]
+    many = {f"k{number}": number for number in range(500)}
     await library.create("x", a="".join(every), o=many, e=[{"e": 1}])
     for wide in (
         query("containsAll", "a", *every),
         query("equal", "o", many),
-        query("exists", "", *(f"o.k{number}" for number in range(100))),
+        query("exists", "", *(f"o.k{number}" for number in range(500))),
     ):
         any_of = json.dumps({"method": "or", "values": [json.loads(wide)] * 3})
         assert await library.ids(any_of, wide, wide) == ["x"]
-        assert await refusal(library.find(any_of, *[wide] * 3)) == "general_query_invalid"
+        if "contains" not in wide:
+            assert await refusal(library.find(any_of, *[wide] * 3)) == "general_query_invalid"
     too_much = query("equal", "o", many | {"more": 1})
     assert await refusal(library.find(too_much)) == "general_query_invalid"
     for method in ("elemMatch", "and", "or"):
@@ -154,13 +155,15 @@ async def test_as_much_as_queries_may_ask(library: Library) -> None:
 
 async def test_pages_by_cursor(library: Library) -> None:
     await library.collection()
-    await library.fill(*({"n": n % 3 if n % 4 else str(n), "m": {"k": n}} for n in range(20)))
+    await library.fill(*({"n": n % 3 if n % 4 else str(n), "m": {"k": n}} for n in range(17)))
+    await library.fill({"m": {"k": 1}}, {"$id": "without"}, {"n": None, "m": {"k": None}})
     for indexed in (False, True):
         if indexed:
             await library.index("key", "n", "m.k")
         for order in ("orderAsc", "orderDesc"):
             orders = (query(order, "n"), query(order, "m.k"))
             everything = await library.ids(*orders)
+            assert "without" in everything
             pages: list[str] = []
             while True:
                 cursor = (query("cursorAfter", "", pages[-1]),) if pages else ()
@@ -171,9 +174,6 @@ async def test_pages_by_cursor(library: Library) -> None:
             assert pages == everything
             before = query("cursorBefore", "", everything[10])
             assert await library.ids(*orders, query("limit", "", 3), before) == everything[7:10]
-    await library.create("without")
-    cursor_of_nothing = library.find(query("orderAsc", "n"), query("cursorAfter", "", "without"))
-    assert await refusal(cursor_of_nothing) == "database_query_order_null"
 
 
 HOSTILE = [

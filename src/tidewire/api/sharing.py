@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from typing import Final
+
 from tidewire.api.requests import Request
 from tidewire.core.addresses import network_of
 from tidewire.core.identities import Caller
 from tidewire.settings import Settings
 from tidewire.store.reading import Share
 
+_MILLISECONDS: Final = re.compile(rb"0*[1-9][0-9]{0,8}")
+
 
 def share_of(caller: Caller, request: Request, project_id: str, settings: Settings) -> Share:
-    """The share of a request's reads: sessions and keys have one each, the guests of an address together."""
+    """The share of a request's reads: sessions and keys have one each, the guests of an address together.
+
+    ``X-Appwrite-Timeout`` says after how many milliseconds the client gives up, if that is earlier.
+    """
+    share = _share_of(caller, request, project_id, settings)
+    wanted = request.headers.get(b"x-appwrite-timeout")
+    if wanted is None or not _MILLISECONDS.fullmatch(wanted):
+        return share
+    return replace(share, seconds=min(share.seconds, int(wanted) / 1000))
+
+
+def _share_of(caller: Caller, request: Request, project_id: str, settings: Settings) -> Share:
     if caller.kind == "guest":
         name = f"guest/{network_of(request.client_ip)}"
         seconds, waiting = settings.read_seconds_of_guest, settings.reads_waiting_of_guest

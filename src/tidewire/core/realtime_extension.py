@@ -1,7 +1,7 @@
 """Comparisons of realtime queries beyond those that every Appwrite server knows.
 
-They mean on the payload of an event what the filters of the same name mean on a stored row: text is compared
-exactly, only ``search`` ignores the case of letters; a comparison with null, with a missing key, or with a
+They mean on the payload of an event what the filters of the same name mean on a stored row: what
+looks for a part of a text ignores the case of letters; a comparison with null, with a missing key, or with a
 value of a type that the method does not apply to is false, and so is its negation.
 """
 
@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from tidewire.core.folding import fold
 from tidewire.core.queries import Query
 from tidewire.core.realtime_comparisons import Predicate, is_number, keys_of
 from tidewire.core.realtime_payload import Attributes
@@ -81,21 +82,23 @@ def _between(attribute: str, values: Sequence[Any]) -> Test:
 
 
 def _starts_with(attribute: str, values: Sequence[Any]) -> Test:
-    (text,) = values
+    text = fold(values[0])
 
     def test(payload: Attributes) -> bool | None:
-        value = payload.get(attribute)
-        return value.startswith(text) if isinstance(value, str) else None
+        if not isinstance(payload.get(attribute), str):
+            return None
+        return payload.folded(attribute).startswith(text)
 
     return test
 
 
 def _ends_with(attribute: str, values: Sequence[Any]) -> Test:
-    (text,) = values
+    text = fold(values[0])
 
     def test(payload: Attributes) -> bool | None:
-        value = payload.get(attribute)
-        return value.endswith(text) if isinstance(value, str) else None
+        if not isinstance(payload.get(attribute), str):
+            return None
+        return payload.folded(attribute).endswith(text)
 
     return test
 
@@ -107,7 +110,8 @@ def _contains_any(attribute: str, values: Sequence[Any]) -> Test:
     def test(payload: Attributes) -> bool | None:
         value = payload.get(attribute)
         if isinstance(value, str):
-            return any(part in value for part in parts)
+            text = payload.folded(attribute)
+            return any(part in text for part in parts)
         return not keys.isdisjoint(payload.elements(attribute)) if isinstance(value, list) else None
 
     return test
@@ -119,14 +123,15 @@ def _contains_all(attribute: str, values: Sequence[Any]) -> Test:
     def test(payload: Attributes) -> bool | None:
         value = payload.get(attribute)
         if isinstance(value, str):
-            return len(parts) == len(values) and all(part in value for part in parts)
+            text = payload.folded(attribute)
+            return len(parts) == len(values) and all(part in text for part in parts)
         return keys <= payload.elements(attribute) if isinstance(value, list) else None
 
     return test
 
 
 def _parts(values: Sequence[Any]) -> list[str]:
-    return [value for value in values if isinstance(value, str)]
+    return [fold(value) for value in values if isinstance(value, str)]
 
 
 def _search(attribute: str, values: Sequence[Any]) -> Test:
@@ -142,7 +147,7 @@ def _search(attribute: str, values: Sequence[Any]) -> Test:
 
 
 def _words(values: Sequence[Any]) -> list[str]:
-    words: list[str] = values[0].casefold().split()
+    words: list[str] = fold(values[0]).split()
     return words
 
 

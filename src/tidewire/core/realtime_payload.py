@@ -10,6 +10,7 @@ from collections.abc import Hashable
 from hashlib import blake2b
 from typing import Any, Final
 
+from tidewire.core.folding import fold
 from tidewire.core.queries import MAX_NESTING
 
 ABSENT: Final = object()
@@ -122,5 +123,5 @@ class Attributes(dict[str, Any]):
             return self._folded[attribute]
         except KeyError:
             text: str = self[attribute]
-            found = self._folded[attribute] = text.casefold()
+            found = self._folded[attribute] = fold(text)
             return found

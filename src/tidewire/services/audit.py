@@ -12,7 +12,7 @@ from tidewire.core.time import format_datetime, now
 from tidewire.services.paging import limit_and_offset
 from tidewire.services.visits import Visit, shown_visit
 from tidewire.store.database import Transaction
-from tidewire.store.lists import MAX_TOTAL
+from tidewire.store.lists import MAX_TOTAL, fetch_page
 from tidewire.store.schema import audit_log
 
 _INSERT: Final = insert(audit_log)
@@ -30,11 +30,12 @@ def record(transaction: Transaction, user_id: str, event: str, visit: Visit) -> 
 def logs_of(connection: Connection, account: Account, queries: Sequence[str], *, total: bool) -> LogList:
     """What a user did, the newest first.
 
-    ``queries`` may be limit and offset. Raises :class:`TidewireError` ``general_query_invalid``.
+    ``queries`` may be limit and offset. Raises :class:`TidewireError` ``general_argument_invalid``.
     """
     limit, offset = limit_and_offset(queries)
     own = select(audit_log).where(audit_log.c.user_id == account.id)
-    rows = connection.execute(own.order_by(audit_log.c.sequence.desc()).limit(limit).offset(offset))
+    page = own.order_by(audit_log.c.sequence.desc()).limit(limit).offset(offset)
+    rows = fetch_page(connection, page, limit)
     logs = [_log_of(row, account) for row in rows]
     count = 0
     if total:

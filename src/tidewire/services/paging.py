@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-from tidewire.core.errors import TidewireError
 from tidewire.core.queries import InvalidQueryError, parse_query
-from tidewire.store.lists import DEFAULT_LIMIT, MAX_LIMIT
+from tidewire.store.lists import DEFAULT_LIMIT, MAX_LIMIT, invalid_queries
 
 T = TypeVar("T")
 
@@ -15,7 +14,7 @@ T = TypeVar("T")
 def page_of(items: Sequence[T], queries: Sequence[str], default: int = DEFAULT_LIMIT) -> list[T]:
     """The items that the queries ``limit`` and ``offset`` ask for; without them the first ``default``.
 
-    Raises ``general_query_invalid``.
+    Raises ``general_argument_invalid``.
     """
     limit, offset = limit_and_offset(queries, default)
     return list(items[offset : offset + limit])
@@ -24,25 +23,20 @@ def page_of(items: Sequence[T], queries: Sequence[str], default: int = DEFAULT_L
 def limit_and_offset(queries: Sequence[str], default: int = DEFAULT_LIMIT) -> tuple[int, int]:
     """What the queries ``limit`` and ``offset`` say, the only ones that there may be.
 
-    Raises ``general_query_invalid``.
+    Raises ``general_argument_invalid``.
     """
     limit, offset = default, 0
     for text in queries:
         try:
             query = parse_query(text)
         except InvalidQueryError as error:
-            raise TidewireError("general_query_invalid", f"Invalid query: {error}") from None
+            raise invalid_queries(str(error)) from None
         value = query.values[0] if len(query.values) == 1 else None
         lowest = {"limit": 1, "offset": 0}.get(query.method)
         if lowest is None:
-            raise TidewireError(
-                "general_query_invalid", "Invalid query: only limit and offset are known here."
-            )
+            raise invalid_queries("only limit and offset are known here.")
         if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= MAX_LIMIT:
-            raise TidewireError(
-                "general_query_invalid",
-                f"Invalid query: the {query.method} must be one integer from {lowest} to {MAX_LIMIT}.",
-            )
+            raise invalid_queries(f"the {query.method} must be one integer from {lowest} to {MAX_LIMIT}.")
         if query.method == "limit":
             limit = value
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from sqlalchemy.pool import NullPool
 
 from tidewire.store.deadlines import too_long
 from tidewire.store.encryption import Encryption
+from tidewire.store.sizes import LIST_BYTES
 from tidewire.store.user_tables.functions import register_functions
 
 Synchronous = Literal["full", "normal"]
@@ -53,12 +55,14 @@ def connect(
     read_only: bool = False,
     busy_timeout_ms: int = BUSY_TIMEOUT_MS,
     encryption: Encryption | None = None,
+    list_bytes: float = math.inf,
 ) -> Connection:
     """Open a connection that never begins or ends a transaction by itself.
 
     Whoever uses it says BEGIN and COMMIT to the driver's connection (:func:`driver`). It may be used by
     any thread, one at a time. ``connection.info["project_id"]`` names the project, and
-    ``connection.info["encryption"]`` seals what the event log keeps sealed.
+    ``connection.info["encryption"]`` seals what the event log keeps sealed. ``list_bytes``: what one list
+    may show (:mod:`tidewire.store.sizes`).
     """
 
     def open_driver() -> sqlite3.Connection:
@@ -86,6 +90,7 @@ def connect(
         _wanted.reset(wanted)
     connection.info["project_id"] = project_id
     connection.info["encryption"] = encryption
+    connection.info[LIST_BYTES] = list_bytes
     return connection
 
 

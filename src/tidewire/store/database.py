@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import sqlite3
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
@@ -79,10 +80,12 @@ class Database:
         create: bool = True,
         due: DueProjects | None = None,
         keeper: Keeper | None = None,
+        list_bytes: float = math.inf,
     ) -> None:
         """Nothing is opened yet. ``encryption`` seals events that are confidential; without it are none.
 
-        ``create``: make the file if there is none; otherwise ``keeper`` is asked.
+        ``create``: make the file if there is none; otherwise ``keeper`` is asked. ``list_bytes``: what one
+        list may show.
         """
         self.path = path
         self.project_id = project_id
@@ -93,6 +96,7 @@ class Database:
         self._create = create
         self._due = due
         self._keeper = keeper
+        self._list_bytes = list_bytes
         self._own_workers = False
         self._loop = asyncio.get_running_loop()
         self._listeners: list[Listener] = []
@@ -365,6 +369,7 @@ class Database:
             read_only=read_only,
             busy_timeout_ms=BUSY_TIMEOUT_MS if busy_timeout_ms is None else busy_timeout_ms,
             encryption=self._encryption,
+            list_bytes=self._list_bytes,
         )
 
     async def _in_thread(

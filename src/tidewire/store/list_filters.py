@@ -1,8 +1,9 @@
 """Filters of REST list queries as SQL conditions.
 
-Text is compared exactly; only ``search`` ignores the case of letters. A comparison with a value that is
-NULL is false, its negation too; a time that was never set, which is stored as 0, counts as NULL. A list, such
-as the labels of a user, can be asked whether it contains an element.
+``contains``, ``startsWith``, ``endsWith`` and ``search`` ignore the case of letters; all else compares text
+exactly. A comparison with a value that is NULL is false, its negation too; a time that was never set, which
+is stored as 0, counts as NULL. A list, such as the labels of a user, can be asked whether it contains an
+element.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import (
     JSON,
     Boolean,
@@ -21,22 +23,24 @@ from sqlalchemy import (
     Text,
     and_,
     cast,
-    false,
     func,
+    literal,
     or_,
     true,
 )
 
+from tidewire.core.folding import fold
 from tidewire.core.queries import Query
 from tidewire.core.time import parse_datetime
-from tidewire.store.conditions import all_of, any_of
+from tidewire.store.conditions import FEW, all_of, any_of, array_contains, listed
+from tidewire.store.folded import contains, ends_with, starts_with
 
-MAX_VALUES: Final = 100
+MAX_VALUES: Final = 500
 """Values of one filter."""
 MAX_SEARCH_LENGTH: Final = 256
 """Characters of a text to search for."""
-_WORD: Final = re.compile(r"[A-Za-z0-9._-]+")
-"""What lists of words hold; anything else they do not contain."""
+_BETWEEN_WORDS: Final = re.compile(r"[@+\-*()<>~\"]")
+"""What counts as a blank in a text to search for."""
 _INT64: Final = range(-(2**63), 2**63)
 
 Attributes = Mapping[str, Column[Any]]
@@ -114,11 +118,23 @@ def given_values(query: Query, count: int) -> Sequence[Any]:
 
 
 def text_search(columns: Sequence[Column[Any]], text: str) -> ColumnElement[bool]:
-    """The condition that every word of ``text`` occurs in one of the columns, upper or lower case alike."""
+    """The condition that every word of ``text`` occurs in one of the columns, upper or lower case alike.
+
+    What stands in double quotes is looked for as it stands.
+    """
     return and_(
         true(),
-        *(or_(*(column.icontains(word, autoescape=True) for column in columns)) for word in text.split()),
+        *(or_(*(contains(column, literal(word)) for column in columns)) for word in _words(text)),
     )
+
+
+def _words(text: str) -> list[str]:
+    text = fold(text.strip())
+    phrase = text[1:-1]
+    if len(text) > 2 and text[0] == text[-1] == '"' and '"' not in phrase:
+        return [phrase]
+    # Nothing but marks is looked for as it is.
+    return _BETWEEN_WORDS.sub(" ", text).split() or text.split()
 
 
 def _list_condition(query: Query, column: Column[Any]) -> ColumnElement[bool]:
@@ -127,13 +143,11 @@ def _list_condition(query: Query, column: Column[Any]) -> ColumnElement[bool]:
         raise InvalidFilterError(
             f"The attribute {query.attribute} is a list: ask for what it contains, not with {query.method}."
         )
-    stored = cast(column, Text)
-    contained = [
-        func.replace(stored, f'"{value}"', "") != stored if _WORD.fullmatch(value) else false()
-        for value in _values(query, column, 0)
-    ]
-    condition = all_of(contained) if query.method == "containsAll" else any_of(contained)
-    return ~condition if query.method == "notContains" else condition
+    return array_contains(cast(column, Text), query.method, _json(_values(query, column, 0)))
+
+
+def _json(values: list[Any]) -> ColumnElement[str]:
+    return literal(msgspec.json.encode(values).decode())
 
 
 def _values(query: Query, column: Column[Any], count: int) -> list[Any]:
@@ -199,50 +213,50 @@ def _moment(value: object) -> int:
         ) from None
 
 
-def _contains(column: Column[Any], value: str) -> ColumnElement[bool]:
-    # Unlike LIKE, this is exact about case in every database, and has no wildcards.
-    # Everything contains the empty text, but of NULL that is unknown.
-    return func.replace(column, value, "") != column if value else column == column
+def _part(value: str) -> ColumnElement[str]:
+    return literal(fold(value))
 
 
-def _starts_with(column: Column[Any], value: str) -> ColumnElement[bool]:
-    return func.substr(column, 1, len(value)) == value
+def _starts_with(column: Column[Any], values: list[Any]) -> ColumnElement[bool]:
+    return starts_with(column, _part(values[0]))
 
 
-def _ends_with(column: Column[Any], value: str) -> ColumnElement[bool]:
-    length = func.length(column)
-    return and_(length >= len(value), func.substr(column, length - len(value) + 1) == value)
+def _ends_with(column: Column[Any], values: list[Any]) -> ColumnElement[bool]:
+    return ends_with(column, _part(values[0]))
 
 
-def _any_contained(column: Column[Any], values: list[Any]) -> ColumnElement[bool]:
-    return any_of([_contains(column, value) for value in values])
+def _contained(column: Column[Any], values: list[Any], *, every: bool = False) -> ColumnElement[bool]:
+    if len(values) > FEW:
+        return func.tidewire_contains(column, _json([fold(value) for value in values]), int(every)) == 1
+    parts = [contains(column, _part(value)) for value in values]
+    return all_of(parts) if every else any_of(parts)
 
 
-def _all_contained(column: Column[Any], values: list[Any]) -> ColumnElement[bool]:
-    return all_of([_contains(column, value) for value in values])
+def _among(column: Column[Any], values: list[Any]) -> ColumnElement[bool]:
+    return column.in_(listed(_json(values)) if len(values) > FEW else values)
 
 
 Comparison = Callable[[Column[Any], list[Any]], ColumnElement[bool]]
 
 _COMPARISONS: Final[Mapping[str, tuple[str, int, Comparison]]] = {
-    "equal": ("any", 0, lambda column, values: column.in_(values)),
-    "notEqual": ("any", 0, lambda column, values: column.not_in(values)),
+    "equal": ("any", 0, _among),
+    "notEqual": ("any", 0, lambda column, values: ~_among(column, values)),
     "lessThan": ("order", 1, lambda column, values: column < values[0]),
     "lessThanEqual": ("order", 1, lambda column, values: column <= values[0]),
     "greaterThan": ("order", 1, lambda column, values: column > values[0]),
     "greaterThanEqual": ("order", 1, lambda column, values: column >= values[0]),
     "between": ("order", 2, lambda column, values: column.between(*values)),
     "notBetween": ("order", 2, lambda column, values: ~column.between(*values)),
-    "contains": ("text", 0, _any_contained),
-    "containsAny": ("text", 0, _any_contained),
-    "containsAll": ("text", 0, _all_contained),
-    "notContains": ("text", 0, lambda column, values: ~_any_contained(column, values)),
+    "contains": ("text", 0, _contained),
+    "containsAny": ("text", 0, _contained),
+    "containsAll": ("text", 0, lambda column, values: _contained(column, values, every=True)),
+    "notContains": ("text", 0, lambda column, values: ~_contained(column, values)),
     "search": ("text", 1, lambda column, values: and_(text_search([column], values[0]), column.is_not(None))),
     "notSearch": ("text", 1, lambda column, values: ~text_search([column], values[0])),
-    "startsWith": ("text", 1, lambda column, values: _starts_with(column, values[0])),
-    "notStartsWith": ("text", 1, lambda column, values: ~_starts_with(column, values[0])),
-    "endsWith": ("text", 1, lambda column, values: _ends_with(column, values[0])),
-    "notEndsWith": ("text", 1, lambda column, values: ~_ends_with(column, values[0])),
+    "startsWith": ("text", 1, _starts_with),
+    "notStartsWith": ("text", 1, lambda column, values: ~_starts_with(column, values)),
+    "endsWith": ("text", 1, _ends_with),
+    "notEndsWith": ("text", 1, lambda column, values: ~_ends_with(column, values)),
 }
 """Method to: kind of attribute (``text``; ``order``: all but booleans), number of values, condition."""
 

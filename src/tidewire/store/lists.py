@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import Column, ColumnElement, Connection, Row, Table, and_, func, literal, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, Row, Select, Table, and_, func, literal, or_, select
 
 from tidewire.core.errors import TidewireError
 from tidewire.core.queries import InvalidQueryError, Query, parse_query
@@ -18,12 +18,15 @@ from tidewire.store.list_filters import (
     orderable_column_of,
     text_search,
 )
+from tidewire.store.sizes import list_bytes_of, row_size
 
 DEFAULT_LIMIT: Final = 25
-MAX_LIMIT: Final = 5000
-"""Rows of one page at most."""
+MAX_LIMIT: Final = 2**53
+"""What a limit may say; what a page shows is bounded in bytes."""
 MAX_TOTAL: Final = 5000
 """Counting stops here."""
+FEW_ROWS: Final = 100
+"""Up to so many rows of a page are not measured: each is bounded by what a request may bring."""
 MAX_QUERIES: Final = 100
 """Queries of one list, those inside others included."""
 
@@ -80,7 +83,8 @@ def list_rows(
     """The rows of one page, and how many there are on all pages (0 if ``total`` is false).
 
     ``where`` holds the conditions that the caller of the API has no say in. Raises :class:`TidewireError`
-    ``general_query_invalid``, ``general_cursor_not_found`` or ``database_query_order_null``.
+    ``general_argument_invalid`` for queries that are wrong, or find more than a list may show, and
+    ``general_cursor_not_found``.
     """
     page = _read_queries(definition, queries)
     matching = [*where]
@@ -99,8 +103,32 @@ def list_rows(
         .limit(DEFAULT_LIMIT if page.limit is None else page.limit)
         .offset(page.offset)
     )
-    rows = list(connection.execute(statement))
+    rows = fetch_page(connection, statement, page.limit or DEFAULT_LIMIT)
     return count, rows[::-1] if page.backward else rows
+
+
+def fetch_page(connection: Connection, statement: Select[Any], limit: int) -> list[Row[Any]]:
+    """The rows of a page of at most ``limit``.
+
+    Raises ``general_argument_invalid`` if they have more bytes than a list may show.
+    """
+    result = connection.execute(statement)
+    if limit <= FEW_ROWS:
+        return list(result)
+    rows: list[Row[Any]] = []
+    left = most = list_bytes_of(connection)
+    for row in result:
+        left -= row_size(row)
+        if left < 0:
+            result.close()
+            raise invalid_queries(f"the list would show more than {most} bytes. Ask for fewer with a limit.")
+        rows.append(row)
+    return rows
+
+
+def invalid_queries(problem: str) -> TidewireError:
+    """The error for the queries of a list of anything but rows."""
+    return TidewireError("general_argument_invalid", f"Invalid `queries` param: Invalid query: {problem}")
 
 
 def _read_queries(definition: ListDefinition, texts: Sequence[str]) -> _Page:
@@ -114,7 +142,7 @@ def _read_queries(definition: ListDefinition, texts: Sequence[str]) -> _Page:
                 raise InvalidFilterError(f"At most {MAX_QUERIES} queries are allowed, nested ones included.")
             _apply(definition, page, query)
         except (InvalidQueryError, InvalidFilterError) as error:
-            raise TidewireError("general_query_invalid", f"Invalid query: {error}") from None
+            raise invalid_queries(str(error)) from None
     return page
 
 
@@ -175,7 +203,7 @@ def _complete_orders(definition: ListDefinition, page: _Page) -> None:
     sequence = _sequence(definition)
     if page.random:
         if page.cursor is not None:
-            raise TidewireError("general_query_invalid", "Invalid query: a random order has no cursor.")
+            raise invalid_queries("a random order has no cursor.")
         return
     if all(order.column is not sequence for order in page.orders):
         page.orders.append(_Order(sequence, descending=False))
@@ -198,10 +226,11 @@ def _beyond_cursor(
     for order in page.orders:
         value = row._mapping[order.column]  # noqa: SLF001 - the public way to a row's columns
         if value is None:
-            message = (
-                f"The item {page.cursor!r} has no {order.column.name}: it cannot be a cursor in this order."
-            )
-            raise TidewireError("database_query_order_null", message)
+            # Those without a value come first, or last.
+            if not order.descending:
+                alternatives.append(and_(*same, order.column.is_not(None)))
+            same.append(order.column.is_(None))
+            continue
         # SQLAlchemy orders nothing by a plain True or False.
         bound = literal(value, order.column.type)
         alternatives.append(and_(*same, _further(order, bound)))

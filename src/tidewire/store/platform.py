@@ -135,6 +135,7 @@ class Stores:
             chains=(PROJECT, PLATFORM),
             create=not secrets.settled,
             keeper=self,
+            list_bytes=settings.list_bytes_max,
         )
         self.platform.keep_awake_while(lambda: True)
         self.keys: Final = KeyRing(self.platform, self._background)
@@ -445,6 +446,7 @@ class Stores:
             create=False,
             due=self._due,
             keeper=self,
+            list_bytes=self.settings.list_bytes_max,
         )
         return database, IdentityCache(database, self.jwt_secret)
 

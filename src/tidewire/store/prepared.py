@@ -4,27 +4,18 @@ from __future__ import annotations
 
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Sequence
-from sys import getsizeof
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Connection, CursorResult, Select
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import CompilerElement
 
-_EMPTY: Final = getsizeof("")
+from tidewire.store.sizes import row_size
 
 
 class TooLargeError(Exception):
     """A statement finds more than is wanted in memory."""
-
-
-def text_size(row: Iterable[Any]) -> int:
-    """Bytes of the texts of a row in memory, which are nearly all of it where these are many.
-
-    What every text takes, however short, is not among them.
-    """
-    return sum(getsizeof(value) - _EMPTY for value in row if isinstance(value, str))
 
 
 class Prepared:
@@ -81,7 +72,7 @@ class Prepared:
         try:
             cursor.execute(text, parameters)
             while found := cursor.fetchone():
-                width = text_size(found)
+                width = row_size(found)
                 size += width
                 if size > max_bytes:
                     raise TooLargeError

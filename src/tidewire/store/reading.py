@@ -251,7 +251,7 @@ class FairQueue:
     def _begin(self, party: _Party, kind: _Kind, job: Job[Any]) -> None:
         self._running[kind] += 1
         party.running += 1
-        job.is_trial = job.may_begin_again and not kind[1] and party.share.seconds > TRIAL_SECONDS
+        job.is_trial = job.may_begin_again and not kind[1]
 
         def ended() -> None:
             party.has_worked(job.work_seconds)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Final, TypeVar
 
+from tidewire.store.deadlines import too_long
 from tidewire.store.reading import TRIAL_SECONDS, FairQueue, Job, Lane, Share, present_share
 from tidewire.store.threads import ThreadPool
 
@@ -54,7 +56,7 @@ class Workers:
     def read(
         self, lane: Lane, database: str, work: Callable[[float], T], *, may_begin_again: bool = False
     ) -> Job[T]:
-        """Have ``work`` done, which is given the seconds that it may take.
+        """Have ``work`` done, which is given the seconds that it may take; ``database_timeout`` is its error.
 
         ``may_begin_again``: it may be ended early and done once more. Raises ``general_server_busy`` if too
         many reads of the caller wait.
@@ -66,10 +68,21 @@ class Workers:
             share = self._server
         else:
             share = Share(database, OF_ONE_DATABASE, self._server.seconds)
+
+        def timed() -> T:
+            if job.is_trial:
+                return work(TRIAL_SECONDS)
+            begun = time.monotonic()
+            done = work(share.seconds)
+            if time.monotonic() - begun > share.seconds:
+                # A statement that reads a little that is large is not interrupted.
+                raise too_long()
+            return done
+
         job: Job[T] = Job(
             asyncio.get_running_loop(),
-            lambda: work(TRIAL_SECONDS if job.is_trial else share.seconds),
-            may_begin_again=may_begin_again and asks is not None,
+            timed,
+            may_begin_again=may_begin_again and asks is not None and share.seconds > TRIAL_SECONDS,
         )
         self._lanes[lane].put(share, job)
         return job

@@ -104,7 +104,7 @@ class JsonObject(Check):
 
     def convert(self, value: object) -> dict[str, Any]:
         if not isinstance(value, dict):
-            raise InvalidParameterError("Value must be a JSON object.")
+            raise InvalidParameterError("Value must be a valid JSON object.")
         if self.maximum and len(msgspec.json.encode(value)) > self.maximum:
             raise InvalidParameterError(f"Value must be at most {self.maximum} bytes of JSON text.")
         return value
@@ -124,7 +124,9 @@ class JsonOrText(JsonObject):
                     raise InvalidParameterError(TOO_DEEP)
                 value = msgspec.json.decode(value)
             except (msgspec.DecodeError, UnicodeEncodeError):
-                raise InvalidParameterError("Value must be a JSON object.") from None
+                value = None
+            if not isinstance(value, dict):
+                raise InvalidParameterError("Text must be a valid JSON object.")
         # An empty array is what PHP makes of an empty object.
         return super().convert({} if value == [] else value)
 

@@ -32,7 +32,6 @@ from tidewire.services.databases.rows import (
 from tidewire.services.databases.transactions.participation import transactional
 from tidewire.services.permissions import ITEM_ACTIONS
 from tidewire.store.database import Transaction
-from tidewire.store.lists import MAX_LIMIT
 from tidewire.store.user_tables.access import EVERYTHING
 from tidewire.store.user_tables.listing import StoredRow, list_rows
 from tidewire.store.user_tables.queries import Page, read_page
@@ -40,6 +39,8 @@ from tidewire.store.user_tables.tables import UserTable
 
 STEP_ROWS: Final = 500
 """Rows that are held in memory at a time while many are changed."""
+ROWS_SHOWN: Final = 5_000
+"""Of those that were changed, in the answer."""
 
 
 @declare(
@@ -182,7 +183,7 @@ async def _for_all(
     queries: Sequence[str],
     work: Callable[[Transaction, UserTable], Callable[[StoredRow], Any]],
 ) -> Model:
-    """Do something to each row that the queries find. The answer has as many of them as a list may have."""
+    """Do something to each row that the queries find. The answer has the first of them."""
 
     def unit(transaction: Transaction) -> Model:
         table = find_user_table(transaction.connection, call, database_id, table_id)
@@ -192,6 +193,8 @@ async def _for_all(
         count = size = 0
         settings = call.context.settings
         # Their events are held until the commit, and others wait for the writer.
+        if page.limit is not None:
+            page.limit = min(page.limit, settings.bulk_rows_max + 1)
         for row in _matching(transaction.connection, table, page, settings.bulk_bytes_max):
             if count == settings.bulk_rows_max:
                 raise _too_many(f"{settings.bulk_rows_max} {call.family.word('rows')}")
@@ -201,7 +204,7 @@ async def _for_all(
             size += len(done)
             if size > settings.bulk_bytes_max:
                 raise _too_many(f"{settings.bulk_bytes_max} bytes")
-            if count <= MAX_LIMIT:
+            if count <= ROWS_SHOWN:
                 shown.append(done)
         return _listed(call, count, shown)
 

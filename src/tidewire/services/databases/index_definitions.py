@@ -125,7 +125,7 @@ def _require_columns(connection: Connection, call: Call, table: int, definition:
     keys, family = list(definition.columns), call.family
     if not keys or len({key.lower() for key in keys}) < len(keys):
         raise _invalid(family, "An index needs columns, each once.")
-    if max(len(definition.orders), len(definition.lengths)) > len(keys):
+    if family is not DOCUMENTS and max(len(definition.orders), len(definition.lengths)) > len(keys):
         raise _invalid(family, "An index cannot have more orders or lengths than columns.")
     found = connection.execute(select(user_columns).where(user_columns.c.table_sequence == table))
     columns = {row.key: row for row in found}

@@ -16,7 +16,8 @@ from tidewire.services.databases.families import Call
 from tidewire.services.databases.row_memory import counting
 from tidewire.services.databases.row_views import Fields, shown_rows
 from tidewire.services.permissions import may
-from tidewire.store.prepared import TooLargeError, text_size
+from tidewire.store.prepared import TooLargeError
+from tidewire.store.sizes import row_size
 from tidewire.store.user_tables.access import EVERYTHING, Access
 from tidewire.store.user_tables.listing import StoredRow, too_large
 from tidewire.store.user_tables.loading import find_related_table
@@ -79,7 +80,7 @@ def _add(
     related: Mapping[str, Selection],
 ) -> tuple[list[int], list[int]]:
     """Do it, and count how many rows and bytes each row is by then, itself and all that is within it."""
-    sizes, widths = [1] * len(rows), list(map(text_size, rows))
+    sizes, widths = [1] * len(rows), list(map(row_size, rows))
     places = {row[0]: place for place, row in enumerate(rows)}
     limit, max_bytes = call.context.settings.related_rows_max, call.context.settings.list_bytes_max
     for key, selection in related.items():

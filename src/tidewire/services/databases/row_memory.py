@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from tidewire.services.databases.families import Call
+from tidewire.store.sizes import ROW_BYTES
 from tidewire.store.user_tables.queries import Page
 from tidewire.store.user_tables.tables import UserTable
 
@@ -21,7 +22,9 @@ def begin_counting(call: Call, table: UserTable, page: Page) -> None:
     """Begin to count what a page of a table, with all that is related, takes."""
     if call.context.held is not None:
         settings = call.context.settings
-        rows = page.size + (settings.related_rows_max if page.related else 0)
+        rows = min(page.size, settings.list_bytes_max // ROW_BYTES) + (
+            settings.related_rows_max if page.related else 0
+        )
         copies = _COPIES_OF_JSON if page.related or table.holds_json else _COPIES
         call.context.held.begin(rows * _ROW + copies * settings.list_bytes_max)
 

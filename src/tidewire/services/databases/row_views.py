@@ -39,7 +39,7 @@ def publish_row(
 
 
 def shown_row(call: Call, table: UserTable, row: StoredRow, selected: frozenset[str] | None = None) -> Fields:
-    """A row with all its columns as on the wire; ``selected`` is what of it is shown, None: all."""
+    """A row with all its columns as on the wire; ``selected`` are those that are shown, None: all."""
     return _shown(table, row, system_fields(call, table), permissions_of(row), None, selected)
 
 
@@ -71,8 +71,6 @@ def _shown(
         "$updatedAt": format_datetime(row[3]),
         "$permissions": permissions,
     }
-    if selected is not None:
-        fields = {key: value for key, value in fields.items() if key in selected}
     fields |= table.shown_values(row[len(SYSTEM_COLUMNS) :], keys, selected)
     return fields
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated, Any, Final, TypeVar
 
@@ -28,6 +28,7 @@ from tidewire.services.databases.families import (
     declare,
     offer,
 )
+from tidewire.services.databases.list_cache import ROW_LISTS, list_key
 from tidewire.services.databases.parameters import (
     LongQueries,
     LooseNumber,
@@ -119,13 +120,20 @@ async def list_rows(
     total: Boolean = True,
     ttl: Ttl = 0,
 ) -> Model:
-    """List the rows that the caller may read. Lists are not kept, however long they may be."""
-    del ttl
+    """List the rows that the caller may read.
 
-    def unit(connection: Connection) -> Model:
+    With a ``ttl``, what was listed less than so many seconds ago is shown again, unless it has changed since.
+    """
+    keeps = ttl > 0 and call.within is None
+
+    def unit(connection: Connection) -> tuple[Model, bool]:
         table = find_user_table(connection, call, database_id, table_id)
         access = _access(call, table)
         page = read_page(table, queries, reach_of(connection, call))
+        key = list_key(connection, call, table, queries) if keeps else b""
+        kept = ROW_LISTS.find(connection, table, key, ttl) if keeps else None
+        if kept is not None and (kept.total is not None or not total):
+            return listed(kept.total if total else 0, kept.rows), True
         max_bytes = call.context.settings.list_bytes_max
         count = None
         if page.related or table.width * page.size > LARGE_RESULT:
@@ -137,10 +145,18 @@ async def list_rows(
         rows = shown_rows(call, table, found, page.columns(table), page.selected)
         if page.related:
             add_related(connection, call, table, found, rows, page.related)
-        listed: Model = as_model(call.family, RowList, {"total": number, "rows": rows})
-        return listed
+        if keeps:
+            ROW_LISTS.keep(connection, key, rows, number if total else None)
+        return listed(number, rows), kept is not None
 
-    return await call.read_large(unit)
+    def listed(number: int | None, rows: Sequence[Any]) -> Model:
+        model: Model = as_model(call.family, RowList, {"total": number, "rows": rows})
+        return model
+
+    answer, hit = await call.read_large(unit)
+    if keeps:
+        call.context.cache_hit = hit
+    return answer
 
 
 for _family in EVERY:

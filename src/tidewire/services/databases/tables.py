@@ -29,6 +29,7 @@ from tidewire.services.databases.index_definitions import (
     make_if_small,
     read_index,
 )
+from tidewire.services.databases.list_cache import purge_lists
 from tidewire.services.databases.records import find_database, find_table_row, table_of
 from tidewire.services.databases.schema_changes import begin_changes
 from tidewire.services.permissions import PARENT_ACTIONS
@@ -205,12 +206,13 @@ async def update_table(
     enabled: Enabled = True,
     purge: Boolean = False,
 ) -> Model:
-    """Change a table; a name or permissions that are not given stay."""
-    del purge  # No lists are kept that could be purged.
+    """Change a table; a name or permissions that are not given stay. ``purge``: its lists are made anew."""
     granted = expand_permissions(permissions, PARENT_ACTIONS)
 
     def unit(transaction: Transaction) -> Model:
         row = find_table_row(transaction.connection, call, database_id, table_id)
+        if purge:
+            purge_lists(transaction.connection, row.sequence)
         values = {"name": name or row.name, "row_security": row_security, "enabled": enabled}
         return change_table(transaction, call, row, values, granted)
 

@@ -9,13 +9,12 @@ import msgspec
 from sqlalchemy import Connection, and_, or_
 
 from tidewire.core import models
-from tidewire.core.errors import TidewireError
 from tidewire.core.models import ProjectList
 from tidewire.core.queries import InvalidQueryError, parse_query
 from tidewire.services.context import Context
 from tidewire.services.project.records import project_of
 from tidewire.services.projects.access import Reach
-from tidewire.store.lists import ListDefinition, list_rows
+from tidewire.store.lists import ListDefinition, invalid_queries, list_rows
 from tidewire.store.platform import Project
 from tidewire.store.projects import project_of as project_of_row
 from tidewire.store.schema import projects
@@ -77,7 +76,7 @@ async def list_projects_of(
 def _selections(queries: Sequence[str]) -> tuple[list[str], frozenset[str] | None]:
     """The queries that choose projects, and the fields to show; None: all of them.
 
-    Raises ``general_query_invalid``, and ``general_argument_invalid`` for a field that no project has.
+    Raises ``general_argument_invalid``, also for a field that no project has.
     """
     kept: list[str] = []
     fields: set[str] = set()
@@ -85,13 +84,12 @@ def _selections(queries: Sequence[str]) -> tuple[list[str], frozenset[str] | Non
         try:
             query = parse_query(text)
         except InvalidQueryError as error:
-            raise TidewireError("general_query_invalid", f"Invalid query: {error}") from None
+            raise invalid_queries(str(error)) from None
         if query.method != "select":
             kept.append(text)
             continue
         for name in map(str, query.values):
             if name != "*" and name not in _FIELDS:
-                message = f"Invalid query: Attribute not found in schema: {name}"
-                raise TidewireError("general_argument_invalid", message)
+                raise invalid_queries(f"Attribute not found in schema: {name}")
             fields.add(name)
     return kept, None if "*" in fields or not fields else frozenset(fields)

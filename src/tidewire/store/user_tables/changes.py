@@ -165,7 +165,7 @@ def advance_dropped_table(connection: Connection, table: int) -> bool:
 
 def _create_index(connection: Connection, row: Row[Any], columns: Sequence[Indexed]) -> str:
     """Make an index; what went wrong, empty if nothing did."""
-    descending = [order == "desc" for order in row.orders]
+    descending = [order == "desc" for order in row.orders][: len(columns)]
     descending += [False] * (len(columns) - len(descending))
     # SQLite puts the row's number at the end of an index, always ascending, and reads an index either way.
     # So the last column ascends too: rows with equal values are then in the order that lists want.

@@ -8,13 +8,15 @@ from typing import Any, Final, Literal
 
 from sqlalchemy import ColumnElement, and_, exists, func, select
 
+from tidewire.core.folding import fold
 from tidewire.core.queries import Query
-from tidewire.store.conditions import all_of, any_of
+from tidewire.store.conditions import all_of, any_of, array_contains, listed
+from tidewire.store.folded import contains, ends_with, starts_with
 from tidewire.store.list_filters import InvalidFilterError, given_values
 from tidewire.store.user_tables import spatial_filters
 from tidewire.store.user_tables.fields import Field, text_of, value_of, wrong_value
 from tidewire.store.user_tables.functions import compiled_pattern
-from tidewire.store.user_tables.prefixes import following
+from tidewire.store.user_tables.prefixes import ranges_of, within_ranges
 from tidewire.store.user_tables.words import has_word, match_expression
 
 Bound = ColumnElement[Any]
@@ -74,21 +76,31 @@ def array_condition(field: Field, method: str, bound: Sequence[Bound]) -> Column
     return holds(*bound)
 
 
+def many_condition(field: Field, method: str, values: Bound) -> ColumnElement[bool]:
+    """The condition of a method of :data:`MANY`; ``values`` is a JSON array."""
+    if field.array:
+        return array_contains(field.column, method, values)
+    if method == "equal":
+        return field.column.in_(listed(values))
+    if method == "notEqual":
+        return field.column.not_in(listed(values))
+    found = func.tidewire_contains(field.column, values, int(method == "containsAll"))
+    return found == int(method != "notContains")
+
+
 def _read_values(field: Field, query: Query) -> list[Any]:
     method = METHODS.get(query.method)
     return [value_of(field, value) for value in given_values(query, method.count if method else 0)]
 
 
+def _read_folded(field: Field, query: Query) -> list[Any]:
+    method = METHODS[query.method]
+    return [fold(text_of(field, value)) for value in given_values(query, method.count)]
+
+
 def _read_prefix(field: Field, query: Query) -> list[Any]:
-    """A prefix and the first text after all that begin with it: a range, which an index answers."""
-    prefix = text_of(field, given_values(query, 1)[0])
-    end = following(prefix)
-    return [prefix] if end is None else [prefix, end]
-
-
-def _read_suffix(field: Field, query: Query) -> list[Any]:
-    suffix = text_of(field, given_values(query, 1)[0])
-    return [suffix, len(suffix)]
+    prefix = fold(text_of(field, given_values(query, 1)[0]))
+    return [prefix, *ranges_of(prefix)]
 
 
 def _read_search(field: Field, query: Query) -> list[Any]:
@@ -108,27 +120,15 @@ def _read_pattern(field: Field, query: Query) -> list[Any]:
 
 
 def _starts_with(field: Field, bound: Sequence[Bound]) -> ColumnElement[bool]:
-    if len(bound) == 1:
-        return field.column >= bound[0]
-    return and_(field.column >= bound[0], field.column < bound[1])
-
-
-def _ends_with(field: Field, bound: Sequence[Bound]) -> ColumnElement[bool]:
-    length = func.length(field.column)
-    return and_(length >= bound[1], func.substr(field.column, length - bound[1] + 1) == bound[0])
-
-
-def _contains(field: Field, bound: Bound) -> ColumnElement[bool]:
-    # Exact about case, and without wildcards.
-    return func.instr(field.column, bound) > 0
+    return and_(*within_ranges(field.column, bound[1:]), starts_with(field.column, bound[0]))
 
 
 def _any_contained(field: Field, bound: Sequence[Bound]) -> ColumnElement[bool]:
-    return any_of([_contains(field, each) for each in bound])
+    return any_of([contains(field.column, each) for each in bound])
 
 
 def _all_contained(field: Field, bound: Sequence[Bound]) -> ColumnElement[bool]:
-    return all_of([_contains(field, each) for each in bound])
+    return all_of([contains(field.column, each) for each in bound])
 
 
 def _equal(field: Field, bound: Sequence[Bound]) -> ColumnElement[bool]:
@@ -152,14 +152,16 @@ METHODS: Final[Mapping[str, Method]] = {
     "greaterThanEqual": Method("order", 1, lambda field, bound: field.column >= bound[0]),
     "between": Method("order", 2, _between),
     "notBetween": Method("order", 2, lambda field, bound: ~_between(field, bound)),
-    "contains": Method("text", 0, _any_contained),
-    "containsAny": Method("text", 0, _any_contained),
-    "containsAll": Method("text", 0, _all_contained),
-    "notContains": Method("text", 0, lambda field, bound: ~_any_contained(field, bound)),
+    "contains": Method("text", 0, _any_contained, _read_folded),
+    "containsAny": Method("text", 0, _any_contained, _read_folded),
+    "containsAll": Method("text", 0, _all_contained, _read_folded),
+    "notContains": Method("text", 0, lambda field, bound: ~_any_contained(field, bound), _read_folded),
     "startsWith": Method("text", 1, _starts_with, _read_prefix),
-    "notStartsWith": Method("text", 1, lambda field, bound: ~_starts_with(field, bound), _read_prefix),
-    "endsWith": Method("text", 1, _ends_with, _read_suffix),
-    "notEndsWith": Method("text", 1, lambda field, bound: ~_ends_with(field, bound), _read_suffix),
+    "notStartsWith": Method(
+        "text", 1, lambda field, bound: ~starts_with(field.column, bound[0]), _read_folded
+    ),
+    "endsWith": Method("text", 1, lambda field, bound: ends_with(field.column, bound[0]), _read_folded),
+    "notEndsWith": Method("text", 1, lambda field, bound: ~ends_with(field.column, bound[0]), _read_folded),
     "search": Method("text", 1, lambda field, bound: has_word(field, bound[0]), _read_search),
     "notSearch": Method(
         "text",
@@ -172,5 +174,8 @@ METHODS: Final[Mapping[str, Method]] = {
     ),
 }
 """By name; those on shapes are in :mod:`tidewire.store.user_tables.spatial_filters`."""
+
+MANY: Final = frozenset({"equal", "notEqual", "contains", "containsAny", "containsAll", "notContains"})
+"""Methods that more values can be given to as one list: the statement is the same however many there are."""
 
 ARRAY_METHODS: Final = frozenset({"contains", "containsAny", "containsAll", "notContains"})

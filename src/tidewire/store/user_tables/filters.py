@@ -1,8 +1,8 @@
 """Filters on rows as SQL: first a shape and its values, then a condition for the shape.
 
 Two filters of one shape differ only in their values, so that the statement can be kept. Filters mean what
-those of other lists mean: text is compared exactly, only ``search`` ignores the case of letters; a comparison
-with nothing is false, and so is its negation. An array can be asked what it contains.
+those of other lists mean: what looks for a part of a text ignores the case of letters, all else compares text
+exactly; a comparison with nothing is false, and so is its negation. An array can be asked what it contains.
 """
 
 from __future__ import annotations
@@ -10,23 +10,34 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import ColumnElement, bindparam, false, or_, true
 
 from tidewire.core.queries import Query
-from tidewire.store.conditions import all_of, any_of
+from tidewire.store.conditions import FEW, all_of, any_of
 from tidewire.store.list_filters import InvalidFilterError
 from tidewire.store.user_tables import member_filters, spatial_filters
 from tidewire.store.user_tables.access import granted
 from tidewire.store.user_tables.fields import field_of
-from tidewire.store.user_tables.filter_methods import METHODS, Bound, array_condition, reading_of
+from tidewire.store.user_tables.filter_methods import (
+    MANY,
+    METHODS,
+    Bound,
+    array_condition,
+    many_condition,
+    reading_of,
+)
 from tidewire.store.user_tables.members import Member, member_of
 from tidewire.store.user_tables.reached import Reach, relation_in, require_level
 from tidewire.store.user_tables.related_rows import owners_of
 from tidewire.store.user_tables.relations import Relation
 from tidewire.store.user_tables.tables import UserTable
 
+_encode = msgspec.json.Encoder().encode
+
 Shape = tuple[Any, ...]
-"""``(method, parts)`` for logical methods, ``(method, key, number of values)`` for others."""
+"""``(method, parts)`` for logical methods, ``(method, key, number of values)`` for others, and
+``("many", key, method)`` where one parameter is a list of all values."""
 FILTER_METHODS: Final = frozenset(
     {"and", "or", "isNull", "isNotNull", *METHODS, *spatial_filters.METHODS, *member_filters.METHODS}
 )
@@ -64,8 +75,23 @@ def read_filter(
         raise InvalidFilterError(f"The attribute {field.key} is encrypted: it cannot be compared.")
     read = reading_of(field, query)
     bound = read(field, query)
+    if len(bound) > FEW and query.method in MANY and field.storage != "float":
+        values.append(_encode(bound).decode())
+        return ("many", field.key, query.method)
     values += bound
     return (query.method, field.key, len(bound))
+
+
+def size_of(shape: Shape) -> int:
+    """How many comparisons a shape asks for, about."""
+    method = shape[0]
+    if method in {"and", "or"}:
+        return sum(map(size_of, shape[1]))
+    if method == "member":
+        return member_filters.size_of(shape)
+    if method in {"related", "unrelated"}:
+        return (size_of(shape[3]) if shape[3] else 0) + (shape[4] or 0)
+    return 1 if method == "many" else int(shape[2])
 
 
 def filter_condition(table: UserTable, shape: Shape, binds: Iterator[Bound]) -> ColumnElement[bool]:
@@ -79,6 +105,8 @@ def filter_condition(table: UserTable, shape: Shape, binds: Iterator[Bound]) -> 
     if method in {"related", "unrelated"}:
         return _related_condition(table, shape, binds)
     field = field_of(table, shape[1], method)
+    if method == "many":
+        return many_condition(field, shape[2], next(binds))
     if method == "isNull":
         return field.column.is_(None)
     if method == "isNotNull":

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from tidewire.core.columns import INT64
+from tidewire.core.folding import fold
 from tidewire.core.geometry import metres_between
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ _encode = msgspec.json.Encoder().encode
 def register_functions(connection: sqlite3.Connection) -> None:
     """Make the functions known to a connection."""
     connection.create_function("tidewire_matches", 2, _matches, deterministic=True)
+    connection.create_function("tidewire_folded", 1, _folded, deterministic=True)
+    connection.create_function("tidewire_contains", 3, _contains, deterministic=True)
     connection.create_function("tidewire_relates", 3, _relates, deterministic=True)
     connection.create_function("tidewire_distance", 3, _distance, deterministic=True)
     connection.create_function("tidewire_array", 3, _array, deterministic=True)
@@ -62,6 +65,24 @@ def compiled_pattern(pattern: str) -> re2._Regexp[str]:
 
 def _matches(value: Any, pattern: str) -> int | None:
     return int(compiled_pattern(pattern).search(value) is not None) if isinstance(value, str) else None
+
+
+def _folded(value: Any) -> str | None:
+    return fold(value) if isinstance(value, str) else None
+
+
+@lru_cache(maxsize=64)
+def _parts(given: str) -> tuple[str, ...]:
+    """The texts of a JSON array, folded."""
+    return tuple(map(fold, _decode(given)))
+
+
+def _contains(value: Any, given: str, every: int) -> int | None:
+    """Whether a text contains one of the texts of a JSON array, or all of them, in upper or lower case."""
+    if not isinstance(value, str):
+        return None
+    text = fold(value)
+    return int((all if every else any)(part in text for part in _parts(given)))
 
 
 @lru_cache(maxsize=1024)

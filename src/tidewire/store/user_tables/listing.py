@@ -22,7 +22,8 @@ from sqlalchemy import (
 from tidewire.core.errors import TidewireError
 from tidewire.store.conditions import all_of
 from tidewire.store.lists import MAX_TOTAL
-from tidewire.store.prepared import TooLargeError, text_size
+from tidewire.store.prepared import TooLargeError
+from tidewire.store.sizes import row_size
 from tidewire.store.user_tables.access import Access
 from tidewire.store.user_tables.fields import Field
 from tidewire.store.user_tables.filters import bound_values, filter_condition, numbered_binds
@@ -34,6 +35,8 @@ from tidewire.store.vectors import prepare_vectors
 
 Part = Literal["all", "values", "nulls"]
 """Of the rows beyond a cursor: all, those with a value in the first column of the order, those without."""
+Empty = tuple[bool, ...]
+"""Of a cursor's row, whether it has no value, for each column of the order; empty without a cursor."""
 
 StoredRow = tuple[Any, ...]
 """The values of :data:`SYSTEM_COLUMNS`, then those of the columns asked for, as the driver gives them."""
@@ -53,8 +56,8 @@ def list_rows(
 
     ``count`` is told of the bytes of each row as it is read.
 
-    Raises :class:`TidewireError` ``general_cursor_not_found`` or ``database_query_order_null``, and
-    ``general_query_invalid`` if the rows have more than ``max_bytes``.
+    Raises :class:`TidewireError` ``general_cursor_not_found``, and ``general_query_invalid`` if the rows have
+    more than ``max_bytes``.
     """
     readable = None
     if access.roles:
@@ -82,26 +85,29 @@ def _rows_of(
     max_bytes: float,
     count: Callable[[int], None] | None,
 ) -> list[StoredRow]:
+    empty: Empty = ()
     if page.cursor is not None:
-        values = values | _cursor_values(connection, table, page, access)
+        found = _cursor_values(connection, table, page, access)
+        empty = tuple(value is None for value in found.values())
+        values = values | found
     shape = (
         "list",
         tuple(page.filters),
         None if page.random else tuple(page.orders),
-        page.cursor is not None,
+        empty,
         page.offset is not None,
         page.columns(table),
         access.shape,
     )
     rows: list[StoredRow] = []
-    for part in _parts(table, page):
-        statement = table.prepared((*shape, part), partial(list_statement, table, page, access, part))
+    for part in _parts(table, page, empty):
+        statement = table.prepared((*shape, part), partial(list_statement, table, page, access, part, empty))
         rest = {**values, "limit": page.size - len(rows), "offset": page.offset or 0}
         if count is None and table.width * page.size <= max_bytes:
             rows += statement.fetch(connection, rest)
         else:
             try:
-                left = max_bytes - sum(map(text_size, rows))
+                left = max_bytes - sum(map(row_size, rows))
                 rows += statement.fetch_within(connection, rest, left, count)
             except TooLargeError:
                 raise too_large(max_bytes) from None
@@ -110,11 +116,13 @@ def _rows_of(
     return rows[::-1] if page.backward else rows
 
 
-def _parts(table: UserTable, page: Page) -> tuple[Part, ...]:
+def _parts(table: UserTable, page: Page, empty: Empty) -> tuple[Part, ...]:
     """In which parts the rows of a page are found: each is a range of an index, if there is one."""
     if page.cursor is None or page.offset is not None:
         return ("all",)
     key, descending = page.orders[0]
+    if empty[0]:
+        return ("nulls",) if descending else ("nulls", "values")
     return ("values", "nulls") if descending and order_field(table, key).nullable else ("all",)
 
 
@@ -135,14 +143,17 @@ def _known_count(page: Page, rows: list[StoredRow], readable: int | None) -> int
     return min(readable, MAX_TOTAL) if readable is not None and not page.filters else None
 
 
-def list_statement(table: UserTable, page: Page, access: Access, part: Part = "all") -> Select[Any]:
+def list_statement(
+    table: UserTable, page: Page, access: Access, part: Part = "all", empty: Empty = ()
+) -> Select[Any]:
     """The statement that finds the rows of a page, or a part of them."""
     rows = table.rows.c
     read = [rows[name] for name in SYSTEM_COLUMNS]
     read += [rows[table.columns[key].name] for key in page.columns(table)]
     statement = select(*read).where(*_conditions(table, page, access))
     if page.cursor is not None:
-        statement = statement.where(_beyond_cursor(table, page, part))
+        empty = empty or (False,) * len(page.orders)
+        statement = statement.where(_beyond_cursor(table, page, part, empty))
     order = [func.random()] if page.random else [_ordering(table, *order) for order in page.orders]
     statement = _cut(statement.order_by(*order), page)
     if page.nearest is None:
@@ -180,10 +191,6 @@ def _cursor_values(connection: Connection, table: UserTable, page: Page, access:
     if not found:
         message = f"There is no row {page.cursor!r} in this list for the cursor to point to."
         raise TidewireError("general_cursor_not_found", message)
-    for (key, _), value in zip(page.orders, found[0], strict=True):
-        if value is None:
-            message = f"The row {page.cursor!r} has no {key}: it cannot be a cursor in this order."
-            raise TidewireError("database_query_order_null", message)
     return {f"k{number}": value for number, value in enumerate(found[0])}
 
 
@@ -192,21 +199,31 @@ def _cursor_statement(table: UserTable, page: Page, access: Access) -> Select[An
     return select(*read).where(table.rows.c.id == bindparam("cursor"), *access.conditions(table))
 
 
-def _beyond_cursor(table: UserTable, page: Page, part: Part) -> ColumnElement[bool]:
+def _beyond_cursor(table: UserTable, page: Page, part: Part, empty: Empty) -> ColumnElement[bool]:
     """The condition that a row comes after the cursor's in the order of the page."""
     first_key, first_descending = page.orders[0]
     first = order_field(table, first_key)
-    if part == "nulls":
+    if part == "nulls" and not empty[0]:
         return first.column.is_(None)
+    if part == "values" and empty[0]:
+        return first.column.is_not(None)
     alternatives: list[ColumnElement[bool]] = []
     same: list[ColumnElement[bool]] = []
     for number, (key, descending) in enumerate(page.orders):
         ordered = order_field(table, key)
+        if empty[number]:
+            # Those without a value come first, or last.
+            if not descending and (number or part != "nulls"):
+                alternatives.append(and_(*same, ordered.column.is_not(None)))
+            same.append(ordered.column.is_(None))
+            continue
         bound: ColumnElement[Any] = bindparam(f"k{number}")
         alternatives.append(and_(*same, _further(ordered, bound, descending)))
         same.append(ordered.column == bound)
     beyond = or_(*alternatives)
-    if part == "all" and first_descending and first.nullable:
+    if part == "nulls":
+        return and_(first.column.is_(None), beyond)
+    if empty[0] or (part == "all" and first_descending and first.nullable):
         return beyond
     # Says nothing new, but is a range that an index answers.
     edge: ColumnElement[Any] = bindparam("k0")

@@ -10,9 +10,11 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, case, exists, false, func, literal_column, or_, select
 
-from tidewire.store.conditions import all_of, any_of
+from tidewire.store.conditions import all_of, any_of, array_contains, listed
+from tidewire.store.folded import contains, ends_with, starts_with
 from tidewire.store.user_tables.member_values import Kind, ScalarKind
 from tidewire.store.user_tables.members import Member
+from tidewire.store.user_tables.prefixes import within_ranges
 from tidewire.store.user_tables.words import words_found
 
 Bound = ColumnElement[Any]
@@ -32,7 +34,7 @@ def _is(type_: ColumnElement[Any], kind: ScalarKind) -> Condition:
 
 def _paired(kinds: Sequence[ScalarKind], bound: Iterator[Bound]) -> list[tuple[ScalarKind, Bound | None]]:
     """The values: their kinds, and what they are bound to, which true, false and null are not."""
-    return [(kind, next(bound) if kind in {"number", "text"} else None) for kind in kinds]
+    return [(kind, next(bound) if kind in {"number", "text", "texts"} else None) for kind in kinds]
 
 
 def _objects(member: Member, kinds: Sequence[Kind], bound: Sequence[Bound]) -> list[Condition]:
@@ -45,7 +47,7 @@ def _objects(member: Member, kinds: Sequence[Kind], bound: Sequence[Bound]) -> l
         for path, in_array, kind in leaves:
             part, ((_, value),) = member.within(path), _paired([kind], rest)
             if in_array:
-                parts += [part.type == ARRAY, _contains(part, kind, value)]
+                parts += [part.type == ARRAY, _held(part, kind, value)]
             else:
                 same = [] if value is None else [part.value == value]
                 # A missing part has no type, and the negation of what follows must not be unknown.
@@ -64,6 +66,11 @@ def _equal(member: Member, kinds: Sequence[Kind], bound: Sequence[Bound]) -> Con
     pairs = _paired(_scalars(kinds), iter(bound))
     alternatives: list[Condition] = []
     for kind in dict.fromkeys(_scalars(kinds)):
+        if kind == "texts":
+            texts = dict(pairs)[kind]
+            assert texts is not None
+            alternatives.append(and_(member.value.in_(listed(texts)), _is(member.type, "text")))
+            continue
         of_kind = [each for other, each in pairs if other == kind and each is not None]
         same = (
             [member.value == of_kind[0] if len(of_kind) == 1 else member.value.in_(of_kind)]
@@ -106,39 +113,73 @@ def _between(member: Member, kinds: Sequence[Kind], bound: Sequence[Bound]) -> C
 
 def _starts_with(member: Member, kinds: Sequence[Kind], bound: Sequence[Bound]) -> Condition:
     del kinds
-    end = [member.value < bound[1]] if len(bound) == 2 else []
-    return and_(member.value >= bound[0], *end, _is(member.type, "text"))
+    within = within_ranges(member.value, bound[1:])
+    return and_(*within, _is(member.type, "text"), starts_with(member.value, bound[0]))
 
 
 def _ends_with(member: Member, kinds: Sequence[Kind], bound: Sequence[Bound]) -> Condition:
     del kinds
-    length = func.length(member.value)
-    ending = func.substr(member.value, length - bound[1] + 1) == bound[0]
-    return and_(length >= bound[1], ending, _is(member.type, "text"))
+    return and_(_is(member.type, "text"), ends_with(member.value, bound[0]))
 
 
-def _contains(member: Member, kind: ScalarKind, bound: Bound | None) -> Condition:
-    """Whether an array has the value among its elements, or a text has it as a part."""
+def _contains(member: Member, kind: ScalarKind, bound: Bound | None, *, whole: bool = False) -> Condition:
+    """Whether a text, or one among the elements of an array, has a text as a part, in upper or lower case.
+
+    Of other kinds of values, and where ``whole``, whether an array has it among its elements.
+    """
+    if kind != "text" or bound is None:
+        return case((member.type == ARRAY, _held(member, kind, bound)), else_=false())
+    part = func.tidewire_folded(bound)
+    element = func.json_each(member.source, member.path).table_valued("value", "type").alias()
+    within = exists(
+        select(1).select_from(element).where(element.c.type == _TEXT, contains(element.c.value, part))
+    )
+    return case(
+        (member.type == ARRAY, _held(member, kind, bound) if whole else within),
+        (member.type == _TEXT, contains(member.value, part)),
+        else_=false(),
+    )
+
+
+def _contains_many(member: Member, method: str, texts: Bound) -> Condition:
+    """The same of many texts, one of which or all are contained."""
+    every = method == "containsAll"
+    if every:
+        array = case((member.type == ARRAY, member.value), else_="[]")
+        held = array_contains(array, method, texts)
+    else:
+        element = func.json_each(member.source, member.path).table_valued("value", "type").alias()
+        part = func.tidewire_contains(element.c.value, texts, 0) == 1
+        held = exists(select(1).select_from(element).where(element.c.type == _TEXT, part))
+    return case(
+        (member.type == ARRAY, held),
+        (member.type == _TEXT, func.tidewire_contains(member.value, texts, int(every)) == 1),
+        else_=false(),
+    )
+
+
+def _held(member: Member, kind: ScalarKind, bound: Bound | None) -> Condition:
+    """Whether an array has the value among its elements."""
     element = func.json_each(member.source, member.path).table_valued("value", "type").alias()
     same = [] if bound is None else [element.c.value == bound]
-    held = exists(select(1).select_from(element).where(*same, _is(element.c.type, kind)))
-    choices: list[tuple[Condition, Condition]] = [(member.type == ARRAY, held)]
-    if kind == "text":
-        # Exact about case, and without wildcards.
-        choices.append((member.type == _TEXT, func.instr(member.value, bound) > 0))
-    return case(*choices, else_=false())
+    return exists(select(1).select_from(element).where(*same, _is(element.c.type, kind)))
 
 
 def _any_contained(member: Member, kinds: Sequence[Kind], bound: Sequence[Bound]) -> Condition:
     if isinstance(kinds[0], tuple):
         return any_of(_objects(member, kinds, bound))
+    if kinds[0] == "texts":
+        return _contains_many(member, "containsAny", bound[0])
     return any_of([_contains(member, *pair) for pair in _paired(_scalars(kinds), iter(bound))])
 
 
 def _all_contained(member: Member, kinds: Sequence[Kind], bound: Sequence[Bound]) -> Condition:
     if isinstance(kinds[0], tuple):
         return all_of(_objects(member, kinds, bound))
-    return all_of([_contains(member, *pair) for pair in _paired(_scalars(kinds), iter(bound))])
+    if kinds[0] == "texts":
+        return _contains_many(member, "containsAll", bound[0])
+    pairs = _paired(_scalars(kinds), iter(bound))
+    return all_of([_contains(member, *pair, whole=True) for pair in pairs])
 
 
 def _search(member: Member, kinds: Sequence[Kind], bound: Sequence[Bound]) -> Condition:

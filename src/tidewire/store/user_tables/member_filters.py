@@ -66,6 +66,14 @@ def read_existence(place: Place, query: Query) -> Shape:
     return ("member", query.method, "", attributes)
 
 
+def size_of(shape: Shape) -> int:
+    """How many comparisons a shape asks for, about."""
+    _, method, _, parts = shape[:4]
+    if method in _LOGICAL or method == "elemMatch":
+        return sum(map(size_of, parts))
+    return sum(len(part) if isinstance(part, tuple) else 1 for part in parts)
+
+
 def condition(place: Place, shape: Shape, binds: Iterator[Bound]) -> Condition:
     """The condition of a shape; takes as many of ``binds`` as the shape has values, in the same order."""
     _, method, attribute, parts = shape[:4]

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal
 
+import msgspec
+
 from tidewire.core.columns import INT64, text_problem
+from tidewire.core.folding import fold
 from tidewire.core.queries import Query
+from tidewire.store.conditions import FEW
 from tidewire.store.list_filters import MAX_VALUES, InvalidFilterError, given_values
 from tidewire.store.user_tables.functions import compiled_pattern
 from tidewire.store.user_tables.members import Member
-from tidewire.store.user_tables.prefixes import following
+from tidewire.store.user_tables.prefixes import ranges_of
 from tidewire.store.user_tables.words import match_expression
 
-ScalarKind = Literal["number", "text", "true", "false", "null", "object", "array"]
-"""``object`` and ``array`` are those that are empty, within an object that a query gives."""
+ScalarKind = Literal["number", "text", "texts", "true", "false", "null", "object", "array"]
+"""``object`` and ``array`` are those that are empty, within an object that a query gives; ``texts`` are many,
+as one JSON array."""
 Leaf = tuple[tuple[str, ...], bool, ScalarKind]
 """Of an object that a query gives: its path, whether it is an element of an array there, and its kind."""
 Kind = ScalarKind | tuple[Leaf, ...]
@@ -27,6 +32,8 @@ def read_values(member: Member, query: Query) -> tuple[list[Any], tuple[Kind, ..
     if any(isinstance(value, dict) for value in given):
         return _read_objects(member, query, given)
     kinds = tuple(_kind(query, value) for value in given)
+    if query.method in {"equal", "notEqual"} or ("ontains" in query.method and set(kinds) == {"text"}):
+        return _read_many(query, given, kinds)
     return _READ.get(query.method, _plain)(member, query, given, kinds), kinds
 
 
@@ -98,15 +105,25 @@ def _bindable(given: Sequence[Any]) -> list[Any]:
     return [value for value in given if value is not None and not isinstance(value, bool)]
 
 
+def _read_many(query: Query, given: Sequence[Any], kinds: Sequence[ScalarKind]) -> tuple[list[Any], Any]:
+    """The values to compare with, many texts as one."""
+    texts = [value for value in given if isinstance(value, str)]
+    if len(texts) <= FEW:
+        return _bindable(given), tuple(kinds)
+    rest = [value for value in given if not isinstance(value, str)]
+    packed = msgspec.json.encode(texts).decode()
+    return [packed, *_bindable(rest)], ("texts", *(_kind(query, value) for value in rest))
+
+
+def _read_folded(member: Member, query: Query, given: Sequence[Any], kinds: Sequence[Kind]) -> list[Any]:
+    del member, query, kinds
+    return [fold(given[0])]
+
+
 def _read_prefix(member: Member, query: Query, given: Sequence[Any], kinds: Sequence[Kind]) -> list[Any]:
     del member, query, kinds
-    end = following(given[0])
-    return [given[0]] if end is None else [given[0], end]
-
-
-def _read_suffix(member: Member, query: Query, given: Sequence[Any], kinds: Sequence[Kind]) -> list[Any]:
-    del member, query, kinds
-    return [given[0], len(given[0])]
+    prefix = fold(given[0])
+    return [prefix, *ranges_of(prefix)]
 
 
 def _read_search(member: Member, query: Query, given: Sequence[Any], kinds: Sequence[Kind]) -> list[Any]:
@@ -139,8 +156,8 @@ _COUNTS: Final = {
 _READ: Final[Mapping[str, Callable[[Member, Query, Sequence[Any], Sequence[Kind]], list[Any]]]] = {
     "startsWith": _read_prefix,
     "notStartsWith": _read_prefix,
-    "endsWith": _read_suffix,
-    "notEndsWith": _read_suffix,
+    "endsWith": _read_folded,
+    "notEndsWith": _read_folded,
     "search": _read_search,
     "notSearch": _read_search,
     "regex": _read_pattern,

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tidewire.core.errors import TidewireError
-from tidewire.core.queries import LOGICAL_METHODS, InvalidQueryError, Query, parse_query
+from tidewire.core.queries import InvalidQueryError, Query, parse_query
 from tidewire.store.list_filters import InvalidFilterError
 from tidewire.store.lists import DEFAULT_LIMIT, MAX_LIMIT, MAX_QUERIES
-from tidewire.store.user_tables.filters import FILTER_METHODS, Shape, read_filter
+from tidewire.store.user_tables.filters import FILTER_METHODS, Shape, read_filter, size_of
 from tidewire.store.user_tables.nearest import METHODS as NEAREST_METHODS
 from tidewire.store.user_tables.nearest import Nearest, read_nearest
 from tidewire.store.user_tables.orders import attribute_field
@@ -18,8 +18,9 @@ from tidewire.store.user_tables.reached import Reach
 from tidewire.store.user_tables.selections import Selection, select_keys
 from tidewire.store.user_tables.tables import UserTable
 
-MAX_VALUES_IN_ALL: Final = 500
-"""Of all queries of a list: each may become a condition of its own, and these take time to put together."""
+MAX_COMPARISONS: Final = 2_500
+"""Of one list: each may be a condition of its own, and these take time to put together. A long list of values
+of one query is compared at once, except for numbers, and objects in documents."""
 _ORDERS: Final = frozenset({"orderAsc", "orderDesc"})
 
 
@@ -63,20 +64,16 @@ def read_page(table: UserTable, queries: Sequence[str], reach: Reach | None = No
     Without ``reach`` nothing of related rows can be asked for.
     """
     page = Page()
-    count = given = 0
+    count = 0
     try:
         for text in queries:
             query = parse_query(text)
             count += sum(1 for _ in query.tree())
             if count > MAX_QUERIES:
                 raise InvalidQueryError(f"A list takes at most {MAX_QUERIES} queries.")
-            given += sum(len(each.values) for each in query.tree() if each.method not in LOGICAL_METHODS)
-            if given <= MAX_VALUES_IN_ALL:
-                _apply(table, page, query, reach)
-            if max(given, len(page.values)) > MAX_VALUES_IN_ALL:
-                raise InvalidQueryError(
-                    f"The queries of a list have at most {MAX_VALUES_IN_ALL} values in all."
-                )
+            _apply(table, page, query, reach)
+            if sum(map(size_of, page.filters)) > MAX_COMPARISONS:
+                raise InvalidQueryError(f"The queries of a list ask for over {MAX_COMPARISONS} comparisons.")
         if page.random and (page.cursor is not None or page.nearest is not None):
             raise InvalidFilterError("a random order has no cursor and is near to nothing.")
     except (InvalidQueryError, InvalidFilterError) as error:

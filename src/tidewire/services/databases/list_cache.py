@@ -1,0 +1,134 @@
+"""Lists of rows, kept for as long as a client allowed (``ttl``).
+
+A kept list is used for the same queries by callers with the same roles while the table has the same columns,
+indexes and permissions. It is forgotten when a row was written that may be in it, by whichever process: the
+event log tells.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, bindparam, func, or_, select
+
+from tidewire.core.ids import unique_id
+from tidewire.services.databases.families import Call
+from tidewire.store.event_log import last_offset, trimmed_offset
+from tidewire.store.prepared import Prepared
+from tidewire.store.schema import event_log
+from tidewire.store.state import read_state, write_state
+from tidewire.store.user_tables.tables import UserTable
+
+MAX_BYTES: Final = 16 * 2**20
+"""Of all kept lists together, as they are shown; those unused for longest go first."""
+MAX_LIST_BYTES: Final = 2**20
+"""Larger lists are not kept."""
+_EVENTS_LOOKED_AT: Final = 500
+"""Since a list was made; after more of them it is made anew."""
+
+_since = (
+    select(event_log.c.pattern, event_log.c.parameters)
+    .where(event_log.c.offset > bindparam("offset"))
+    .order_by(event_log.c.offset)
+    .limit(_EVENTS_LOOKED_AT)
+    .subquery()
+)
+_of_rows: Final = or_(_since.c.pattern.contains(".rows."), _since.c.pattern.contains(".documents."))
+_database: Final = func.json_extract(_since.c.parameters, "$.databaseId") == bindparam("database")
+_table: Final = func.json_extract(_since.c.parameters, "$.tableId") == bindparam("table")
+_written: Final = {
+    False: Prepared(select(func.count()).select_from(_since).where(_of_rows, _database, _table)),
+    True: Prepared(select(func.count()).select_from(_since).where(_of_rows)),
+}
+"""How many events of rows there were, of one table, or of all where there are related rows."""
+
+
+@dataclass
+class KeptList:
+    """A list as it was made."""
+
+    rows: Sequence[msgspec.Raw]
+    total: int | None
+    """None: it was not counted."""
+    made_at: float
+    """Monotonic seconds."""
+    offset: int
+    """Of the newest event that it shows."""
+    size: int
+
+
+class RowLists:
+    """The kept lists of a process. Any thread may use it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lists: OrderedDict[bytes, KeptList] = OrderedDict()
+        self._size = 0
+
+    def find(self, connection: Connection, table: UserTable, key: bytes, ttl: float) -> KeptList | None:
+        """A list that was kept less than ``ttl`` seconds ago and still is as it would be made now."""
+        with self._lock:
+            kept = self._lists.get(key)
+            if kept is not None:
+                self._lists.move_to_end(key)
+        if kept is None or time.monotonic() - kept.made_at >= ttl:
+            return None
+        newest = last_offset(connection)
+        if newest == kept.offset:
+            return kept
+        if newest - kept.offset > _EVENTS_LOOKED_AT or trimmed_offset(connection) > kept.offset:
+            return None
+        values: dict[str, Any] = {"offset": kept.offset}
+        related = bool(table.all_relations)
+        if not related:
+            values |= {"database": table.database_id, "table": table.id}
+        return None if _written[related].fetch(connection, values)[0][0] else kept
+
+    def keep(self, connection: Connection, key: bytes, rows: Sequence[Any], total: int | None) -> None:
+        """Keep a list that was made just now, on the snapshot of ``connection``."""
+        encoded = [msgspec.Raw(msgspec.json.encode(row)) for row in rows]
+        size = sum(map(len, encoded))
+        if size > MAX_LIST_BYTES:
+            return
+        made = KeptList(encoded, total, time.monotonic(), last_offset(connection), size)
+        with self._lock:
+            before = self._lists.pop(key, None)
+            self._size += size - (before.size if before else 0)
+            self._lists[key] = made
+            while self._size > MAX_BYTES:
+                self._size -= self._lists.popitem(last=False)[1].size
+
+
+ROW_LISTS: Final = RowLists()
+"""Of this process."""
+
+
+def list_key(connection: Connection, call: Call, table: UserTable, queries: Sequence[str]) -> bytes:
+    """A digest of what lists of rows have in common that are the same, whether or not they are counted."""
+    caller, project = call.context.caller, call.context.project
+    parts = (
+        (project.id, project.created_at, call.family.database_type, table.sequence),
+        read_state(connection, _purged(table.sequence)),
+        list(table.columns.values()),
+        (table.indexes, table.all_relations),
+        (table.permissions, table.row_security, table.enabled),
+        None if caller.bypasses_permissions else sorted(caller.roles),
+        list(queries),
+    )
+    return blake2b(repr(parts).encode(errors="surrogatepass"), digest_size=32).digest()
+
+
+def purge_lists(connection: Connection, table_sequence: int) -> None:
+    """Let no kept list of a table be used any more, in any process."""
+    write_state(connection, _purged(table_sequence), unique_id())
+
+
+def _purged(table_sequence: int) -> str:
+    return f"row_lists.{table_sequence}"
