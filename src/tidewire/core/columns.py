@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 from tidewire.core.checks.addresses import Email
 from tidewire.core.geometry import Shape, geometry_problem
 from tidewire.core.parameters import InvalidParameterError
-from tidewire.core.time import format_datetime, parse_datetime
+from tidewire.core.time import format_datetime, parse_datetime, parse_iso
 from tidewire.core.vectors import vector_problem
 
 Storage = Literal["text", "integer", "float", "boolean", "time", "geometry", "document", "vector"]
@@ -20,6 +20,8 @@ Storage = Literal["text", "integer", "float", "boolean", "time", "geometry", "do
 document and a vector are JSON text."""
 
 INT64: Final = range(-(2**63), 2**63)
+MANY_TIMES: Final = 100
+"""From so many on, the times of an array must be in ISO 8601: nothing else is read quickly enough."""
 LARGEST_EXACT: Final = 2**53
 """Beyond it, not every integer is a floating-point number."""
 
@@ -114,6 +116,8 @@ class ColumnRules:
             return self.accept_element(value)
         if not isinstance(value, list):
             raise InvalidValueError("it must be an array.")
+        if self.kind.storage == "time" and len(value) > MANY_TIMES:
+            return [_read_time(element, parse_iso) for element in value]
         return [self.accept_element(element) for element in value]
 
     def accept_element(self, value: object) -> Any:
@@ -194,9 +198,13 @@ def _accept_boolean(_: ColumnRules, value: object) -> bool:
 
 
 def _accept_time(_: ColumnRules, value: object) -> int:
+    return _read_time(value, parse_datetime)
+
+
+def _read_time(value: object, read: Callable[[str], int]) -> int:
     try:
-        if isinstance(value, str) and len(value) <= 64:
-            return parse_datetime(value)
+        if isinstance(value, str):
+            return read(value)
     except (ValueError, OverflowError):
         pass
     raise InvalidValueError("it must be a date and time in ISO 8601, as in 2020-10-15T06:38:00.000+00:00.")

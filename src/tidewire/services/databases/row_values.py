@@ -196,7 +196,7 @@ def _read_moment(call: Call, changes: Changes, key: str, value: object) -> None:
     if value is None or not call.context.caller.bypasses_permissions:
         return
     try:
-        moment = parse_datetime(value) if isinstance(value, str) and len(value) <= 64 else None
+        moment = parse_datetime(value) if isinstance(value, str) else None
     except (ValueError, OverflowError):
         moment = None
     if moment is None:

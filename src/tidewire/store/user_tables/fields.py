@@ -108,7 +108,7 @@ def wrong_value(field: Field, problem: str) -> InvalidFilterError:
 
 def _time(field: Field, value: object) -> int:
     try:
-        if isinstance(value, str) and len(value) <= 64:
+        if isinstance(value, str):
             return parse_datetime(value)
     except (ValueError, OverflowError):
         pass
