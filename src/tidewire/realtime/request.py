@@ -15,6 +15,7 @@ from tidewire.core.query_string import parse_query_string
 from tidewire.identity.credentials import Impersonated, read_credentials, read_impersonated, text
 from tidewire.identity.heads import Head
 from tidewire.identity.paths import plain_path
+from tidewire.realtime.url_subscriptions import encoded_once
 
 CONSOLE: Final = "console"
 """The project that people manage the other projects in."""
@@ -73,7 +74,7 @@ def read_inputs(request: Request, peer: str, hops: Hops | None) -> Inputs:
     """Collect the inputs from wherever the SDKs put them. ``peer`` is the address of the socket."""
     pairs = ((name.lower().encode("latin-1"), _raw(value)) for name, value in request.headers.raw_items())
     head = Head(pairs, peer, "ws", hops)
-    parameters = parse_query_string(request.path.partition("?")[2])
+    parameters = parse_query_string(encoded_once(request.path.partition("?")[2]))
     project_id = text(parameters, "project") or head.header(b"x-appwrite-project") or CONSOLE
     admin = (head.header(b"x-appwrite-mode") or text(parameters, "mode")) == "admin"
     shown = read_credentials(head, CONSOLE if admin else project_id, parameters)

@@ -6,6 +6,7 @@ for two subscriptions to one channel, each with a query. A channel without queri
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,6 +17,7 @@ from tidewire.core.queries import Query
 from tidewire.core.realtime_queries import InvalidRealtimeQueryError, parse_realtime_queries
 from tidewire.realtime.messages import NOT_A_FRAME, POLICY_VIOLATION, MessageError
 
+_TWICE: Final = re.compile("%25(?=[0-9A-Fa-f]{2})")
 _EVERYTHING: Final = Query("select", "", ("*",))
 _DEFAULT_SLOT: Final = "0"
 
@@ -37,6 +39,23 @@ class UrlSubscriptions:
     """All of them, converted; empty: the client subscribes by messages."""
     slots: list[Slot]
     """In the order of first use."""
+
+
+def encoded_once(query_string: str) -> str:
+    """The query string without what is percent-encoded twice of slots and queries.
+
+    Newer systems of Apple encode an URL as a whole that has brackets in it, the parts included that older
+    SDKs have encoded already.
+    """
+    if "%257B" not in query_string and "%255B" not in query_string:
+        return query_string
+    pairs = (pair.partition("=") for pair in query_string.split("&"))
+    return "&".join(
+        (_TWICE.sub("%", name) if "%255B" in name else name)
+        + equals
+        + (_TWICE.sub("%", value) if value.startswith("%257B") else value)
+        for name, equals, value in pairs
+    )
 
 
 def read_url_subscriptions(
