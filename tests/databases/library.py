@@ -70,8 +70,11 @@ class Library:
         )
 
     async def upsert(self, table_id: str, row_id: str, caller: Caller = KEY, **data: Any) -> Json:
+        permissions = data.pop("permissions", None)
         call, within = self.shop.call(caller), self.transaction
-        return on_the_wire(await rows.upsert_row(call, "d", table_id, row_id, data, transaction_id=within))
+        return on_the_wire(
+            await rows.upsert_row(call, "d", table_id, row_id, data, permissions, transaction_id=within)
+        )
 
     async def delete(self, table_id: str, row_id: str, caller: Caller = KEY) -> None:
         call = self.shop.call(caller)

@@ -174,3 +174,43 @@ async def test_those_who_depend_go_whoever_may_delete_them(library: Library) -> 
     await library.delete("posts", "p", ann)
     assert await library.ids("notes") == []
     assert (await library.happened())[-2:] == ["posts.p.delete", "notes.n.delete"]
+
+
+@pytest.mark.parametrize("relation_type", ["oneToOne", "oneToMany", "manyToOne", "manyToMany"])
+async def test_new_nested_rows_have_the_permissions_of_the_row_around_them(
+    library: Library, relation_type: Any
+) -> None:
+    ann, bob = await library_of_ann(library, relation_type)
+    await library.table("tags", *OWN, row_security=True)
+    await library.relate("notes", "tags", "manyToOne", "tag")
+    many = relation_type.endswith("Many")
+    shared = ['read("any")', 'update("user:bob")']
+
+    def nested(name: str, **more: Any) -> Any:
+        note = {"$id": name, "name": name, "tag": {"$id": name, "name": name}, **more}
+        return [note] if many else note
+
+    async def permissions(table: str, row_id: str) -> list[str]:
+        found: list[str] = (await library.get(table, row_id))["$permissions"]
+        return found
+
+    await library.create("posts", "given", notes=nested("a"), permissions=shared)
+    await library.create("posts", "none", notes=nested("b"))
+    await library.create("posts", "of-ann", ann, notes=nested("c"))
+    own_permissions = [f'{action}("user:ann")' for action in ("read", "update", "delete")]
+    await library.create("posts", "other", notes=nested("d", **{"$permissions": ['read("users")']}))
+    await library.update("posts", "given", bob, notes=nested("e"))
+    await library.upsert("posts", "new", notes=nested("f"), permissions=shared)
+    for row_id, expected in {
+        "a": shared,
+        "b": [],
+        "c": own_permissions,
+        "d": ['read("users")'],
+        "e": shared,
+        "f": shared,
+    }.items():
+        for table in ("notes", "tags"):
+            assert await permissions(table, row_id) == expected, (table, row_id)
+    # To stand in a row that one may write is no right to create.
+    await tables.update_table(library.shop.call(), "d", "notes", permissions=[], row_security=True)
+    assert await refusal(library.update("posts", "given", bob, notes=nested("g"))) == "user_unauthorized"

@@ -267,10 +267,10 @@ async def test_queries_are_bounded(shop: Shop) -> None:
     for wrong in (
         nested,
         wide,
-        query("equal", "a", *range(101)),
+        query("equal", "a", *range(501)),
         query("equal", "a"),
         query("between", "a", 1),
-        query("limit", "", 5001),
+        query("limit", "", 2**53 + 2),
         query("limit", "", -1),
         query("offset", "", -1),
         query("vectorDot", "a", [1]),

@@ -83,12 +83,19 @@ def prepare_row(
     changes: Changes,
     given: Sequence[str] | None,
     action: str = "create",
+    *,
+    around: list[str] | None = None,
 ) -> NewRow:
-    """Make a row ready. Raises ``user_unauthorized`` if the caller may not create it, or grant so much."""
+    """Make a row ready; without permissions of its own it gets those of the row ``around`` it.
+
+    Raises ``user_unauthorized`` if the caller may not create it, or grant so much.
+    """
     caller = call.context.caller
     if not may(caller, "create", table.permissions):
         raise unauthorized("create", f"a {call.family.word('row')} here")
-    permissions = permissions_of_new_item(caller, given)
+    inherits = given is None and around is not None
+    permissions = around if inherits else permissions_of_new_item(caller, given)
+    assert permissions is not None
     if table.document is not None:
         require_size(call, changes.values[DOCUMENT])
     presented = table.presented(changes.values)
@@ -140,7 +147,7 @@ def remove_row(transaction: Transaction, call: Call, table: UserTable, row: Stor
 
 def _write(transaction: Transaction, call: Call, row: NewRow, nesting: Nesting) -> tuple[int, msgspec.Raw]:
     itself = take_itself(row.table, row.id, row.changes)
-    shown = _relate_before(transaction, call, row.table, row.changes, nesting)
+    shown = _relate_before(transaction, call, row.table, row.changes, nesting, row.permissions)
     sequence = _insert(transaction, call, row)
     if itself:
         shown |= name_itself(transaction, call, row.table, row.id, itself)
@@ -148,7 +155,9 @@ def _write(transaction: Transaction, call: Call, row: NewRow, nesting: Nesting) 
     payload = b'{"$sequence":"%s",' % shown_sequence + _encode(row.fields)[1:]
     transaction.append(msgspec.structs.replace(row.event, payload=payload))
     if row.changes.related:
-        shown |= _relate_after(transaction, call, row.table, sequence, row.changes, nesting, new=True)
+        shown |= _relate_after(
+            transaction, call, row.table, sequence, row.changes, nesting, row.permissions, new=True
+        )
     return sequence, _with_related(msgspec.Raw(payload), shown)
 
 
@@ -173,7 +182,8 @@ def _change(
     if not allowed:
         # Who may only read leaves no trace in the row, not even the time.
         return publish_row(transaction, call, table, row, action)
-    shown = _relate_before(transaction, call, table, changes, nesting)
+    permissions = permissions_of(row) if changes.permissions is None else changes.permissions
+    shown = _relate_before(transaction, call, table, changes, nesting, permissions)
     try:
         changed = update_row(transaction.connection, table, row, changes)
     except DuplicateValueError:
@@ -181,7 +191,7 @@ def _change(
     require_fitting(call, table, changed, changes)
     payload = publish_row(transaction, call, table, changed, action)
     if changes.related:
-        shown |= _relate_after(transaction, call, table, row[0], changes, nesting)
+        shown |= _relate_after(transaction, call, table, row[0], changes, nesting, permissions)
     return _with_related(payload, shown)
 
 
@@ -191,9 +201,17 @@ def _with_related(payload: msgspec.Raw, shown: Fields) -> msgspec.Raw:
 
 
 def _relate_before(
-    transaction: Transaction, call: Call, table: UserTable, changes: Changes, nesting: Nesting
+    transaction: Transaction,
+    call: Call,
+    table: UserTable,
+    changes: Changes,
+    nesting: Nesting,
+    permissions: list[str],
 ) -> Fields:
-    """Write and find the rows that the row itself is to name, and note them in ``changes``."""
+    """Write and find the rows that the row itself is to name, and note them in ``changes``.
+
+    ``permissions`` are those of the row.
+    """
     shown: Fields = {}
     for key, items in changes.related.items():
         relation = table.relations[key]
@@ -202,7 +220,9 @@ def _relate_before(
         changes.keys[relation.own_key] = shown[key] = None
         for item in items:
             related = find_related_table(transaction.connection, call.context.encryption, relation.related)
-            sequence, shown[key] = _related_row(transaction, call, relation, related, item, {}, nesting)
+            sequence, shown[key] = _related_row(
+                transaction, call, relation, related, item, {}, nesting, permissions
+            )
             changes.keys[relation.own_key] = sequence
     return shown
 
@@ -214,10 +234,14 @@ def _relate_after(
     sequence: int,
     changes: Changes,
     nesting: Nesting,
+    permissions: list[str],
     *,
     new: bool = False,
 ) -> Fields:
-    """Write and find the rows that are to name the row, or to be paired with it; let the others go."""
+    """Write and find the rows that are to name the row, or to be paired with it; let the others go.
+
+    ``permissions`` are those of the row.
+    """
     shown: Fields = {}
     connection = transaction.connection
     for key, items in changes.related.items():
@@ -231,7 +255,7 @@ def _relate_after(
         keys = {relation.related_key: sequence} if relation.related_key else {}
         views: dict[int, Any] = {}
         for item in items:
-            other, view = _related_row(transaction, call, relation, related, item, keys, nesting)
+            other, view = _related_row(transaction, call, relation, related, item, keys, nesting, permissions)
             if relation.pairs is not None:
                 add_pair(connection, table, relation, sequence, other)
             views[other] = view
@@ -248,10 +272,12 @@ def _related_row(
     item: Item,
     keys: Mapping[str, int],
     nesting: Nesting,
+    around: list[str],
 ) -> tuple[int, Any]:
     """The sequence of a related row, written if that was asked for, and as it is shown: None if it is hidden.
 
-    ``keys`` are what it is to name. Raises ``relationship_value_invalid`` or ``user_unauthorized``.
+    ``keys`` are what it is to name, ``around`` the permissions of the row that it stands in. Raises
+    ``relationship_value_invalid`` or ``user_unauthorized``.
     """
     nesting = nesting.deeper(relation, item)
     if not (related.enabled or call.context.caller.bypasses_permissions):
@@ -273,7 +299,7 @@ def _related_row(
     if row is None or hidden:
         # Of a hidden row the caller is told what they are told of none: that they may not create one.
         new_id = unique_id() if row_id == "unique()" else row_id
-        return _create_related(transaction, call, related, new_id, data, keys, nesting)
+        return _create_related(transaction, call, related, new_id, data, keys, nesting, around)
     permissions = given_permissions(data.get("$permissions"))
     changes = changed_values(call, related, data)
     changes.permissions = expand_permissions(permissions, ITEM_ACTIONS)
@@ -297,11 +323,13 @@ def _create_related(
     data: Fields,
     keys: Mapping[str, int],
     nesting: Nesting,
+    around: list[str],
 ) -> tuple[int, Any]:
     """Write a new related row; as :func:`_related_row`."""
     caller = call.context.caller
     permissions = given_permissions(data.get("$permissions"))
-    prepared = prepare_row(call, related, row_id, new_values(call, related, data), permissions)
+    values = new_values(call, related, data)
+    prepared = prepare_row(call, related, row_id, values, permissions, around=around)
     prepared.changes.keys.update(keys)
     sequence, view = _write(transaction, call, prepared, nesting)
     readable = may(caller, "read", related.permissions) or (
