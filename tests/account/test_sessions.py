@@ -117,7 +117,10 @@ def test_logs(site: Site) -> None:
     )
     assert [log["event"] for log in page["logs"]] == ["user.create"]
     ada.refused(
-        "general_query_invalid", "GET", "/logs", **{"queries[0]": '{"method":"orderAsc","attribute":"event"}'}
+        "general_argument_invalid",
+        "GET",
+        "/logs",
+        **{"queries[0]": '{"method":"orderAsc","attribute":"event"}'},
     )
     assert site.person().expect(200, "GET", "/logs", total="false")["total"] == 0
 

@@ -111,8 +111,8 @@ def test_a_limit_is_any_number_and_what_is_shown_is_bounded(tmp_path: Path) -> N
             assert program.post("/v1/tablesdb", json={"databaseId": "d", "name": "d"}).is_success
             assert program.post("/v1/tablesdb/d/tables", json={"tableId": "t", "name": "t"}).is_success
             rows = "/v1/tablesdb/d/tables/t/rows"
-            paths = (rows, "/v1/databases/d/collections/t/documents", "/v1/users", "/v1/teams")
-            paths += ("/v1/storage/buckets", "/v1/tablesdb", "/v1/tablesdb/d/tables", "/v1/project/keys")
+            paths = [rows, "/v1/databases/d/collections/t/documents", "/v1/users", "/v1/teams"]
+            paths += ["/v1/storage/buckets", "/v1/tablesdb", "/v1/tablesdb/d/tables", "/v1/project/keys"]
             for path in paths:
                 assert program.get(f"{path}?{encoded('limit', 1_000_000)}").is_success, path
             for start in range(0, 400, 100):

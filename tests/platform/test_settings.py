@@ -99,7 +99,7 @@ def test_list_of_policies(admin: Program) -> None:
     )["policies"]
     assert second == listed["policies"][1]
     bad = '/project/policies?queries[0]={"method":"equal","attribute":"$id","values":["a"]}'
-    assert admin.refused("GET", bad) == "general_query_invalid"
+    assert admin.refused("GET", bad) == "general_argument_invalid"
 
 
 @pytest.mark.parametrize(
