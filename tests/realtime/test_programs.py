@@ -188,11 +188,16 @@ async def test_the_key_of_another_project_is_none(server: RealtimeServer) -> Non
         assert await _events(stranger, 1) == [last.offset]
 
 
-async def test_a_key_and_a_session_are_too_much(server: RealtimeServer) -> None:
+async def test_a_key_counts_before_a_session(server: RealtimeServer) -> None:
     _, secret = await _key(server)
     session = await server.sign_up("u1")
     async with server.client(x_appwrite_key=secret, x_appwrite_session=session) as program:
-        assert await rejection(program) == (403, 1008)
+        connected = (await receive(program))["data"]
+        assert connected["program"] is True
+        assert not connected.get("user")
+        await subscribe(program, "files")
+        other = await server.publish(1, roles=["user:u2"])
+        assert await _events(program, 1) == [other.offset]
 
 
 @pytest.mark.parametrize("how", ["deleted", "stripped", "expired"])
