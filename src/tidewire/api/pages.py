@@ -74,7 +74,9 @@ def with_pages(application: Application) -> Application:
     """Serve these pages; everything else goes to ``application``."""
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        page = _page(scope) if scope["type"] == "http" and scope["method"] in {"GET", "HEAD"} else None
+        # The API first: what is asked for most is asked the least.
+        outside = scope["type"] == "http" and not scope["path"].startswith("/v1/")
+        page = _page(scope) if outside and scope["method"] in {"GET", "HEAD"} else None
         if page is None:
             await application(scope, receive, send)
             return
@@ -93,8 +95,6 @@ def with_pages(application: Application) -> Application:
 
 def _page(scope: Scope) -> _Page | None:
     path: str = scope["path"]
-    if path.startswith("/v1/"):
-        return None
     if path.startswith(_CHALLENGES):
         return _challenge(path.removeprefix(_CHALLENGES))
     if path in _OF_CONSOLE:
