@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
+import signal
 import sqlite3
 import time
 from dataclasses import dataclass, field
@@ -213,3 +215,34 @@ def test_changes_of_tables_go_on_after_a_kill(server: TidewireServer) -> None:
         assert [(row["$id"], row["added"], row["words"]) for row in found] == [("r5999", 7, "some words")]
         assert "batch" not in found[0]
     assert server.stop() == 0
+
+
+def test_changes_of_tables_go_on_after_a_worker_is_killed(tmp_path: Path) -> None:
+    server = TidewireServer(tmp_path / "data", ["--workers", "2", "--drain-seconds", "0"]).start()
+    key, table, ends = server.create_key(), "/tablesdb/d/tables/t", []
+    with client_of(server, key) as client:
+        make_table(client)
+        fill(client)
+    for name in ("one", "two", "three"):
+        with client_of(server, key) as client:
+            column = {"key": name, "size": 99, "required": False, "default": "some words"}
+            answer = client.post(f"{table}/columns/varchar", json=column)
+            assert answer.json()["status"] == "processing"
+            os.kill(worker_of(server, answer), signal.SIGKILL)
+        with client_of(server, key) as client:
+            ends.append(client.get(f"{table}/columns/{name}").json()["status"])
+            assert settled(client, f"{table}/columns/{name}")["status"] == "available"
+    assert "processing" in ends  # a kill came before the end
+    assert server.stop() == 0
+
+
+def worker_of(server: TidewireServer, answer: httpx.Response) -> int:
+    """The worker process that has the connection over which this answer came."""
+    port = answer.extensions["network_stream"].get_extra_info("client_addr")[1]
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    sockets = {f"socket:[{line[9]}]" for line in lines if line[2].endswith(f":{port:04X}")}
+    for worker in server.workers():
+        for file in Path(f"/proc/{worker}/fd").iterdir():
+            if str(file.readlink()) in sockets:
+                return int(worker)
+    raise AssertionError("no worker has the connection")
