@@ -6,6 +6,7 @@ import asyncio
 import json
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
 from websockets.asyncio.client import ClientConnection
@@ -321,3 +322,21 @@ async def test_a_database_that_cannot_tell_at_once_is_asked_with_time(
         assert (await _recover(client, place))["recovered"] is True
         assert await _offsets(client, 1) == [missed.offset]
         assert await ask(client, "ping") == {"type": "pong"}
+
+
+async def test_a_stream_whose_place_cannot_be_judged_just_now_comes_back(
+    server: RealtimeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not told that it has everything: its place may be beyond the end of the log."""
+    async with server.client() as client:
+        place = await _place(client)
+        store = await server.stores.project(PROJECT)
+        assert store is not None
+        monkeypatch.setattr(store.database, "glance", lambda _: None)
+        address = f"http://127.0.0.1:{server.port}/v1/realtime/sse?project={PROJECT}&channels[]={CHANNEL}"
+        last = {"Last-Event-ID": f"{place['epoch']}:{place['offset'] + 1000}"}
+        async with httpx.AsyncClient() as http:
+            told = (await http.get(address, headers=last)).text
+        assert '"recovered":true' not in told
+        assert told.endswith('event: close\ndata: {"code":1013}\n\n')
+        assert "\nid: " not in told, "it stays where it was"

@@ -192,6 +192,25 @@ async def test_what_is_subscribed_to_too_fast_is_delayed_and_not_lost(start: STA
         assert (await receive(client))["data"]["subscriptions"] == ["room29"]
 
 
+async def test_what_comes_behind_a_long_message_is_not_done_before_it(start: START) -> None:
+    """A ``subscribe`` that takes a while to understand may have to wait: what follows waits behind it."""
+    server = await start(rate_limits=True, realtime_messages_per_minute=1, realtime_delay_seconds=0.2)
+    async with server.client() as client:
+        await receive(client)
+        for _ in range(2):  # a minute may end in between
+            await subscribe(client, "files", name="first")
+        ended = {"subscriptionId": "ended", "channels": ["files", "c" * 5000]}
+        changed = {"subscriptionId": "changed", "channels": ["files"]}
+        await client.send(_text({"type": "subscribe", "data": [ended, changed]}))
+        await client.send(_text({"type": "subscribe", "data": [{**changed, "channels": ["teams"]}]}))
+        await client.send(_text({"type": "unsubscribe", "data": [{"subscriptionId": "ended"}]}))
+        answers = [(await receive(client))["data"] for _ in range(3)]
+        assert [answer["to"] for answer in answers] == ["subscribe", "subscribe", "unsubscribe"]
+        assert answers[2]["subscriptions"] == [{"subscriptionId": "ended", "removed": True}]
+        await server.publish()
+        assert (await receive(client))["data"]["subscriptions"] == ["first"]
+
+
 async def test_what_may_wait_is_bounded_and_refusals_are_told(start: START) -> None:
     server = await start(rate_limits=True, realtime_messages_per_minute=1, realtime_max_subscriptions=3)
     async with server.client() as client:

@@ -303,7 +303,7 @@ class Connection(Intake):
         """Answer a message that needs the database, or is long."""
         assert self._hub is not None
         if isinstance(message, LongText):
-            admitted = self.admitted(await self.read_in_steps(message.text), message.text)
+            admitted = await self.admit_later(message.text)
             if isinstance(admitted, LENGTHY):
                 await self._take_time(admitted)
             elif admitted is not None:

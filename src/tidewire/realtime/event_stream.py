@@ -35,7 +35,7 @@ from tidewire.realtime.messages import (
     MessageError,
     Since,
 )
-from tidewire.realtime.recovery import NOTHING_KNOWN, Asked, Start
+from tidewire.realtime.recovery import MISSED_UNKNOWN, Asked, Start
 from tidewire.realtime.request import Inputs, parse_request
 from tidewire.realtime.states import CloseStatus, State
 
@@ -151,13 +151,18 @@ class EventStream(Connection):
             self._go_on(since)
 
     def _go_on(self, since: Since) -> None:
-        """Send what was missed since then, and tell whether that is everything."""
+        """Send what was missed since then, and tell whether that is everything.
+
+        Raises :class:`MessageError` if the database cannot tell just now: the client comes back.
+        """
         hub = self._hub
         assert hub is not None
         held = list(self.subscriptions.values())
         start = Start(recovered=False)
         if hub.recovery is not None:
-            known = hub.recovery.look_up(self, [(None, True)]) or NOTHING_KNOWN
+            known = hub.recovery.look_up(self, [(None, True)])
+            if known is None:
+                raise MessageError(TOO_MUCH, MISSED_UNKNOWN)
             (start,) = hub.recovery.starts(self, [Asked(None, "", [], [], since)], known)
         rows = [
             {

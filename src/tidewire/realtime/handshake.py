@@ -13,7 +13,7 @@ from tidewire.realtime.hub import Hub
 from tidewire.realtime.limits import ConnectLimit
 from tidewire.realtime.messages import POLICY_VIOLATION, TOO_MUCH, MessageError
 from tidewire.realtime.reading import Reading
-from tidewire.realtime.recovery import Asked, url_key
+from tidewire.realtime.recovery import MISSED_UNKNOWN, Asked, url_key
 from tidewire.realtime.request import CONSOLE, Inputs
 from tidewire.realtime.sign_in import Visitor
 from tidewire.realtime.subscriptions import Filter, Receiver
@@ -120,7 +120,7 @@ def _subscribe(hub: Hub, receiver: Receiver, session_id: str, slots: Sequence[tu
     ]
     known = recovery.look_up(receiver, [(each.id, False) for each in asked])
     if known is None:
-        raise MessageError(TOO_MUCH, "What was missed cannot be told just now; try again.")
+        raise MessageError(TOO_MUCH, MISSED_UNKNOWN)
     starts = recovery.starts(receiver, asked, known)
     for each, start in zip(asked, starts, strict=True):
         hub.subscribe(receiver, each.name, each.channels, Filter.of(each.queries), start.since)

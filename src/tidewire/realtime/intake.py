@@ -39,7 +39,7 @@ class Refusals(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LongText:
-    """A message that takes a while to understand, a ``subscribe`` with many rows perhaps."""
+    """A message that takes a while to understand, a ``subscribe`` of many rows perhaps, or one behind it."""
 
     text: str
 
@@ -53,7 +53,7 @@ LONG_TEXT: Final = 4096
 class Intake(WebSocket):
     """A socket that knows messages from text, and how many of them there may be."""
 
-    __slots__ = ("_delayed", "_message_count", "_message_minute", "refusals")
+    __slots__ = ("_delayed", "_message_count", "_message_minute", "_not_understood", "refusals")
 
     def __init__(self, settings: Settings, siblings: set[Any], flow: Flow) -> None:
         super().__init__(settings, siblings, flow)
@@ -61,6 +61,8 @@ class Intake(WebSocket):
         """Frames over the limit that wait; None: there are none."""
         self._message_minute = 0
         self._message_count = 0
+        self._not_understood = 0
+        """Long messages whose turn has not come yet."""
         self.refusals: Refusals | None = None
         """None: no message was refused."""
 
@@ -84,18 +86,31 @@ class Intake(WebSocket):
             self.spend(containers_in(text) / CONTAINERS_A_UNIT)
         if len(text) > LONG_TEXT:
             self.spend(len(text) / BYTES_A_UNIT)
-            self.handle(LongText(text))
+            self._understand_later(text)
             return
         try:
             message: Message | MessageError = parse_message(text, self._flow.terms)
         except MessageError as error:
             message = error
+        if self._not_understood and isinstance(message, Subscribe | Unsubscribe):
+            # What came before may have to wait, and then this waits behind it.
+            self._understand_later(text)
+            return
         admitted = self.admitted(message, text)
         if admitted is not None:
             self.handle(admitted)
 
-    async def read_in_steps(self, text: str) -> Message | MessageError:
-        """Understand a long message, while others have their turns."""
+    def _understand_later(self, text: str) -> None:
+        self._not_understood += 1
+        self.handle(LongText(text))
+
+    async def admit_later(self, text: str) -> Message | MessageError | None:
+        """Understand a long message whose turn it is, while others have theirs; then as :meth:`admitted`."""
+        message = await self._read_in_steps(text)
+        self._not_understood -= 1
+        return self.admitted(message, text)
+
+    async def _read_in_steps(self, text: str) -> Message | MessageError:
         steps = parse_in_steps(text, self._flow.terms)
         while True:
             await self._flow.reading.turn()

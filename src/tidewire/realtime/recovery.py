@@ -75,6 +75,7 @@ class Known:
 
 
 NOTHING_KNOWN: Final = Known()
+MISSED_UNKNOWN: Final = "What was missed cannot be told just now; try again."
 
 
 class Recovery:
