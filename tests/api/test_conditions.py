@@ -52,6 +52,9 @@ def test_incomplete_operations_refuse_the_whole_list(program: httpx.Client, plac
         {**place.operation("bulkDelete", None, {}), "queries": []},
         place.operation("bulkUpdate", None, {"data": place.data(7)}),
         place.operation("bulkUpdate", None, {"data": place.data(7), "queries": "[]"}),
+        place.operation("bulkDelete", "a", {"queries": []}),
+        place.operation("bulkUpdate", "a", {"data": place.data(7), "queries": []}),
+        {**place.operation("bulkDelete", None, {"queries": []}), "queries": [ONE % "n"]},
         place.operation("delete", None, None),
         place.operation("create", None, place.data(8)),
     ]
@@ -82,6 +85,14 @@ def test_a_condition_that_cannot_be_read_is_not_passed_over(program: httpx.Clien
         {"json": {"queries": one}},
         {"json": {"queries": {}}},
         {"json": {"queries": [None]}},
+        {"json": {"queries[]": [one]}},
+        {"json": {"Queries": [one]}},
+        {"json": {"queries ": [one]}},
+        {"params": f"queries[={quote(one)}"},
+        {"params": f"queries]={quote(one)}"},
+        {"params": f"Queries[]={quote(one)}"},
+        {"params": encoded, "json": {"queries": []}},
+        {"params": encoded, "json": {"queries": [one.replace("1", "2")]}},
         {"params": "queries="},
         {"params": "queries=null"},
         {"params": f"queries={quote(one)}"},
@@ -94,9 +105,9 @@ def test_a_condition_that_cannot_be_read_is_not_passed_over(program: httpx.Clien
     for request in requests:
         refused = program.request("DELETE", place.path, **request)
         assert (refused.status_code, refused.json()["type"]) == (400, "general_argument_invalid"), request
-        if request.keys() == {"json"}:
-            body = {"data": place.data(7), **request["json"]}
-            refused = program.patch(place.path, json=body)
+        if "headers" not in request:
+            body = {"data": place.data(7), **request.get("json", {})}
+            refused = program.patch(place.path, params=request.get("params"), json=body)
             assert (refused.status_code, refused.json()["type"]) == (400, "general_argument_invalid"), body
     rows = program.get(place.path).json()[place.words[1]]
     assert sorted(place.number(row) for row in rows) == [0, 1, 2]

@@ -99,6 +99,13 @@ def test_curl_that_offers_http_2(server: TidewireServer, tmp_path: Path, size: i
         b"GET /v1/ping HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n",
         b"GET /v1/ping HTTP/1.0\r\nHost: x\r\nHost: y\r\n\r\n",
         b"GET /v1/ping HTTP/2.0\r\nHost: x\r\n\r\n",
+        b"GET /v1/ping HTTP/1.1\r\nHost: x, y\r\n\r\n",
+        b"GET /v1/ping HTTP/1.1\r\nHost: x:1@y\r\n\r\n",
+        b"GET /v1/ping HTTP/1.1\r\nHost: x y\r\n\r\n",
+        b"GET /v1/ping HTTP/1.1\r\nHost: [::1]y\r\n\r\n",
+        b"GET http://y/v1/ping HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET http://y?/v1/ping HTTP/1.1\r\nHost: x\r\n\r\n",
+        SOCKET.replace(b"GET /", b"GET http://y/"),
         b"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n",
         b"GET /v1/ping HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 300 + b"\r\n",
         SOCKET.replace(b"Host: x\r\n", b""),
@@ -115,6 +122,15 @@ def test_heads_that_could_mean_two_things_are_refused(server: TidewireServer, he
     answer = exchange(server, head + PING)
     assert statuses(answer) == [400]
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["type"] == "general_argument_invalid"
+
+
+@pytest.mark.parametrize("host", [b"x", b"X.example:80", b"[::1]:80", b"a-b.example."])
+def test_a_target_may_name_the_host_once_more(server: TidewireServer, host: bytes) -> None:
+    head = b"GET http://%b/v1/ping?project=default HTTP/1.1\r\nHost: %b\r\nConnection: close\r\n\r\n" % (
+        host,
+        host,
+    )
+    assert statuses(exchange(server, head)) == [200]
 
 
 def test_an_old_client_needs_no_host(server: TidewireServer) -> None:

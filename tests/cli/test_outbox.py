@@ -64,6 +64,10 @@ def test_a_mail_can_be_read(server: TidewireServer, mail_link: str) -> None:
         {"X-Forwarded-Host": "localhost"},
         {"X-Real-IP": "127.0.0.1"},
         {"Via": "1.1 proxy"},
+        {"X-Forwarded-Proto": "https"},
+        {"X-Client-IP": "127.0.0.1"},
+        {"CF-Connecting-IP": "127.0.0.1"},
+        {"Host": "localhost:1@example.com"},
     ],
 )
 def test_nobody_else_may_look(server: TidewireServer, mail_link: str, headers: dict[str, str]) -> None:

@@ -23,6 +23,7 @@ from tidewire.api.bodies import (
     from_query,
     is_json,
     media_type,
+    require_plain_conditions,
     with_conditions,
 )
 from tidewire.api.body_budget import RETRY_SECONDS, BodyBudget, BodyLease
@@ -302,13 +303,15 @@ class _Exchange:
 
     def _and_query(self, route: Route, given: Given) -> Given:
         """The parameters of the body, and what the query string may add to them."""
-        if not self.request.query_string:
+        deletion = self.request.method == "DELETE"
+        if not route.conditions and (not self.request.query_string or not deletion):
             return given
-        if self.request.method == "DELETE":  # for which SDKs send a body, and many other programs cannot
-            return body_first(given, from_query(self.request.query_string))
+        query = from_query(self.request.query_string)
         if route.conditions:
-            return with_conditions(given, from_query(self.request.query_string), route.conditions)
-        return given
+            require_plain_conditions(given, query, route.conditions)
+        if deletion:  # for which SDKs send a body, and many other programs cannot
+            return body_first(given, query)
+        return with_conditions(given, query, route.conditions)
 
     def _route(self) -> Match | None:
         path, method = self.request.path, self.request.method

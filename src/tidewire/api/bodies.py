@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -87,6 +87,24 @@ def with_conditions(body: Given, query: Given, names: Iterable[str]) -> Given:
     """What a request says in its body, and of its query string the conditions ``names``."""
     elsewhere = {name: query.values[name] for name in names if name in query.values}
     return Given({**elsewhere, **body.values}, body.textual) if elsewhere else body
+
+
+def require_plain_conditions(body: Given, query: Given, names: Sequence[str]) -> None:
+    """Refuse conditions that body and query string give differently, and names that are only like theirs.
+
+    Passed over, either would make a change or a deletion of some into one of all.
+    """
+    for given in (body, query):
+        for name in given.values:
+            if name not in names and name.strip(" []_").lower() in names:
+                message = (
+                    f"There is no parameter `{name[:100]}`: did you mean `{name.strip(' []_').lower()}`?"
+                )
+                raise TidewireError("general_argument_invalid", message)
+    for name in names:
+        if name in body.values and name in query.values and body.values[name] != query.values[name]:
+            message = f"Body and query string give different `{name}`: give one of them."
+            raise TidewireError("general_argument_invalid", message)
 
 
 def media_type(content_type: str) -> str:

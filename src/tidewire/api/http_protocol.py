@@ -296,7 +296,8 @@ class _HttpProtocol(HttpToolsProtocol):
         head = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if head > self.limit or len(self.headers) > MAX_HEADERS:
             self._refuse(self._too_large())
-        problem = head_problem(self.parser.get_http_version(), self.parser.get_method(), self.headers)
+        version, method = self.parser.get_http_version(), self.parser.get_method()
+        problem = head_problem(version, method, self.url, self.headers)
         if problem:
             self._refuse(problem)
         if self.parser.should_upgrade():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -11,11 +12,14 @@ MAX_HEADERS: Final = 256
 _OFFER: Final = frozenset({b"upgrade", b"http2-settings"})
 """Headers, and options of ``Connection``, by which a client offers another protocol."""
 
+_HOST: Final = re.compile(rb"(\[[0-9A-Za-z.:%]+\]|[0-9A-Za-z._~!$&'()*+;=%\x80-\xff-]+)(:[0-9]*)?")
+"""A host and perhaps a port (RFC 3986, 3.2.2); a comma would make two of it."""
+
 Header = tuple[bytes, bytes]
 """A name in lower case and its value."""
 
 
-def head_problem(version: str, method: bytes, headers: Sequence[Header]) -> str:
+def head_problem(version: str, method: bytes, target: bytes, headers: Sequence[Header]) -> str:
     """Why a request cannot be taken as it is; empty: it can.
 
     Whoever stands before or behind us must not understand a request as another one than we do: of which
@@ -25,6 +29,13 @@ def head_problem(version: str, method: bytes, headers: Sequence[Header]) -> str:
     hosts = names.count(b"host")
     if hosts != 1 and (hosts or version != "1.0"):
         return f"A request names its host in exactly one Host header; this one has {hosts}."
+    host = next((value for name, value in headers if name == b"host"), b"")
+    if host and not _HOST.fullmatch(host):
+        return "The Host header holds no single host."
+    # A target with a host of its own, which other servers may follow instead (RFC 9112, 3.2.2).
+    authority = b"" if target[:1] == b"/" else target.partition(b"://")[2].partition(b"/")[0]
+    if authority.partition(b"?")[0].lower() not in {b"", host.lower()}:
+        return "The target of the request and its Host header name different hosts."
     if b"transfer-encoding" in names:
         codings = [value.strip().lower() for name, value in headers if name == b"transfer-encoding"]
         if codings != [b"chunked"] or version == "1.0":

@@ -9,7 +9,10 @@ from typing import Final
 from tidewire.core.forwarding import Hops, parse_hops
 from tidewire.settings import Settings
 
-_FORWARDING: Final = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via")
+_FORWARDING: Final = (
+    b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-port", b"x-forwarded-proto",
+    b"x-forwarded-server", b"x-real-ip", b"x-client-ip", b"cf-connecting-ip", b"true-client-ip", b"via",
+)  # fmt: skip
 """Whoever sets one of these passes on what somebody else asked."""
 _FORWARDED_FOR: Final = b"x-forwarded-for"
 _FORWARDED_PROTO: Final = b"x-forwarded-proto"

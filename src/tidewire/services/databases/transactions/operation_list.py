@@ -93,6 +93,10 @@ def _bulk(action: str, value: dict[str, Any]) -> dict[str, Any]:
     if action in {"bulkCreate", "bulkUpsert"}:
         return {"rows": _accept("data", Items(_OBJECT), value.get("data"))}
     fields = _data(value)
+    # What limits an operation in another way would be passed over.
+    for name in ("rowId", "documentId", "queries"):
+        if value.get(name) not in (None, ""):
+            raise InvalidParameterError(f"{action} is limited by `queries` in its data, not by `{name}`.")
     # Without queries an operation is about all rows there are, which nobody may say by leaving them out.
     arguments: dict[str, Any] = {"queries": _accept("queries", Condition(), fields.get("queries"))}
     if action == "bulkUpdate":
