@@ -183,6 +183,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     http_compression_min_bytes: Annotated[
         Bytes, Meta(description="Bytes from which on an answer is compressed.")
     ] = 1024
+    response_format: Annotated[
+        str,
+        Meta(
+            description="Version of the API that programs are taken to be made for which do not name one in "
+            "`X-Appwrite-Response-Format`, such as `1.8.0`; empty: the newest.",
+            pattern=r"^([0-9]+\.[0-9]+\.[0-9]+)?$",
+        ),
+    ] = ""
     max_header_bytes: Annotated[Bytes, Meta(description="Largest request line with headers, bytes.")] = (
         128 * 1024
     )

@@ -10,7 +10,7 @@ import msgspec
 import structlog
 
 from tidewire.api.addressing import Address, find_address
-from tidewire.api.arguments import convert_given, convert_path, in_present_words
+from tidewire.api.arguments import convert_given, convert_path
 from tidewire.api.asgi import Application, Headers, Receive, Scope, Send
 from tidewire.api.authentication import identify
 from tidewire.api.authorization import authorise, require_enabled, require_place, require_team, service_of
@@ -30,7 +30,9 @@ from tidewire.api.body_budget import RETRY_SECONDS, BodyBudget, BodyLease
 from tidewire.api.content_range import parse_content_range
 from tidewire.api.downloads import send_download
 from tidewire.api.errors import error_body, unforeseen_error
-from tidewire.api.formats import warning_headers
+from tidewire.api.formats.table import NEWEST, OLDEST, generation, shaping, words_of
+from tidewire.api.formats.versions import warning_headers
+from tidewire.api.formats.words import Words, in_later_words, path_in_later_words
 from tidewire.api.large_json import LargeJson
 from tidewire.api.multipart import FileRules, Form, missing_file, receive_form
 from tidewire.api.openapi import openapi_document
@@ -111,6 +113,8 @@ class _Api:
         self.results = LargeResults(settings.large_answer_bytes)
         self.large_json = LargeJson(settings.max_body_values)
         self.limits = RateLimits(enabled=settings.rate_limits)
+        self.generation = generation(settings.response_format)
+        """That of programs which name none."""
         self.reached = RepeatedByKind(_log.warning, "limit_reached", "limit")
         self._openapi: msgspec.Raw | None = None
 
@@ -156,7 +160,7 @@ def _unavailable() -> TidewireError:
 class _Exchange:
     """One request and its answer."""
 
-    __slots__ = ("api", "cors", "held", "lease", "limits", "request", "send", "started")
+    __slots__ = ("api", "cors", "generation", "held", "lease", "limits", "request", "send", "started")
 
     def __init__(self, api: _Api, request: Request, send: Send) -> None:
         self.api = api
@@ -166,6 +170,10 @@ class _Exchange:
         self.cors: Headers = [VARY]
         self.limits: Headers = []
         self.held = HeldResults(api.results)
+        self.generation = api.generation
+        """Of the API, that the program was made for."""
+        if b"x-appwrite-response-format" in request.headers:
+            self.generation = generation(request.header(b"x-appwrite-response-format"))
         self.lease: BodyLease | None = None
         """What is held of the request's body, where it is large."""
 
@@ -223,13 +231,17 @@ class _Exchange:
             raise disk_full()
         place = self._content_range(endpoint)
         await self._count(endpoint, store, caller, given, place)
-        arguments = convert_path(match.route.in_path, match.values)
+        words = self._words(match.route)
+        in_path = path_in_later_words(words, match.values) if words else match.values
+        arguments = convert_path(match.route.in_path, in_path)
         if is_form:
             form = await self._receive_form(endpoint, store, place)
             given, upload = self._and_query(match.route, form.fields), form.upload
         else:
             upload = None
         context = self._context(store, caller)
+        if words:
+            given = in_later_words(words, given)
         result = await self._operate(match.route, context, arguments, given, upload)
         await self._respond(endpoint, context, result)
 
@@ -321,6 +333,13 @@ class _Exchange:
             return self.api.registry.route(method, path[len(BASE) :])
         # A slash at the end of what is only read does no harm; that of a change may be a missing id.
         return self.api.registry.route("GET", path[len(BASE) :].removesuffix("/"))
+
+    def _words(self, route: Route) -> tuple[Words, ...]:
+        """What the program says differently; on an older path, one that names no version may be of any."""
+        counting = self.generation
+        if route.older and b"x-appwrite-response-format" not in self.request.headers:
+            counting = OLDEST
+        return words_of(route.endpoint.operation.name, counting) if counting != NEWEST else ()
 
     def _may_call(self, address: Address) -> bool:
         """Whether the page that sent the request may call; if so it may read all answers."""
@@ -439,8 +458,6 @@ class _Exchange:
         object storage, which deletes what nothing refers to.
         """
         try:
-            if route.legacy is not None:
-                given = in_present_words(given, route.legacy)
             convert_given(route.elsewhere, given, arguments, route.endpoint.operation.missing)
             file_parameter = route.endpoint.file_parameter
             if file_parameter:
@@ -466,6 +483,11 @@ class _Exchange:
             headers.append((b"x-appwrite-cache", b"hit" if context.cache_hit else b"miss"))
         if b"x-appwrite-response-format" in self.request.headers:
             headers += warning_headers(self.request.header(b"x-appwrite-response-format"))
+        compressible = endpoint.compressible
+        shapes = shaping(operation.models, self.generation) if self.generation != NEWEST else None
+        if shapes is not None:
+            result = await shapes.shaped(context, operation.models[0], result)
+            compressible = compressible and not shapes.tells_more
         if context.selected is not None:
             result = with_selected(result, context.selected)
         status = context.status or operation.status
@@ -476,7 +498,7 @@ class _Exchange:
             await send_empty(self.send, status, headers)
         elif operation.kind == "text":
             await send_text(self.send, status, result, headers)
-        elif endpoint.compressible:
+        elif compressible:
             await self.api.send_compressible(self.request, self.send, status, result, headers)
         else:
             await send_json(self.send, status, result, headers)

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from tidewire.api.bodies import Given
 from tidewire.core.errors import TidewireError
-from tidewire.core.operations import Legacy
 from tidewire.core.parameters import InvalidParameterError, Parameter
 
 _MISSING: Final = object()
@@ -16,15 +15,6 @@ _MISSING: Final = object()
 def convert_path(parameters: Iterable[Parameter], values: Mapping[str, str]) -> dict[str, object]:
     """Check what stood in the placeholders of the path."""
     return {parameter.argument: _accept(parameter, values[parameter.name]) for parameter in parameters}
-
-
-def in_present_words(given: Given, legacy: Legacy) -> Given:
-    """What a request to an older path says, in the words of the present one."""
-    values = {**legacy.defaults, **given.values}
-    for older, present in legacy.names.items():
-        if older in values and present not in given.values:
-            values[present] = values[older]
-    return Given(values, given.textual)
 
 
 def convert_given(

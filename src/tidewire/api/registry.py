@@ -60,9 +60,9 @@ class Route:
         "elsewhere",
         "endpoint",
         "in_path",
-        "legacy",
         "names",
         "names_project",
+        "older",
     )
 
     def __init__(self, endpoint: Endpoint, path: str, names: tuple[str, ...]) -> None:
@@ -78,7 +78,8 @@ class Route:
         self.names_project = PROJECT_PLACEHOLDER in names and all(
             each.name != PROJECT_PLACEHOLDER for each in self.in_path
         )
-        self.legacy = operation.legacy if path != operation.path else None
+        self.older = path != operation.path
+        """It is a path of earlier versions: who says nothing else speaks in their words."""
         self.alternatives: dict[str, Route] = {}
         """Other operations of the same method and path, by the body parameter that chooses them."""
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from types import UnionType
 from typing import Any, Literal, ParamSpec, TypeVar, get_args, get_type_hints
 
@@ -24,16 +24,6 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Handler = Callable[..., Awaitable[Any]]
 ResponseModel = type[msgspec.Struct] | UnionType
 """One model, or several that their tags tell apart."""
-
-
-@dataclass(frozen=True)
-class Legacy:
-    """What requests to the older paths of an operation say differently from those to the present one."""
-
-    names: Mapping[str, str] = field(default_factory=dict)
-    """Older name of a parameter to the present one, which wins if both are sent."""
-    defaults: Mapping[str, object] = field(default_factory=dict)
-    """Values of parameters that older clients do not know, by present name."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +56,6 @@ class Operation:
     parameters: tuple[Parameter, ...]
     handler: Handler
     summary: str
-    legacy: Legacy
     extension: bool
     """Tidewire's own: no other server has it, and no SDK."""
     chosen_by: str
@@ -111,7 +100,6 @@ class Operations:
         groups: tuple[str, ...] = (),
         multipart: bool = False,
         limit: RateLimit | None = None,
-        legacy: Legacy | None = None,
         extension: bool = False,
         chosen_by: str = "",
         missing: str = "general_argument_invalid",
@@ -141,7 +129,6 @@ class Operations:
                     parameters=_parameters_of(function, method, path),
                     handler=function,
                     summary=(inspect.getdoc(function) or "").partition("\n")[0],
-                    legacy=legacy or Legacy(),
                     extension=extension,
                     chosen_by=chosen_by,
                     missing=missing,

@@ -14,7 +14,6 @@ from tidewire.core.checks.texts import Text
 from tidewire.core.events import Event
 from tidewire.core.ids import unique_id
 from tidewire.core.models import Key, KeyList
-from tidewire.core.operations import Legacy
 from tidewire.core.time import format_datetime
 from tidewire.services.context import Context
 from tidewire.services.project.declared import operations
@@ -67,7 +66,6 @@ _LIST: Final = ListDefinition(
     status=201,
     model=Key,
     event=KEY_CREATED,
-    legacy=Legacy(defaults={"keyId": "unique()"}),
 )
 async def create_key(
     context: Context, key_id: CustomId, name: Name, scopes: Scopes, expire: Expire = None

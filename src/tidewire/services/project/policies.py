@@ -10,7 +10,6 @@ import msgspec
 
 from tidewire.core.checks.numbers import TrueOrFalse, Whole
 from tidewire.core.models import PolicyPasswordStrength, Project
-from tidewire.core.operations import Legacy
 from tidewire.core.project_settings import ProjectSettings
 from tidewire.services.context import Context
 from tidewire.services.project.declared import operations
@@ -21,7 +20,6 @@ from tidewire.store.platform import Project as StoredProject
 POLICY_UPDATED: Final = "projects.[projectId].policies.[policy].update"
 
 _WRITE: Final = ("policies.write", "project.policies.write")
-_LIMIT: Final = Legacy({"limit": "total"})
 
 Enabled = Annotated[bool, TrueOrFalse()]
 Switch = Enabled | None
@@ -50,7 +48,6 @@ async def update_password_dictionary_policy(context: Context, enabled: Enabled) 
     scopes=_WRITE,
     model=Project,
     event=POLICY_UPDATED,
-    legacy=_LIMIT,
 )
 async def update_password_history_policy(
     context: Context, total: Annotated[int, Whole(1, 20)] | None
@@ -103,7 +100,6 @@ async def update_password_strength_policy(
     scopes=_WRITE,
     model=Project,
     event=POLICY_UPDATED,
-    legacy=Legacy({"alerts": "enabled"}),
 )
 async def update_session_alert_policy(context: Context, enabled: Enabled) -> Project:
     """Say whether users get a mail about new sessions."""
@@ -148,7 +144,6 @@ async def update_session_invalidation_policy(context: Context, enabled: Enabled)
     scopes=_WRITE,
     model=Project,
     event=POLICY_UPDATED,
-    legacy=_LIMIT,
 )
 async def update_session_limit_policy(context: Context, total: Annotated[int, Whole(1, 100)]) -> Project:
     """Say how many sessions a user may have."""
@@ -163,7 +158,6 @@ async def update_session_limit_policy(context: Context, total: Annotated[int, Wh
     scopes=_WRITE,
     model=Project,
     event=POLICY_UPDATED,
-    legacy=_LIMIT,
 )
 async def update_user_limit_policy(
     context: Context, total: Annotated[int, Whole(0, 10000)] | None
@@ -180,7 +174,6 @@ async def update_user_limit_policy(
     scopes=_WRITE,
     model=Project,
     event=POLICY_UPDATED,
-    legacy=Legacy({"mfa": "userMFA"}),
 )
 async def update_membership_privacy_policy(
     context: Context,

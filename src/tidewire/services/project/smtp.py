@@ -14,7 +14,6 @@ from tidewire.core.checks.numbers import Int32, TrueOrFalse
 from tidewire.core.checks.texts import Choice, OrEmpty, Secret, Text
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import Project
-from tidewire.core.operations import Legacy
 from tidewire.core.parameters import InvalidParameterError
 from tidewire.core.project_settings import ProjectSettings, SmtpSettings
 from tidewire.outbound.guard import ForbiddenAddressError, guard_of
@@ -62,7 +61,6 @@ Secure = Annotated[str, Security(("tls", "ssl"))]
     aliases=("/projects/{projectId}/smtp",),
     scopes=("project.write",),
     model=Project,
-    legacy=Legacy({"replyTo": "replyToEmail"}),
 )
 async def update_smtp(
     context: Context,

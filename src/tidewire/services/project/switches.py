@@ -13,7 +13,6 @@ from tidewire.core.checks.numbers import TrueOrFalse
 from tidewire.core.checks.texts import Choice
 from tidewire.core.events import Event
 from tidewire.core.models import Project
-from tidewire.core.operations import Legacy
 from tidewire.core.project_settings import AUTH_METHODS, PROTOCOLS, SERVICES, ProjectSettings
 from tidewire.services.context import Context
 from tidewire.services.project.declared import operations
@@ -36,7 +35,6 @@ PROTOCOL_UPDATED: Final = "protocols.[protocolId].update"
     scopes=("project.write",),
     model=Project,
     event=AUTH_METHOD_UPDATED,
-    legacy=Legacy({"status": "enabled"}),
 )
 async def update_auth_method(
     context: Context, method_id: Annotated[str, Choice(AUTH_METHODS)], enabled: Enabled
@@ -55,7 +53,6 @@ async def update_auth_method(
     scopes=("project.write",),
     model=Project,
     event=SERVICE_UPDATED,
-    legacy=Legacy({"service": "serviceId", "status": "enabled"}),
 )
 async def update_service(
     context: Context, service_id: Annotated[str, Choice(SERVICES)], enabled: Enabled
@@ -72,7 +69,6 @@ async def update_service(
     scopes=("project.write",),
     model=Project,
     event=PROTOCOL_UPDATED,
-    legacy=Legacy({"api": "protocolId", "status": "enabled"}),
 )
 async def update_protocol(
     context: Context, protocol_id: Annotated[str, Choice(PROTOCOLS)], enabled: Enabled

@@ -13,7 +13,6 @@ from tidewire.core.checks.names import CustomId, ResourceId
 from tidewire.core.checks.texts import NotBlank
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import AnyPlatform, LegacyPlatform, PlatformWeb
-from tidewire.core.operations import Legacy
 from tidewire.core.origins import CURRENT_TYPES, Platform
 from tidewire.services.context import Context
 from tidewire.services.project.declared import operations
@@ -44,7 +43,6 @@ _TYPES: Final = {**{kind: kind for kind in ("web", *NATIVE_TYPES)}, **CURRENT_TY
     status=201,
     model=PlatformWeb,
     event=PLATFORM_CREATED,
-    legacy=Legacy(defaults={"platformId": "unique()"}),
 )
 async def create_web_platform(
     context: Context,

@@ -92,7 +92,7 @@ async def find_accessible_project(context: Context, project_id: str, scope: str)
     if project_id == CONSOLE_PROJECT_ID:
         raise project_not_found()
     store = await context.stores.project(project_id)
-    scopes = _scopes_on(context, store.project) if store else None
+    scopes = scopes_on(context, store.project) if store else None
     if store is None or scopes is None:
         raise project_not_found()
     if scope not in scopes:
@@ -100,7 +100,7 @@ async def find_accessible_project(context: Context, project_id: str, scope: str)
     return store.project
 
 
-def _scopes_on(context: Context, project: Project) -> frozenset[str] | None:
+def scopes_on(context: Context, project: Project) -> frozenset[str] | None:
     """What the caller may do with a project; None: it is not theirs."""
     if context.caller.kind == "key":
         return organizations_of(context).get(project.team_id)

@@ -18,7 +18,6 @@ from tidewire.core.checks.texts import OrEmpty, Secret, Text
 from tidewire.core.errors import TidewireError
 from tidewire.core.ids import unique_id
 from tidewire.core.models import Webhook, WebhookList
-from tidewire.core.operations import Legacy
 from tidewire.core.time import format_datetime, now
 from tidewire.outbound.guard import ForbiddenAddressError, guard_of
 from tidewire.services.context import Context
@@ -35,9 +34,6 @@ WEBHOOK_UPDATED: Final = "webhooks.[webhookId].update"
 WEBHOOK_DELETED: Final = "webhooks.[webhookId].delete"
 
 _SECRET_BYTES: Final = 64
-_LEGACY: Final = Legacy(
-    {"security": "tls", "httpUser": "authUsername", "httpPass": "authPassword"}, {"webhookId": "unique()"}
-)
 
 Name = Annotated[str, Text(1, 128)]
 Address = Annotated[str, WebhookUrl()]
@@ -79,7 +75,6 @@ _BY_ID: Final = select(webhooks).where(webhooks.c.id == bindparam("id"))
     status=201,
     model=Webhook,
     event=WEBHOOK_CREATED,
-    legacy=_LEGACY,
 )
 async def create(
     context: Context,
@@ -165,7 +160,6 @@ async def get(context: Context, webhook_id: ResourceId) -> Webhook:
     scopes=("webhooks.write",),
     model=Webhook,
     event=WEBHOOK_UPDATED,
-    legacy=_LEGACY,
 )
 async def update_webhook(
     context: Context,

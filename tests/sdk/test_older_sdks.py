@@ -1,0 +1,122 @@
+"""Real SDKs of earlier versions read the models that they were made for, and are understood."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.sdk.node import run_node
+from tests.support.server import TidewireServer
+
+SERVER_SDKS = {
+    "node-appwrite-13": "1.5.0",
+    "node-appwrite-14": "1.6.0",
+    "node-appwrite-17": "1.7.0",
+    "node-appwrite-22": "1.8.0",
+    "node-appwrite-23": "1.9.0",
+    "node-appwrite-24": "1.9.1",
+    "node-appwrite-24.1": "1.9.4",
+    "node-appwrite": "1.9.5",
+}
+OLDER_WEBHOOK = {"security", "httpUser", "httpPass", "signatureKey"}
+WEBHOOK = {"tls", "authUsername", "authPassword", "secret"}
+
+
+def before(version: str, other: str) -> bool:
+    return tuple(map(int, version.split("."))) < tuple(map(int, other.split(".")))
+
+
+@pytest.mark.parametrize("sdk", SERVER_SDKS)
+def test_server_sdks(server: TidewireServer, sdk: str) -> None:
+    project = server.command("project", "create")
+    key = server.command("key", "create", "--project", project, "--scopes", "all")
+    answers = run_node("older.mjs", sdk, server.endpoint, project, key)
+    version = SERVER_SDKS[sdk]
+    assert answers["format"] == version
+
+    for name in ("user", "listedUser"):
+        assert ("impersonator" in answers[name]) is not before(version, "1.9.0")
+        assert answers[name]["name"] == "Ada"
+        assert {"targets", "mfa"} <= answers[name].keys()
+    for name in ("membership", "listedMembership"):
+        assert ("userPhone" in answers[name]) is not before(version, "1.9.2")
+        assert answers[name]["roles"] == ["member"]
+    for name in ("session", "listedSession"):
+        assert {"factors", "secret"} <= answers[name].keys()
+    assert answers["session"]["secret"] and answers["token"]["secret"]
+
+    number = int if before(version, "1.9.0") else str
+    for name in ("document", "read", "listed", "all"):
+        assert type(answers[name]["$sequence"]) is number
+        assert answers[name]["name"] == "Tides"
+    assert type(answers["all"]["author"]["$sequence"]) is number
+    assert answers["all"]["author"]["$permissions"] == []
+
+    if "webhook" in answers:
+        older = before(version, "1.9.1")
+        for name, user in (("webhook", "reader"), ("updatedWebhook", "writer"), ("listedWebhook", "writer")):
+            assert (answers[name].keys() & (OLDER_WEBHOOK | WEBHOOK)) == (OLDER_WEBHOOK if older else WEBHOOK)
+            assert answers[name]["security" if older else "tls"] is True
+            assert answers[name]["httpUser" if older else "authUsername"] == user
+        assert answers["webhook"]["signatureKey" if older else "secret"]
+    if "platform" in answers:
+        assert answers["platform"]["bundleIdentifier"] == "com.example.app"
+        project_ = answers["protocol"]
+        if before(version, "1.9.5"):
+            assert project_["protocolStatusForGraphql"] is False
+            assert project_["platforms"][0]["bundleIdentifier"] == "com.example.app"
+            assert [each["scopes"] for each in project_["keys"]]
+            assert "protocols" not in project_
+            assert ("smtpReplyTo" in project_) is before(version, "1.9.2")
+        else:
+            assert {"$id": "graphql", "enabled": False} in project_["protocols"]
+            assert "platforms" not in project_
+    if "ephemeral" in answers:
+        assert answers["ephemeral"]["secret"]
+    if "mock" in answers:
+        assert answers["mock"]["number"] == "+15005550001"
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[TidewireServer]:
+    """A server without a console account."""
+    running = TidewireServer(tmp_path / "data").start()
+    yield running
+    assert running.stop() == 0
+
+
+def test_an_older_console(fresh: TidewireServer) -> None:
+    answers: dict[str, Any] = run_node("older_console.mjs", "console-2", fresh.endpoint)
+    assert answers["format"] == "1.8.0"
+    assert "impersonator" not in answers["account"]
+
+    assert answers["created"]["platforms"] == []
+    web, app = answers["platforms"]
+    assert (web["type"], web["hostname"], web["key"], web["store"]) == ("web", "app.example.com", "", "")
+    assert (app["type"], app["hostname"], app["key"], app["store"]) == ("apple", "", "com.example.app", "")
+    assert (answers["web"]["store"], answers["app"]["key"]) == ("", "com.example.app")
+    assert answers["webhook"]["signatureKey"] and answers["webhook"]["httpUser"] == "reader"
+    assert [each["security"] for each in answers["webhooks"]] == [True]
+    assert answers["jwt"].keys() == {"projectId", "jwt", "scopes"}
+    assert (answers["jwt"]["projectId"], answers["jwt"]["scopes"]) == ("shop", ["users.read"])
+
+    assert (answers["limit"]["authLimit"], answers["unlimited"]["authLimit"]) == (100, 0)
+    assert (answers["history"]["authPasswordHistory"], answers["forgotten"]["authPasswordHistory"]) == (5, 0)
+    for project in (answers["project"], answers["listed"]):
+        assert project["authSessionAlerts"] is True
+        assert (project["authAnonymous"], project["authEmailPassword"]) == (False, True)
+        assert (project["serviceStatusForLocale"], project["serviceStatusForTeams"]) == (False, True)
+        assert [project[f"authMemberships{what}"] for what in ("UserName", "UserEmail", "Mfa")] == [True] * 3
+        [mock] = project["authMockNumbers"]
+        assert (mock["phone"], mock["otp"]) == ("+15005550001", "123456")
+        assert [each["key"] for each in project["platforms"]] == ["", "com.example.app"]
+        assert [(each["name"], each["secret"]) for each in project["keys"]] == [("Server", "")]
+        assert [(each["name"], each["tls"]) for each in project["webhooks"]] == [("Hook", True)]
+        assert len(project["oAuthProviders"]) == 47
+        assert project["devKeys"] == []
+        assert project["smtpReplyTo"] == ""
+        gone = {"authMethods", "services", "protocols", "smtpReplyToEmail", "smtpReplyToName"}
+        assert not project.keys() & (gone | {"protocolStatusForRest", "authMembershipsUserId"})
