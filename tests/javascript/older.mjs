@@ -31,6 +31,7 @@ await databases.createRelationshipAttribute(database, books, authors, "manyToOne
 answers.document = await databases.createDocument(database, books, "tides", { name: "Tides", author: { $id: "ada", name: "Ada" } });
 answers.read = await databases.getDocument(database, books, "tides");
 answers.listed = (await databases.listDocuments(database, books)).documents[0];
+answers.chosen = (await databases.listDocuments(database, books, [sdk.Query.select(["name"])])).documents[0];
 answers.all = (await databases.listDocuments(database, books, [sdk.Query.select(["*", "author.*"])])).documents[0];
 
 if (sdk.Webhooks) {

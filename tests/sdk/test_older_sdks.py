@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -52,6 +56,10 @@ def test_server_sdks(server: TidewireServer, sdk: str) -> None:
     for name in ("document", "read", "listed", "all"):
         assert type(answers[name]["$sequence"]) is number
         assert answers[name]["name"] == "Tides"
+    for name in ("read", "listed"):
+        # Before 1.8 related documents came unasked.
+        assert (answers[name].get("author", {}).get("name") == "Ada") is before(version, "1.8.0")
+    assert answers["chosen"].keys() & {"name", "author"} == {"name"}
     assert type(answers["all"]["author"]["$sequence"]) is number
     assert answers["all"]["author"]["$permissions"] == []
 
@@ -78,6 +86,34 @@ def test_server_sdks(server: TidewireServer, sdk: str) -> None:
         assert answers["ephemeral"]["secret"]
     if "mock" in answers:
         assert answers["mock"]["number"] == "+15005550001"
+
+
+@pytest.fixture(scope="module")
+def older_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the SDK for Python of 1.4."""
+    folder = tmp_path_factory.mktemp("older")
+    options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--target", str(folder)]
+    subprocess.run([sys.executable, "-m", "pip", "install", *options, "appwrite==4.0.0"], check=True)
+    return folder
+
+
+def test_the_sdk_for_python_of_1_4(server: TidewireServer, older_python: Path) -> None:
+    project = server.command("project", "create")
+    key = server.command("key", "create", "--project", project, "--scopes", "all")
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("older_sdk.py")), server.endpoint, project, key],
+        env={**os.environ, "PYTHONPATH": str(older_python)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    answers = json.loads(done.stdout)
+    assert answers["format"] == "1.4.0"
+    for name in ("user", "listed_user"):
+        assert answers[name]["name"] == "Ada"
+        assert not answers[name].keys() & {"targets", "mfa", "impersonator"}
+    assert not answers["membership"].keys() & {"mfa", "userPhone"}
+    assert type(answers["document"]["$sequence"]) is int
 
 
 @pytest.fixture

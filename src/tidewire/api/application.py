@@ -30,7 +30,7 @@ from tidewire.api.body_budget import RETRY_SECONDS, BodyBudget, BodyLease
 from tidewire.api.content_range import parse_content_range
 from tidewire.api.downloads import send_download
 from tidewire.api.errors import error_body, unforeseen_error
-from tidewire.api.formats.table import NEWEST, OLDEST, generation, shaping, words_of
+from tidewire.api.formats.table import NEWEST, OLDEST, generation, shaping, shows_related, words_of
 from tidewire.api.formats.versions import warning_headers
 from tidewire.api.formats.words import Words, in_later_words, path_in_later_words
 from tidewire.api.large_json import LargeJson
@@ -425,6 +425,7 @@ class _Exchange:
             geoip=self.api.geoip,
             realtime=self.api.realtime,
             requested_at=self._requested_at(),
+            shows_related=self.generation != NEWEST and shows_related(self.generation),
         )
 
     def _sign_up_code(self) -> str:

@@ -75,6 +75,8 @@ class Context:
     """Whether the answer had been kept since an earlier request; None: the client did not ask for that."""
     selected: frozenset[str] | None = None
     """Fields to be shown of what the answer lists, beside those of the system; None: all of them."""
+    shows_related: bool = False
+    """Documents come with those related to them where nothing is selected, as programs before 1.8 expect."""
     status: int | None = None
     """Set by an operation that succeeded otherwise than by its declared status."""
 

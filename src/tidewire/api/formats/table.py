@@ -31,6 +31,8 @@ class Format:
     shapes: Shapes = field(default_factory=dict)
     whole: Mapping[type, Whole] = field(default_factory=dict)
     """By model; instead of the fields of today."""
+    shows_related: bool = False
+    """Documents come with those related to them where nothing is selected."""
 
 
 FORMATS: Final = (
@@ -39,6 +41,7 @@ FORMATS: Final = (
     Format("1.9.2", words.BEFORE_1_9_2, shapes.BEFORE_1_9_2),
     Format("1.9.1", words.BEFORE_1_9_1, shapes.BEFORE_1_9_1),
     Format("1.9.0", words.BEFORE_1_9_0, shapes.BEFORE_1_9_0),
+    Format("1.8.0", shows_related=True),
     Format("1.7.0", shapes=shapes.BEFORE_1_7_0),
     Format("1.6.0", shapes=shapes.BEFORE_1_6_0),
     Format("1.5.0", words.BEFORE_1_5_0, shapes.BEFORE_1_5_0),
@@ -64,6 +67,11 @@ def generation(announced: str) -> int:
 def _generation(announced: str) -> int:
     version = version_of(announced)
     return sum(version < each for each in _VERSIONS)
+
+
+def shows_related(generation: int) -> bool:
+    """Whether programs of a generation expect documents with those related to them."""
+    return any(each.shows_related for each in FORMATS[:generation])
 
 
 @lru_cache(maxsize=1024)

@@ -120,7 +120,7 @@ def list_key(connection: Connection, call: Call, table: UserTable, queries: Sequ
         (table.indexes, table.all_relations),
         (table.permissions, table.row_security, table.enabled),
         None if caller.bypasses_permissions else sorted(caller.roles),
-        list(queries),
+        (list(queries), call.context.shows_related),
     )
     return blake2b(repr(parts).encode(errors="surrogatepass"), digest_size=32).digest()
 

@@ -58,8 +58,9 @@ from tidewire.services.permissions import ITEM_ACTIONS, unauthorized
 from tidewire.store.database import Transaction
 from tidewire.store.user_tables.access import Access
 from tidewire.store.user_tables.listing import list_rows as list_stored_rows
-from tidewire.store.user_tables.queries import read_page, read_selection
+from tidewire.store.user_tables.queries import Page, read_page, read_selection
 from tidewire.store.user_tables.rows import find_row
+from tidewire.store.user_tables.selections import select_all_related
 from tidewire.store.user_tables.tables import UserTable
 
 T = TypeVar("T")
@@ -130,6 +131,7 @@ async def list_rows(
         table = find_user_table(connection, call, database_id, table_id)
         access = _access(call, table)
         page = read_page(table, queries, reach_of(connection, call))
+        _add_unasked(connection, call, table, page)
         key = list_key(connection, call, table, queries) if keeps else b""
         kept = ROW_LISTS.find(connection, table, key, ttl) if keeps else None
         if kept is not None and (kept.total is not None or not total):
@@ -203,6 +205,7 @@ async def get_row(
         if row is None or not may_with_row(call.context.caller, "read", table, row):
             raise row_not_found(call)
         page = read_selection(table, queries, reach_of(connection, call))
+        _add_unasked(connection, call, table, page)
         if page.related and not snapshot:
             return None
         fields = shown_row(call, table, row, selected=page.selected)
@@ -313,6 +316,14 @@ async def delete_row(
         remove_row(transaction, call, table, row)
 
     await call.write(unit)
+
+
+def _add_unasked(connection: Connection, call: Call, table: UserTable, page: Page) -> None:
+    """Select everything related for programs that expect it where nothing, or all, is selected."""
+    if not call.context.shows_related or call.family is not COLLECTIONS or not table.relations:
+        return
+    if page.selected is None or "*" in page.selected:
+        select_all_related(table, page.related, reach_of(connection, call))
 
 
 def write_or_change(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from tidewire.core.relationships import MAX_LEVELS
 from tidewire.store.list_filters import InvalidFilterError
 from tidewire.store.user_tables.reached import Reach, Reached, relation_in, require_level
 from tidewire.store.user_tables.tables import UserTable
@@ -39,6 +40,23 @@ class Selection:
     def columns(self) -> tuple[str, ...]:
         """Keys of the columns to read."""
         return self.reached.table.columns_of(self.selected)
+
+
+def select_all_related(
+    table: UserTable,
+    related: dict[str, Selection],
+    reach: Reach,
+    passed: frozenset[int] = frozenset(),
+    level: int = 0,
+) -> None:
+    """Select all rows that relations lead to, as deep as one may ask; no way leads through a table twice."""
+    passed |= {table.sequence}
+    for key, relation in table.relations.items():
+        if relation.related in passed or level >= MAX_LEVELS:
+            continue
+        selection = related.setdefault(key, Selection(reach(relation)))
+        selection.selected |= select_keys(selection.reached.table, "*", {}, None)
+        select_all_related(selection.reached.table, selection.related, reach, passed, level + 1)
 
 
 def select_keys(
