@@ -261,7 +261,7 @@ def test_what_is_relied_on_of_uvicorn_is_there() -> None:
     assert not hasattr(httptools_impl.RequestResponseCycle, "__slots__")
     assert {"read_paused", "write_paused"} <= set(flow_control.FlowControl.__init__.__code__.co_names)
     assert issubclass(httptools.HttpParserUpgrade, Exception)
-    project = tomllib.loads(Path("pyproject.toml").read_text())["project"]["optional-dependencies"]["server"]
+    project = tomllib.loads(Path("pyproject.toml").read_text())["project"]["dependencies"]
     for name in ("uvicorn", "httptools"):
         [bounds] = [each for each in project if each.startswith(name + ">")]
         below = [int(part) for part in bounds.rpartition("<")[2].split(".")]
