@@ -28,7 +28,7 @@ from tidewire.cli import main
 DEADLINE_SECONDS = 60
 KINDS: dict[str, dict[str, Any]] = {
     "name": {"kind": "varchar", "default": "nobody"},
-    "secret": {"kind": "varchar", "encrypt": True},
+    "secret": {"kind": "varchar", "size": 150, "encrypt": True},
     "colour": {"kind": "enum", "elements": ["red", "blue, or so"]},
     "mail": {"kind": "email"},
     "count": {"kind": "bigint"},

@@ -198,7 +198,7 @@ async def test_selection(shop: Shop) -> None:
 
 
 async def test_sealed_columns_are_not_readable_in_the_database(shop: Shop) -> None:
-    await shop.table([column("secret", "varchar", encrypt=True)])
+    await shop.table([column("secret", "varchar", size=150, encrypt=True)])
     created = await shop.create("r", secret="attack at dawn")
     assert created["secret"] == (await shop.get("r"))["secret"] == "attack at dawn"
     stored = await shop.world.database.read(
@@ -210,7 +210,7 @@ async def test_sealed_columns_are_not_readable_in_the_database(shop: Shop) -> No
 
 
 async def test_sealed_columns_are_in_no_file_in_clear(shop: Shop) -> None:
-    await shop.table([column("secret", "varchar", encrypt=True)])
+    await shop.table([column("secret", "varchar", size=150, encrypt=True)])
     await shop.create("r", secret="attack at dawn")
     begun = await transactions.create_transaction(shop.call())
     staged = rows.create_row(

@@ -148,8 +148,9 @@ async def test_nobody_deletes_others_rows_by_staging(library: Library, relation_
     assert await refusal(within.delete("posts", "trap", ann)) == "user_unauthorized"
     deletion = {"action": "delete", "tableId": "posts", "rowId": "trap"}
     assert await attempt.stage(ann, deletion) == "user_unauthorized"
-    own: Any = [{"$id": "own"}] if many else {"$id": "own"}
-    await within.update("posts", "trap", ann, notes=own)
+    rights = ['read("user:ann")', 'delete("user:ann")']
+    own: dict[str, Any] = {"$id": "own", "$permissions": rights}
+    await within.update("posts", "trap", ann, notes=[own] if many else own)
     await within.delete("posts", "trap", ann)
     assert await within.ids("notes", caller=ann) == ["seen"]
     assert await attempt.end() == ""

@@ -33,7 +33,7 @@ from tidewire.services.databases.transactions.participation import transactional
 from tidewire.services.permissions import ITEM_ACTIONS
 from tidewire.store.database import Transaction
 from tidewire.store.user_tables.access import EVERYTHING
-from tidewire.store.user_tables.listing import StoredRow, list_rows
+from tidewire.store.user_tables.listing import ListTooLargeError, StoredRow, list_rows
 from tidewire.store.user_tables.queries import Page, read_page
 from tidewire.store.user_tables.tables import UserTable
 
@@ -219,22 +219,29 @@ def _too_many(limit: str) -> TidewireError:
 def _matching(connection: Connection, table: UserTable, page: Page, max_bytes: int) -> Iterator[StoredRow]:
     """The rows that the queries find, a step at a time; each as it was before any of its step was changed.
 
-    Raises ``general_query_invalid`` if those of a step have more than ``max_bytes``.
+    Raises ``general_bad_request`` if those of a step have more than ``max_bytes``.
     """
     page.selected, page.related = None, {}
     found = partial(list_rows, connection, table, access=EVERYTHING, total=False, max_bytes=max_bytes)
     if page.limit is not None or page.cursor is not None or page.offset is not None or page.random:
-        yield from found(page=page)[1]
+        yield from _within(max_bytes, partial(found, page=page))
         return
     # In the order of creation, so that a change cannot move a row to where it is found again.
     step = replace(page, orders=[("$sequence", False)], limit=STEP_ROWS)
     while True:
-        rows = found(page=step)[1]
+        rows = _within(max_bytes, partial(found, page=step))
         yield from rows
         if len(rows) < STEP_ROWS:
             return
         beyond = ("greaterThan", "$sequence", 1)
         step = replace(step, filters=[*page.filters, beyond], values=[*page.values, rows[-1][0]])
+
+
+def _within(max_bytes: int, found: Callable[[], tuple[int, list[StoredRow]]]) -> list[StoredRow]:
+    try:
+        return found()[1]
+    except ListTooLargeError:
+        raise _too_many(f"{max_bytes} bytes") from None
 
 
 def _require_server(call: Call) -> None:

@@ -126,13 +126,17 @@ def _parts(table: UserTable, page: Page, empty: Empty) -> tuple[Part, ...]:
     return ("values", "nulls") if descending and order_field(table, key).nullable else ("all",)
 
 
-def too_large(max_bytes: float) -> TidewireError:
+class ListTooLargeError(TidewireError):
+    """The rows of a list have more bytes than may be read: ``general_query_invalid`` unless it is caught."""
+
+
+def too_large(max_bytes: float) -> ListTooLargeError:
     """The error for a list whose rows have more than ``max_bytes``."""
     message = (
         f"Invalid query: the list would show more than {max_bytes} bytes. Ask for fewer rows with a limit, "
         "or for less of them with a selection."
     )
-    return TidewireError("general_query_invalid", message)
+    return ListTooLargeError("general_query_invalid", message)
 
 
 def _known_count(page: Page, rows: list[StoredRow], readable: int | None) -> int | None:
