@@ -63,6 +63,21 @@ async def test_an_idle_database_sleeps_and_wakes_with_what_was_written(sleepy: S
     assert heard == [1, 2]
 
 
+async def test_it_wakes_in_the_moment_in_which_it_has_fallen_asleep(sleepy: Stores) -> None:
+    database = (await opened(sleepy)).database
+    read: list[asyncio.Task[int]] = []
+    fall_asleep = database._fall_asleep
+
+    async def fall_asleep_and_read() -> None:
+        await fall_asleep()
+        # It runs before what was to be done at the end of this.
+        read.append(asyncio.ensure_future(database.read(event_log.last_offset)))
+
+    database._fall_asleep = fall_asleep_and_read  # type: ignore[method-assign]
+    await until(lambda: bool(read))
+    assert await read[0] == 0
+
+
 async def test_who_needs_it_keeps_it_awake(sleepy: Stores) -> None:
     database = (await opened(sleepy)).database
     needed = True

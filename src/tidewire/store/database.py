@@ -167,7 +167,11 @@ class Database:
                 raise DatabaseClosedError(f"the database of project {self.project_id} is closed")
             if self._watcher is not None:
                 return
-            change = self._change or self._begin(self._open())
+            change = self._change
+            if (
+                change is None or change.done()
+            ):  # one that is done is forgotten only when the loop comes to it
+                change = self._begin(self._open())
             # Others may wait for it too: one of them going away must not cancel it.
             await asyncio.shield(change)
 
@@ -287,7 +291,8 @@ class Database:
         return self._change
 
     def _changed(self, change: asyncio.Task[None]) -> None:
-        self._change = None
+        if self._change is change:
+            self._change = None
         if not change.cancelled():
             change.exception()  # told to whoever waits for it, if anybody does
 
