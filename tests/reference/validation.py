@@ -17,7 +17,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "array": (list,),
     "object": (dict,),
 }
-ADDED_FIELDS = {"ConsoleVariables": {"supportForAttributes"}}
+ADDED_FIELDS = {"ConsoleVariables": {"supportForAttributes"}, "AlgoSha": {"version"}, "AlgoScrypt": {"salt"}}
 """Fields that clients look for though the catalog lacks them."""
 OWN_TYPES = {"general_content_too_large": 413}
 """Types of errors that no other server has."""

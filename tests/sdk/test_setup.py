@@ -136,9 +136,13 @@ class CommandLine:
         httpx.post(
             f"{self.endpoint}/account", json=body, headers={"x-appwrite-project": "console"}
         ).raise_for_status()
+        # So is founding an organisation: the command line acts in admin mode, which the console has not.
+        httpx.post(
+            f"{self.endpoint}/teams",
+            json={"teamId": "org", "name": "Organisation"},
+            headers={"x-appwrite-project": "console", "cookie": console_cookie(self.endpoint)},
+        ).raise_for_status()
         self.run("login", "--endpoint", self.endpoint, "--email", EMAIL, "--password", PASSWORD)
-        self.link("console")
-        self.run("teams", "create", "--team-id", "org", "--name", "Organisation")
         self.run("projects", "create", "--project-id", "shop", "--name", "Shop", "--team-id", "org")
         key = self.run(
             "projects", "create-key", "--project-id", "shop", "--name", "Server", "--scopes", *SCOPES
