@@ -147,18 +147,24 @@ class Rounds:
             await self._stores.relay_all_events()
         except Exception:
             _log.exception("events of changed projects wait")
-        for database in self._stores.open_databases():
-            await self._maintain(database.project_id)
+        maintained = {database.project_id for database in self._stores.open_databases()}
+        for project_id in maintained:
+            await self._maintain(project_id)
         if not self._sleeping:
             self._sleeping.extend(project.id for project in await self._stores.list_projects())
         for _ in range(min(SLEEPING_PER_ROUND, len(self._sleeping))):
-            await self._visit(self._sleeping.popleft())
+            project_id = self._sleeping.popleft()
+            if project_id not in maintained:
+                await self._visit(project_id)
 
     async def _visit(self, project_id: str) -> None:
         store = await self._stores.project(project_id)
-        if store is not None and not store.database.is_awake:
+        if store is not None:
+            # Others may have opened it since the round began: it still waits for its maintenance.
+            was_awake = store.database.is_awake
             await self._maintain(project_id)
-            store.database.try_to_sleep()
+            if not was_awake:
+                store.database.try_to_sleep()
 
     async def _maintain(self, project_id: str) -> None:
         sweep = time.monotonic() - self._swept.get(project_id, -SWEEP_SECONDS) >= SWEEP_SECONDS
