@@ -91,6 +91,11 @@ def delete_project(connection: Connection, project_id: str) -> None:
     connection.execute(delete(projects).where(projects.c.id == project_id))
 
 
+# msgspec 0.22 looks up the fields of a class when they are first needed; two threads that need them at once
+# end the process. So it is done here, while there is one.
+_decoder: Final = msgspec.json.Decoder(ProjectSettings)
+
+
 def find_project(connection: Connection, project_id: str, session_duration: int) -> Project | None:
     """The project with this id. ``session_duration`` is that of projects which have not set their own."""
     if not is_id(project_id):
