@@ -276,7 +276,7 @@ def test_guests_that_ask_for_much_are_told_to_come_back(tmp_path: Path) -> None:
     server.environment |= {
         "TIDEWIRE_READS_WAITING_OF_GUEST": "3",
         "TIDEWIRE_READS_WAITING_OF_GUESTS": "6",
-        "TIDEWIRE_READ_SECONDS_OF_GUEST": "0.4",
+        "TIDEWIRE_READ_SECONDS_OF_GUEST": "0.05",
         "TIDEWIRE_RATE_LIMITS": "off",
     }
     server.start()
