@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.support.server import TidewireServer
@@ -16,6 +17,13 @@ settings.load_profile("suite")
 
 # Hundreds of servers, each with a data directory of its own: they keep less of the disk free than one would.
 os.environ.setdefault("TIDEWIRE_DISK_RESERVE_BYTES", str(1024 * 1024))
+
+
+@pytest.fixture(autouse=True)
+def own_logging() -> Iterator[None]:
+    """Commands that are run within the process of the tests must not take its loggers with them."""
+    yield
+    assert not structlog.get_config()["cache_logger_on_first_use"], "this test has configured logging for good"
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import httpx
 import pytest
@@ -93,7 +94,9 @@ class Tables:
     def run_here(self, *arguments: str, table: str = "t", given: bytes = b"") -> Result:
         """The command in this process, where it takes no time to start."""
         program = self.command(*arguments, table=table)[3:]
-        return CliRunner().invoke(main, program, input=given)
+        # Loggers keep the stream that they are given first, and this one ends with the command.
+        with patch("tidewire.cli.stores.configure_logging"):
+            return CliRunner().invoke(main, program, input=given)
 
     def done(self, *arguments: str, table: str = "t", given: bytes = b"") -> Result:
         result = self.run_here(*arguments, table=table, given=given)
