@@ -15,13 +15,14 @@ import msgspec
 from sqlalchemy import Connection, Row, select, update
 
 from tests.support.api import ApiServer
+from tests.support.messages import waiting_messages
 from tests.support.responses import checked_client
 from tidewire.core.events import Event
 from tidewire.core.time import now
 from tidewire.store import event_log
 from tidewire.store.database import Transaction
 from tidewire.store.platform import ProjectStore
-from tidewire.store.schema import outgoing_messages, sessions, tokens, users
+from tidewire.store.schema import sessions, tokens, users
 
 T = TypeVar("T")
 
@@ -147,15 +148,11 @@ class Site:
     def write(self, unit: Callable[[Transaction], T]) -> T:
         return self.api.run(lambda: self.store.database.write(unit))
 
-    def messages(self) -> list[Row[Any]]:
+    def messages(self) -> list[Any]:
         """Everything that waits to be sent, the oldest first."""
-        return self.read(
-            lambda connection: list(
-                connection.execute(select(outgoing_messages).order_by(outgoing_messages.c.sequence))
-            )
-        )
+        return self.read(lambda connection: waiting_messages(connection, self.api.stores.encryption))
 
-    def message_to(self, recipient: str) -> Row[Any]:
+    def message_to(self, recipient: str) -> Any:
         """The newest message to an address or number."""
         return [message for message in self.messages() if message.recipient == recipient][-1]
 

@@ -8,14 +8,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
-from sqlalchemy import select
 
 from tests.api.people import Walk, sign_up
 from tests.support.api import ApiServer
+from tests.support.messages import waiting_messages
 from tests.support.responses import checked_client
 from tidewire.core.ids import unique_id
 from tidewire.services.teams import operations
-from tidewire.store.schema import outgoing_messages
 
 URL = "http://localhost/join"
 
@@ -42,16 +41,13 @@ def user_id(client: httpx.Client) -> str:
 
 def link_to(api: ApiServer, address: str) -> dict[str, str]:
     """What the link in the newest message to this address says."""
-    newest = (
-        select(outgoing_messages.c.text)
-        .where(outgoing_messages.c.recipient == address)
-        .order_by(outgoing_messages.c.sequence.desc())
-    )
 
     async def read() -> str:
         store = await api.stores.project(api.project)
         assert store is not None
-        return str(await store.database.read(lambda connection: connection.scalar(newest)))
+        encryption = api.stores.encryption
+        waiting = await store.database.read(lambda connection: waiting_messages(connection, encryption))
+        return str([message.text for message in waiting if message.recipient == address][-1])
 
     link = next(word for word in api.run(read).split() if word.startswith(URL))
     return dict(parse_qsl(urlsplit(link).query))

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import update
 
 from tests.delivery.conftest import ANYWHERE, Post, until
 from tests.support.certificates import make_certificate, server_context
@@ -23,7 +24,9 @@ from tidewire.delivery.retries import retry_delay
 from tidewire.outbound.http import OutboundHttp
 from tidewire.services.messages import MailText
 from tidewire.services.outgoing import enqueue_mail, enqueue_text_message
+from tidewire.store.encryption import Encryption
 from tidewire.store.outbox import Outbox
+from tidewire.store.schema import outgoing_messages
 
 MAIL = MailText(
     "Hello – you", "<!doctype html>\n<html><head></head><body><p>Grüße</p></body></html>\n", "Grüße\n"
@@ -86,6 +89,31 @@ async def test_a_mail_by_the_server_of_the_project(post: Post) -> None:
     assert (mail["Reply-To"], mail["Subject"]) == ("Help <help@example.org>", "Hello – you")
     assert (body(mail, "plain"), body(mail, "html")) == (MAIL.text, MAIL.html)
     assert mail["Message-ID"].endswith(f".{post.project_id}@example.org>")
+
+
+async def test_what_an_earlier_version_left_in_clear_is_sent(post: Post) -> None:
+    await enqueue(post)
+    clear = update(outgoing_messages).values(html=MAIL.html, text=MAIL.text)
+    await post.write(lambda transaction: transaction.connection.execute(clear) and None)
+    async with mail_server() as server, post.delivering():
+        await use_server(post, server)
+        (mail,) = await server.received(1)
+        await until(lambda: all_sent(post))
+    assert (body(mail, "plain"), body(mail, "html")) == (MAIL.text, MAIL.html)
+
+
+async def test_what_cannot_be_opened_is_given_up(post: Post) -> None:
+    await enqueue(post)
+    foreign = update(outgoing_messages).values(text=Encryption(b"another").seal(MAIL.text))
+    await post.write(lambda transaction: transaction.connection.execute(foreign) and None)
+    await enqueue(post, "bob@example.com")
+    async with mail_server() as server, post.delivering():
+        await use_server(post, server)
+        await server.received(1)
+        await until(lambda: given_up(post))
+    (row,) = await post.message_rows()
+    assert "cannot be opened" in row.last_error
+    assert server.recipients == ["bob@example.com"]
 
 
 async def test_a_mail_by_the_server_of_the_settings(post: Post) -> None:

@@ -257,4 +257,6 @@ def test_mails_of_the_console_name_the_platform(api: ApiServer) -> None:
     )
     mail: Any = api.run(lambda: api.stores.platform.read(lambda connection: connection.execute(wanted).one()))
     assert mail.subject == f"Password Reset for {api.settings.platform_name}"
-    assert f"Reset your {api.settings.platform_name} password using the link." in mail.text
+    assert f"Reset your {api.settings.platform_name} password using the link." in api.stores.encryption.open(
+        mail.text
+    )

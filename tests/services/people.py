@@ -8,23 +8,21 @@ from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 import pytest
-from sqlalchemy import Row, select
 
 from tests.services.world import GUEST, World
+from tests.support.messages import waiting_messages
 from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Caller
 from tidewire.core.models import Membership
 from tidewire.core.project_settings import MembershipPrivacy
 from tidewire.services.teams import acceptance, invitations
-from tidewire.store.schema import outgoing_messages
 
 URL = "http://localhost/join"
 
 
-async def messages(world: World) -> list[Row[Any]]:
+async def messages(world: World) -> list[Any]:
     """Everything in line to be sent, oldest first."""
-    ordered = select(outgoing_messages).order_by(outgoing_messages.c.sequence)
-    return await world.database.read(lambda connection: list(connection.execute(ordered)))
+    return await world.database.read(lambda connection: waiting_messages(connection, world.stores.encryption))
 
 
 async def sent_link(world: World) -> dict[str, str]:

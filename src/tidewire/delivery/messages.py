@@ -15,7 +15,7 @@ from tidewire.core.time import now
 from tidewire.delivery.carriers import Carrier, DeliveryError, Message
 from tidewire.delivery.retries import retry_delay
 from tidewire.store.database import Transaction
-from tidewire.store.encryption import SealError
+from tidewire.store.encryption import SEALED, SealError
 from tidewire.store.platform import Stores
 from tidewire.store.schema import outgoing_messages as table
 
@@ -78,10 +78,18 @@ class MessageQueue:
             recipient=row.recipient,
             recipient_name=row.recipient_name,
             subject=row.subject,
-            html=row.html,
-            text=row.text,
+            html=self._opened(row.html),
+            text=self._opened(row.text),
             smtp=merged,
         )
+
+    def _opened(self, text: str) -> str:
+        if not text.startswith(SEALED.decode()):  # put in line by a version that did not seal
+            return text
+        try:
+            return self._stores.encryption.open(text)
+        except SealError:
+            raise DeliveryError("the text of the message cannot be opened", permanent=True) from None
 
     async def _failed(self, row: Row[Any], reason: str, *, permanent: bool) -> None:
         attempts = row.attempts + 1

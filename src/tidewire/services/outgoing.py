@@ -1,7 +1,7 @@
 """Messages to people, put in line with the change that they are about; a worker of its own sends them.
 
 A message exists if and only if its change does: both are of one transaction. The row goes when the
-message was sent, and with it the link or code that it holds.
+message was sent, and with it the link or code that it holds; until then these are sealed.
 """
 
 from __future__ import annotations
@@ -47,6 +47,8 @@ def enqueue_text_message(transaction: Transaction, phone: str, text: str) -> Non
 
 def _enqueue(transaction: Transaction, **values: Any) -> None:
     moment = now()
+    seal = transaction.connection.info["encryption"].seal
+    values |= {name: seal(values[name]) for name in ("html", "text") if values.get(name)}
     transaction.connection.execute(
         insert(outgoing_messages), {"created_at": moment, "next_attempt_at": moment, **values}
     )

@@ -133,6 +133,7 @@ class Stores:
             self._workers,
             synchronous=settings.synchronous,
             chains=(PROJECT, PLATFORM),
+            encryption=self.encryption,
             create=not secrets.settled,
             keeper=self,
             list_bytes=settings.list_bytes_max,

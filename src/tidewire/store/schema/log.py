@@ -90,7 +90,7 @@ outgoing_messages = Table(
     Column("recipient", Text, nullable=False),
     text("recipient_name"),
     text("subject"),
-    text("html"),
+    text("html"),  # sealed, as the text is: they hold links and codes
     text("text"),
     json("sender", dict),  # what differs from the usual sender
     Column("state", String(8), nullable=False, default="waiting", server_default="waiting"),  # or failed
