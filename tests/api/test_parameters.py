@@ -139,6 +139,10 @@ def test_an_empty_list_is_an_empty_object(client: httpx.Client, body: bytes) -> 
     assert _error(refused)[2] == 'Param "name" is not optional.'
 
 
+def test_an_empty_list_is_an_empty_object_as_a_parameter_too(client: httpx.Client) -> None:
+    assert _arguments(client.post("/v1/probe/p", json={"name": "x", "data": []}))["data"] == {}
+
+
 def test_nulls_are_defaults(client: httpx.Client) -> None:
     body = {"name": "x", "tags": None, "permissions": None, "data": None, "kind": None, "flag": None}
     arguments = _arguments(client.post("/v1/probe/p", json=body))
@@ -200,7 +204,8 @@ def test_deep_json_within_the_limit(client: httpx.Client) -> None:
         ("permissions", ["read"]),
         ("permissions", [1]),
         ("permissions", ['create("any")']),
-        ("data", []),
+        ("data", [1]),
+        ("data", [[]]),
         ("data", "{}"),
         ("data", {"a": "x" * 1000}),
         ("kind", "c"),

@@ -220,6 +220,8 @@ def _accept_geometry(rules: ColumnRules, value: object) -> list[Any]:
 
 
 def _accept_document(_: ColumnRules, value: object) -> dict[str, Any]:
+    if value == []:  # what PHP makes of an empty object
+        return {}
     if not isinstance(value, dict):
         raise InvalidValueError("it must be an object.")
     return value

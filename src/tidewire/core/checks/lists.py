@@ -96,13 +96,15 @@ class QueryList(Check):
 
 @dataclass(frozen=True)
 class JsonObject(Check):
-    """A JSON object of at most ``maximum`` bytes as text."""
+    """A JSON object of at most ``maximum`` bytes as text; an empty list is what PHP makes of an empty one."""
 
     json_type = "object"
     maximum: int = 0
     """0: no limit but that of the request."""
 
     def convert(self, value: object) -> dict[str, Any]:
+        if value == []:
+            return {}
         if not isinstance(value, dict):
             raise InvalidParameterError("Value must be a valid JSON object.")
         if self.maximum and len(msgspec.json.encode(value)) > self.maximum:
@@ -127,8 +129,7 @@ class JsonOrText(JsonObject):
                 value = None
             if not isinstance(value, dict):
                 raise InvalidParameterError("Text must be a valid JSON object.")
-        # An empty array is what PHP makes of an empty object.
-        return super().convert({} if value == [] else value)
+        return super().convert(value)
 
     def catalog(self) -> dict[str, object]:
         return {"accepts_json_string": True}
