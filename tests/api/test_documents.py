@@ -127,3 +127,27 @@ def test_transactions(program: httpx.Client, base: str) -> None:
     undone = program.patch(f"{service}/transactions/{second['transactionId']}", json={"rollback": True})
     assert undone.status_code == 200
     assert total() == 1
+
+
+def test_an_index_may_be_given_more_lengths_and_orders_than_attributes(program: httpx.Client) -> None:
+    documents, tables = unique_id(), unique_id()
+    program.post("/v1/documentsdb", json={"databaseId": documents, "name": "D"})
+    program.post("/v1/databases", json={"databaseId": tables, "name": "D"})
+    given = {"key": "i", "type": "key", "attributes": ["n"], "lengths": [0, 0, 0], "orders": ["desc", "asc"]}
+    for base in (f"/v1/documentsdb/{documents}", f"/v1/databases/{tables}"):
+        made = program.post(f"{base}/collections", json={"collectionId": "c", "name": "C"})
+        assert made.status_code == 201
+    # Documents have no columns that lengths and orders could be held against.
+    place = f"/v1/documentsdb/{documents}/collections/c/indexes"
+    assert program.post(place, json=given).status_code == 202
+    index = program.get(f"{place}/i").json()
+    assert (index["status"], index["attributes"], index["orders"]) == ("available", ["n"], ["desc"])
+
+    place = f"/v1/databases/{tables}/collections/c"
+    column = {"key": "n", "required": False}
+    assert program.post(f"{place}/attributes/integer", json=column).status_code == 202
+    for more in ("lengths", "orders"):
+        fitting = {**given, "lengths": [0], "orders": ["desc"]}
+        refused = program.post(f"{place}/indexes", json={**fitting, more: given[more]})
+        assert (refused.status_code, refused.json()["type"]) == (400, "index_invalid"), more
+    assert program.get(f"{place}/indexes").json()["total"] == 0

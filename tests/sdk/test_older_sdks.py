@@ -25,6 +25,7 @@ SERVER_SDKS = {
     "node-appwrite-24.1": "1.9.4",
     "node-appwrite": "1.9.5",
 }
+WEB_SDKS = {"appwrite-24": "1.9.1", "appwrite-25": "1.9.2", "appwrite-28": "2.3.0"}
 OLDER_WEBHOOK = {"security", "httpUser", "httpPass", "signatureKey"}
 WEBHOOK = {"tls", "authUsername", "authPassword", "secret"}
 
@@ -86,6 +87,33 @@ def test_server_sdks(server: TidewireServer, sdk: str) -> None:
         assert answers["ephemeral"]["secret"]
     if "mock" in answers:
         assert answers["mock"]["number"] == "+15005550001"
+
+
+@pytest.mark.parametrize("sdk", WEB_SDKS)
+def test_web_sdks(server: TidewireServer, sdk: str) -> None:
+    project = server.command("project", "create")
+    key = server.command("key", "create", "--project", project, "--scopes", "all")
+    answers = run_node("older_web.mjs", sdk, server.endpoint, project, key)
+    version = WEB_SDKS[sdk]
+    assert answers["format"] == version
+    assert answers["account"]["name"] == "ada"
+    assert "impersonator" in answers["account"]
+    assert ("userPhone" in answers["member"]) is not before(version, "1.9.2")
+    if before(version, "1.9.3"):
+        assert answers["ephemeral"].keys() == {"projectId", "jwt", "scopes"}
+        assert (answers["ephemeral"]["projectId"], answers["ephemeral"]["scopes"]) == (
+            project,
+            ["users.read"],
+        )
+    else:
+        assert answers["ephemeral"]["secret"]
+    whole = answers["project"]
+    assert ("authEmailPassword" in whole) is before(version, "1.9.5")
+    assert ("authMethods" in whole) is not before(version, "1.9.5")
+    assert ("smtpReplyTo" in whole) is before(version, "1.9.2")
+    # Both were there in versions from 1.9.2 until the rules of a project moved to its policies.
+    between = not before(version, "1.9.2") and before(version, "1.9.5")
+    assert ("authMembershipsUserPhone" in whole) is between
 
 
 @pytest.fixture(scope="module")
