@@ -23,9 +23,7 @@ os.environ.setdefault("TIDEWIRE_DISK_RESERVE_BYTES", str(1024 * 1024))
 def own_logging() -> Iterator[None]:
     """Commands that are run within the process of the tests must not take its loggers with them."""
     yield
-    assert not structlog.get_config()["cache_logger_on_first_use"], (
-        "this test has configured logging for good"
-    )
+    assert not structlog.get_config()["cache_logger_on_first_use"], "this test configured logging for good"
 
 
 @pytest.fixture(scope="session")

@@ -624,7 +624,7 @@ async def test_an_update_of_a_row_that_is_newer_than_the_client_says(sales: Sale
             await refusal(bulk.upsert_rows(call, "d", "t", [{"$id": "a", "count": 3}], **named)) == conflict
         )
         await rows.create_row(call, "d", "t", f"b{within}", {}, **named)
-    older = replace(call, family=COLLECTIONS)
+    older = msgspec.structs.replace(call, family=COLLECTIONS)
     with pytest.raises(TidewireError) as error:
         await rows.update_row_data(older, "d", "t", "a", {"count": 3})
     assert (error.value.type, error.value.code) == ("document_update_conflict", 409)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from tidewire.api.bodies import Given, from_query
 from tidewire.api.registry import PROJECT_PLACEHOLDER, Match
@@ -13,8 +13,7 @@ from tidewire.core.origins import is_origin, origin_allowed
 from tidewire.store.platform import CONSOLE_PROJECT_ID, Project, ProjectStore, Stores
 
 
-@dataclass(frozen=True)
-class Address:
+class Address(msgspec.Struct, frozen=True):
     """Where a request goes."""
 
     store: ProjectStore | None

@@ -49,7 +49,7 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Caller
 from tidewire.core.ids import is_id, unique_id
 from tidewire.core.inspection import RealtimeInspector
-from tidewire.core.locales import known_locale
+from tidewire.core.locales import DEFAULT_LOCALE, known_locale
 from tidewire.core.time import parse_datetime
 from tidewire.core.uploads import ContentRange, Upload
 from tidewire.identity.credentials import read_parameters, text
@@ -63,7 +63,7 @@ from tidewire.settings import Settings
 from tidewire.store.database import DatabaseClosedError
 from tidewire.store.disk_space import disk_full
 from tidewire.store.errors import StoreError, is_unanswered
-from tidewire.store.platform import CONSOLE_PROJECT_ID, ProjectStore, Stores
+from tidewire.store.platform import CONSOLE_PROJECT_ID, Project, ProjectStore, Stores
 from tidewire.store.projects import project_not_found, project_unavailable
 from tidewire.store.reading import present_share
 
@@ -207,9 +207,10 @@ class _Exchange:
     async def _answer(self) -> None:
         request = self.request
         match = self._route()
-        content_type = media_type(request.header(b"content-type"))
+        reads = request.method in {"GET", "HEAD"}
+        content_type = "" if reads else media_type(request.header(b"content-type"))
         # A form may bring a large file: who sends it is found out before anything of it is read.
-        is_form = content_type == "multipart/form-data" and request.method not in {"GET", "HEAD"}
+        is_form = content_type == "multipart/form-data"
         given, wrong = NOTHING, None
         if match is not None and not is_form:
             try:
@@ -222,15 +223,13 @@ class _Exchange:
             raise wrong
         endpoint = match.endpoint
         require_team(caller, endpoint, given.values)
-        deletes = request.method == "DELETE"
-        if (
-            request.method not in {"GET", "HEAD"}
-            and self.api.stores.disk.is_full(look=deletes)
-            and not deletes
-        ):
-            raise disk_full()
-        place = self._content_range(endpoint)
-        await self._count(endpoint, store, caller, given, place)
+        if not reads:
+            self._require_disk()
+        place = None
+        if endpoint.file_parameter is not None:
+            place = parse_content_range(request.header(b"content-range"), self.api.settings.max_file_bytes)
+        if endpoint.operation.limit is not None:
+            await self._count(endpoint, store, caller, given, place)
         words = self._words(match.route)
         in_path = path_in_later_words(words, match.values) if words else match.values
         arguments = convert_path(match.route.in_path, in_path)
@@ -245,12 +244,18 @@ class _Exchange:
         result = await self._operate(match.route, context, arguments, given, upload)
         await self._respond(endpoint, context, result)
 
+    def _require_disk(self) -> None:
+        """Refuse what adds to a disk that is full; deletions make room."""
+        deletes = self.request.method == "DELETE"
+        if self.api.stores.disk.is_full(look=deletes) and not deletes:
+            raise disk_full()
+
     async def _admitted(self, match: Match | None, given: Given) -> tuple[Match, ProjectStore, Caller]:
         """The operation and the project that the request is about, and who may call it there."""
         address = await find_address(self.request, self.api.stores, match, given)
         service = service_of(match, self.request.path)
-        if not address.ambiguous:
-            self._require_place(service, address)
+        if address.store is not None and not address.ambiguous:
+            self._require_place(service, address, address.store.project)
         may_call = self._may_call(address)
         if match is None and not service:
             raise TidewireError("general_route_not_found", "There is no such route.")
@@ -277,12 +282,10 @@ class _Exchange:
         present_share.set(share_of(caller, self.request, store.project.id, self.api.settings))
         return match, store, caller
 
-    def _require_place(self, service: str, address: Address) -> None:
+    def _require_place(self, service: str, address: Address, project: Project) -> None:
         """Refuse what there is not in the project; any page may read why, as all are answered the same."""
-        if address.store is None:
-            return
         try:
-            require_place(service, address.store.project, named=address.named, admin_mode=address.admin_mode)
+            require_place(service, project, named=address.named, admin_mode=address.admin_mode)
         except TidewireError:
             self.cors = allow_headers(self.request.header(b"origin"))
             raise
@@ -358,12 +361,6 @@ class _Exchange:
             raise unknown_origin(origin)
         self.cors = allow_headers(origin)
 
-    def _content_range(self, endpoint: Endpoint) -> ContentRange | None:
-        """The place of a chunk in its file, where the operation takes files."""
-        if endpoint.file_parameter is None:
-            return None
-        return parse_content_range(self.request.header(b"content-range"), self.api.settings.max_file_bytes)
-
     async def _count(
         self,
         endpoint: Endpoint,
@@ -400,19 +397,18 @@ class _Exchange:
         return upload_id
 
     def _context(self, store: ProjectStore, caller: Caller) -> Context:
-        agent = self.request.header(b"user-agent")
-        if self.request.header(b"x-appwrite-key") and caller.kind != "guest":
+        request = self.request
+        agent = request.header(b"user-agent")
+        if caller.kind != "guest" and b"x-appwrite-key" in request.headers:
             # A key that is none makes a guest. Programs of the project speak for their users' browsers.
-            agent = self.request.header(b"x-forwarded-user-agent") or agent
+            agent = request.header(b"x-forwarded-user-agent") or agent
+        client = Client(request.client_ip, agent[:LONGEST_USER_AGENT])
+        if store.project.id == CONSOLE_PROJECT_ID:
+            client = Client(client.ip, client.user_agent, request.from_this_machine, self._sign_up_code())
         return Context(
             project=store.project,
             caller=caller,
-            client=Client(
-                self.request.client_ip,
-                agent[:LONGEST_USER_AGENT],
-                from_this_machine=store.project.id == CONSOLE_PROJECT_ID and self.request.from_this_machine,
-                sign_up_code=self._sign_up_code(),
-            ),
+            client=client,
             database=store.database,
             objects=store.objects,
             passwords=self.api.passwords,
@@ -421,10 +417,14 @@ class _Exchange:
             stores=self.api.stores,
             held=self.held,
             channels=self.api.channels,
-            locale=known_locale(self.request.header(b"x-appwrite-locale")),
+            locale=(
+                known_locale(request.header(b"x-appwrite-locale"))
+                if b"x-appwrite-locale" in request.headers
+                else DEFAULT_LOCALE
+            ),
             geoip=self.api.geoip,
             realtime=self.api.realtime,
-            requested_at=self._requested_at(),
+            requested_at=self._requested_at() if b"x-appwrite-timestamp" in request.headers else None,
             shows_related=self.generation != NEWEST and shows_related(self.generation),
         )
 
@@ -479,7 +479,12 @@ class _Exchange:
 
     async def _respond(self, endpoint: Endpoint, context: Context, result: Any) -> None:
         operation = endpoint.operation
-        headers = [*self.cors, *self.limits, *self._session_headers(context)]
+        headers = [*self.cors, *self.limits, debug_header(self.request)]
+        if context.session_started:
+            session = context.session_started
+            headers += started_headers(self.request, context.project.id, session.value, session.expires)
+        elif context.session_ended:
+            headers += ended_headers(self.request, context.project.id)
         if context.cache_hit is not None:
             headers.append((b"x-appwrite-cache", b"hit" if context.cache_hit else b"miss"))
         if b"x-appwrite-response-format" in self.request.headers:
@@ -503,15 +508,6 @@ class _Exchange:
             await self.api.send_compressible(self.request, self.send, status, result, headers)
         else:
             await send_json(self.send, status, result, headers)
-
-    def _session_headers(self, context: Context) -> Headers:
-        headers = [debug_header(self.request)]
-        if context.session_started:
-            session = context.session_started
-            headers += started_headers(self.request, context.project.id, session.value, session.expires)
-        elif context.session_ended:
-            headers += ended_headers(self.request, context.project.id)
-        return headers
 
     async def _refuse(self, error: TidewireError, *headers: tuple[bytes, bytes]) -> None:
         if self.started:

@@ -55,7 +55,7 @@ def service_of(match: Match | None, path: str) -> str:
     ``path`` begins with ``/v1/``.
     """
     if match is not None:
-        return match.endpoint.operation.service.lower()
+        return match.route.endpoint.service
     return _UNSERVED.get(path.split("/", 3)[2] if path.count("/") > 1 else "", "")
 
 
@@ -104,7 +104,7 @@ def authorise(caller: Caller, endpoint: Endpoint, project: Project) -> None:
     ``general_unauthorized_scope``, ``user_blocked``, ``user_more_factors_required``,
     ``user_challenge_required`` or ``user_session_already_exists``.
     """
-    service = endpoint.operation.service.lower()
+    service = endpoint.service
     require_enabled(caller, service, project)
     if service == "organization" and caller.kind == "user" and not caller.organization_id:
         message = "There is no such team: X-Appwrite-Organization must name one of yours."
@@ -113,10 +113,12 @@ def authorise(caller: Caller, endpoint: Endpoint, project: Project) -> None:
         who = _UNKNOWN_KEY if caller.unknown_key else _SUBJECTS[caller.kind]
         needed = ", ".join(endpoint.operation.scopes)
         raise TidewireError("general_unauthorized_scope", f"{who} lacks the scope ({needed}).")
+    if caller.identity is None:
+        return
     for identity in (caller.impersonator, caller.identity):
         if identity is not None:
             _require_sound(identity, endpoint, project)
-    if caller.identity is not None and endpoint.sessionless:
+    if endpoint.sessionless:
         raise TidewireError(
             "user_session_already_exists", "A session is active: delete it before creating another one."
         )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
+_LINE: Final = b"%b: %b\r\n"
 LARGE_ANSWER: Final = 64 * 1024
 """Bytes from which on an answer is not copied behind its head."""
 
@@ -48,9 +50,9 @@ class Cycle(RequestResponseCycle):
             or self.scope["method"] == "HEAD"
         ):
             return False
-        lines = [b"%b: %b\r\n" % header for header in headers]
-        text = b"".join(lines)
-        if text.count(b"\n") > len(lines) or text.count(b"\r") > len(lines) or b"connection" in text:
+        lines = len(headers)
+        text = (_LINE * lines) % (*chain.from_iterable(headers),)
+        if text.count(b"\n") > lines or text.count(b"\r") > lines or b"connection" in text:
             return False
         self.response_started = self.response_complete = True
         self.waiting_for_100_continue = False

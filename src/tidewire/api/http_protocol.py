@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from itertools import chain
 from typing import Any, Final
 
 import httptools
@@ -40,6 +41,8 @@ LEAST_PROGRESS: Final = 64 * 1024
 
 STREAM_PATH: Final = "/v1/realtime/sse"
 """Where requests are answered by a protocol of their own, without an end."""
+_STREAM_SEGMENT: Final = b"/realtime/sse"
+"""Paths that lead there have it as it stands."""
 NOT_HTTP: Final = "This is not a valid HTTP request."
 
 StreamProtocol = Callable[[Any], asyncio.Protocol]
@@ -229,6 +232,7 @@ class _HttpProtocol(HttpToolsProtocol):
     def _wants_stream(self) -> bool:
         return (
             self.stream is not None
+            and _STREAM_SEGMENT in self.url
             and self.parser.get_method() == b"GET"
             and plain_path(self.url.partition(b"?")[0].decode("latin-1")) == STREAM_PATH
         )
@@ -293,8 +297,9 @@ class _HttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         self._stop_timer()
-        head = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-        if head > self.limit or len(self.headers) > MAX_HEADERS:
+        lines = len(self.headers)
+        head = len(self.url) + sum(map(len, chain.from_iterable(self.headers))) + 4 * lines
+        if head > self.limit or lines > MAX_HEADERS:
             self._refuse(self._too_large())
         version, method = self.parser.get_http_version(), self.parser.get_method()
         problem = head_problem(version, method, self.url, self.headers)

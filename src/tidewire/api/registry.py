@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import urllib.parse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -30,11 +30,14 @@ class Endpoint:
         "operation",
         "scoped_by_team",
         "scopes",
+        "service",
         "sessionless",
     )
 
     def __init__(self, operation: Operation) -> None:
         self.operation = operation
+        self.service = operation.service.lower()
+        """As projects switch it on and off."""
         self.scopes = frozenset(operation.scopes)
         self.sessionless = "session" in operation.groups
         self.completes_sign_in = "mfa" in operation.groups
@@ -152,11 +155,11 @@ class Registry:
             if None in decoded:
                 return None
             segments = [segment for segment in decoded if segment is not None]
-        for node, values in _walk(self._root, segments, 0, ()):
-            route = node.ends.get(method)
-            if route is not None:
-                return Match(route, dict(zip(route.names, values, strict=True)))
-        return None
+        found = _find(self._root, method, segments)
+        if found is None:
+            return None
+        route, values = found
+        return Match(route, dict(zip(route.names, values, strict=True)))
 
     def _add(self, endpoint: Endpoint, path: str) -> None:
         node = self._root
@@ -193,19 +196,33 @@ def _require_alone(name: str, usual: Route, chosen: Route, given: Mapping[str, o
             raise TidewireError("general_bad_request", message)
 
 
-def _walk(
-    node: _Node, segments: list[str], depth: int, values: tuple[str, ...]
-) -> Iterator[tuple[_Node, tuple[str, ...]]]:
-    """Every node that the segments lead to, the ones with more fixed segments in front first."""
-    if depth == len(segments):
-        yield node, values
-        return
-    segment = segments[depth]
-    following = node.fixed.get(segment)
-    if following is not None:
-        yield from _walk(following, segments, depth + 1, values)
-    if node.any is not None and segment:
-        yield from _walk(node.any, segments, depth + 1, (*values, segment))
+def _find(root: _Node, method: str, segments: list[str]) -> tuple[Route, tuple[str, ...]] | None:
+    """The route with the most fixed segments in front, and what stands in its placeholders."""
+    node: _Node | None = root
+    values: tuple[str, ...] = ()
+    start = 0
+    others: list[tuple[_Node, int, tuple[str, ...]]] = []
+    """Where a placeholder could stand in place of a fixed segment."""
+    while True:
+        for segment in segments[start:]:
+            assert node is not None
+            start += 1
+            fixed = node.fixed.get(segment)
+            if fixed is None:
+                node = node.any if segment else None
+                if node is None:
+                    break
+                values += (segment,)
+            else:
+                if node.any is not None:
+                    others.append((node.any, start, (*values, segment)))
+                node = fixed
+        route = node.ends.get(method) if node is not None else None
+        if route is not None:
+            return route, values
+        if not others:
+            return None
+        node, start, values = others.pop()
 
 
 def _decode(segment: str) -> str | None:

@@ -25,24 +25,26 @@ def head_problem(version: str, method: bytes, target: bytes, headers: Sequence[H
     Whoever stands before or behind us must not understand a request as another one than we do: of which
     host it is, and where its body ends.
     """
-    names = [name for name, _ in headers]
-    hosts = names.count(b"host")
-    if hosts != 1 and (hosts or version != "1.0"):
+    by_name = dict(headers)
+    host = by_name.get(b"host")
+    several = len(by_name) < len(headers)
+    if (host is None and version != "1.0") or (several and _count(headers, b"host") > 1):
+        hosts = _count(headers, b"host")
         return f"A request names its host in exactly one Host header; this one has {hosts}."
-    host = next((value for name, value in headers if name == b"host"), b"")
     if host and not _HOST.fullmatch(host):
         return "The Host header holds no single host."
-    # A target with a host of its own, which other servers may follow instead (RFC 9112, 3.2.2).
-    authority = b"" if target[:1] == b"/" else target.partition(b"://")[2].partition(b"/")[0]
-    if authority.partition(b"?")[0].lower() not in {b"", host.lower()}:
-        return "The target of the request and its Host header name different hosts."
-    if b"transfer-encoding" in names:
+    if target[:1] != b"/":
+        # A target with a host of its own, which other servers may follow instead (RFC 9112, 3.2.2).
+        authority = target.partition(b"://")[2].partition(b"/")[0].partition(b"?")[0]
+        if authority.lower() not in {b"", (host or b"").lower()}:
+            return "The target of the request and its Host header name different hosts."
+    if b"transfer-encoding" in by_name:
         codings = [value.strip().lower() for name, value in headers if name == b"transfer-encoding"]
         if codings != [b"chunked"] or version == "1.0":
             return "The only transfer coding that is understood is chunked, in HTTP/1.1."
-        if b"content-length" in names:
+        if b"content-length" in by_name:
             return "A request has either a Content-Length or a transfer coding, not both."
-    if names.count(b"content-length") > 1:
+    if several and _count(headers, b"content-length") > 1:
         return "A request has at most one Content-Length."
     if version not in {"1.0", "1.1"}:
         return f"HTTP/{version} is not spoken here, but HTTP/1.1."
@@ -68,6 +70,10 @@ def without_offer(headers: Sequence[Header]) -> list[Header]:
     kept = [header for header in headers if header[0] not in _OFFER | {b"connection"}]
     options = [token for token in _tokens(headers, b"connection") if token not in _OFFER]
     return [*kept, (b"connection", b", ".join(options))] if options else kept
+
+
+def _count(headers: Sequence[Header], wanted: bytes) -> int:
+    return sum(1 for name, _ in headers if name == wanted)
 
 
 def _tokens(headers: Sequence[Header], wanted: bytes) -> list[bytes]:

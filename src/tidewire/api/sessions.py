@@ -43,6 +43,8 @@ def is_first_party(request: Request) -> bool:
     Browsers do so within one site. Any other client gets the session in a header as well. Without an
     ``Origin`` nothing is known of the page.
     """
+    if b"origin" not in request.headers:
+        return False
     origin = request.header(b"origin")
     if not origin.lower().startswith(_WEB):
         return False

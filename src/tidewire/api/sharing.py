@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Final
+
+import msgspec
 
 from tidewire.api.requests import Request
 from tidewire.core.addresses import network_of
@@ -24,7 +25,7 @@ def share_of(caller: Caller, request: Request, project_id: str, settings: Settin
     wanted = request.headers.get(b"x-appwrite-timeout")
     if wanted is None or not _MILLISECONDS.fullmatch(wanted):
         return share
-    return replace(share, seconds=min(share.seconds, int(wanted) / 1000))
+    return msgspec.structs.replace(share, seconds=min(share.seconds, int(wanted) / 1000))
 
 
 def _share_of(caller: Caller, request: Request, project_id: str, settings: Settings) -> Share:

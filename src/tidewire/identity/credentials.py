@@ -16,8 +16,7 @@ from tidewire.store.credentials import decode_session
 NO_PARAMETERS: Final[Mapping[str, Any]] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(msgspec.Struct, frozen=True):
     """All that a request shows of who makes it; empty texts for what it does not show."""
 
     session: str
@@ -50,12 +49,11 @@ def read_credentials(
 
     ``parameters`` of the query string count on wires where pages cannot set headers.
     """
-    return Credentials(
-        find_session(head, project_id),
-        head.header(b"x-appwrite-jwt") or text(parameters, "jwt"),
-        head.header(b"x-appwrite-key"),
-        head.header(b"x-appwrite-dev-key") or text(parameters, "devKey"),
-    )
+    jwt, dev_key = head.header(b"x-appwrite-jwt"), head.header(b"x-appwrite-dev-key")
+    if parameters:
+        jwt = jwt or text(parameters, "jwt")
+        dev_key = dev_key or text(parameters, "devKey")
+    return Credentials(find_session(head, project_id), jwt, head.header(b"x-appwrite-key"), dev_key)
 
 
 def find_session(head: Head, project_id: str) -> str:

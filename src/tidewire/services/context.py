@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 from tidewire.channels import Channels
 from tidewire.core.identities import Caller
@@ -18,8 +18,7 @@ from tidewire.store.objects import ObjectStorage
 from tidewire.store.platform import CONSOLE_PROJECT_ID, Project, Stores
 
 
-@dataclass(frozen=True)
-class Client:
+class Client(msgspec.Struct, frozen=True):
     """The program at the other end of the request."""
 
     ip: str
@@ -30,8 +29,7 @@ class Client:
     """What it shows to make the console's first account."""
 
 
-@dataclass(frozen=True)
-class StartedSession:
+class StartedSession(msgspec.Struct, frozen=True):
     """A login made by this request; the wire turns it into cookies and headers."""
 
     value: str
@@ -40,8 +38,7 @@ class StartedSession:
     """Milliseconds since the epoch."""
 
 
-@dataclass
-class Context:
+class Context(msgspec.Struct, eq=False):
     """One request: the project it is for, who makes it, and the parts it may use."""
 
     project: Project
@@ -64,7 +61,7 @@ class Context:
     """The realtime part of this process; None if there is none."""
     locale: str = DEFAULT_LOCALE
     """Language that the client asks for, one of :data:`tidewire.core.locales.LOCALE_CODES`."""
-    geoip: GeoIp = field(default_factory=GeoIp)
+    geoip: GeoIp = msgspec.field(default_factory=GeoIp)
     """Tells where clients are."""
     requested_at: int | None = None
     """When the client last knew what it changes, milliseconds since the epoch; None: it does not say."""

@@ -11,7 +11,6 @@ import itertools
 import math
 import sqlite3
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
@@ -105,6 +104,8 @@ class Database:
         self._file: OpenFile | None = None
         """None while it is asleep; with it go the next three."""
         self._watcher: Connection | None = None
+        self._watched: sqlite3.Connection | None = None
+        """The driver's connection of the watcher."""
         self._writer: Writer
         self._readers: Readers
         self._openings = 0
@@ -232,9 +233,12 @@ class Database:
 
         While the files are not open it is another one at each call.
         """
-        if self._watcher is not None:
-            with suppress(sqlite3.OperationalError):
-                version = int(driver(self._watcher).execute("PRAGMA data_version").fetchone()[0])
+        if self._watched is not None:
+            try:
+                version: int = self._watched.execute("PRAGMA data_version").fetchone()[0]
+            except sqlite3.OperationalError:
+                pass
+            else:
                 return self._openings * _VERSIONS + version
         # Nobody may take what was read before for current.
         return next(self._unknown_versions)
@@ -309,6 +313,7 @@ class Database:
         self._readers = Readers(lambda: self._connect(read_only=True))
         self._file = file
         self._watcher = file.watcher
+        self._watched = driver(file.watcher)
         self._watcher.info["encryption"] = self._encryption
         if self._keeper is not None:
             self._keeper.woke(self)
@@ -339,7 +344,7 @@ class Database:
         """Close what is open, which nobody uses."""
         file, writer, readers = self._file, self._writer, self._readers
         assert file is not None
-        self._file = self._watcher = None
+        self._file = self._watcher = self._watched = None
         unused = self.shadows.let_go()
 
         def close() -> int | None:

@@ -10,7 +10,6 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -86,8 +85,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class ProjectStore:
+class ProjectStore(msgspec.Struct, frozen=True):
     """What a project stores."""
 
     project: Project

@@ -85,13 +85,16 @@ class Prepared:
 
     def _bound(self, connection: Connection, values: dict[str, Any]) -> tuple[str, Any]:
         dialect = connection.dialect
-        if dialect.name not in self._compiled:
+        known = self._compiled.get(dialect.name)
+        if known is None:
             compiled = self._statement.compile(dialect=dialect)
             assert isinstance(compiled, SQLCompiler)
-            self._compiled[dialect.name] = (str(compiled), compiled.positiontup, dict(compiled.params))
-        text, positions, constants = self._compiled[dialect.name]
+            known = self._compiled[dialect.name] = (
+                str(compiled), compiled.positiontup, dict(compiled.params)
+            )  # fmt: skip
+        text, positions, constants = known
         values = constants | values
-        return text, tuple(values[name] for name in positions) if positions else values
+        return text, tuple(map(values.__getitem__, positions)) if positions else values
 
 
 class PreparedSelect(Prepared):

@@ -15,8 +15,9 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Any, Final, Generic, Literal, TypeVar
+
+import msgspec
 
 from tidewire.core.errors import TidewireError
 from tidewire.store.disk_space import disk_full
@@ -49,8 +50,7 @@ hold up: ``feed`` for events just committed, ``history`` for those from before, 
 somebody is and may what."""
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(msgspec.Struct, frozen=True):
     """What one party may take of the reads at the same time."""
 
     name: str

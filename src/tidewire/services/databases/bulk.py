@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import Connection
 
 from tidewire.core.checks.names import ResourceId
@@ -227,14 +228,14 @@ def _matching(connection: Connection, table: UserTable, page: Page, max_bytes: i
         yield from _within(max_bytes, partial(found, page=page))
         return
     # In the order of creation, so that a change cannot move a row to where it is found again.
-    step = replace(page, orders=[("$sequence", False)], limit=STEP_ROWS)
+    step = msgspec.structs.replace(page, orders=[("$sequence", False)], limit=STEP_ROWS)
     while True:
         rows = _within(max_bytes, partial(found, page=step))
         yield from rows
         if len(rows) < STEP_ROWS:
             return
         beyond = ("greaterThan", "$sequence", 1)
-        step = replace(step, filters=[*page.filters, beyond], values=[*page.values, rows[-1][0]])
+        step = msgspec.structs.replace(step, filters=[*page.filters, beyond], values=[*page.values, rows[-1][0]])
 
 
 def _within(max_bytes: int, found: Callable[[], tuple[int, list[StoredRow]]]) -> list[StoredRow]:

@@ -81,8 +81,7 @@ class Family:
         return counterpart
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """A request, and the family that it was made in."""
 
     context: Context
@@ -194,9 +193,10 @@ def offer(
         for parameter in list(inspect.signature(function).parameters.values())[1:]
     ]
     renamed = {family.word(argument.name): argument.name for argument in arguments}
+    same = all(word == name for word, name in renamed.items())
 
     async def operation(context: Context, **given: Any) -> Any:
-        words = {renamed[key]: value for key, value in given.items()}
+        words = given if same else {renamed[key]: value for key, value in given.items()}
         return await function(Call(context, family), **words)
 
     context = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Context)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+import msgspec
 
 from tidewire.core.errors import TidewireError
 from tidewire.core.queries import InvalidQueryError, Query, parse_query
@@ -24,14 +25,13 @@ of one query is compared at once, except for numbers, and objects in documents."
 _ORDERS: Final = frozenset({"orderAsc", "orderDesc"})
 
 
-@dataclass
-class Page:
+class Page(msgspec.Struct):
     """What the queries ask for. Of repeated limits, offsets and cursors the first counts."""
 
-    filters: list[Shape] = field(default_factory=list)
-    values: list[Any] = field(default_factory=list)
+    filters: list[Shape] = msgspec.field(default_factory=list)
+    values: list[Any] = msgspec.field(default_factory=list)
     """Of the filters, in the order in which their shapes take them."""
-    orders: list[tuple[str, bool]] = field(default_factory=list)
+    orders: list[tuple[str, bool]] = msgspec.field(default_factory=list)
     """Keys, and whether the order is descending. The last is ``$sequence``: the order is total."""
     random: bool = False
     limit: int | None = None
@@ -43,7 +43,7 @@ class Page:
     """Keys; None: all."""
     nearest: Nearest | None = None
     """What the rows are to be near to: the first of the orders."""
-    related: dict[str, Selection] = field(default_factory=dict)
+    related: dict[str, Selection] = msgspec.field(default_factory=dict)
     """What is selected of related rows, by key."""
 
     @property
@@ -84,6 +84,8 @@ def read_page(table: UserTable, queries: Sequence[str], reach: Reach | None = No
 
 def read_selection(table: UserTable, queries: Sequence[str], reach: Reach | None = None) -> Page:
     """What the queries on a single row select of it. Raises ``general_query_invalid``."""
+    if not queries:
+        return Page()
     page = read_page(table, queries, reach)
     if page != Page(orders=page.orders, selected=page.selected, related=page.related):
         raise TidewireError("general_query_invalid", "Invalid query: a single row can only be selected from.")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, cast
 
+import msgspec
 from sqlalchemy import Connection
 
 from tidewire.core.errors import TidewireError
@@ -67,9 +68,8 @@ class Collecting(Transaction):
 def perform(call: Call, transaction: Transaction, operation: Operation) -> Any:
     """Do an operation now, in the unit of work ``transaction``."""
     function = ACTIONS[operation.action]
-    coroutine = cast(
-        "Coroutine[Any, Any, Any]", function(replace(call, within=transaction), **operation.arguments)
-    )
+    within = msgspec.structs.replace(call, within=transaction)
+    coroutine = cast("Coroutine[Any, Any, Any]", function(within, **operation.arguments))
     try:
         coroutine.send(None)
     except StopIteration as finished:

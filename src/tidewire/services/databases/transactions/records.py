@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -183,7 +182,8 @@ def staged_operations(
     for position, kind, user_id, action, arguments in found:
         stager = (kind, user_id)
         if stager not in calls:
-            calls[stager] = replace(call, context=_context_of(connection, call.context, *stager))
+            context = _context_of(connection, call.context, *stager)
+            calls[stager] = msgspec.structs.replace(call, context=context)
         opened = call.context.encryption.open(arguments)
         yield position, calls[stager], Operation(action, _decode(opened))
 
@@ -199,4 +199,4 @@ def _context_of(connection: Connection, context: Context, kind: str, user_id: st
             caller = Caller("user", None, ())
         else:
             caller = Caller("user", identity, ("any", *identity.roles))
-    return replace(context, caller=caller, requested_at=None)
+    return msgspec.structs.replace(context, caller=caller, requested_at=None)
