@@ -7,10 +7,15 @@ import time
 
 from tidewire.realtime.messages import TOO_MUCH, MessageError
 
+_minutes: list[int] = [0]
+
 
 def current_minute() -> int:
-    """The minute of the wall clock."""
-    return int(time.time()) // 60
+    """The minute of the wall clock: the same object within a minute, since each connection keeps its last."""
+    minute = int(time.time()) // 60
+    if minute != _minutes[0]:
+        _minutes[0] = minute
+    return _minutes[0]
 
 
 class ConnectLimit:

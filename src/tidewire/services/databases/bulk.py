@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -234,8 +233,8 @@ def _matching(connection: Connection, table: UserTable, page: Page, max_bytes: i
         yield from rows
         if len(rows) < STEP_ROWS:
             return
-        beyond = ("greaterThan", "$sequence", 1)
-        step = msgspec.structs.replace(step, filters=[*page.filters, beyond], values=[*page.values, rows[-1][0]])
+        filters = [*page.filters, ("greaterThan", "$sequence", 1)]
+        step = msgspec.structs.replace(step, filters=filters, values=[*page.values, rows[-1][0]])
 
 
 def _within(max_bytes: int, found: Callable[[], tuple[int, list[StoredRow]]]) -> list[StoredRow]:

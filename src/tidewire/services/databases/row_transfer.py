@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+import msgspec
 from sqlalchemy import Connection, func, select
 
 from tidewire.core.columns import KINDS, ColumnRules
@@ -119,7 +120,7 @@ async def read_rows(place: Place, columns: Sequence[str], after: int, limit: int
         table = place.table(connection)
         if exported_keys(table) != list(columns):
             raise TidewireError("general_bad_request", "The columns changed meanwhile: begin again.")
-        page = replace(
+        page = msgspec.structs.replace(
             read_page(table, ()),
             filters=[("greaterThan", "$sequence", 1)],
             values=[after],
