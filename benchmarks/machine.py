@@ -7,12 +7,17 @@ import platform
 import resource
 import sqlite3
 import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
 NEEDED_FILES: Final = 17_000
 """Open files of a process with 15,000 connections."""
+SAMPLE_SECONDS: Final = 0.05
+"""Between two looks at memory."""
 
 VERSIONS: Final = ("tidewire", "uvicorn", "uvloop", "websockets", "httptools", "msgspec", "SQLAlchemy")
 
@@ -45,6 +50,25 @@ def resident_bytes(process: int) -> int:
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) * 1024
     raise ProcessLookupError(process)
+
+
+@contextmanager
+def watched_memory(process: int) -> Iterator[list[int]]:
+    """The resident memory of a process, in bytes, many times a second; the first before anything else."""
+    samples = [resident_bytes(process)]
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(SAMPLE_SECONDS):
+            samples.append(resident_bytes(process))
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    try:
+        yield samples
+    finally:
+        done.set()
+        watching.join()
 
 
 def describe_machine() -> dict[str, str]:

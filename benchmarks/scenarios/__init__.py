@@ -79,7 +79,9 @@ MANY: Final = 10_000
 
 def all_scenarios(quick: bool = False) -> list[Scenario]:
     """Every scenario, in the order of the report; in a smoke run those that would take long are left out."""
+    from benchmarks.attackers import ATTACKS
     from benchmarks.scenarios.acknowledgements import Acknowledgements
+    from benchmarks.scenarios.attacks import Attack
     from benchmarks.scenarios.compression import Compression
     from benchmarks.scenarios.connections import ConnectRate, Memory
     from benchmarks.scenarios.crowd import Crowd
@@ -108,6 +110,7 @@ def all_scenarios(quick: bool = False) -> list[Scenario]:
         *([] if quick else [ReconnectStorm()]),
         SlowReaders(megabytes=50 if quick else 1_000),
         *all_rows(),
+        *(Attack(kind) for kind in ATTACKS),
         RequestRate("upload", "Create a file of 1 KB", count=2_000),
         RequestRate("session", "Create a session with email and password", count=200),
         RequestRate("account", "Get the account", count=5_000),

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from typing import Final
 
-from benchmarks.machine import resident_bytes
+from benchmarks.machine import resident_bytes, watched_memory
 from benchmarks.native import Plan
 from benchmarks.peers import Running
 from benchmarks.scenarios import Load, Metric
@@ -18,7 +17,6 @@ SLOW: Final = 300
 HEALTHY: Final = 100
 INTERVAL_US: Final = 10_000
 """Between two uploads, before and during: a pace that leaves the server time."""
-SAMPLE_SECONDS: Final = 0.05
 
 
 class SlowReaders:
@@ -50,7 +48,7 @@ class SlowReaders:
         assert before.receipt
         events = self.megabytes * 1_000_000 // (SLOW * before.event_bytes) + 1
         memory = resident_bytes(target.process)
-        with _never_reading(target), _watched(target.process) as peak:
+        with _never_reading(target), watched_memory(target.process) as peak:
             during = load.request(target, self._plan(target, events))
         assert during.receipt
         return {
@@ -85,22 +83,3 @@ def _never_reading(target: Running) -> Iterator[None]:
             slow.sendall(head)
         time.sleep(2)
         yield
-
-
-@contextlib.contextmanager
-def _watched(process: int) -> Iterator[list[int]]:
-    """The resident memory of a process, many times a second."""
-    samples = [resident_bytes(process)]
-    done = threading.Event()
-
-    def watch() -> None:
-        while not done.wait(SAMPLE_SECONDS):
-            samples.append(resident_bytes(process))
-
-    watching = threading.Thread(target=watch)
-    watching.start()
-    try:
-        yield samples
-    finally:
-        done.set()
-        watching.join()
