@@ -169,3 +169,40 @@ def test_who_subscribed_is_told_of_the_deletion(tmp_path: Path) -> None:
         assert f'"payload":{{"$id":"{person.id}"}}' in lines[-1]
         assert not any(mark.decode() in lines[-1] for mark in person.marks)
     assert server.stop() == 0
+
+
+@pytest.mark.parametrize("how", ["by a server", "by the operator"])
+def test_who_replays_right_afterwards_gets_nothing_of_them(tmp_path: Path, how: str) -> None:
+    """Events that were replayed just before are still in memory then, but not as they were."""
+    server = TidewireServer(tmp_path / "data").start()
+    headers = {"X-Appwrite-Project": server.project, "X-Appwrite-Key": server.create_key()}
+    with (
+        httpx.Client(base_url=server.endpoint, headers=headers, timeout=60) as program,
+        person_on(server) as person,
+    ):
+        person.live()
+        epoch = program.get("/realtime/events", params={"channels[]": "presences"}).json()["epoch"]
+
+        def replayed(last: str) -> str:
+            channels = {"channels[]": f"account.{person.id}", "lastEventId": f"{epoch}:0"}
+            deadline = time.monotonic() + SECONDS
+            text = ""
+            with program.stream("GET", "/realtime/sse", params=channels) as stream:
+                for line in stream.iter_lines():
+                    text += line
+                    assert time.monotonic() < deadline, text
+                    if line.startswith("data:") and last in line:
+                        return text
+            raise AssertionError(text)
+
+        assert person.name in replayed(f"users.{person.id}.update.prefs")
+        if how == "by the operator":
+            server.command("user", "purge", person.id, "--project", server.project)
+        else:
+            assert program.delete(f"/users/{person.id}").status_code == 204
+        until_gone(server, person)
+        time.sleep(1.5)  # in which the server hears of it, and less than it keeps events for others
+        after = replayed(f"users.{person.id}.delete")
+        assert f"users.{person.id}.update.prefs" in after
+        assert not any(mark.decode() in after for mark in person.marks)
+    assert server.stop() == 0

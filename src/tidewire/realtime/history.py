@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from functools import partial
 from typing import Final
+
 
 from tidewire.core.events import LoggedEvent
 from tidewire.realtime.frames import EventFrame
 from tidewire.realtime.matcher import Payload
 from tidewire.store.database import Database
 from tidewire.store.event_log import read_chunk
+from tidewire.store.purging import purges
 
 CHUNK_EVENTS: Final = 100
 """Events read at once."""
@@ -68,6 +69,8 @@ class History:
         self._next: OrderedDict[int, PastEvent] = OrderedDict()
         """Offset to the event that comes next after it, the most recently asked for last."""
         self._bytes = 0
+        self._purges = 0
+        """How often the log was purged before what is kept was read."""
         self._idle = 0
         """Rounds since anybody asked."""
         self._loading: dict[int, asyncio.Future[bool]] = {}
@@ -82,11 +85,16 @@ class History:
         return event
 
     def begin_round(self) -> None:
-        """Forget what nobody has asked for in a while; to be called once a second."""
+        """Forget what nobody has asked for in a while, or was purged since; to be called once a second."""
         self._idle += 1
-        if self._idle > KEPT_ROUNDS and self._next:
-            self._next.clear()
-            self._bytes = 0
+        if not self._next:
+            return
+        if self._idle > KEPT_ROUNDS or self._database.glance(purges) not in {None, self._purges}:
+            self._clear()
+
+    def _clear(self) -> None:
+        self._next.clear()
+        self._bytes = 0
 
     async def load(self, offset: int) -> bool:
         """Have :meth:`after` know what comes after ``offset``; False if certainly nothing does.
@@ -103,10 +111,14 @@ class History:
 
     async def _load(self, offset: int) -> bool:
         async with self._reads:
-            unit = partial(read_chunk, offset=offset, limit=CHUNK_EVENTS, max_bytes=CHUNK_BYTES)
-            chunk = await self._database.read(unit, lane="history")
+            chunk, purged = await self._database.read(
+                lambda log: (read_chunk(log, offset, CHUNK_EVENTS, CHUNK_BYTES), purges(log)), lane="history"
+            )
         if chunk is None:
             raise TrimmedError
+        if purged != self._purges:
+            self._clear()
+            self._purges = purged
         before = offset
         for logged in chunk:
             known = self._next.pop(before, None)

@@ -31,6 +31,8 @@ from tidewire.store.state import delete_state, read_state, write_state
 
 _PURGE: Final = "purge."
 """Followed by the id of a user: the value tells what is still to be done."""
+_PURGES: Final = "purges"
+"""The state that counts how often something in the event log was blanked."""
 _STEP: Final = 2000
 """Events that are looked through, or rows that are deleted, in one transaction."""
 _KEPT: Final = frozenset({"$id", "userId", "teamId", "roles", "confirm"})
@@ -68,6 +70,11 @@ def pending_purges(connection: Connection) -> list[str]:
     """Ids of the users of whom something is still to go."""
     names = connection.scalars(select(state.c.name).where(state.c.name.startswith(_PURGE, autoescape=True)))
     return [name.removeprefix(_PURGE) for name in names]
+
+
+def purges(connection: Connection) -> int:
+    """Counts the purges of the event log: who keeps events of it beside it forgets them when this grows."""
+    return int(read_state(connection, _PURGES) or 0)
 
 
 async def purge(database: Database, outbox: Outbox, user_id: str) -> int:
@@ -131,6 +138,7 @@ def _delete_rows(user_id: str, transaction: Transaction) -> None:
     kept = _read(connection, user_id)
     if kept is None:
         return
+    write_state(connection, _PURGES, str(purges(connection) + 1))
     connection.execute(
         delete(audit_log).where(audit_log.c.user_id == user_id, audit_log.c.sequence <= kept.audited)
     )
