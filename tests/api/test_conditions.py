@@ -88,6 +88,14 @@ def test_a_condition_that_cannot_be_read_is_not_passed_over(program: httpx.Clien
         {"json": {"queries[]": [one]}},
         {"json": {"Queries": [one]}},
         {"json": {"queries ": [one]}},
+        {"json": {"query": [one]}},
+        {"json": {"queries.0": one}},
+        {"json": {"$queries": [one]}},
+        {"params": f"query[]={quote(one)}"},
+        {"params": f"queries.0={quote(one)}"},
+        {"params": f"queries[0]={quote(one)}&queries[0]={quote(one.replace('1', '2'))}"},
+        {"params": f"{encoded}&queries[0]={quote(one.replace('1', '2'))}"},
+        {"params": f"queries={quote(one)}&{encoded}"},
         {"params": f"queries[={quote(one)}"},
         {"params": f"queries]={quote(one)}"},
         {"params": f"Queries[]={quote(one)}"},
@@ -111,6 +119,32 @@ def test_a_condition_that_cannot_be_read_is_not_passed_over(program: httpx.Clien
             assert (refused.status_code, refused.json()["type"]) == (400, "general_argument_invalid"), body
     rows = program.get(place.path).json()[place.words[1]]
     assert sorted(place.number(row) for row in rows) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("size", [0, 100_000])
+def test_a_condition_that_is_given_twice_is_refused(program: httpx.Client, place: Place, size: int) -> None:
+    """Of two members with one name, JSON decoders pass over the first."""
+    one = ONE % ("metadata.n" if place.family == "vectorsdb" else "n")
+    padding = f'"x": "{"x" * size}"'
+    twice = [
+        f'"queries": [{json.dumps(one)}], {padding}, "queries": []',
+        f'{padding}, "queries": [{json.dumps(one)}], "queri\\u0065s": []',
+    ]
+    data = f'"data": {json.dumps(place.data(7))}'
+    requests = [("DELETE", place.path, f"{{{each}}}") for each in twice]
+    requests += [("PATCH", place.path, f"{{{data}, {each}}}") for each in twice]
+    staging = f"{place.transactions}/{begin(program, place)}/operations"
+    for each in twice:
+        operation = json.dumps(place.operation("bulkDelete", None, {})).replace("{}", f"{{{each}}}")
+        requests.append(("POST", staging, f'{{"operations": [{operation}]}}'))
+    for method, path, content in requests:
+        json_type = {"Content-Type": "application/json"}
+        refused = program.request(method, path, headers=json_type, content=content)
+        assert (refused.status_code, refused.json()["type"]) == (400, "general_argument_invalid"), content[
+            :300
+        ]
+        assert "stands twice" in refused.json()["message"]
+    assert program.get(place.path).json()["total"] == 3
 
 
 def test_a_condition_counts_wherever_it_stands(program: httpx.Client, place: Place) -> None:

@@ -231,6 +231,33 @@ async def test_what_may_wait_is_bounded_and_refusals_are_told(start: START) -> N
         assert server.realtime.meters.refused["1013"] == len(refused)
 
 
+async def test_what_is_unsubscribed_from_is_never_refused(start: START) -> None:
+    """However much waits: a name that is to be subscribed to goes when it came, all others at once."""
+    server = await start(
+        rate_limits=True,
+        realtime_messages_per_minute=1,
+        realtime_max_subscriptions=3,
+        realtime_delay_seconds=0.5,
+    )
+    async with server.client() as client:
+        await receive(client)
+        for _ in range(2):  # a minute may end in between
+            await subscribe(client, "files", name="old")
+        rows = [{"subscriptionId": name, "channels": ["files"]} for name in ("one", "two")]
+        await client.send(_text({"type": "subscribe", "data": rows}))
+        ended = [{"subscriptionId": name} for name in ("one", "one", "old", *map(str, range(9)))]
+        for _ in range(3):
+            await client.send(_text({"type": "unsubscribe", "data": ended}))
+        answers = [(await receive(client))["data"] for _ in range(5)]
+        assert [answer["to"] for answer in answers] == 3 * ["unsubscribe"] + ["subscribe", "unsubscribe"]
+        removed = [
+            row["subscriptionId"] for each in answers for row in each["subscriptions"] if row.get("removed")
+        ]
+        assert removed == ["old", "one"]
+        await server.publish()
+        assert (await receive(client))["data"]["subscriptions"] == ["two"]
+
+
 async def test_what_waits_is_gone_with_its_connection(start: START) -> None:
     server = await start(rate_limits=True, realtime_messages_per_minute=1, realtime_delay_seconds=0.2)
     async with server.client() as client:

@@ -298,7 +298,7 @@ class _Exchange:
         if body is None:
             given = await self._large_body(match, content_type)
         else:
-            given = from_body(content_type, body)
+            given = from_body(content_type, body, match.route.once)
         return self._and_query(match.route, given)
 
     async def _large_body(self, match: Match, content_type: str) -> Given:
@@ -313,7 +313,7 @@ class _Exchange:
         self.lease = self.api.bodies.lease(self.request.client_ip, store.project.id)
         body = await self.request.body(limit, self.lease)
         if is_json(content_type):
-            return await from_large_json(body, self.api.large_json, self.lease)
+            return await from_large_json(body, self.api.large_json, self.lease, match.route.once)
         return from_body(content_type, bytes(body))
 
     def _and_query(self, route: Route, given: Given) -> Given:

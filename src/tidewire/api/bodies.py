@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -10,6 +11,7 @@ import msgspec
 from tidewire.api.body_budget import BodyLease
 from tidewire.api.large_json import LargeJson
 from tidewire.core.errors import TidewireError
+from tidewire.core.json_names import require_once
 from tidewire.core.json_structure import TOO_DEEP, is_too_deep
 from tidewire.core.query_string import parse_query_string
 
@@ -22,6 +24,10 @@ class Given(NamedTuple):
     """Every value is text, as in query strings and forms; lists may be written with brackets."""
 
 
+_ALIKE: Final = 4
+"""Letters at its beginning in which a name is like that of a condition: ``query``, ``queries.0``."""
+_LONGEST_ALIKE: Final = 64
+_NO_LETTERS: Final = re.compile(r"[^a-zA-Z]+")
 NOTHING: Final = Given({}, False)
 
 
@@ -38,24 +44,33 @@ def from_query(query_string: bytes, *, strict: bool = True) -> Given:
         raise TidewireError("general_argument_invalid", f"The parameters cannot be read: {error}") from None
 
 
-def from_json(body: bytes) -> Given:
-    """Read a JSON object; an empty body is an empty object, and so is the empty list, as PHP writes it."""
+def from_json(body: bytes, once: Sequence[str] = ()) -> Given:
+    """Read a JSON object; an empty body is an empty object, and so is the empty list, as PHP writes it.
+
+    Names that are to stand ``once`` in an object are refused otherwise: passed over, the first of two
+    conditions would make a change of some into one of others.
+    """
     if not body or body.isspace():
         return NOTHING
     if is_too_deep(body):
         raise TidewireError("general_argument_invalid", TOO_DEEP, limit="levels of a body")
     try:
-        return _as_object(msgspec.json.decode(body))
+        given = _as_object(msgspec.json.decode(body))
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise _invalid_json(error) from None
+    if once:
+        require_once(body, once)
+    return given
 
 
-async def from_large_json(body: bytearray, large_json: LargeJson, lease: BodyLease) -> Given:
+async def from_large_json(
+    body: bytearray, large_json: LargeJson, lease: BodyLease, once: Sequence[str] = ()
+) -> Given:
     """The same for a body so large that it is read in steps; its values count for the lease."""
     if not body or body.isspace():
         return NOTHING
     try:
-        return _as_object(await large_json.decode(body, lease.take))
+        return _as_object(await large_json.decode(body, lease.take, once))
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise _invalid_json(error) from None
 
@@ -65,12 +80,12 @@ def is_json(content_type: str) -> bool:
     return content_type in {"", "application/json"} or content_type.endswith("+json")
 
 
-def from_body(content_type: str, body: bytes) -> Given:
+def from_body(content_type: str, body: bytes, once: Sequence[str] = ()) -> Given:
     """Read a body by its media type. Multipart is :mod:`tidewire.api.multipart`'s."""
     if content_type == "application/x-www-form-urlencoded":
         return from_query(body)
     if not body or is_json(content_type):
-        return from_json(body)
+        return from_json(body, once)
     raise TidewireError(
         "general_argument_invalid", f"The request body must be application/json, not {content_type[:100]}."
     )
@@ -94,12 +109,12 @@ def require_plain_conditions(body: Given, query: Given, names: Sequence[str]) ->
 
     Passed over, either would make a change or a deletion of some into one of all.
     """
+    alike = {name[:_ALIKE]: name for name in names}
     for given in (body, query):
         for name in given.values:
-            if name not in names and name.strip(" []_").lower() in names:
-                message = (
-                    f"There is no parameter `{name[:100]}`: did you mean `{name.strip(' []_').lower()}`?"
-                )
+            meant = alike.get(_NO_LETTERS.sub("", name[:_LONGEST_ALIKE]).lower()[:_ALIKE])
+            if meant is not None and name not in names:
+                message = f"There is no parameter `{name[:100]}`: did you mean `{meant}`?"
                 raise TidewireError("general_argument_invalid", message)
     for name in names:
         if name in body.values and name in query.values and body.values[name] != query.values[name]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from tidewire.core.json_steps import body_in_steps
@@ -23,8 +23,10 @@ class LargeJson:
         self._limit = limit
         self._turn = asyncio.Lock()
 
-    async def decode(self, body: bytearray, hold: Callable[[int], Awaitable[None]]) -> Any:
-        """The value of a JSON text.
+    async def decode(
+        self, body: bytearray, hold: Callable[[int], Awaitable[None]], once: Sequence[str] = ()
+    ) -> Any:
+        """The value of a JSON text; names that are to stand ``once`` in an object are refused otherwise.
 
         ``hold`` is told how many bytes its values will take, before they do. Raises msgspec's DecodeError,
         :class:`TidewireError` ``general_content_too_large`` where it has too many values and
@@ -33,7 +35,7 @@ class LargeJson:
         async with self._turn:
             structure = await asyncio.to_thread(structure_of, body, self._limit)
             await hold(structure.weight * VALUE_BYTES)
-            steps = body_in_steps(body, structure)
+            steps = body_in_steps(body, structure, once)
             began = time.perf_counter()
             while True:
                 try:

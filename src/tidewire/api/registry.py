@@ -66,6 +66,7 @@ class Route:
         "names",
         "names_project",
         "older",
+        "once",
     )
 
     def __init__(self, endpoint: Endpoint, path: str, names: tuple[str, ...]) -> None:
@@ -78,6 +79,11 @@ class Route:
         self.elsewhere = [each for each in parameters if each.name not in names]
         self.conditions = tuple(each.name for each in self.elsewhere if each.check.condition)
         """Names of the parameters that say what a change is limited to."""
+        self.once = (
+            *self.conditions,
+            *(name for each in parameters for name in each.check.conditions_within),
+        )
+        """Names that must not stand twice in one object of the body."""
         self.names_project = PROJECT_PLACEHOLDER in names and all(
             each.name != PROJECT_PLACEHOLDER for each in self.in_path
         )

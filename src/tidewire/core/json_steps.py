@@ -7,12 +7,13 @@ structure shows, and each piece is decoded by itself.
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
 import numpy as np
 
+from tidewire.core.json_names import given_twice, require_once
 from tidewire.core.json_structure import (
     DEEPEST_NESTING,
     Structure,
@@ -44,16 +45,20 @@ def text_in_steps(text: str, limit: int) -> Steps:
     return (yield from body_in_steps(body, structure))
 
 
-def body_in_steps(body: bytearray, structure: Structure) -> Steps:
-    """The value of a JSON text whose structure is known. Raises msgspec's DecodeError."""
-    return _Decoder(body, structure).value(0, len(body), 1)
+def body_in_steps(body: bytearray, structure: Structure, once: Sequence[str] = ()) -> Steps:
+    """The value of a JSON text whose structure is known. Raises msgspec's DecodeError.
+
+    Names that are to stand ``once`` in an object are as for :func:`~tidewire.core.json_names.require_once`.
+    """
+    return _Decoder(body, structure, once).value(0, len(body), 1)
 
 
 class _Decoder:
     """One text on its way to a value."""
 
-    def __init__(self, body: bytearray, structure: Structure) -> None:
+    def __init__(self, body: bytearray, structure: Structure, once: Sequence[str]) -> None:
         self._body = body
+        self._once = once
         self._commas = structure.commas
         self._depths = structure.depths
 
@@ -63,7 +68,7 @@ class _Decoder:
         opening = self._body[start] if start < end else 0
         if end - start <= _STEP_BYTES or opening not in _ENDS:
             yield
-            return msgspec.json.decode(bytes(self._body[start:end]))
+            return self._decoded(bytes(self._body[start:end]))
         if self._body[end - 1] != _ENDS[opening]:
             raise msgspec.DecodeError("an array or object does not end as it began")
         if opening == ord("["):
@@ -77,7 +82,7 @@ class _Decoder:
                 values.append((yield from self.value(begin, stop, depth + 1)))
             else:
                 yield
-                values += msgspec.json.decode(b"[%b]" % bytes(self._body[begin:stop]))
+                values += self._decoded(b"[%b]" % bytes(self._body[begin:stop]))
         return values
 
     def _object(self, start: int, end: int, depth: int) -> Steps:
@@ -87,11 +92,21 @@ class _Decoder:
                 name = _NAME.match(self._body, begin, min(stop, begin + _LONGEST_NAME))
                 if name is None:
                     raise msgspec.DecodeError("a member of an object has no name, or a very long one")
-                values[msgspec.json.decode(name[1])] = yield from self.value(name.end(), stop, depth + 1)
+                members = {msgspec.json.decode(name[1]): (yield from self.value(name.end(), stop, depth + 1))}
             else:
                 yield
-                values |= msgspec.json.decode(b"{%b}" % bytes(self._body[begin:stop]))
+                members = self._decoded(b"{%b}" % bytes(self._body[begin:stop]))
+            for each in self._once:
+                if each in members and each in values:
+                    raise given_twice(each)
+            values |= members
         return values
+
+    def _decoded(self, text: bytes) -> Any:
+        value = msgspec.json.decode(text)
+        if self._once:
+            require_once(text, self._once)
+        return value
 
     def _pieces(self, start: int, end: int, depth: int) -> Iterator[tuple[int, int, bool]]:
         """Members of an array or object, as many together as make a step, or one that is more than that."""

@@ -27,6 +27,8 @@ class Check:
     condition: ClassVar[bool] = False
     """It says what a change or a deletion is limited to: null does not count as absent, and it is read
     wherever in the request it stands, so that it is never passed over."""
+    conditions_within: ClassVar[tuple[str, ...]] = ()
+    """Names of conditions in the objects that it holds."""
 
     def convert(self, value: object) -> object:
         """Return the value as the operation receives it; raise :class:`InvalidParameterError`."""

@@ -25,10 +25,12 @@ def parse_query_string(text: str, *, strict: bool = False) -> dict[str, Any]:
     Names in brackets nest, empty brackets append. A level whose names are exactly the numbers from 0 is a
     list in the order of these numbers, any other a dict in the order of appearance. Before the first bracket
     ``.`` and space in a name become ``_``. What is beyond the bounds is ignored; if ``strict``, it raises
-    ``ValueError``: who changes something must not miss what limits the change.
+    ``ValueError``, and so does a name in brackets that is given twice: who changes something must not miss
+    what limits the change.
     """
     root = _Level()
     levels = 0
+    nested: set[str | None] = set()
     pairs = text.split("&", MAX_PARAMETERS)
     if strict and len(pairs) > MAX_PARAMETERS:
         raise ValueError(f"there are more than {MAX_PARAMETERS} parameters")
@@ -41,7 +43,10 @@ def parse_query_string(text: str, *, strict: bool = False) -> dict[str, Any]:
                 raise ValueError(f"their names have more than {MAX_BRACKETS} pairs of brackets")
             break
         if path:
-            root.put(path, unquote_plus(value))
+            if not root.put(path, unquote_plus(value)) and strict and (len(path) > 1 or path[0] in nested):
+                raise ValueError(f"{path[0]!r} is given twice, at the same place")
+            if len(path) > 1:
+                nested.add(path[0])
         elif strict and name:
             raise ValueError(f"the name {name[:64]!r} cannot be read")
     return {name: _plain(value) for name, value in root.items.items()}
@@ -56,16 +61,20 @@ class _Level:
         self.items: dict[str, str | _Level] = {}
         self.next_index = 0
 
-    def put(self, path: list[str | None], value: str) -> None:
-        """Set ``value`` at ``path``; a later value replaces an earlier one of another shape."""
-        level = self
+    def put(self, path: list[str | None], value: str) -> bool:
+        """Set ``value`` at ``path``; a later value replaces an earlier one. False if it did."""
+        level, is_new = self, True
         for part in path[:-1]:
             name = level.name_of(part)
             inner = level.items.get(name)
             if not isinstance(inner, _Level):
+                is_new = is_new and inner is None
                 inner = level.items[name] = _Level()
             level = inner
-        level.items[level.name_of(path[-1])] = value
+        name = level.name_of(path[-1])
+        is_new = is_new and name not in level.items
+        level.items[name] = value
+        return is_new
 
     def name_of(self, part: str | None) -> str:
         """``part``, or for None the next free index."""

@@ -16,7 +16,8 @@ class Delayed:
     """What waits, in its order, and is done together when ``realtime_delay_seconds`` are over.
 
     Not more than one connection may be subscribed to: ``realtime_max_subscriptions`` in number, and
-    ``realtime_max_subscription_bytes``.
+    ``realtime_max_subscription_bytes``. Of what is unsubscribed from only that waits which is still to be
+    subscribed to, each name once: so it is bounded too, and never refused.
     """
 
     __slots__ = ("_bytes", "_most", "_most_bytes", "_names", "_rows", "_timer", "messages")
@@ -27,27 +28,30 @@ class Delayed:
         self._most_bytes = settings.realtime_max_subscription_bytes
         self._timer = asyncio.get_running_loop().call_later(settings.realtime_delay_seconds, release)
         self._names: set[str] = set()
+        """Subscriptions that there will be, of those that wait."""
         self._rows = 0
         self._bytes = 0
         self.messages: list[Message] = []
 
-    def concerns(self, message: object) -> bool:
-        """Whether a message must not be done before what waits: it is about the same subscriptions."""
-        if isinstance(message, Unsubscribe):
-            return not self._names.isdisjoint(message.ids)
-        return isinstance(message, Subscribe)
-
-    def add(self, message: Subscribe | Unsubscribe) -> bool:
+    def add(self, message: Subscribe) -> bool:
         """Have a message wait too; False if that would be too much."""
-        names = message.ids if isinstance(message, Unsubscribe) else [row.id for row in message.rows]
-        size = sum(map(len, message.ids)) if isinstance(message, Unsubscribe) else message.size
-        if self._rows + len(names) > self._most or self._bytes + size > self._most_bytes:
+        if self._rows + len(message.rows) > self._most or self._bytes + message.size > self._most_bytes:
             return False
-        self._rows += len(names)
-        self._bytes += size
-        self._names.update(name for name in names if name)
+        self._rows += len(message.rows)
+        self._bytes += message.size
+        self._names.update(row.id for row in message.rows if row.id)
         self.messages.append(message)
         return True
+
+    def add_removals(self, message: Unsubscribe) -> Unsubscribe | None:
+        """Have what a message removes of what waits wait behind it; returns the rest, to be done now."""
+        waiting = self._names.intersection(message.ids)
+        if not waiting:
+            return message
+        self._names -= waiting
+        self.messages.append(Unsubscribe([name for name in dict.fromkeys(message.ids) if name in waiting]))
+        others = [name for name in message.ids if name not in waiting]
+        return Unsubscribe(others) if others else None
 
     def cancel(self) -> None:
         """Nothing of it will be done."""

@@ -10,7 +10,6 @@ import asyncio
 from collections import OrderedDict
 from typing import Final
 
-
 from tidewire.core.events import LoggedEvent
 from tidewire.realtime.frames import EventFrame
 from tidewire.realtime.matcher import Payload

@@ -148,9 +148,10 @@ class Intake(WebSocket):
         if self.state is not State.OPEN:
             return None
         delayed = self._delayed
-        if delayed is not None and delayed.concerns(message):
-            assert isinstance(message, Subscribe | Unsubscribe)
+        if delayed is not None and isinstance(message, Subscribe):
             return None if delayed.add(message) else self._too_many()
+        if delayed is not None and isinstance(message, Unsubscribe):
+            return delayed.add_removals(message)
         if isinstance(message, Ping | Unsubscribe):
             return message
         if self._within_limit():

@@ -28,6 +28,7 @@ class OperationList(Check):
     """
 
     json_type = "array"
+    conditions_within = ("queries",)
     table_key: str
     row_key: str
 
