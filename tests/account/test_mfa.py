@@ -277,6 +277,21 @@ def test_the_project_decides_which_factors_there_are(site: Site) -> None:
     assert phone.expect(200, "GET", "")["$id"] == ada.id
 
 
+def test_challenges_end_with_the_permission_of_their_factor(site: Site) -> None:
+    program = site.program("users.read", "policies.write")
+    ada = site.person()
+    ada.expect(200, "PATCH", "/mfa", mfa=True)
+    assert program.patch("/v1/project/policies/mfa-factors", json={"custom": True}).is_success
+    number = challenge(ada, "custom")
+    code = program.get(f"/v1/users/{ada.id}/mfa/challenges/{number}").json()["code"]
+    assert program.patch("/v1/project/policies/mfa-factors", json={"custom": False}).is_success
+    for shown in (other_code(code), code):
+        ada.refused("user_auth_method_unsupported", "PUT", "/mfa/challenges", challengeId=number, otp=shown)
+    assert program.patch("/v1/project/policies/mfa-factors", json={"custom": True}).is_success
+    session = ada.expect(200, "PUT", "/mfa/challenges", challengeId=number, otp=code)
+    assert session["factors"] == ["password", "custom"]
+
+
 def test_a_factor_that_the_app_delivers(site: Site) -> None:
     program = site.program("users.read", "policies.write")
     ada, eve = site.person(), site.person()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from itertools import pairwise
+from typing import Any
 
+import msgspec
 import pytest
 
 from tidewire.api.bodies import Given
-from tidewire.api.formats.table import FORMATS, NEWEST, OLDEST, generation, words_of
+from tidewire.api.formats.table import FORMATS, NEWEST, OLDEST, generation, shaping, words_of
 from tidewire.api.formats.versions import version_of
 from tidewire.api.formats.words import UNIQUE, in_later_words, path_in_later_words
+from tidewire.core.models import RowList
 
 
 def test_versions_are_ordered_as_versions() -> None:
@@ -44,3 +48,27 @@ def test_words_of_each_version_become_those_of_today() -> None:
         words_of("project.updateProtocol", generation("1.9.0")), {"protocolId": "realtime"}
     )
     assert path == {"protocolId": "websocket"}
+
+
+async def test_a_long_list_is_shaped_while_others_go_on() -> None:
+    row = {"$id": "r", "$sequence": "12", "library": {"$id": "l", "$sequence": "7"}, "tags": ["a"]}
+    number = 20_000
+    rows: list[Any] = [msgspec.Raw(msgspec.json.encode(row))] * number
+    listed = RowList(total=number, rows=rows)
+    shapes = shaping((RowList,), generation("1.8.0"))
+    assert shapes is not None
+    turns = 0
+    nobody: Any = None  # rows look the same to everybody
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    counting = asyncio.create_task(count())
+    shown = msgspec.json.decode(msgspec.json.encode(await shapes.shaped(nobody, RowList, listed)))
+    counting.cancel()
+    assert turns > 10
+    expected = row | {"$sequence": 12, "library": {"$id": "l", "$sequence": 7}}
+    assert shown == {"total": number, "rows": [expected] * number}

@@ -98,6 +98,30 @@ def test_a_client_may_give_up_early(program: httpx.Client, place: Place) -> None
         assert program.get(f"{place.path}?{heavy}", headers={"X-Appwrite-Timeout": patient}).is_success
 
 
+def test_who_gives_up_early_is_told_that_before_how_large_it_is(tmp_path: Path) -> None:
+    settings = Settings(
+        data_dir=str(tmp_path), synchronous="normal", list_bytes_max=3_000_000, rate_limits=False
+    )
+    with running_api(settings, ALL_OPERATIONS) as server:
+        headers = {
+            "X-Appwrite-Project": server.project,
+            "X-Appwrite-Key": server.create_key(sorted(PROJECT_KEY_SCOPES)),
+        }
+        with checked_client(base_url=server.url, headers=headers, timeout=60) as program:
+            assert program.post("/v1/tablesdb", json={"databaseId": "d", "name": "d"}).is_success
+            table = {"tableId": "t", "name": "t", "columns": [{"key": "t", "type": "longtext"}]}
+            assert program.post("/v1/tablesdb/d/tables", json=table).is_success
+            rows = "/v1/tablesdb/d/tables/t/rows"
+            for name in "abcd":
+                row = {"rowId": name, "data": {"t": "ä" * 1_000_000}}
+                assert program.post(rows, json=row).is_success
+            other = encoded("notEqual", "x", attribute="t")
+            refused = program.get(f"{rows}?{other}")
+            assert (refused.status_code, refused.json()["type"]) == (400, "general_query_invalid")
+            late = program.get(f"{rows}?{other}", headers={"X-Appwrite-Timeout": "1"})
+            assert (late.status_code, late.json()["type"]) == (408, "database_timeout")
+
+
 def test_a_limit_is_any_number_and_what_is_shown_is_bounded(tmp_path: Path) -> None:
     settings = Settings(
         data_dir=str(tmp_path), synchronous="normal", list_bytes_max=100_000, rate_limits=False

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidewire.core.realtime_extension import EXTENSION, MAX_SEARCH_LENGTH, MAX_VALUES
+from tidewire.core.queries import MAX_VALUES
+from tidewire.core.realtime_extension import EXTENSION, MAX_SEARCH_LENGTH
 from tidewire.core.realtime_queries import (
     Attributes,
     InvalidRealtimeQueryError,

@@ -11,6 +11,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 
 from tests.realtime.conftest import PROJECT, START, RealtimeServer, ask, close_status, receive, rejection
+from tidewire.core.queries import MAX_VALUES
 from tidewire.realtime.connection import Connection
 
 TRUSTING = {"trusted_proxies": True}
@@ -91,6 +92,21 @@ async def test_what_the_queries_of_a_connection_may_cost(
         assert await rejection(client) == (status, status)
     assert await server.is_left_empty()
     assert server.realtime.spending.is_empty
+
+
+async def test_a_query_has_as_many_values_as_a_filter_of_a_list(start: START) -> None:
+    server = await start(realtime_max_query_work=60_000)
+    many = [f"v{number}" for number in range(MAX_VALUES)]
+    async with server.client() as client:
+        await receive(client)
+        for method in ("contains", "exists"):
+            taken = await _subscribe(client, _row(_query(method, *many)))
+            assert taken["type"] == "response", taken
+            error = (await _subscribe(client, _row(_query(method, *many, "more"))))["data"]
+            assert (error["code"], f"1 to {MAX_VALUES}" in json.dumps(error)) == (1003, True), error
+        assert (await _subscribe(client, _row(_query("contains", *many))))["type"] == "response"
+        offset = await _publish(server, v="it is v499 that it holds")
+        assert await _offsets(client, offset) == [offset]
 
 
 async def test_values_on_many_channels_count_on_each_of_them(start: START) -> None:

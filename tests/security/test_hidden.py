@@ -1,4 +1,5 @@
-"""What may not be read does not exist: whatever is asked of it, the answer is that of an id without anything.
+"""With what one may do nothing, that does not exist: whatever is asked of it, the answer is that of an id
+without anything.
 
 Asked by an attacker who knows the id, or guesses it, over real HTTP.
 """
@@ -144,3 +145,45 @@ def test_hidden_files(
     expected = (404, "storage_file_not_found") if file_security else (401, "user_unauthorized")
     assert {(status, kind) for status, kind, _ in hidden} == {expected}
     assert program.get(f"{of_bucket}/hidden").json()["name"] == "a.txt"
+
+
+@pytest.mark.parametrize(("granted", "refused"), [("update", "delete"), ("delete", "update")])
+def test_who_may_do_something_is_told_what_they_may_not(
+    program: httpx.Client, attacker: httpx.Client, granted: str, refused: str
+) -> None:
+    granting = {"permissions": [f'{granted}("users")']}
+    database, bucket = unique_id(), unique_id()
+    program.post("/databases", json={"databaseId": database, "name": "D"}).raise_for_status()
+    table = {"collectionId": "t", "name": "T", "documentSecurity": True}
+    table["attributes"] = [{"key": "n", "type": "integer"}]
+    program.post(f"/databases/{database}/collections", json=table).raise_for_status()
+    row = f"/databases/{database}/collections/t/documents"
+    program.post(row, json={"documentId": "r", "data": {"n": 1}, **granting}).raise_for_status()
+    made = {"bucketId": bucket, "name": "B", "fileSecurity": True}
+    program.post("/storage/buckets", json=made).raise_for_status()
+    file = f"/storage/buckets/{bucket}/files"
+    form = {"fileId": "r", "permissions[]": granting["permissions"]}
+    program.post(file, data=form, files={"file": ("a.txt", b"a")}).raise_for_status()
+    transaction = attacker.post("/databases/transactions", json={}).json()["$id"]
+
+    requests: dict[str, list[tuple[str, str, Any]]] = {
+        "update": [
+            ("PATCH", f"{row}/r", {"data": {"n": 2}}),
+            ("PUT", f"{row}/r", {"data": {"n": 2}}),
+            ("PATCH", f"{row}/r/n/increment", {"value": 1}),
+            ("PATCH", f"{row}/r", {"data": {"n": 2}, "transactionId": transaction}),
+            ("PUT", f"{file}/r", {"name": "b.txt"}),
+        ],
+        "delete": [
+            ("DELETE", f"{row}/r", {"transactionId": transaction}),
+            ("DELETE", f"{row}/r", {}),
+            ("DELETE", f"{file}/r", None),
+        ],
+    }
+    for one in (f"{row}/r", f"{file}/r"):
+        assert answer(attacker, "GET", one, None)[0] == 404
+    for method, path, body in requests[refused]:
+        assert answer(attacker, method, path, body)[:2] == (401, "user_unauthorized"), path
+    for method, path, body in requests[granted]:
+        status, kind, message = answer(attacker, method, path, body)
+        assert status in {200, 201, 204}, (path, kind, message)

@@ -35,6 +35,8 @@ METHODS: Final = LOGICAL_METHODS | _words(
 
 MAX_NESTING: Final = 16
 """Levels of queries within queries, and of arrays and objects within a value."""
+MAX_VALUES: Final = 500
+"""Values of one filter, of a list or of a subscription."""
 MAX_CONDITIONS: Final = 256
 """Queries within one query, itself included."""
 

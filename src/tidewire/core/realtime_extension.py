@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tidewire.core.folding import fold
-from tidewire.core.queries import Query
+from tidewire.core.queries import MAX_VALUES, Query
 from tidewire.core.realtime_comparisons import Predicate, is_number, keys_of
 from tidewire.core.realtime_payload import Attributes
 
-MAX_VALUES: Final = 100
-"""Values of one query of this module."""
 MAX_SEARCH_LENGTH: Final = 256
 """Characters of a text to search for."""
 

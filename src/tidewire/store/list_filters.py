@@ -30,13 +30,11 @@ from sqlalchemy import (
 )
 
 from tidewire.core.folding import fold
-from tidewire.core.queries import Query
+from tidewire.core.queries import MAX_VALUES, Query
 from tidewire.core.time import parse_datetime
 from tidewire.store.conditions import FEW, all_of, any_of, array_contains, listed
 from tidewire.store.folded import contains, ends_with, starts_with
 
-MAX_VALUES: Final = 500
-"""Values of one filter."""
 MAX_SEARCH_LENGTH: Final = 256
 """Characters of a text to search for."""
 _BETWEEN_WORDS: Final = re.compile(r"[@+\-*()<>~\"]")

@@ -11,6 +11,7 @@ from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import CompilerElement
 
+from tidewire.store.deadlines import check_time
 from tidewire.store.sizes import row_size
 
 
@@ -63,7 +64,8 @@ class Prepared:
     ) -> list[tuple[Any, ...]]:
         """As :meth:`fetch`, but raises :class:`TooLargeError` as soon as there are more bytes than that.
 
-        ``count`` is told of the bytes of each row.
+        ``count`` is told of the bytes of each row. Raises ``database_timeout`` where there are too many, or
+        ``count`` refuses, and it is late already.
         """
         text, parameters = self._bound(connection, values)
         cursor = connection.connection.cursor()
@@ -80,6 +82,9 @@ class Prepared:
                     count(width)
                 rows.append(found)
             return rows
+        except Exception:
+            check_time(connection)  # a read that is late is told so, however large it is
+            raise
         finally:
             cursor.close()
 

@@ -52,7 +52,10 @@ def _row(_context: Context, fields: Fields) -> Fields:
 
 def _with_numbers(fields: Fields) -> Fields:
     """A row, and those related to it, whose place in its table is a number; 0 if it has none yet."""
-    shown = {name: _related(value) for name, value in fields.items()}
+    shown = dict(fields)
+    for name, value in fields.items():
+        if isinstance(value, dict | list):
+            shown[name] = _related(value)
     if "$sequence" in shown:
         sequence = str(shown["$sequence"])
         shown["$sequence"] = int(sequence) if sequence.isdigit() else 0

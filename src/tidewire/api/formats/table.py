@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -52,6 +54,7 @@ FORMATS: Final = (
 NEWEST: Final = 0
 OLDEST: Final = len(FORMATS)
 
+_PAUSE_AFTER_SECONDS: Final = 0.001
 _VERSIONS: Final = [version_of(each.version) for each in FORMATS]
 
 
@@ -102,26 +105,41 @@ class Shaping:
         """Whether the answer has what that of today does not: it may be secret."""
 
     async def shaped(self, context: Context, model: type, answer: Any) -> Any:
-        """The answer, of this model unless it says otherwise itself, as the generation reads it."""
+        """The answer, of this model unless it says otherwise itself, as the generation reads it.
+
+        What is JSON text already stays that. A long list is shaped a little at a time, between which the
+        event loop does everything else.
+        """
         if isinstance(answer, msgspec.Struct):
             model = type(answer)
         lists = [(wire, kinds) for wire, kinds in self._listed.get(model, ()) if self._any(kinds)]
         if lists:
             return await self._with_lists(context, answer, lists)
+        if isinstance(answer, msgspec.Raw):
+            fields = self._reshaped(context, model, msgspec.json.decode(answer))
+            return msgspec.Raw(msgspec.json.encode(fields))
         if model in self._whole:
             fields = await self._whole[model](context, answer)
-        elif isinstance(answer, msgspec.Raw):
-            fields = msgspec.json.decode(answer)
         else:
             fields = msgspec.to_builtins(answer) if isinstance(answer, msgspec.Struct) else answer
+        return self._reshaped(context, model, fields)
+
+    def _reshaped(self, context: Context, model: type, fields: Fields) -> Fields:
         for shape in self._shapes.get(model, ()):
             fields = shape(context, fields)
         return fields
 
     async def _with_lists(self, context: Context, answer: Any, lists: list[_List]) -> Fields:
         fields = {each.encode_name: getattr(answer, each.name) for each in msgspec.structs.fields(answer)}
+        began = time.perf_counter()
         for wire, kinds in lists:
-            fields[wire] = [await self.shaped(context, kinds[0], item) for item in fields[wire]]
+            shown = []
+            for item in fields[wire]:
+                shown.append(await self.shaped(context, kinds[0], item))
+                if time.perf_counter() - began > _PAUSE_AFTER_SECONDS:
+                    await asyncio.sleep(_PAUSE_AFTER_SECONDS)
+                    began = time.perf_counter()
+            fields[wire] = shown
         return fields
 
     def _any(self, kinds: tuple[type, ...]) -> bool:

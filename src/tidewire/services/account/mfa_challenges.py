@@ -94,6 +94,7 @@ async def update_mfa_challenge(context: Context, challenge_id: ShownSecret, otp:
         challenge = _find_challenge(connection, identity, challenge_id)
         if challenge is None:
             return None
+        _require_permitted(context, challenge.type)  # the policy may have changed since it was made
         if not _answers(connection, context, challenge, otp):
             # Counted although the request fails: the error is raised after the commit.
             _count_attempt(connection, challenge)

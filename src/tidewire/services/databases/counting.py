@@ -19,7 +19,7 @@ from tidewire.services.databases.events import ROW
 from tidewire.services.databases.families import DOCUMENTS, Call, declare
 from tidewire.services.databases.parameters import ColumnKey, LooseNumber
 from tidewire.services.databases.records import find_user_table
-from tidewire.services.databases.row_finding import row_to
+from tidewire.services.databases.row_finding import row_to_change
 from tidewire.services.databases.row_values import problem_of_stored, wrong_structure
 from tidewire.services.databases.row_views import (
     may_with_row,
@@ -107,7 +107,7 @@ async def _count(
     def unit(transaction: Transaction) -> msgspec.Raw:
         connection = transaction.connection
         table = find_user_table(connection, call, database_id, table_id)
-        row = row_to("update", connection, call, table, row_id)
+        row = row_to_change(connection, call, table, row_id)
         if not may_with_row(call.context.caller, "update", table, row):
             raise unauthorized("update", f"this {call.family.word('row')}")
         if table.document is not None:

@@ -1,7 +1,7 @@
-"""Rows that are to be changed or deleted: found, without telling of those that the caller may not read.
+"""Rows that are to be changed or deleted: found, without telling of those that are hidden from the caller.
 
-What may not be read does not exist: whatever is asked of such a row, and whatever else is wrong with the
-request, the answer is that of an id without a row.
+With what a caller may do nothing, that does not exist for them: whatever is asked of such a row, and whatever
+else is wrong with the request, the answer is that of an id without a row.
 """
 
 from __future__ import annotations
@@ -17,20 +17,19 @@ from tidewire.store.user_tables.rows import find_row
 from tidewire.store.user_tables.tables import UserTable
 
 
-def is_hidden(call: Call, table: UserTable, row: StoredRow, action: str) -> bool:
-    """Whether the caller may neither read the row nor do ``action`` with it."""
+def is_hidden(call: Call, table: UserTable, row: StoredRow) -> bool:
+    """Whether the caller may do nothing with the row, not even read it."""
     caller = call.context.caller
-    return not may_with_row(caller, "read", table, row) and not may_with_row(caller, action, table, row)
+    return not any(may_with_row(caller, each, table, row) for each in ("read", "update", "delete"))
 
 
-def row_to(action: str, connection: Connection, call: Call, table: UserTable, row_id: str) -> StoredRow:
-    """The row with this id, for a caller who wants to do ``action`` with it.
+def row_to_change(connection: Connection, call: Call, table: UserTable, row_id: str) -> StoredRow:
+    """The row with this id, if it is not hidden. Whether the caller may do what they ask is told later.
 
-    Raises ``row_not_found``, ``row_update_conflict``, or ``user_unauthorized`` if the row may only be read;
-    of an update that is told later, since one that changes nothing is open to readers.
+    Raises ``row_not_found`` and ``row_update_conflict``.
     """
     row = find_row(connection, table, row_id)
-    if row is None or is_hidden(call, table, row, action):
+    if row is None or is_hidden(call, table, row):
         raise row_not_found(call)
     require_seen(call, row)
     return row
@@ -43,7 +42,7 @@ def row_to_upsert(connection: Connection, call: Call, table: UserTable, row_id: 
     ``row_not_found`` where the id is that of a hidden row; ``row_update_conflict``.
     """
     row = find_row(connection, table, row_id)
-    hidden = row is not None and is_hidden(call, table, row, "update")
+    hidden = row is not None and is_hidden(call, table, row)
     if (row is None or hidden) and not may(call.context.caller, "create", table.permissions):
         raise unauthorized("create", f"a {call.family.word('row')} here")
     if hidden:

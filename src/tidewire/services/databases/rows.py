@@ -38,7 +38,7 @@ from tidewire.services.databases.parameters import (
 )
 from tidewire.services.databases.records import find_user_table
 from tidewire.services.databases.related_reading import access_to, add_related, reach_of
-from tidewire.services.databases.row_finding import row_to, row_to_upsert
+from tidewire.services.databases.row_finding import row_to_change, row_to_upsert
 from tidewire.services.databases.row_memory import begin_counting, counting
 from tidewire.services.databases.row_values import (
     changed_values,
@@ -245,7 +245,7 @@ async def update_row_data(
 
     def unit(transaction: Transaction) -> msgspec.Raw:
         table = find_user_table(transaction.connection, call, database_id, table_id)
-        row = row_to("update", transaction.connection, call, table, row_id)
+        row = row_to_change(transaction.connection, call, table, row_id)
         changes = changed_values(call, table, data)
         changes.permissions = granted
         return change_row(transaction, call, table, row, changes, "update")
@@ -312,7 +312,7 @@ async def delete_row(
 
     def unit(transaction: Transaction) -> None:
         table = find_user_table(transaction.connection, call, database_id, table_id)
-        row = row_to("delete", transaction.connection, call, table, row_id)
+        row = row_to_change(transaction.connection, call, table, row_id)
         remove_row(transaction, call, table, row)
 
     await call.write(unit)

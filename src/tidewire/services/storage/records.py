@@ -47,8 +47,9 @@ def file_to(action: str, connection: Connection, caller: Caller, bucket: Row[Any
     """Return a complete file with which the caller may do ``action``.
 
     Where the bucket alone decides and does not let the caller read, nobody learns which files there are:
-    ``user_unauthorized``, whether or not there is one. Elsewhere a file that the caller may not read does not
-    exist: ``storage_file_not_found``; and if it may be read but no more, ``user_unauthorized``.
+    ``user_unauthorized``, whether or not there is one. Elsewhere a file with which the caller may do nothing
+    does not exist: ``storage_file_not_found``; nor does one to be read that they may not read. Of any other
+    file that they may not do this with they are told so: ``user_unauthorized``.
     """
     row = find_file(connection, bucket, file_id)
     if row is not None and may_in_bucket(caller, action, bucket, row):
@@ -56,7 +57,8 @@ def file_to(action: str, connection: Connection, caller: Caller, bucket: Row[Any
     may_read_all = may(caller, "read", bucket.permissions)
     if not bucket.file_security and not may_read_all and not may(caller, action, bucket.permissions):
         raise unauthorized(action, "the files of this bucket")
-    if row is None or not may_in_bucket(caller, "read", bucket, row):
+    shown = ("read",) if action == "read" else ("read", "update", "delete")
+    if row is None or not any(may_in_bucket(caller, each, bucket, row) for each in shown):
         raise file_not_found()
     raise unauthorized(action, "this file")
 
