@@ -47,6 +47,26 @@ def test_organization_keys_have_only_their_scopes(api: ApiServer, person: Person
     assert reader.refused("GET", "/users", x_appwrite_project=project) == "general_unauthorized_scope"
 
 
+def test_organization_keys_need_name_neither_project_nor_organisation(api: ApiServer, person: Person) -> None:
+    team, other = person.team(), person.team()
+    project, foreign = person.project(team), person.project(other)
+    named = organization_key(api, team, "projects.read", "projects.write", "users.read", "databases.read")
+    bare = Program(api, {"x-appwrite-key": named.headers["x-appwrite-key"]})
+    for key in (named, bare):
+        for headers in ({}, {"x_appwrite_organization": team}):
+            for path in ("/organization/projects", "/projects"):
+                listed = key.done("GET", path, **headers)["projects"]
+                assert [each["$id"] for each in listed] == [project]
+            refused = key.refused("GET", f"/organization/projects/{foreign}", **headers)
+            assert refused == "project_not_found"
+            for path in ("/databases", "/webhooks"):
+                assert key.refused("GET", path, **headers) == "general_access_forbidden"
+            assert key.refused("GET", "/users", **headers) == "general_unauthorized_scope"
+        wrong = key.call("GET", "/organization/projects", x_appwrite_organization=other)
+        assert (wrong.status_code, wrong.json()["type"]) == (403, "organization_id_missing")
+    assert bare.refused("GET", "/databases", x_appwrite_project=project) == "general_unauthorized_scope"
+
+
 def test_people_name_the_organisation(api: ApiServer, person: Person) -> None:
     team = person.team()
     project = person.project(team)
