@@ -187,7 +187,7 @@ def test_data_may_be_the_text_of_an_object(program: httpx.Client, place: Place) 
         refused = program.patch(f"{place.path}/text", json={"data": wrong})
         assert (refused.status_code, refused.json()["type"]) == (400, "general_argument_invalid"), wrong
         assert "Invalid `data` param" in refused.json()["message"]
-        assert "valid JSON object" in refused.json()["message"]
+        assert "Value must be a valid JSON object" in refused.json()["message"]
         refused = program.post(place.path, json={place.words[1]: [wrong]})
         assert (refused.status_code, refused.json()["type"]) == (400, "general_argument_invalid"), wrong
         assert f"Invalid `{place.words[1]}` param" in refused.json()["message"]

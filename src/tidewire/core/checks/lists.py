@@ -128,7 +128,7 @@ class JsonOrText(JsonObject):
             except (msgspec.DecodeError, UnicodeEncodeError):
                 value = None
             if not isinstance(value, dict):
-                raise InvalidParameterError("Text must be a valid JSON object.")
+                raise InvalidParameterError("Value must be a valid JSON object.")
         return super().convert(value)
 
     def catalog(self) -> dict[str, object]:
