@@ -61,6 +61,19 @@ def test_life_of_a_webhook(api: ApiServer, admin: Program, project: str) -> None
     ]
 
 
+def test_each_change_is_later_than_what_was_before(
+    api: ApiServer, admin: Program, project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Deliveries know a changed webhook by this, also within one millisecond or with a clock set back."""
+    path = f"/webhooks/{admin.done('POST', '/webhooks', new_webhook())['$id']}"
+    monkeypatch.setattr("tidewire.services.webhooks.webhooks.now", lambda: 1_000_000)
+    changes = [stored(api, project).updated_at]
+    for method, at, body in 2 * (("PUT", path, new_webhook()), ("PATCH", f"{path}/secret", None)):
+        admin.done(method, at, body)
+        changes.append(stored(api, project).updated_at)
+    assert changes == sorted(set(changes))
+
+
 def test_secrets_are_sealed_and_stay_out_of_the_log(api: ApiServer, admin: Program, project: str) -> None:
     created = admin.done("POST", "/webhooks", new_webhook(authPassword="pass-word"))
     row = stored(api, project)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, func, insert, select, update
 
 from tidewire.core.checks.addresses import WebhookUrl
 from tidewire.core.checks.lists import Items, QueryList
@@ -196,7 +196,9 @@ async def update_webhook(
         if enabled and not current.enabled:
             values.update(_afresh(connection))
         connection.execute(
-            update(webhooks).where(webhooks.c.sequence == current.sequence).values(updated_at=now(), **values)
+            update(webhooks)
+            .where(webhooks.c.sequence == current.sequence)
+            .values(updated_at=_later(), **values)
         )
         return _published(transaction, context, WEBHOOK_UPDATED, webhook_id)
 
@@ -223,7 +225,7 @@ async def update_secret(context: Context, webhook_id: ResourceId, secret: Signin
         transaction.connection.execute(
             update(webhooks)
             .where(webhooks.c.sequence == row.sequence)
-            .values(secret=sealed, updated_at=now())
+            .values(secret=sealed, updated_at=_later())
         )
         return _published(transaction, context, WEBHOOK_UPDATED, webhook_id)
 
@@ -284,6 +286,11 @@ def _check_address(context: Context, url: str) -> None:
         guard_of(context.settings).check(urlsplit(url).hostname or "")
     except ForbiddenAddressError as error:
         raise TidewireError("general_argument_invalid", f"Invalid `url` param: {error}.") from None
+
+
+def _later() -> ColumnElement[int]:
+    """When a webhook is changed, always later than before: by this deliveries know it from what it was."""
+    return func.max(webhooks.c.updated_at + 1, now())
 
 
 def _afresh(connection: Connection) -> dict[str, Any]:
