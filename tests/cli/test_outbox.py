@@ -67,6 +67,10 @@ def test_a_mail_can_be_read(server: TidewireServer, mail_link: str) -> None:
         {"X-Forwarded-Proto": "https"},
         {"X-Client-IP": "127.0.0.1"},
         {"CF-Connecting-IP": "127.0.0.1"},
+        {"Fastly-Client-IP": "127.0.0.1"},
+        {"X-Original-Forwarded-For": "127.0.0.1"},
+        {"X-Envoy-External-Address": "127.0.0.1"},
+        {"CDN-Loop": "cloudflare"},
         {"Host": "localhost:1@example.com"},
     ],
 )

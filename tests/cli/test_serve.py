@@ -183,11 +183,12 @@ async def test_events_cross_worker_processes(tmp_path: Path) -> None:
     ],
 )
 def test_commands_that_read_make_no_data_directory(tmp_path: Path, command: tuple[str, ...]) -> None:
-    done = run(*command, "--data-dir", str(tmp_path / "wrong"))
-    assert (done.returncode, done.stdout) == (1, "")
-    assert "there is no data directory at" in done.stderr
-    assert done.stderr.count("\n") == 1
-    assert list(tmp_path.iterdir()) == []
+    for directory in (tmp_path / "wrong", tmp_path):
+        done = run(*command, "--data-dir", str(directory))
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "there is no data directory at" in done.stderr
+        assert done.stderr.count("\n") == 1
+        assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_logged_stays_out_of_what_a_command_prints(tmp_path: Path) -> None:

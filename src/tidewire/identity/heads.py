@@ -9,10 +9,15 @@ from typing import Final
 from tidewire.core.forwarding import Hops, parse_hops
 from tidewire.settings import Settings
 
-_FORWARDING: Final = (
-    b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-port", b"x-forwarded-proto",
-    b"x-forwarded-server", b"x-real-ip", b"x-client-ip", b"cf-connecting-ip", b"true-client-ip", b"via",
-)  # fmt: skip
+_FORWARDING: Final = frozenset({
+    b"forwarded", b"forwarded-for", b"x-forwarded", b"x-forwarded-by", b"x-forwarded-for",
+    b"x-forwarded-host", b"x-forwarded-port", b"x-forwarded-prefix", b"x-forwarded-proto",
+    b"x-forwarded-scheme", b"x-forwarded-server", b"x-forwarded-ssl", b"x-original-forwarded-for",
+    b"x-original-host", b"x-real-ip", b"x-client-ip", b"x-cluster-client-ip", b"true-client-ip",
+    b"cf-connecting-ip", b"cf-ray", b"cdn-loop", b"fastly-client-ip", b"fly-client-ip",
+    b"x-envoy-external-address", b"x-azure-clientip", b"x-appengine-user-ip", b"x-amzn-trace-id",
+    b"proxy-client-ip", b"wl-proxy-client-ip", b"via",
+})  # fmt: skip
 """Whoever sets one of these passes on what somebody else asked."""
 _FORWARDED_FOR: Final = b"x-forwarded-for"
 _FORWARDED_PROTO: Final = b"x-forwarded-proto"
@@ -73,7 +78,7 @@ class Head:
         A proxy on this machine connects from here too. It shows itself by a forwarding header, or by the
         name that its clients asked for; one that hides both is not to be told from a person here.
         """
-        if not is_loopback(self.peer) or any(name in self.headers for name in _FORWARDING):
+        if not is_loopback(self.peer) or not _FORWARDING.isdisjoint(self.headers):
             return False
         host = self.header(b"host").lower()
         return (host[: host.index("]") + 1] if "]" in host else host.partition(":")[0]) in _OWN_NAMES

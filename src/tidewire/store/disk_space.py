@@ -10,6 +10,7 @@ from typing import Final
 import structlog
 
 from tidewire.core.errors import TidewireError
+from tidewire.store.secret_file import SECRETS_NAME
 
 LOOK_SECONDS: Final = 1.0
 """Between two looks at how much is free."""
@@ -59,6 +60,8 @@ class DiskSpace:
                 self._path.unlink(missing_ok=True)
                 return True
             return False
+        if not (self._directory / SECRETS_NAME).exists():
+            return False  # it is no data directory, or not yet
         return free < 2 * reserve or not self._take(reserve)
 
     def _take(self, size: int) -> bool:
