@@ -29,6 +29,6 @@ from tidewire.identity.sites import same_site
         ("::1", "::2", False),
     ],
 )
-def test_sites(host: str, other: str, same: bool) -> None:
-    assert same_site(host, other) is same
-    assert same_site(other, host) is same
+async def test_sites(host: str, other: str, same: bool) -> None:
+    assert await same_site(host, other) is same
+    assert await same_site(other, host) is same

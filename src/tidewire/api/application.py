@@ -41,7 +41,7 @@ from tidewire.api.rate_limits import RateLimits
 from tidewire.api.registry import Endpoint, Match, Registry, Route
 from tidewire.api.requests import ClientDisconnectedError, Request
 from tidewire.api.responses import send_compressible, send_empty, send_json, send_text, with_selected
-from tidewire.api.sessions import debug_header, ended_headers, started_headers
+from tidewire.api.sessions import debug_header, ended_headers, is_first_party, started_headers
 from tidewire.api.sharing import share_of
 from tidewire.channels import Channels
 from tidewire.core.downloads import Download
@@ -479,10 +479,13 @@ class _Exchange:
 
     async def _respond(self, endpoint: Endpoint, context: Context, result: Any) -> None:
         operation = endpoint.operation
-        headers = [*self.cors, *self.limits, debug_header(self.request)]
+        first_party = await is_first_party(self.request)
+        headers = [*self.cors, *self.limits, debug_header(first_party=first_party)]
         if context.session_started:
             session = context.session_started
-            headers += started_headers(self.request, context.project.id, session.value, session.expires)
+            headers += started_headers(
+                self.request, context.project.id, session.value, session.expires, first_party=first_party
+            )
         elif context.session_ended:
             headers += ended_headers(self.request, context.project.id)
         if context.cache_hit is not None:

@@ -15,11 +15,13 @@ _WEB: Final = ("http://", "https://")
 _EXPIRED: Final = "Thu, 01 Jan 1970 00:00:00 GMT"
 
 
-def started_headers(request: Request, project_id: str, value: str, expires: int) -> Headers:
+def started_headers(
+    request: Request, project_id: str, value: str, expires: int, *, first_party: bool
+) -> Headers:
     """Hand a new session to the client; ``expires`` is in milliseconds since the epoch."""
     name = f"a_session_{project_id}"
     headers = _cookie_headers(request, name, value, email.utils.formatdate(expires / 1000, usegmt=True))
-    if not is_first_party(request):
+    if not first_party:
         headers.append((b"x-fallback-cookies", json.dumps({name: value}).encode()))
     return headers
 
@@ -32,12 +34,12 @@ def ended_headers(request: Request, project_id: str) -> Headers:
     ]
 
 
-def debug_header(request: Request) -> tuple[bytes, bytes]:
+def debug_header(*, first_party: bool) -> tuple[bytes, bytes]:
     """Tell whether a session would be handed to this client in a header too."""
-    return (b"x-debug-fallback", b"false" if is_first_party(request) else b"true")
+    return (b"x-debug-fallback", b"false" if first_party else b"true")
 
 
-def is_first_party(request: Request) -> bool:
+async def is_first_party(request: Request) -> bool:
     """Whether the browser will send our cookies back from the page that made this request.
 
     Browsers do so within one site. Any other client gets the session in a header as well. Without an
@@ -52,7 +54,7 @@ def is_first_party(request: Request) -> bool:
     own = _hostname(f"//{request.header(b'host')}")
     if not page or not own:
         return False
-    return same_site(page, own)
+    return await same_site(page, own)
 
 
 def _hostname(url: str) -> str:

@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
-from typing import Final
-
-from publicsuffixlist import PublicSuffixList
-
-_SUFFIXES: Final = PublicSuffixList()
-"""Read when the program starts: it takes longer than a request may hold others up."""
+from collections.abc import Callable
+from functools import cache
 
 
-def same_site(host: str, other: str) -> bool:
+async def same_site(host: str, other: str) -> bool:
     """Whether two hosts, in lower case, are of one site: the same, or below one registrable domain.
 
-    By the list of public suffixes, below which strangers have names beside each other.
+    By the list of public suffixes, below which strangers have names beside each other. The list is read
+    when two hosts differ for the first time, in a thread: that takes a tenth of a second.
     """
-    return host == other or ((site := _registrable(host)) is not None and site == _registrable(other))
+    if host == other:
+        return True
+    if not _is_domain(host) or not _is_domain(other):
+        return False
+    if not _suffixes.cache_info().currsize:
+        await asyncio.to_thread(_suffixes)
+    registrable = _suffixes()
+    return (site := registrable(host)) is not None and site == registrable(other)
 
 
-def _registrable(host: str) -> str | None:
-    """The domain that somebody registered; None for addresses and for names that are suffixes themselves."""
+def _is_domain(host: str) -> bool:
+    """Whether it is a name below another one: no address, and not ``localhost``."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
-        return _SUFFIXES.privatesuffix(host)
-    return None
+        return "." in host
+    return False
+
+
+@cache
+def _suffixes() -> Callable[[str], str | None]:
+    """What tells the domain that somebody registered; None for names that are suffixes themselves."""
+    # Most servers never need it.
+    from publicsuffixlist import PublicSuffixList
+
+    return PublicSuffixList().privatesuffix

