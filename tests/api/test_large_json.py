@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -12,9 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tidewire.api.large_json import LargeJson
-from tidewire.core import json_steps, json_structure
+from tidewire.core import json_bounds, json_pieces, json_structure
 from tidewire.core.errors import TidewireError
-from tidewire.core.json_structure import DEEPEST_NESTING, is_too_deep, structure_of
+from tidewire.core.json_bounds import DEEPEST_NESTING
+from tidewire.core.json_steps import is_too_deep
+from tidewire.core.json_structure import structure_of
 
 VALUES = st.recursive(
     st.none()
@@ -44,7 +47,7 @@ async def decoded(text: bytes, limit: int = 1_000_000) -> Any:
 
 @pytest.fixture
 def tiny_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_steps, "_STEP_BYTES", 4)
+    monkeypatch.setattr(json_pieces, "STEP_BYTES", 4)
     monkeypatch.setattr(json_structure, "_BLOCK_BYTES", 7)
 
 
@@ -107,6 +110,33 @@ def test_how_deep_a_text_nests_is_known_before_it_is_decoded() -> None:
     for text in (f"[{deepest}]", '{"a":' * 129 + "1" + "}" * 129, "[" * 1_000_000):
         assert is_too_deep(text)
         assert is_too_deep(text.encode())
+
+
+def test_with_arrays_and_without_the_same_is_refused() -> None:
+    def refusal(look: Callable[[], object]) -> str:
+        try:
+            look()
+        except TidewireError as error:
+            return error.message
+        return ""
+
+    @settings(max_examples=300)
+    @given(VALUES.map(json.dumps) | BROKEN, st.integers(1, 60), st.integers(0, 140))
+    def check(text: str, limit: int, levels: int) -> None:
+        # A string that does not end may be cut elsewhere: that is no JSON.
+        deep = "[" * levels + text + "]" * levels
+        try:
+            msgspec.json.decode(deep)
+        except (msgspec.DecodeError, RecursionError):
+            return
+        with_arrays = refusal(lambda: structure_of(bytearray(deep.encode()), limit))
+        assert (
+            refusal(lambda: json_bounds.require_bounded(deep, limit)).split(":")[0]
+            == with_arrays.split(":")[0]
+        )
+        assert json_bounds.nests_too_deep(deep) == json_structure.nests_too_deep(deep)
+
+    check()
 
 
 async def test_others_go_on_meanwhile() -> None:

@@ -7,8 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
-from tidewire.core.json_steps import body_in_steps
-from tidewire.core.json_structure import structure_of
+from tidewire.core.json_steps import has_arrays, load_arrays
 
 VALUE_BYTES: Final = 48
 """What a value takes in memory, about, beside its text."""
@@ -32,6 +31,11 @@ class LargeJson:
         :class:`TidewireError` ``general_content_too_large`` where it has too many values and
         ``general_argument_invalid`` where it nests too deeply, and what ``hold`` raises.
         """
+        if not has_arrays():
+            await asyncio.to_thread(load_arrays)
+        from tidewire.core.json_pieces import body_in_steps
+        from tidewire.core.json_structure import structure_of
+
         async with self._turn:
             structure = await asyncio.to_thread(structure_of, body, self._limit)
             await hold(structure.weight * VALUE_BYTES)

@@ -13,13 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tidewire.core.errors import TidewireError
-
-DEEPEST_NESTING: Final = 128
-"""Arrays and objects within each other: whoever reads a value later must be able to, in whatever stack."""
-TOO_DEEP: Final = f"The JSON is nested deeper than {DEEPEST_NESTING} levels."
-CONTAINER_WEIGHT: Final = 4
-"""An array or object counts as so many values: that is what it costs in memory, and to be freed."""
+from tidewire.core.json_bounds import CONTAINER_WEIGHT, DEEPEST_NESTING, too_deep, too_many
 
 _BLOCK_BYTES: Final = 64 * 1024
 """Of text that are looked through at a time: less than a millisecond's work."""
@@ -37,21 +31,10 @@ class Structure:
     """Values; arrays and objects count :data:`CONTAINER_WEIGHT` times."""
 
 
-def containers_in(text: str | bytes | bytearray) -> int:
-    """How many arrays and objects a JSON text has, at most: those within strings count too."""
-    if isinstance(text, str):
-        return text.count("[") + text.count("{")
-    return text.count(b"[") + text.count(b"{")
-
-
-def is_too_deep(text: str | bytes) -> bool:
-    """Whether a JSON text nests deeper than :data:`DEEPEST_NESTING`. Of what is no JSON it may say either."""
-    if containers_in(text) <= DEEPEST_NESTING:  # most texts are not looked through
-        return False
-    levels = 0
-    for block in _blocks(bytearray(text.encode() if isinstance(text, str) else text)):
-        levels = max(levels, block.deepest)
-    return levels > DEEPEST_NESTING
+def nests_too_deep(text: str | bytes) -> bool:
+    """Whether a text nests deeper than :data:`DEEPEST_NESTING`. Of what is no JSON it may say either."""
+    blocks = _blocks(bytearray(text.encode() if isinstance(text, str) else text))
+    return any(block.deepest > DEEPEST_NESTING for block in blocks)
 
 
 def structure_of(text: bytearray, limit: int) -> Structure:
@@ -76,15 +59,10 @@ def structure_in_steps(text: bytearray, limit: int) -> Generator[None, None, Str
     weight = 1
     for block in _blocks(text):
         if block.deepest > DEEPEST_NESTING:
-            raise TidewireError("general_argument_invalid", TOO_DEEP, limit="levels of a body")
+            raise too_deep()
         weight += len(block.commas) + CONTAINER_WEIGHT * block.containers
         if weight > limit:
-            raise TidewireError(
-                "general_content_too_large",
-                f"The JSON has more than {limit} values, where an array or object counts as "
-                f"{CONTAINER_WEIGHT}: send it in several parts.",
-                limit="values of a body",
-            )
+            raise too_many(limit)
         commas.append(block.commas)
         depths.append(block.depths)
         yield

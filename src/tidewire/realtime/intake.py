@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from tidewire.core.json_structure import containers_in
+from tidewire.core.json_bounds import STEP_BYTES, containers_in
+from tidewire.core.json_steps import has_arrays, load_arrays
 from tidewire.realtime.delays import Delayed
 from tidewire.realtime.flood import BYTES_A_UNIT, CONTAINERS_A_UNIT, TEXT_A_UNIT, Flow
 from tidewire.realtime.limits import current_minute
@@ -111,6 +113,8 @@ class Intake(WebSocket):
         return self.admitted(message, text)
 
     async def _read_in_steps(self, text: str) -> Message | MessageError:
+        if len(text) > STEP_BYTES and not has_arrays():
+            await asyncio.to_thread(load_arrays)
         steps = parse_in_steps(text, self._flow.terms)
         while True:
             await self._flow.reading.turn()

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from tidewire.core.json_structure import TOO_DEEP, is_too_deep
+from tidewire.core.json_bounds import TOO_DEEP
+from tidewire.core.json_steps import is_too_deep
 from tidewire.core.parameters import Check, InvalidParameterError
 from tidewire.core.permissions import InvalidPermissionError, validate_permissions
 
