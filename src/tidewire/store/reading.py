@@ -43,6 +43,10 @@ _Kind = tuple[bool, bool]
 _SHORT: Final[tuple[_Kind, ...]] = ((False, False), (True, False))
 _LONG: Final[tuple[_Kind, ...]] = ((False, True), (True, True))
 _KINDS: Final = (*_SHORT, *_LONG)
+_BOUNDS: Final = {
+    kind: tuple(bound for bound in _KINDS if bound[0] <= kind[0] and bound[1] <= kind[1]) for kind in _KINDS
+}
+"""Of a kind: those whose places its reads take, itself and those that are better in some way."""
 
 Lane = Literal["requests", "feed", "history", "identities"]
 """``requests``: in turns with all other callers. The others have threads of their own, which no request can
@@ -203,7 +207,8 @@ class FairQueue:
             (True, True): max(1, guests // 2),
         }
         """How many reads of a kind, or of one that is worse in any way, may run."""
-        self._running: Counter[_Kind] = Counter()
+        self._taken: Counter[_Kind] = Counter()
+        """Of the places of each kind."""
         self._parties: dict[str, _Party] = {}
         self._turns: dict[_Kind, deque[_Party]] = {kind: deque() for kind in _KINDS}
         """Parties with waiting jobs that may begin one more."""
@@ -239,17 +244,11 @@ class FairQueue:
             self._turns[party.kind()].append(party)
 
     def _has_place(self, kind: _Kind) -> bool:
-        guest, long = kind
-        running = self._running
-        return all(
-            sum(running[each] for each in _KINDS if each[0] >= bound[0] and each[1] >= bound[1])
-            < self._places[bound]
-            for bound in _KINDS
-            if bound[0] <= guest and bound[1] <= long
-        )
+        return all(self._taken[bound] < self._places[bound] for bound in _BOUNDS[kind])
 
     def _begin(self, party: _Party, kind: _Kind, job: Job[Any]) -> None:
-        self._running[kind] += 1
+        for bound in _BOUNDS[kind]:
+            self._taken[bound] += 1
         party.running += 1
         job.is_trial = job.may_begin_again and not kind[1]
 
@@ -263,7 +262,8 @@ class FairQueue:
         self._pool.put(job.run)
 
     def _ended(self, party: _Party, kind: _Kind, again: Job[Any] | None) -> None:
-        self._running[kind] -= 1
+        for bound in _BOUNDS[kind]:
+            self._taken[bound] -= 1
         was_full = party.running == party.share.at_once
         party.running -= 1
         if was_full and party.waiting:
@@ -278,8 +278,10 @@ class FairQueue:
 
     def _next_turn(self) -> bool:
         """Begin what may begin, short reads first; but of the long ones one always runs."""
+        if not any(self._turns.values()):
+            return False
         waits = any(self._turns[kind] for kind in _LONG)
-        starve = waits and not any(self._running[kind] for kind in _LONG)
+        starve = waits and not self._taken[False, True]
         for kind in (*_LONG, *_SHORT) if starve else (*_SHORT, *_LONG):
             turns = self._turns[kind]
             if not turns or not self._has_place(kind):
