@@ -429,12 +429,12 @@ async def test_projects_sleep_until_something_is_due(post: Post, monkeypatch: py
             await post.publish(2)
             await post.stores.close()
             post.stores = others
-            assert await asleep()
+            await until(asleep)
             post.commits.rung(post.project_id)
             assert file_ids(await receiver.received(2)) == ids(1, 2)
             # A delivery failed, and is to be tried again later.
             await post.change_webhook(webhook)
-            failed = update(table).values(next_attempt_at=now() + 4000, failures=1)
+            failed = update(table).values(next_attempt_at=now() + 10_000, failures=1)
             await post.write(lambda transaction: transaction.connection.execute(failed) and None)
             await post.publish(3)
             await until(asleep)
