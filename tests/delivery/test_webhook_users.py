@@ -15,14 +15,15 @@ import pytest
 from sqlalchemy import func, select
 
 from tests.delivery.conftest import Post
-from tests.support.receiver import Received, Receiver, receiving
+from tests.support.receiver import Received, Receiver, answer, receiving
 from tests.support.server import TidewireServer
 from tidewire.core.events import Event
 from tidewire.core.time import now
 from tidewire.store.database import Transaction
 from tidewire.store.event_secrets import keep_secret
 from tidewire.store.maintenance import maintain_project
-from tidewire.store.purging import request_purge
+from tidewire.store.outbox import Outbox
+from tidewire.store.purging import purge, request_purge
 from tidewire.store.schema import event_secrets
 
 PASSWORD = "correct horse battery"
@@ -231,3 +232,35 @@ async def test_the_secrets_of_a_deleted_user_go_at_once(post: Post) -> None:
     assert await kept(post) == 1
     await post.write(lambda transaction: request_purge(transaction.connection, "ada", []))
     assert await kept(post) == 0
+
+
+async def test_what_waits_when_a_user_is_deleted_goes_out_without_the_person(post: Post) -> None:
+    """Also what was read for delivery before."""
+    database = await post.database()
+
+    event = Event(
+        pattern="users.[userId].update",
+        parameters={"userId": "ada"},
+        channels=[],
+        roles=[],
+        payload=b'{"$id":"ada","name":"Ada Lovelace"}',
+        timestamp=now(),
+        user_id="ada",
+    )
+
+    async def delete_ada(request: Received) -> bytes:
+        if len(receiver.requests) == 1:
+            await post.write(lambda transaction: request_purge(transaction.connection, "ada", []))
+            await purge(database, Outbox(post.settings.data_dir), "ada")
+        return answer()
+
+    async with receiving(delete_ada) as receiver:
+        await post.webhook(receiver.url(), ["users.*.update"])
+        await post.write(lambda transaction: [transaction.append(event) for _ in range(3)] and None)
+        async with post.delivering():
+            requests = await receiver.received(3)
+    assert [request.json for request in requests] == [
+        {"$id": "ada", "name": "Ada Lovelace"},
+        {"$id": "ada"},
+        {"$id": "ada"},
+    ]

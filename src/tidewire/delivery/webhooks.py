@@ -27,9 +27,10 @@ from tidewire.delivery.webhook_requests import Webhook, names_for_webhooks, webh
 from tidewire.outbound.http import OutboundHttp, RequestFailedError
 from tidewire.settings import Settings
 from tidewire.store import event_log
-from tidewire.store.database import Database
+from tidewire.store.database import Database, Transaction
 from tidewire.store.encryption import Encryption
 from tidewire.store.event_secrets import secret_at
+from tidewire.store.purging import purges
 
 BATCH: Final = 100
 """Events that are read at once."""
@@ -50,7 +51,8 @@ class WebhookDelivery:
     """Delivers to one webhook while :meth:`run` runs.
 
     An event goes out by the webhook's record as it stood when the event was committed, or later: both are
-    read in one snapshot. So what its owner has changed is never used for what happens afterwards.
+    read in one snapshot. So what its owner has changed is never used for what happens afterwards. Both are
+    read again where people were purged from the log meanwhile.
     """
 
     def __init__(
@@ -71,6 +73,8 @@ class WebhookDelivery:
         self._on_disabled = on_disabled
         self._position = self._noted = webhook.position
         self._epoch = ""
+        self._purges = 0
+        """Of the log, before what is to be delivered was read."""
         self._news = asyncio.Event()
         self._changed = asyncio.Event()
         self._stopping = False
@@ -121,14 +125,14 @@ class WebhookDelivery:
         """The webhook as it is now, None if it wants nothing any more, and the next events."""
         position = self._position
 
-        def unit(connection: Connection) -> tuple[Webhook | None, str, bool, list[LoggedEvent]]:
+        def unit(connection: Connection) -> tuple[Webhook | None, str, int, bool, list[LoggedEvent]]:
             webhook = current_webhook(connection, self._encryption, self._webhook.sequence)
             begin = position if webhook is None else max(position, webhook.position)
             missed = begin < event_log.trimmed_offset(connection)
             batch = event_log.read_after(connection, begin, BATCH)
-            return webhook, event_log.epoch(connection), missed, batch
+            return webhook, event_log.epoch(connection), purges(connection), missed, batch
 
-        webhook, self._epoch, missed, batch = await self._database.read(unit)
+        webhook, self._epoch, self._purges, missed, batch = await self._database.read(unit)
         if missed and batch:
             _log.warning("webhook missed events that were trimmed", webhook=self._webhook.id)
         return webhook, batch
@@ -146,9 +150,12 @@ class WebhookDelivery:
             await self._failed(webhook, reason)
             return False
         position = self._position = self._noted = max(self._position, logged.offset)
-        unchanged = await self._database.write(
-            lambda transaction: note_delivered(transaction.connection, webhook, position)
-        )
+
+        def unit(transaction: Transaction) -> bool:
+            unchanged = note_delivered(transaction.connection, webhook, position)
+            return unchanged and purges(transaction.connection) == self._purges
+
+        unchanged = await self._database.write(unit)
         return unchanged and not webhook.failures
 
     async def _post(self, webhook: Webhook, logged: LoggedEvent, names: list[str]) -> str:
