@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from tests.store.samples import event
 from tidewire.core.events import Event
@@ -37,6 +38,15 @@ async def trim(database: Database, max_age_ms: int, max_bytes: int, limit: int =
     )
 
 
+@pytest.fixture(scope="module")
+def log() -> Iterator[Connection]:
+    """An empty log, which takes longer to make than to fill."""
+    connection = connect(Path(":memory:"), "shop", "full")
+    project_metadata.create_all(connection)
+    yield connection
+    connection.close()
+
+
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 
@@ -55,16 +65,11 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
         audience=texts,
     )
 )
-def test_an_event_comes_back_as_it_was_written(written: Event) -> None:
-    connection = connect(Path(":memory:"), "shop", "full")
-    try:
-        project_metadata.create_all(connection)
-        logged = event_log.append(connection, written)
-        (read,) = event_log.read_after(connection, 0, 10)
-        assert read == logged
-        assert list(read.event.parameters) == list(written.parameters)
-    finally:
-        connection.close()
+def test_an_event_comes_back_as_it_was_written(log: Connection, written: Event) -> None:
+    logged = event_log.append(log, written)
+    (read,) = event_log.read_after(log, logged.offset - 1, 10)
+    assert read == logged
+    assert list(read.event.parameters) == list(written.parameters)
 
 
 async def test_reading_goes_on_after_an_offset(database: Database) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -248,14 +249,30 @@ async def test_no_more_is_kept_than_fits(database: Database, monkeypatch: pytest
     assert len(cache._tokens) == 0
 
 
+@pytest.fixture(scope="module")
+def populated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database that is filled once, to be copied."""
+    path = tmp_path_factory.mktemp("populated") / "database.sqlite3"
+
+    async def run() -> None:
+        database = await Database.open(path, "shop", synchronous="normal")
+        await database.write(lambda transaction: populate(transaction.connection))
+        await database.close()
+
+    asyncio.run(run())
+    return path
+
+
 @hypothesis_settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(names=st.lists(st.sampled_from(sorted(CHANGES)), min_size=1, max_size=6))
-def test_any_history_of_changes(tmp_path_factory: pytest.TempPathFactory, names: list[str]) -> None:
+def test_any_history_of_changes(
+    populated: Path, tmp_path_factory: pytest.TempPathFactory, names: list[str]
+) -> None:
     async def run(path: Path) -> None:
-        database = await Database.open(path / "database.sqlite3", "shop", synchronous="normal")
-        await database.write(lambda transaction: populate(transaction.connection))
+        shutil.copy(populated, path)
+        database = await Database.open(path / populated.name, "shop", synchronous="normal")
         cache = IdentityCache(database, SECRET)
         for name in dict.fromkeys(names):
             assert await cache.by_session(SESSION) == await fresh(database)

@@ -8,12 +8,19 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
+from unittest.mock import patch
+
+from click.testing import CliRunner
+
+from tidewire.cli import main
 
 START_SECONDS = 30
+PROGRAM = (sys.executable, "-m", "tidewire")
 
 
 @dataclass
@@ -29,7 +36,7 @@ class TidewireServer:
     process: subprocess.Popen[str] | None = None
     errors: Path | None = None
     """File that standard error is appended to; None: it is that of the tests."""
-    program: tuple[str, ...] = (sys.executable, "-m", "tidewire")
+    program: tuple[str, ...] = PROGRAM
 
     def start(self) -> Self:
         """Start and wait until requests are answered."""
@@ -71,6 +78,8 @@ class TidewireServer:
 
     def command(self, *arguments: str) -> str:
         """Run another ``tidewire`` command on the same data directory; return what it prints."""
+        if self.program == PROGRAM:
+            return run_here(*arguments, "--data-dir", str(self.data_dir))
         return subprocess.run(
             [*self.program, *arguments, "--data-dir", str(self.data_dir)],
             check=True,
@@ -114,6 +123,21 @@ class TidewireServer:
         self.process.stdout.close()
         self.process = None
         return code
+
+
+def run_here(*arguments: str) -> str:
+    """Run a ``tidewire`` command in this process, where it need not start; return what it prints."""
+    umask = os.umask(0)
+    os.umask(umask)
+    try:
+        # In a thread, which has no event loop yet. Loggers keep the stream that they are given first, and
+        # this one ends.
+        with patch("tidewire.cli.stores.configure_logging"), ThreadPoolExecutor(1) as thread:
+            result = thread.submit(CliRunner().invoke, main, arguments).result()
+    finally:
+        os.umask(umask)
+    assert result.exit_code == 0, result.output
+    return result.stdout.strip()
 
 
 def lives(process: str) -> bool:
