@@ -70,6 +70,8 @@ def events(server: TidewireServer, what: str) -> int:
 def request_of(server: TidewireServer, what: str) -> threading.Thread:
     """A change, whose answer may never come."""
     headers = {"X-Appwrite-Project": server.project, "X-Appwrite-Key": server.create_key()}
+    # The project's database is made when it is first needed.
+    httpx.get(f"{server.endpoint}/tablesdb", headers=headers, timeout=60).raise_for_status()
     method, path, body, _ = CHANGES[what]
     with closing(sqlite3.connect(path_of(server, "console"))) as connection:
         url = server.endpoint + path.format(key=connection.execute("SELECT id FROM keys").fetchone()[0])
