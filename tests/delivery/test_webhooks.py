@@ -432,9 +432,10 @@ async def test_projects_sleep_until_something_is_due(post: Post, monkeypatch: py
             await until(asleep)
             post.commits.rung(post.project_id)
             assert file_ids(await receiver.received(2)) == ids(1, 2)
+            await until(asleep)  # and so it is noted that all were delivered
             # A delivery failed, and is to be tried again later.
             await post.change_webhook(webhook)
-            failed = update(table).values(next_attempt_at=now() + 10_000, failures=1)
+            failed = update(table).values(next_attempt_at=now() + 6000, failures=1)
             await post.write(lambda transaction: transaction.connection.execute(failed) and None)
             await post.publish(3)
             await until(asleep)
