@@ -96,9 +96,12 @@ def _workers(server: TidewireServer) -> dict[str, int]:
     number = server.process.pid
     held: dict[str, int] = {}
     for worker in Path(f"/proc/{number}/task/{number}/children").read_text().split():
-        with suppress(OSError):  # it has just ended
-            files = [descriptor.readlink() for descriptor in Path(f"/proc/{worker}/fd").iterdir()]
-            held.update((file.name, int(worker)) for file in files if file.parent.name == "processes")
+        with suppress(FileNotFoundError):  # it has just ended
+            for descriptor in Path(f"/proc/{worker}/fd").iterdir():
+                with suppress(FileNotFoundError):  # it has just been closed
+                    file = descriptor.readlink()
+                    if file.parent.name == "processes":
+                        held[file.name] = int(worker)
     return held
 
 
