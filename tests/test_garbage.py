@@ -46,6 +46,14 @@ def test_young_garbage_is_freed_at_once() -> None:
     assert sum(each() is not None for each in seen) < 10_000
 
 
+async def _collects_thoroughly() -> None:
+    """Let it look once."""
+    collecting = asyncio.create_task(garbage.collect_thoroughly())
+    for _ in range(10):
+        await asyncio.sleep(0)
+    collecting.cancel()
+
+
 async def test_garbage_among_what_was_set_aside_is_found_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
     garbage.begin()
     node = Node()
@@ -53,11 +61,27 @@ async def test_garbage_among_what_was_set_aside_is_found_rarely(monkeypatch: pyt
     gc.collect()
     del node
     gc.collect()
+    monkeypatch.setattr(garbage, "LOOK_SECONDS", 0)
+    await _collects_thoroughly()
     assert gone() is not None
     monkeypatch.setattr(garbage, "THOROUGH_SECONDS", 0)
+    await _collects_thoroughly()
+    assert gone() is None
+    assert not gc.get_freeze_count() or len(gc.get_objects()) < 1000, "the rest is set aside again"
+
+
+async def test_much_garbage_among_what_was_set_aside_is_found_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    garbage.begin()
+    monkeypatch.setattr(garbage, "LOOK_SECONDS", 0)
+    monkeypatch.setattr(garbage, "SPARE_OBJECTS", 1000)
     collecting = asyncio.create_task(garbage.collect_thoroughly())
+    await asyncio.sleep(0)
+    nodes = [Node() for _ in range(gc.get_freeze_count() + 2000)]
+    gone = weakref.ref(nodes[0])
+    gc.collect()
+    del nodes
+    assert gone() is not None
     for _ in range(10):
         await asyncio.sleep(0)
     collecting.cancel()
     assert gone() is None
-    assert not gc.get_freeze_count() or len(gc.get_objects()) < 1000, "the rest is set aside again"

@@ -5,20 +5,26 @@ that stops all of them for 50 ms and more. But what has lived for a while, conne
 on, and is freed at once when its last reference goes. So what a collection leaves is set aside ("frozen"),
 and the next one walks over what was made since: a few thousand objects, some milliseconds at most.
 
-Cycles that become garbage after they were set aside are found by a walk over everything, rarely.
+Cycles that become garbage after they were set aside are found by a walk over everything: rarely, but before
+they are more than what lives.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import time
 from typing import Any, Final
 
 THRESHOLDS: Final = (500, 5, 3)
 """New objects after which the youngest are looked through; every fifth time those that were left are too; and
 every third of these times all that is not set aside: 7,500 objects at most."""
 THOROUGH_SECONDS: Final = 3600.0
-"""Between two walks over everything."""
+"""Between two walks over everything, at most."""
+LOOK_SECONDS: Final = 5.0
+"""Between two looks at how much is set aside, which takes some nanoseconds an object."""
+SPARE_OBJECTS: Final = 200_000
+"""That may be set aside, beside as many as there were after the last walk, before the next one."""
 
 
 def begin() -> None:
@@ -32,11 +38,19 @@ def begin() -> None:
 
 
 async def collect_thoroughly() -> None:
-    """Walk over everything now and then, for as long as the process serves."""
+    """Walk over everything now and then, for as long as the process serves.
+
+    Also when twice as much and :data:`SPARE_OBJECTS` more are set aside than after the last walk: so what
+    garbage there is takes no more memory than what lives, in the long run.
+    """
+    least, walked = gc.get_freeze_count(), time.monotonic()
     while True:
-        await asyncio.sleep(THOROUGH_SECONDS)
-        gc.unfreeze()
-        gc.collect()
+        await asyncio.sleep(LOOK_SECONDS)
+        late = time.monotonic() - walked >= THOROUGH_SECONDS
+        if late or gc.get_freeze_count() > 2 * least + SPARE_OBJECTS:
+            gc.unfreeze()
+            gc.collect()
+            least, walked = gc.get_freeze_count(), time.monotonic()
 
 
 def _set_aside(phase: str, info: dict[str, Any]) -> None:

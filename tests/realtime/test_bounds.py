@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 from typing import Any
 
@@ -25,6 +26,7 @@ from tidewire.realtime.connection import Connection
 from tidewire.realtime.limits import OpenConnections
 from tidewire.realtime.liveness import ROUNDS
 from tidewire.realtime.messages import MessageError
+from tidewire.realtime.subscribing import Subscribing
 
 TRUSTING = {"trusted_proxies": True}
 
@@ -369,3 +371,22 @@ async def test_a_message_over_the_size_ends_with_1009(start: START) -> None:
         await _accepted(client)
         await client.send(json.dumps({"type": "ping", "data": "x" * 1000}))
         assert await close_status(client) == 1009
+
+
+async def test_refused_subscribes_leave_no_garbage(start: START) -> None:
+    """Nor may an error and the frames that it went through keep each other: that waits for the collector."""
+    server = await start(realtime_max_subscriptions=1, realtime_messages_per_minute=1000)
+    async with server.client() as client:
+        await _accepted(client)
+        await ask(client, "subscribe", [{"channels": ["files"]}])
+        gc.collect()
+        gc.disable()
+        try:
+            for rows in (1, 200):
+                refused = [{"channels": [f"files.{number}"]} for number in range(rows)]
+                assert (await ask(client, "subscribe", refused))["type"] == "error"
+            await asyncio.sleep(0.1)
+            kept = [each for each in gc.get_objects() if isinstance(each, Subscribing | MessageError)]
+        finally:
+            gc.enable()
+    assert not kept

@@ -220,7 +220,10 @@ class _Exchange:
                 wrong = error  # told to those who may use the operation
         match, store, caller = await self._admitted(match, given)
         if wrong is not None:
-            raise wrong
+            try:
+                raise wrong
+            finally:
+                del wrong  # an error and the frame that it goes through must not keep each other
         endpoint = match.endpoint
         require_team(caller, endpoint, given.values)
         if not reads:

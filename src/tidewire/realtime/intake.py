@@ -93,7 +93,7 @@ class Intake(WebSocket):
         try:
             message: Message | MessageError = parse_message(text, self._flow.terms)
         except MessageError as error:
-            message = error
+            message = error.anew()
         if self._not_understood and isinstance(message, Subscribe | Unsubscribe):
             # What came before may have to wait, and then this waits behind it.
             self._understand_later(text)

@@ -66,6 +66,14 @@ class MessageError(Exception):
         self.explanation = explanation
         """What was wrong and what to do, where the message is a fixed text; else empty."""
 
+    def anew(self) -> MessageError:
+        """The same error, to be raised by who keeps it.
+
+        An error that is raised refers to the frames that it goes through. If these refer to it, that is a
+        cycle, which is memory until the garbage collector finds it.
+        """
+        return type(self)(self.code, self.message, self.kind, limit=self.limit, explanation=self.explanation)
+
 
 class SubscribeError(MessageError):
     """A ``subscribe`` that is refused as a whole."""

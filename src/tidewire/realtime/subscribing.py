@@ -114,7 +114,7 @@ class Subscribing:
         """
         refused = self._refused
         if refused is not None and not self._made:
-            raise refused
+            raise refused.anew()
         answer = frames.subscribed(self._told, self._hub.place)
         if refused is None:
             return answer
