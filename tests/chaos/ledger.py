@@ -48,6 +48,9 @@ class Ledger:
     receipts: list[Receipt] = field(default_factory=list)
     connections: int = 0
     ready: bool = False
+    page: bool = False
+    """It is a page in a browser. One that comes back from the cache may be given the newest of what its browser
+    received for it, not what came before that: this comes with its next connection."""
 
     def received(self) -> set[str]:
         """Ids of the rows whose events arrived."""
@@ -102,7 +105,7 @@ def judge(ledger: Ledger, log: list[Row]) -> Judgement:
             out_of_order.append(receipt.row_id)
         newest[receipt.connection] = max(at, before)
         if receipt.row_id not in first_seen:
-            if at < highest:
+            if at < highest and not ledger.page:
                 out_of_order.append(receipt.row_id)
             first_seen.add(receipt.row_id)
             highest = max(highest, at)

@@ -116,6 +116,8 @@ class Chaos:
         rest = [ledger for ledger in ledgers if ledger not in by_url]
         python, streams = ([rest.pop() for _ in range(eighth)] for _ in range(2))
         browser = [rest.pop() for _ in range(min(5, eighth))] if self.size.browser else []
+        for ledger in browser:
+            ledger.page = True
         programs: list[Program | PythonClients | Streams] = [PythonClients(python), Streams(streams)]
         for script, part in (("chaos_urls.mjs", by_url), ("chaos_browser.mjs", browser)):
             if part:

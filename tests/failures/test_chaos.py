@@ -36,6 +36,16 @@ def test_what_is_not_sound() -> None:
     assert judge(receipts((1, 1), (1, 1), (1, 5)), LOG).repeated_on_one_connection == ["row1"]
 
 
+def test_pages_may_get_late_what_their_browser_threw_away_but_get_it() -> None:
+    cached = receipts((1, 5), (2, 1), (2, 5))
+    cached.page = True
+    assert judge(cached, LOG).sound
+    for wrong in ([(1, 5), (1, 1)], [(1, 5)], [(1, 1), (1, 1), (1, 5)]):
+        page = receipts(*wrong)
+        page.page = True
+        assert not judge(page, LOG).sound
+
+
 async def test_nothing_is_lost_under_cuts_and_kills(tmp_path: Path) -> None:
     """Every run takes another course; a failing one says by which seed."""
     seed = int.from_bytes(os.urandom(4))
