@@ -49,8 +49,8 @@ class Ledger:
     connections: int = 0
     ready: bool = False
     page: bool = False
-    """It is a page in a browser. One that comes back from the cache may be given the newest of what its browser
-    received for it, not what came before that: this comes with its next connection."""
+    """It is a page in a browser. One that comes back from the cache may be given the newest of what its
+    browser received for it, not what came before that: this comes with its next connection."""
 
     def received(self) -> set[str]:
         """Ids of the rows whose events arrived."""
