@@ -15,8 +15,8 @@ from tidewire.api.pages import with_pages
 from tidewire.api.registry import Registry
 from tidewire.bus.doorbell import Doorbell
 from tidewire.bus.mesh import Mesh
-from tidewire.delivery.deliverer import deliver
 from tidewire.demo import ensure_demo_bucket, with_demo
+from tidewire.outgoing.deliverer import deliver
 from tidewire.realtime import Realtime
 from tidewire.realtime.metrics import CONTENT_TYPE, exposition
 from tidewire.services import ALL_OPERATIONS

@@ -9,7 +9,7 @@ import httpx
 import msgspec
 import pytest
 
-from tests.delivery.conftest import Post, until
+from tests.outgoing.conftest import Post, until
 from tests.support.receiver import Received, Receiver, answer, receiving
 from tests.support.server import TidewireServer
 from tidewire.services.outgoing import enqueue_text_message

@@ -13,15 +13,15 @@ import msgspec
 import pytest
 from sqlalchemy import update
 
-from tests.delivery.conftest import ANYWHERE, Post, until
+from tests.outgoing.conftest import ANYWHERE, Post, until
 from tests.support.certificates import make_certificate, server_context
 from tests.support.mail_server import MailServer, mail_server
 from tidewire.core.project_settings import SmtpSettings
-from tidewire.delivery import messages
-from tidewire.delivery.deliverer import carriers_of
-from tidewire.delivery.mail import MailCarrier
-from tidewire.delivery.retries import retry_delay
 from tidewire.outbound.http import OutboundHttp
+from tidewire.outgoing import messages
+from tidewire.outgoing.deliverer import carriers_of
+from tidewire.outgoing.mail import MailCarrier
+from tidewire.outgoing.retries import retry_delay
 from tidewire.services.messages import MailText
 from tidewire.services.outgoing import enqueue_mail, enqueue_text_message
 from tidewire.store.encryption import Encryption

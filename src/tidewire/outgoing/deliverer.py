@@ -10,13 +10,13 @@ from typing import Any, Final
 import structlog
 
 from tidewire.core.time import now
-from tidewire.delivery.carriers import Carrier
-from tidewire.delivery.exclusive import only_process
-from tidewire.delivery.mail import MailCarrier
-from tidewire.delivery.projects import Parts, ProjectDeliveries
-from tidewire.delivery.text_messages import text_message_carrier
 from tidewire.outbound.guard import Guard, guard_of
 from tidewire.outbound.http import OutboundHttp
+from tidewire.outgoing.carriers import Carrier
+from tidewire.outgoing.exclusive import only_process
+from tidewire.outgoing.mail import MailCarrier
+from tidewire.outgoing.projects import Parts, ProjectDeliveries
+from tidewire.outgoing.text_messages import text_message_carrier
 from tidewire.settings import Settings
 from tidewire.store.commits import CommitListener, Commits
 from tidewire.store.outbox import Outbox
@@ -28,7 +28,7 @@ LONGEST_TIMER_SECONDS: Final = 3600.0
 SLEEP_MS: Final = 60_000
 """How long a project sleeps at least in which something is due that cannot be done."""
 
-_log: Final = structlog.get_logger("tidewire.delivery")
+_log: Final = structlog.get_logger("tidewire.outgoing")
 
 
 def carriers_of(settings: Settings, http: OutboundHttp) -> dict[str, Carrier]:

@@ -15,16 +15,16 @@ from sqlalchemy import Connection
 from tidewire.core.events import LoggedEvent
 from tidewire.core.time import now
 from tidewire.core.token_events import asks_for_secret, is_of_secret
-from tidewire.delivery.retries import retry_delay
-from tidewire.delivery.webhook_records import (
+from tidewire.outbound.http import OutboundHttp, RequestFailedError
+from tidewire.outgoing.retries import retry_delay
+from tidewire.outgoing.webhook_records import (
     Failure,
     current_webhook,
     note_delivered,
     note_failed,
     note_position,
 )
-from tidewire.delivery.webhook_requests import Webhook, names_for_webhooks, webhook_headers, with_secret
-from tidewire.outbound.http import OutboundHttp, RequestFailedError
+from tidewire.outgoing.webhook_requests import Webhook, names_for_webhooks, webhook_headers, with_secret
 from tidewire.settings import Settings
 from tidewire.store import event_log
 from tidewire.store.database import Database, Transaction
@@ -44,7 +44,7 @@ SOON_MS: Final = 10_000
 Disabled = Callable[[Webhook, Failure], Awaitable[None]]
 """Told that a webhook is about to be disabled."""
 
-_log = structlog.get_logger("tidewire.delivery")
+_log = structlog.get_logger("tidewire.outgoing")
 
 
 class WebhookDelivery:

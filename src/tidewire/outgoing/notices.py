@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tidewire.delivery.webhook_records import Failure, owners_of_team
-from tidewire.delivery.webhook_requests import Webhook
+from tidewire.outgoing.webhook_records import Failure, owners_of_team
+from tidewire.outgoing.webhook_requests import Webhook
 from tidewire.services.messages import webhook_disabled_mail
 from tidewire.services.outgoing import enqueue_mail
 from tidewire.store.database import Transaction

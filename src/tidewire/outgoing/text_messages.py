@@ -11,8 +11,8 @@ import structlog
 
 import tidewire
 from tidewire.core.text_message_providers import HttpProvider, parse_provider
-from tidewire.delivery.carriers import Carrier, DeliveryError, Message
 from tidewire.outbound.http import OutboundHttp, RequestFailedError
+from tidewire.outgoing.carriers import Carrier, DeliveryError, Message
 from tidewire.settings import Settings
 from tidewire.store.outbox import Outbox
 
@@ -21,7 +21,7 @@ SECONDS: Final = 15.0
 _LATER: Final = frozenset({408, 425, 429})
 """Refusals that tell to try again."""
 
-_log = structlog.get_logger("tidewire.delivery")
+_log = structlog.get_logger("tidewire.outgoing")
 
 
 def text_message_carrier(settings: Settings, outbox: Outbox, http: OutboundHttp) -> Carrier:

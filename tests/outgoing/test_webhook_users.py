@@ -14,7 +14,7 @@ import msgspec
 import pytest
 from sqlalchemy import func, select
 
-from tests.delivery.conftest import Post
+from tests.outgoing.conftest import Post
 from tests.support.receiver import Received, Receiver, answer, receiving
 from tests.support.server import TidewireServer
 from tidewire.core.events import Event

@@ -12,13 +12,13 @@ from sqlalchemy import Connection
 
 from tidewire.core.events import LoggedEvent
 from tidewire.core.time import now
-from tidewire.delivery.carriers import Carrier
-from tidewire.delivery.messages import MessageQueue, next_message_at
-from tidewire.delivery.notices import announce_disabled
-from tidewire.delivery.webhook_records import Failure, enabled_webhooks
-from tidewire.delivery.webhook_requests import Webhook
-from tidewire.delivery.webhooks import WebhookDelivery
 from tidewire.outbound.http import OutboundHttp
+from tidewire.outgoing.carriers import Carrier
+from tidewire.outgoing.messages import MessageQueue, next_message_at
+from tidewire.outgoing.notices import announce_disabled
+from tidewire.outgoing.webhook_records import Failure, enabled_webhooks
+from tidewire.outgoing.webhook_requests import Webhook
+from tidewire.outgoing.webhooks import WebhookDelivery
 from tidewire.settings import Settings
 from tidewire.store import presences
 from tidewire.store.database import Database, DatabaseClosedError
@@ -31,7 +31,7 @@ TROUBLE_SECONDS: Final = 5.0
 """Pause after something unforeseen; it doubles while that goes on."""
 LONGEST_TROUBLE_SECONDS: Final = 300.0
 
-_log = structlog.get_logger("tidewire.delivery")
+_log = structlog.get_logger("tidewire.outgoing")
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from sqlalchemy import Connection, Row, delete, func, select, update
 
 from tidewire.core.project_settings import SmtpSettings
 from tidewire.core.time import now
-from tidewire.delivery.carriers import Carrier, DeliveryError, Message
-from tidewire.delivery.retries import retry_delay
+from tidewire.outgoing.carriers import Carrier, DeliveryError, Message
+from tidewire.outgoing.retries import retry_delay
 from tidewire.store.database import Transaction
 from tidewire.store.encryption import SEALED, SealError
 from tidewire.store.platform import Stores
@@ -27,7 +27,7 @@ _LONGEST_ERROR: Final = 500
 _WAITING: Final = table.c.state == "waiting"
 _NEXT: Final = select(func.min(table.c.next_attempt_at)).where(_WAITING)
 
-_log = structlog.get_logger("tidewire.delivery")
+_log = structlog.get_logger("tidewire.outgoing")
 
 
 class MessageQueue:

@@ -16,9 +16,9 @@ from sqlalchemy import insert, select, update
 from tidewire.core.events import Event
 from tidewire.core.ids import unique_id
 from tidewire.core.time import now
-from tidewire.delivery import messages
-from tidewire.delivery.deliverer import deliver
 from tidewire.outbound.guard import Guard
+from tidewire.outgoing import messages
+from tidewire.outgoing.deliverer import deliver
 from tidewire.settings import Settings
 from tidewire.store import event_log
 from tidewire.store.commits import Commits

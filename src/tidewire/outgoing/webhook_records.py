@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, select, update
 
 from tidewire.core.time import format_datetime, now
-from tidewire.delivery.webhook_requests import Webhook, webhook_of
+from tidewire.outgoing.webhook_requests import Webhook, webhook_of
 from tidewire.store.encryption import Encryption, SealError
 from tidewire.store.schema import memberships, users
 from tidewire.store.schema import webhooks as table
@@ -19,7 +19,7 @@ _LONGEST_LOG: Final = 1000
 _ENABLED: Final = select(table).where(table.c.enabled).order_by(table.c.sequence)
 _OF: Final = update(table).where(table.c.sequence == bindparam("of"))
 
-_log = structlog.get_logger("tidewire.delivery")
+_log = structlog.get_logger("tidewire.outgoing")
 
 
 @dataclass(frozen=True)

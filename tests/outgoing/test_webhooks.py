@@ -14,13 +14,13 @@ import msgspec
 import pytest
 from sqlalchemy import delete, insert, select, update
 
-from tests.delivery.conftest import SECRET, Post, until
+from tests.outgoing.conftest import SECRET, Post, until
 from tests.support.certificates import make_certificate, server_context
 from tests.support.receiver import Received, answer, receiving
 from tidewire.core.events import NOBODY, Event
 from tidewire.core.time import now
-from tidewire.delivery import webhooks
 from tidewire.outbound.guard import Guard
+from tidewire.outgoing import webhooks
 from tidewire.store.event_log import epoch, last_offset, trim
 from tidewire.store.platform import Stores
 from tidewire.store.schema import memberships, outgoing_messages, teams, users
