@@ -24,10 +24,10 @@ from tidewire.services.databases import resume_changes
 from tidewire.services.geoip import GeoIp
 from tidewire.services.passwords import PasswordHasher
 from tidewire.settings import Settings
-from tidewire.store.commits import CommitListener, Commits
-from tidewire.store.maintenance import maintain
-from tidewire.store.outbox import Outbox
-from tidewire.store.platform import Stores
+from tidewire.store.instance.commits import CommitListener, Commits
+from tidewire.store.instance.platform import Stores
+from tidewire.store.upkeep.maintenance import maintain
+from tidewire.store.upkeep.outbox import Outbox
 
 
 @dataclass(frozen=True)

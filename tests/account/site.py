@@ -19,9 +19,9 @@ from tests.support.messages import waiting_messages
 from tests.support.responses import checked_client
 from tidewire.core.events import Event
 from tidewire.core.time import now
-from tidewire.store import event_log
-from tidewire.store.database import Transaction
-from tidewire.store.platform import ProjectStore
+from tidewire.store.engine import event_log
+from tidewire.store.engine.database import Transaction
+from tidewire.store.instance.platform import ProjectStore
 from tidewire.store.schema import sessions, tokens, users
 
 T = TypeVar("T")

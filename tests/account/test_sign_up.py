@@ -16,8 +16,8 @@ from tests.support.api import ApiServer, running_api
 from tests.support.responses import checked_client
 from tidewire.services import ALL_OPERATIONS
 from tidewire.settings import Settings
-from tidewire.store.purposes import sign_up_code
 from tidewire.store.schema import outgoing_messages, teams, user_identities
+from tidewire.store.secrets.purposes import sign_up_code
 
 Call = tuple[str, str, dict[str, str]]
 

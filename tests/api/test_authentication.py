@@ -15,7 +15,7 @@ from tests.support.api import ApiServer
 from tests.support.responses import checked_client
 from tests.support.unanswering import unanswering
 from tidewire.core.time import now
-from tidewire.store.platform import ProjectStore
+from tidewire.store.instance.platform import ProjectStore
 from tidewire.store.schema import sessions, users
 
 

@@ -22,7 +22,7 @@ from tests.api.test_wire import statuses
 from tests.support.server import TidewireServer
 from tidewire.core.errors import TidewireError
 from tidewire.services.large_results import HeldResults, LargeResults
-from tidewire.store.reading import Share, present_share
+from tidewire.store.engine.reading import Share, present_share
 
 MEGABYTE = 2**20
 HEAD = (

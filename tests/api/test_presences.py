@@ -15,8 +15,8 @@ from tests.support.api import ApiServer
 from tests.support.responses import checked_client
 from tidewire.core.ids import unique_id
 from tidewire.core.time import format_datetime, now, parse_datetime
-from tidewire.store.event_log import read_after
-from tidewire.store.presences import end_expired
+from tidewire.store.engine.event_log import read_after
+from tidewire.store.records.presences import end_expired
 from tidewire.store.schema import presences
 
 Json = dict[str, Any]

@@ -16,7 +16,7 @@ from tidewire.bus import asking
 from tidewire.bus import mesh as mesh_module
 from tidewire.bus.doorbell import Doorbell
 from tidewire.bus.mesh import Mesh
-from tidewire.store.processes import LivingProcess
+from tidewire.store.machine.processes import LivingProcess
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:

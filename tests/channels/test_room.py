@@ -11,10 +11,10 @@ from tidewire.core.custom_channels import ChannelRule
 from tidewire.core.errors import TidewireError
 from tidewire.core.events import Event
 from tidewire.settings import Settings
-from tidewire.store.channel_rules import insert_rule
-from tidewire.store.database import Transaction
-from tidewire.store.event_log import last_offset
-from tidewire.store.platform import DEFAULT_PROJECT_ID, Stores
+from tidewire.store.engine.database import Transaction
+from tidewire.store.engine.event_log import last_offset
+from tidewire.store.instance.platform import DEFAULT_PROJECT_ID, Stores
+from tidewire.store.records.channel_rules import insert_rule
 
 
 class Crowd:

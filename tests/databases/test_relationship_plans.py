@@ -13,7 +13,7 @@ from tests.services.world import GUEST
 from tidewire.core.identities import Caller
 from tidewire.core.relationships import RelationType
 from tidewire.services.databases.related_reading import reach_of
-from tidewire.store.prepared import Prepared
+from tidewire.store.engine.prepared_statements import Prepared
 from tidewire.store.user_tables.access import EVERYTHING
 from tidewire.store.user_tables.filters import bound_values
 from tidewire.store.user_tables.listing import list_statement

@@ -15,7 +15,7 @@ from tests.services.world import World, on_the_wire
 from tidewire.core.relationships import TYPES, RelationType, holds_many
 from tidewire.services.databases import bulk, columns, relationships, resume_changes, tables
 from tidewire.services.databases.schema_changes import finish_changes
-from tidewire.store.database import Transaction
+from tidewire.store.engine.database import Transaction
 from tidewire.store.schema import relationships as relationship_rows
 from tidewire.store.user_tables import steps
 from tidewire.store.user_tables.relationship_changes import begin_removal

@@ -16,7 +16,7 @@ from tidewire.core.columns import KINDS
 from tidewire.services.databases import columns, databases, indexes, resume_changes, tables
 from tidewire.services.databases.column_definitions import ColumnDefinition
 from tidewire.services.databases.schema_changes import finish_changes
-from tidewire.store.database import Database
+from tidewire.store.engine.database import Database
 from tidewire.store.user_tables import steps
 
 

@@ -17,9 +17,9 @@ from tidewire.core.parameters import InvalidParameterError
 from tidewire.core.time import now
 from tidewire.services.databases import bulk, counting, rows, transactions
 from tidewire.services.databases.families import Family
-from tidewire.store.maintenance import maintain_project
 from tidewire.store.schema import transaction_operations, transaction_rows
 from tidewire.store.schema import transactions as kept
+from tidewire.store.upkeep.maintenance import maintain_project
 
 
 @pytest.fixture

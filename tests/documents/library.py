@@ -15,6 +15,7 @@ from tidewire.core.identities import Caller
 from tidewire.core.ids import unique_id
 from tidewire.services.databases import bulk, collections, databases, indexes, rows, tables, vectors
 from tidewire.services.databases.families import DOCUMENTS, VECTORS, Call, Family
+from tidewire.store.engine.sqlite.vectors import prepare_vectors
 from tidewire.store.user_tables.access import EVERYTHING, Access
 from tidewire.store.user_tables.filters import bound_values
 from tidewire.store.user_tables.listing import list_statement
@@ -22,7 +23,6 @@ from tidewire.store.user_tables.loading import find_table
 from tidewire.store.user_tables.nearest import nearest_values
 from tidewire.store.user_tables.queries import read_page
 from tidewire.store.user_tables.tables import UserTable
-from tidewire.store.vectors import prepare_vectors
 
 Json = dict[str, Any]
 

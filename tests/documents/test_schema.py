@@ -11,7 +11,7 @@ from tests.documents.library import Library, query
 from tests.services.world import World
 from tidewire.services.databases import databases
 from tidewire.services.databases.schema_changes import finish_changes, resume_changes
-from tidewire.store.database import Database
+from tidewire.store.engine.database import Database
 from tidewire.store.user_tables import steps
 
 

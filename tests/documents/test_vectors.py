@@ -15,7 +15,7 @@ from tests.databases.shop import own
 from tests.documents.library import Library, decoded, query, refusal
 from tests.services.world import on_the_wire
 from tidewire.services.databases import bulk, indexes, rows, vectors
-from tidewire.store.vectors import load_extension, packed, register_fallback
+from tidewire.store.engine.sqlite.vectors import load_extension, packed, register_fallback
 
 METHODS = ["vectorDot", "vectorCosine", "vectorEuclidean"]
 DIMENSION = 3

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.support.server import TidewireServer
-from tidewire.store.credentials import encode_session
+from tidewire.store.secrets.credentials import encode_session
 
 Lines = list[tuple[str, str]]
 WIRES = ("rest", "websocket", "events")

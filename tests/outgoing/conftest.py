@@ -20,10 +20,10 @@ from tidewire.outbound.guard import Guard
 from tidewire.outgoing import messages
 from tidewire.outgoing.deliverer import deliver
 from tidewire.settings import Settings
-from tidewire.store import event_log
-from tidewire.store.commits import Commits
-from tidewire.store.database import Database, Transaction
-from tidewire.store.platform import DEFAULT_PROJECT_ID, Stores
+from tidewire.store.engine import event_log
+from tidewire.store.engine.database import Database, Transaction
+from tidewire.store.instance.commits import Commits
+from tidewire.store.instance.platform import DEFAULT_PROJECT_ID, Stores
 from tidewire.store.schema import outgoing_messages
 from tidewire.store.schema import webhooks as webhook_table
 

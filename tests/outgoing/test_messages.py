@@ -24,9 +24,9 @@ from tidewire.outgoing.mail import MailCarrier
 from tidewire.outgoing.retries import retry_delay
 from tidewire.services.messages import MailText
 from tidewire.services.outgoing import enqueue_mail, enqueue_text_message
-from tidewire.store.encryption import Encryption
-from tidewire.store.outbox import Outbox
 from tidewire.store.schema import outgoing_messages
+from tidewire.store.secrets.encryption import Encryption
+from tidewire.store.upkeep.outbox import Outbox
 
 MAIL = MailText(
     "Hello – you", "<!doctype html>\n<html><head></head><body><p>Grüße</p></body></html>\n", "Grüße\n"
@@ -292,8 +292,8 @@ async def test_a_message_for_the_outbox_is_there_once(post: Post) -> None:
 
 
 async def test_the_outbox_is_bounded(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tidewire.store.outbox.KEPT", 10)
-    monkeypatch.setattr("tidewire.store.outbox._PRUNE_STEP", 5)
+    monkeypatch.setattr("tidewire.store.upkeep.outbox.KEPT", 10)
+    monkeypatch.setattr("tidewire.store.upkeep.outbox._PRUNE_STEP", 5)
     outbox, note = Outbox(post.settings.data_dir), EmailMessage()
     note.set_content("y")
     for number in range(40):

@@ -19,12 +19,12 @@ from tests.support.receiver import Received, Receiver, answer, receiving
 from tests.support.server import TidewireServer
 from tidewire.core.events import Event
 from tidewire.core.time import now
-from tidewire.store.database import Transaction
-from tidewire.store.event_secrets import keep_secret
-from tidewire.store.maintenance import maintain_project
-from tidewire.store.outbox import Outbox
-from tidewire.store.purging import purge, request_purge
+from tidewire.store.engine.database import Transaction
+from tidewire.store.records.event_secrets import keep_secret
 from tidewire.store.schema import event_secrets
+from tidewire.store.upkeep.maintenance import maintain_project
+from tidewire.store.upkeep.outbox import Outbox
+from tidewire.store.upkeep.purging import purge, request_purge
 
 PASSWORD = "correct horse battery"
 RECOVERY = "users.*.recovery.*"

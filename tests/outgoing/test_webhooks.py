@@ -21,8 +21,8 @@ from tidewire.core.events import NOBODY, Event
 from tidewire.core.time import now
 from tidewire.outbound.guard import Guard
 from tidewire.outgoing import webhooks
-from tidewire.store.event_log import epoch, last_offset, trim
-from tidewire.store.platform import Stores
+from tidewire.store.engine.event_log import epoch, last_offset, trim
+from tidewire.store.instance.platform import Stores
 from tidewire.store.schema import memberships, outgoing_messages, teams, users
 from tidewire.store.schema import webhooks as table
 

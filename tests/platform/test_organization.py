@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.platform.people import Person, Program, sign_up, unique_id
 from tests.support.api import ApiServer
 from tidewire.core.scopes import PROJECT_KEY_SCOPES
-from tidewire.store.api_keys import KeyOwner, insert_api_key
+from tidewire.store.records.api_keys import KeyOwner, insert_api_key
 
 
 def organization_key(api: ApiServer, team_id: str, *scopes: str) -> Program:

@@ -11,7 +11,7 @@ from tests.platform.people import Person, Program, sign_up, unique_id
 from tests.support.api import ApiServer
 from tests.support.mail_server import running_mail_server
 from tidewire.core.events import Event
-from tidewire.store import event_log
+from tidewire.store.engine import event_log
 from tidewire.store.schema import outgoing_messages
 
 POLICIES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [

@@ -26,8 +26,8 @@ from tidewire.core.events import LoggedEvent
 from tidewire.core.time import now
 from tidewire.realtime import Realtime
 from tidewire.settings import Settings
-from tidewire.store.identities import encode_session, hash_secret
-from tidewire.store.platform import DEFAULT_PROJECT_ID, Stores
+from tidewire.store.instance.platform import DEFAULT_PROJECT_ID, Stores
+from tidewire.store.records.identities import encode_session, hash_secret
 
 PROJECT = DEFAULT_PROJECT_ID
 START = Callable[..., Awaitable["RealtimeServer"]]

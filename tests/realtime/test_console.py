@@ -15,7 +15,7 @@ from tests.realtime.conftest import PROJECT, START, RealtimeServer, ask, close_s
 from tests.realtime.test_sign_in import TEAM, console_user, own_project
 from tests.store.samples import event
 from tidewire.realtime import engine
-from tidewire.store.database import Transaction
+from tidewire.store.engine.database import Transaction
 from tidewire.store.schema import memberships
 
 TAIL = f"console.tail.{PROJECT}"

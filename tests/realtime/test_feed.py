@@ -15,8 +15,8 @@ from tests.realtime.conftest import PROJECT, RealtimeServer, ask, close_status, 
 from tests.store.samples import event
 from tidewire.core.events import LoggedEvent
 from tidewire.realtime import feed
-from tidewire.store.database import Database
-from tidewire.store.event_log import trim
+from tidewire.store.engine.database import Database
+from tidewire.store.engine.event_log import trim
 from tidewire.store.schema import users
 
 

@@ -19,7 +19,7 @@ from tidewire.core.inspection import Occurrence
 from tidewire.core.models.realtime import RealtimeConnectionList
 from tidewire.realtime import inspection, inspector
 from tidewire.realtime.questions import Answer, CountConnections, DescribeConnections, Question
-from tidewire.store.commits import Commits
+from tidewire.store.instance.commits import Commits
 
 EVENT = Occurrence(["c0"], ["any"], b"{}")
 

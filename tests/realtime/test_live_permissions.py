@@ -17,7 +17,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from tests.support.server import TidewireServer
 from tidewire.core.ids import unique_id
-from tidewire.store.outbox import Outbox
+from tidewire.store.upkeep.outbox import Outbox
 
 Json = dict[str, Any]
 PASSWORD = "correct horse battery"

@@ -12,9 +12,9 @@ from websockets.asyncio.client import ClientConnection
 from tests.realtime.conftest import PROJECT, RealtimeServer, ask, receive, subscribe
 from tests.realtime.world import Json
 from tidewire.core.time import now
-from tidewire.store.database import Database
-from tidewire.store.event_log import read_after
-from tidewire.store.presences import end_presences_of, find_presence
+from tidewire.store.engine.database import Database
+from tidewire.store.engine.event_log import read_after
+from tidewire.store.records.presences import end_presences_of, find_presence
 from tidewire.store.schema import presence_connections, presences, sessions
 
 

@@ -22,8 +22,8 @@ from tests.realtime.test_sign_in import console_user, own_project
 from tests.store.samples import event
 from tests.support.unanswering import unanswering
 from tidewire.core.time import now
-from tidewire.store.api_keys import ApiKey, KeyOwner, delete_api_key, update_api_key
-from tidewire.store.credentials import encode_key
+from tidewire.store.records.api_keys import ApiKey, KeyOwner, delete_api_key, update_api_key
+from tidewire.store.secrets.credentials import encode_key
 
 Json = dict[str, Any]
 OWNER = KeyOwner(project_id=PROJECT)

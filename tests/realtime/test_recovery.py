@@ -21,8 +21,8 @@ from tidewire.realtime.frames import EventFrame
 from tidewire.realtime.positions import LAGGING_ROUNDS, PAGE_ROUNDS
 from tidewire.realtime.reading import APART
 from tidewire.realtime.recovery import Recovery
-from tidewire.store.event_log import trim
-from tidewire.store.positions import count, find
+from tidewire.store.engine.event_log import trim
+from tidewire.store.records.positions import count, find
 
 Json = dict[str, Any]
 _Connecting = contextlib.AbstractAsyncContextManager[ClientConnection]

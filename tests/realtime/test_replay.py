@@ -27,7 +27,7 @@ from tidewire.core.inspection import Occurrence
 from tidewire.realtime import recovery
 from tidewire.realtime.history import KEPT_ROUNDS
 from tidewire.realtime.inspection import verdict
-from tidewire.store.event_log import trim
+from tidewire.store.engine.event_log import trim
 
 Json = dict[str, Any]
 CHANNEL = "files"

@@ -22,8 +22,8 @@ from tests.support.server import TidewireServer
 from tidewire.core.ids import unique_id
 from tidewire.core.project_settings import MfaFactors
 from tidewire.core.time import now
-from tidewire.store.credentials import encode_jwt
 from tidewire.store.schema import sessions, users
+from tidewire.store.secrets.credentials import encode_jwt
 
 PASSWORD = "correct horse battery"
 ASKED = {"mfa": True, "email": "ada@example.com", "email_verification": True}

@@ -14,11 +14,11 @@ from tests.store.samples import add_membership, add_session, add_team, add_user,
 from tidewire.core.origins import Platform
 from tidewire.core.project_settings import ProjectSettings
 from tidewire.core.time import now
-from tidewire.store.api_keys import KeyOwner, insert_api_key
-from tidewire.store.credentials import encode_jwt, encode_session, hash_secret
-from tidewire.store.dev_keys import insert_dev_key
-from tidewire.store.platform import Project
+from tidewire.store.instance.platform import Project
+from tidewire.store.records.api_keys import KeyOwner, insert_api_key
+from tidewire.store.records.dev_keys import insert_dev_key
 from tidewire.store.schema import memberships, sessions, users
+from tidewire.store.secrets.credentials import encode_jwt, encode_session, hash_secret
 
 TEAM = "founders"
 

@@ -32,7 +32,7 @@ from tidewire.realtime.connection import Connection
 from tidewire.realtime.flood import AddressBudgets, Flow
 from tidewire.realtime.websocket import WebSocket
 from tidewire.settings import Settings
-from tidewire.store.platform import ProjectStore
+from tidewire.store.instance.platform import ProjectStore
 
 
 def _text(message: Any) -> str:

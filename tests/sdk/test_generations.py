@@ -16,7 +16,7 @@ from tests.sdk.node import JAVASCRIPT, run_node
 from tests.support.server import TidewireServer
 from tidewire.core.origins import Platform
 from tidewire.settings import Settings
-from tidewire.store.platform import DEFAULT_PROJECT_ID, Stores
+from tidewire.store.instance.platform import DEFAULT_PROJECT_ID, Stores
 
 
 @pytest.fixture(scope="module")

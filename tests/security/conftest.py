@@ -15,7 +15,7 @@ from tests.support.api import ApiServer, running_api
 from tests.support.responses import checked_client
 from tidewire.services import ALL_OPERATIONS
 from tidewire.settings import Settings
-from tidewire.store.platform import CONSOLE_PROJECT_ID, ProjectStore
+from tidewire.store.instance.platform import CONSOLE_PROJECT_ID, ProjectStore
 
 PASSWORD = "a password of nobody else"
 

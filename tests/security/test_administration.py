@@ -11,8 +11,8 @@ from sqlalchemy import delete, update
 
 from tests.security.conftest import Organization, Person, World, fresh
 from tidewire.core.time import now
-from tidewire.store.dev_keys import insert_dev_key
-from tidewire.store.platform import CONSOLE_PROJECT_ID, Project
+from tidewire.store.instance.platform import CONSOLE_PROJECT_ID, Project
+from tidewire.store.records.dev_keys import insert_dev_key
 from tidewire.store.schema import memberships
 
 UNAUTHORIZED = (401, "general_unauthorized_scope")

@@ -15,11 +15,11 @@ from tests.support.api import running_api
 from tests.support.responses import checked_client
 from tidewire.core.time import now
 from tidewire.services import ALL_OPERATIONS
-from tidewire.store.api_keys import KeyOwner, insert_api_key
-from tidewire.store.credentials import encode_jwt, encode_key, encode_session
-from tidewire.store.platform import CONSOLE_PROJECT_ID
-from tidewire.store.purposes import Purpose, key_for
+from tidewire.store.instance.platform import CONSOLE_PROJECT_ID
+from tidewire.store.records.api_keys import KeyOwner, insert_api_key
 from tidewire.store.schema import keys, sessions, users
+from tidewire.store.secrets.credentials import encode_jwt, encode_key, encode_session
+from tidewire.store.secrets.purposes import Purpose, key_for
 
 UNAUTHORIZED = (401, "general_unauthorized_scope")
 INVALID_JWT = (401, "user_jwt_invalid")

@@ -9,7 +9,7 @@ from tests.services.world import GUEST, KEY, World, on_the_wire, payload
 from tidewire.core.errors import TidewireError
 from tidewire.services.storage import buckets, files, uploads
 from tidewire.settings import Settings
-from tidewire.store.deletions import delete_discarded
+from tidewire.store.records.deletions import delete_discarded
 from tidewire.store.schema import permissions, project_metadata
 
 

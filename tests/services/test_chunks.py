@@ -19,7 +19,7 @@ from tidewire.core.ids import unique_id
 from tidewire.core.models import File
 from tidewire.core.uploads import ContentRange
 from tidewire.services.storage import chunks, content, files, uploads
-from tidewire.store.deletions import delete_discarded, discard_expired_uploads
+from tidewire.store.records.deletions import delete_discarded, discard_expired_uploads
 
 SIZE = 64
 """Bytes of a chunk in these tests."""

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, select
 
 from tests.services.world import KEY, World
 from tidewire.services.storage import files, uploads
-from tidewire.store import grants
+from tidewire.store.records import grants
 from tidewire.store.schema import files as files_table
 
 

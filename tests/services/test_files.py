@@ -10,7 +10,7 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Caller
 from tidewire.core.models import File
 from tidewire.services.storage import buckets, content, files, uploads
-from tidewire.store.deletions import delete_discarded
+from tidewire.store.records.deletions import delete_discarded
 
 
 async def create(

@@ -27,7 +27,7 @@ from tidewire.services.users import (
     updates,
     users,
 )
-from tidewire.store.identities import jwt_identity
+from tidewire.store.records.identities import jwt_identity
 from tidewire.store.schema import user_identities
 
 

@@ -9,7 +9,7 @@ from tidewire.core.identities import Caller
 from tidewire.core.models import Session
 from tidewire.core.time import now, parse_datetime
 from tidewire.services.account import sessions, tokens, updates
-from tidewire.store.identities import InvalidJwtError, jwt_identity
+from tidewire.store.records.identities import InvalidJwtError, jwt_identity
 from tidewire.store.schema import sessions as table
 from tidewire.store.schema import users as users_table
 

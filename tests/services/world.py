@@ -18,11 +18,11 @@ from tidewire.services.context import Client, Context
 from tidewire.services.passwords import PasswordHasher
 from tidewire.services.storage import buckets
 from tidewire.settings import Settings
-from tidewire.store import event_log
-from tidewire.store.database import Database
-from tidewire.store.identities import session_identity, user_identity
-from tidewire.store.objects import ObjectStorage
-from tidewire.store.platform import Project, Stores
+from tidewire.store.engine import event_log
+from tidewire.store.engine.database import Database
+from tidewire.store.instance.platform import Project, Stores
+from tidewire.store.objects.storage import ObjectStorage
+from tidewire.store.records.identities import session_identity, user_identity
 
 CHROME = (
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36"

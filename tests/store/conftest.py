@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tidewire.settings import Settings
-from tidewire.store.database import Database
-from tidewire.store.platform import Stores
+from tidewire.store.engine.database import Database
+from tidewire.store.instance.platform import Stores
 
 
 @pytest.fixture

@@ -12,15 +12,15 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from tidewire.store import event_log
-from tidewire.store.database import Database
+from tidewire.store.engine import event_log
+from tidewire.store.engine.database import Database
 from tidewire.store.schema import state
 
 PROGRAM = """
 import asyncio, os, pathlib, sys
 from tests.store.samples import event
-from tidewire.store.database import Database
-from tidewire.store.state import write_state
+from tidewire.store.engine.database import Database
+from tidewire.store.engine.state import write_state
 async def main(path, run):
     database = await Database.open(pathlib.Path(path), "shop")
     numbers = iter(range(10**9))

@@ -22,15 +22,15 @@ from sqlalchemy.exc import OperationalError
 
 from tests.store.samples import event
 from tidewire.core.errors import TidewireError
-from tidewire.store import event_log
-from tidewire.store.connections import connect
-from tidewire.store.database import Database
+from tidewire.store.engine import event_log
+from tidewire.store.engine.database import Database
+from tidewire.store.engine.migration import PLATFORM, PROJECT, Chain
+from tidewire.store.engine.reading import Share, present_share
+from tidewire.store.engine.sqlite.connections import connect
+from tidewire.store.engine.state import read_state, write_state
+from tidewire.store.engine.workers import Workers
 from tidewire.store.errors import StoreError
-from tidewire.store.migration import PLATFORM, PROJECT, Chain
-from tidewire.store.reading import Share, present_share
 from tidewire.store.schema import files, keys, platforms, projects, sessions, users
-from tidewire.store.state import read_state, write_state
-from tidewire.store.workers import Workers
 
 
 async def write(database: Database, name: str, value: str = "") -> None:
@@ -121,7 +121,7 @@ async def test_data_version_changes_with_commits_of_all(database: Database, tmp_
 WRITER = """
 import asyncio, pathlib, sys
 from tests.store.samples import event
-from tidewire.store.database import Database
+from tidewire.store.engine.database import Database
 async def main(path, name, count):
     database = await Database.open(pathlib.Path(path), "shop")
     async def write(number):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidewire.store.encryption import Encryption, SealError
+from tidewire.store.secrets.encryption import Encryption, SealError
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
 ONE = Encryption(b"1" * 32)

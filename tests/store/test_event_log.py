@@ -15,11 +15,11 @@ from sqlalchemy import Connection, text
 from tests.store.samples import event
 from tidewire.core.events import Event
 from tidewire.core.time import now
-from tidewire.store import event_log
-from tidewire.store.connections import Synchronous, connect, driver
-from tidewire.store.database import Database
+from tidewire.store.engine import event_log
+from tidewire.store.engine.database import Database
+from tidewire.store.engine.sqlite.connections import Synchronous, connect, driver
+from tidewire.store.engine.state import read_state
 from tidewire.store.schema import project_metadata
-from tidewire.store.state import read_state
 
 
 async def append(database: Database, *events: Event) -> list[int]:
@@ -124,7 +124,7 @@ def die_with_it_open(path: Path, synchronous: str) -> None:
     program = f"""
 import asyncio, os, pathlib
 from tests.store.samples import event
-from tidewire.store.database import Database
+from tidewire.store.engine.database import Database
 async def main():
     database = await Database.open(pathlib.Path({str(path)!r}), "shop", synchronous={synchronous!r})
     await database.write(lambda transaction: transaction.append(event()))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tidewire.store.errors import StoreError
-from tidewire.store.file_systems import require_local, type_at
+from tidewire.store.machine.file_systems import require_local, type_at
 
 # As kernels write it (Linux 6.1; a NAS by NFS, a share, a cluster, a laptop's container).
 MOUNTS = r"""

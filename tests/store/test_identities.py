@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, delete, update
 
 from tests.store.samples import add_membership, add_session, add_team, add_user
-from tidewire.store.connections import connect
-from tidewire.store.identities import (
+from tidewire.store.engine.sqlite.connections import connect
+from tidewire.store.records.identities import (
     InvalidJwtError,
     decode_session,
     encode_jwt,

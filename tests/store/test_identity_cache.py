@@ -21,13 +21,13 @@ from sqlalchemy import Connection, delete, insert, update
 from tests.store.samples import add_membership, add_session, add_team, add_user
 from tidewire.core.identities import Identity
 from tidewire.core.time import now
-from tidewire.store import identity_cache as identity_cache_module
-from tidewire.store.credentials import InvalidJwtError, encode_jwt, encode_session, hash_secret
-from tidewire.store.database import Database
-from tidewire.store.identities import IdentityRows, identity_of, rows_by_secret, session_identity
-from tidewire.store.identity_cache import IdentityCache
-from tidewire.store.reading import Lane
+from tidewire.store.caches import identity_cache as identity_cache_module
+from tidewire.store.caches.identity_cache import IdentityCache
+from tidewire.store.engine.database import Database
+from tidewire.store.engine.reading import Lane
+from tidewire.store.records.identities import IdentityRows, identity_of, rows_by_secret, session_identity
 from tidewire.store.schema import authenticators, memberships, sessions, targets, teams, users
+from tidewire.store.secrets.credentials import InvalidJwtError, encode_jwt, encode_session, hash_secret
 
 SECRET = b"0123456789abcdef0123456789abcdef"
 SESSION = encode_session("u1", "right")

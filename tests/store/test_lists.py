@@ -29,9 +29,9 @@ from sqlalchemy import (
 from tests.store.samples import add_bucket, add_file
 from tidewire.core.errors import TidewireError
 from tidewire.core.time import format_datetime
-from tidewire.store.connections import connect
-from tidewire.store.grants import readable, write_grants
-from tidewire.store.lists import MAX_TOTAL, ListDefinition, list_rows
+from tidewire.store.engine.sqlite.connections import connect
+from tidewire.store.lists.resource_lists import MAX_TOTAL, ListDefinition, list_rows
+from tidewire.store.records.grants import readable, write_grants
 from tidewire.store.schema import files, project_metadata
 
 Item = dict[str, Any]

@@ -14,12 +14,11 @@ from sqlalchemy import Column, Connection, delete, func, insert, select
 from tests.store.samples import add_bucket, add_file, add_session, add_user, event
 from tidewire.core.time import now
 from tidewire.settings import Settings
-from tidewire.store import event_log, maintenance
-from tidewire.store.database import Transaction
-from tidewire.store.deletion_lock import nothing_deleted
-from tidewire.store.deletions import discard_objects
-from tidewire.store.maintenance import maintain, maintain_project
-from tidewire.store.platform import DEFAULT_PROJECT_ID, ProjectStore, Stores
+from tidewire.store.engine import event_log
+from tidewire.store.engine.database import Transaction
+from tidewire.store.instance.deletion_lock import nothing_deleted
+from tidewire.store.instance.platform import DEFAULT_PROJECT_ID, ProjectStore, Stores
+from tidewire.store.records.deletions import discard_objects
 from tidewire.store.schema import (
     audit_log,
     challenges,
@@ -32,6 +31,8 @@ from tidewire.store.schema import (
     upload_parts,
     uploads,
 )
+from tidewire.store.upkeep import maintenance
+from tidewire.store.upkeep.maintenance import maintain, maintain_project
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tidewire.store.objects import (
+from tidewire.store.objects.storage import (
     HEAD_BYTES,
     ObjectMissingError,
     ObjectStorage,
@@ -172,7 +172,7 @@ async def test_a_killed_writer_leaves_nothing_after_the_next_sweep(
 ) -> None:
     program = (
         "import asyncio, pathlib, sys\n"
-        "from tidewire.store.objects import ObjectStorage, local_store\n"
+        "from tidewire.store.objects.storage import ObjectStorage, local_store\n"
         "async def main():\n"
         "    objects = ObjectStorage(local_store(pathlib.Path(sys.argv[1])), 'shop', durable=True)\n"
         "    writer = objects.writer()\n"

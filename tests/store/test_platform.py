@@ -17,15 +17,15 @@ from sqlalchemy import delete, update
 from tidewire.core.errors import TidewireError
 from tidewire.core.origins import Platform
 from tidewire.settings import Settings
-from tidewire.store import event_log
-from tidewire.store.cache import Cache
-from tidewire.store.database import Database
+from tidewire.store.caches.cache import Cache
+from tidewire.store.engine import event_log
+from tidewire.store.engine.database import Database
+from tidewire.store.engine.state import read_state, write_state
 from tidewire.store.errors import StoreError
-from tidewire.store.maintenance import Rounds
-from tidewire.store.platform import CONSOLE_PROJECT_ID, DEFAULT_PROJECT_ID, Stores
+from tidewire.store.instance.platform import CONSOLE_PROJECT_ID, DEFAULT_PROJECT_ID, Stores
 from tidewire.store.schema import keys, projects
-from tidewire.store.secret_file import load_secrets, settle_secrets
-from tidewire.store.state import read_state, write_state
+from tidewire.store.secrets.secret_file import load_secrets, settle_secrets
+from tidewire.store.upkeep.maintenance import Rounds
 
 HOSTILE = [
     "",
@@ -82,7 +82,7 @@ async def test_processes_that_start_at_once_share_one_directory(settings: Settin
     program = (
         "import asyncio, sys\n"
         "from tidewire.settings import Settings\n"
-        "from tidewire.store.platform import Stores\n"
+        "from tidewire.store.instance.platform import Stores\n"
         "async def main():\n"
         "    stores = await Stores.open(Settings(data_dir=sys.argv[1]))\n"
         "    await stores.project('default')\n"

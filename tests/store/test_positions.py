@@ -10,11 +10,11 @@ from alembic.command import upgrade
 from sqlalchemy import Connection, func, select
 
 from tests.store.test_database import alembic_config
-from tidewire.store import positions
-from tidewire.store.connections import connect
-from tidewire.store.database import Database, Transaction
-from tidewire.store.migration import PROJECT
-from tidewire.store.positions import Kept, Note
+from tidewire.store.engine.database import Database, Transaction
+from tidewire.store.engine.migration import PROJECT
+from tidewire.store.engine.sqlite.connections import connect
+from tidewire.store.records import positions
+from tidewire.store.records.positions import Kept, Note
 from tidewire.store.schema import realtime_positions
 
 

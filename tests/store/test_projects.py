@@ -19,8 +19,12 @@ from tidewire.core.origins import Platform
 from tidewire.core.project_settings import MockNumber, ProjectSettings, SmtpSettings
 from tidewire.core.time import now
 from tidewire.settings import Settings
-from tidewire.store import dev_keys, registered_platforms
-from tidewire.store.api_keys import (
+from tidewire.store.caches.key_ring import KeyRing
+from tidewire.store.engine.state import read_state
+from tidewire.store.instance.background import Background
+from tidewire.store.instance.platform import DEFAULT_PROJECT_ID, Project, Stores
+from tidewire.store.records import dev_keys, registered_platforms
+from tidewire.store.records.api_keys import (
     ACCESS_PRECISION,
     MAX_SDKS,
     KeyOwner,
@@ -29,11 +33,7 @@ from tidewire.store.api_keys import (
     insert_api_key,
     update_api_key,
 )
-from tidewire.store.background import Background
-from tidewire.store.identities import user_identity
-from tidewire.store.key_ring import KeyRing
-from tidewire.store.platform import DEFAULT_PROJECT_ID, Project, Stores
-from tidewire.store.state import read_state
+from tidewire.store.records.identities import user_identity
 
 CHANGED = ProjectSettings(
     user_limit=5,

@@ -16,9 +16,9 @@ from tests.databases.shop import Shop, column
 from tests.services.world import World
 from tidewire.core.errors import TidewireError
 from tidewire.services.databases import indexes
-from tidewire.store import shadows as module
-from tidewire.store.reading import Job
-from tidewire.store.shadows import Shadow, Shadows
+from tidewire.store.engine.reading import Job
+from tidewire.store.engine.sqlite import staging as module
+from tidewire.store.engine.sqlite.staging import Shadow, Shadows
 from tidewire.store.user_tables.loading import find_table
 from tidewire.store.user_tables.rows import (
     Changes,

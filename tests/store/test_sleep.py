@@ -13,13 +13,13 @@ import pytest
 from tests.store.samples import event
 from tidewire.core.errors import TidewireError
 from tidewire.settings import Settings
-from tidewire.store import event_log
-from tidewire.store.deadlines import too_long
-from tidewire.store.due import OPEN
-from tidewire.store.platform import DEFAULT_PROJECT_ID, ProjectStore, Stores
-from tidewire.store.reading import FairQueue, Job, Share
+from tidewire.store.engine import event_log
+from tidewire.store.engine.deadlines import too_long
+from tidewire.store.engine.reading import FairQueue, Job, Share
+from tidewire.store.engine.threads import ThreadPool
+from tidewire.store.instance.platform import DEFAULT_PROJECT_ID, ProjectStore, Stores
+from tidewire.store.records.due import OPEN
 from tidewire.store.schema import outgoing_messages
-from tidewire.store.threads import ThreadPool
 
 
 @pytest.fixture

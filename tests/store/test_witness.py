@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tidewire.store import event_log
-from tidewire.store.database import Database
+from tidewire.store.engine import event_log
+from tidewire.store.engine.database import Database
 
 NAME = "database.sqlite3"
 
@@ -103,7 +103,7 @@ def write_an_event(data: Path, backup: Path | None, *, close: bool) -> None:
     program = f"""
 import asyncio, os, pathlib, shutil
 from tests.store.samples import event
-from tidewire.store.database import Database
+from tidewire.store.engine.database import Database
 async def main():
     database = await Database.open(pathlib.Path({str(data / NAME)!r}), "shop")
     await database.write(lambda transaction: transaction.append(event()))
@@ -176,8 +176,8 @@ async def test_crashes_of_who_only_reads_are_no_copies(tmp_path: Path) -> None:
     program = f"""
 import asyncio, os
 from pathlib import Path
-from tidewire.store import event_log
-from tidewire.store.database import Database
+from tidewire.store.engine import event_log
+from tidewire.store.engine.database import Database
 
 async def main():
     database = await Database.open(Path({str(data / NAME)!r}), "shop")
@@ -199,8 +199,9 @@ async def test_a_crash_while_it_closes_is_no_copy(tmp_path: Path) -> None:
     program = f"""
 import asyncio, os
 from pathlib import Path
-from tidewire.store import event_log, opening
-from tidewire.store.database import Database
+from tidewire.store.engine import event_log
+from tidewire.store.engine.sqlite import opening
+from tidewire.store.engine.database import Database
 
 async def main():
     database = await Database.open(Path({str(data / NAME)!r}), "p")

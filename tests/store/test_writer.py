@@ -13,11 +13,12 @@ from sqlalchemy.exc import IntegrityError
 
 from tests.store.samples import add_session, event
 from tidewire.core.events import LoggedEvent
-from tidewire.store import event_log, writer
-from tidewire.store.database import Database, DatabaseClosedError, Transaction
+from tidewire.store.engine import event_log
+from tidewire.store.engine.database import Database, DatabaseClosedError, Transaction
+from tidewire.store.engine.sqlite import writer
+from tidewire.store.engine.sqlite.writer import GROUP_SECONDS, GROUP_UNITS
+from tidewire.store.engine.state import read_state, write_state
 from tidewire.store.schema import state
-from tidewire.store.state import read_state, write_state
-from tidewire.store.writer import GROUP_SECONDS, GROUP_UNITS
 
 
 def set_value(name: str) -> Callable[[Transaction], str]:

@@ -21,7 +21,7 @@ from tidewire.core.operations import Operations
 from tidewire.services.geoip import GeoIp
 from tidewire.services.passwords import PasswordHasher
 from tidewire.settings import Settings
-from tidewire.store.platform import DEFAULT_PROJECT_ID, Stores
+from tidewire.store.instance.platform import DEFAULT_PROJECT_ID, Stores
 
 T = TypeVar("T")
 

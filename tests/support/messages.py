@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from tidewire.store.encryption import Encryption
 from tidewire.store.schema import outgoing_messages
+from tidewire.store.secrets.encryption import Encryption
 
 
 def waiting_messages(connection: Connection, encryption: Encryption) -> list[Any]:

@@ -9,9 +9,9 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from tidewire.store.connections import driver
-from tidewire.store.database import Database
-from tidewire.store.readers import Readers
+from tidewire.store.engine.database import Database
+from tidewire.store.engine.sqlite.connections import driver
+from tidewire.store.engine.sqlite.readers import Readers
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ from tidewire.api.requests import Request, sdk_of
 from tidewire.core.errors import TidewireError
 from tidewire.core.ids import is_id
 from tidewire.core.origins import is_origin, origin_allowed
-from tidewire.store.platform import CONSOLE_PROJECT_ID, Project, ProjectStore, Stores
+from tidewire.store.instance.platform import CONSOLE_PROJECT_ID, Project, ProjectStore, Stores
 
 
 class Address(msgspec.Struct, frozen=True):

@@ -21,10 +21,10 @@ from tidewire.identity.credentials import (
     read_impersonated,
     read_parameters,
 )
-from tidewire.store.credentials import InvalidJwtError
-from tidewire.store.identities import find_user_id
-from tidewire.store.platform import CONSOLE_PROJECT_ID, ProjectStore, Stores
-from tidewire.store.projects import project_not_found
+from tidewire.store.instance.platform import CONSOLE_PROJECT_ID, ProjectStore, Stores
+from tidewire.store.records.identities import find_user_id
+from tidewire.store.records.projects import project_not_found
+from tidewire.store.secrets.credentials import InvalidJwtError
 
 GUEST: Final = Caller("guest", None, ("any", *GUEST_ROLES), ROLE_SCOPES["guests"])
 _WITH_UNKNOWN_KEY: Final = replace(GUEST, unknown_key=True)

@@ -18,7 +18,7 @@ from tidewire.api.requests import Request
 from tidewire.api.responses import COMMON_HEADERS, send_empty, send_json
 from tidewire.core.downloads import Download
 from tidewire.core.errors import TidewireError
-from tidewire.store.objects import ObjectMissingError
+from tidewire.store.objects.storage import ObjectMissingError
 
 _log = structlog.get_logger()
 

@@ -9,15 +9,15 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Caller
 from tidewire.core.scopes import ACCOUNT_KEY_SCOPES, ORGANIZATION_KEY_SCOPES, PROJECT_KEY_SCOPES, ROLE_SCOPES
 from tidewire.core.time import now
-from tidewire.store.api_keys import ApiKey
-from tidewire.store.credentials import (
+from tidewire.store.instance.platform import CONSOLE_PROJECT_ID, ProjectStore, Stores
+from tidewire.store.records.api_keys import ApiKey
+from tidewire.store.secrets.credentials import (
     MAX_KEY_LENGTH,
     ExpiredJwtError,
     InvalidJwtError,
     decode_key,
     is_ephemeral,
 )
-from tidewire.store.platform import CONSOLE_PROJECT_ID, ProjectStore, Stores
 
 _ROLES: Final = ("any", "keys")
 

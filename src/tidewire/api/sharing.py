@@ -11,7 +11,7 @@ from tidewire.api.requests import Request
 from tidewire.core.addresses import network_of
 from tidewire.core.identities import Caller
 from tidewire.settings import Settings
-from tidewire.store.reading import Share
+from tidewire.store.engine.reading import Share
 
 _MILLISECONDS: Final = re.compile(rb"0*[1-9][0-9]{0,8}")
 

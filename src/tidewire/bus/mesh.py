@@ -21,7 +21,7 @@ from tidewire.bus import asking, doorbell
 from tidewire.bus.asking import MAX_FRAME, PREFIX, Answer, framed
 from tidewire.bus.directory import Meeting
 from tidewire.core.ids import is_id
-from tidewire.store.processes import is_alive
+from tidewire.store.machine.processes import is_alive
 
 MAX_QUEUE: Final = 8 * 1024 * 1024
 """Bytes that wait for one process."""

@@ -20,9 +20,9 @@ from tidewire.core.ids import unique_id
 from tidewire.core.models.channels import RealtimeMessage
 from tidewire.core.time import format_datetime, now
 from tidewire.settings import Settings
-from tidewire.store.channel_rules import find_rule
-from tidewire.store.database import Database, Transaction
-from tidewire.store.sent_messages import SentMessage, find_sent, note_sent
+from tidewire.store.engine.database import Database, Transaction
+from tidewire.store.records.channel_rules import find_rule
+from tidewire.store.records.sent_messages import SentMessage, find_sent, note_sent
 
 _ATTEMPTS: Final = 5
 """Times that a publication begins anew because a rule was changed in the midst of it."""

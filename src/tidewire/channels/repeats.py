@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tidewire.store.sent_messages import SentMessage
+from tidewire.store.records.sent_messages import SentMessage
 
 
 class RepeatKey(NamedTuple):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tidewire.core.custom_channels import ChannelRule, patterns_for
-from tidewire.store.channel_rules import read_rules, rules_version
-from tidewire.store.database import Database
+from tidewire.store.engine.database import Database
+from tidewire.store.records.channel_rules import read_rules, rules_version
 
 
 class RuleBook:

@@ -19,7 +19,7 @@ from tidewire.store.backups.making import Target, back_up
 from tidewire.store.backups.manifest import OBJECTS, Manifest
 from tidewire.store.backups.restoring import restore
 from tidewire.store.backups.runs import Runs
-from tidewire.store.data_directory import prepare_directory
+from tidewire.store.instance.data_directory import prepare_directory
 
 
 class _Bar:

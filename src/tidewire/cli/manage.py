@@ -18,7 +18,7 @@ from tidewire.core.scopes import PROJECT_KEY_SCOPES
 from tidewire.core.time import format_datetime, now
 from tidewire.settings import Settings
 from tidewire.store.errors import StoreError
-from tidewire.store.platform import Stores
+from tidewire.store.instance.platform import Stores
 
 T = TypeVar("T")
 

@@ -23,9 +23,9 @@ from tidewire.logs import configure_logging
 from tidewire.server import serve
 from tidewire.services.geoip import GeoIpError
 from tidewire.settings import Settings, misspelt_variables
-from tidewire.store.fresh import code_of_fresh_instance
-from tidewire.store.platform import DEFAULT_PROJECT_ID
-from tidewire.store.serving import AlreadyServedError, ServingLock
+from tidewire.store.instance.fresh import code_of_fresh_instance
+from tidewire.store.instance.platform import DEFAULT_PROJECT_ID
+from tidewire.store.machine.serving import AlreadyServedError, ServingLock
 
 PORT_SECONDS: Final = 10.0
 """How long workers whose supervisor was killed may take until they let go of the port."""

@@ -10,7 +10,7 @@ from tidewire.bus.doorbell import Doorbell
 from tidewire.cli.options import keep_private
 from tidewire.logs import configure_logging
 from tidewire.settings import Settings
-from tidewire.store.platform import Stores
+from tidewire.store.instance.platform import Stores
 
 
 @asynccontextmanager

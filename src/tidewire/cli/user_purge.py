@@ -8,11 +8,11 @@ from tidewire.cli.manage import with_stores
 from tidewire.services.account.records import user_by_id
 from tidewire.services.user_deletion import delete_user, publish_deletion
 from tidewire.settings import Settings
-from tidewire.store.database import Transaction
-from tidewire.store.outbox import Outbox
-from tidewire.store.platform import Stores
-from tidewire.store.projects import project_not_found
-from tidewire.store.purging import purge, request_purge
+from tidewire.store.engine.database import Transaction
+from tidewire.store.instance.platform import Stores
+from tidewire.store.records.projects import project_not_found
+from tidewire.store.upkeep.outbox import Outbox
+from tidewire.store.upkeep.purging import purge, request_purge
 
 
 def purge_user(settings: Settings, project_id: str, user_id: str) -> None:

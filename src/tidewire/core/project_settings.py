@@ -49,7 +49,7 @@ class SmtpSettings(msgspec.Struct, frozen=True, kw_only=True):
     port: int = 0
     username: str = ""
     password: str = ""
-    """Sealed (:mod:`tidewire.store.encryption`); empty without one."""
+    """Sealed (:mod:`tidewire.store.secrets.encryption`); empty without one."""
     secure: str = ""
     """``tls`` (STARTTLS), ``ssl`` or empty."""
 

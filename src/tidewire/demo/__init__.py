@@ -14,8 +14,8 @@ from tidewire.demo.outbox import may_look, outbox_page
 from tidewire.services.context import Client, Context
 from tidewire.services.passwords import PasswordHasher
 from tidewire.services.storage.buckets import create_bucket
-from tidewire.store.outbox import Outbox
-from tidewire.store.platform import DEFAULT_PROJECT_ID, Stores
+from tidewire.store.instance.platform import DEFAULT_PROJECT_ID, Stores
+from tidewire.store.upkeep.outbox import Outbox
 
 DEMO_BUCKET_ID: Final = "demo"
 

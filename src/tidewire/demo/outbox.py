@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from tidewire.core.time import format_datetime
 from tidewire.identity.heads import Head
-from tidewire.store.outbox import KeptMessage, Outbox
+from tidewire.store.upkeep.outbox import KeptMessage, Outbox
 
 PATH: Final = "/demo/outbox"
 SHOWN: Final = 100

@@ -11,7 +11,7 @@ import msgspec
 
 from tidewire.core.query_string import parse_query_string
 from tidewire.identity.heads import Head
-from tidewire.store.credentials import decode_session
+from tidewire.store.secrets.credentials import decode_session
 
 NO_PARAMETERS: Final[Mapping[str, Any]] = {}
 

@@ -18,9 +18,9 @@ from tidewire.outgoing.mail import MailCarrier
 from tidewire.outgoing.projects import Parts, ProjectDeliveries
 from tidewire.outgoing.text_messages import text_message_carrier
 from tidewire.settings import Settings
-from tidewire.store.commits import CommitListener, Commits
-from tidewire.store.outbox import Outbox
-from tidewire.store.platform import CONSOLE_PROJECT_ID, Stores
+from tidewire.store.instance.commits import CommitListener, Commits
+from tidewire.store.instance.platform import CONSOLE_PROJECT_ID, Stores
+from tidewire.store.upkeep.outbox import Outbox
 
 LONGEST_TIMER_SECONDS: Final = 3600.0
 """After which the clock is looked at again: it may have been set."""

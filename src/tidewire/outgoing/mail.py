@@ -18,7 +18,7 @@ from tidewire.outbound.guard import ForbiddenAddressError, guard_of
 from tidewire.outbound.smtp import MailServer, give_mail, server_of_project
 from tidewire.outgoing.carriers import DeliveryError, Message
 from tidewire.settings import Settings
-from tidewire.store.outbox import Outbox
+from tidewire.store.upkeep.outbox import Outbox
 
 _log: Final = structlog.get_logger("tidewire.outgoing")
 

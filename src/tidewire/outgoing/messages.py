@@ -14,10 +14,10 @@ from tidewire.core.project_settings import SmtpSettings
 from tidewire.core.time import now
 from tidewire.outgoing.carriers import Carrier, DeliveryError, Message
 from tidewire.outgoing.retries import retry_delay
-from tidewire.store.database import Transaction
-from tidewire.store.encryption import SEALED, SealError
-from tidewire.store.platform import Stores
+from tidewire.store.engine.database import Transaction
+from tidewire.store.instance.platform import Stores
 from tidewire.store.schema import outgoing_messages as table
+from tidewire.store.secrets.encryption import SEALED, SealError
 
 AT_ONCE: Final = 10
 """Messages of a project that are being sent at the same time."""

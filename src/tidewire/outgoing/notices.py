@@ -6,8 +6,8 @@ from tidewire.outgoing.webhook_records import Failure, owners_of_team
 from tidewire.outgoing.webhook_requests import Webhook
 from tidewire.services.messages import webhook_disabled_mail
 from tidewire.services.outgoing import enqueue_mail
-from tidewire.store.database import Transaction
-from tidewire.store.platform import Stores
+from tidewire.store.engine.database import Transaction
+from tidewire.store.instance.platform import Stores
 
 
 async def announce_disabled(stores: Stores, project_id: str, webhook: Webhook, failure: Failure) -> None:

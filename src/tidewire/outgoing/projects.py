@@ -20,10 +20,10 @@ from tidewire.outgoing.webhook_records import Failure, enabled_webhooks
 from tidewire.outgoing.webhook_requests import Webhook
 from tidewire.outgoing.webhooks import WebhookDelivery
 from tidewire.settings import Settings
-from tidewire.store import presences
-from tidewire.store.database import Database, DatabaseClosedError
-from tidewire.store.encryption import Encryption
-from tidewire.store.platform import CONSOLE_PROJECT_ID, Stores
+from tidewire.store.engine.database import Database, DatabaseClosedError
+from tidewire.store.instance.platform import CONSOLE_PROJECT_ID, Stores
+from tidewire.store.records import presences
+from tidewire.store.secrets.encryption import Encryption
 
 LOOK_SECONDS: Final = 0.1
 """Between two looks into a database that is committed to all the time."""

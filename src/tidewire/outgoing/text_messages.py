@@ -14,7 +14,7 @@ from tidewire.core.text_message_providers import HttpProvider, parse_provider
 from tidewire.outbound.http import OutboundHttp, RequestFailedError
 from tidewire.outgoing.carriers import Carrier, DeliveryError, Message
 from tidewire.settings import Settings
-from tidewire.store.outbox import Outbox
+from tidewire.store.upkeep.outbox import Outbox
 
 SECONDS: Final = 15.0
 """That a provider may take to answer."""

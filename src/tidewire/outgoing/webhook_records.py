@@ -11,9 +11,9 @@ from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, select, 
 
 from tidewire.core.time import format_datetime, now
 from tidewire.outgoing.webhook_requests import Webhook, webhook_of
-from tidewire.store.encryption import Encryption, SealError
 from tidewire.store.schema import memberships, users
 from tidewire.store.schema import webhooks as table
+from tidewire.store.secrets.encryption import Encryption, SealError
 
 _LONGEST_LOG: Final = 1000
 _ENABLED: Final = select(table).where(table.c.enabled).order_by(table.c.sequence)

@@ -26,11 +26,11 @@ from tidewire.outgoing.webhook_records import (
 )
 from tidewire.outgoing.webhook_requests import Webhook, names_for_webhooks, webhook_headers, with_secret
 from tidewire.settings import Settings
-from tidewire.store import event_log
-from tidewire.store.database import Database, Transaction
-from tidewire.store.encryption import Encryption
-from tidewire.store.event_secrets import secret_at
-from tidewire.store.purging import purges
+from tidewire.store.engine import event_log
+from tidewire.store.engine.database import Database, Transaction
+from tidewire.store.records.event_secrets import secret_at
+from tidewire.store.secrets.encryption import Encryption
+from tidewire.store.upkeep.purging import purges
 
 BATCH: Final = 100
 """Events that are read at once."""

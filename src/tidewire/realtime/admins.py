@@ -13,8 +13,8 @@ from tidewire.core.second_factors import second_factor_missing
 from tidewire.realtime.request import CONSOLE, Inputs
 from tidewire.realtime.states import CloseStatus
 from tidewire.store.errors import is_unanswered
-from tidewire.store.identities import InvalidJwtError
-from tidewire.store.platform import Project, Stores
+from tidewire.store.instance.platform import Project, Stores
+from tidewire.store.records.identities import InvalidJwtError
 
 _log: Final = structlog.get_logger(__name__)
 

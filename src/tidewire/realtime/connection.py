@@ -33,7 +33,7 @@ from tidewire.realtime.request import CONSOLE, Inputs, read_inputs
 from tidewire.realtime.sign_in import sign_in
 from tidewire.realtime.states import CloseStatus, State
 from tidewire.store.errors import StoreError, is_unanswered
-from tidewire.store.projects import project_unavailable
+from tidewire.store.records.projects import project_unavailable
 
 if TYPE_CHECKING:
     from tidewire.realtime.engine import Realtime

@@ -21,7 +21,7 @@ from tidewire.realtime.index import Index
 from tidewire.realtime.live_tail import LiveTail
 from tidewire.realtime.messages import POLICY_VIOLATION, MessageError, Subscribe
 from tidewire.realtime.subscriptions import Receiver
-from tidewire.store.platform import ProjectStore, Stores
+from tidewire.store.instance.platform import ProjectStore, Stores
 from tidewire.store.schema import projects
 
 TELL_SECONDS: Final = 5.0

@@ -57,9 +57,9 @@ from tidewire.realtime.states import CloseStatus
 from tidewire.realtime.subscriptions import Receiver
 from tidewire.realtime.turns import Turns
 from tidewire.settings import Settings
-from tidewire.store.database import Database
-from tidewire.store.platform import ProjectStore, Stores
-from tidewire.store.processes import LivingProcess
+from tidewire.store.engine.database import Database
+from tidewire.store.instance.platform import ProjectStore, Stores
+from tidewire.store.machine.processes import LivingProcess
 
 EXPIRY_SECONDS: Final = 5.0
 """Between two looks for expired sessions; before each event there is another."""

@@ -14,8 +14,8 @@ import structlog
 from tidewire.core.events import NOBODY, LoggedEvent
 from tidewire.core.standings import change_of
 from tidewire.realtime.hub import Hub
-from tidewire.store.database import Database
-from tidewire.store.event_log import epoch, last_offset, read_chunk
+from tidewire.store.engine.database import Database
+from tidewire.store.engine.event_log import epoch, last_offset, read_chunk
 
 PAGE: Final = 200
 """Events read from the log at once."""

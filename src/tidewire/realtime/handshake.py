@@ -19,7 +19,7 @@ from tidewire.realtime.sign_in import Visitor
 from tidewire.realtime.subscriptions import Filter, Receiver
 from tidewire.realtime.url_subscriptions import Slot, read_url_subscriptions
 from tidewire.settings import Settings
-from tidewire.store.platform import Project
+from tidewire.store.instance.platform import Project
 
 
 class Doorkeeper:

@@ -13,9 +13,9 @@ from typing import Final
 from tidewire.core.events import LoggedEvent
 from tidewire.realtime.frames import EventFrame
 from tidewire.realtime.matcher import Payload
-from tidewire.store.database import Database
-from tidewire.store.event_log import read_chunk
-from tidewire.store.purging import purges
+from tidewire.store.engine.database import Database
+from tidewire.store.engine.event_log import read_chunk
+from tidewire.store.upkeep.purging import purges
 
 CHUNK_EVENTS: Final = 100
 """Events read at once."""

@@ -28,7 +28,7 @@ from tidewire.realtime.spending import Spending
 from tidewire.realtime.subscriptions import Filter, Receiver, Subscription
 from tidewire.realtime.turns import Turns
 from tidewire.settings import Settings
-from tidewire.store.api_keys import ApiKey
+from tidewire.store.records.api_keys import ApiKey
 
 if TYPE_CHECKING:
     from tidewire.realtime.console import Console

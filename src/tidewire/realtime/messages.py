@@ -18,7 +18,7 @@ from tidewire.core.permissions import InvalidPermissionError, validate_permissio
 from tidewire.core.presences import MAX_PERMISSIONS, PERMISSION_TYPES
 from tidewire.core.queries import Query
 from tidewire.core.realtime_queries import InvalidRealtimeQueryError, parse_realtime_queries
-from tidewire.store.credentials import MAX_KEY_LENGTH
+from tidewire.store.secrets.credentials import MAX_KEY_LENGTH
 
 INVALID_FORMAT: Final = 1003
 POLICY_VIOLATION: Final = 1008

@@ -12,7 +12,7 @@ from tidewire.core.custom_channels import Member
 from tidewire.core.events import Event
 from tidewire.realtime.attendance import HERE, Attendance, Place
 from tidewire.realtime.meters import Meters
-from tidewire.store.sent_messages import SentMessage
+from tidewire.store.records.sent_messages import SentMessage
 
 
 class Passed(msgspec.Struct, frozen=True, tag="event", array_like=True):

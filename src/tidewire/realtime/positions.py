@@ -24,9 +24,9 @@ from tidewire.core.realtime_queries import normal_form
 from tidewire.core.time import now
 from tidewire.realtime.subscriptions import Receiver
 from tidewire.realtime.unwritten import Unwritten
-from tidewire.store import positions as stored
-from tidewire.store.database import Database, DatabaseClosedError, Transaction
-from tidewire.store.positions import STEP, Holder, Kept, Key, Note
+from tidewire.store.engine.database import Database, DatabaseClosedError, Transaction
+from tidewire.store.records import positions as stored
+from tidewire.store.records.positions import STEP, Holder, Kept, Key, Note
 
 if TYPE_CHECKING:
     from tidewire.realtime.hub import Hub

@@ -19,9 +19,9 @@ from tidewire.core.time import now
 from tidewire.realtime.messages import POLICY_VIOLATION, UNAUTHORIZED, MessageError, SetPresence
 from tidewire.realtime.request import CONSOLE
 from tidewire.realtime.subscriptions import Receiver
-from tidewire.store.database import Database, Transaction
-from tidewire.store.identities import user_identity
-from tidewire.store.presences import PresenceState, Writer, release, set_presence
+from tidewire.store.engine.database import Database, Transaction
+from tidewire.store.records.identities import user_identity
+from tidewire.store.records.presences import PresenceState, Writer, release, set_presence
 
 _encode: Final = msgspec.json.Encoder().encode
 

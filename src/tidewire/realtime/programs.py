@@ -17,10 +17,10 @@ from tidewire.realtime.messages import UNAUTHORIZED, MessageError
 from tidewire.realtime.states import CloseStatus
 from tidewire.realtime.subscriptions import Receiver
 from tidewire.realtime.websocket import WebSocket
-from tidewire.store.api_keys import ApiKey, find_api_key, hash_api_key
-from tidewire.store.credentials import ExpiredJwtError, InvalidJwtError, decode_key, is_ephemeral
-from tidewire.store.database import Database
-from tidewire.store.platform import Stores
+from tidewire.store.engine.database import Database
+from tidewire.store.instance.platform import Stores
+from tidewire.store.records.api_keys import ApiKey, find_api_key, hash_api_key
+from tidewire.store.secrets.credentials import ExpiredJwtError, InvalidJwtError, decode_key, is_ephemeral
 
 SCOPE: Final = "realtime.read"
 PUBLISHING_SCOPE: Final = "realtime.write"

@@ -11,7 +11,7 @@ from tidewire.realtime.hub import Hub
 from tidewire.realtime.messages import TOO_MUCH, MessageError, Publish
 from tidewire.realtime.programs import PUBLISHING_SCOPE
 from tidewire.realtime.subscriptions import Receiver
-from tidewire.store.database import Database
+from tidewire.store.engine.database import Database
 
 _UNAUTHORIZED: Final = 401
 _CODES: Final = {"general_rate_limit_exceeded": TOO_MUCH}

@@ -19,10 +19,10 @@ from tidewire.realtime.positions import GUEST_ID_LENGTH, Positions, digest_of
 from tidewire.realtime.reading import Reading
 from tidewire.realtime.replay import Replay, Replayer
 from tidewire.realtime.subscriptions import Filter, Receiver
-from tidewire.store import positions as stored
-from tidewire.store.database import Database
-from tidewire.store.event_log import last_offset, trimmed_offset
-from tidewire.store.positions import Kept, Key
+from tidewire.store.engine.database import Database
+from tidewire.store.engine.event_log import last_offset, trimmed_offset
+from tidewire.store.records import positions as stored
+from tidewire.store.records.positions import Kept, Key
 
 if TYPE_CHECKING:
     from tidewire.realtime.hub import Hub

@@ -15,9 +15,9 @@ from tidewire.realtime.hub import Hub
 from tidewire.realtime.messages import POLICY_VIOLATION, UNAUTHORIZED, UNKNOWN_PROJECT, MessageError
 from tidewire.realtime.programs import SCOPE
 from tidewire.realtime.request import CONSOLE, Inputs
-from tidewire.store.api_keys import ApiKey
-from tidewire.store.identities import InvalidJwtError, find_user_id
-from tidewire.store.platform import ProjectStore, Stores
+from tidewire.store.instance.platform import ProjectStore, Stores
+from tidewire.store.records.api_keys import ApiKey
+from tidewire.store.records.identities import InvalidJwtError, find_user_id
 
 _FORBIDDEN: Final = 403
 

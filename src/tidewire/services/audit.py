@@ -11,8 +11,8 @@ from tidewire.core.models import Account, Log, LogList
 from tidewire.core.time import format_datetime, now
 from tidewire.services.paging import limit_and_offset
 from tidewire.services.visits import Visit, shown_visit
-from tidewire.store.database import Transaction
-from tidewire.store.lists import MAX_TOTAL, fetch_page
+from tidewire.store.engine.database import Transaction
+from tidewire.store.lists.resource_lists import MAX_TOTAL, fetch_page
 from tidewire.store.schema import audit_log
 
 _INSERT: Final = insert(audit_log)

@@ -12,10 +12,10 @@ from tidewire.services.geoip import GeoIp
 from tidewire.services.large_results import HeldResults
 from tidewire.services.passwords import PasswordHasher
 from tidewire.settings import Settings
-from tidewire.store.database import Database
-from tidewire.store.encryption import Encryption
-from tidewire.store.objects import ObjectStorage
-from tidewire.store.platform import CONSOLE_PROJECT_ID, Project, Stores
+from tidewire.store.engine.database import Database
+from tidewire.store.instance.platform import CONSOLE_PROJECT_ID, Project, Stores
+from tidewire.store.objects.storage import ObjectStorage
+from tidewire.store.secrets.encryption import Encryption
 
 
 class Client(msgspec.Struct, frozen=True):

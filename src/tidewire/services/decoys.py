@@ -12,7 +12,7 @@ from tidewire.core.ids import unique_id
 from tidewire.core.models import Token
 from tidewire.core.time import format_datetime, now
 from tidewire.services.context import Context
-from tidewire.store.purposes import key_for
+from tidewire.store.secrets.purposes import key_for
 
 
 def decoy_token(context: Context, address: str, seconds: int, phrase: str = "") -> Token:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from tidewire.core.errors import TidewireError
-from tidewire.store.reading import Share, present_share
+from tidewire.store.engine.reading import Share, present_share
 
 T = TypeVar("T")
 

@@ -18,9 +18,9 @@ from tidewire.core.time import format_datetime, now, parse_datetime
 from tidewire.services.context import Context
 from tidewire.services.publishing import event_of
 from tidewire.services.visits import Visit
-from tidewire.store.database import Transaction
-from tidewire.store.event_secrets import is_asked_for, keep_secret
-from tidewire.store.identities import hash_secret
+from tidewire.store.engine.database import Transaction
+from tidewire.store.records.event_secrets import is_asked_for, keep_secret
+from tidewire.store.records.identities import hash_secret
 from tidewire.store.schema import tokens
 
 TokenType = Literal[

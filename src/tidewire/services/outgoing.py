@@ -13,7 +13,7 @@ from sqlalchemy import insert
 
 from tidewire.core.time import now
 from tidewire.services.messages import MailText
-from tidewire.store.database import Transaction
+from tidewire.store.engine.database import Transaction
 from tidewire.store.schema import outgoing_messages
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from tidewire.core.queries import InvalidQueryError, parse_query
-from tidewire.store.lists import DEFAULT_LIMIT, MAX_LIMIT, invalid_queries
+from tidewire.store.lists.resource_lists import DEFAULT_LIMIT, MAX_LIMIT, invalid_queries
 
 T = TypeVar("T")
 

@@ -13,8 +13,8 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 from tidewire.core.ids import unique_id
 from tidewire.core.models import MfaType
 from tidewire.core.time import now
-from tidewire.store.encryption import Encryption, SealError
 from tidewire.store.schema import authenticators
+from tidewire.store.secrets.encryption import Encryption, SealError
 
 RECOVERY_CODES: Final = 6
 """Made at a time."""

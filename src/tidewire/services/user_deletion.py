@@ -8,12 +8,12 @@ from sqlalchemy import delete, select, update
 
 from tidewire.services.context import Context
 from tidewire.services.publishing import project_event
-from tidewire.store.database import Database, Transaction
-from tidewire.store.outbox import Outbox
-from tidewire.store.platform import Project
-from tidewire.store.presences import end_presences_of
-from tidewire.store.purging import purge, request_purge
+from tidewire.store.engine.database import Database, Transaction
+from tidewire.store.instance.platform import Project
+from tidewire.store.records.presences import end_presences_of
 from tidewire.store.schema import memberships, teams, users
+from tidewire.store.upkeep.outbox import Outbox
+from tidewire.store.upkeep.purging import purge, request_purge
 
 USER_DELETED: Final = "users.[userId].delete"
 

@@ -21,8 +21,8 @@ from tidewire.services.audit import record
 from tidewire.services.context import Context
 from tidewire.services.publishing import publish
 from tidewire.services.visits import visit_of
-from tidewire.store.database import Transaction
-from tidewire.store.lists import ListDefinition, list_rows
+from tidewire.store.engine.database import Transaction
+from tidewire.store.lists.resource_lists import ListDefinition, list_rows
 from tidewire.store.schema import user_identities
 
 IDENTITY_DELETED: Final = "users.[userId].identities.[identityId].delete"

@@ -31,7 +31,7 @@ from tidewire.services.second_factors import (
     verify_authenticator,
 )
 from tidewire.services.visits import Visit, visit_of
-from tidewire.store.database import Transaction
+from tidewire.store.engine.database import Transaction
 
 MFA_UPDATED: Final = "users.[userId].update.mfa"
 MFA_DELETED: Final = "users.[userId].delete.mfa"

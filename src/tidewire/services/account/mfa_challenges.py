@@ -29,9 +29,9 @@ from tidewire.services.phones import phone_code, require_text_messages
 from tidewire.services.publishing import publish
 from tidewire.services.second_factors import use_authenticator, without_code
 from tidewire.services.visits import visit_of
-from tidewire.store.database import Transaction
-from tidewire.store.encryption import SealError
+from tidewire.store.engine.database import Transaction
 from tidewire.store.schema import challenges
+from tidewire.store.secrets.encryption import SealError
 
 CHALLENGE_CREATED: Final = "users.[userId].challenges.[challengeId].create"
 

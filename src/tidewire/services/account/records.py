@@ -16,10 +16,10 @@ from tidewire.core.time import now
 from tidewire.services.account.emails import Mailbox, mailbox
 from tidewire.services.contact_targets import change_contact
 from tidewire.services.context import Context
-from tidewire.store.identities import account_of
+from tidewire.store.lists.search import search_text
+from tidewire.store.records.identities import account_of
+from tidewire.store.records.targets import targets_of
 from tidewire.store.schema import users
-from tidewire.store.search import search_text
-from tidewire.store.targets import targets_of
 
 # Built once: building a statement takes longer than executing it.
 _USER: Final = select(users).where(users.c.id == bindparam("user_id"))

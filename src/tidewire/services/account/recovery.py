@@ -43,7 +43,7 @@ from tidewire.services.password_policy import (
 )
 from tidewire.services.timing import evenly
 from tidewire.services.visits import Visit, visit_of
-from tidewire.store.database import Transaction
+from tidewire.store.engine.database import Transaction
 
 RECOVERY_CREATED: Final = "users.[userId].recovery.[tokenId].create"
 RECOVERY_UPDATED: Final = "users.[userId].recovery.[tokenId].update"

@@ -14,7 +14,7 @@ from tidewire.core.ids import unique_id
 from tidewire.core.models import Session
 from tidewire.core.time import format_datetime, now
 from tidewire.services.visits import Visit, shown_visit
-from tidewire.store.identities import encode_session, hash_secret
+from tidewire.store.records.identities import encode_session, hash_secret
 from tidewire.store.schema import sessions, targets, users
 
 _INSERT_SESSION: Final = insert(sessions).returning(sessions)

@@ -40,8 +40,8 @@ from tidewire.services.context import Context
 from tidewire.services.passwords import OWN_SCHEME
 from tidewire.services.publishing import publish
 from tidewire.services.visits import visit_of
-from tidewire.store.database import Transaction
-from tidewire.store.projects import CONSOLE_PROJECT_ID
+from tidewire.store.engine.database import Transaction
+from tidewire.store.records.projects import CONSOLE_PROJECT_ID
 from tidewire.store.schema import users
 
 SESSION_UPDATED = "users.[userId].sessions.[sessionId].update"

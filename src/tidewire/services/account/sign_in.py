@@ -21,8 +21,8 @@ from tidewire.services.context import Context, StartedSession
 from tidewire.services.messages import session_alert_mail
 from tidewire.services.outgoing import enqueue_mail
 from tidewire.services.publishing import publish
-from tidewire.store.database import Transaction
-from tidewire.store.projects import CONSOLE_PROJECT_ID
+from tidewire.store.engine.database import Transaction
+from tidewire.store.records.projects import CONSOLE_PROJECT_ID
 
 SESSION_CREATED = "users.[userId].sessions.[sessionId].create"
 SESSION_DELETED = "users.[userId].sessions.[sessionId].delete"

@@ -43,7 +43,7 @@ from tidewire.services.phrases import new_phrase
 from tidewire.services.publishing import publish
 from tidewire.services.timing import evenly
 from tidewire.services.visits import Visit, visit_of
-from tidewire.store.database import Transaction
+from tidewire.store.engine.database import Transaction
 
 _MAGIC_URL_PATH: Final = "auth/magic-url"
 

@@ -8,8 +8,8 @@ from sqlalchemy import Connection, func, select
 
 from tidewire.core.errors import TidewireError
 from tidewire.services.context import Context
-from tidewire.store.purposes import sign_up_code
 from tidewire.store.schema import users
+from tidewire.store.secrets.purposes import sign_up_code
 
 
 def require_method(context: Context, method: str) -> None:

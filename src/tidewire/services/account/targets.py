@@ -17,9 +17,9 @@ from tidewire.services.audit import record
 from tidewire.services.context import Context
 from tidewire.services.publishing import publish
 from tidewire.services.visits import Visit, visit_of
-from tidewire.store.database import Transaction
+from tidewire.store.engine.database import Transaction
+from tidewire.store.records.targets import target_of
 from tidewire.store.schema import targets
-from tidewire.store.targets import target_of
 
 TARGET_CREATED: Final = "users.[userId].targets.[targetId].create"
 TARGET_UPDATED: Final = "users.[userId].targets.[targetId].update"

@@ -19,7 +19,7 @@ from tidewire.services.context import Context
 from tidewire.services.one_time import TokenType, invalid_token, use_token
 from tidewire.services.timing import evenly
 from tidewire.services.visits import Visit, visit_of
-from tidewire.store.database import Transaction
+from tidewire.store.engine.database import Transaction
 
 _PROVIDERS: Final[dict[TokenType, tuple[str, str]]] = {
     "magic-url": ("magic-url", "email"),

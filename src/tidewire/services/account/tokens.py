@@ -14,7 +14,7 @@ from tidewire.services.account.records import signed_in
 from tidewire.services.account.session_records import find_session
 from tidewire.services.account.sign_up import require_method
 from tidewire.services.context import Context
-from tidewire.store.identities import encode_jwt
+from tidewire.store.records.identities import encode_jwt
 
 
 @operations.declare(

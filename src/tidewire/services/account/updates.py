@@ -26,7 +26,7 @@ from tidewire.services.password_policy import (
 )
 from tidewire.services.publishing import publish
 from tidewire.services.visits import Visit, visit_of
-from tidewire.store.database import Transaction
+from tidewire.store.engine.database import Transaction
 
 NAME_UPDATED = "users.[userId].update.name"
 EMAIL_UPDATED = "users.[userId].update.email"

@@ -20,8 +20,8 @@ from tidewire.services.password_policy import PersonalData, password_columns, re
 from tidewire.services.publishing import publish, publish_unseen
 from tidewire.services.user_deletion import delete_user, purge_later
 from tidewire.services.visits import visit_of
-from tidewire.store.database import Transaction
-from tidewire.store.projects import CONSOLE_PROJECT_ID
+from tidewire.store.engine.database import Transaction
+from tidewire.store.records.projects import CONSOLE_PROJECT_ID
 
 USER_CREATED = "users.[userId].create"
 

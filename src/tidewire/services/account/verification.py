@@ -34,7 +34,7 @@ from tidewire.services.outgoing import enqueue_mail, enqueue_text_message
 from tidewire.services.phones import phone_code, require_text_messages
 from tidewire.services.timing import evenly
 from tidewire.services.visits import Visit, visit_of
-from tidewire.store.database import Transaction
+from tidewire.store.engine.database import Transaction
 
 VERIFICATION_CREATED: Final = "users.[userId].verification.[tokenId].create"
 VERIFICATION_UPDATED: Final = "users.[userId].verification.[tokenId].update"

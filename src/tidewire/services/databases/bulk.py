@@ -31,7 +31,7 @@ from tidewire.services.databases.rows import (
 )
 from tidewire.services.databases.transactions.participation import transactional
 from tidewire.services.permissions import ITEM_ACTIONS
-from tidewire.store.database import Transaction
+from tidewire.store.engine.database import Transaction
 from tidewire.store.user_tables.access import EVERYTHING
 from tidewire.store.user_tables.listing import ListTooLargeError, StoredRow, list_rows
 from tidewire.store.user_tables.queries import Page, read_page

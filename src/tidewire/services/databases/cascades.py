@@ -19,7 +19,7 @@ from tidewire.core.time import now
 from tidewire.services.databases.families import Call
 from tidewire.services.databases.row_views import may_with_row, publish_row
 from tidewire.services.permissions import unauthorized
-from tidewire.store.database import Transaction
+from tidewire.store.engine.database import Transaction
 from tidewire.store.user_tables.listing import StoredRow
 from tidewire.store.user_tables.loading import find_related_table
 from tidewire.store.user_tables.related_changes import (

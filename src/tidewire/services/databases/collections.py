@@ -26,7 +26,7 @@ from tidewire.services.databases.tables import (
     write_table,
 )
 from tidewire.services.permissions import PARENT_ACTIONS
-from tidewire.store.database import Transaction
+from tidewire.store.engine.database import Transaction
 from tidewire.store.user_tables.tables import DOCUMENT
 
 _MEMBERS: Final = ColumnDefinition(DOCUMENT, DOCUMENT_KINDS["document"])

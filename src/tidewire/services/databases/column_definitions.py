@@ -18,7 +18,7 @@ from tidewire.services.databases.families import Call, Family
 from tidewire.services.databases.index_lengths import require_fitting_indexes
 from tidewire.services.databases.records import column_model
 from tidewire.services.databases.schema_changes import column_step
-from tidewire.store.database import Transaction
+from tidewire.store.engine.database import Transaction
 from tidewire.store.schema import user_columns, user_indexes
 from tidewire.store.user_tables.changes import add_column
 from tidewire.store.user_tables.columns import column_of

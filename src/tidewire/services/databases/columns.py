@@ -27,8 +27,8 @@ from tidewire.services.databases.parameters import ColumnKey
 from tidewire.services.databases.records import column_model, find_table_row
 from tidewire.services.databases.relationship_definitions import delete_relationship
 from tidewire.services.databases.schema_changes import begin_changes
-from tidewire.store.database import Transaction
-from tidewire.store.lists import ListDefinition, list_rows
+from tidewire.store.engine.database import Transaction
+from tidewire.store.lists.resource_lists import ListDefinition, list_rows
 from tidewire.store.schema import user_columns, user_indexes
 from tidewire.store.user_tables.changes import drop_index
 from tidewire.store.user_tables.steps import new_version

@@ -29,7 +29,7 @@ from tidewire.services.databases.row_writing import change_row, duplicate_value
 from tidewire.services.databases.rows import PATH, WRITE, WRITES
 from tidewire.services.databases.transactions.participation import transactional
 from tidewire.services.permissions import unauthorized
-from tidewire.store.database import Transaction
+from tidewire.store.engine.database import Transaction
 from tidewire.store.user_tables.columns import UserColumn
 from tidewire.store.user_tables.listing import StoredRow
 from tidewire.store.user_tables.rows import Changes, DuplicateValueError, update_row

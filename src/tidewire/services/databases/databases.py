@@ -19,8 +19,8 @@ from tidewire.services.databases.events import DATABASE, publish_definition
 from tidewire.services.databases.families import EVERY, SCHEMALESS, Call, declare
 from tidewire.services.databases.records import database_of, find_database
 from tidewire.services.databases.schema_changes import begin_changes
-from tidewire.store.database import Transaction
-from tidewire.store.lists import ListDefinition, list_rows
+from tidewire.store.engine.database import Transaction
+from tidewire.store.lists.resource_lists import ListDefinition, list_rows
 from tidewire.store.schema import databases, user_tables
 from tidewire.store.user_tables.changes import drop_table
 

@@ -12,8 +12,8 @@ from tidewire.core.events import Event
 from tidewire.core.models import Model
 from tidewire.core.time import now
 from tidewire.services.databases.families import Family
-from tidewire.store.database import Transaction
-from tidewire.store.platform import CONSOLE_PROJECT_ID, Project
+from tidewire.store.engine.database import Transaction
+from tidewire.store.instance.platform import CONSOLE_PROJECT_ID, Project
 
 DATABASE: Final = "databases.[databaseId]"
 TABLE: Final = "databases.[databaseId].tables.[tableId]"

@@ -23,7 +23,7 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.operations import Method, Operations, ResponseModel
 from tidewire.core.rate_limits import RateLimit
 from tidewire.services.context import Context
-from tidewire.store.database import Transaction
+from tidewire.store.engine.database import Transaction
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -21,7 +21,7 @@ from tidewire.services.databases.families import DOCUMENTS, STRUCTURED, VECTORS,
 from tidewire.services.databases.index_lengths import extents_of, require_lengths
 from tidewire.services.databases.parameters import Length, Order
 from tidewire.services.databases.schema_changes import index_step
-from tidewire.store.database import Transaction
+from tidewire.store.engine.database import Transaction
 from tidewire.store.schema import user_columns, user_indexes
 from tidewire.store.user_tables.indexed import INDEXED_FIELDS
 from tidewire.store.user_tables.steps import is_small

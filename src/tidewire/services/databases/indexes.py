@@ -24,8 +24,8 @@ from tidewire.services.databases.index_definitions import (
 from tidewire.services.databases.parameters import ColumnKey, IndexedKey, Length, Order
 from tidewire.services.databases.records import find_table_row, index_model
 from tidewire.services.databases.schema_changes import begin_changes
-from tidewire.store.database import Transaction
-from tidewire.store.lists import ListDefinition, list_rows
+from tidewire.store.engine.database import Transaction
+from tidewire.store.lists.resource_lists import ListDefinition, list_rows
 from tidewire.store.schema import user_indexes
 from tidewire.store.user_tables.changes import drop_index
 from tidewire.store.user_tables.steps import new_version

@@ -20,10 +20,10 @@ from sqlalchemy import Connection, bindparam, func, or_, select
 
 from tidewire.core.ids import unique_id
 from tidewire.services.databases.families import Call
-from tidewire.store.event_log import last_offset, trimmed_offset
-from tidewire.store.prepared import Prepared
+from tidewire.store.engine.event_log import last_offset, trimmed_offset
+from tidewire.store.engine.prepared_statements import Prepared
+from tidewire.store.engine.state import read_state, write_state
 from tidewire.store.schema import event_log
-from tidewire.store.state import read_state, write_state
 from tidewire.store.user_tables.tables import UserTable
 
 MAX_BYTES: Final = 16 * 2**20

@@ -9,7 +9,7 @@ from tidewire.core.time import now
 from tidewire.services.databases.families import Call
 from tidewire.services.databases.related_reading import access_to
 from tidewire.services.databases.row_views import Fields, may_with_row, publish_row, shown_row
-from tidewire.store.database import Transaction
+from tidewire.store.engine.database import Transaction
 from tidewire.store.user_tables.access import EVERYTHING
 from tidewire.store.user_tables.listing import StoredRow
 from tidewire.store.user_tables.loading import find_related_table

@@ -16,8 +16,8 @@ from tidewire.services.databases.families import Call
 from tidewire.services.databases.row_memory import counting
 from tidewire.services.databases.row_views import Fields, shown_rows
 from tidewire.services.permissions import may
-from tidewire.store.prepared import TooLargeError
-from tidewire.store.sizes import row_size
+from tidewire.store.engine.prepared_statements import TooLargeError
+from tidewire.store.engine.sizes import row_size
 from tidewire.store.user_tables.access import EVERYTHING, Access
 from tidewire.store.user_tables.listing import StoredRow, too_large
 from tidewire.store.user_tables.loading import find_related_table

@@ -16,7 +16,7 @@ from tidewire.core.time import now
 from tidewire.services.databases.column_definitions import require_new_key, require_room
 from tidewire.services.databases.families import Call
 from tidewire.services.databases.schema_changes import relationship_step, tell_column
-from tidewire.store.database import Transaction
+from tidewire.store.engine.database import Transaction
 from tidewire.store.schema import relationships, user_columns, user_tables
 from tidewire.store.user_tables.relationship_changes import (
     add_relationship,

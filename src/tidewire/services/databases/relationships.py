@@ -22,7 +22,7 @@ from tidewire.services.databases.relationship_definitions import (
     redefine_relationship,
 )
 from tidewire.services.databases.schema_changes import begin_changes
-from tidewire.store.database import Transaction
+from tidewire.store.engine.database import Transaction
 
 _Flag = Annotated[bool, TrueOrFalse()]
 _OnDelete = Annotated[OnDelete, Choice(ON_DELETE)]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from tidewire.services.databases.families import Call
-from tidewire.store.sizes import ROW_BYTES
+from tidewire.store.engine.sizes import ROW_BYTES
 from tidewire.store.user_tables.queries import Page
 from tidewire.store.user_tables.tables import UserTable
 

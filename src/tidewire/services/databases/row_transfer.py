@@ -21,10 +21,10 @@ from tidewire.services.databases.row_values import given_permissions, new_values
 from tidewire.services.databases.row_views import Fields, shown_row
 from tidewire.services.databases.row_writing import change_row, prepare_row, write_row
 from tidewire.services.permissions import ITEM_ACTIONS
-from tidewire.store.database import Transaction
+from tidewire.store.engine.database import Transaction
+from tidewire.store.engine.state import delete_state, read_state, write_state
 from tidewire.store.schema import databases
 from tidewire.store.schema.columns import ID_LENGTH
-from tidewire.store.state import delete_state, read_state, write_state
 from tidewire.store.user_tables.access import EVERYTHING
 from tidewire.store.user_tables.listing import StoredRow, list_rows
 from tidewire.store.user_tables.loading import find_related_table

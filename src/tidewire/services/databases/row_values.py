@@ -18,8 +18,8 @@ from tidewire.core.time import now, parse_datetime
 from tidewire.services.databases.families import Call
 from tidewire.services.databases.related_values import read_related
 from tidewire.services.permissions import ITEM_ACTIONS
+from tidewire.store.engine.sqlite.functions import LARGEST_MADE, NO_VALUE
 from tidewire.store.user_tables.columns import UserColumn
-from tidewire.store.user_tables.functions import LARGEST_MADE, NO_VALUE
 from tidewire.store.user_tables.listing import StoredRow
 from tidewire.store.user_tables.rows import Changes
 from tidewire.store.user_tables.tables import DOCUMENT, SYSTEM_COLUMNS, UserTable

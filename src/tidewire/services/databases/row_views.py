@@ -15,9 +15,9 @@ from tidewire.core.time import format_datetime
 from tidewire.services.databases.events import ROW, make_event, row_parameters
 from tidewire.services.databases.families import Call
 from tidewire.services.permissions import may
-from tidewire.store.database import Transaction
+from tidewire.store.engine.database import Transaction
+from tidewire.store.engine.sqlite.overlay import FIRST_SEQUENCE
 from tidewire.store.user_tables.listing import StoredRow
-from tidewire.store.user_tables.overlays import FIRST_SEQUENCE
 from tidewire.store.user_tables.rows import permissions_of
 from tidewire.store.user_tables.tables import SYSTEM_COLUMNS, UserTable
 

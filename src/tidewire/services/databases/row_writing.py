@@ -41,10 +41,10 @@ from tidewire.services.permissions import (
     require_grantable,
     unauthorized,
 )
-from tidewire.store.database import Transaction
+from tidewire.store.engine.database import Transaction
+from tidewire.store.engine.sqlite.overlay import FIRST_SEQUENCE
 from tidewire.store.user_tables.listing import StoredRow
 from tidewire.store.user_tables.loading import find_related_table
-from tidewire.store.user_tables.overlays import FIRST_SEQUENCE
 from tidewire.store.user_tables.related_changes import add_pair
 from tidewire.store.user_tables.relations import Relation
 from tidewire.store.user_tables.rows import (

@@ -55,7 +55,7 @@ from tidewire.services.databases.row_writing import (
 from tidewire.services.databases.transactions.participation import transactional
 from tidewire.services.large_results import LARGE_RESULT
 from tidewire.services.permissions import ITEM_ACTIONS, unauthorized
-from tidewire.store.database import Transaction
+from tidewire.store.engine.database import Transaction
 from tidewire.store.user_tables.access import Access
 from tidewire.store.user_tables.listing import list_rows as list_stored_rows
 from tidewire.store.user_tables.queries import Page, read_page, read_selection

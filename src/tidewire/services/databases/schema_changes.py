@@ -12,10 +12,9 @@ from tidewire.core.time import now
 from tidewire.services.databases.events import COLUMN, INDEX, publish_definition, table_parameters
 from tidewire.services.databases.families import EVERY, Call, Family
 from tidewire.services.databases.records import column_model, index_model
-from tidewire.store.database import Database, Transaction
-from tidewire.store.encryption import Encryption
+from tidewire.store.engine.database import Database, Transaction
 from tidewire.store.errors import StoreError
-from tidewire.store.platform import CONSOLE_PROJECT_ID, Project, Stores
+from tidewire.store.instance.platform import CONSOLE_PROJECT_ID, Project, Stores
 from tidewire.store.schema import (
     databases,
     dropped_tables,
@@ -24,6 +23,7 @@ from tidewire.store.schema import (
     user_indexes,
     user_tables,
 )
+from tidewire.store.secrets.encryption import Encryption
 from tidewire.store.user_tables.changes import advance_column, advance_dropped_table, advance_index
 from tidewire.store.user_tables.indexed import INDEXED_FIELDS, Indexed
 from tidewire.store.user_tables.names import value_column

@@ -33,8 +33,8 @@ from tidewire.services.databases.list_cache import purge_lists
 from tidewire.services.databases.records import find_database, find_table_row, table_of
 from tidewire.services.databases.schema_changes import begin_changes
 from tidewire.services.permissions import PARENT_ACTIONS
-from tidewire.store.database import Transaction
-from tidewire.store.lists import ListDefinition, list_rows
+from tidewire.store.engine.database import Transaction
+from tidewire.store.lists.resource_lists import ListDefinition, list_rows
 from tidewire.store.schema import user_tables
 from tidewire.store.user_tables.changes import create_table as create_sql_table
 from tidewire.store.user_tables.changes import drop_table

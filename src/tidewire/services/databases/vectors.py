@@ -27,7 +27,7 @@ from tidewire.services.databases.tables import (
     write_table,
 )
 from tidewire.services.permissions import PARENT_ACTIONS
-from tidewire.store.database import Transaction
+from tidewire.store.engine.database import Transaction
 from tidewire.store.schema import user_columns
 from tidewire.store.user_tables.changes import is_empty
 

@@ -16,8 +16,8 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.models import HealthAntivirus, HealthStatus, HealthStatusList
 from tidewire.services.context import Context
 from tidewire.services.health.declared import operations
-from tidewire.store import event_log
-from tidewire.store.database import Database
+from tidewire.store.engine import event_log
+from tidewire.store.engine.database import Database
 
 SECONDS: Final = 10.0
 """That a check may take."""

@@ -17,8 +17,8 @@ from tidewire.services.organization.declared import operations
 from tidewire.services.project.records import project_of
 from tidewire.services.projects.access import find_accessible_project, reach_of, require_organization
 from tidewire.services.projects.lists import PROJECT_LIST, QUERY_KINDS, list_projects_of
-from tidewire.store import platform
-from tidewire.store.projects import project_not_found
+from tidewire.store.instance import platform
+from tidewire.store.records.projects import project_not_found
 
 Name = Annotated[str, Text(1, 128)]
 

@@ -22,8 +22,8 @@ MAX_LIST_BYTES: Final = 256 * 1024
 """Larger lists are not kept."""
 
 Key = tuple[str, frozenset[str], tuple[str, ...], bool]
-"""The lists that are valid (:func:`tidewire.store.presences.valid_lists`), roles of the caller, queries,
-whether all are counted."""
+"""The lists that are valid (:func:`tidewire.store.records.presences.valid_lists`), roles of the caller,
+queries, whether all are counted."""
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from tidewire.services.context import Context
 from tidewire.services.permissions import may
 from tidewire.services.presences.declared import operations
 from tidewire.services.presences.list_cache import Key, keep_list, kept_list
-from tidewire.store.grants import readable
-from tidewire.store.lists import ListDefinition, list_rows
-from tidewire.store.presences import find_presence, presence_of, valid_lists
+from tidewire.store.lists.resource_lists import ListDefinition, list_rows
+from tidewire.store.records.grants import readable
+from tidewire.store.records.presences import find_presence, presence_of, valid_lists
 from tidewire.store.schema import presences
 
 _LIST: Final = ListDefinition(

@@ -17,8 +17,8 @@ from tidewire.services.permissions import may, unauthorized
 from tidewire.services.presences.declared import operations
 from tidewire.services.presences.parameters import ExpiresAt, MetadataObject, Permissions, Status
 from tidewire.services.presences.reading import find_present, find_readable
-from tidewire.store.database import Transaction
-from tidewire.store.presences import (
+from tidewire.store.engine.database import Transaction
+from tidewire.store.records.presences import (
     DELETED,
     UPDATED,
     UPSERTED,

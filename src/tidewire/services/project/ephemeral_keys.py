@@ -16,7 +16,7 @@ from tidewire.services.project.key_rights import require_own_scopes
 from tidewire.services.project.keys import KEY_CREATED, Scopes
 from tidewire.services.project.records import managed_project
 from tidewire.services.publishing import publish
-from tidewire.store.credentials import encode_key
+from tidewire.store.secrets.credentials import encode_key
 
 
 @operations.declare(

@@ -20,7 +20,9 @@ from tidewire.services.project.declared import operations
 from tidewire.services.project.key_rights import require_own_scopes, require_person
 from tidewire.services.project.records import change_platform, managed_project
 from tidewire.services.publishing import event_of
-from tidewire.store.api_keys import (
+from tidewire.store.engine.database import Transaction
+from tidewire.store.lists.resource_lists import ListDefinition, list_rows
+from tidewire.store.records.api_keys import (
     ApiKey,
     KeyOwner,
     api_key_of,
@@ -29,8 +31,6 @@ from tidewire.store.api_keys import (
     insert_api_key,
     update_api_key,
 )
-from tidewire.store.database import Transaction
-from tidewire.store.lists import ListDefinition, list_rows
 from tidewire.store.schema import keys
 
 KEY_CREATED: Final = "keys.[keyId].create"

@@ -21,8 +21,8 @@ from tidewire.core.time import format_datetime
 from tidewire.services.context import Context
 from tidewire.services.project.records import change_platform, managed_project
 from tidewire.services.publishing import event_of
-from tidewire.store.database import Transaction
-from tidewire.store.registered_platforms import (
+from tidewire.store.engine.database import Transaction
+from tidewire.store.records.registered_platforms import (
     RegisteredPlatform,
     find_platform,
     insert_platform,

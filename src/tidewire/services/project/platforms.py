@@ -15,10 +15,10 @@ from tidewire.services.project.declared import operations
 from tidewire.services.project.platform_records import PLATFORM_DELETED, platform_of
 from tidewire.services.project.records import change_platform, managed_project
 from tidewire.services.publishing import event_of
-from tidewire.store.database import Transaction
-from tidewire.store.lists import ListDefinition, list_rows
-from tidewire.store.registered_platforms import delete_platform as delete_row
-from tidewire.store.registered_platforms import find_platform, registered_platform_of
+from tidewire.store.engine.database import Transaction
+from tidewire.store.lists.resource_lists import ListDefinition, list_rows
+from tidewire.store.records.registered_platforms import delete_platform as delete_row
+from tidewire.store.records.registered_platforms import find_platform, registered_platform_of
 from tidewire.store.schema import platforms
 
 _LIST: Final = ListDefinition(

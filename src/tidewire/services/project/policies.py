@@ -15,7 +15,7 @@ from tidewire.services.context import Context
 from tidewire.services.project.declared import operations
 from tidewire.services.project.policy_models import password_strength_policy
 from tidewire.services.project.records import SettingsChange, change_project, project_of
-from tidewire.store.platform import Project as StoredProject
+from tidewire.store.instance.platform import Project as StoredProject
 
 POLICY_UPDATED: Final = "projects.[projectId].policies.[policy].update"
 

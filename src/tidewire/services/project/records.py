@@ -13,10 +13,10 @@ from tidewire.core.project_settings import AUTH_METHODS, PROTOCOLS, SERVICES, Pr
 from tidewire.core.time import format_datetime
 from tidewire.services.context import Context
 from tidewire.services.publishing import publish_to_console
-from tidewire.store.database import Transaction
-from tidewire.store.pending_events import keep_event
-from tidewire.store.platform import CONSOLE_PROJECT_ID, Project
-from tidewire.store.projects import project_not_found
+from tidewire.store.engine.database import Transaction
+from tidewire.store.instance.platform import CONSOLE_PROJECT_ID, Project
+from tidewire.store.records.pending_events import keep_event
+from tidewire.store.records.projects import project_not_found
 
 T = TypeVar("T")
 Told = Callable[[Project], Event]

@@ -23,7 +23,7 @@ from tidewire.services.messages.mails import smtp_test_mail
 from tidewire.services.outgoing import enqueue_mail
 from tidewire.services.project.declared import operations
 from tidewire.services.project.records import change_settings, managed_project, project_of
-from tidewire.store.database import Transaction
+from tidewire.store.engine.database import Transaction
 
 MAX_TEST_MAILS: Final = 10
 

@@ -18,7 +18,7 @@ from tidewire.services.context import Context
 from tidewire.services.project.declared import operations
 from tidewire.services.project.records import change_settings, project_of
 from tidewire.services.publishing import event_of
-from tidewire.store.platform import Project as StoredProject
+from tidewire.store.instance.platform import Project as StoredProject
 
 Enabled = Annotated[bool, TrueOrFalse()]
 

@@ -26,7 +26,7 @@ from tidewire.services.project.platform_records import (
     register,
 )
 from tidewire.services.project.records import managed_project
-from tidewire.store.registered_platforms import find_platform
+from tidewire.store.records.registered_platforms import find_platform
 
 Name = Annotated[str, NotBlank(1, 128)]
 OlderText = Annotated[str, NotBlank(1, 256)]

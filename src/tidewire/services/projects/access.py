@@ -11,8 +11,8 @@ from tidewire.core.project_roles import roles_on, roles_on_projects
 from tidewire.core.roles import Membership
 from tidewire.core.scopes import ROLE_SCOPES, TEAM_ROLES
 from tidewire.services.context import Context
-from tidewire.store.platform import CONSOLE_PROJECT_ID, Project
-from tidewire.store.projects import project_not_found
+from tidewire.store.instance.platform import CONSOLE_PROJECT_ID, Project
+from tidewire.store.records.projects import project_not_found
 
 _MEMBER_SCOPES: Final = frozenset({"projects.read"})
 """What every member of an organisation may, whatever the role."""

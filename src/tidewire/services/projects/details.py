@@ -15,11 +15,11 @@ from tidewire.services.project.keys import key_of
 from tidewire.services.project.platform_records import platform_of
 from tidewire.services.projects.access import scopes_on
 from tidewire.services.webhooks.webhooks import webhook_of
-from tidewire.store.api_keys import KeyOwner, api_key_of
-from tidewire.store.database import DatabaseClosedError
+from tidewire.store.engine.database import DatabaseClosedError
 from tidewire.store.errors import StoreError
-from tidewire.store.platform import ProjectStore
-from tidewire.store.registered_platforms import registered_platform_of
+from tidewire.store.instance.platform import ProjectStore
+from tidewire.store.records.api_keys import KeyOwner, api_key_of
+from tidewire.store.records.registered_platforms import registered_platform_of
 from tidewire.store.schema import keys, platforms, webhooks
 
 MOST_LISTED: Final = 5000

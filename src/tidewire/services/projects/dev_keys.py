@@ -16,9 +16,9 @@ from tidewire.core.time import format_datetime
 from tidewire.services.context import Context
 from tidewire.services.projects.access import find_accessible_project
 from tidewire.services.projects.declared import operations
-from tidewire.store import dev_keys
-from tidewire.store.dev_keys import DevKey, dev_key_of
-from tidewire.store.lists import ListDefinition, list_rows
+from tidewire.store.lists.resource_lists import ListDefinition, list_rows
+from tidewire.store.records import dev_keys
+from tidewire.store.records.dev_keys import DevKey, dev_key_of
 from tidewire.store.schema import dev_keys as table
 
 Name = Annotated[str, Text(1, 128)]

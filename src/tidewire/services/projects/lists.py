@@ -14,9 +14,9 @@ from tidewire.core.queries import InvalidQueryError, parse_query
 from tidewire.services.context import Context
 from tidewire.services.project.records import project_of
 from tidewire.services.projects.access import Reach
-from tidewire.store.lists import ListDefinition, invalid_queries, list_rows
-from tidewire.store.platform import Project
-from tidewire.store.projects import project_of as project_of_row
+from tidewire.store.instance.platform import Project
+from tidewire.store.lists.resource_lists import ListDefinition, invalid_queries, list_rows
+from tidewire.store.records.projects import project_of as project_of_row
 from tidewire.store.schema import projects
 
 PROJECT_LIST: Final = ListDefinition(

@@ -21,7 +21,7 @@ from tidewire.services.context import Context
 from tidewire.services.project.records import project_of
 from tidewire.services.projects.access import find_accessible_project
 from tidewire.services.projects.declared import operations
-from tidewire.store.platform import Project
+from tidewire.store.instance.platform import Project
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from tidewire.services.project.records import managed_project
 from tidewire.services.publishing import publish
 from tidewire.services.realtime.declared import operations
 from tidewire.services.realtime.parameters import Pattern, Publishers, Rate, Readers
-from tidewire.store.channel_rules import delete_rule, get_rule, insert_rule, rule_of, update_rule
-from tidewire.store.database import Transaction
-from tidewire.store.lists import ListDefinition, list_rows
+from tidewire.store.engine.database import Transaction
+from tidewire.store.lists.resource_lists import ListDefinition, list_rows
+from tidewire.store.records.channel_rules import delete_rule, get_rule, insert_rule, rule_of, update_rule
 from tidewire.store.schema import channel_rules
 
 _LIST: Final = ListDefinition(

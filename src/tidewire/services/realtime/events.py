@@ -27,9 +27,9 @@ from tidewire.core.realtime_queries import (
 )
 from tidewire.services.context import Context
 from tidewire.services.realtime.declared import operations
-from tidewire.store.deadlines import check_time
-from tidewire.store.event_log import epoch as epoch_of
-from tidewire.store.event_log import last_offset, read_chunk
+from tidewire.store.engine.deadlines import check_time
+from tidewire.store.engine.event_log import epoch as epoch_of
+from tidewire.store.engine.event_log import last_offset, read_chunk
 
 SCOPE: Final = "realtime.read"
 MAX_EVENTS: Final = 1000

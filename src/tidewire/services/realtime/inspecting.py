@@ -17,7 +17,7 @@ from tidewire.core.inspection import Occurrence, RealtimeInspector
 from tidewire.core.models.realtime import RealtimeConnectionList, RealtimeExplanation
 from tidewire.services.context import Context
 from tidewire.services.realtime.declared import operations
-from tidewire.store.event_log import read_after
+from tidewire.store.engine.event_log import read_after
 
 MAX_CONNECTIONS: Final = 1000
 """Connections in one answer."""

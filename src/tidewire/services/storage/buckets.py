@@ -23,9 +23,9 @@ from tidewire.services.storage.declared import operations
 from tidewire.services.storage.deletion import drop_files_of
 from tidewire.services.storage.events import BUCKET_CREATED, BUCKET_DELETED, BUCKET_UPDATED, publish_bucket
 from tidewire.services.storage.records import bucket_of, find_bucket
-from tidewire.store.database import Transaction
-from tidewire.store.grants import delete_grants, write_grants
-from tidewire.store.lists import ListDefinition, list_rows
+from tidewire.store.engine.database import Transaction
+from tidewire.store.lists.resource_lists import ListDefinition, list_rows
+from tidewire.store.records.grants import delete_grants, write_grants
 from tidewire.store.schema import buckets
 
 DEFAULT_FILE_SIZE: Final = 30_000_000

@@ -17,8 +17,8 @@ from tidewire.services.storage.content import Part, parts_of, read_parts
 from tidewire.services.storage.creation import insert_file
 from tidewire.services.storage.deletion import drop_upload
 from tidewire.services.storage.records import file_of, find_file, find_upload
-from tidewire.store.database import Transaction
-from tidewire.store.objects import ObjectMissingError
+from tidewire.store.engine.database import Transaction
+from tidewire.store.objects.storage import ObjectMissingError
 from tidewire.store.schema import buckets, upload_parts, uploads
 
 _KEPT: Final = (

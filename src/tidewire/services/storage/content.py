@@ -14,7 +14,7 @@ from tidewire.core.downloads import Download
 from tidewire.services.context import Context
 from tidewire.services.storage.declared import operations
 from tidewire.services.storage.records import file_to, find_bucket
-from tidewire.store.objects import ObjectStorage
+from tidewire.store.objects.storage import ObjectStorage
 from tidewire.store.schema import file_parts
 
 Token = Annotated[str, Text(1, 512)]

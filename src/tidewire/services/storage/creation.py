@@ -13,8 +13,8 @@ from tidewire.services.storage.content import Part
 from tidewire.services.storage.deletion import add_to_bucket
 from tidewire.services.storage.events import FILE_CREATED, publish_file
 from tidewire.services.storage.records import file_of
-from tidewire.store.database import Transaction
-from tidewire.store.grants import write_grants
+from tidewire.store.engine.database import Transaction
+from tidewire.store.records.grants import write_grants
 from tidewire.store.schema import file_parts, files
 
 _INSERT: Final = insert(files).returning(files)

@@ -6,8 +6,8 @@ from typing import Final
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
-from tidewire.store.deletions import discard_objects
-from tidewire.store.grants import delete_grants
+from tidewire.store.records.deletions import discard_objects
+from tidewire.store.records.grants import delete_grants
 from tidewire.store.schema import buckets, file_parts, files, upload_parts, uploads
 
 _ADD_TO_BUCKET: Final = (

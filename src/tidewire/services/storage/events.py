@@ -10,7 +10,7 @@ from tidewire.core.channels import Parent
 from tidewire.core.models import Bucket, File
 from tidewire.services.context import Context
 from tidewire.services.publishing import publish
-from tidewire.store.database import Transaction
+from tidewire.store.engine.database import Transaction
 
 BUCKET_CREATED: Final = "buckets.[bucketId].create"
 BUCKET_UPDATED: Final = "buckets.[bucketId].update"

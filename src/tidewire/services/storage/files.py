@@ -31,9 +31,9 @@ from tidewire.services.storage.records import (
     unfinished_file_of,
     uploader_of,
 )
-from tidewire.store.database import Transaction
-from tidewire.store.grants import readable_among, write_grants
-from tidewire.store.lists import ListDefinition, list_rows
+from tidewire.store.engine.database import Transaction
+from tidewire.store.lists.resource_lists import ListDefinition, list_rows
+from tidewire.store.records.grants import readable_among, write_grants
 from tidewire.store.schema import files, upload_parts
 
 _LIST: Final = ListDefinition(

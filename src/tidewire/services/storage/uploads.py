@@ -40,7 +40,7 @@ from tidewire.services.storage.records import (
     unfinished_file_of,
     uploader_of,
 )
-from tidewire.store.database import Transaction
+from tidewire.store.engine.database import Transaction
 from tidewire.store.schema import upload_parts, uploads
 
 

@@ -27,7 +27,7 @@ from tidewire.services.teams.records import (
 )
 from tidewire.services.teams.views import MEMBERS, SERVER, membership_of
 from tidewire.services.visits import Visit, visit_of
-from tidewire.store.database import Transaction
+from tidewire.store.engine.database import Transaction
 from tidewire.store.schema import memberships, teams
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import Row
 
 from tidewire.core.standings import FOUNDER_JOINED
 from tidewire.services.publishing import publish_unseen
-from tidewire.store.database import Transaction
+from tidewire.store.engine.database import Transaction
 
 TEAM_CREATED: Final = "teams.[teamId].create"
 TEAM_UPDATED: Final = "teams.[teamId].update"

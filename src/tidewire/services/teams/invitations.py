@@ -32,9 +32,9 @@ from tidewire.services.teams.events import MEMBERSHIP_CREATED
 from tidewire.services.teams.memberships import Roles, require_known_roles
 from tidewire.services.teams.records import add_to_total, find_owned_team, insert_membership
 from tidewire.services.teams.views import MEMBERS, SERVER, Viewer, membership_of
-from tidewire.store.database import Transaction
-from tidewire.store.identities import hash_secret
-from tidewire.store.platform import CONSOLE_PROJECT_ID
+from tidewire.store.engine.database import Transaction
+from tidewire.store.instance.platform import CONSOLE_PROJECT_ID
+from tidewire.store.records.identities import hash_secret
 from tidewire.store.schema import memberships
 
 

@@ -29,9 +29,9 @@ from tidewire.services.teams.records import (
     require_other_owner,
 )
 from tidewire.services.teams.views import MEMBERS, membership_of, memberships_of, viewer_of
-from tidewire.store.database import Transaction
-from tidewire.store.lists import ListDefinition, list_rows
-from tidewire.store.platform import CONSOLE_PROJECT_ID
+from tidewire.store.engine.database import Transaction
+from tidewire.store.instance.platform import CONSOLE_PROJECT_ID
+from tidewire.store.lists.resource_lists import ListDefinition, list_rows
 from tidewire.store.schema import memberships
 
 Roles = Annotated[Sequence[str], Items(Key(81))]

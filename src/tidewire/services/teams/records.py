@@ -17,8 +17,8 @@ from tidewire.core.ids import unique_id
 from tidewire.core.models import Team
 from tidewire.core.permissions import permission
 from tidewire.core.time import format_datetime, now
+from tidewire.store.lists.search import search_text
 from tidewire.store.schema import memberships, teams
-from tidewire.store.search import search_text
 
 OWNER: Final = "owner"
 """The role that manages the team and its members."""

@@ -35,11 +35,11 @@ from tidewire.services.teams.records import (
     team_of,
 )
 from tidewire.services.teams.views import MEMBERS, memberships_of
-from tidewire.store.database import Transaction
-from tidewire.store.lists import ListDefinition, list_rows
-from tidewire.store.platform import CONSOLE_PROJECT_ID
+from tidewire.store.engine.database import Transaction
+from tidewire.store.instance.platform import CONSOLE_PROJECT_ID
+from tidewire.store.lists.resource_lists import ListDefinition, list_rows
+from tidewire.store.lists.search import search_text
 from tidewire.store.schema import memberships, teams
-from tidewire.store.search import search_text
 
 Name = Annotated[str, Text(1, 128)]
 

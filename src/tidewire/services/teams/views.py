@@ -18,8 +18,8 @@ from tidewire.core.second_factors import own_factors
 from tidewire.core.time import format_datetime
 from tidewire.services.context import Context
 from tidewire.services.teams.records import owns
-from tidewire.store.identities import account_of
-from tidewire.store.platform import CONSOLE_PROJECT_ID
+from tidewire.store.instance.platform import CONSOLE_PROJECT_ID
+from tidewire.store.records.identities import account_of
 from tidewire.store.schema import authenticators, teams, users
 
 

@@ -13,7 +13,7 @@ from tidewire.services.one_time import TokenType, delete_tokens
 from tidewire.services.users.declared import operations
 from tidewire.services.users.events import EMAIL_UPDATED, PHONE_UPDATED
 from tidewire.services.users.records import change_in, require_no_identity
-from tidewire.store.database import Transaction
+from tidewire.store.engine.database import Transaction
 
 _SENT_BY_MAIL: Final[tuple[TokenType, ...]] = ("verification", "recovery", "magic-url", "email")
 _SENT_BY_PHONE: Final[tuple[TokenType, ...]] = ("phone-verification", "phone")

@@ -16,7 +16,7 @@ from tidewire.services.publishing import publish
 from tidewire.services.users.declared import operations
 from tidewire.services.users.events import USER_CREATED
 from tidewire.services.users.records import find_shown_user, require_no_identity
-from tidewire.store.database import Transaction
+from tidewire.store.engine.database import Transaction
 
 Name = Annotated[str, Text(1, 128)]
 

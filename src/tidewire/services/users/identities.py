@@ -20,8 +20,8 @@ from tidewire.services.context import Context
 from tidewire.services.publishing import publish
 from tidewire.services.users.declared import operations
 from tidewire.services.users.events import IDENTITY_DELETED
-from tidewire.store.database import Transaction
-from tidewire.store.lists import list_rows
+from tidewire.store.engine.database import Transaction
+from tidewire.store.lists.resource_lists import list_rows
 from tidewire.store.schema import user_identities
 
 _LIST: Final = replace(

@@ -32,8 +32,8 @@ from tidewire.services.users.events import (
     RECOVERY_CODES_UPDATED,
 )
 from tidewire.services.users.records import change_and_publish, require_server
-from tidewire.store.database import Transaction
-from tidewire.store.identities import account_of
+from tidewire.store.engine.database import Transaction
+from tidewire.store.records.identities import account_of
 from tidewire.store.schema import challenges
 
 

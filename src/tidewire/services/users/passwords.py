@@ -23,7 +23,7 @@ from tidewire.services.password_policy import (
 from tidewire.services.users.declared import operations
 from tidewire.services.users.events import PASSWORD_UPDATED
 from tidewire.services.users.records import change_in
-from tidewire.store.database import Transaction
+from tidewire.store.engine.database import Transaction
 
 _RECOVERY: Final[tuple[TokenType, ...]] = ("recovery",)
 

@@ -15,10 +15,10 @@ from tidewire.services.account.records import change_user, find_user
 from tidewire.services.context import Context
 from tidewire.services.password_hashes import describe_hash
 from tidewire.services.publishing import publish
-from tidewire.store.database import Transaction
-from tidewire.store.identities import account_of
+from tidewire.store.engine.database import Transaction
+from tidewire.store.records.identities import account_of
+from tidewire.store.records.targets import target_of
 from tidewire.store.schema import targets, user_identities
-from tidewire.store.targets import target_of
 
 
 def require_server(context: Context) -> None:

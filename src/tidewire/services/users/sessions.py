@@ -34,8 +34,8 @@ from tidewire.services.users.events import (
 )
 from tidewire.services.users.records import require_server
 from tidewire.services.visits import visit_of
-from tidewire.store.database import Transaction
-from tidewire.store.identities import encode_jwt
+from tidewire.store.engine.database import Transaction
+from tidewire.store.records.identities import encode_jwt
 
 MOST_RECENT: Final = "recent"
 """Instead of an id: the user's newest session."""

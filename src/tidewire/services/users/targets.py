@@ -21,10 +21,10 @@ from tidewire.services.context import Context
 from tidewire.services.publishing import publish
 from tidewire.services.users.declared import operations
 from tidewire.services.users.events import TARGET_CREATED, TARGET_DELETED, TARGET_UPDATED
-from tidewire.store.database import Transaction
-from tidewire.store.lists import ListDefinition, list_rows
+from tidewire.store.engine.database import Transaction
+from tidewire.store.lists.resource_lists import ListDefinition, list_rows
+from tidewire.store.records.targets import target_of
 from tidewire.store.schema import targets
-from tidewire.store.targets import target_of
 
 Identifier = Annotated[str, Text(1, 255)]
 Name = Annotated[str, Text(1, 128)]

@@ -20,8 +20,8 @@ from tidewire.services.teams.views import MEMBERS, SERVER, memberships_of
 from tidewire.services.user_deletion import USER_DELETED, delete_user, publish_deletion, purge_later
 from tidewire.services.users.declared import operations
 from tidewire.services.users.records import find_shown_user, users_of
-from tidewire.store.database import Transaction
-from tidewire.store.lists import ListDefinition, list_rows
+from tidewire.store.engine.database import Transaction
+from tidewire.store.lists.resource_lists import ListDefinition, list_rows
 from tidewire.store.schema import memberships
 from tidewire.store.schema import users as table
 

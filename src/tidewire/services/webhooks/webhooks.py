@@ -24,9 +24,9 @@ from tidewire.services.context import Context
 from tidewire.services.project.records import managed_project
 from tidewire.services.publishing import publish
 from tidewire.services.webhooks.declared import operations
-from tidewire.store import event_log
-from tidewire.store.database import Transaction
-from tidewire.store.lists import ListDefinition, list_rows
+from tidewire.store.engine import event_log
+from tidewire.store.engine.database import Transaction
+from tidewire.store.lists.resource_lists import ListDefinition, list_rows
 from tidewire.store.schema import webhooks
 
 WEBHOOK_CREATED: Final = "webhooks.[webhookId].create"

@@ -23,17 +23,17 @@ from tidewire.store.backups.manifest import (
     database_name,
     is_file_of_backup,
 )
-from tidewire.store.connections import BUSY_TIMEOUT_MS, Synchronous, driver
-from tidewire.store.data_directory import database_path
-from tidewire.store.deletion_lock import nothing_deleted
-from tidewire.store.due import DueProjects
+from tidewire.store.engine.migration import PLATFORM, PROJECT
+from tidewire.store.engine.sqlite.connections import BUSY_TIMEOUT_MS, Synchronous, driver
+from tidewire.store.engine.sqlite.opening import OpenFile
 from tidewire.store.errors import StoreError
-from tidewire.store.migration import PLATFORM, PROJECT
-from tidewire.store.opening import OpenFile
-from tidewire.store.platform import CREATION
-from tidewire.store.projects import CONSOLE_PROJECT_ID
+from tidewire.store.instance.data_directory import database_path
+from tidewire.store.instance.deletion_lock import nothing_deleted
+from tidewire.store.instance.platform import CREATION
+from tidewire.store.records.due import DueProjects
+from tidewire.store.records.projects import CONSOLE_PROJECT_ID
 from tidewire.store.schema import file_parts, projects, state, upload_parts
-from tidewire.store.secret_file import SECRETS_NAME
+from tidewire.store.secrets.secret_file import SECRETS_NAME
 
 _STEP_PAGES: Final = 1024
 _TARGET_FULL: Final = frozenset(

@@ -9,10 +9,10 @@ import msgspec
 
 from tidewire import __version__
 from tidewire.core.time import format_datetime, now
+from tidewire.store.engine.migration import PLATFORM, PROJECT, Chain
 from tidewire.store.errors import StoreError
-from tidewire.store.migration import PLATFORM, PROJECT, Chain
-from tidewire.store.projects import CONSOLE_PROJECT_ID
-from tidewire.store.secret_file import SECRETS_NAME
+from tidewire.store.records.projects import CONSOLE_PROJECT_ID
+from tidewire.store.secrets.secret_file import SECRETS_NAME
 
 FORMAT: Final = 1
 """Of backups; a program refuses what has a higher one."""

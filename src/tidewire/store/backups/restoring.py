@@ -16,8 +16,8 @@ from tidewire.store.backups.copying import sync_directories, sync_directory, wri
 from tidewire.store.backups.making import Watcher
 from tidewire.store.backups.manifest import BackupError, Manifest
 from tidewire.store.backups.runs import Runs
-from tidewire.store.secret_file import SECRETS_NAME
-from tidewire.store.serving import AlreadyServedError, ServingLock
+from tidewire.store.machine.serving import AlreadyServedError, ServingLock
+from tidewire.store.secrets.secret_file import SECRETS_NAME
 
 _STAGING: Final = ".restoring-"
 _IGNORED: Final = frozenset({"lost+found"})

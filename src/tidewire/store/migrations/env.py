@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from tidewire.store.migration import Chain
+from tidewire.store.engine.migration import Chain
 
 chain: Chain = context.config.attributes["chain"]
 context.configure(

@@ -3,9 +3,9 @@
 Conventions: ``sequence`` is the integer primary key and the ``$sequence`` of the API; ``id`` is the
 public id; columns called ``*_at`` hold times, integer milliseconds since the epoch, UTC, 0 for "never"; sizes
 are bytes. Secrets are stored as hashes; those that are needed again are sealed
-(:mod:`tidewire.store.encryption`).
+(:mod:`tidewire.store.secrets.encryption`).
 Resources with permissions keep the list as it was given in ``permissions`` and the same grants as rows
-of :data:`permissions`, which is what queries join (:mod:`tidewire.store.grants`).
+of :data:`permissions`, which is what queries join (:mod:`tidewire.store.records.grants`).
 
 A change here needs a migration in ``migrations`` and its revision in :data:`PROJECT_REVISION` or
 :data:`PLATFORM_REVISION`.

@@ -49,7 +49,7 @@ event_secrets = Table(
     Column("sealed", Text, nullable=False),
     Column("expires_at", Milliseconds, nullable=False),
 )
-"""One-time secrets that webhooks get with an event (:mod:`tidewire.store.event_secrets`)."""
+"""One-time secrets that webhooks get with an event (:mod:`tidewire.store.records.event_secrets`)."""
 
 state = Table(
     "state",
@@ -71,7 +71,7 @@ webhooks = Table(
     json("events", list),
     flag("tls", True),  # whether the certificate is checked
     text("auth_username"),
-    text("auth_password"),  # sealed (tidewire.store.encryption)
+    text("auth_password"),  # sealed (tidewire.store.secrets.encryption)
     text("secret"),  # sealed; signs what is delivered
     flag("enabled", True),
     number("attempts"),  # failures in a row, as the API shows them

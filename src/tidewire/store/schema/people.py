@@ -53,7 +53,7 @@ users = Table(
     time("accessed_at"),
     flag("impersonator", False),
     json("mfa_recovery_codes", list),  # each unused code, sealed: the API shows them again
-    text("search"),  # id, name, email, phone and labels in lower case (tidewire.store.search)
+    text("search"),  # id, name, email, phone and labels in lower case (tidewire.store.lists.search)
 )
 
 sessions = Table(
@@ -173,7 +173,7 @@ authenticators = Table(
     _of_user(),
     Column("type", String(16), nullable=False),  # totp
     flag("verified", False),
-    Column("secret", Text, nullable=False),  # sealed (tidewire.store.encryption)
+    Column("secret", Text, nullable=False),  # sealed (tidewire.store.secrets.encryption)
     number("last_step"),  # time step of the newest code that was accepted: no code counts twice
     UniqueConstraint("user_id", "type"),
 )

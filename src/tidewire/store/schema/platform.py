@@ -86,7 +86,7 @@ dev_keys = Table(
     _of_project(),
     text("name"),
     Column("secret_hash", String(HASH_LENGTH), nullable=False, unique=True),  # hex SHA-256
-    Column("secret", Text, nullable=False),  # sealed (tidewire.store.encryption): people may look it up
+    Column("secret", Text, nullable=False),  # sealed: people may look it up
     Column("expires_at", Milliseconds, nullable=False),
     time("accessed_at"),
     json("sdks", list),
@@ -104,4 +104,4 @@ pending_events = Table(
     # A number must not be given again after its row was deleted: logs note how far they were relayed to.
     sqlite_autoincrement=True,
 )
-"""Events that are not yet in the logs of their projects (tidewire.store.pending_events)."""
+"""Events that are not yet in the logs of their projects (tidewire.store.records.pending_events)."""

@@ -34,7 +34,7 @@ presence_connections = Table(
     "presence_connections",
     project_metadata,
     Column("presence_sequence", ForeignKey("presences.sequence", ondelete="CASCADE"), primary_key=True),
-    # Not a reference to a table: processes come and go (tidewire.store.processes).
+    # Not a reference to a table: processes come and go (tidewire.store.machine.processes).
     Column("process", String(ID_LENGTH), primary_key=True),
     Column("connection", Sequence, primary_key=True, autoincrement=False),  # number within the process
     sqlite_with_rowid=False,

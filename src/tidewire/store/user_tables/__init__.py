@@ -5,5 +5,5 @@
 * :mod:`~tidewire.store.user_tables.changes`: tables, columns and indexes made, changed and dropped
 * :mod:`~tidewire.store.user_tables.queries`, ``filters``: lists of rows as SQL, compiled once per shape
 * :mod:`~tidewire.store.user_tables.rows`: rows written and found
-* :mod:`~tidewire.store.user_tables.functions`: what SQLite is taught for that
+* :mod:`~tidewire.store.engine.sqlite.functions`: what SQLite is taught for that
 """

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, exists, func, select
 
-from tidewire.store.lists import MAX_TOTAL
+from tidewire.store.lists.resource_lists import MAX_TOTAL
 from tidewire.store.user_tables.tables import UserTable
 
 FEW_ROWS: Final = 5000

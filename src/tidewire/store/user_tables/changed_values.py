@@ -10,8 +10,8 @@ from sqlalchemy import BigInteger, ColumnElement, bindparam, case, cast, func, l
 
 from tidewire.core.row_operators import Operator
 from tidewire.core.time import now
+from tidewire.store.engine.sqlite.functions import LARGEST_MADE
 from tidewire.store.user_tables.columns import UserColumn
-from tidewire.store.user_tables.functions import LARGEST_MADE
 from tidewire.store.user_tables.tables import UserTable
 
 Expression = ColumnElement[Any]
@@ -19,7 +19,7 @@ Expression = ColumnElement[Any]
 _DAY: Final = 24 * 3600 * 1000
 """Milliseconds."""
 _NO_VALUE: Final[Expression] = literal_column("x''")
-"""As :data:`tidewire.store.user_tables.functions.NO_VALUE`."""
+"""As :data:`tidewire.store.engine.sqlite.functions.NO_VALUE`."""
 
 _encode = msgspec.json.Encoder().encode
 

@@ -24,8 +24,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from tidewire.core.time import now
-from tidewire.store.encryption import Encryption
 from tidewire.store.schema import dropped_tables, user_columns, user_indexes, user_tables
+from tidewire.store.secrets.encryption import Encryption
 from tidewire.store.user_tables import names
 from tidewire.store.user_tables.columns import UserColumn, column_of, sql_column
 from tidewire.store.user_tables.indexed import Indexed

@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, Column, Double, Row, SmallInteger, Text
 from sqlalchemy.types import TypeEngine
 
 from tidewire.core.columns import ALL_KINDS, ColumnRules, Storage, shown_float, shown_time
-from tidewire.store.encryption import Encryption
+from tidewire.store.secrets.encryption import Encryption
 from tidewire.store.user_tables import names
 
 _SQL_TYPES: Final[Mapping[Storage, type[TypeEngine[Any]]]] = {

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Table
 from tidewire.core.columns import INT64, Storage, text_problem
 from tidewire.core.geometry import Shape
 from tidewire.core.time import parse_datetime
-from tidewire.store.list_filters import InvalidFilterError
+from tidewire.store.lists.filters import InvalidFilterError
 from tidewire.store.user_tables import names
 from tidewire.store.user_tables.tables import UserTable
 

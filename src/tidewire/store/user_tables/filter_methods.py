@@ -10,12 +10,12 @@ from sqlalchemy import ColumnElement, and_, exists, func, select
 
 from tidewire.core.folding import fold
 from tidewire.core.queries import Query
-from tidewire.store.conditions import all_of, any_of, array_contains, listed
-from tidewire.store.folded import contains, ends_with, starts_with
-from tidewire.store.list_filters import InvalidFilterError, given_values
+from tidewire.store.engine.sqlite.functions import compiled_pattern
+from tidewire.store.lists.conditions import all_of, any_of, array_contains, listed
+from tidewire.store.lists.filters import InvalidFilterError, given_values
+from tidewire.store.lists.folded import contains, ends_with, starts_with
 from tidewire.store.user_tables import spatial_filters
 from tidewire.store.user_tables.fields import Field, text_of, value_of, wrong_value
-from tidewire.store.user_tables.functions import compiled_pattern
 from tidewire.store.user_tables.prefixes import ranges_of, within_ranges
 from tidewire.store.user_tables.words import has_word, match_expression
 
@@ -30,7 +30,7 @@ class Method:
     applies: _Applies
     """``order``: all but truth values."""
     count: int
-    """Values that a query has; 0: as many as :func:`tidewire.store.list_filters.given_values` allows."""
+    """Values that a query has; 0: as many as :func:`tidewire.store.lists.filters.given_values` allows."""
     condition: Callable[[Field, Sequence[Bound]], ColumnElement[bool]]
     read: Callable[[Field, Query], list[Any]] | None = None
     """The values to bind, if they are not simply those of the query."""

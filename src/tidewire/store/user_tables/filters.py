@@ -14,8 +14,8 @@ import msgspec
 from sqlalchemy import ColumnElement, bindparam, false, or_, true
 
 from tidewire.core.queries import Query
-from tidewire.store.conditions import FEW, all_of, any_of
-from tidewire.store.list_filters import InvalidFilterError
+from tidewire.store.lists.conditions import FEW, all_of, any_of
+from tidewire.store.lists.filters import InvalidFilterError
 from tidewire.store.user_tables import member_filters, spatial_filters
 from tidewire.store.user_tables.access import granted
 from tidewire.store.user_tables.fields import field_of

@@ -20,10 +20,11 @@ from sqlalchemy import (
 )
 
 from tidewire.core.errors import TidewireError
-from tidewire.store.conditions import all_of
-from tidewire.store.lists import MAX_TOTAL
-from tidewire.store.prepared import TooLargeError
-from tidewire.store.sizes import row_size
+from tidewire.store.engine.prepared_statements import TooLargeError
+from tidewire.store.engine.sizes import row_size
+from tidewire.store.engine.sqlite.vectors import prepare_vectors
+from tidewire.store.lists.conditions import all_of
+from tidewire.store.lists.resource_lists import MAX_TOTAL
 from tidewire.store.user_tables.access import Access
 from tidewire.store.user_tables.fields import Field
 from tidewire.store.user_tables.filters import bound_values, filter_condition, numbered_binds
@@ -31,7 +32,6 @@ from tidewire.store.user_tables.nearest import nearest_values
 from tidewire.store.user_tables.orders import order_field
 from tidewire.store.user_tables.queries import Page
 from tidewire.store.user_tables.tables import SYSTEM_COLUMNS, UserTable
-from tidewire.store.vectors import prepare_vectors
 
 Part = Literal["all", "values", "nulls"]
 """Of the rows beyond a cursor: all, those with a value in the first column of the order, those without."""

@@ -7,9 +7,9 @@ from typing import Final
 from sqlalchemy import Connection, bindparam, select
 
 from tidewire.core.relationships import KIND as RELATIONSHIP
-from tidewire.store.encryption import Encryption
-from tidewire.store.prepared import Prepared
+from tidewire.store.engine.prepared_statements import Prepared
 from tidewire.store.schema import databases, user_columns, user_indexes, user_tables
+from tidewire.store.secrets.encryption import Encryption
 from tidewire.store.user_tables.columns import column_of
 from tidewire.store.user_tables.relations import relations_of
 from tidewire.store.user_tables.tables import UserIndex, UserTable

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, case, exists, false, func, literal_column, or_, select
 
-from tidewire.store.conditions import all_of, any_of, array_contains, listed
-from tidewire.store.folded import contains, ends_with, starts_with
+from tidewire.store.lists.conditions import all_of, any_of, array_contains, listed
+from tidewire.store.lists.folded import contains, ends_with, starts_with
 from tidewire.store.user_tables.member_values import Kind, ScalarKind
 from tidewire.store.user_tables.members import Member
 from tidewire.store.user_tables.prefixes import within_ranges

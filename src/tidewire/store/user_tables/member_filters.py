@@ -14,8 +14,8 @@ from typing import Any, Final
 from sqlalchemy import and_, case, exists, false, func, not_, null, select
 
 from tidewire.core.queries import MAX_VALUES, Query
-from tidewire.store.conditions import all_of, any_of
-from tidewire.store.list_filters import InvalidFilterError
+from tidewire.store.lists.conditions import all_of, any_of
+from tidewire.store.lists.filters import InvalidFilterError
 from tidewire.store.user_tables.member_conditions import ARRAY, CONDITIONS, OBJECT, Bound, Condition
 from tidewire.store.user_tables.member_values import read_values
 from tidewire.store.user_tables.members import Member, element_member

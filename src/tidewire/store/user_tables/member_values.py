@@ -10,9 +10,9 @@ import msgspec
 from tidewire.core.columns import INT64, text_problem
 from tidewire.core.folding import fold
 from tidewire.core.queries import MAX_VALUES, Query
-from tidewire.store.conditions import FEW
-from tidewire.store.list_filters import InvalidFilterError, given_values
-from tidewire.store.user_tables.functions import compiled_pattern
+from tidewire.store.engine.sqlite.functions import compiled_pattern
+from tidewire.store.lists.conditions import FEW
+from tidewire.store.lists.filters import InvalidFilterError, given_values
 from tidewire.store.user_tables.members import Member
 from tidewire.store.user_tables.prefixes import ranges_of
 from tidewire.store.user_tables.words import match_expression

@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Table, func, literal, literal_column
 
 from tidewire.core.documents import DEEPEST_PATH, followed, path_of
-from tidewire.store.list_filters import InvalidFilterError
+from tidewire.store.lists.filters import InvalidFilterError
 from tidewire.store.user_tables import names
 from tidewire.store.user_tables.tables import UserTable
 

@@ -11,11 +11,11 @@ from sqlalchemy import table as sql_table
 
 from tidewire.core.queries import Query
 from tidewire.core.vectors import vector_problem
-from tidewire.store.list_filters import InvalidFilterError
+from tidewire.store.engine.sqlite.vectors import packed
+from tidewire.store.lists.filters import InvalidFilterError
 from tidewire.store.user_tables import names
 from tidewire.store.user_tables.fields import Field, field_of
 from tidewire.store.user_tables.tables import UserTable
-from tidewire.store.vectors import packed
 
 NEAREST: Final = "$nearest:"
 """What the key of such an order begins with; no attribute does."""

@@ -18,7 +18,7 @@ def order_field(table: UserTable, key: str) -> Field:
 def attribute_field(table: UserTable, key: str) -> Field:
     """What a client means by an attribute to put in order by.
 
-    Raises :class:`tidewire.store.list_filters.InvalidFilterError` if there is no such thing.
+    Raises :class:`tidewire.store.lists.filters.InvalidFilterError` if there is no such thing.
     """
     member = member_of(table, key)
     if member is None:

@@ -9,8 +9,8 @@ import msgspec
 
 from tidewire.core.errors import TidewireError
 from tidewire.core.queries import InvalidQueryError, Query, parse_query
-from tidewire.store.list_filters import InvalidFilterError
-from tidewire.store.lists import DEFAULT_LIMIT, MAX_LIMIT, MAX_QUERIES
+from tidewire.store.lists.filters import InvalidFilterError
+from tidewire.store.lists.resource_lists import DEFAULT_LIMIT, MAX_LIMIT, MAX_QUERIES
 from tidewire.store.user_tables.filters import FILTER_METHODS, Shape, read_filter, size_of
 from tidewire.store.user_tables.nearest import METHODS as NEAREST_METHODS
 from tidewire.store.user_tables.nearest import Nearest, read_nearest

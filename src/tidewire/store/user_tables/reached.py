@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tidewire.core.relationships import MAX_LEVELS
-from tidewire.store.list_filters import InvalidFilterError
+from tidewire.store.lists.filters import InvalidFilterError
 from tidewire.store.user_tables.access import Access
 from tidewire.store.user_tables.relations import Relation
 from tidewire.store.user_tables.tables import UserTable

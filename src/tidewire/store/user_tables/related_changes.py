@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import BindParameter, Connection, bindparam, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
+from tidewire.store.engine.sqlite.overlay import written_pairs
 from tidewire.store.user_tables.listing import StoredRow
-from tidewire.store.user_tables.overlays import written_pairs
 from tidewire.store.user_tables.relations import Relation
 from tidewire.store.user_tables.rows import all_columns
 from tidewire.store.user_tables.tables import UserTable

@@ -42,8 +42,8 @@ def find_related(
     """Rows related to some rows of ``table``: the sequence of the one, and the other with these columns.
 
     At most ``limit`` of those that the caller may read, in the order of their sequences. Raises
-    :class:`tidewire.store.prepared.TooLargeError` if they have more than ``max_bytes``. ``count`` is told of
-    the bytes of each as it is read.
+    :class:`~tidewire.store.engine.prepared_statements.TooLargeError` if they have more than ``max_bytes``.
+    ``count`` is told of the bytes of each as it is read.
     """
     access = reached.access
     if access is None or not owners:

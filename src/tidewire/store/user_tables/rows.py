@@ -14,9 +14,9 @@ from sqlalchemy.exc import IntegrityError
 
 from tidewire.core.permissions import roles_granted
 from tidewire.core.row_operators import Operator
+from tidewire.store.engine.sqlite.overlay import written
 from tidewire.store.user_tables.changed_values import operator_expression, operator_shape, operator_values
 from tidewire.store.user_tables.listing import StoredRow
-from tidewire.store.user_tables.overlays import written
 from tidewire.store.user_tables.tables import SYSTEM_COLUMNS, UserTable
 
 _encode = msgspec.json.Encoder().encode

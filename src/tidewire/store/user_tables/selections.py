@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tidewire.core.relationships import MAX_LEVELS
-from tidewire.store.list_filters import InvalidFilterError
+from tidewire.store.lists.filters import InvalidFilterError
 from tidewire.store.user_tables.reached import Reach, Reached, relation_in, require_level
 from tidewire.store.user_tables.tables import UserTable
 

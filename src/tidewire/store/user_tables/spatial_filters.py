@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, and_, column, func, select, table
 
 from tidewire.core.geometry import EARTH_RADIUS, bounds, shape_of
 from tidewire.core.queries import Query
-from tidewire.store.list_filters import InvalidFilterError
+from tidewire.store.lists.filters import InvalidFilterError
 from tidewire.store.user_tables.fields import Field, wrong_value
 from tidewire.store.user_tables.tables import UserTable
 

@@ -11,10 +11,10 @@ from sqlalchemy import BigInteger, Column, Integer, MetaData, Row, String, Table
 from sqlalchemy.sql.base import Executable
 
 from tidewire.core.documents import selected_members
-from tidewire.store.encryption import Encryption
-from tidewire.store.prepared import Prepared
+from tidewire.store.engine.prepared_statements import Prepared
 from tidewire.store.schema.columns import ID_LENGTH, Milliseconds
 from tidewire.store.schema.columns import Sequence as SequenceType
+from tidewire.store.secrets.encryption import Encryption
 from tidewire.store.user_tables import names
 from tidewire.store.user_tables.columns import UserColumn, sql_column
 from tidewire.store.user_tables.relations import Relation

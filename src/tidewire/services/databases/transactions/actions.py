@@ -14,7 +14,7 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.events import Event, LoggedEvent
 from tidewire.core.ids import unique_id
 from tidewire.services.databases.families import Call
-from tidewire.store.database import Transaction
+from tidewire.store.engine.database import Transaction
 
 READS: Final = frozenset({"get", "list"})
 BULK: Final = frozenset({"bulkCreate", "bulkUpdate", "bulkUpsert", "bulkDelete"})

@@ -27,8 +27,8 @@ from tidewire.services.databases.transactions.records import (
 )
 from tidewire.services.databases.transactions.work import commit as commit_staged
 from tidewire.services.databases.transactions.work import stage_all
-from tidewire.store.database import Transaction
-from tidewire.store.lists import ListDefinition, list_rows
+from tidewire.store.engine.database import Transaction
+from tidewire.store.lists.resource_lists import ListDefinition, list_rows
 from tidewire.store.schema import transactions
 
 _WRITE: Final = ("documents.write", "rows.write")

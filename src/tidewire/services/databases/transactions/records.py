@@ -15,8 +15,8 @@ from tidewire.core.time import format_datetime, now
 from tidewire.services.context import Context
 from tidewire.services.databases.families import Call
 from tidewire.services.databases.transactions.actions import Operation
-from tidewire.store.identities import user_identity
-from tidewire.store.prepared import Prepared
+from tidewire.store.engine.prepared_statements import Prepared
+from tidewire.store.records.identities import user_identity
 from tidewire.store.schema import transaction_operations, transaction_rows, transactions
 
 _encode = msgspec.json.Encoder().encode

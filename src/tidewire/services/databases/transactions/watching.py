@@ -16,7 +16,7 @@ from tidewire.core.errors import TidewireError
 from tidewire.services.databases.conflicts import require_seen
 from tidewire.services.databases.families import Call
 from tidewire.services.databases.transactions.records import KeptTransaction
-from tidewire.store.prepared import Prepared
+from tidewire.store.engine.prepared_statements import Prepared
 from tidewire.store.schema import transaction_rows
 from tidewire.store.user_tables.loading import find_table
 from tidewire.store.user_tables.rows import find_state

@@ -1,8 +1,9 @@
 """Staging, reading within a transaction, and committing it.
 
-What is staged is done at once, but on a shadow (:mod:`tidewire.store.shadows`), which shows to the
-transaction alone what the tables would be like. A process that has no shadow of a transaction, or whose
-shadow does not have what others staged, does again what is missing. The writer only keeps what was staged.
+What is staged is done at once, but on a shadow (:mod:`tidewire.store.engine.sqlite.staging`), which shows
+to the transaction alone what the tables would be like. A process that has no shadow of a transaction, or
+whose shadow does not have what others staged, does again what is missing. The writer only keeps what was
+staged.
 """
 
 from __future__ import annotations
@@ -49,8 +50,8 @@ from tidewire.services.databases.transactions.watching import (
     require_unchanged,
     watch,
 )
-from tidewire.store.database import Transaction
-from tidewire.store.platform import Project
+from tidewire.store.engine.database import Transaction
+from tidewire.store.instance.platform import Project
 
 _REFUSED: Final = frozenset(
     {

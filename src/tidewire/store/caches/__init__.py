@@ -1,0 +1,1 @@
+"""What was read from databases, kept while it is current."""

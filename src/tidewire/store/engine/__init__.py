@@ -1,0 +1,1 @@
+"""The engine: what a store of rows and events promises, whichever database keeps them."""

@@ -1,0 +1,131 @@
+"""Bringing the tables of a database up to date.
+
+A new database gets the newest tables at once, which takes milliseconds. Migrations are for databases that
+hold something; Alembic, which takes long to import, is imported only for them.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    bindparam,
+    column,
+    insert,
+    literal,
+    select,
+    table,
+)
+
+from tidewire.store.engine.prepared_statements import Prepared
+from tidewire.store.schema import PLATFORM_REVISION, PROJECT_REVISION, platform_metadata, project_metadata
+
+_MIGRATIONS: Final = Path(__file__).parent.with_name("migrations")
+_one_at_a_time: Final = threading.Lock()
+_TABLE: Final = Prepared(
+    select(literal(1)).select_from(table("sqlite_master")).where(column("name", String) == bindparam("name"))
+)
+
+
+class MigrationError(Exception):
+    """A database whose tables this program does not know."""
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A line of migrations and the tables it leads to."""
+
+    name: str
+    head: str
+    """Revision of the newest migration."""
+    metadata: MetaData
+
+    @property
+    def version_table(self) -> str:
+        """Where a database notes the revision it has."""
+        return f"{self.name}_revision"
+
+    @property
+    def directory(self) -> Path:
+        """Of the migration files."""
+        return _MIGRATIONS / self.name
+
+
+PROJECT: Final = Chain("project", PROJECT_REVISION, project_metadata)
+PLATFORM: Final = Chain("platform", PLATFORM_REVISION, platform_metadata)
+
+
+def bring_up_to_date(connection: Connection, chain: Chain, *, create: bool = True) -> None:
+    """Give the database the newest tables of ``chain``, within the transaction that ``connection`` is in.
+
+    Raises :class:`MigrationError` if the database comes from a newer program, or has no tables of the chain
+    and they are not to be made (``create``).
+    """
+    revision = _revision_of(connection, chain)
+    if revision is None:
+        if not create:
+            raise MigrationError("it holds no tables of Tidewire; put it back from a backup")
+        _create(connection, chain)
+    elif revision != chain.head:
+        migrate(connection, chain)
+
+
+def _revision_of(connection: Connection, chain: Chain) -> str | None:
+    """The revision that a database has; None: it has no tables of the chain."""
+    if not _TABLE.fetch(connection, {"name": chain.version_table}):
+        return None
+    rows = _revision(chain.version_table).fetch(connection, {})
+    return rows[0][0] if rows else ""
+
+
+@cache
+def _revision(version_table: str) -> Prepared:
+    version = column("version_num", String)
+    return Prepared(select(version).select_from(table(version_table, version)))
+
+
+def _create(connection: Connection, chain: Chain) -> None:
+    """Make the newest tables in a database that has none of the chain."""
+    chain.metadata.create_all(connection, checkfirst=False)
+    revision = _revision_table(chain)
+    revision.create(connection, checkfirst=False)
+    connection.execute(insert(revision).values(version_num=chain.head))
+
+
+def _revision_table(chain: Chain) -> Table:
+    """Where Alembic notes the revision, as it makes it itself."""
+    name = chain.version_table
+    key = PrimaryKeyConstraint("version_num", name=f"{name}_pkc")
+    return Table(name, MetaData(), Column("version_num", String(32), nullable=False), key)
+
+
+def migrate(connection: Connection, chain: Chain) -> None:
+    """Apply the missing migrations of ``chain`` within the transaction that ``connection`` is in.
+
+    Raises :class:`MigrationError` if the database comes from a newer program.
+    """
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("version_locations", str(chain.directory).replace("%", "%%"))
+    config.set_main_option("path_separator", "newline")
+    config.attributes.update(connection=connection, chain=chain)
+    try:
+        # Migration files speak to one connection that is global to the process.
+        with _one_at_a_time:
+            command.upgrade(config, "head")
+    except CommandError as error:
+        raise MigrationError(f"a newer Tidewire made it ({error})") from error

@@ -1,0 +1,337 @@
+"""Who reads when: a few reads run at the same time, and those who wait take turns.
+
+A party that asks for much waits behind itself alone: it has at most so many reads running, and when a place
+is free, of those who wait that one gets it who has had the least work done, however many reads each has
+waiting. Many parties that ask for much wait behind each other: reads that take long have only some of the
+places.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import sqlite3
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any, Final, Generic, Literal, TypeVar
+
+import msgspec
+
+from tidewire.core.errors import TidewireError
+from tidewire.store.engine.threads import ThreadPool
+from tidewire.store.machine.disk_space import disk_full
+
+T = TypeVar("T")
+
+TRIAL_SECONDS: Final = 0.25
+"""After which a read counts as long, and begins again where the long ones are."""
+LONG_WORK: Final = 0.05
+"""Seconds of a processor from which on a read counts as long."""
+WORK_HALVED_SECONDS: Final = 5.0
+"""After which a party's work counts half, where it is asked who has had the least."""
+LITTLE_WORK: Final = 0.002
+"""Seconds of a processor that are forgotten when a party has nothing more to read."""
+LONG_SECONDS: Final = 60.0
+"""For which the reads of who had a long one count as long from their beginning."""
+PARTIES_KEPT: Final = 4096
+"""Of which it is known whether their reads are long."""
+
+_Kind = tuple[bool, bool]
+"""Whether a read is a guest's, and whether it counts as long."""
+_SHORT: Final[tuple[_Kind, ...]] = ((False, False), (True, False))
+_LONG: Final[tuple[_Kind, ...]] = ((False, True), (True, True))
+_KINDS: Final = (*_SHORT, *_LONG)
+_BOUNDS: Final = {
+    kind: tuple(bound for bound in _KINDS if bound[0] <= kind[0] and bound[1] <= kind[1]) for kind in _KINDS
+}
+"""Of a kind: those whose places its reads take, itself and those that are better in some way."""
+
+Lane = Literal["requests", "feed", "history", "identities"]
+"""``requests``: in turns with all other callers. The others have threads of their own, which no request can
+hold up: ``feed`` for events just committed, ``history`` for those from before, ``identities`` for who
+somebody is and may what."""
+
+
+class Share(msgspec.Struct, frozen=True):
+    """What one party may take of the reads at the same time."""
+
+    name: str
+    at_once: int
+    """Its reads that run at the same time."""
+    seconds: float
+    """After which each of them is interrupted."""
+    waiting: int = 10**9
+    """Its reads that may wait; further ones are refused."""
+    guest: bool = False
+    """It is one of those that have only some of the places, all together."""
+
+
+present_share: Final[ContextVar[Share | None]] = ContextVar("share of the reads", default=None)
+"""Whose reads those of the present task are; set where the caller of a request is found. None: the server's
+own, which may take all places."""
+
+
+class Job(Generic[T]):
+    """A piece of work for a thread. Belongs to the event loop it is made in."""
+
+    __slots__ = (
+        "_error", "_loop", "_result", "_then", "_work", "finished", "future", "is_trial", "may_begin_again",
+        "when_ended", "work_seconds",
+    )  # fmt: skip
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, work: Callable[[], T], *, may_begin_again: bool = False
+    ) -> None:
+        """``may_begin_again``: that the work takes too long is met by doing it again, from the start."""
+        self.future: asyncio.Future[T] = loop.create_future()
+        """The outcome, until it is there. To cancel it keeps work from beginning, but does not end it."""
+        self.finished = False
+        """No thread works on it any more, or will."""
+        self._loop = loop
+        self._work: Callable[[], T] | None = work
+        self._result: Any = None
+        self._error: BaseException | None = None
+        self._then: list[Callable[[], None]] = []
+        self.may_begin_again = may_begin_again
+        self.is_trial = False
+        """The work may take :data:`TRIAL_SECONDS`, and begins again if that is not enough."""
+        self.work_seconds = 0.0
+        """Of a processor that it took, the last time."""
+        self.when_ended: Callable[[], None] | None = None
+        """Called when a thread has ended with it, even if it is to begin again."""
+
+    def when_finished(self, callback: Callable[[], None]) -> None:
+        """Have ``callback`` called on the event loop, at once if it is finished already."""
+        if self.finished:
+            callback()
+        else:
+            self._then.append(callback)
+
+    def run(self) -> None:
+        """Do the work; to be called in the thread."""
+        work, self._work = self._work, None
+        assert work is not None
+        end = self._finish
+        if not self.future.done():
+            begun = time.thread_time()
+            try:
+                self._result = work()
+            except BaseException as error:
+                if self.is_trial and isinstance(error, TidewireError) and error.type == "database_timeout":
+                    self._work, end = work, self._begin_again
+                else:
+                    self._error = raisable(error)
+            self.work_seconds = time.thread_time() - begun
+        try:
+            self._loop.call_soon_threadsafe(end)
+        except RuntimeError:
+            # The loop was closed without closing the database: nobody waits any more.
+            return
+
+    def _begin_again(self) -> None:
+        assert self.when_ended is not None
+        self.when_ended()
+
+    def _finish(self) -> None:
+        self.finished = True
+        future, result, error = self.future, self._result, self._error
+        ended, then = self.when_ended, self._then
+        # The job keeps nothing that refers to it, as its error does by the frames that it went through: with
+        # all that these hold it would be garbage that only the collector finds.
+        self._result = self._error = self.when_ended = None
+        self._then = []
+        del self.future
+        if ended is not None:
+            ended()
+        for callback in then:
+            callback()
+        if future.done():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+
+
+class _Party:
+    """Somebody with reads that run or wait, or that ran long just now."""
+
+    __slots__ = ("_worked", "_worked_at", "long_until", "running", "share", "waiting")
+
+    def __init__(self, share: Share) -> None:
+        self.share = share
+        self.running = 0
+        self.waiting: deque[Job[Any]] = deque()
+        self.long_until = 0.0
+        """Until when its reads count as long, monotonic seconds."""
+        self._worked = 0.0
+        self._worked_at = 0.0
+
+    def has_worked(self, seconds: float) -> None:
+        """A read of it took so much of a processor."""
+        moment = time.monotonic()
+        self._worked = self.work_until(moment) + seconds
+        self._worked_at = moment
+
+    def work_until(self, moment: float) -> float:
+        """Seconds of a processor that its reads took; what was long ago counts for little."""
+        return self._worked * math.exp2((self._worked_at - moment) / WORK_HALVED_SECONDS)
+
+    def kind(self) -> _Kind:
+        """What its next read counts as."""
+        return self.share.guest, time.monotonic() < self.long_until
+
+
+class FairQueue:
+    """Jobs of many parties for a few threads. Belongs to one event loop.
+
+    A read that takes long (:data:`LONG_WORK`) is ended early and begins again, and for
+    :data:`LONG_SECONDS` its party's reads count as long. Those, and those of guests, have only some of the
+    places, so that however many parties ask for much, who asks for little is not held up.
+    """
+
+    def __init__(self, pool: ThreadPool, of_guests: int | None = None, guests_waiting: int = 256) -> None:
+        """Guests have at most ``of_guests`` places; at least one is left to others if there are several.
+
+        ``guests_waiting``: reads of all guests together that may wait.
+        """
+        self._pool = pool
+        self._guests_waiting = guests_waiting
+        guests = min(of_guests or pool.most, max(1, pool.most - 1))
+        self._places: dict[_Kind, int] = {
+            (False, False): pool.most,
+            (False, True): max(1, pool.most // 2),
+            (True, False): guests,
+            (True, True): max(1, guests // 2),
+        }
+        """How many reads of a kind, or of one that is worse in any way, may run."""
+        self._taken: Counter[_Kind] = Counter()
+        """Of the places of each kind."""
+        self._parties: dict[str, _Party] = {}
+        self._turns: dict[_Kind, deque[_Party]] = {kind: deque() for kind in _KINDS}
+        """Parties with waiting jobs that may begin one more."""
+        self._waiting: Counter[bool] = Counter()
+        """Jobs that wait, of guests and of others."""
+
+    def put(self, share: Share, job: Job[Any]) -> None:
+        """Have a job done when it is the turn of whose ``share`` it is.
+
+        Raises ``general_server_busy`` if too many of the party, or of all guests, wait.
+        """
+        party = self._parties.get(share.name)
+        if party is None:
+            self._forget_some()
+            party = self._parties[share.name] = _Party(share)
+        kind = party.kind()
+        if not party.waiting and party.running < share.at_once and self._has_place(kind):
+            self._begin(party, kind, job)
+            return
+        if len(party.waiting) >= share.waiting:
+            raise _busy(f"{share.waiting} reads of yours wait already: ask for less at once.")
+        if share.guest and self._waiting[True] >= self._guests_waiting:
+            raise _busy(f"{self._guests_waiting} reads of guests wait already: try again later.")
+        self._wait(party, job)
+
+    def _wait(self, party: _Party, job: Job[Any], *, first: bool = False) -> None:
+        if first:
+            party.waiting.appendleft(job)
+        else:
+            party.waiting.append(job)
+        self._waiting[party.share.guest] += 1
+        if len(party.waiting) == 1 and party.running < party.share.at_once:
+            self._turns[party.kind()].append(party)
+
+    def _has_place(self, kind: _Kind) -> bool:
+        return all(self._taken[bound] < self._places[bound] for bound in _BOUNDS[kind])
+
+    def _begin(self, party: _Party, kind: _Kind, job: Job[Any]) -> None:
+        for bound in _BOUNDS[kind]:
+            self._taken[bound] += 1
+        party.running += 1
+        job.is_trial = job.may_begin_again and not kind[1]
+
+        def ended() -> None:
+            party.has_worked(job.work_seconds)
+            if job.may_begin_again and (job.work_seconds > LONG_WORK or not job.finished):
+                party.long_until = time.monotonic() + LONG_SECONDS
+            self._ended(party, kind, None if job.finished else job)
+
+        job.when_ended = ended
+        self._pool.put(job.run)
+
+    def _ended(self, party: _Party, kind: _Kind, again: Job[Any] | None) -> None:
+        for bound in _BOUNDS[kind]:
+            self._taken[bound] -= 1
+        was_full = party.running == party.share.at_once
+        party.running -= 1
+        if was_full and party.waiting:
+            self._turns[party.kind()].append(party)
+        if again is not None:
+            self._wait(party, again, first=True)
+        idle = not party.running and not party.waiting
+        if idle and not party.long_until and party.work_until(time.monotonic()) < LITTLE_WORK:
+            del self._parties[party.share.name]
+        while self._next_turn():
+            continue
+
+    def _next_turn(self) -> bool:
+        """Begin what may begin, short reads first; but of the long ones one always runs."""
+        if not any(self._turns.values()):
+            return False
+        waits = any(self._turns[kind] for kind in _LONG)
+        starve = waits and not self._taken[False, True]
+        for kind in (*_LONG, *_SHORT) if starve else (*_SHORT, *_LONG):
+            turns = self._turns[kind]
+            if not turns or not self._has_place(kind):
+                continue
+            party = self._first(turns)
+            if party.kind() != kind:  # it has changed since
+                self._turns[party.kind()].append(party)
+                return True
+            self._waiting[party.share.guest] -= 1
+            self._begin(party, kind, party.waiting.popleft())
+            if party.waiting and party.running < party.share.at_once:
+                turns.append(party)
+            return True
+        return False
+
+    def _first(self, turns: deque[_Party]) -> _Party:
+        """Of those whose turn it may be, who had the least work done; of equals the first."""
+        if len(turns) == 1:
+            return turns.popleft()
+        moment = time.monotonic()
+        party = min(turns, key=lambda each: each.work_until(moment))
+        turns.remove(party)
+        return party
+
+    def _forget_some(self) -> None:
+        """Keep no parties whose reads are over, once there are many."""
+        if len(self._parties) < PARTIES_KEPT:
+            return
+        moment = time.monotonic()
+        idle = [each for each in self._parties.values() if not each.running and not each.waiting]
+        for party in sorted(idle, key=lambda each: each.long_until):
+            if party.long_until > moment and len(self._parties) < PARTIES_KEPT:
+                return
+            del self._parties[party.share.name]
+
+
+def _busy(message: str) -> TidewireError:
+    return TidewireError("general_server_busy", message)
+
+
+def raisable(error: BaseException) -> BaseException:
+    """An error that a future can hold: StopIteration would end the waiting coroutine in silence.
+
+    Where SQLite had no room on the disk, it is the error that clients are told.
+    """
+    cause = getattr(error, "orig", error)
+    if isinstance(cause, sqlite3.Error) and cause.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL:
+        return disk_full()
+    if isinstance(error, Exception) and not isinstance(error, StopIteration):
+        return error
+    wrapped = RuntimeError(f"a unit of work raised {type(error).__name__}")
+    wrapped.__cause__ = error
+    return wrapped

@@ -1,0 +1,1 @@
+"""The SQLite engine: one file in WAL mode for each project."""

@@ -1,0 +1,136 @@
+"""SQLite connections as every part of the store uses them."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+from sqlalchemy import Connection, create_engine
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
+
+from tidewire.store.engine.deadlines import too_long
+from tidewire.store.engine.sizes import LIST_BYTES
+from tidewire.store.engine.sqlite.functions import register_functions
+from tidewire.store.secrets.encryption import Encryption
+
+Synchronous = Literal["full", "normal"]
+"""``full``: a commit survives a power cut. ``normal``: it survives only the death of the process."""
+
+BUSY_TIMEOUT_MS: Final = 10_000
+"""Milliseconds that a connection waits for another process's lock."""
+
+
+def _encode_json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+_wanted: Final[ContextVar[Callable[[], sqlite3.Connection]]] = ContextVar("wanted connection")
+_engine: Final = create_engine(
+    "sqlite+pysqlite://",
+    creator=lambda: _wanted.get()(),
+    poolclass=NullPool,
+    pool_reset_on_return=None,
+    hide_parameters=True,  # errors are logged, and parameters may be secrets
+    json_serializer=_encode_json,
+    json_deserializer=msgspec.json.decode,
+)
+"""Of all databases: their connections share what is compiled of statements, which takes time and memory."""
+_STATEMENTS_CACHED: Final = 512
+_WAL_KEPT_BYTES: Final = 64 * 1024 * 1024
+
+
+def connect(
+    path: Path,
+    project_id: str,
+    synchronous: Synchronous,
+    *,
+    read_only: bool = False,
+    busy_timeout_ms: int = BUSY_TIMEOUT_MS,
+    encryption: Encryption | None = None,
+    list_bytes: float = math.inf,
+) -> Connection:
+    """Open a connection that never begins or ends a transaction by itself.
+
+    Whoever uses it says BEGIN and COMMIT to the driver's connection (:func:`driver`). It may be used by
+    any thread, one at a time. ``connection.info["project_id"]`` names the project, and
+    ``connection.info["encryption"]`` seals what the event log keeps sealed. ``list_bytes``: what one list
+    may show (:mod:`tidewire.store.engine.sizes`).
+    """
+
+    def open_driver() -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            path,
+            timeout=busy_timeout_ms / 1000,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=_STATEMENTS_CACHED,
+        )
+        execute_patiently(connection, f"PRAGMA synchronous = {synchronous.upper()}")
+        connection.execute("PRAGMA foreign_keys = ON")
+        # What is deleted is gone from the file: many builds of SQLite do so anyway.
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT_BYTES}")
+        register_functions(connection)
+        if read_only:
+            make_read_only(connection)
+        return connection
+
+    wanted = _wanted.set(open_driver)
+    try:
+        connection = _engine.connect()
+    finally:
+        _wanted.reset(wanted)
+    connection.info["project_id"] = project_id
+    connection.info["encryption"] = encryption
+    connection.info[LIST_BYTES] = list_bytes
+    return connection
+
+
+def make_read_only(connection: sqlite3.Connection) -> None:
+    """Let a connection change nothing from now on."""
+    connection.execute("PRAGMA query_only = ON")
+    # Not for writers: in memory, what a savepoint remembers is a list that each statement walks
+    # through to its end, so that a unit of many statements would take the square of their number.
+    connection.execute("PRAGMA temp_store = MEMORY")
+
+
+def execute_patiently(connection: sqlite3.Connection, statement: str) -> None:
+    """Execute a PRAGMA that reads the file, also while another process lets go of it.
+
+    SQLite does not always wait then, whatever the connection's timeout.
+    """
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            connection.execute(statement)
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(0.005)
+
+
+def driver(connection: Connection) -> sqlite3.Connection:
+    """The driver's connection under ``connection``."""
+    raw = connection.connection.driver_connection
+    assert isinstance(raw, sqlite3.Connection)
+    return raw
+
+
+@contextmanager
+def timeouts_told() -> Iterator[None]:
+    """Raise ``database_timeout`` where a progress handler ended a statement."""
+    try:
+        yield
+    except (OperationalError, sqlite3.OperationalError) as error:
+        if "interrupted" in str(getattr(error, "orig", error)):
+            raise too_long() from error
+        raise

@@ -1,0 +1,84 @@
+"""Connections for reading one database: opened when they are needed, closed when they are not."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from sqlalchemy import Connection
+
+from tidewire.store.engine.deadlines import DEADLINE
+from tidewire.store.engine.sqlite.connections import driver, timeouts_told
+
+T = TypeVar("T")
+
+SPARE_SECONDS: Final = 10.0
+"""After which a connection that nothing read with is closed, but for one."""
+
+
+class _Reader:
+    """A connection with the time until which it may read."""
+
+    __slots__ = ("connection", "deadline", "info", "raw", "used_at")
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.info = connection.info
+        self.raw = driver(connection)
+        self.deadline = 0.0
+        self.used_at = 0.0
+        self.raw.set_progress_handler(self._is_too_late, 100_000)
+
+    def read(self, unit: Callable[[Connection], T], seconds: float) -> T:
+        self.used_at = time.monotonic()
+        self.info[DEADLINE] = self.deadline = self.used_at + seconds
+        self.raw.execute("BEGIN")
+        try:
+            with timeouts_told():
+                return unit(self.connection)
+        finally:
+            if self.raw.in_transaction:
+                self.raw.execute("ROLLBACK")
+
+    def _is_too_late(self) -> bool:
+        return time.monotonic() > self.deadline
+
+
+class Readers:
+    """The connections of one database, as many as there are reads at the same time."""
+
+    def __init__(self, connect: Callable[[], Connection]) -> None:
+        self._connect = connect
+        self._idle: deque[_Reader] = deque()
+        """Those used last stand last. Threads take and give back at this end, which needs no lock."""
+
+    def read(self, unit: Callable[[Connection], T], seconds: float) -> T:
+        """Run ``unit`` in this thread, on a snapshot. Raises ``database_timeout`` after ``seconds``."""
+        try:
+            reader = self._idle.pop()
+        except IndexError:
+            reader = _Reader(self._connect())
+        try:
+            return reader.read(unit, seconds)
+        finally:
+            if reader.raw.in_transaction:
+                reader.connection.close()  # whatever is wrong with it
+            else:
+                self._idle.append(reader)
+
+    def close_spare(self) -> None:
+        """Close connections that nothing read with for long, but for one."""
+        oldest = time.monotonic() - SPARE_SECONDS
+        while len(self._idle) > 1 and self._idle[0].used_at < oldest:
+            try:
+                reader = self._idle.popleft()
+            except IndexError:
+                return
+            reader.connection.close()
+
+    def close(self) -> None:
+        """Close all; nothing may be reading."""
+        while self._idle:
+            self._idle.pop().connection.close()

@@ -1,0 +1,266 @@
+"""Shadows: connections for what is to be done but not written yet, kept from one use to the next.
+
+A shadow sees what is committed and, over that, what was done on it
+(:mod:`tidewire.store.engine.sqlite.overlay`). It can be thrown away at any time: whoever uses one can say how
+to bring a new one to where the last one was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final, Protocol, TypeVar
+
+from sqlalchemy import Connection
+
+from tidewire.store.engine.reading import Job
+from tidewire.store.engine.sqlite.connections import driver, timeouts_told
+from tidewire.store.engine.sqlite.overlay import clear_overlay, is_current, open_overlay
+
+T = TypeVar("T")
+
+SHADOWS_KEPT: Final = 32
+"""Of one database, in one process; more are kept only while they are in use."""
+IDLE_SECONDS: Final = 60.0
+"""A shadow that nobody has used for so long is not kept."""
+SPARES_KEPT: Final = 4
+"""Connections kept for shadows to come: to open one takes longer than to clear one."""
+_CACHE_KIB: Final = 512
+
+
+class InThread(Protocol):
+    """What has work done in a thread."""
+
+    async def __call__(self, work: Callable[[float], T], /) -> Job[T]:
+        """``work`` is given the seconds that it may take."""
+
+
+class _Connections:
+    """Connections with empty overlays."""
+
+    def __init__(self, connect: Callable[[], Connection]) -> None:
+        self._connect = connect
+        self._spares: list[Connection] = []
+
+    def take(self) -> Connection:
+        """One that was given back, or a new one."""
+        try:
+            return self._spares.pop()
+        except IndexError:
+            connection = self._connect()
+        open_overlay(connection)
+        driver(connection).execute(f"PRAGMA main.cache_size = -{_CACHE_KIB}")
+        return connection
+
+    def give_back(self, connection: Connection) -> None:
+        """Clear a connection for the next, or close it if it is not needed."""
+        try:
+            if len(self._spares) < SPARES_KEPT and not driver(connection).in_transaction:
+                clear_overlay(connection)
+                self._spares.append(connection)
+                return
+        except sqlite3.Error:
+            # Something of it is still in use.
+            pass
+        connection.close()
+
+    def let_go(self) -> list[Connection]:
+        """Those that nobody has, which are kept no more."""
+        spares, self._spares = self._spares, []
+        return spares
+
+
+class Shadow:
+    """One of them. Whoever has it from :meth:`Shadows.use` has it alone."""
+
+    def __init__(self, connections: _Connections, in_thread: InThread) -> None:
+        self.users = 0
+        self.used_at = 0.0
+        self.closed = False
+        self.lock = asyncio.Lock()
+        self._connections = connections
+        self._in_thread = in_thread
+        self._deadline = 0.0
+        self._connection: Connection | None = None
+        self._position = 0
+        self._work: Job[Any] | None = None
+
+    async def run(self, catch_up: Callable[[Connection, int], int], unit: Callable[[Connection], T]) -> T:
+        """Run ``unit`` in a thread, in a snapshot that stays until :meth:`keep` or the end of the use.
+
+        Before it, ``catch_up`` is given the position that the shadow has, 0 if it is new; it does what is
+        missing and returns the position then. What it does stays, whatever comes of the unit.
+        Raises ``database_timeout``.
+        """
+        job: Job[T] = await self._in_thread(lambda seconds: self._run(catch_up, unit, seconds))
+        self._work = job
+        return await job.future
+
+    def keep(self, position: int) -> None:
+        """What the unit has done stays in the shadow, which has this position now."""
+        assert self._connection is not None
+        driver(self._connection).execute("COMMIT")
+        self._position = position
+
+    def settle(self) -> None:
+        """Undo what is not kept. Closes the shadow if it is of no more use."""
+        if self._work is not None and not self._work.finished:
+            # Nobody waits for it any more, but it works on.
+            self.close()
+        elif self._connection is not None and driver(self._connection).in_transaction:
+            self._undo(driver(self._connection))
+
+    def close(self) -> None:
+        """Let the connection go as soon as nothing works on it."""
+        self.closed = True
+        if self._work is not None:
+            self._work.when_finished(self._let_go)
+
+    def _let_go(self) -> None:
+        if self._connection is not None:
+            self._connections.give_back(self._connection)
+            self._connection = None
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def take_connection(self) -> Connection | None:
+        """Its connection, which it has no more; nobody may be using the shadow."""
+        self.closed = True
+        connection, self._connection = self._connection, None
+        return connection
+
+    def _run(
+        self, catch_up: Callable[[Connection, int], int], unit: Callable[[Connection], T], seconds: float
+    ) -> T:
+        self._deadline = time.monotonic() + seconds
+        connection = self._begin()
+        raw = driver(connection)
+        with timeouts_told():
+            try:
+                self._position = catch_up(connection, self._position)
+                raw.execute("SAVEPOINT unit")
+            except BaseException:
+                # The position may be wrong now.
+                self._disconnect()
+                raise
+            try:
+                return unit(connection)
+            except BaseException:
+                if raw.in_transaction:
+                    self._undo(raw)
+                else:
+                    # SQLite itself undid everything, for example because it took too long.
+                    self._disconnect()
+                raise
+
+    def _begin(self) -> Connection:
+        """Begin a snapshot, on another connection if there is none that can be used."""
+        if self._connection is not None:
+            driver(self._connection).execute("BEGIN")
+            if is_current(self._connection):
+                return self._connection
+            self._disconnect()
+        self._connection = connection = self._connections.take()
+        self._position = 0
+        raw = driver(connection)
+        raw.set_progress_handler(lambda: time.monotonic() > self._deadline, 100_000)
+        raw.execute("BEGIN")
+        return connection
+
+    @staticmethod
+    def _undo(raw: sqlite3.Connection) -> None:
+        raw.execute("ROLLBACK TO unit")
+        raw.execute("COMMIT")
+
+
+class Shadows:
+    """The shadows of one database, by a key of their users' choice. Belongs to one event loop."""
+
+    def __init__(self, connect: Callable[[], Connection], in_thread: InThread) -> None:
+        """``connect`` opens a connection, in the thread that ``in_thread`` has work done in."""
+        self._connections = _Connections(connect)
+        self._in_thread = in_thread
+        self._shadows: OrderedDict[str, Shadow] = OrderedDict()
+        """Those used last stand last."""
+        self._loop = asyncio.get_running_loop()
+        self._sweeping = False
+
+    @property
+    def are_used(self) -> bool:
+        """Whether anybody has a shadow."""
+        return any(shadow.users for shadow in self._shadows.values())
+
+    @asynccontextmanager
+    async def use(self, key: str) -> AsyncIterator[Shadow]:
+        """Have a shadow alone, the one that was kept under ``key`` or a new one."""
+        while True:
+            shadow = self._take(key)
+            try:
+                async with shadow.lock:
+                    if shadow.closed:
+                        continue
+                    try:
+                        yield shadow
+                    finally:
+                        shadow.settle()
+                    return
+            finally:
+                self._give_back(key, shadow)
+
+    def forget(self, key: str) -> None:
+        """A shadow is not needed any more."""
+        shadow = self._shadows.pop(key, None)
+        if shadow is not None and not shadow.users:
+            shadow.close()
+
+    def let_go(self) -> list[Connection]:
+        """Keep none of those that nobody uses; return their connections, which are to be closed."""
+        unused = [key for key, shadow in self._shadows.items() if not shadow.users]
+        connections = [self._shadows.pop(key).take_connection() for key in unused]
+        return [each for each in connections if each is not None] + self._connections.let_go()
+
+    def _take(self, key: str) -> Shadow:
+        shadow = self._shadows.get(key)
+        if shadow is None:
+            shadow = self._shadows[key] = Shadow(self._connections, self._in_thread)
+        shadow.users += 1
+        self._shadows.move_to_end(key)
+        return shadow
+
+    def _give_back(self, key: str, shadow: Shadow) -> None:
+        shadow.users -= 1
+        shadow.used_at = time.monotonic()
+        kept = self._shadows.get(key) is shadow
+        if shadow.closed and kept:
+            del self._shadows[key]
+        elif not shadow.users and not kept:
+            shadow.close()
+        self._forget_unused(len(self._shadows) - SHADOWS_KEPT)
+        if not self._sweeping:
+            self._sweeping = True
+            self._loop.call_later(IDLE_SECONDS, self._sweep)
+
+    def _sweep(self) -> None:
+        self._sweeping = bool(self._shadows)
+        if self._sweeping:
+            self._forget_unused(0)
+            self._loop.call_later(IDLE_SECONDS, self._sweep)
+        else:
+            for connection in self._connections.let_go():
+                connection.close()
+
+    def _forget_unused(self, excess: int) -> None:
+        """Let go of shadows that nobody uses: as many as there are too many, and those long idle."""
+        oldest = time.monotonic() - IDLE_SECONDS
+        unused = [(key, shadow) for key, shadow in self._shadows.items() if not shadow.users]
+        for number, (key, shadow) in enumerate(unused):
+            if number >= excess and shadow.used_at > oldest:
+                break
+            self.forget(key)

@@ -1,0 +1,78 @@
+"""Functions of SQL that compare vectors: sqlite-vec's where Python can load it, else the same in NumPy.
+
+Both take vectors as sqlite-vec keeps them, numbers of single precision one after the other. Loading takes
+tens of milliseconds: a connection gets them when it first needs them.
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+import struct
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import Connection
+
+from tidewire.store.engine.sqlite.connections import driver
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_PREPARED: Final = "vectors"
+
+
+def packed(vector: Sequence[float]) -> bytes:
+    """A vector in the form in which it is compared."""
+    return struct.pack(f"<{len(vector)}f", *vector)
+
+
+def prepare_vectors(connection: Connection) -> None:
+    """Make the functions known to a connection, once."""
+    if _PREPARED not in connection.info:
+        raw = driver(connection)
+        connection.info[_PREPARED] = load_extension(raw) or register_fallback(raw)
+
+
+def load_extension(connection: sqlite3.Connection) -> str:
+    """Load sqlite-vec and return its name; empty if this Python has it not, or cannot load extensions."""
+    if not hasattr(connection, "enable_load_extension"):
+        return ""
+    try:
+        import sqlite_vec
+    except ImportError:
+        return ""
+    connection.enable_load_extension(True)
+    try:
+        sqlite_vec.load(connection)
+    except sqlite3.OperationalError:
+        return ""
+    finally:
+        connection.enable_load_extension(False)
+    return "sqlite-vec"
+
+
+def register_fallback(connection: sqlite3.Connection) -> str:
+    """Make the same functions known, in Python; return what does the work."""
+    import numpy
+
+    def read(vector: bytes) -> NDArray[Any]:
+        # Sums of single precision lose digits.
+        return numpy.frombuffer(vector, dtype="<f4").astype("f8")
+
+    # The other one is what a query gives: the same for all.
+    read_again = lru_cache(maxsize=4)(read)
+
+    def cosine(one: bytes, other: bytes) -> float | None:
+        first, second = read(one), read_again(other)
+        lengths = math.sqrt(float(first @ first) * float(second @ second))
+        return 1 - float(first @ second) / lengths if lengths else None
+
+    def euclidean(one: bytes, other: bytes) -> float:
+        difference = read(one) - read_again(other)
+        return math.sqrt(float(difference @ difference))
+
+    connection.create_function("vec_distance_cosine", 2, cosine, deterministic=True)
+    connection.create_function("vec_distance_l2", 2, euclidean, deterministic=True)
+    return "numpy"

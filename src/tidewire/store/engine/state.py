@@ -1,0 +1,30 @@
+"""Single named values of a database."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+
+from tidewire.store.engine.prepared_statements import Prepared
+from tidewire.store.schema import state
+
+_READ: Final = Prepared(select(state.c.value).where(state.c.name == bindparam("name")))
+
+
+def read_state(connection: Connection, name: str) -> str | None:
+    """The value called ``name``; None if it was never written."""
+    rows = _READ.fetch(connection, {"name": name})
+    return rows[0][0] if rows else None
+
+
+def write_state(connection: Connection, name: str, value: str) -> None:
+    """Set the value called ``name``."""
+    changed = connection.execute(update(state).where(state.c.name == name).values(value=value))
+    if changed.rowcount == 0:
+        connection.execute(insert(state).values(name=name, value=value))
+
+
+def delete_state(connection: Connection, name: str) -> None:
+    """Forget the value called ``name``."""
+    connection.execute(delete(state).where(state.c.name == name))

@@ -1,0 +1,99 @@
+"""All threads that the databases of a process share, and what each is for."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from tidewire.store.engine.deadlines import too_long
+from tidewire.store.engine.reading import TRIAL_SECONDS, FairQueue, Job, Lane, Share, present_share
+from tidewire.store.engine.threads import ThreadPool
+
+T = TypeVar("T")
+
+WRITING: Final = 12
+"""Databases that are written to at the same time."""
+OPENING: Final = 4
+"""Databases that are opened or closed at the same time."""
+OWN_LANE: Final = 4
+"""Reads at the same time in each lane that is not for requests."""
+OF_ONE_DATABASE: Final = 2
+"""Of them of one database."""
+
+
+class Workers:
+    """Threads that are started when they are needed, up to fixed numbers. Belongs to one event loop."""
+
+    def __init__(
+        self,
+        reads_at_once: int = 8,
+        read_seconds: float = 15.0,
+        reads_of_guests: int | None = None,
+        guests_waiting: int = 256,
+    ) -> None:
+        """So many reads of requests run at the same time; each is interrupted after so many seconds.
+
+        ``reads_of_guests`` of them may be of guests, of whom ``guests_waiting`` may wait.
+        """
+        self.writing: Final = ThreadPool("tidewire-writer", WRITING)
+        self._opening: Final = ThreadPool("tidewire-opener", OPENING)
+        pools: dict[Lane, ThreadPool] = {
+            "requests": ThreadPool("tidewire-reader", reads_at_once),
+            "feed": ThreadPool("tidewire-feed", OWN_LANE),
+            "history": ThreadPool("tidewire-history", OWN_LANE),
+            "identities": ThreadPool("tidewire-identities", OWN_LANE),
+        }
+        self._lanes = {
+            lane: FairQueue(pool, reads_of_guests if lane == "requests" else None, guests_waiting)
+            for lane, pool in pools.items()
+        }
+        self._pools = [self.writing, self._opening, *pools.values()]
+        self._server = Share("", reads_at_once, read_seconds)
+        """Of reads that no caller asked for."""
+
+    def read(
+        self, lane: Lane, database: str, work: Callable[[float], T], *, may_begin_again: bool = False
+    ) -> Job[T]:
+        """Have ``work`` done, which is given the seconds that it may take; ``database_timeout`` is its error.
+
+        ``may_begin_again``: it may be ended early and done once more. Raises ``general_server_busy`` if too
+        many reads of the caller wait.
+        """
+        asks = present_share.get() if lane == "requests" else None
+        if asks is not None:
+            share = asks
+        elif lane == "requests":
+            share = self._server
+        else:
+            share = Share(database, OF_ONE_DATABASE, self._server.seconds)
+
+        def timed() -> T:
+            if job.is_trial:
+                return work(TRIAL_SECONDS)
+            begun = time.monotonic()
+            done = work(share.seconds)
+            if time.monotonic() - begun > share.seconds:
+                # A statement that reads a little that is large is not interrupted.
+                raise too_long()
+            return done
+
+        job: Job[T] = Job(
+            asyncio.get_running_loop(),
+            timed,
+            may_begin_again=may_begin_again and asks is not None and share.seconds > TRIAL_SECONDS,
+        )
+        self._lanes[lane].put(share, job)
+        return job
+
+    async def open_or_close(self, work: Callable[[], T]) -> T:
+        """Do ``work`` that opens or closes a database."""
+        job = Job(asyncio.get_running_loop(), work)
+        self._opening.put(job.run)
+        return await job.future
+
+    def close(self) -> None:
+        """End all threads; nothing may be under way."""
+        for pool in self._pools:
+            pool.close()

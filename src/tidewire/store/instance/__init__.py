@@ -1,0 +1,1 @@
+"""One running instance: its data directory, the platform and the databases of its projects."""

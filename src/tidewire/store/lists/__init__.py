@@ -1,0 +1,1 @@
+"""Lists of resources: REST list queries as SQL."""

@@ -1,0 +1,1 @@
+"""The machine that a data directory is on: its disk, memory and processes."""

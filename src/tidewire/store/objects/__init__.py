@@ -1,0 +1,1 @@
+"""Object storage: the content of files."""

@@ -1,0 +1,1 @@
+"""The SQL of the system tables, one module for each subject."""

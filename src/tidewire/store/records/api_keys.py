@@ -1,0 +1,195 @@
+"""API keys: of projects, of organisations (teams of the console project) and of console accounts."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, insert, select, update
+
+from tidewire.core.errors import TidewireError
+from tidewire.core.ids import unique_id
+from tidewire.core.time import now
+from tidewire.store.records.identities import hash_secret
+from tidewire.store.schema import keys
+
+KeyType = Literal["standard", "organization", "account"]
+
+ACCESS_PRECISION: Final = 24 * 3600 * 1000
+"""Milliseconds to which it is known when a key was last used."""
+
+MAX_SDKS: Final = 16
+"""SDKs that are remembered of a key."""
+
+_SECRET_BYTES: Final = 128
+_MAX_SECRET_LENGTH: Final = 1024
+
+
+@dataclass(frozen=True)
+class KeyOwner:
+    """Whose key it is: one of the three is set."""
+
+    project_id: str = ""
+    team_id: str = ""
+    user_id: str = ""
+
+    @property
+    def type(self) -> KeyType:
+        """The type of the key, which its secret begins with."""
+        return "standard" if self.project_id else "organization" if self.team_id else "account"
+
+    def condition(self) -> ColumnElement[bool]:
+        """Which rows of ``keys`` belong to the owner."""
+        if self.project_id:
+            return keys.c.project_id == self.project_id
+        column, value = (keys.c.team_id, self.team_id) if self.team_id else (keys.c.user_id, self.user_id)
+        return and_(keys.c.project_id.is_(None), column == value)
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """What a program may do with a key."""
+
+    id: str
+    project_id: str
+    """Empty for keys of organisations and accounts."""
+    name: str
+    scopes: frozenset[str]
+    expires: int
+    """Milliseconds since the epoch; 0: never."""
+    type: KeyType = "standard"
+    team_id: str = ""
+    """Of the organisation that the key is for."""
+    user_id: str = ""
+    """Of the console user that the key is for."""
+    listed_scopes: tuple[str, ...] = ()
+    """As they were given: in their order, with repetitions."""
+    created_at: int = 0
+    """Milliseconds since the epoch."""
+    updated_at: int = 0
+    accessed_at: int = 0
+    """Milliseconds since the epoch, known to :data:`ACCESS_PRECISION`; 0: never."""
+    sdks: tuple[str, ...] = ()
+    """That used the key."""
+
+    @property
+    def owner(self) -> KeyOwner:
+        """Whose key it is."""
+        return KeyOwner(self.project_id, self.team_id, self.user_id)
+
+
+def insert_api_key(
+    connection: Connection,
+    owner: KeyOwner,
+    name: str,
+    scopes: Sequence[str],
+    expires: int,
+    key_id: str | None = None,
+) -> tuple[ApiKey, str]:
+    """Create a key with a new secret, which is stored only as a hash.
+
+    Raises :class:`TidewireError` ``key_already_exists``.
+    """
+    new_id = key_id or unique_id()
+    if connection.execute(_of(owner, new_id)).first() is not None:
+        raise TidewireError("key_already_exists", f"There is a key {new_id!r} already.")
+    bare = secrets.token_hex(_SECRET_BYTES)
+    moment = now()
+    row = connection.execute(
+        insert(keys).returning(keys),
+        {
+            "id": new_id,
+            "created_at": moment,
+            "updated_at": moment,
+            "type": owner.type,
+            "project_id": owner.project_id or None,
+            "team_id": owner.team_id,
+            "user_id": owner.user_id,
+            "name": name,
+            "secret_hash": hash_secret(bare),
+            "scopes": list(scopes),
+            "expires_at": expires,
+        },
+    ).one()
+    return api_key_of(row), f"{owner.type}_{bare}"
+
+
+def find_key(connection: Connection, owner: KeyOwner, key_id: str) -> ApiKey:
+    """The key with this id. Raises :class:`TidewireError` ``key_not_found``."""
+    row = connection.execute(_of(owner, key_id)).one_or_none()
+    if row is None:
+        raise TidewireError("key_not_found", "There is no such key.")
+    return api_key_of(row)
+
+
+def update_api_key(
+    connection: Connection, owner: KeyOwner, key_id: str, name: str, scopes: Sequence[str], expires: int
+) -> ApiKey:
+    """Replace what may change of a key; its secret stays. Raises :class:`TidewireError` ``key_not_found``."""
+    find_key(connection, owner, key_id)
+    connection.execute(
+        update(keys)
+        .where(owner.condition(), keys.c.id == key_id)
+        .values(name=name, scopes=list(scopes), expires_at=expires, updated_at=now())
+    )
+    return find_key(connection, owner, key_id)
+
+
+def delete_api_key(connection: Connection, owner: KeyOwner, key_id: str) -> ApiKey:
+    """Delete a key; return what it was. Raises :class:`TidewireError` ``key_not_found``."""
+    key = find_key(connection, owner, key_id)
+    connection.execute(delete(keys).where(owner.condition(), keys.c.id == key_id))
+    return key
+
+
+def note_key_access(connection: Connection, key: ApiKey, sdk: str) -> None:
+    """Remember that a key was used just now, and by which SDK (empty: unknown)."""
+    used_by = key.sdks if not sdk or sdk in key.sdks else (*key.sdks, sdk)
+    connection.execute(
+        update(keys)
+        .where(key.owner.condition(), keys.c.id == key.id)
+        .values(accessed_at=now(), sdks=list(used_by))
+    )
+
+
+def hash_api_key(secret: str) -> str | None:
+    """The form in which a key's secret is stored, with or without its prefix; None if it cannot be one."""
+    if len(secret) > _MAX_SECRET_LENGTH or not secret.isascii():
+        return None
+    for prefix in ("standard_", "organization_", "account_"):
+        secret = secret.removeprefix(prefix)
+    return hash_secret(secret)
+
+
+def find_api_key(connection: Connection, secret_hash: str) -> ApiKey | None:
+    """The key whose secret has this hash, expired or not."""
+    row = connection.execute(select(keys).where(keys.c.secret_hash == secret_hash)).first()
+    if row is None or not hmac.compare_digest(row.secret_hash, secret_hash):
+        return None
+    return api_key_of(row)
+
+
+def api_key_of(row: Row[Any]) -> ApiKey:
+    """The key of a row of ``keys``."""
+    return ApiKey(
+        id=row.id,
+        project_id=row.project_id or "",
+        name=row.name,
+        scopes=frozenset(row.scopes),
+        expires=row.expires_at,
+        type=row.type,
+        team_id=row.team_id,
+        user_id=row.user_id,
+        listed_scopes=tuple(row.scopes),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        accessed_at=row.accessed_at,
+        sdks=tuple(row.sdks),
+    )
+
+
+def _of(owner: KeyOwner, key_id: str) -> Any:
+    return select(keys).where(owner.condition(), keys.c.id == key_id)

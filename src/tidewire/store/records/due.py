@@ -1,0 +1,128 @@
+"""When something is to be done in a project that nobody has open.
+
+The directory ``due`` has a file for each project that is open, and for each that was closed with something
+left to be done: its content is the time, milliseconds since the epoch, 0 while it is open. The file is there
+before anything can be committed, so that after a crash the projects that were open are found. Where there is
+no file nothing is to be done, and a start need not look into the project's database.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import structlog
+from sqlalchemy import Connection, bindparam, exists, func, literal, or_, select
+
+from tidewire.core.ids import is_id
+from tidewire.core.time import now
+from tidewire.store.engine.event_log import last_offset
+from tidewire.store.engine.prepared_statements import Prepared
+from tidewire.store.schema import (
+    dropped_tables,
+    outgoing_messages,
+    presences,
+    relationships,
+    user_columns,
+    user_indexes,
+    webhooks,
+)
+
+OPEN: Final = 0
+"""In place of a time: the project is open, or was when its process was killed."""
+
+_MESSAGES: Final = Prepared(
+    select(func.min(outgoing_messages.c.next_attempt_at)).where(outgoing_messages.c.state == "waiting")
+)
+_WEBHOOKS: Final = Prepared(
+    select(func.min(webhooks.c.next_attempt_at)).where(
+        webhooks.c.enabled, webhooks.c.position < bindparam("last")
+    )
+)
+_PRESENCES: Final = Prepared(select(func.min(presences.c.expires_at)))
+_CHANGES: Final = Prepared(
+    select(literal(1)).where(
+        or_(
+            *(
+                exists().where(or_(table.c.status == "processing", table.c.status == "deleting"))
+                for table in (user_columns, user_indexes, relationships)
+            ),
+            exists().select_from(dropped_tables),
+        )
+    )
+)
+
+_log = structlog.get_logger("tidewire.store")
+
+
+def due_at(connection: Connection) -> int | None:
+    """When something is to be done in a project next; now or earlier: at once. None: nothing, ever."""
+    times = [
+        _MESSAGES.fetch(connection, {})[0][0],
+        _WEBHOOKS.fetch(connection, {"last": last_offset(connection)})[0][0],
+        _PRESENCES.fetch(connection, {})[0][0],
+        now() if _CHANGES.fetch(connection, {}) else None,
+    ]
+    return min((max(1, time) for time in times if time is not None), default=None)
+
+
+class DueProjects:
+    """The files of one data directory."""
+
+    def __init__(self, data_dir: Path, name: str = "due") -> None:
+        self._directory = data_dir / name
+
+    def prepare(self, project_ids: Sequence[str]) -> None:
+        """Make the directory if there is none; then something may be due in each of the projects."""
+        if self._directory.is_dir():
+            return
+        # Under another name until all are in it: a crash must not leave half of them.
+        new = DueProjects(self._directory.parent, "due.new")
+        for project_id in project_ids:
+            new.opened(project_id)
+        new._directory.mkdir(mode=0o700, exist_ok=True)
+        new._directory.rename(self._directory)
+
+    def opened(self, project_id: str) -> None:
+        """Note that a project is about to be opened."""
+        self._write(project_id, OPEN)
+
+    def closed(self, project_id: str, due_at: int | None) -> None:
+        """Note that a project was closed by the last process that had it open."""
+        if due_at is None:
+            with suppress(OSError):
+                self._path(project_id).unlink(missing_ok=True)
+        else:
+            self._write(project_id, due_at)
+
+    def read(self) -> dict[str, int]:
+        """When something is due in which projects; :data:`OPEN` for those that are open or were."""
+        found: dict[str, int] = {}
+        with suppress(FileNotFoundError):
+            for path in self._directory.iterdir():
+                if is_id(path.name):
+                    found[path.name] = _time(path)
+        return found
+
+    def _path(self, project_id: str) -> Path:
+        return self._directory / project_id
+
+    def _write(self, project_id: str, time: int) -> None:
+        try:
+            self._directory.mkdir(mode=0o700, exist_ok=True)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+            with os.fdopen(os.open(self._path(project_id), flags, 0o600), "w", encoding="ascii") as file:
+                file.write(str(time))
+        except OSError as error:
+            # A full disk must not keep a database from being opened: maintenance comes by all the same.
+            _log.warning("what is due is not noted", project=project_id, error=str(error))
+
+
+def _time(path: Path) -> int:
+    try:
+        return int(path.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return OPEN  # torn by a crash, or just being written
