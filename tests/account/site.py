@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import msgspec
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Row, select, update
 
 from tests.support.api import ApiServer
 from tests.support.messages import waiting_messages
@@ -20,6 +20,7 @@ from tests.support.responses import checked_client
 from tidewire.core.events import Event
 from tidewire.core.time import now
 from tidewire.store.engine import event_log
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.instance.platform import ProjectStore
 from tidewire.store.schema import sessions, tokens, users

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
 
 from tests.databases.shop import Shop, column, query
+from tidewire.store.engine.connection import Connection
 from tidewire.store.user_tables.access import EVERYTHING, Access
 from tidewire.store.user_tables.filters import bound_values
 from tidewire.store.user_tables.listing import Part, list_statement

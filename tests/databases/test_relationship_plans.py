@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, get_args
 
 import pytest
-from sqlalchemy import Connection
 
 from tests.databases.library import Library, select
 from tests.databases.shop import column, query
@@ -13,6 +12,7 @@ from tests.services.world import GUEST
 from tidewire.core.identities import Caller
 from tidewire.core.relationships import RelationType
 from tidewire.services.databases.related_reading import reach_of
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.prepared_statements import Prepared
 from tidewire.store.user_tables.access import EVERYTHING
 from tidewire.store.user_tables.filters import bound_values

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection
-
 from tests.databases.shop import decoded, query, refusal
 from tests.services.world import KEY, World, on_the_wire
 from tidewire.core.events import Event
@@ -15,6 +13,7 @@ from tidewire.core.identities import Caller
 from tidewire.core.ids import unique_id
 from tidewire.services.databases import bulk, collections, databases, indexes, rows, tables, vectors
 from tidewire.services.databases.families import DOCUMENTS, VECTORS, Call, Family
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.sqlite.vectors import prepare_vectors
 from tidewire.store.user_tables.access import EVERYTHING, Access
 from tidewire.store.user_tables.filters import bound_values

@@ -15,7 +15,6 @@ import msgspec
 import pytest
 import uvicorn
 import uvloop
-from sqlalchemy import Connection
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -26,6 +25,7 @@ from tidewire.core.events import LoggedEvent
 from tidewire.core.time import now
 from tidewire.realtime import Realtime
 from tidewire.settings import Settings
+from tidewire.store.engine.connection import Connection
 from tidewire.store.instance.platform import DEFAULT_PROJECT_ID, Stores
 from tidewire.store.records.identities import encode_session, hash_secret
 

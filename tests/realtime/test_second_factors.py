@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pyotp
 import pytest
-from sqlalchemy import Connection, update
+from sqlalchemy import update
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.realtime.conftest import PROJECT, RealtimeServer, ask, receive, rejection, subscribe
@@ -22,6 +22,7 @@ from tests.support.server import TidewireServer
 from tidewire.core.ids import unique_id
 from tidewire.core.project_settings import MfaFactors
 from tidewire.core.time import now
+from tidewire.store.engine.connection import Connection
 from tidewire.store.schema import sessions, users
 from tidewire.store.secrets.credentials import encode_jwt
 

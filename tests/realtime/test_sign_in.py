@@ -7,13 +7,14 @@ from typing import Any
 from urllib.parse import quote
 
 import msgspec
-from sqlalchemy import Connection, delete, update
+from sqlalchemy import delete, update
 
 from tests.realtime.conftest import PROJECT, RealtimeServer, ask, close_status, receive, rejection
 from tests.store.samples import add_membership, add_session, add_team, add_user, event
 from tidewire.core.origins import Platform
 from tidewire.core.project_settings import ProjectSettings
 from tidewire.core.time import now
+from tidewire.store.engine.connection import Connection
 from tidewire.store.instance.platform import Project
 from tidewire.store.records.api_keys import KeyOwner, insert_api_key
 from tidewire.store.records.dev_keys import insert_dev_key

@@ -9,12 +9,12 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import Connection
 
 from tests.support.api import ApiServer, running_api
 from tests.support.responses import checked_client
 from tidewire.services import ALL_OPERATIONS
 from tidewire.settings import Settings
+from tidewire.store.engine.connection import Connection
 from tidewire.store.instance.platform import CONSOLE_PROJECT_ID, ProjectStore
 
 PASSWORD = "a password of nobody else"

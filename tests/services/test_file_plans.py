@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from tests.services.world import KEY, World
 from tidewire.services.storage import files, uploads
+from tidewire.store.engine.connection import Connection
 from tidewire.store.records import grants
 from tidewire.store.schema import files as files_table
 

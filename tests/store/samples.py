@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import insert
 
 from tidewire.core.events import Event
+from tidewire.store.engine.connection import Connection
 from tidewire.store.schema import buckets, files, memberships, sessions, teams, users
 
 

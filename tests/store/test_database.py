@@ -17,12 +17,13 @@ import pytest
 from alembic.command import upgrade
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, select, text
+from sqlalchemy import select, text
 from sqlalchemy.exc import OperationalError
 
 from tests.store.samples import event
 from tidewire.core.errors import TidewireError
 from tidewire.store.engine import event_log
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Database
 from tidewire.store.engine.migration import PLATFORM, PROJECT, Chain
 from tidewire.store.engine.reading import Share, present_share

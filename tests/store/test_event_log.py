@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from tests.store.samples import event
 from tidewire.core.events import Event
 from tidewire.core.time import now
 from tidewire.store.engine import event_log
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Database
 from tidewire.store.engine.sqlite.connections import Synchronous, connect, driver
 from tidewire.store.engine.state import read_state

@@ -12,9 +12,10 @@ import jwt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Connection, delete, update
+from sqlalchemy import delete, update
 
 from tests.store.samples import add_membership, add_session, add_team, add_user
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.sqlite.connections import connect
 from tidewire.store.records.identities import (
     InvalidJwtError,

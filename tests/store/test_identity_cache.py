@@ -16,13 +16,14 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, delete, insert, update
+from sqlalchemy import delete, insert, update
 
 from tests.store.samples import add_membership, add_session, add_team, add_user
 from tidewire.core.identities import Identity
 from tidewire.core.time import now
 from tidewire.store.caches import identity_cache as identity_cache_module
 from tidewire.store.caches.identity_cache import IdentityCache
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Database
 from tidewire.store.engine.reading import Lane
 from tidewire.store.records.identities import IdentityRows, identity_of, rows_by_secret, session_identity

@@ -11,24 +11,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import (
-    JSON,
-    Boolean,
-    Column,
-    Connection,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    insert,
-    select,
-    text,
-    update,
-)
+from sqlalchemy import JSON, Boolean, Column, Integer, MetaData, String, Table, insert, select, text, update
 
 from tests.store.samples import add_bucket, add_file
 from tidewire.core.errors import TidewireError
 from tidewire.core.time import format_datetime
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.sqlite.connections import connect
 from tidewire.store.lists.resource_lists import MAX_TOTAL, ListDefinition, list_rows
 from tidewire.store.records.grants import readable, write_grants

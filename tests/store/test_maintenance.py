@@ -9,12 +9,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Column, Connection, delete, func, insert, select
+from sqlalchemy import Column, delete, func, insert, select
 
 from tests.store.samples import add_bucket, add_file, add_session, add_user, event
 from tidewire.core.time import now
 from tidewire.settings import Settings
 from tidewire.store.engine import event_log
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.instance.deletion_lock import nothing_deleted
 from tidewire.store.instance.platform import DEFAULT_PROJECT_ID, ProjectStore, Stores

@@ -7,9 +7,10 @@ from functools import partial
 from pathlib import Path
 
 from alembic.command import upgrade
-from sqlalchemy import Connection, func, select
+from sqlalchemy import func, select
 
 from tests.store.test_database import alembic_config
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Database, Transaction
 from tidewire.store.engine.migration import PROJECT
 from tidewire.store.engine.sqlite.connections import connect

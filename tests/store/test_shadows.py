@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
 
 from tests.databases.shop import Shop, column
 from tests.services.world import World
 from tidewire.core.errors import TidewireError
 from tidewire.services.databases import indexes
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.reading import Job
 from tidewire.store.engine.sqlite import staging as module
 from tidewire.store.engine.sqlite.staging import Shadow, Shadows

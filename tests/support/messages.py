@@ -5,8 +5,9 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
+from tidewire.store.engine.connection import Connection
 from tidewire.store.schema import outgoing_messages
 from tidewire.store.secrets.encryption import Encryption
 

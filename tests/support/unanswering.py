@@ -7,8 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from sqlalchemy import Connection
-
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Database
 from tidewire.store.engine.sqlite.connections import driver
 from tidewire.store.engine.sqlite.readers import Readers

@@ -8,12 +8,13 @@ from typing import Any, Final
 
 import msgspec
 import structlog
-from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy import Row, delete, func, select, update
 
 from tidewire.core.project_settings import SmtpSettings
 from tidewire.core.time import now
 from tidewire.outgoing.carriers import Carrier, DeliveryError, Message
 from tidewire.outgoing.retries import retry_delay
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.instance.platform import Stores
 from tidewire.store.schema import outgoing_messages as table

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import structlog
-from sqlalchemy import Connection
 
 from tidewire.core.events import LoggedEvent
 from tidewire.core.time import now
@@ -20,6 +19,7 @@ from tidewire.outgoing.webhook_records import Failure, enabled_webhooks
 from tidewire.outgoing.webhook_requests import Webhook
 from tidewire.outgoing.webhooks import WebhookDelivery
 from tidewire.settings import Settings
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Database, DatabaseClosedError
 from tidewire.store.instance.platform import CONSOLE_PROJECT_ID, Stores
 from tidewire.store.records import presences

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, func, select, update
 
 from tidewire.core.time import format_datetime, now
 from tidewire.outgoing.webhook_requests import Webhook, webhook_of
+from tidewire.store.engine.connection import Connection
 from tidewire.store.schema import memberships, users
 from tidewire.store.schema import webhooks as table
 from tidewire.store.secrets.encryption import Encryption, SealError

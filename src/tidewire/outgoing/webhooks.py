@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
-from sqlalchemy import Connection
 
 from tidewire.core.events import LoggedEvent
 from tidewire.core.time import now
@@ -27,6 +26,7 @@ from tidewire.outgoing.webhook_records import (
 from tidewire.outgoing.webhook_requests import Webhook, names_for_webhooks, webhook_headers, with_secret
 from tidewire.settings import Settings
 from tidewire.store.engine import event_log
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Database, Transaction
 from tidewire.store.records.event_secrets import secret_at
 from tidewire.store.secrets.encryption import Encryption

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from tidewire.core.events import Event, LoggedEvent
 from tidewire.core.live_tail import CHANNEL, tail_of
@@ -21,6 +21,7 @@ from tidewire.realtime.index import Index
 from tidewire.realtime.live_tail import LiveTail
 from tidewire.realtime.messages import POLICY_VIOLATION, MessageError, Subscribe
 from tidewire.realtime.subscriptions import Receiver
+from tidewire.store.engine.connection import Connection
 from tidewire.store.instance.platform import ProjectStore, Stores
 from tidewire.store.schema import projects
 

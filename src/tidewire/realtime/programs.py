@@ -9,14 +9,13 @@ from __future__ import annotations
 import math
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection
-
 from tidewire.core.scopes import PROJECT_KEY_SCOPES
 from tidewire.core.time import now
 from tidewire.realtime.messages import UNAUTHORIZED, MessageError
 from tidewire.realtime.states import CloseStatus
 from tidewire.realtime.subscriptions import Receiver
 from tidewire.realtime.websocket import WebSocket
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Database
 from tidewire.store.instance.platform import Stores
 from tidewire.store.records.api_keys import ApiKey, find_api_key, hash_api_key

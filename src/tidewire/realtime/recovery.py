@@ -8,7 +8,6 @@ from functools import cached_property, partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import Connection
 from websockets.frames import CloseCode
 
 from tidewire.core.queries import Query
@@ -19,6 +18,7 @@ from tidewire.realtime.positions import GUEST_ID_LENGTH, Positions, digest_of
 from tidewire.realtime.reading import Reading
 from tidewire.realtime.replay import Replay, Replayer
 from tidewire.realtime.subscriptions import Filter, Receiver
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Database
 from tidewire.store.engine.event_log import last_offset, trimmed_offset
 from tidewire.store.records import positions as stored

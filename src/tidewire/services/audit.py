@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import Row, func, insert, select
 
 from tidewire.core.models import Account, Log, LogList
 from tidewire.core.time import format_datetime, now
 from tidewire.services.paging import limit_and_offset
 from tidewire.services.visits import Visit, shown_visit
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.lists.resource_lists import MAX_TOTAL, fetch_page
 from tidewire.store.schema import audit_log

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import msgspec
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Row, delete, insert, select, update
 
 from tidewire.core.errors import TidewireError
 from tidewire.core.ids import unique_id
@@ -18,6 +18,7 @@ from tidewire.core.time import format_datetime, now, parse_datetime
 from tidewire.services.context import Context
 from tidewire.services.publishing import event_of
 from tidewire.services.visits import Visit
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.records.event_secrets import is_asked_for, keep_secret
 from tidewire.store.records.identities import hash_secret

@@ -47,7 +47,7 @@ def enqueue_text_message(transaction: Transaction, phone: str, text: str) -> Non
 
 def _enqueue(transaction: Transaction, **values: Any) -> None:
     moment = now()
-    seal = transaction.connection.info["encryption"].seal
+    seal = transaction.connection.encryption.seal
     values |= {name: seal(values[name]) for name in ("html", "text") if values.get(name)}
     transaction.connection.execute(
         insert(outgoing_messages), {"created_at": moment, "next_attempt_at": moment, **values}

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import pyotp
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Row, delete, insert, select, update
 
 from tidewire.core.ids import unique_id
 from tidewire.core.models import MfaType
 from tidewire.core.time import now
+from tidewire.store.engine.connection import Connection
 from tidewire.store.schema import authenticators
 from tidewire.store.secrets.encryption import Encryption, SealError
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Row
 
 from tidewire.core.checks.numbers import TrueOrFalse
 from tidewire.core.checks.texts import AnyCaseChoice
@@ -31,6 +31,7 @@ from tidewire.services.second_factors import (
     verify_authenticator,
 )
 from tidewire.services.visits import Visit, visit_of
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 
 MFA_UPDATED: Final = "users.[userId].update.mfa"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from typing import Annotated, Any, Final
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Row, delete, insert, select, update
 
 from tidewire.core.checks.texts import AnyCaseChoice
 from tidewire.core.errors import TidewireError
@@ -29,6 +29,7 @@ from tidewire.services.phones import phone_code, require_text_messages
 from tidewire.services.publishing import publish
 from tidewire.services.second_factors import use_authenticator, without_code
 from tidewire.services.visits import visit_of
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.schema import challenges
 from tidewire.store.secrets.encryption import SealError

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, exists, select
+from sqlalchemy import delete, exists, select
 
 from tidewire.core.errors import TidewireError
+from tidewire.store.engine.connection import Connection
 from tidewire.store.schema import memberships, projects, teams
 
 OWNER = "owner"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
+from sqlalchemy import Row, bindparam, insert, or_, select, update
 
 from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Identity
@@ -16,6 +16,7 @@ from tidewire.core.time import now
 from tidewire.services.account.emails import Mailbox, mailbox
 from tidewire.services.contact_targets import change_contact
 from tidewire.services.context import Context
+from tidewire.store.engine.connection import Connection
 from tidewire.store.lists.search import search_text
 from tidewire.store.records.identities import account_of
 from tidewire.store.records.targets import targets_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Row
+from sqlalchemy import Row
 
 from tidewire.core.checks.addresses import EmailAddress
 from tidewire.core.checks.names import ResourceId
@@ -43,6 +43,7 @@ from tidewire.services.password_policy import (
 )
 from tidewire.services.timing import evenly
 from tidewire.services.visits import Visit, visit_of
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 
 RECOVERY_CREATED: Final = "users.[userId].recovery.[tokenId].create"

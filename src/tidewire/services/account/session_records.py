@@ -7,13 +7,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import Row, bindparam, delete, insert, select, update
 
 from tidewire.core.errors import TidewireError
 from tidewire.core.ids import unique_id
 from tidewire.core.models import Session
 from tidewire.core.time import format_datetime, now
 from tidewire.services.visits import Visit, shown_visit
+from tidewire.store.engine.connection import Connection
 from tidewire.store.records.identities import encode_session, hash_secret
 from tidewire.store.schema import sessions, targets, users
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Row
+from sqlalchemy import Row
 
 from tidewire.core.checks.addresses import EmailAddress, PhoneNumber
 from tidewire.core.checks.names import CustomId
@@ -43,6 +43,7 @@ from tidewire.services.phrases import new_phrase
 from tidewire.services.publishing import publish
 from tidewire.services.timing import evenly
 from tidewire.services.visits import Visit, visit_of
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 
 _MAGIC_URL_PATH: Final = "auth/magic-url"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from hmac import compare_digest
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import func, select
 
 from tidewire.core.errors import TidewireError
 from tidewire.services.context import Context
+from tidewire.store.engine.connection import Connection
 from tidewire.store.schema import users
 from tidewire.store.secrets.purposes import sign_up_code
 

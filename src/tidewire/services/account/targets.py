@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from sqlalchemy import Connection, Row, delete, insert, or_, select, update
+from sqlalchemy import Row, delete, insert, or_, select, update
 
 from tidewire.core.checks.names import CustomId, Id, ResourceId
 from tidewire.core.checks.texts import Text
@@ -17,6 +17,7 @@ from tidewire.services.audit import record
 from tidewire.services.context import Context
 from tidewire.services.publishing import publish
 from tidewire.services.visits import Visit, visit_of
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.records.targets import target_of
 from tidewire.store.schema import targets

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection
 
 from tidewire.core.checks.names import ResourceId
 from tidewire.core.errors import TidewireError
@@ -31,6 +30,7 @@ from tidewire.services.databases.rows import (
 )
 from tidewire.services.databases.transactions.participation import transactional
 from tidewire.services.permissions import ITEM_ACTIONS
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.user_tables.access import EVERYTHING
 from tidewire.store.user_tables.listing import ListTooLargeError, StoredRow, list_rows

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, exists, func, insert, select, update
 
 from tidewire.core.checks.names import Key
 from tidewire.core.columns import KINDS, ColumnRules, InvalidValueError, Kind, shown_time
@@ -18,6 +18,7 @@ from tidewire.services.databases.families import Call, Family
 from tidewire.services.databases.index_lengths import require_fitting_indexes
 from tidewire.services.databases.records import column_model
 from tidewire.services.databases.schema_changes import column_step
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.schema import user_columns, user_indexes
 from tidewire.store.user_tables.changes import add_column

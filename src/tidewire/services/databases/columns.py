@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Final
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import select, update
 
 from tidewire.core.checks.lists import QueryList
 from tidewire.core.checks.names import ResourceId
@@ -27,6 +27,7 @@ from tidewire.services.databases.parameters import ColumnKey
 from tidewire.services.databases.records import column_model, find_table_row
 from tidewire.services.databases.relationship_definitions import delete_relationship
 from tidewire.services.databases.schema_changes import begin_changes
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.lists.resource_lists import ListDefinition, list_rows
 from tidewire.store.schema import user_columns, user_indexes

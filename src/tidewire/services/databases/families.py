@@ -16,13 +16,13 @@ from types import UnionType
 from typing import Any, Concatenate, Final, Literal, ParamSpec, TypeVar, get_type_hints
 
 import msgspec
-from sqlalchemy import Connection
 
 from tidewire.core import models
 from tidewire.core.errors import TidewireError
 from tidewire.core.operations import Method, Operations, ResponseModel
 from tidewire.core.rate_limits import RateLimit
 from tidewire.services.context import Context
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 
 P = ParamSpec("P")

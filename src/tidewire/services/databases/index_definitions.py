@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Row, insert, select
 
 from tidewire.core.checks.lists import Items
 from tidewire.core.checks.names import Key
@@ -21,6 +21,7 @@ from tidewire.services.databases.families import DOCUMENTS, STRUCTURED, VECTORS,
 from tidewire.services.databases.index_lengths import extents_of, require_lengths
 from tidewire.services.databases.parameters import Length, Order
 from tidewire.services.databases.schema_changes import index_step
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.schema import user_columns, user_indexes
 from tidewire.store.user_tables.indexed import INDEXED_FIELDS

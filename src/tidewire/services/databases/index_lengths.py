@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Row
 
 from tidewire.core.columns import ALL_KINDS, KINDS, Kind
 from tidewire.core.errors import TidewireError
 from tidewire.services.databases.families import Call
 from tidewire.services.databases.records import columns_of, indexes_of
+from tidewire.store.engine.connection import Connection
 from tidewire.store.user_tables.indexed import INDEXED_FIELDS
 
 BOUNDED: Final = frozenset({"key", "unique"})

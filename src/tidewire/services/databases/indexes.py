@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
-from sqlalchemy import Connection, Row, update
+from sqlalchemy import Row, update
 
 from tidewire.core.checks.lists import Items, QueryList
 from tidewire.core.checks.names import ResourceId
@@ -24,6 +24,7 @@ from tidewire.services.databases.index_definitions import (
 from tidewire.services.databases.parameters import ColumnKey, IndexedKey, Length, Order
 from tidewire.services.databases.records import find_table_row, index_model
 from tidewire.services.databases.schema_changes import begin_changes
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.lists.resource_lists import ListDefinition, list_rows
 from tidewire.store.schema import user_indexes

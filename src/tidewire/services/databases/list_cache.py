@@ -16,10 +16,11 @@ from hashlib import blake2b
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, bindparam, func, or_, select
+from sqlalchemy import bindparam, func, or_, select
 
 from tidewire.core.ids import unique_id
 from tidewire.services.databases.families import Call
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.event_log import last_offset, trimmed_offset
 from tidewire.store.engine.prepared_statements import Prepared
 from tidewire.store.engine.state import read_state, write_state

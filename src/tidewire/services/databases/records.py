@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Row, select
 
 from tidewire.core import models
 from tidewire.core.columns import ALL_KINDS, DOCUMENT_KINDS, KINDS, Kind
@@ -14,6 +14,7 @@ from tidewire.core.models import Column, ColumnIndex, ColumnRelationship, Databa
 from tidewire.core.relationships import KIND as RELATIONSHIP
 from tidewire.core.time import format_datetime
 from tidewire.services.databases.families import Call, Family, as_model
+from tidewire.store.engine.connection import Connection
 from tidewire.store.schema import databases, user_columns, user_indexes, user_tables
 from tidewire.store.user_tables.loading import find_table
 from tidewire.store.user_tables.tables import DOCUMENT, UserTable

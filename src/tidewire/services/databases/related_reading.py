@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection
-
 from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Caller
 from tidewire.services.databases.families import Call
 from tidewire.services.databases.row_memory import counting
 from tidewire.services.databases.row_views import Fields, shown_rows
 from tidewire.services.permissions import may
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.prepared_statements import TooLargeError
 from tidewire.store.engine.sizes import row_size
 from tidewire.store.user_tables.access import EVERYTHING, Access

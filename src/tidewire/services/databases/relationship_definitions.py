@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Row, insert, select, update
 
 from tidewire.core.relationships import KIND, OnDelete, RelationType, Side, other_side
 from tidewire.core.time import now
 from tidewire.services.databases.column_definitions import require_new_key, require_room
 from tidewire.services.databases.families import Call
 from tidewire.services.databases.schema_changes import relationship_step, tell_column
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.schema import relationships, user_columns, user_tables
 from tidewire.store.user_tables.relationship_changes import (

@@ -6,12 +6,11 @@ else is wrong with the request, the answer is that of an id without a row.
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
-
 from tidewire.services.databases.conflicts import require_seen
 from tidewire.services.databases.families import Call
 from tidewire.services.databases.row_views import may_with_row, row_not_found
 from tidewire.services.permissions import may, unauthorized
+from tidewire.store.engine.connection import Connection
 from tidewire.store.user_tables.listing import StoredRow
 from tidewire.store.user_tables.rows import find_row
 from tidewire.store.user_tables.tables import UserTable

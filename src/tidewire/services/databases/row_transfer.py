@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import msgspec
-from sqlalchemy import Connection, func, select
+from sqlalchemy import func, select
 
 from tidewire.core.columns import KINDS, ColumnRules
 from tidewire.core.errors import TidewireError
@@ -21,6 +21,7 @@ from tidewire.services.databases.row_values import given_permissions, new_values
 from tidewire.services.databases.row_views import Fields, shown_row
 from tidewire.services.databases.row_writing import change_row, prepare_row, write_row
 from tidewire.services.permissions import ITEM_ACTIONS
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.engine.state import delete_state, read_state, write_state
 from tidewire.store.schema import databases
@@ -70,7 +71,7 @@ class _SilentTransaction(Transaction):
     """Writes changes without their events."""
 
     def append(self, event: Event) -> LoggedEvent:
-        return LoggedEvent(self.connection.info["project_id"], 0, event)
+        return LoggedEvent(self.connection.project_id, 0, event)
 
 
 async def find_place(context: Context, database_id: str, table_id: str) -> tuple[Place, UserTable]:

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
-from sqlalchemy import Connection
 from sqlalchemy.exc import NoResultFound
 
 from tidewire.core.checks.names import CustomId, ResourceId
@@ -55,6 +54,7 @@ from tidewire.services.databases.row_writing import (
 from tidewire.services.databases.transactions.participation import transactional
 from tidewire.services.large_results import LARGE_RESULT
 from tidewire.services.permissions import ITEM_ACTIONS, unauthorized
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.user_tables.access import Access
 from tidewire.store.user_tables.listing import list_rows as list_stored_rows

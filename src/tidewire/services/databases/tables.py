@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Row, insert, select, update
 
 from tidewire.core.checks.lists import Items, JsonOrText, PermissionList, QueryList
 from tidewire.core.checks.names import CustomId, ResourceId
@@ -33,6 +33,7 @@ from tidewire.services.databases.list_cache import purge_lists
 from tidewire.services.databases.records import find_database, find_table_row, table_of
 from tidewire.services.databases.schema_changes import begin_changes
 from tidewire.services.permissions import PARENT_ACTIONS
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.lists.resource_lists import ListDefinition, list_rows
 from tidewire.store.schema import user_tables

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row
+from sqlalchemy import ColumnElement, Row
 
 from tidewire.core.checks.lists import QueryList
 from tidewire.core.checks.names import ResourceId
@@ -18,6 +18,7 @@ from tidewire.services.context import Context
 from tidewire.services.permissions import may
 from tidewire.services.presences.declared import operations
 from tidewire.services.presences.list_cache import Key, keep_list, kept_list
+from tidewire.store.engine.connection import Connection
 from tidewire.store.lists.resource_lists import ListDefinition, list_rows
 from tidewire.store.records.grants import readable
 from tidewire.store.records.presences import find_presence, presence_of, valid_lists

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from tidewire.core.models import AnyPlatform, Key, Webhook
 from tidewire.core.project_settings import ProjectSettings
@@ -15,6 +15,7 @@ from tidewire.services.project.keys import key_of
 from tidewire.services.project.platform_records import platform_of
 from tidewire.services.projects.access import scopes_on
 from tidewire.services.webhooks.webhooks import webhook_of
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import DatabaseClosedError
 from tidewire.store.errors import StoreError
 from tidewire.store.instance.platform import ProjectStore

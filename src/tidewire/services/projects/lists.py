@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, and_, or_
+from sqlalchemy import and_, or_
 
 from tidewire.core import models
 from tidewire.core.models import ProjectList
@@ -14,6 +14,7 @@ from tidewire.core.queries import InvalidQueryError, parse_query
 from tidewire.services.context import Context
 from tidewire.services.project.records import project_of
 from tidewire.services.projects.access import Reach
+from tidewire.store.engine.connection import Connection
 from tidewire.store.instance.platform import Project
 from tidewire.store.lists.resource_lists import ListDefinition, invalid_queries, list_rows
 from tidewire.store.records.projects import project_of as project_of_row

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 import msgspec
-from sqlalchemy import Connection
 
 from tidewire.core.audience import event_data, may_receive
 from tidewire.core.channels import convert_channels
@@ -27,6 +26,7 @@ from tidewire.core.realtime_queries import (
 )
 from tidewire.services.context import Context
 from tidewire.services.realtime.declared import operations
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.deadlines import check_time
 from tidewire.store.engine.event_log import epoch as epoch_of
 from tidewire.store.engine.event_log import last_offset, read_chunk

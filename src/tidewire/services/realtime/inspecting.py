@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 
 import msgspec
-from sqlalchemy import Connection
 
 from tidewire.core.checks.lists import JsonObject
 from tidewire.core.checks.names import ResourceId
@@ -17,6 +16,7 @@ from tidewire.core.inspection import Occurrence, RealtimeInspector
 from tidewire.core.models.realtime import RealtimeConnectionList, RealtimeExplanation
 from tidewire.services.context import Context
 from tidewire.services.realtime.declared import operations
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.event_log import read_after
 
 MAX_CONNECTIONS: Final = 1000

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, select
+from sqlalchemy import Row, delete, select
 
 from tidewire.core.models import File
 from tidewire.core.time import now
@@ -17,6 +17,7 @@ from tidewire.services.storage.content import Part, parts_of, read_parts
 from tidewire.services.storage.creation import insert_file
 from tidewire.services.storage.deletion import drop_upload
 from tidewire.services.storage.records import file_of, find_file, find_upload
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.objects.storage import ObjectMissingError
 from tidewire.store.schema import buckets, upload_parts, uploads

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from tidewire.core.checks.names import ResourceId
 from tidewire.core.checks.texts import Text
@@ -14,6 +14,7 @@ from tidewire.core.downloads import Download
 from tidewire.services.context import Context
 from tidewire.services.storage.declared import operations
 from tidewire.services.storage.records import file_to, find_bucket
+from tidewire.store.engine.connection import Connection
 from tidewire.store.objects.storage import ObjectStorage
 from tidewire.store.schema import file_parts
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 
+from tidewire.store.engine.connection import Connection
 from tidewire.store.records.deletions import discard_objects
 from tidewire.store.records.grants import delete_grants
 from tidewire.store.schema import buckets, file_parts, files, upload_parts, uploads

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, select, update
+from sqlalchemy import ColumnElement, Row, select, update
 
 from tidewire.core.checks.lists import PermissionList, QueryList
 from tidewire.core.checks.names import ResourceId
@@ -31,6 +31,7 @@ from tidewire.services.storage.records import (
     unfinished_file_of,
     uploader_of,
 )
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.lists.resource_lists import ListDefinition, list_rows
 from tidewire.store.records.grants import readable_among, write_grants

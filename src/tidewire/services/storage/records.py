@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, select
+from sqlalchemy import Row, bindparam, select
 
 from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Caller
 from tidewire.core.models import Bucket, File
 from tidewire.core.time import format_datetime
 from tidewire.services.permissions import may, unauthorized
+from tidewire.store.engine.connection import Connection
 from tidewire.store.schema import buckets, files, uploads
 
 # Built once: building a statement takes longer than executing it.

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Row, insert, select, update
 
 from tidewire.core.checks.lists import PermissionList
 from tidewire.core.checks.names import CustomId, ResourceId
@@ -40,6 +40,7 @@ from tidewire.services.storage.records import (
     unfinished_file_of,
     uploader_of,
 )
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.schema import upload_parts, uploads
 

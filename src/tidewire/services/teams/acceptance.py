@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Row, select, update
 
 from tidewire.core.checks.names import ResourceId
 from tidewire.core.checks.texts import Text
@@ -27,6 +27,7 @@ from tidewire.services.teams.records import (
 )
 from tidewire.services.teams.views import MEMBERS, SERVER, membership_of
 from tidewire.services.visits import Visit, visit_of
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.schema import memberships, teams
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Row, select, update
 
 from tidewire.core.checks.addresses import EmailAddress, PhoneNumber, RedirectUrl
 from tidewire.core.checks.names import ResourceId
@@ -32,6 +32,7 @@ from tidewire.services.teams.events import MEMBERSHIP_CREATED
 from tidewire.services.teams.memberships import Roles, require_known_roles
 from tidewire.services.teams.records import add_to_total, find_owned_team, insert_membership
 from tidewire.services.teams.views import MEMBERS, SERVER, Viewer, membership_of
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.instance.platform import CONSOLE_PROJECT_ID
 from tidewire.store.records.identities import hash_secret

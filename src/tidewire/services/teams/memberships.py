@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import Row, delete, select, update
 
 from tidewire.core.checks.lists import Items, QueryList
 from tidewire.core.checks.names import Key, ResourceId
@@ -29,6 +29,7 @@ from tidewire.services.teams.records import (
     require_other_owner,
 )
 from tidewire.services.teams.views import MEMBERS, membership_of, memberships_of, viewer_of
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.instance.platform import CONSOLE_PROJECT_ID
 from tidewire.store.lists.resource_lists import ListDefinition, list_rows

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Row, bindparam, insert, select, update
 
 from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Caller
@@ -17,6 +17,7 @@ from tidewire.core.ids import unique_id
 from tidewire.core.models import Team
 from tidewire.core.permissions import permission
 from tidewire.core.time import format_datetime, now
+from tidewire.store.engine.connection import Connection
 from tidewire.store.lists.search import search_text
 from tidewire.store.schema import memberships, teams
 

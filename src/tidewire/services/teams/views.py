@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, exists, select
+from sqlalchemy import Row, exists, select
 
 from tidewire.core.models import Membership
 from tidewire.core.project_settings import ProjectSettings
@@ -18,6 +18,7 @@ from tidewire.core.second_factors import own_factors
 from tidewire.core.time import format_datetime
 from tidewire.services.context import Context
 from tidewire.services.teams.records import owns
+from tidewire.store.engine.connection import Connection
 from tidewire.store.instance.platform import CONSOLE_PROJECT_ID
 from tidewire.store.records.identities import account_of
 from tidewire.store.schema import authenticators, teams, users

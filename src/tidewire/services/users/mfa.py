@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Row, select
 
 from tidewire.core.checks.names import ResourceId
 from tidewire.core.checks.numbers import TrueOrFalse
@@ -32,6 +32,7 @@ from tidewire.services.users.events import (
     RECOVERY_CODES_UPDATED,
 )
 from tidewire.services.users.records import change_and_publish, require_server
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.records.identities import account_of
 from tidewire.store.schema import challenges

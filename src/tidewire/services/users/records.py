@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Row, select
 
 from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Caller
@@ -15,6 +15,7 @@ from tidewire.services.account.records import change_user, find_user
 from tidewire.services.context import Context
 from tidewire.services.password_hashes import describe_hash
 from tidewire.services.publishing import publish
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.records.identities import account_of
 from tidewire.store.records.targets import target_of

@@ -6,7 +6,6 @@ import secrets
 from typing import Annotated, Final
 
 import msgspec
-from sqlalchemy import Connection
 
 from tidewire.core.checks.names import CustomId, ResourceId
 from tidewire.core.checks.numbers import Boolean, Whole
@@ -34,6 +33,7 @@ from tidewire.services.users.events import (
 )
 from tidewire.services.users.records import require_server
 from tidewire.services.visits import visit_of
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.records.identities import encode_jwt
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
-from sqlalchemy import Connection, Row, delete, insert, or_, select, update
+from sqlalchemy import Row, delete, insert, or_, select, update
 
 from tidewire.core.checks.addresses import Email, Phone
 from tidewire.core.checks.lists import QueryList
@@ -21,6 +21,7 @@ from tidewire.services.context import Context
 from tidewire.services.publishing import publish
 from tidewire.services.users.declared import operations
 from tidewire.services.users.events import TARGET_CREATED, TARGET_DELETED, TARGET_UPDATED
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.lists.resource_lists import ListDefinition, list_rows
 from tidewire.store.records.targets import target_of

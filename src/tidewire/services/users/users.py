@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
-from sqlalchemy import Connection
-
 from tidewire.core.checks.lists import QueryList
 from tidewire.core.checks.names import ResourceId
 from tidewire.core.checks.numbers import Boolean
@@ -20,6 +18,7 @@ from tidewire.services.teams.views import MEMBERS, SERVER, memberships_of
 from tidewire.services.user_deletion import USER_DELETED, delete_user, publish_deletion, purge_later
 from tidewire.services.users.declared import operations
 from tidewire.services.users.records import find_shown_user, users_of
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.lists.resource_lists import ListDefinition, list_rows
 from tidewire.store.schema import memberships

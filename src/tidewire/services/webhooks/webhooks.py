@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, delete, func, insert, select, update
 
 from tidewire.core.checks.addresses import WebhookUrl
 from tidewire.core.checks.lists import Items, QueryList
@@ -25,6 +25,7 @@ from tidewire.services.project.records import managed_project
 from tidewire.services.publishing import publish
 from tidewire.services.webhooks.declared import operations
 from tidewire.store.engine import event_log
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.lists.resource_lists import ListDefinition, list_rows
 from tidewire.store.schema import webhooks

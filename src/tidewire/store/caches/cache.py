@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from sqlalchemy import Connection
-
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Database
 
 T = TypeVar("T")

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import Connection
-
 from tidewire.core.identities import Identity
 from tidewire.core.time import now
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Database
 from tidewire.store.records.identities import (
     IdentityRows,

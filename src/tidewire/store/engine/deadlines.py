@@ -7,20 +7,14 @@ it has read, asks itself.
 from __future__ import annotations
 
 import time
-from typing import Final
-
-from sqlalchemy import Connection
 
 from tidewire.core.errors import TidewireError
-
-DEADLINE: Final = "deadline"
-"""In ``connection.info``: monotonic seconds."""
+from tidewire.store.engine.connection import Connection
 
 
 def check_time(connection: Connection) -> None:
     """Raise ``database_timeout`` if the unit of work that reads on ``connection`` has taken too long."""
-    deadline = connection.info.get(DEADLINE)
-    if deadline is not None and time.monotonic() > deadline:
+    if time.monotonic() > connection.deadline:
         raise too_long()
 
 

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, bindparam, delete, func, insert, select
+from sqlalchemy import bindparam, delete, func, insert, select
 
 from tidewire.core.events import Event, LoggedEvent
 from tidewire.core.time import now
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.deadlines import check_time
 from tidewire.store.engine.prepared_statements import Prepared
 from tidewire.store.engine.state import delete_state, read_state, write_state
@@ -62,7 +63,7 @@ def append(connection: Connection, event: Event) -> LoggedEvent:
     """Write ``event`` to the log as part of the transaction that ``connection`` is in."""
     payload = event.payload
     if event.confidential:
-        payload = connection.info["encryption"].seal(payload.decode()).encode()
+        payload = connection.encryption.seal(payload.decode()).encode()
     parameters = _encoder.encode(event.parameters).decode()
     channels = _encoder.encode(event.channels).decode()
     roles = _encoder.encode(event.roles).decode()
@@ -81,12 +82,12 @@ def append(connection: Connection, event: Event) -> LoggedEvent:
         "size": len(payload) + len(event.pattern) + len(parameters) + len(channels) + len(roles),
     }
     offset = _append.fetch(connection, values)[0][0]
-    return LoggedEvent(connection.info["project_id"], offset, event)
+    return LoggedEvent(connection.project_id, offset, event)
 
 
 def read_after(connection: Connection, offset: int, limit: int) -> list[LoggedEvent]:
     """The next events after ``offset``, oldest first, at most ``limit``."""
-    project_id = connection.info["project_id"]
+    project_id = connection.project_id
     rows = _read_after.execute(connection, {"offset": offset, "limit": limit})
     return [LoggedEvent(project_id, row[0], _event(connection, row)) for row in rows]
 
@@ -98,7 +99,7 @@ def read_chunk(connection: Connection, offset: int, limit: int, max_bytes: int) 
     """
     if trimmed_offset(connection) > offset:
         return None
-    project_id = connection.info["project_id"]
+    project_id = connection.project_id
     chunk: list[LoggedEvent] = []
     size = 0
     rows = _read_after.execute(connection, {"offset": offset, "limit": limit})
@@ -210,7 +211,7 @@ def _event(connection: Connection, row: Any) -> Event:
     # No JSON text begins so.
     confidential = payload.startswith(SEALED)
     if confidential:
-        payload = connection.info["encryption"].open(payload.decode()).encode()
+        payload = connection.encryption.open(payload.decode()).encode()
     return Event(
         pattern=pattern,
         parameters=_decode_parameters(parameters),

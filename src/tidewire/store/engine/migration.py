@@ -14,7 +14,6 @@ from typing import Final
 
 from sqlalchemy import (
     Column,
-    Connection,
     MetaData,
     PrimaryKeyConstraint,
     String,
@@ -27,6 +26,7 @@ from sqlalchemy import (
     table,
 )
 
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.prepared_statements import Prepared
 from tidewire.store.schema import PLATFORM_REVISION, PROJECT_REVISION, platform_metadata, project_metadata
 

@@ -6,11 +6,12 @@ from collections import namedtuple
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Select
+from sqlalchemy import CursorResult, Select
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import CompilerElement
 
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.deadlines import check_time
 from tidewire.store.engine.sizes import row_size
 

@@ -7,20 +7,11 @@ from sys import getsizeof
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection
 
-LIST_BYTES: Final = "list_bytes"
-"""In ``connection.info``: bytes that one list may show."""
 ROW_BYTES: Final = 200
 """Bytes of a row beside its values: the names of its fields, and times."""
 _VALUE: Final = 16
 _EMPTY: Final = getsizeof("")
-
-
-def list_bytes_of(connection: Connection) -> float:
-    """The bytes that one list may show that is read on the connection."""
-    limit: float = connection.info[LIST_BYTES]
-    return limit
 
 
 def row_size(row: Iterable[Any]) -> int:

@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 import structlog
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from tidewire.core.errors import TidewireError
 from tidewire.core.ids import is_id
@@ -26,6 +26,7 @@ from tidewire.settings import Settings
 from tidewire.store.caches.cache import Cache
 from tidewire.store.caches.identity_cache import IdentityCache
 from tidewire.store.caches.key_ring import KeyRing
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Database, Transaction
 from tidewire.store.engine.migration import PLATFORM, PROJECT
 from tidewire.store.engine.sqlite.opening import locked

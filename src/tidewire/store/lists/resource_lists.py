@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import Column, ColumnElement, Connection, Row, Select, Table, and_, func, literal, or_, select
+from sqlalchemy import Column, ColumnElement, Row, Select, Table, and_, func, literal, or_, select
 
 from tidewire.core.errors import TidewireError
 from tidewire.core.queries import InvalidQueryError, Query, parse_query
-from tidewire.store.engine.sizes import list_bytes_of, row_size
+from tidewire.store.engine.connection import Connection
+from tidewire.store.engine.sizes import row_size
 from tidewire.store.lists.conditions import all_of
 from tidewire.store.lists.filters import (
     FILTER_METHODS,
@@ -116,7 +117,7 @@ def fetch_page(connection: Connection, statement: Select[Any], limit: int) -> li
     if limit <= FEW_ROWS:
         return list(result)
     rows: list[Row[Any]] = []
-    left = most = list_bytes_of(connection)
+    left = most = connection.list_bytes
     for row in result:
         left -= row_size(row)
         if left < 0:

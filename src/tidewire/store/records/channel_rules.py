@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 
 from tidewire.core.custom_channels import ChannelRule, patterns_for
 from tidewire.core.errors import TidewireError
 from tidewire.core.time import now
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.prepared_statements import Prepared
 from tidewire.store.engine.state import read_state, write_state
 from tidewire.store.schema import channel_rules, state

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import BigInteger, Connection, Select, delete, insert, literal, select, union_all
+from sqlalchemy import BigInteger, Select, delete, insert, literal, select, union_all
 
 from tidewire.core.time import now
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Database, Transaction
 from tidewire.store.objects.storage import ObjectStorage
 from tidewire.store.schema import file_parts, object_deletions, upload_parts, uploads

@@ -6,11 +6,12 @@ import secrets
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Row, delete, insert, select, update
 
 from tidewire.core.errors import TidewireError
 from tidewire.core.ids import unique_id
 from tidewire.core.time import now
+from tidewire.store.engine.connection import Connection
 from tidewire.store.records.identities import hash_secret
 from tidewire.store.schema import dev_keys
 from tidewire.store.secrets.encryption import Encryption

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-from sqlalchemy import Connection, bindparam, exists, func, literal, or_, select
+from sqlalchemy import bindparam, exists, func, literal, or_, select
 
 from tidewire.core.ids import is_id
 from tidewire.core.time import now
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.event_log import last_offset
 from tidewire.store.engine.prepared_statements import Prepared
 from tidewire.store.schema import (

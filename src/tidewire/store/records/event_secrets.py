@@ -6,10 +6,11 @@ one. They go with their event, with their user, and when they work no longer.
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import delete, insert, select
 
 from tidewire.core.time import now
 from tidewire.core.token_events import asks_for_secret
+from tidewire.store.engine.connection import Connection
 from tidewire.store.schema import event_secrets, webhooks
 from tidewire.store.secrets.encryption import Encryption, SealError
 

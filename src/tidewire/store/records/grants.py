@@ -12,7 +12,6 @@ from typing import Any, Final, Literal
 from sqlalchemy import (
     Column,
     ColumnElement,
-    Connection,
     ScalarSelect,
     Select,
     bindparam,
@@ -24,6 +23,7 @@ from sqlalchemy import (
 )
 
 from tidewire.core.permissions import roles_granted
+from tidewire.store.engine.connection import Connection
 from tidewire.store.schema import permissions
 
 ResourceType = Literal["bucket", "file", "presence"]

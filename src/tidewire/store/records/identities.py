@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, bindparam, exists, select
+from sqlalchemy import bindparam, exists, select
 
 from tidewire.core.identities import Identity
 from tidewire.core.models import Account, Target
 from tidewire.core.project_roles import is_confined
 from tidewire.core.roles import Membership, user_roles
 from tidewire.core.time import format_datetime
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.prepared_statements import PreparedSelect
 from tidewire.store.records.projects import CONSOLE_PROJECT_ID
 from tidewire.store.records.targets import target_of
@@ -76,7 +77,7 @@ def jwt_identity(connection: Connection, token: str, jwt_secret: bytes, now: int
 
     Raises :class:`InvalidJwtError`.
     """
-    claims = decode_jwt(token, jwt_secret, now, connection.info["project_id"])
+    claims = decode_jwt(token, jwt_secret, now, connection.project_id)
     if not claims.session_id:
         return user_identity(connection, claims.user_id)
     return identity_by_session(connection, claims.user_id, claims.session_id, now)
@@ -141,7 +142,7 @@ def rows_by_user(connection: Connection, user_id: str) -> IdentityRows | None:
 def identity_of(connection: Connection, rows: IdentityRows) -> Identity:
     """The user that some rows describe; the connection is one to the database that they are from."""
     [row] = rows.statement.typed(connection, [rows.own])
-    of_console = connection.info["project_id"] == CONSOLE_PROJECT_ID
+    of_console = connection.project_id == CONSOLE_PROJECT_ID
     held = tuple(
         Membership(
             each.id, each.team_id, tuple(each.roles), each.confirmed, of_console and is_confined(each.roles)

@@ -12,10 +12,11 @@ from functools import partial
 from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import delete, insert, select
 
 from tidewire.core.events import Event
 from tidewire.store.engine import event_log
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Database, Transaction
 from tidewire.store.engine.state import read_state, write_state
 from tidewire.store.schema import pending_events

@@ -12,25 +12,14 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import msgspec
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Row,
-    bindparam,
-    delete,
-    exists,
-    func,
-    insert,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import ColumnElement, Row, bindparam, delete, exists, func, insert, or_, select, update
 
 from tidewire.core.channels import event_audience
 from tidewire.core.errors import TidewireError
 from tidewire.core.events import Event
 from tidewire.core.models.presences import Presence
 from tidewire.core.time import format_datetime, now
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.event_log import epoch
 from tidewire.store.engine.sqlite.writer import Transaction
 from tidewire.store.engine.state import read_state, write_state
@@ -293,7 +282,7 @@ def _append(transaction: Transaction, pattern: str, presence: Presence) -> None:
         pattern=pattern,
         parameters=parameters,
         payload=fields,
-        project_id=transaction.connection.info["project_id"],
+        project_id=transaction.connection.project_id,
         team_id="",
     )
     transaction.append(

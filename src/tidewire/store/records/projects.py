@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tidewire.core.errors import TidewireError
@@ -15,6 +15,7 @@ from tidewire.core.ids import is_id
 from tidewire.core.origins import Platform
 from tidewire.core.project_settings import ProjectSettings
 from tidewire.core.time import now
+from tidewire.store.engine.connection import Connection
 from tidewire.store.lists.search import search_text
 from tidewire.store.records.registered_platforms import platforms_of
 from tidewire.store.schema import projects

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import Row, bindparam, delete, insert, select, update
 
 from tidewire.core.errors import TidewireError
 from tidewire.core.ids import unique_id
 from tidewire.core.origins import Platform
 from tidewire.core.time import now
+from tidewire.store.engine.connection import Connection
 from tidewire.store.schema import platforms
 
 _PLATFORMS: Final = (

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select
 
 from tidewire.core.time import now
+from tidewire.store.engine.connection import Connection
 from tidewire.store.schema import sent_messages
 
 _FIND: Final = select(sent_messages).where(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import bindparam, select
 
 from tidewire.core.models import Target
 from tidewire.core.time import format_datetime
+from tidewire.store.engine.connection import Connection
 from tidewire.store.schema import targets
 
 # Built once: building a statement takes longer than executing it.

@@ -17,9 +17,10 @@ from typing import Any, Final
 
 import msgspec
 import structlog
-from sqlalchemy import Connection, delete, func, or_, select, update
+from sqlalchemy import delete, func, or_, select, update
 
 from tidewire.store.engine import event_log
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Database, Transaction
 from tidewire.store.engine.sqlite.connections import BUSY_TIMEOUT_MS
 from tidewire.store.engine.state import delete_state, read_state, write_state

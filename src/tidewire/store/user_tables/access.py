@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, exists, func, select
+from sqlalchemy import ColumnElement, Select, bindparam, exists, func, select
 
+from tidewire.store.engine.connection import Connection
 from tidewire.store.lists.resource_lists import MAX_TOTAL
 from tidewire.store.user_tables.tables import UserTable
 

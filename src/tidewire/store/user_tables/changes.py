@@ -11,19 +11,11 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import (
-    Column,
-    Connection,
-    Row,
-    Table,
-    delete,
-    select,
-    text,
-    update,
-)
+from sqlalchemy import Column, Row, Table, delete, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from tidewire.core.time import now
+from tidewire.store.engine.connection import Connection
 from tidewire.store.schema import dropped_tables, user_columns, user_indexes, user_tables
 from tidewire.store.secrets.encryption import Encryption
 from tidewire.store.user_tables import names

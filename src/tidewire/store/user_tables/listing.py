@@ -7,19 +7,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Select,
-    and_,
-    bindparam,
-    func,
-    literal_column,
-    or_,
-    select,
-)
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, literal_column, or_, select
 
 from tidewire.core.errors import TidewireError
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.prepared_statements import TooLargeError
 from tidewire.store.engine.sizes import row_size
 from tidewire.store.engine.sqlite.vectors import prepare_vectors

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import bindparam, select
 
 from tidewire.core.relationships import KIND as RELATIONSHIP
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.prepared_statements import Prepared
 from tidewire.store.schema import databases, user_columns, user_indexes, user_tables
 from tidewire.store.secrets.encryption import Encryption

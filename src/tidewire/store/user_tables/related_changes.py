@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BindParameter, Connection, bindparam, delete, select
+from sqlalchemy import BindParameter, bindparam, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.sqlite.overlay import written_pairs
 from tidewire.store.user_tables.listing import StoredRow
 from tidewire.store.user_tables.relations import Relation

@@ -6,8 +6,9 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Select, bindparam, func, select
+from sqlalchemy import Column, ColumnElement, Select, bindparam, func, select
 
+from tidewire.store.engine.connection import Connection
 from tidewire.store.user_tables.reached import Reached
 from tidewire.store.user_tables.relations import Relation
 from tidewire.store.user_tables.tables import SYSTEM_COLUMNS, UserTable

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Column, Connection, Index, Integer, MetaData, Row, Table, or_, select
+from sqlalchemy import Column, Index, Integer, MetaData, Row, Table, or_, select
 
 from tidewire.core.relationships import OnDelete, RelationType, Side, holds_many, key_holder
+from tidewire.store.engine.connection import Connection
 from tidewire.store.schema import relationships
 from tidewire.store.user_tables import names
 

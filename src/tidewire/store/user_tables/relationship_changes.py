@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, delete, or_, select, text, update
+from sqlalchemy import Row, Select, and_, delete, or_, select, text, update
 
 from tidewire.core.relationships import KIND, key_holder
 from tidewire.core.time import now
+from tidewire.store.engine.connection import Connection
 from tidewire.store.schema import relationships, user_columns, user_tables
 from tidewire.store.user_tables import names, steps
 from tidewire.store.user_tables.relations import pairs_table

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Delete, Insert, Select, Update, bindparam, delete, insert, select, update
+from sqlalchemy import Delete, Insert, Select, Update, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tidewire.core.permissions import roles_granted
 from tidewire.core.row_operators import Operator
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.sqlite.overlay import written
 from tidewire.store.user_tables.changed_values import operator_expression, operator_shape, operator_values
 from tidewire.store.user_tables.listing import StoredRow

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
+from tidewire.store.engine.connection import Connection
 from tidewire.store.user_tables import names
 from tidewire.store.user_tables.indexed import Indexed
 

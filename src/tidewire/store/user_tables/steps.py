@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Connection, Table, func, select, update
+from sqlalchemy import Table, func, select, update
 
 from tidewire.core.ids import unique_id
+from tidewire.store.engine.connection import Connection
 from tidewire.store.schema import user_tables
 from tidewire.store.user_tables.tables import sql_table
 

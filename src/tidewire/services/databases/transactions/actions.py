@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 import msgspec
-from sqlalchemy import Connection
 
 from tidewire.core.errors import TidewireError
 from tidewire.core.events import Event, LoggedEvent
 from tidewire.core.ids import unique_id
 from tidewire.services.databases.families import Call
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 
 READS: Final = frozenset({"get", "list"})
@@ -60,7 +60,7 @@ class Collecting(Transaction):
         if len(self.events) >= self._limit:
             message = f"A transaction can change at most {self._limit} rows."
             raise TidewireError("transaction_limit_exceeded", message)
-        logged = LoggedEvent(self.connection.info["project_id"], 0, event)
+        logged = LoggedEvent(self.connection.project_id, 0, event)
         self.events.append(logged)
         return logged
 

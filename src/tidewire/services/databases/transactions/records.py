@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import Row, bindparam, delete, insert, select, update
 
 from tidewire.core import models
 from tidewire.core.errors import TidewireError
@@ -15,6 +15,7 @@ from tidewire.core.time import format_datetime, now
 from tidewire.services.context import Context
 from tidewire.services.databases.families import Call
 from tidewire.services.databases.transactions.actions import Operation
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.prepared_statements import Prepared
 from tidewire.store.records.identities import user_identity
 from tidewire.store.schema import transaction_operations, transaction_rows, transactions

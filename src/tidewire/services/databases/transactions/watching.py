@@ -9,13 +9,14 @@ from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from tidewire.core.errors import TidewireError
 from tidewire.services.databases.conflicts import require_seen
 from tidewire.services.databases.families import Call
 from tidewire.services.databases.transactions.records import KeptTransaction
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.prepared_statements import Prepared
 from tidewire.store.schema import transaction_rows
 from tidewire.store.user_tables.loading import find_table

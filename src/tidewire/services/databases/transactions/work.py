@@ -15,7 +15,6 @@ from functools import partial
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection
 
 from tidewire.core import models
 from tidewire.core.channels import Parent, event_audience
@@ -50,6 +49,7 @@ from tidewire.services.databases.transactions.watching import (
     require_unchanged,
     watch,
 )
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.instance.platform import Project
 

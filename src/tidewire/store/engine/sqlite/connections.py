@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import msgspec
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.deadlines import too_long
-from tidewire.store.engine.sizes import LIST_BYTES
 from tidewire.store.engine.sqlite.functions import register_functions
 from tidewire.store.secrets.encryption import Encryption
 
@@ -26,6 +26,13 @@ Synchronous = Literal["full", "normal"]
 
 BUSY_TIMEOUT_MS: Final = 10_000
 """Milliseconds that a connection waits for another process's lock."""
+
+
+class SQLiteConnection(Connection):
+    """A connection to a file of SQLite."""
+
+    compares_vectors = False
+    """The functions that compare vectors are known to it (:mod:`~tidewire.store.engine.sqlite.vectors`)."""
 
 
 def _encode_json(value: Any) -> str:
@@ -56,13 +63,11 @@ def connect(
     busy_timeout_ms: int = BUSY_TIMEOUT_MS,
     encryption: Encryption | None = None,
     list_bytes: float = math.inf,
-) -> Connection:
+) -> SQLiteConnection:
     """Open a connection that never begins or ends a transaction by itself.
 
-    Whoever uses it says BEGIN and COMMIT to the driver's connection (:func:`driver`). It may be used by
-    any thread, one at a time. ``connection.info["project_id"]`` names the project, and
-    ``connection.info["encryption"]`` seals what the event log keeps sealed. ``list_bytes``: what one list
-    may show (:mod:`tidewire.store.engine.sizes`).
+    Whoever uses it says BEGIN and COMMIT to the driver's connection (:func:`driver`). ``encryption`` seals
+    what the event log keeps sealed. ``list_bytes``: what one list may show.
     """
 
     def open_driver() -> sqlite3.Connection:
@@ -85,13 +90,9 @@ def connect(
 
     wanted = _wanted.set(open_driver)
     try:
-        connection = _engine.connect()
+        return SQLiteConnection(_engine, project_id, encryption, list_bytes)
     finally:
         _wanted.reset(wanted)
-    connection.info["project_id"] = project_id
-    connection.info["encryption"] = encryption
-    connection.info[LIST_BYTES] = list_bytes
-    return connection
 
 
 def make_read_only(connection: sqlite3.Connection) -> None:

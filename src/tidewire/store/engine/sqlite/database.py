@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
 import structlog
-from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from tidewire.core.events import LoggedEvent
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.migration import PROJECT, Chain
 from tidewire.store.engine.reading import Job, Lane
 from tidewire.store.engine.sqlite.connections import BUSY_TIMEOUT_MS, Synchronous, connect, driver
@@ -314,7 +314,7 @@ class Database:
         self._file = file
         self._watcher = file.watcher
         self._watched = driver(file.watcher)
-        self._watcher.info["encryption"] = self._encryption
+        self._watcher.sealing = self._encryption
         if self._keeper is not None:
             self._keeper.woke(self)
 

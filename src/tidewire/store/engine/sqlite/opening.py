@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from tidewire.store.engine import event_log
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.migration import Chain, MigrationError, bring_up_to_date
 from tidewire.store.engine.sqlite.connections import (
     Synchronous,

@@ -18,8 +18,9 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Table
 
+from tidewire.store.engine.connection import Connection
 from tidewire.store.user_tables import names
 from tidewire.store.user_tables.indexed import INDEXED_FIELDS, Indexed
 from tidewire.store.user_tables.members import column_and_path
@@ -30,7 +31,6 @@ SCHEMA: Final = "overlay"
 FIRST_SEQUENCE: Final = 2**52
 """Of rows that are new in an overlay; no real table has so many. Clients are not shown these."""
 
-_INFO: Final = "overlay"
 _CREATE: Final = re.compile(r"CREATE (VIRTUAL )?(?:UNIQUE )?(TABLE|INDEX|TRIGGER) ", re.IGNORECASE)
 _SIDE_TABLES: Final = {"fulltext": "rowid", "spatial": "id"}
 """Types of the indexes that are tables, and what in these is the sequence of the row."""
@@ -46,7 +46,7 @@ def open_overlay(connection: Connection) -> None:
     raw = connection.connection.driver_connection
     assert isinstance(raw, sqlite3.Connection)
     raw.set_authorizer(_guard)
-    connection.info[_INFO] = True
+    connection.is_staging = True
 
 
 def clear_overlay(connection: Connection) -> None:
@@ -86,7 +86,7 @@ def is_current(connection: Connection) -> bool:
 
 def written(connection: Connection, table: UserTable, sequence: int | None = None) -> UserTable:
     """The table to write to instead of ``table``, the row of this sequence being there already."""
-    if _INFO not in connection.info:
+    if not connection.is_staging:
         return table
     rows = table.rows.name
     if not _is_overlaid(connection, rows):
@@ -100,7 +100,7 @@ def written_pairs(
     connection: Connection, table: UserTable, relation: Relation, sequence: int, related: int | None = None
 ) -> tuple[UserTable, Table]:
     """Where to write pairs to of a row of ``table`` (and one other): whose statements, and the table."""
-    if _INFO not in connection.info:
+    if not connection.is_staging:
         pairs = relation.pairs
         assert pairs is not None
         return table, pairs

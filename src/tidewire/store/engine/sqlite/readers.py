@@ -7,9 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from sqlalchemy import Connection
-
-from tidewire.store.engine.deadlines import DEADLINE
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.sqlite.connections import driver, timeouts_told
 
 T = TypeVar("T")
@@ -21,11 +19,10 @@ SPARE_SECONDS: Final = 10.0
 class _Reader:
     """A connection with the time until which it may read."""
 
-    __slots__ = ("connection", "deadline", "info", "raw", "used_at")
+    __slots__ = ("connection", "deadline", "raw", "used_at")
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self.info = connection.info
         self.raw = driver(connection)
         self.deadline = 0.0
         self.used_at = 0.0
@@ -33,7 +30,7 @@ class _Reader:
 
     def read(self, unit: Callable[[Connection], T], seconds: float) -> T:
         self.used_at = time.monotonic()
-        self.info[DEADLINE] = self.deadline = self.used_at + seconds
+        self.connection.deadline = self.deadline = self.used_at + seconds
         self.raw.execute("BEGIN")
         try:
             with timeouts_told():

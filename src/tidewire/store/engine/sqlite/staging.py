@@ -15,8 +15,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final, Protocol, TypeVar
 
-from sqlalchemy import Connection
-
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.reading import Job
 from tidewire.store.engine.sqlite.connections import driver, timeouts_told
 from tidewire.store.engine.sqlite.overlay import clear_overlay, is_current, open_overlay

@@ -11,16 +11,13 @@ import sqlite3
 import struct
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection
-
-from tidewire.store.engine.sqlite.connections import driver
+from tidewire.store.engine.connection import Connection
+from tidewire.store.engine.sqlite.connections import SQLiteConnection, driver
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-_PREPARED: Final = "vectors"
 
 
 def packed(vector: Sequence[float]) -> bytes:
@@ -30,9 +27,10 @@ def packed(vector: Sequence[float]) -> bytes:
 
 def prepare_vectors(connection: Connection) -> None:
     """Make the functions known to a connection, once."""
-    if _PREPARED not in connection.info:
+    assert isinstance(connection, SQLiteConnection)
+    if not connection.compares_vectors:
         raw = driver(connection)
-        connection.info[_PREPARED] = load_extension(raw) or register_fallback(raw)
+        connection.compares_vectors = bool(load_extension(raw) or register_fallback(raw))
 
 
 def load_extension(connection: sqlite3.Connection) -> str:

@@ -12,10 +12,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
-from sqlalchemy import Connection
-
 from tidewire.core.events import Event, LoggedEvent
 from tidewire.store.engine import event_log
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.reading import raisable
 from tidewire.store.engine.sqlite.connections import driver
 from tidewire.store.engine.threads import ThreadPool
