@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from tidewire.core.errors import ERROR_CODES, SHOWN_STATUSES
-from tidewire.realtime.metrics import METRICS
+from tidewire.realtime.survey.metrics import METRICS
 from tidewire.settings import ENVIRONMENT_PREFIX, Settings, setting_description
 
 DOCS = Path(__file__).parents[1] / "docs"

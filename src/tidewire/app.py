@@ -18,7 +18,7 @@ from tidewire.bus.mesh import Mesh
 from tidewire.demo import ensure_demo_bucket, with_demo
 from tidewire.outgoing.deliverer import deliver
 from tidewire.realtime import Realtime
-from tidewire.realtime.metrics import CONTENT_TYPE, exposition
+from tidewire.realtime.survey.metrics import CONTENT_TYPE, exposition
 from tidewire.services import ALL_OPERATIONS
 from tidewire.services.databases import resume_changes
 from tidewire.services.geoip import GeoIp

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from tests.support.server import TidewireServer
-from tidewire.realtime import frames
+from tidewire.realtime.protocol import frames
 
 
 @dataclass

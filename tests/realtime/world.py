@@ -20,10 +20,10 @@ from tidewire.core.identities import Identity
 from tidewire.core.models import Account
 from tidewire.core.roles import Membership, user_roles
 from tidewire.core.standings import change_of
-from tidewire.realtime import frames
-from tidewire.realtime.conversation import authenticate, known_to, respond
-from tidewire.realtime.hub import Hub
-from tidewire.realtime.messages import (
+from tidewire.realtime.hub.hub import Hub
+from tidewire.realtime.presence.presences import check_presence
+from tidewire.realtime.protocol import frames
+from tidewire.realtime.protocol.messages import (
     POLICY_VIOLATION,
     Authenticate,
     MessageError,
@@ -32,8 +32,8 @@ from tidewire.realtime.messages import (
     Terms,
     parse_message,
 )
-from tidewire.realtime.presences import check_presence
-from tidewire.realtime.subscriptions import Receiver
+from tidewire.realtime.receivers.subscriptions import Receiver
+from tidewire.realtime.session.conversation import authenticate, known_to, respond
 from tidewire.settings import Settings
 
 Json = dict[str, Any]

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.sdk.node import run_node
 from tests.support.readme import documented_program
 from tests.support.server import TidewireServer
-from tidewire.realtime.compression import MIN_COMPRESSED
+from tidewire.realtime.protocol.compression import MIN_COMPRESSED
 
 
 def test_demo_sdk_and_documented_program(server: TidewireServer, tmp_path: Path) -> None:

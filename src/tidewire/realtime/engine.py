@@ -19,22 +19,17 @@ from tidewire.core.models.presences import Presence
 from tidewire.core.project_settings import MfaFactors
 from tidewire.core.time import ascending_microseconds, now
 from tidewire.logs import RepeatedByKind
-from tidewire.realtime.acknowledgements import ROUND_SECONDS
-from tidewire.realtime.admins import Admins
-from tidewire.realtime.answering import answer
-from tidewire.realtime.attendance import Attendance, Place
-from tidewire.realtime.connection import Connection
-from tidewire.realtime.console import TELL_SECONDS, Console, test_event
-from tidewire.realtime.event_stream import EventStream
-from tidewire.realtime.feed import Feed
-from tidewire.realtime.flood import AddressBudgets, Flow
-from tidewire.realtime.handshake import Doorkeeper
-from tidewire.realtime.hub import Hub
-from tidewire.realtime.inspector import Inspector
-from tidewire.realtime.limits import OpenConnections
-from tidewire.realtime.liveness import watch
-from tidewire.realtime.members import LocalMembers
-from tidewire.realtime.messages import (
+from tidewire.realtime.console.console import TELL_SECONDS, Console, test_event
+from tidewire.realtime.fanout.acknowledgements import ROUND_SECONDS
+from tidewire.realtime.hub.feed import Feed
+from tidewire.realtime.hub.hub import Hub
+from tidewire.realtime.hub.unlogged import Passing
+from tidewire.realtime.matching.query_costs import Spending
+from tidewire.realtime.peers import Peers
+from tidewire.realtime.presence.channel_presence import Attendance, Place
+from tidewire.realtime.presence.local_presence import LocalMembers
+from tidewire.realtime.presence.presences import Presences
+from tidewire.realtime.protocol.messages import (
     POLICY_VIOLATION,
     UNKNOWN_PROJECT,
     MessageError,
@@ -42,20 +37,25 @@ from tidewire.realtime.messages import (
     SetPresence,
     Terms,
 )
-from tidewire.realtime.meters import Meters
-from tidewire.realtime.passing import Passing
-from tidewire.realtime.peers import Peers
-from tidewire.realtime.presences import Presences
-from tidewire.realtime.programs import Programs
-from tidewire.realtime.publishing import publish
-from tidewire.realtime.questions import CountConnections, Counts, Everywhere
-from tidewire.realtime.recovery import Recovery
-from tidewire.realtime.replay import Replayer
-from tidewire.realtime.request import CONSOLE
-from tidewire.realtime.spending import Spending
-from tidewire.realtime.states import CloseStatus
-from tidewire.realtime.subscriptions import Receiver
-from tidewire.realtime.turns import Turns
+from tidewire.realtime.protocol.request import CONSOLE
+from tidewire.realtime.protocol.states import CloseStatus
+from tidewire.realtime.receivers.subscriptions import Receiver
+from tidewire.realtime.recovery.recovery import Recovery
+from tidewire.realtime.recovery.replay import Replayer
+from tidewire.realtime.roles.api_keys import Programs
+from tidewire.realtime.runtime.loop_scheduler import Turns
+from tidewire.realtime.runtime.meters import Meters
+from tidewire.realtime.session.admins import Admins
+from tidewire.realtime.session.admission import Doorkeeper
+from tidewire.realtime.session.connection_limits import OpenConnections
+from tidewire.realtime.session.publishing import publish
+from tidewire.realtime.session.session import Connection
+from tidewire.realtime.survey.answering import answer
+from tidewire.realtime.survey.inspector import Inspector
+from tidewire.realtime.survey.survey import CountConnections, Counts, Everywhere
+from tidewire.realtime.wire.event_stream import EventStream
+from tidewire.realtime.wire.flood import AddressBudgets, Flow
+from tidewire.realtime.wire.liveness import watch
 from tidewire.settings import Settings
 from tidewire.store.engine.database import Database
 from tidewire.store.instance.platform import ProjectStore, Stores

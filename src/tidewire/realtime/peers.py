@@ -10,8 +10,8 @@ import msgspec
 from tidewire.channels.repeats import RepeatKey, Repeats
 from tidewire.core.custom_channels import Member
 from tidewire.core.events import Event
-from tidewire.realtime.attendance import HERE, Attendance, Place
-from tidewire.realtime.meters import Meters
+from tidewire.realtime.presence.channel_presence import HERE, Attendance, Place
+from tidewire.realtime.runtime.meters import Meters
 from tidewire.store.records.sent_messages import SentMessage
 
 

@@ -1,0 +1,1 @@
+"""The console: what only connections to its project get."""

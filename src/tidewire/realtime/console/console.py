@@ -1,0 +1,125 @@
+"""What only connections to the console's project get.
+
+Events of other projects that are for the console are in the logs of those projects, which nobody reads in a
+process without connections to them. So the logs of the projects that somebody looks at are followed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
+from typing import Final
+
+from sqlalchemy import select
+
+from tidewire.core.events import Event, LoggedEvent
+from tidewire.core.live_tail import CHANNEL, tail_of
+from tidewire.core.time import now
+from tidewire.realtime.console.live_tail import LiveTail
+from tidewire.realtime.matching.index import Index
+from tidewire.realtime.protocol import frames
+from tidewire.realtime.protocol.messages import POLICY_VIOLATION, MessageError, Subscribe
+from tidewire.realtime.receivers.subscriptions import Receiver
+from tidewire.store.engine.connection import Connection
+from tidewire.store.instance.platform import ProjectStore, Stores
+from tidewire.store.schema import projects
+
+TELL_SECONDS: Final = 5.0
+"""Between two frames that tell how many connections there are, and two tests."""
+
+_ALL: Final = "console"
+_ONE: Final = "projects."
+_COUNTS: Final = "project"
+_NO_TAIL: Final = "The live tail is not open to this connection."
+
+Follow = Callable[[ProjectStore, Callable[[LoggedEvent], None]], Awaitable[None]]
+"""Has the log of a project followed from now on; the function is called with each event of it."""
+
+
+def test_event() -> Event:
+    """What guests on the channel ``tests`` get every few seconds: suites of SDKs wait for it."""
+    return Event(
+        pattern="test.event",
+        parameters={},
+        channels=["tests"],
+        roles=["guests"],
+        payload=b'{"response":"WS:/v1/realtime:passed"}',
+        timestamp=now(),
+    )
+
+
+class Console:
+    """The connections to the console's project of this process, beyond what all connections get."""
+
+    def __init__(self, stores: Stores, index: Index, follow: Follow, forget: Callable[[str], None]) -> None:
+        self._stores = stores
+        self._index = index
+        self._follow = follow
+        self._forget = forget
+        self._followed: set[str] = set()
+        self._changing = asyncio.Lock()
+        self.tail = LiveTail(index, stores.settings.realtime_tail_rate)
+
+    def concerns(self, message: Subscribe) -> bool:
+        """Whether :meth:`prepare` has to be called before ``message`` is answered."""
+        return any(_is_of_projects(channel) for row in message.rows for channel in row.channels)
+
+    async def prepare(self, receiver: Receiver, message: Subscribe) -> None:
+        """Follow what the subscriptions want. Raises :class:`MessageError` for a tail that is not theirs."""
+        channels = [channel for row in message.rows for channel in row.channels]
+        for project_id in {tail_of(channel) for channel in channels} - {""}:
+            store = await self._stores.project(project_id)
+            team_id = store.project.team_id if store is not None else ""
+            if not team_id or f"team:{team_id}" not in receiver.roles:
+                raise MessageError(POLICY_VIOLATION, _NO_TAIL)
+        await self.review(receiver, channels)
+
+    async def review(self, newcomer: Receiver | None = None, asked: Iterable[str] = ()) -> None:
+        """Follow what somebody looks at, and nothing else.
+
+        ``asked``: channels that ``newcomer`` is about to get.
+        """
+        async with self._changing:
+            lookers: dict[str, set[Receiver]] = {}
+            for channel in [_ALL, *self._index.channels_below(_ONE), *self._index.channels_below(CHANNEL)]:
+                lookers[channel] = self._index.subscribers(channel)
+            if newcomer is not None:
+                for channel in filter(_is_of_projects, asked):
+                    lookers[channel] = lookers.get(channel, set()) | {newcomer}
+            wanted = await self._projects_seen(lookers) if any(lookers.values()) else set()
+            for project_id in wanted:
+                store = await self._stores.project(project_id)
+                if store is not None:
+                    await self._follow(store, partial(self.tail.take, store.project.team_id))
+            for project_id in self._followed - wanted:
+                self._forget(project_id)
+            self._followed = wanted
+
+    def tell_counts(self, project_id: str, team_id: str, count: int) -> None:
+        """Tell the team of a project how many connections it has."""
+        frame = None
+        for receiver in self._index.subscribers(_COUNTS):
+            if team_id and f"team:{team_id}" in receiver.roles:
+                frame = frame or frames.connection_count(project_id, count)
+                receiver.send(frame)
+
+    async def _projects_seen(self, lookers: dict[str, set[Receiver]]) -> set[str]:
+        """The projects that somebody looks at who is in the team that owns them."""
+        roles = {role for receivers in lookers.values() for each in receivers for role in each.roles}
+        teams = {role.removeprefix("team:") for role in roles if role.startswith("team:") and "/" not in role}
+
+        def read(connection: Connection) -> list[tuple[str, str]]:
+            owned = select(projects.c.id, projects.c.team_id).where(projects.c.team_id.in_(teams))
+            return [(row.id, row.team_id) for row in connection.execute(owned)]
+
+        return {
+            project_id
+            for project_id, team_id in (await self._stores.platform.read(read) if teams else ())
+            for channel in (_ALL, _ONE + project_id, CHANNEL + project_id)
+            if any(f"team:{team_id}" in each.roles for each in lookers.get(channel, ()))
+        }
+
+
+def _is_of_projects(channel: str) -> bool:
+    return channel == _ALL or channel.startswith((_ONE, CHANNEL))

@@ -1,0 +1,1 @@
+"""Fan-out: events to the sockets of all their receivers."""

@@ -1,0 +1,67 @@
+"""An event on its way to its audience: who has got it already."""
+
+from __future__ import annotations
+
+from tidewire.realtime.matching.audience import Audience
+from tidewire.realtime.protocol.frames import EventFrame
+from tidewire.realtime.receivers.subscriptions import Receiver
+
+
+class Delivery:
+    """One event for an audience, which gets it place by place, and some of it out of turn."""
+
+    __slots__ = ("at", "audience", "begun", "done", "frame", "left", "offset", "timestamp")
+
+    def __init__(self, frame: EventFrame, audience: Audience, timestamp: int, offset: int) -> None:
+        self.frame = frame
+        self.audience = audience
+        self.timestamp = timestamp
+        self.offset = offset
+        """In the log that the connections are told of; 0: it is of another one, or of none."""
+        self.begun = False
+        """It is written in turns. All older ones of many receivers are too."""
+        self.at = 0
+        """Place before which all have got it."""
+        self.left = len(audience)
+        """How many still get it."""
+        self.done: bytearray | None = None
+        """1 at the places, from :attr:`at` on, that have got it out of turn; None: none has."""
+
+    def next_slice(self, count: int) -> tuple[int, int]:
+        """The next places of one shape, at most ``count``, of which the first has not got it."""
+        start = self.at if self.done is None else max(self.done.find(0, self.at), self.at)
+        return start, min(start + count, self.audience.shape(start)[1])
+
+    def due_in(self, start: int, stop: int) -> int:
+        """How many at these places still get it."""
+        start = max(start, self.at)
+        if start >= stop:
+            return 0
+        return stop - start - (self.done.count(1, start, stop) if self.done is not None else 0)
+
+    def pass_over(self, start: int, stop: int) -> None:
+        """All at these places have got it."""
+        self.left -= self.due_in(start, stop)
+        if start <= self.at or self.due_in(self.at, start) == 0:
+            self.at = max(self.at, stop)
+        else:
+            self._marks()[start:stop] = b"\1" * (stop - start)
+
+    def take(self, receiver: Receiver) -> bytes | None:
+        """The tail of a connection, which now counts as having got it; None if it is not to get it."""
+        place = self.audience.place(receiver)
+        if place is None or place < self.at or (self.done is not None and self.done[place]):
+            return None
+        self._marks()[place] = 1
+        self.left -= 1
+        return self.audience.tails[place]
+
+    def abandon(self) -> None:
+        """Nobody gets it any more."""
+        self.at = len(self.audience)
+        self.left = 0
+
+    def _marks(self) -> bytearray:
+        if self.done is None:
+            self.done = bytearray(len(self.audience))
+        return self.done

@@ -1,0 +1,96 @@
+"""Writing events to connections: past their transports where that may be, through them where not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import structlog
+
+from tidewire.realtime.fanout.acknowledgements import Acknowledgements
+from tidewire.realtime.receivers.scatter import scatter
+from tidewire.realtime.receivers.subscriptions import Receiver
+
+Around = tuple[bytes, bytes]
+"""What stands before and after the tail of every receiver."""
+
+_AS_THEY_ARE: Final[Sequence[Around]] = [(b"", b"")]
+
+_log: Final = structlog.get_logger(__name__)
+
+
+class Writer:
+    """Writes the events of a project, the first of a round with a ping."""
+
+    def __init__(self, acknowledgements: Acknowledgements) -> None:
+        self._acknowledgements = acknowledgements
+
+    def write_all(self, receivers: Sequence[Receiver], messages: Sequence[bytes], offset: int) -> None:
+        """Write to each connection its own frames, the last of them that of the event at ``offset``.
+
+        0: it has no place in a log. One for which it fails is given up.
+        """
+        self.write(receivers, messages, 0, len(receivers), None, _AS_THEY_ARE, offset)
+
+    def write(
+        self,
+        receivers: Sequence[Receiver],
+        tails: Sequence[bytes],
+        start: int,
+        stop: int,
+        done: bytearray | None,
+        around: Sequence[Around],
+        offset: int,
+    ) -> None:
+        """The same where messages are alike but for their tails; the arguments are those of ``scatter``."""
+        asked: dict[bytes, list[int]] = {}
+        current = self._acknowledgements.round
+        for place, taken in scatter(receivers, tails, start, stop, done, around, current, offset):
+            if taken < 0:
+                asked.setdefault(self._ask(receivers[place], offset), []).append(place)
+            else:
+                _write_rest(receivers[place], _message(tails[place], around), taken)
+        for ping, places in asked.items():
+            others, own = [receivers[place] for place in places], [tails[place] for place in places]
+            *before, (head, end) = around
+            followed = [*before, (head, end + ping)]
+            for place, taken in scatter(others, own, 0, len(own), None, followed, current, offset):
+                _write_rest(others[place], _message(own[place], followed), taken)
+
+    def _ask(self, receiver: Receiver, offset: int) -> bytes:
+        """The ping that follows the first events of a round; the others go to the socket as they are."""
+        ping = b""
+        if offset:
+            current = self._acknowledgements.round
+            if receiver.round != current:
+                ping = self._acknowledgements.ask(receiver, offset)
+            receiver.sent = offset
+            if receiver.direct and receiver.descriptor >= 0:
+                receiver.express = current
+        return ping
+
+
+def _message(tail: bytes, around: Sequence[Around]) -> bytes:
+    return b"".join([part for head, end in around for part in (head, tail, end)])
+
+
+def _write_rest(receiver: Receiver, message: bytes, taken: int) -> None:
+    """Write what the socket has not taken; -1: it was not tried."""
+    try:
+        if taken >= 0:
+            receiver.transport.write(message[taken:])
+        elif receiver.direct:
+            receiver.transport.write(message)
+        else:
+            receiver.send(message)
+    except Exception:
+        _log.exception("events not delivered to a connection")
+        give_up(receiver)
+
+
+def give_up(receiver: Receiver) -> None:
+    """Have a connection closed that has not got an event: its client comes back and gets it from the log."""
+    try:
+        receiver.give_up()
+    except Exception:
+        _log.exception("connection not closed")

@@ -1,0 +1,86 @@
+"""Events that are in no log: passed on to those who are connected now, in the order in which they came."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import msgspec
+import structlog
+
+from tidewire.core.custom_channels import MEMBER_EVENTS, ChannelRule
+from tidewire.core.events import Event, LoggedEvent
+from tidewire.realtime.hub.hub import Hub
+
+MAX_WAITING: Final = 10_000
+"""Events that wait for their delivery; the next are refused."""
+
+RuleOf = Callable[[str], Awaitable[ChannelRule | None]]
+"""Finds the rule for a channel."""
+
+_log: Final = structlog.get_logger(__name__)
+
+
+class Passing:
+    """The events of one project that are passed on.
+
+    Each is delivered after everything that was committed before it came has been handled: who had lost the
+    right to it does not get it.
+    """
+
+    def __init__(self, hub: Hub, rule_of: RuleOf) -> None:
+        self._hub = hub
+        self._rule_of = rule_of
+        self._waiting: deque[Event] = deque()
+        self._task: asyncio.Task[None] | None = None
+
+    def has_room(self, count: int) -> bool:
+        """Whether so many more events may wait."""
+        return self._hub.connections == 0 or len(self._waiting) + count <= MAX_WAITING
+
+    def take(self, event: Event) -> None:
+        """Deliver an event soon. Whoever has something to lose asks before whether there is room."""
+        if self._hub.connections == 0:
+            return
+        self._waiting.append(event)
+        if self._task is None:
+            self._task = asyncio.create_task(
+                self._deliver_all(), name=f"passing on in {self._hub.project_id}"
+            )
+
+    async def close(self) -> None:
+        """Stop delivering."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _deliver_all(self) -> None:
+        try:
+            while self._waiting:
+                try:
+                    await self._deliver_some()
+                except Exception:
+                    _log.exception("event not passed on", project=self._hub.project_id)
+        finally:
+            self._task = None
+
+    async def _deliver_some(self) -> None:
+        """Deliver those that wait now, together."""
+        count = len(self._waiting)
+        await self._hub.catch_up()
+        for _ in range(count):
+            event = await self._addressed(self._waiting.popleft())
+            if event is not None:
+                await self._hub.publish(LoggedEvent(self._hub.project_id, 0, event), more=True)
+        await self._hub.flush()
+
+    async def _addressed(self, event: Event) -> Event | None:
+        """The event to those who get it by the rules of now: what tells of members says not to whom."""
+        if event.pattern not in MEMBER_EVENTS:
+            return event
+        rule = await self._rule_of(event.parameters["channelId"])
+        if rule is None or not rule.presence:
+            return None
+        return msgspec.structs.replace(event, roles=list(rule.read))

@@ -1,0 +1,1 @@
+"""Presence: who is on the custom channels, and the presences that users set."""

@@ -1,0 +1,307 @@
+"""Frames from the server: their JSON, and its WebSocket framing.
+
+An event is encoded once for all its receivers. Only the ``subscriptions`` ids differ between them, and
+they stand near the end: a receiver's frame is a shared head and a short tail of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+from websockets.frames import Close, Frame, Opcode
+
+from tidewire.core.events import LoggedEvent
+from tidewire.core.models import Account
+from tidewire.core.models.channels import RealtimeMessage
+from tidewire.core.models.presences import Presence
+from tidewire.core.time import format_datetime, now
+from tidewire.realtime.protocol.compression import STORED_END, deflate, stored_length
+
+MAX_FRAGMENT: Final = 16_384
+"""Bytes of text in one WebSocket frame; the Apple SDK refuses more (realtime-protocol, section 5)."""
+
+MAX_TAIL: Final = MAX_FRAGMENT - 64
+"""Bytes of a tail that certainly fits into one frame with what follows it."""
+
+_FINAL: Final = 0x80
+_COMPRESSED: Final = 0x40
+"""The reserved bit that permessage-deflate uses, in the first frame of a message (RFC 7692, section 6)."""
+
+_NOWHERE: Final[Mapping[str, Any]] = {}
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def text_message(text: bytes) -> bytes:
+    """A whole WebSocket message of UTF-8 ``text``, in fragments that end between characters."""
+    head, rest = _head_fragments(text)
+    return b"".join((head, _header(Opcode.CONT if head else Opcode.TEXT, len(rest), final=True), rest))
+
+
+def texts(message: bytes) -> Iterator[bytes]:
+    """The texts in messages that are framed here, for a wire that frames them in its own way."""
+    fragments: list[bytes] = []
+    at = 0
+    while at < len(message):
+        first, length = message[at], message[at + 1]
+        at += 2
+        if length == 126:
+            length = int.from_bytes(message[at : at + 2], "big")
+            at += 2
+        if first & 0x0F in {Opcode.TEXT, Opcode.CONT}:
+            fragments.append(message[at : at + length])
+            if first & _FINAL:
+                yield b"".join(fragments)
+                fragments.clear()
+        at += length
+
+
+def close_message(status: int, reason: str = "") -> bytes:
+    """A close frame. ``reason`` is for people who look at the wire; at most 123 bytes."""
+    return Frame(Opcode.CLOSE, Close(status, reason).serialize()).serialize(mask=False)
+
+
+def connected(
+    channels: Sequence[str],
+    subscriptions: Mapping[str, str] | None,
+    account: Account | None,
+    place: Mapping[str, Any] = _NOWHERE,
+) -> bytes:
+    """First frame of an accepted connection.
+
+    ``subscriptions`` maps slots to ids if the URL had channels, else it is None and written as a list.
+    ``place``: where in the log the events of the connection begin.
+    """
+    data = {
+        "channels": channels,
+        "subscriptions": [] if subscriptions is None else subscriptions,
+        "user": account,
+        **place,
+    }
+    return _message("connected", data)
+
+
+def subscribed(
+    subscriptions: Sequence[Mapping[str, Any]],
+    place: Mapping[str, Any] = _NOWHERE,
+) -> bytes:
+    """Answer to ``subscribe``, a row for each row sent.
+
+    ``place``: where in the log the events begin that come as they happen.
+    """
+    data = {"to": "subscribe", "success": True, "subscriptions": subscriptions, **place}
+    return _message("response", data)
+
+
+def unsubscribed(results: Iterable[tuple[str, bool]]) -> bytes:
+    """Answer to ``unsubscribe``: for each id sent, whether there was such a subscription."""
+    rows = [{"subscriptionId": subscription, "removed": removed} for subscription, removed in results]
+    return _message("response", {"to": "unsubscribe", "success": True, "subscriptions": rows})
+
+
+def authenticated(account: Account | None) -> bytes:
+    """Answer to ``authentication``; None: of a program with an API key."""
+    return _message("response", {"to": "authentication", "success": True, "user": account})
+
+
+def presence(presence: Presence) -> bytes:
+    """Answer to ``presence``."""
+    return _message("response", {"to": "presence", "presence": presence})
+
+
+def published(messages: Sequence[RealtimeMessage]) -> bytes:
+    """Answer to ``publish``, a row for each row sent."""
+    return _message("response", {"to": "publish", "success": True, "messages": messages})
+
+
+def tail(channel: str, event: str, subscription: str, payload: object) -> bytes:
+    """Part of the console's live tail; it has no timestamp, each entry of it has."""
+    data = {"channels": [channel], "events": [event], "subscriptions": [subscription], "payload": payload}
+    return _message("event", data)
+
+
+def connection_count(project_id: str, count: int) -> bytes:
+    """How many connections a project has, for the console; the same for all its subscriptions."""
+    data = {
+        "events": ["stats.connections"],
+        "channels": ["project"],
+        "timestamp": format_datetime(now()),
+        "payload": {project_id: count},
+    }
+    return _message("event", data)
+
+
+def error(code: int, message: str, kind: str = "", explanation: str = "") -> bytes:
+    """An error; ``kind`` is its type if REST has it too, which tells apart what shares a code.
+
+    ``explanation`` says what a fixed ``message`` does not. SDKs rely on the code only, and there is no
+    ``type`` in ``data`` (realtime-protocol, section 2).
+    """
+    data: dict[str, Any] = {"code": code, "message": message}
+    if kind:
+        data["reason"] = kind
+    if explanation:
+        data["explanation"] = explanation
+    return _message("error", data)
+
+
+def pong(place: Mapping[str, Any]) -> bytes:
+    """Answer to a heartbeat that asks for the place in the log up to which everything was sent before it."""
+    return _message("pong", place)
+
+
+def _message(kind: str, data: Mapping[str, Any]) -> bytes:
+    return text_message(_encode({"type": kind, "data": data}))
+
+
+def subscription_tail(ids: Iterable[str]) -> bytes:
+    """What is a receiver's own in the event frame, whose subscriptions ``ids`` matched."""
+    return _encode(list(ids))
+
+
+class EventFrame:
+    """One event, ready to be framed for any number of receivers."""
+
+    __slots__ = ("_text", "compressed", "end", "heads")
+
+    def __init__(self, logged: LoggedEvent) -> None:
+        event = logged.event
+        self._text = b"".join(
+            (
+                b'{"type":"event","data":{"events":',
+                _encode(event.names),
+                b',"channels":',
+                _encode(event.channels),
+                b',"timestamp":"',
+                format_datetime(event.timestamp).encode(),
+                b'","payload":',
+                event.payload,
+                b',"subscriptions":',
+            )
+        )
+        self.end = b',"offset":%d}}' % logged.offset if logged.offset else b"}}"
+        """What follows the tail of every receiver: keys that the protocol does not know stand last."""
+        self.heads: dict[int, bytes] = _Heads(self._text)
+        """For a tail, its end included, of less than :data:`MAX_FRAGMENT` bytes, ``heads[len(tail)] + tail``
+        is the message."""
+        self.compressed: dict[int, dict[int, bytes] | None] = _Compressed(self._text)
+        """By the window of the receiver, heads for ``heads[len(tail)] + tail + STORED_END``.
+
+        None if the event is better sent as it is.
+        """
+
+    def __len__(self) -> int:
+        """Bytes that all receivers get alike, without framing."""
+        return len(self._text)
+
+    def around(self, length: int, window: int) -> tuple[bytes, bytes]:
+        """What stands before and after the part of a receiver, which has ``length`` bytes.
+
+        They are at most :data:`MAX_TAIL`. ``window``: what the receiver inflates with, in
+        bits; 0: it does not.
+        """
+        length += len(self.end)
+        heads = self.compressed[window] if window else None
+        return (self.heads[length], self.end) if heads is None else (heads[length], self.end + STORED_END)
+
+    def message(self, tail: bytes, window: int = 0) -> bytes:
+        """The WebSocket message of a receiver whose part is ``tail``, of any length."""
+        if len(tail) > MAX_TAIL:
+            return text_message(self._text + tail + self.end)
+        head, end = self.around(len(tail), window)
+        return b"".join((head, tail, end))
+
+
+class _Heads(dict[int, bytes]):
+    """Length of a tail to everything that comes before it, made when first asked for.
+
+    The length matters because the header of the last fragment holds it.
+    """
+
+    __slots__ = ("_head", "_rest")
+
+    def __init__(self, text: bytes) -> None:
+        self._head, self._rest = _head_fragments(text)
+
+    def __missing__(self, tail_length: int) -> bytes:
+        first = Opcode.CONT if self._head else Opcode.TEXT
+        self[tail_length] = head = self._head + _before_tail(first, self._rest, tail_length)
+        return head
+
+
+class _CompressedHeads(dict[int, bytes]):
+    """The same for compressed text; the tail is a stored block, and the message goes on after it."""
+
+    __slots__ = ("_fragments", "_rest")
+
+    def __init__(self, compressed: bytes) -> None:
+        size = MAX_FRAGMENT - len(stored_length(0))
+        pieces = [compressed[start : start + size] for start in range(0, len(compressed), size)]
+        self._rest = pieces.pop()
+        self._fragments = b"".join(
+            _header(Opcode.CONT if number else Opcode.TEXT | _COMPRESSED, len(piece), final=False) + piece
+            for number, piece in enumerate(pieces)
+        )
+
+    def __missing__(self, tail_length: int) -> bytes:
+        first = Opcode.CONT if self._fragments else Opcode.TEXT | _COMPRESSED
+        rest = self._rest + stored_length(tail_length)
+        last = _before_tail(first, rest, tail_length + len(STORED_END))
+        self[tail_length] = head = self._fragments + last
+        return head
+
+
+class _Compressed(dict[int, dict[int, bytes] | None]):
+    """Window of a receiver to heads; an event is compressed when the first such receiver gets it."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: bytes) -> None:
+        self._text = text
+
+    def __missing__(self, window: int) -> dict[int, bytes] | None:
+        compressed = deflate(self._text, window)
+        self[window] = heads = None if compressed is None else _CompressedHeads(compressed)
+        return heads
+
+
+def _before_tail(first: int, rest: bytes, length: int) -> bytes:
+    """The end of a message but for its last ``length`` bytes: one frame, or two if one would be too large."""
+    if len(rest) + length <= MAX_FRAGMENT:
+        return _header(first, len(rest) + length, final=True) + rest
+    return _header(first, len(rest), final=False) + rest + _header(Opcode.CONT, length, final=True)
+
+
+def _head_fragments(text: bytes) -> tuple[bytes, bytes]:
+    """All fragments but the last, framed, and the bare text that remains for the last one."""
+    fragments = []
+    start = 0
+    while len(text) - start > MAX_FRAGMENT:
+        end = start + MAX_FRAGMENT
+        while text[end] & 0xC0 == 0x80:  # inside a character
+            end -= 1
+        fragments.append(_header(Opcode.CONT if start else Opcode.TEXT, end - start, final=False))
+        fragments.append(text[start:end])
+        start = end
+    return b"".join(fragments), text[start:]
+
+
+def _header(opcode: int, length: int, *, final: bool) -> bytes:
+    """Header of an unmasked frame of at most :data:`MAX_FRAGMENT` bytes (RFC 6455, section 5.2)."""
+    first = opcode | (_FINAL if final else 0)
+    if length < 126:
+        return bytes((first, length))
+    return bytes((first, 126)) + length.to_bytes(2, "big")
+
+
+def ping(offset: int) -> bytes:
+    """A ping whose answer acknowledges the events up to ``offset`` (RFC 6455, section 5.5.2)."""
+    payload = b"%d" % offset
+    return bytes((_FINAL | Opcode.PING, len(payload))) + payload
+
+
+PONG: Final = text_message(b'{"type":"pong"}')
+"""Answer to the clients' heartbeat."""
+PING: Final = Frame(Opcode.PING, b"").serialize(mask=False)
+"""Asks a silent client, whatever its SDK, for a sign of life (RFC 6455, section 5.5.2)."""

@@ -1,0 +1,1 @@
+"""Receivers: connections as matching and fan-out see them, with their subscriptions."""

@@ -1,0 +1,1 @@
+"""Recovery: what connections have missed, and how far each has got."""

@@ -1,0 +1,1 @@
+"""Roles: what open connections are entitled to, which follows the event log."""

@@ -1,0 +1,1 @@
+"""Sessions: who a connection is, and what its messages do."""

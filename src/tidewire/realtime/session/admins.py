@@ -1,0 +1,98 @@
+"""Connections of people who act as admins of a project, for as long as they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import structlog
+
+from tidewire.core.identities import Identity
+from tidewire.core.project_roles import roles_on
+from tidewire.core.second_factors import second_factor_missing
+from tidewire.realtime.protocol.request import CONSOLE, Inputs
+from tidewire.realtime.protocol.states import CloseStatus
+from tidewire.store.errors import is_unanswered
+from tidewire.store.instance.platform import Project, Stores
+from tidewire.store.records.identities import InvalidJwtError
+
+_log: Final = structlog.get_logger(__name__)
+
+
+class Closable(Protocol):
+    """A connection that can be ended."""
+
+    def close(self, status: CloseStatus) -> None:
+        """End it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Admission:
+    project_id: str
+    session: str
+    jwt: str
+
+
+def is_admin(identity: Identity | None, project: Project) -> bool:
+    """Whether a user of the console is a member of the team that owns the project, for this project too."""
+    return (
+        identity is not None
+        and identity.account.status
+        and bool(project.team_id)
+        and any(
+            each.confirmed
+            and each.team_id == project.team_id
+            and roles_on(each.roles, project.id) is not None
+            for each in identity.memberships
+        )
+    )
+
+
+class Admins:
+    """All connections in admin mode of this process.
+
+    The events of a project say nothing of its admins, who are users of the console: so :meth:`review` looks
+    them up again, after commits of the console and every few seconds.
+    """
+
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
+        self._admitted: dict[Closable, _Admission] = {}
+
+    def admit(self, connection: Closable, inputs: Inputs) -> None:
+        """Begin to watch a connection that was let in."""
+        self._admitted[connection] = _Admission(inputs.project_id, inputs.session, inputs.jwt)
+
+    def forget(self, connection: Closable) -> None:
+        """It has ended."""
+        self._admitted.pop(connection, None)
+
+    async def review(self) -> None:
+        """Close the connections of those who are admins no more, or of whom that cannot be told just now."""
+        for connection, admission in list(self._admitted.items()):
+            try:
+                status = None if await self._still_holds(admission) else CloseStatus.REFUSED
+            except Exception as error:
+                if not is_unanswered(error):
+                    _log.exception("an admin's connection cannot be reviewed", project=admission.project_id)
+                status = CloseStatus.TRY_LATER
+            if status is not None:
+                self._admitted.pop(connection, None)
+                connection.close(status)
+
+    async def _still_holds(self, admission: _Admission) -> bool:
+        store = await self._stores.project(admission.project_id)
+        console = await self._stores.project(CONSOLE)
+        if store is None or console is None:
+            return False
+        identities = console.identities
+        try:
+            if admission.jwt:
+                identity = await identities.by_jwt(admission.jwt)
+            else:
+                identity = await identities.by_session(admission.session)
+        except InvalidJwtError:
+            return False
+        if identity is None or second_factor_missing(identity, console.project.settings.mfa_factors):
+            return False
+        return is_admin(identity, store.project)

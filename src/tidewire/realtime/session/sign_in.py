@@ -1,0 +1,125 @@
+"""Who a new connection belongs to, by all that it shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import msgspec
+
+from tidewire.core.identities import Identity
+from tidewire.core.second_factors import second_factor_missing
+from tidewire.core.time import now
+from tidewire.realtime.hub.hub import Hub
+from tidewire.realtime.protocol.messages import POLICY_VIOLATION, UNAUTHORIZED, UNKNOWN_PROJECT, MessageError
+from tidewire.realtime.protocol.request import CONSOLE, Inputs
+from tidewire.realtime.roles.api_keys import SCOPE
+from tidewire.realtime.session.admins import is_admin
+from tidewire.store.instance.platform import ProjectStore, Stores
+from tidewire.store.records.api_keys import ApiKey
+from tidewire.store.records.identities import InvalidJwtError, find_user_id
+
+_FORBIDDEN: Final = 403
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Somebody who wants to connect."""
+
+    identity: Identity | None
+    """None: a guest."""
+    impersonated: bool = False
+    """Another user acts as this one."""
+    admin: bool = False
+    """It is a user of the console, who acts as a member of the team that owns the project."""
+    by_dev_key: bool = False
+    """A developer at work: pages are not checked."""
+    key: ApiKey | None = None
+    """Of a program, which gets every event of the project."""
+    awaited: Identity | None = None
+    """Of a guest: the user whose session lacks its second factor, and whose the connection is then."""
+
+    @property
+    def user_id(self) -> str:
+        """The user that the connection is, or may become; empty for a mere guest."""
+        identity = self.identity or self.awaited
+        return identity.user_id if identity else ""
+
+
+async def sign_in(stores: Stores, store: ProjectStore, hub: Hub, inputs: Inputs) -> Visitor:
+    """Look up who it is. Raises :class:`MessageError` if what it shows is refused."""
+    admin = inputs.admin and store.project.id != CONSOLE
+    people = await stores.project(CONSOLE) if admin else store
+    assert people is not None, "there always is a console project"
+    key = None if admin else await _program_key(hub, inputs)
+    if key is not None:
+        return Visitor(None, key=key)
+    shown = await hub.identify(lambda: _identity(stores, people, inputs))
+    lacking = shown is not None and second_factor_missing(shown, people.project.settings.mfa_factors)
+    own = None if lacking else shown
+    as_admin = admin and own is not None
+    if as_admin and not is_admin(own, store.project):
+        # Ids of users are the clients' choice in every project: a stranger may have any.
+        raise MessageError(POLICY_VIOLATION, UNKNOWN_PROJECT, explanation="There is no such project.")
+    if "websocket" in store.project.settings.disabled_protocols and not as_admin:
+        raise MessageError(_FORBIDDEN, "Realtime is switched off for this project.")
+    by_dev_key = (
+        bool(inputs.dev_key) and await stores.keys.dev_key(store.project.id, inputs.dev_key) is not None
+    )
+    if lacking and not admin and not inputs.impersonated:
+        return Visitor(None, by_dev_key=by_dev_key, awaited=shown)
+    if as_admin or own is None or not own.account.impersonator or not own.account.status:
+        return Visitor(own, admin=as_admin, by_dev_key=by_dev_key)
+    target = await hub.identify(lambda: _impersonated(store, inputs))
+    if target is None:
+        return Visitor(own, by_dev_key=by_dev_key)
+    account = msgspec.structs.replace(target.account, impersonator_user_id=own.user_id)
+    return Visitor(replace(target, account=account), impersonated=True, by_dev_key=by_dev_key)
+
+
+async def _program_key(hub: Hub, inputs: Inputs) -> ApiKey | None:
+    """The key of a program; any other key of the project makes a guest."""
+    if not inputs.key or hub.programs is None:
+        return None
+    key = await hub.programs.find(inputs.key)
+    return key if key is not None and SCOPE in key.scopes else None
+
+
+async def _identity(stores: Stores, people: ProjectStore, inputs: Inputs) -> Identity | None:
+    """The user of the session, the JWT or the account key; a session that is not valid makes a guest."""
+    identities = people.identities
+    by_session = await identities.by_session(inputs.session) if inputs.session else None
+    if inputs.jwt:
+        try:
+            by_jwt = await identities.by_jwt(inputs.jwt)
+        except InvalidJwtError as error:
+            raise MessageError(UNAUTHORIZED, str(error)) from None
+        if by_session is not None:
+            raise MessageError(_FORBIDDEN, "Send either a session or a JWT, not both.")
+        return by_jwt
+    if inputs.project_id == CONSOLE and inputs.key and inputs.key_user:
+        by_key = await _by_account_key(stores, people, inputs)
+        if by_key is not None and by_session is not None:
+            raise MessageError(_FORBIDDEN, "Send either a session or an account key, not both.")
+        return by_key or by_session
+    return by_session
+
+
+async def _by_account_key(stores: Stores, console: ProjectStore, inputs: Inputs) -> Identity | None:
+    key = await stores.keys.find(inputs.key)
+    if key is None or key.type != "account" or key.user_id != inputs.key_user:
+        return None
+    if key.expires and key.expires <= now():
+        raise MessageError(UNAUTHORIZED, "The account key has expired.")
+    return await console.identities.by_id(key.user_id)
+
+
+async def _impersonated(store: ProjectStore, inputs: Inputs) -> Identity | None:
+    """The user that the connection is to be made as, if there is one."""
+    wanted = inputs.impersonated
+    user_id: str | None = wanted.user_id
+    if not user_id and (wanted.email or wanted.phone):
+        user_id = await store.database.read(
+            lambda connection: find_user_id(connection, email=wanted.email.lower(), phone=wanted.phone)
+        )
+    return await store.identities.by_id(user_id) if user_id else None

@@ -1,0 +1,1 @@
+"""Surveys: what all processes of the server know, put together."""

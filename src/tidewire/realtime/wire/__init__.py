@@ -1,0 +1,1 @@
+"""Wires: WebSocket and Server-Sent Events, from bytes to messages and back."""

@@ -1,0 +1,87 @@
+"""Framing: any text, any tail, whole again at the client."""
+
+from __future__ import annotations
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.realtime.world import read_frames, read_messages
+from tidewire.core.events import Event, LoggedEvent
+from tidewire.realtime.protocol.frames import (
+    MAX_FRAGMENT,
+    EventFrame,
+    close_message,
+    connected,
+    subscription_tail,
+    text_message,
+)
+
+
+def event_frame(text: str) -> EventFrame:
+    event = Event(
+        pattern="buckets.[bucketId].files.[fileId].create",
+        parameters={"bucketId": "b", "fileId": "f"},
+        channels=["files"],
+        roles=["any"],
+        payload=msgspec.json.encode({"text": text}),
+        timestamp=1_772_359_200_123,
+    )
+    return EventFrame(LoggedEvent("p", 7, event))
+
+
+texts = st.builds(
+    lambda piece, length: (piece * length)[: 3 * MAX_FRAGMENT],
+    st.text(min_size=1, max_size=8),
+    st.integers(1, 2 * MAX_FRAGMENT),
+)
+
+
+@given(texts)
+def test_fragments_are_small_and_end_between_characters(text: str) -> None:
+    frames = read_frames(text_message(text.encode("utf-8", "surrogatepass")))
+    assert all(0 < len(frame.data) <= MAX_FRAGMENT for frame in frames)
+    assert [frame.fin for frame in frames] == [False] * (len(frames) - 1) + [True]
+    assert "".join(bytes(frame.data).decode("utf-8", "surrogatepass") for frame in frames) == text
+
+
+@given(st.integers(0, 3 * MAX_FRAGMENT), st.sampled_from("aé漢😀"), st.integers(1, 1500))
+def test_every_receiver_gets_the_whole_event(length: int, letter: str, ids: int) -> None:
+    text = letter * (length // len(letter.encode()))
+    names = [f"subscription{number}" for number in range(ids)]
+    message = event_frame(text).message(subscription_tail(names))
+    frames = read_frames(message)
+    assert all(0 < len(frame.data) <= MAX_FRAGMENT for frame in frames)
+    for frame in frames:
+        bytes(frame.data).decode()
+    [event] = read_messages(message)
+    assert event["data"]["payload"] == {"text": text}
+    assert event["data"]["subscriptions"] == names
+
+
+def test_the_event_frame_is_as_documented() -> None:
+    [event] = read_messages(event_frame("x").message(subscription_tail(["s"])))
+    assert list(event["data"]) == ["events", "channels", "timestamp", "payload", "subscriptions", "offset"]
+    assert event["type"] == "event"
+    assert event["data"]["events"][0] == "buckets.b.files.f.create"
+    assert event["data"]["timestamp"] == "2026-03-01T10:00:00.123+00:00"
+    assert event["data"]["offset"] == 7
+
+
+def test_receivers_with_equal_lengths_share_the_head() -> None:
+    frame = event_frame("x" * MAX_FRAGMENT)
+    tails = [subscription_tail([name]) for name in ("s1", "s2", "s10")]
+    assert [len(frame.message(tail)) > 0 for tail in tails] == [True] * 3
+    assert len(frame.heads) == 2
+
+
+def test_connected_has_an_object_of_slots_or_an_empty_list() -> None:
+    [message] = read_messages(connected([], None, None))
+    assert message == {"type": "connected", "data": {"channels": [], "subscriptions": [], "user": None}}
+    [message] = read_messages(connected(["files"], {"0": "id"}, None))
+    assert message["data"]["subscriptions"] == {"0": "id"}
+
+
+def test_close_frames_carry_their_status() -> None:
+    [frame] = read_frames(close_message(1013, "slow"))
+    assert bytes(frame.data) == b"\x03\xf5slow"

@@ -1,0 +1,69 @@
+"""Work in turns: all of it, in order, with others served in between."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tidewire.realtime.runtime.loop_scheduler import PER_ROUND, Turns
+
+
+async def test_all_is_done_in_order_and_others_get_their_turn() -> None:
+    turns, done = Turns(), list[int]()
+    for number in range(5 * PER_ROUND + 1):
+        turns.enter(lambda number=number: done.append(number))  # type: ignore[misc]
+    assert not done
+    seen = []
+    while len(done) < 5 * PER_ROUND + 1:
+        await asyncio.sleep(0)
+        seen.append(len(done))
+    assert done == list(range(5 * PER_ROUND + 1))
+    assert seen == sorted(seen)
+    assert len(seen) >= 5
+
+
+async def test_work_that_fails_does_not_stop_the_rest() -> None:
+    turns, done = Turns(), list[str]()
+    failures = list[object]()
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _loop, context: failures.append(context["exception"])
+    )
+
+    def fail() -> None:
+        raise ValueError("it fails")
+
+    turns.enter(fail)
+    turns.enter(lambda: done.append("the rest"))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert done == ["the rest"]
+    assert [type(each) for each in failures] == [ValueError]
+
+
+async def test_between_rounds_that_leave_something_there_is_a_rest() -> None:
+    """In which other threads get the interpreter: a loop that is never idle starves them."""
+    turns, done = Turns(per_round=1, rest=0.05), list[int]()
+    loop = asyncio.get_running_loop()
+    for number in range(3):
+        turns.enter(lambda number=number: done.append(number))  # type: ignore[misc]
+    began = loop.time()
+    await asyncio.sleep(0)
+    assert done == [0], "the first round waits for nothing"
+    await turns.turn()
+    assert done == [0, 1, 2]
+    assert loop.time() - began > 0.1, "three rests, less what the clock rounds"
+    await asyncio.sleep(0.06)
+    turns.enter(lambda: done.append(3))
+    await asyncio.sleep(0)
+    assert done == [0, 1, 2, 3], "who comes when nothing waited does not wait either"
+
+
+async def test_work_may_enter_more_work() -> None:
+    turns = Turns()
+    more = asyncio.Event()
+    turns.enter(lambda: turns.enter(more.set))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0):
+            await more.wait()
+    await more.wait()
