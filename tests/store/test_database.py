@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import sqlite3
 import stat
 import subprocess
 import sys
@@ -14,10 +13,7 @@ from pathlib import Path
 from traceback import format_exception
 
 import pytest
-from alembic.command import upgrade
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from tests.store.samples import event
@@ -25,13 +21,10 @@ from tidewire.core.errors import TidewireError
 from tidewire.store.engine import event_log
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Database
-from tidewire.store.engine.migration import PLATFORM, PROJECT, Chain
 from tidewire.store.engine.reading import Share, present_share
-from tidewire.store.engine.sqlite.connections import connect
 from tidewire.store.engine.state import read_state, write_state
 from tidewire.store.engine.workers import Workers
 from tidewire.store.errors import StoreError
-from tidewire.store.schema import files, keys, platforms, projects, sessions, users
 
 
 async def write(database: Database, name: str, value: str = "") -> None:
@@ -189,125 +182,8 @@ async def test_a_damaged_file_is_named(tmp_path: Path) -> None:
         await Database.open(path, "shop")
 
 
-async def test_a_database_of_a_newer_program_is_refused(database: Database) -> None:
-    await database.write(
-        lambda transaction: (
-            transaction.connection.execute(text("UPDATE project_revision SET version_num = 'future'"))
-            and None
-        )
-    )
-    await database.close()
-    with pytest.raises(StoreError, match="newer Tidewire"):
-        await Database.open(database.path, "shop")
-
-
-async def test_migrations_lead_to_the_tables_of_the_schema(tmp_path: Path) -> None:
-    migrated, declared = tmp_path / "migrated.sqlite3", tmp_path / "declared.sqlite3"
-    connection = connect(migrated, "console", "full")
-    for chain in (PROJECT, PLATFORM):
-        config = alembic_config(chain)
-        config.attributes.update(connection=connection, chain=chain)
-        upgrade(config, "head")
-    connection.close()
-    database = await Database.open(declared, "console", chains=(PROJECT, PLATFORM))
-    await database.close()
-    assert definitions(migrated) == definitions(declared)
-
-
-@pytest.mark.parametrize("chain", [PROJECT, PLATFORM], ids=lambda chain: str(chain.name))
-def test_the_newest_migration_is_the_one_the_schema_names(chain: Chain) -> None:
-    assert ScriptDirectory.from_config(alembic_config(chain)).get_current_head() == chain.head
-
-
-def alembic_config(chain: Chain) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(chain.directory.parent))
-    config.set_main_option("version_locations", str(chain.directory))
-    config.set_main_option("path_separator", "newline")
-    return config
-
-
-def definitions(path: Path) -> dict[str, set[tuple[object, ...]]]:
-    """What each table consists of: its columns, indexes, foreign keys, triggers and kind."""
-    connection = sqlite3.connect(path)
-    tables: list[tuple[str, str]] = connection.execute(
-        "SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
-    ).fetchall()
-    described: dict[str, set[tuple[object, ...]]] = {}
-    for name, definition in tables:
-        parts: set[tuple[object, ...]] = {
-            ("without rowid", "WITHOUT ROWID" in definition),
-            ("autoincrement", "AUTOINCREMENT" in definition),
-        }
-        for column in connection.execute(f"PRAGMA table_info({name})"):
-            parts.add(("column", *column[1:]))
-        for _, index, unique, origin, _ in connection.execute(f"PRAGMA index_list({name})"):
-            columns = tuple(row[2] for row in connection.execute(f"PRAGMA index_info({index})"))
-            parts.add(("index", index if origin == "c" else "", unique, origin, columns))
-        for key in connection.execute(f"PRAGMA foreign_key_list({name})"):
-            parts.add(("foreign key", *key[2:]))
-        triggers = "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?"
-        parts.update(("trigger", *row) for row in connection.execute(triggers, (name,)))
-        described[name] = parts
-    connection.close()
-    return described
-
-
 async def test_events_of_another_process_can_be_read(database: Database) -> None:
     other = await Database.open(database.path, "shop")
     await other.write(lambda transaction: transaction.append(event(7)))
     assert await database.read(event_log.last_offset) == 1
     await other.close()
-
-
-async def test_databases_of_the_first_program_are_migrated_with_their_data(tmp_path: Path) -> None:
-    path = tmp_path / "old.sqlite3"
-    connection = connect(path, "console", "full")
-    for chain in (PROJECT, PLATFORM):
-        config = alembic_config(chain)
-        config.attributes.update(connection=connection, chain=chain)
-        upgrade(config, f"{chain.name}_0001")
-    for statement in (
-        (
-            "INSERT INTO users (id, created_at, updated_at, name, email, password_hash, labels)"
-            " VALUES ('u1', 1, 1, 'Ärla', 'a@b.test', '$argon2id$', '[\"VIP\"]')"
-        ),
-        (
-            "INSERT INTO sessions (id, created_at, updated_at, user_id, secret_hash, expires_at)"
-            " VALUES ('s1', 1, 1, 'u1', 'x', 9)"
-        ),
-        "INSERT INTO projects (id, created_at, updated_at, name) VALUES ('p1', 1, 1, 'Shop')",
-        (
-            "INSERT INTO keys (id, created_at, updated_at, project_id, secret_hash, scopes)"
-            " VALUES ('k1', 1, 1, 'p1', 'x', '[\"files.read\"]')"
-        ),
-        (
-            "INSERT INTO users (id, created_at, updated_at, email)"
-            " VALUES ('u2', 1, 1, 'a@gmail.com'), ('u3', 1, 1, 'a@mailinator.com'), ('u4', 1, 1, NULL)"
-        ),
-        "INSERT INTO buckets (id, created_at, updated_at, name, maximum_file_size) VALUES ('b', 1, 1, '', 9)",
-        (
-            "INSERT INTO files (id, bucket_sequence, created_at, updated_at, folder, signature, size)"
-            " VALUES ('f1', 1, 1, 1, 'x/y', '', 0), ('f2', 1, 1, 1, '', '', 0)"
-        ),
-        "INSERT INTO platforms (id, created_at, updated_at, project_id, type) VALUES ('w', 1, 1, 'p1', '')",
-    ):
-        connection.exec_driver_sql(statement)
-    connection.close()
-    database = await Database.open(path, "console", chains=(PROJECT, PLATFORM))
-    user, *others = await database.read(
-        lambda connection: connection.execute(select(users).order_by(users.c.id)).all()
-    )
-    assert [
-        (each.email_is_free, each.email_is_disposable, each.email_is_corporate) for each in (user, *others)
-    ] == [(False, False, True), (True, False, False), (False, True, False), (None, None, None)]
-    folders = select(files.c.folder).order_by(files.c.id)
-    assert await database.read(lambda connection: connection.scalars(folders).all()) == ["x/y/", ""]
-    assert (user.hash, user.search, user.labels) == ("argon2", "u1 ärla a@b.test vip", ["VIP"])
-    assert await database.read(lambda connection: connection.scalar(select(sessions.c.user_id))) == "u1"
-    project = await database.read(lambda connection: connection.execute(select(projects)).one())
-    assert (project.region, project.settings, project.search) == ("default", {}, "p1 shop")
-    key = await database.read(lambda connection: connection.execute(select(keys)).one())
-    assert (key.type, key.project_id, key.scopes) == ("standard", "p1", ["files.read"])
-    assert await database.read(lambda connection: connection.scalar(select(platforms.c.id))) == "w"
-    await database.close()

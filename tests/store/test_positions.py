@@ -6,14 +6,10 @@ import random
 from functools import partial
 from pathlib import Path
 
-from alembic.command import upgrade
 from sqlalchemy import func, select
 
-from tests.store.test_database import alembic_config
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Database, Transaction
-from tidewire.store.engine.migration import PROJECT
-from tidewire.store.engine.sqlite.connections import connect
 from tidewire.store.records import positions
 from tidewire.store.records.positions import Kept, Note
 from tidewire.store.schema import realtime_positions
@@ -54,25 +50,4 @@ async def test_the_count_follows_every_change_of_several_processes(tmp_path: Pat
         await database.close()
     database = await Database.open(path, "shop")
     assert await database.read(counts) == (seen[-1], seen[-1])
-    await database.close()
-
-
-async def test_databases_without_the_count_are_counted_once(tmp_path: Path) -> None:
-    path = tmp_path / "database.sqlite3"
-    connection = connect(path, "shop", "full")
-    config = alembic_config(PROJECT)
-    config.attributes.update(connection=connection, chain=PROJECT)
-    upgrade(config, "project_0010")
-    for name in ("s1", "s2"):
-        connection.exec_driver_sql(
-            "INSERT INTO realtime_positions (subject, id, process, connection, wants, epoch, position) "
-            "VALUES ('ann', ?, 'p', 1, 'wants', 'epoch', 1)",
-            (name,),
-        )
-    connection.commit()
-    connection.close()
-    database = await Database.open(path, "shop")
-    assert await database.read(counts) == (2, 2)
-    await database.write(lambda unit: positions.write(unit.connection, [kept(2), kept(3)], ()))
-    assert await database.read(counts) == (3, 3)
     await database.close()

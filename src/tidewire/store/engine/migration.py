@@ -1,7 +1,8 @@
 """Bringing the tables of a database up to date.
 
 A new database gets the newest tables at once, which takes milliseconds. Migrations are for databases that
-hold something; Alembic, which takes long to import, is imported only for them.
+hold something; Alembic, which takes long to import, is imported only for them. The chains begin at the tables
+of version 0.1.0, and what a release has shipped stays in them for ever.
 """
 
 from __future__ import annotations
@@ -112,7 +113,7 @@ def _revision_table(chain: Chain) -> Table:
 def migrate(connection: Connection, chain: Chain) -> None:
     """Apply the missing migrations of ``chain`` within the transaction that ``connection`` is in.
 
-    Raises :class:`MigrationError` if the database comes from a newer program.
+    Raises :class:`MigrationError` if the database has a revision that this program does not know.
     """
     from alembic import command
     from alembic.config import Config
@@ -128,4 +129,4 @@ def migrate(connection: Connection, chain: Chain) -> None:
         with _one_at_a_time:
             command.upgrade(config, "head")
     except CommandError as error:
-        raise MigrationError(f"a newer Tidewire made it ({error})") from error
+        raise MigrationError(f"a newer Tidewire made it, or one older than 0.1.0 ({error})") from error

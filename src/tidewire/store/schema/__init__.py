@@ -7,8 +7,8 @@ are bytes. Secrets are stored as hashes; those that are needed again are sealed
 Resources with permissions keep the list as it was given in ``permissions`` and the same grants as rows
 of :data:`permissions`, which is what queries join (:mod:`tidewire.store.records.grants`).
 
-A change here needs a migration in ``migrations`` and its revision in :data:`PROJECT_REVISION` or
-:data:`PLATFORM_REVISION`.
+A change here needs a migration in ``migrations``, its revision in :data:`PROJECT_REVISION` or
+:data:`PLATFORM_REVISION`, and the new tables beside the old ones in ``tests/store/revisions``.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ from tidewire.store.schema.presences import presence_connections, presences
 from tidewire.store.schema.realtime import realtime_positions, realtime_processes
 from tidewire.store.schema.transactions import transaction_operations, transaction_rows, transactions
 
-PROJECT_REVISION: Final = "project_0014"
-PLATFORM_REVISION: Final = "platform_0003"
+PROJECT_REVISION: Final = "project_0100"
+PLATFORM_REVISION: Final = "platform_0100"
 
 __all__ = [
     "PLATFORM_REVISION",

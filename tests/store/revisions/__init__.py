@@ -1,0 +1,1 @@
+"""The tables that each revision of the schema had, as SQL."""
