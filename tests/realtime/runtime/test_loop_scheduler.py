@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from itertools import pairwise
 
 import pytest
 
@@ -67,3 +69,29 @@ async def test_work_may_enter_more_work() -> None:
         async with asyncio.timeout(0):
             await more.wait()
     await more.wait()
+
+
+async def test_who_waits_for_a_turn_has_it_alone() -> None:
+    """What a caller does with its turn counts as the round's work: many callers do not run in one go."""
+    turns, done = Turns(seconds=0.001, rest=0.001), list[int]()
+
+    async def work(number: int) -> None:
+        await turns.turn()
+        time.sleep(0.002)  # noqa: ASYNC251 - it holds the event loop, as work does
+        done.append(number)
+
+    workers = [asyncio.create_task(work(number)) for number in range(PER_ROUND)]
+    seen = [0]
+    while not all(worker.done() for worker in workers):
+        await asyncio.sleep(0)
+        seen.append(len(done))
+    assert max(later - earlier for earlier, later in pairwise(seen)) == 1
+    assert done == list(range(PER_ROUND))
+
+
+async def test_who_goes_away_leaves_the_turn_to_the_next() -> None:
+    turns = Turns(per_round=1)
+    gone, waiting = asyncio.create_task(turns.turn()), asyncio.create_task(turns.turn())
+    await asyncio.sleep(0)
+    gone.cancel()
+    await waiting

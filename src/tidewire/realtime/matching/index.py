@@ -91,6 +91,7 @@ class Index:
         """Enter a subscription of a connection that has joined."""
         receiver = subscription.receiver
         receiver.subscriptions[subscription.id] = subscription
+        receiver.extent = None
         self._spending.enter(subscription)
         self._newest_since = max(self._newest_since, subscription.since)
         places = keys(receiver)
@@ -107,6 +108,7 @@ class Index:
         """Take a subscription out; the roles of its connection are still those it was entered with."""
         receiver = subscription.receiver
         del receiver.subscriptions[subscription.id]
+        receiver.extent = None
         self._spending.leave(subscription)
         places = keys(receiver)
         for name in subscription.channels if places else ():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Hashable, Iterable, Sequence
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from weakref import WeakValueDictionary
 
 from tidewire.core.queries import Query
@@ -42,6 +42,26 @@ EVERYTHING: Final = ("*",)
 """The roles of a program with an API key: it gets whatever happens. No event is for a role of this name."""
 
 
+class Extent(NamedTuple):
+    """How much one subscription takes, or several."""
+
+    subscriptions: int
+    channels: int
+    bytes: int
+    """Of its row in a frame, as a client's JSON has it that writes nothing but ASCII characters."""
+    memory: int
+    """Bytes that its queries take compiled."""
+    work: int
+    """What they cost an event, in comparisons."""
+
+    def changed(self, before: Extent, after: Extent) -> Extent:
+        """That of several subscriptions of which one was ``before`` and is ``after``."""
+        return Extent(*(all_ - old + new for all_, old, new in zip(self, before, after, strict=True)))
+
+
+NO_EXTENT: Final = Extent(0, 0, 0, 0, 0)
+
+
 class Login:
     """The session that a connection belongs to a user by, or will once a second factor is shown."""
 
@@ -68,6 +88,7 @@ class Receiver(Lane):
         "answers",
         "asked",
         "direct",
+        "extent",
         "left",
         "login",
         "number",
@@ -99,6 +120,8 @@ class Receiver(Lane):
         """Empty only before the connection is set up: then it receives nothing."""
         self.subscriptions: dict[str, Subscription] = {}
         """By id, which is unique within the connection only."""
+        self.extent: Extent | None = None
+        """How much they take together; None: it is not known, they have changed."""
         self.page: Reading | None = None
         """What a page has read, whose browser answers its pings for it; None: it is none."""
         self.recoverable = False

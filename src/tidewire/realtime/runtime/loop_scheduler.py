@@ -29,8 +29,12 @@ class Turns:
         self._rest = rest
         self._rested = 0.0
         """When the next round may begin; monotonic time."""
-        self._waiting: deque[Callable[[], None]] = deque()
+        self._waiting: deque[Callable[[], None] | asyncio.Future[None]] = deque()
         self._scheduled = False
+        self._began: float | None = None
+        """When the present round began; None between rounds."""
+        self._done = 0
+        """Pieces of the present round."""
 
     def enter(self, work: Callable[[], None]) -> None:
         """Have ``work`` done soon."""
@@ -38,9 +42,13 @@ class Turns:
         self._schedule()
 
     async def turn(self) -> None:
-        """Return when it is the caller's turn, after all that waits already."""
+        """Return when it is the caller's turn, after all that waits already.
+
+        What the caller does until it waits again belongs to the round, as a piece of work.
+        """
         reached = asyncio.get_running_loop().create_future()
-        self.enter(lambda: None if reached.done() else reached.set_result(None))
+        self._waiting.append(reached)
+        self._schedule()
         await reached
 
     def _schedule(self) -> None:
@@ -55,16 +63,39 @@ class Turns:
             loop.call_soon(self._run)
 
     def _run(self) -> None:
-        end = time.monotonic() + self._seconds
+        """Begin a round, or go on with it after the caller that had the turn."""
+        if self._began is None:
+            self._began, self._done = time.monotonic(), 0
+        end = self._began + self._seconds
+        handed = False
         try:
-            for _ in range(min(self._per_round, len(self._waiting))):
-                self._waiting.popleft()()
-                if time.monotonic() > end:
+            while self._waiting and self._done < self._per_round and not handed:
+                if self._done and time.monotonic() > end:
                     break
+                self._done += 1
+                handed = self._do(self._waiting.popleft())
         finally:
-            now = time.monotonic()
-            if self._rest and (self._waiting or now > end):
-                self._rested = now + self._rest
             self._scheduled = False
-            if self._waiting:
-                self._schedule()
+            if handed:
+                self._scheduled = True
+                asyncio.get_running_loop().call_soon(self._run)  # behind the caller's wake-up
+            else:
+                self._end_round(end)
+
+    def _do(self, work: Callable[[], None] | asyncio.Future[None]) -> bool:
+        """Do a piece of work; True: a caller of :meth:`turn` does it, when the event loop wakes it up."""
+        if not isinstance(work, asyncio.Future):
+            work()
+            return False
+        if work.done():
+            return False
+        work.set_result(None)
+        return True
+
+    def _end_round(self, end: float) -> None:
+        now = time.monotonic()
+        self._began = None
+        if self._rest and (self._waiting or now > end):
+            self._rested = now + self._rest
+        if self._waiting:
+            self._schedule()

@@ -17,7 +17,7 @@ from tidewire.realtime.recovery.recovery import MISSED_UNKNOWN, Asked, url_key
 from tidewire.realtime.session.connection_limits import ConnectLimit
 from tidewire.realtime.session.conversation import check_user_limit
 from tidewire.realtime.session.sign_in import Visitor
-from tidewire.realtime.session.subscription_limits import Extent, beyond_address, beyond_limits
+from tidewire.realtime.session.subscription_limits import beyond_address, beyond_limits, extent_of, total
 from tidewire.settings import Settings
 from tidewire.store.instance.platform import Project
 
@@ -91,7 +91,7 @@ class Doorkeeper:
 def _check_limits(hub: Hub, receiver: Receiver, slots: Sequence[Slot]) -> None:
     filters = [Filter.of(slot.queries) for slot in slots]
     asked = list(zip(slots, filters, strict=True))
-    problem = beyond_limits(hub, Extent.total(Extent.of(slot.channels, each) for slot, each in asked))
+    problem = beyond_limits(hub, total(extent_of(slot.channels, each) for slot, each in asked))
     if problem:
         # To try again would not help.
         raise MessageError(POLICY_VIOLATION, problem, limit="subscriptions")

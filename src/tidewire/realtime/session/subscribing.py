@@ -17,9 +17,15 @@ from tidewire.core.realtime_queries import normal_form
 from tidewire.realtime.hub.hub import Hub
 from tidewire.realtime.protocol import frames
 from tidewire.realtime.protocol.messages import TOO_MUCH, MessageError, RefusedRow, SubscribeRow
-from tidewire.realtime.receivers.subscriptions import EVERYTHING, Filter, Receiver
+from tidewire.realtime.receivers.subscriptions import EVERYTHING, Extent, Filter, Receiver
 from tidewire.realtime.recovery.recovery import Asked, Known, Start
-from tidewire.realtime.session.subscription_limits import NOTHING, Extent, beyond_address, beyond_limits
+from tidewire.realtime.session.subscription_limits import (
+    beyond_address,
+    beyond_limits,
+    extent_of,
+    extent_of_held,
+    total_held,
+)
 
 Rows = Sequence[SubscribeRow | RefusedRow]
 
@@ -65,8 +71,6 @@ class Subscribing:
     def __init__(self, hub: Hub, receiver: Receiver) -> None:
         self._hub = hub
         self._receiver = receiver
-        self._extents = Extent.held(receiver)
-        self._total = Extent.total(self._extents.values())
         self._told: list[dict[str, Any]] = []
         self._refused: MessageError | None = None
         """Why the first row that could not be done could not."""
@@ -76,7 +80,7 @@ class Subscribing:
     def do(self, rows: Rows, known: Known) -> None:
         """Make the subscriptions of some rows; ``known``: what :class:`Recovery` found of them."""
         hub, receiver = self._hub, self._receiver
-        judged = self._judged(rows)
+        judged, total = self._judged(rows)
         accepted = [each for each in judged if isinstance(each, _Accepted)]
         asked = [
             Asked(row.id, name, channels, row.queries, row.since) for row, name, channels, *_ in accepted
@@ -97,6 +101,7 @@ class Subscribing:
         )
         if hub.recovery is not None:
             hub.recovery.keep(receiver, asked)
+        receiver.extent = total
         self._made = self._made or bool(made)
         remaining = iter(made)
         for each in judged:
@@ -121,19 +126,26 @@ class Subscribing:
         self._receiver.refused(refused)
         return frames.error(refused.code, refused.message, refused.kind, refused.explanation) + answer
 
-    def _judged(self, rows: Rows) -> list[_Accepted | RefusedRow]:
-        """Which rows can be done, in their order, so far as the limits of a connection admit them."""
-        outlook = self._hub.spending.outlook(self._receiver.origin)
+    def _judged(self, rows: Rows) -> tuple[list[_Accepted | RefusedRow], Extent]:
+        """Which rows can be done, in their order, so far as the limits of a connection admit them.
+
+        With them comes what all subscriptions take once these are made.
+        """
+        receiver = self._receiver
+        outlook = self._hub.spending.outlook(receiver.origin)
+        total = receiver.extent or total_held(receiver)
+        extents: dict[str, Extent] = {}
         judged: list[_Accepted | RefusedRow] = []
         for row in rows:
             if isinstance(row, RefusedRow):
                 judged.append(row)
                 continue
-            name, channels = row.id or unique_id(), _channels(self._receiver, row.channels)
+            name, channels = row.id or unique_id(), _channels(receiver, row.channels)
             queries = [normal_form(query) for query in row.queries]
             wanted = Filter.of(row.queries, queries)
-            extent = Extent.of(channels, wanted)
-            after = self._total.changed(self._extents.get(name, NOTHING), extent)
+            extent = extent_of(channels, wanted)
+            before = extents.get(name) or extent_of_held(receiver, name)
+            after = total.changed(before, extent)
             problem = beyond_limits(self._hub, after) or beyond_address(
                 self._hub, outlook, wanted, len(channels)
             )
@@ -142,9 +154,9 @@ class Subscribing:
                     RefusedRow(row.id or "", MessageError(TOO_MUCH, problem, limit="subscriptions"))
                 )
             else:
-                self._total, self._extents[name] = after, extent
+                total, extents[name] = after, extent
                 judged.append(_Accepted(row, name, channels, queries, wanted))
-        return judged
+        return judged, total
 
 
 def _channels(receiver: Receiver, asked: Sequence[str]) -> list[str]:
