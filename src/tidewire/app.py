@@ -20,7 +20,7 @@ from tidewire.outgoing.deliverer import deliver
 from tidewire.realtime import Realtime
 from tidewire.realtime.survey.metrics import CONTENT_TYPE, exposition
 from tidewire.services import ALL_OPERATIONS
-from tidewire.services.databases import resume_changes
+from tidewire.services.databases.schema_changes import resume_changes
 from tidewire.services.geoip import GeoIp
 from tidewire.services.passwords import PasswordHasher
 from tidewire.settings import Settings

@@ -162,7 +162,7 @@ READING: set[str] = set()
 """Contents that are being read."""
 
 
-@operations.declare("content", "GET", "/probe/{probeId}/content", scopes=("global",), binary=True)
+@operations.declare("content", "GET", "/probe/{probeId}/content", scopes=("global",))
 async def content(
     _context: Context,
     probe_id: ResourceId,

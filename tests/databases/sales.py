@@ -7,8 +7,9 @@ from typing import Any
 from tests.databases.shop import TABLES, Json, Shop
 from tests.services.world import KEY, on_the_wire
 from tidewire.core.identities import Caller
-from tidewire.services.databases import rows, transactions
+from tidewire.services.databases import rows
 from tidewire.services.databases.families import Family
+from tidewire.services.databases.transactions import lifecycle as transactions
 from tidewire.services.databases.transactions.operation_list import OperationList
 
 OPERATIONS = OperationList("tableId", "rowId")

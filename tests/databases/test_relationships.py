@@ -13,8 +13,8 @@ from tests.databases.library import ANYONE, Library, select
 from tests.databases.shop import COLLECTIONS, Json, Shop, own, query, refusal
 from tests.services.world import World, on_the_wire
 from tidewire.core.relationships import TYPES, RelationType, holds_many
-from tidewire.services.databases import bulk, columns, relationships, resume_changes, tables
-from tidewire.services.databases.schema_changes import finish_changes
+from tidewire.services.databases import bulk, columns, relationships, tables
+from tidewire.services.databases.schema_changes import finish_changes, resume_changes
 from tidewire.store.engine.database import Transaction
 from tidewire.store.schema import relationships as relationship_rows
 from tidewire.store.user_tables import steps

@@ -9,7 +9,8 @@ from typing import Any
 from tests.databases.shop import COLLECTIONS, Shop, column, decoded, operator, own, query, refusal
 from tests.services.world import KEY, on_the_wire
 from tidewire.core.columns import KINDS
-from tidewire.services.databases import bulk, counting, rows, transactions
+from tidewire.services.databases import bulk, counting, rows
+from tidewire.services.databases.transactions import lifecycle as transactions
 
 GOOD: dict[str, Any] = {
     "string": "text",

@@ -13,9 +13,9 @@ import pytest
 from tests.databases.shop import COLLECTIONS, TABLES, Json, Shop, column, operator, query, refusal
 from tests.services.world import World, on_the_wire
 from tidewire.core.columns import KINDS
-from tidewire.services.databases import columns, databases, indexes, resume_changes, tables
+from tidewire.services.databases import columns, databases, indexes, tables
 from tidewire.services.databases.column_definitions import ColumnDefinition
-from tidewire.services.databases.schema_changes import finish_changes
+from tidewire.services.databases.schema_changes import finish_changes, resume_changes
 from tidewire.store.engine.database import Database
 from tidewire.store.user_tables import steps
 

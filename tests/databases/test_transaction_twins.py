@@ -16,8 +16,9 @@ from tests.databases.shop import Json, Shop, column, operator, query
 from tests.services.world import KEY, World, on_the_wire
 from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Caller
-from tidewire.services.databases import bulk, collections, counting, databases, rows, transactions
+from tidewire.services.databases import bulk, collections, counting, databases, rows
 from tidewire.services.databases.families import DOCUMENTS, TABLES, VECTORS, Call, Family
+from tidewire.services.databases.transactions import lifecycle as transactions
 from tidewire.services.databases.vectors import create_collection as create_vector_collection
 
 IDS = st.sampled_from(["a", "b", "c", "new"])

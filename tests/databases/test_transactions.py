@@ -15,8 +15,9 @@ from tests.services.world import GUEST, World, on_the_wire
 from tidewire.core.errors import TidewireError
 from tidewire.core.parameters import InvalidParameterError
 from tidewire.core.time import now
-from tidewire.services.databases import bulk, counting, rows, transactions
+from tidewire.services.databases import bulk, counting, rows
 from tidewire.services.databases.families import Family
+from tidewire.services.databases.transactions import lifecycle as transactions
 from tidewire.store.schema import transaction_operations, transaction_rows
 from tidewire.store.schema import transactions as kept
 from tidewire.store.upkeep.maintenance import maintain_project

@@ -110,4 +110,4 @@ async def test_disabled_collections_are_for_keys_only(library: Library) -> None:
     await collections.update_collection(library.call(), *library.place, "C", enabled=False)
     assert await refusal(library.find(caller=GUEST)) == "collection_not_found"
     assert await library.ids() == ["x"]
-    assert (await tables.get_table(library.call(), *library.place)).enabled is False  # type: ignore[attr-defined]
+    assert (await tables.get_table(library.call(), *library.place)).enabled is False

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from types import UnionType
-from typing import Any, Literal, ParamSpec, TypeVar, get_args, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, Final, Literal, ParamSpec, TypeVar, get_args, get_type_hints
 
 import msgspec
 
-from tidewire.core.parameters import Parameter, parameter_of
+from tidewire.core.downloads import Download
+from tidewire.core.parameters import Location, Parameter, parameter_of
 from tidewire.core.rate_limits import RateLimit
 
 P = ParamSpec("P")
@@ -24,6 +25,9 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Handler = Callable[..., Awaitable[Any]]
 ResponseModel = type[msgspec.Struct] | UnionType
 """One model, or several that their tags tell apart."""
+AnswerKind = Literal["json", "empty", "text", "binary"]
+_KINDS: Final[Mapping[Any, AnswerKind]] = {None: "empty", NoneType: "empty", str: "text", Download: "binary"}
+"""What an operation answers with, by what its function returns; JSON for anything else."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class Operation:
     status: int
     model: ResponseModel | None
     """Response model; None for an answer that is no JSON."""
-    kind: Literal["json", "empty", "text", "binary"]
+    kind: AnswerKind
     event: str | None
     """Pattern of the event that the operation writes to the log, with ``[placeholders]``."""
     groups: tuple[str, ...]
@@ -91,10 +95,8 @@ class Operations:
         path: str,
         *,
         scopes: tuple[str, ...],
-        status: int = 200,
-        model: ResponseModel | None = None,
-        text: bool = False,
-        binary: bool = False,
+        status: int | None = None,
+        model: ResponseModel | type[None] | None = None,
         aliases: tuple[str, ...] = (),
         event: str | None = None,
         groups: tuple[str, ...] = (),
@@ -103,15 +105,23 @@ class Operations:
         extension: bool = False,
         chosen_by: str = "",
         missing: str = "general_argument_invalid",
+        parameters: tuple[Parameter, ...] | None = None,
     ) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awaitable[R]]]:
         """Declare the decorated coroutine function as operation ``name`` of this service.
 
         The function's first parameter receives the request's context; each further one is a
         parameter of the operation: ``snake_case`` here, ``camelCase`` on the wire, its checks given
         by its annotation (:mod:`tidewire.core.parameters`). A parameter with a default is optional.
+        ``parameters`` replace those that the function's signature gives.
+
+        What the function returns says what the operation answers with: a model, text (``str``), content
+        (:class:`Download`) or nothing. ``model`` is needed where it returns the JSON object of a model in
+        another form. Without ``status`` the answer has 200, or 204 if it is empty.
         """
 
         def declared(function: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+            answer: Any = model or get_type_hints(function)["return"]
+            kind = _KINDS.get(answer, "json")
             self.declared.append(
                 Operation(
                     name=f"{self.service}.{name}",
@@ -119,14 +129,14 @@ class Operations:
                     path=path,
                     aliases=aliases,
                     scopes=scopes,
-                    status=status,
-                    model=model,
-                    kind="binary" if binary else "text" if text else "json" if model else "empty",
+                    status=status or (204 if kind == "empty" else 200),
+                    model=answer if kind == "json" else None,
+                    kind=kind,
                     event=event,
                     groups=groups,
                     multipart=multipart,
                     limit=limit,
-                    parameters=_parameters_of(function, method, path),
+                    parameters=parameters_of(function, method, path) if parameters is None else parameters,
                     handler=function,
                     summary=(inspect.getdoc(function) or "").partition("\n")[0],
                     extension=extension,
@@ -139,18 +149,36 @@ class Operations:
         return declared
 
 
-def _parameters_of(function: Callable[..., Any], method: Method, path: str) -> tuple[Parameter, ...]:
-    hints = get_type_hints(function, include_extras=True)
-    in_path = set(re.findall(r"{(\w+)}", path))
-    elsewhere: Literal["query", "body"] = "query" if method == "GET" else "body"
-    arguments = list(inspect.signature(function).parameters.values())[1:]
+def parameters_of(
+    function: Callable[..., Any],
+    method: Method,
+    path: str,
+    annotations: Mapping[str, Any] | None = None,
+    *,
+    skipped: int = 1,
+) -> tuple[Parameter, ...]:
+    """The parameters of an operation, as the signature of the function that does it gives them.
+
+    ``annotations`` replace those of the function's arguments, of which the first ``skipped`` are no
+    parameters.
+    """
+    hints = get_type_hints(function, include_extras=True) | dict(annotations or {})
+    arguments = list(inspect.signature(function).parameters.values())[skipped:]
+    locate = locator(method, path)
     return tuple(
         parameter_of(
             argument.name,
             hints[argument.name],
             argument.default is inspect.Parameter.empty,
             None if argument.default is inspect.Parameter.empty else argument.default,
-            lambda wire_name: "path" if wire_name in in_path else elsewhere,
+            locate,
         )
         for argument in arguments
     )
+
+
+def locator(method: Method, path: str) -> Callable[[str], Location]:
+    """Tells where a parameter stands in requests to a method and path, by its name on the wire."""
+    in_path = set(re.findall(r"{(\w+)}", path))
+    elsewhere: Location = "query" if method == "GET" else "body"
+    return lambda name: "path" if name in in_path else elsewhere

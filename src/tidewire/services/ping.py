@@ -21,7 +21,7 @@ class _PingedBeforeError(Exception):
     """The project was pinged before: nothing is to be stored or told."""
 
 
-@operations.declare("get", "GET", "/ping", scopes=("global",), text=True, event=PING)
+@operations.declare("get", "GET", "/ping", scopes=("global",), event=PING)
 async def ping(context: Context) -> str:
     """Answer a program that looks for its project; the first time is kept, and told in the console."""
     if not managed_project(context).ping_count:

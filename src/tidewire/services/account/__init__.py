@@ -2,36 +2,8 @@
 
 from __future__ import annotations
 
-from tidewire.services.account import (
-    identities,
-    logs,
-    mfa,
-    mfa_challenges,
-    recovery,
-    sessions,
-    sign_in_tokens,
-    targets,
-    token_sessions,
-    tokens,
-    updates,
-    users,
-    verification,
-)
-from tidewire.services.account.declared import operations
+from typing import Final
 
-__all__ = [
-    "identities",
-    "logs",
-    "mfa",
-    "mfa_challenges",
-    "operations",
-    "recovery",
-    "sessions",
-    "sign_in_tokens",
-    "targets",
-    "token_sessions",
-    "tokens",
-    "updates",
-    "users",
-    "verification",
-]
+from tidewire.core.operations import Operations
+
+operations: Final = Operations("account")

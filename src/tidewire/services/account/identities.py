@@ -14,7 +14,7 @@ from tidewire.core.checks.numbers import Boolean
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import Identity, IdentityList
 from tidewire.core.time import format_datetime
-from tidewire.services.account.declared import operations
+from tidewire.services.account import operations
 from tidewire.services.account.records import signed_in
 from tidewire.services.account.session_records import datetime_or_empty
 from tidewire.services.audit import record
@@ -44,7 +44,7 @@ IDENTITIES: Final = ListDefinition(
 )
 
 
-@operations.declare("listIdentities", "GET", "/account/identities", scopes=("account",), model=IdentityList)
+@operations.declare("listIdentities", "GET", "/account/identities", scopes=("account",))
 async def list_identities(
     context: Context,
     queries: Annotated[Sequence[str], QueryList(tuple(IDENTITIES.attributes))] = (),
@@ -63,7 +63,6 @@ async def list_identities(
     "DELETE",
     "/account/identities/{identityId}",
     scopes=("account",),
-    status=204,
     event=IDENTITY_DELETED,
 )
 async def delete_identity(context: Context, identity_id: ResourceId) -> None:

@@ -12,7 +12,7 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Identity
 from tidewire.core.models import Account, MfaFactors, MfaRecoveryCodes, MfaType
 from tidewire.core.second_factors import own_factors
-from tidewire.services.account.declared import operations
+from tidewire.services.account import operations
 from tidewire.services.account.parameters import ShownSecret
 from tidewire.services.account.records import change_user, find_account, find_user, signed_in
 from tidewire.services.account.session_records import change_session, sessions_of
@@ -43,9 +43,7 @@ _NO_CODES: Final = MfaRecoveryCodes(recovery_codes=[])
 """What events tell of recovery codes."""
 
 
-@operations.declare(
-    "updateMFA", "PATCH", "/account/mfa", scopes=("account",), model=Account, event=MFA_UPDATED
-)
+@operations.declare("updateMFA", "PATCH", "/account/mfa", scopes=("account",), event=MFA_UPDATED)
 async def update_mfa(context: Context, mfa: Annotated[bool, TrueOrFalse()]) -> Account:
     """Ask for a second factor at every sign-in from now on, or no longer."""
     identity = signed_in(context)
@@ -62,9 +60,7 @@ async def update_mfa(context: Context, mfa: Annotated[bool, TrueOrFalse()]) -> A
     return await context.database.write(unit)
 
 
-@operations.declare(
-    "listMFAFactors", "GET", "/account/mfa/factors", scopes=("account",), model=MfaFactors, groups=("mfa",)
-)
+@operations.declare("listMFAFactors", "GET", "/account/mfa/factors", scopes=("account",), groups=("mfa",))
 async def list_mfa_factors(context: Context) -> MfaFactors:
     """List the second factors that the user can be asked for."""
     identity = signed_in(context)
@@ -84,7 +80,6 @@ async def list_mfa_factors(context: Context) -> MfaFactors:
     "POST",
     "/account/mfa/authenticators/{type}",
     scopes=("account",),
-    model=MfaType,
     event=MFA_UPDATED,
 )
 async def create_mfa_authenticator(context: Context, type_: AuthenticatorType) -> MfaType:  # noqa: ARG001
@@ -109,7 +104,6 @@ async def create_mfa_authenticator(context: Context, type_: AuthenticatorType) -
     "PUT",
     "/account/mfa/authenticators/{type}",
     scopes=("account",),
-    model=Account,
     event=MFA_UPDATED,
 )
 async def update_mfa_authenticator(
@@ -143,7 +137,6 @@ async def update_mfa_authenticator(
     "DELETE",
     "/account/mfa/authenticators/{type}",
     scopes=("account",),
-    status=204,
     event=MFA_DELETED,
     groups=("mfaProtected",),
 )
@@ -168,7 +161,6 @@ async def delete_mfa_authenticator(context: Context, type_: AuthenticatorType) -
     "/account/mfa/recovery-codes",
     scopes=("account",),
     status=201,
-    model=MfaRecoveryCodes,
     event=MFA_UPDATED,
 )
 async def create_mfa_recovery_codes(context: Context) -> MfaRecoveryCodes:
@@ -181,7 +173,6 @@ async def create_mfa_recovery_codes(context: Context) -> MfaRecoveryCodes:
     "PATCH",
     "/account/mfa/recovery-codes",
     scopes=("account",),
-    model=MfaRecoveryCodes,
     event=MFA_UPDATED,
     groups=("mfaProtected",),
 )
@@ -195,7 +186,6 @@ async def update_mfa_recovery_codes(context: Context) -> MfaRecoveryCodes:
     "GET",
     "/account/mfa/recovery-codes",
     scopes=("account",),
-    model=MfaRecoveryCodes,
     groups=("mfaProtected",),
 )
 async def get_mfa_recovery_codes(context: Context) -> MfaRecoveryCodes:

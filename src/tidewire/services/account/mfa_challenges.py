@@ -15,7 +15,7 @@ from tidewire.core.models import MfaChallenge, Session
 from tidewire.core.rate_limits import RateLimit
 from tidewire.core.second_factors import CUSTOM
 from tidewire.core.time import format_datetime, now
-from tidewire.services.account.declared import operations
+from tidewire.services.account import operations
 from tidewire.services.account.parameters import ShownSecret
 from tidewire.services.account.records import change_user, find_user, signed_in
 from tidewire.services.account.session_records import change_session, find_session, session_of
@@ -50,7 +50,6 @@ _MOST_CHALLENGES: Final = 5
     aliases=("/account/mfa/challenge",),
     scopes=("account",),
     status=201,
-    model=MfaChallenge,
     event=CHALLENGE_CREATED,
     groups=("mfa",),
     limit=RateLimit(10, 3600, ("url:{url},userId:{userId}",)),
@@ -80,7 +79,6 @@ async def create_mfa_challenge(context: Context, factor: Factor) -> MfaChallenge
     "/account/mfa/challenges",
     aliases=("/account/mfa/challenge",),
     scopes=("account",),
-    model=Session,
     event=SESSION_CREATED,
     groups=("mfa",),
     limit=RateLimit(10, 3600, ("url:{url},challengeId:{param-challengeId}",)),

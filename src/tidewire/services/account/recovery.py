@@ -13,7 +13,7 @@ from tidewire.core.checks.texts import Password
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import Token
 from tidewire.core.rate_limits import RateLimit
-from tidewire.services.account.declared import operations
+from tidewire.services.account import operations
 from tidewire.services.account.parameters import Redirect, ShownSecret
 from tidewire.services.account.records import change_user, find_user, user_by_email
 from tidewire.services.account.redirects import require_redirect, secret_link
@@ -58,7 +58,6 @@ _TYPES: Final[tuple[TokenType, ...]] = ("recovery",)
     "/account/recovery",
     scopes=("sessions.write",),
     status=201,
-    model=Token,
     event=RECOVERY_CREATED,
     limit=RateLimit(10, 3600, ("url:{url},email:{param-email}", "url:{url},ip:{ip}")),
 )
@@ -91,7 +90,6 @@ async def create_recovery(context: Context, email: EmailAddress, url: Redirect) 
     "PUT",
     "/account/recovery",
     scopes=("sessions.write",),
-    model=Token,
     event=RECOVERY_UPDATED,
     limit=RateLimit(10, 3600, ("url:{url},userId:{param-userId}",)),
 )

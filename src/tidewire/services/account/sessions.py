@@ -14,8 +14,8 @@ from tidewire.core.ids import unique_id
 from tidewire.core.models import Session, SessionList
 from tidewire.core.rate_limits import RateLimit
 from tidewire.core.time import now
+from tidewire.services.account import operations
 from tidewire.services.account.credentials import has_password, wrong_credentials
-from tidewire.services.account.declared import operations
 from tidewire.services.account.records import insert_user, signed_in, user_by_email
 from tidewire.services.account.session_records import (
     Login,
@@ -56,7 +56,6 @@ _BY_ADDRESS = RateLimit(100, 3600, ("url:{url},ip:{ip}",))
     aliases=("/account/sessions",),
     scopes=("sessions.write",),
     status=201,
-    model=Session,
     event=SESSION_CREATED,
     groups=("session",),
     limit=RateLimit(10, 3600, ("url:{url},email:{param-email}",)),
@@ -95,7 +94,6 @@ async def create_email_password_session(
     "/account/sessions/anonymous",
     scopes=("sessions.write",),
     status=201,
-    model=Session,
     event=SESSION_CREATED,
     groups=("session",),
     limit=RateLimit(50, 3600, ("ip:{ip}",)),
@@ -119,7 +117,7 @@ async def create_anonymous_session(context: Context) -> Session:
     return signed_in_answer(context, await context.database.write(unit))
 
 
-@operations.declare("listSessions", "GET", "/account/sessions", scopes=("account",), model=SessionList)
+@operations.declare("listSessions", "GET", "/account/sessions", scopes=("account",))
 async def list_sessions(context: Context) -> SessionList:
     """List the sessions of the signed-in user."""
     identity = signed_in(context)
@@ -129,7 +127,7 @@ async def list_sessions(context: Context) -> SessionList:
     )
 
 
-@operations.declare("getSession", "GET", "/account/sessions/{sessionId}", scopes=("account",), model=Session)
+@operations.declare("getSession", "GET", "/account/sessions/{sessionId}", scopes=("account",))
 async def get_session(context: Context, session_id: ResourceId) -> Session:
     """Get a session of the signed-in user; ``current`` is the one that the request was made with."""
     identity = signed_in(context)
@@ -143,7 +141,6 @@ async def get_session(context: Context, session_id: ResourceId) -> Session:
     "PATCH",
     "/account/sessions/{sessionId}",
     scopes=("account",),
-    model=Session,
     event=SESSION_UPDATED,
     limit=RateLimit(10, 3600, ("url:{url},ip:{ip}",)),
 )
@@ -172,7 +169,6 @@ async def update_session(context: Context, session_id: ResourceId) -> Session:
     "DELETE",
     "/account/sessions/{sessionId}",
     scopes=("account",),
-    status=204,
     event=SESSION_DELETED,
     groups=("mfa",),
     limit=_BY_ADDRESS,
@@ -197,7 +193,6 @@ async def delete_session(context: Context, session_id: ResourceId) -> None:
     "DELETE",
     "/account/sessions",
     scopes=("account",),
-    status=204,
     event=SESSION_DELETED,
     limit=_BY_ADDRESS,
 )

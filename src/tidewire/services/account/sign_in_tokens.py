@@ -13,7 +13,7 @@ from tidewire.core.checks.numbers import TrueOrFalse
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import Account, Token
 from tidewire.core.rate_limits import RateLimit
-from tidewire.services.account.declared import operations
+from tidewire.services.account import operations
 from tidewire.services.account.parameters import OptionalRedirect
 from tidewire.services.account.records import (
     chosen_id,
@@ -56,7 +56,6 @@ _MAGIC_URL_PATH: Final = "auth/magic-url"
     aliases=("/account/sessions/magic-url",),
     scopes=("sessions.write",),
     status=201,
-    model=Token,
     limit=RateLimit(60, 3600, ("url:{url},email:{param-email}", "url:{url},ip:{ip}")),
 )
 @evenly
@@ -104,7 +103,6 @@ async def create_magic_url_token(
     "/account/tokens/email",
     scopes=("sessions.write",),
     status=201,
-    model=Token,
     limit=RateLimit(10, 3600, ("url:{url},email:{param-email}", "url:{url},ip:{ip}")),
 )
 @evenly
@@ -137,7 +135,6 @@ async def create_email_token(
     aliases=("/account/sessions/phone",),
     scopes=("sessions.write",),
     status=201,
-    model=Token,
     limit=RateLimit(10, 3600, ("url:{url},phone:{param-phone}", "url:{url},ip:{ip}")),
 )
 @evenly

@@ -11,7 +11,7 @@ from tidewire.core.checks.texts import Text
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import Target
 from tidewire.core.time import now
-from tidewire.services.account.declared import operations
+from tidewire.services.account import operations
 from tidewire.services.account.records import chosen_id, signed_in
 from tidewire.services.audit import record
 from tidewire.services.context import Context
@@ -36,7 +36,6 @@ OptionalId = Annotated[str, Id()]
     "/account/targets/push",
     scopes=("targets.write",),
     status=201,
-    model=Target,
     event=TARGET_CREATED,
 )
 async def create_push_target(
@@ -74,7 +73,6 @@ async def create_push_target(
     "PUT",
     "/account/targets/{targetId}/push",
     scopes=("targets.write",),
-    model=Target,
     event=TARGET_UPDATED,
 )
 async def update_push_target(context: Context, target_id: ResourceId, identifier: Identifier) -> Target:
@@ -102,7 +100,6 @@ async def update_push_target(context: Context, target_id: ResourceId, identifier
     "DELETE",
     "/account/targets/{targetId}/push",
     scopes=("targets.write",),
-    status=204,
     event=TARGET_DELETED,
 )
 async def delete_push_target(context: Context, target_id: ResourceId) -> None:

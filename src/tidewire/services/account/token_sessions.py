@@ -10,7 +10,7 @@ from tidewire.core.checks.names import CustomId
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import Session
 from tidewire.core.rate_limits import RateLimit
-from tidewire.services.account.declared import operations
+from tidewire.services.account import operations
 from tidewire.services.account.parameters import ShownSecret
 from tidewire.services.account.records import change_user, find_user
 from tidewire.services.account.session_records import Login, NewSession
@@ -39,7 +39,6 @@ _LIMIT: Final = RateLimit(10, 3600, ("ip:{ip},userId:{param-userId}",))
     "/account/sessions/token",
     scopes=("sessions.write",),
     status=201,
-    model=Session,
     event=SESSION_CREATED,
     groups=("session",),
     limit=_LIMIT,
@@ -56,7 +55,6 @@ async def create_session(context: Context, user_id: CustomId, secret: ShownSecre
     "/account/sessions/magic-url",
     scopes=("sessions.write",),
     status=201,
-    model=Session,
     event=SESSION_CREATED,
     groups=("session",),
     limit=_LIMIT,
@@ -73,7 +71,6 @@ async def update_magic_url_session(context: Context, user_id: CustomId, secret: 
     "/account/sessions/phone",
     scopes=("sessions.write",),
     status=201,
-    model=Session,
     event=SESSION_CREATED,
     groups=("session",),
     limit=_LIMIT,

@@ -9,7 +9,7 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.models import Jwt
 from tidewire.core.rate_limits import RateLimit
 from tidewire.core.time import now
-from tidewire.services.account.declared import operations
+from tidewire.services.account import operations
 from tidewire.services.account.records import signed_in
 from tidewire.services.account.session_records import find_session
 from tidewire.services.account.sign_up import require_method
@@ -24,7 +24,6 @@ from tidewire.store.records.identities import encode_jwt
     aliases=("/account/jwt",),
     scopes=("account",),
     status=201,
-    model=Jwt,
     limit=RateLimit(120, 60, ("url:{url},userId:{userId}",)),
 )
 async def create_jwt(context: Context, duration: Annotated[int, Whole(0, 3600)] = 900) -> Jwt:

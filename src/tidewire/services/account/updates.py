@@ -11,8 +11,8 @@ from tidewire.core.checks.lists import JsonObject
 from tidewire.core.checks.texts import Password, Secret, Text
 from tidewire.core.models import Account, Preferences
 from tidewire.core.rate_limits import RateLimit
+from tidewire.services.account import operations
 from tidewire.services.account.credentials import require_password, require_unchanged
-from tidewire.services.account.declared import operations
 from tidewire.services.account.records import change_user, find_user, signed_in
 from tidewire.services.account.sign_in import end_other_sessions
 from tidewire.services.audit import record
@@ -46,9 +46,7 @@ async def get_prefs(context: Context) -> dict[str, Any]:
     return signed_in(context).account.prefs
 
 
-@operations.declare(
-    "updatePrefs", "PATCH", "/account/prefs", scopes=("account",), model=Account, event=PREFERENCES_UPDATED
-)
+@operations.declare("updatePrefs", "PATCH", "/account/prefs", scopes=("account",), event=PREFERENCES_UPDATED)
 async def update_prefs(context: Context, prefs: Annotated[dict[str, Any], JsonObject(65535)]) -> Account:
     """Replace the preferences of the signed-in user."""
     visit = await visit_of(context)
@@ -57,9 +55,7 @@ async def update_prefs(context: Context, prefs: Annotated[dict[str, Any], JsonOb
     )
 
 
-@operations.declare(
-    "updateName", "PATCH", "/account/name", scopes=("account",), model=Account, event=NAME_UPDATED
-)
+@operations.declare("updateName", "PATCH", "/account/name", scopes=("account",), event=NAME_UPDATED)
 async def update_name(context: Context, name: Annotated[str, Text(1, 128)]) -> Account:
     """Change the name of the signed-in user."""
     visit = await visit_of(context)
@@ -68,9 +64,7 @@ async def update_name(context: Context, name: Annotated[str, Text(1, 128)]) -> A
     )
 
 
-@operations.declare(
-    "updateEmail", "PATCH", "/account/email", scopes=("account",), model=Account, event=EMAIL_UPDATED
-)
+@operations.declare("updateEmail", "PATCH", "/account/email", scopes=("account",), event=EMAIL_UPDATED)
 async def update_email(
     context: Context, email: EmailAddress, password: Annotated[str, Password(8, 256)]
 ) -> Account:
@@ -95,9 +89,7 @@ async def update_email(
     return await context.database.write(unit)
 
 
-@operations.declare(
-    "updatePhone", "PATCH", "/account/phone", scopes=("account",), model=Account, event=PHONE_UPDATED
-)
+@operations.declare("updatePhone", "PATCH", "/account/phone", scopes=("account",), event=PHONE_UPDATED)
 async def update_phone(
     context: Context, phone: PhoneNumber, password: Annotated[str, Password(8, 256)]
 ) -> Account:
@@ -124,7 +116,6 @@ async def update_phone(
     "PATCH",
     "/account/password",
     scopes=("account",),
-    model=Account,
     event=PASSWORD_UPDATED,
     limit=RateLimit(10, 3600, ("url:{url},ip:{ip}",)),
 )
@@ -161,9 +152,7 @@ async def update_password(
     return await context.database.write(unit)
 
 
-@operations.declare(
-    "updateStatus", "PATCH", "/account/status", scopes=("account",), model=Account, event=STATUS_UPDATED
-)
+@operations.declare("updateStatus", "PATCH", "/account/status", scopes=("account",), event=STATUS_UPDATED)
 async def update_status(context: Context) -> Account:
     """Block the own account: nobody can sign in to it until a server lets them again."""
     visit = await visit_of(context)

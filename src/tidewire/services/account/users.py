@@ -10,7 +10,7 @@ from tidewire.core.checks.texts import Password, Text
 from tidewire.core.models import Account
 from tidewire.core.rate_limits import RateLimit
 from tidewire.core.standings import ACCOUNT_ENDED
-from tidewire.services.account.declared import operations
+from tidewire.services.account import operations
 from tidewire.services.account.owned_teams import leave_owned_teams
 from tidewire.services.account.records import chosen_id, find_user, insert_user, signed_in
 from tidewire.services.account.sign_up import require_method, require_room
@@ -32,7 +32,6 @@ USER_CREATED = "users.[userId].create"
     "/account",
     scopes=("sessions.write",),
     status=201,
-    model=Account,
     event=USER_CREATED,
     limit=RateLimit(10, 3600, ("url:{url},ip:{ip}",)),
 )
@@ -65,13 +64,13 @@ async def create(
     return await context.database.write(unit)
 
 
-@operations.declare("get", "GET", "/account", scopes=("account",), model=Account)
+@operations.declare("get", "GET", "/account", scopes=("account",))
 async def get(context: Context) -> Account:
     """Get the account of the signed-in user."""
     return signed_in(context).account
 
 
-@operations.declare("delete", "DELETE", "/account", scopes=("account",), status=204)
+@operations.declare("delete", "DELETE", "/account", scopes=("account",))
 async def delete(context: Context) -> None:
     """Delete the account of the signed-in user, for good.
 

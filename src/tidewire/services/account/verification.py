@@ -10,7 +10,7 @@ from tidewire.core.checks.names import ResourceId
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import Token
 from tidewire.core.rate_limits import RateLimit
-from tidewire.services.account.declared import operations
+from tidewire.services.account import operations
 from tidewire.services.account.parameters import Redirect, ShownSecret
 from tidewire.services.account.records import change_user, find_user, signed_in
 from tidewire.services.account.redirects import require_redirect, secret_link
@@ -47,7 +47,6 @@ VERIFICATION_UPDATED: Final = "users.[userId].verification.[tokenId].update"
     aliases=("/account/verification",),
     scopes=("account",),
     status=201,
-    model=Token,
     event=VERIFICATION_CREATED,
     limit=RateLimit(10, 3600, ("url:{url},userId:{userId}",)),
 )
@@ -85,7 +84,6 @@ async def create_email_verification(context: Context, url: Redirect) -> Token:
     "/account/verifications/email",
     aliases=("/account/verification",),
     scopes=("public",),
-    model=Token,
     event=VERIFICATION_UPDATED,
     limit=RateLimit(10, 3600, ("url:{url},userId:{param-userId}",)),
 )
@@ -102,7 +100,6 @@ async def update_email_verification(context: Context, user_id: ResourceId, secre
     aliases=("/account/verification/phone",),
     scopes=("account",),
     status=201,
-    model=Token,
     event=VERIFICATION_CREATED,
     limit=RateLimit(10, 3600, ("url:{url},userId:{userId}", "url:{url},ip:{ip}")),
 )
@@ -137,7 +134,6 @@ async def create_phone_verification(context: Context) -> Token:
     "/account/verifications/phone",
     aliases=("/account/verification/phone",),
     scopes=("public",),
-    model=Token,
     event=VERIFICATION_UPDATED,
     limit=RateLimit(10, 3600, ("userId:{param-userId}",)),
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tidewire.services.console import console
-from tidewire.services.console.declared import operations
+from typing import Final
 
-__all__ = ["console", "operations"]
+from tidewire.core.operations import Operations
+
+operations: Final = Operations("console")

@@ -10,13 +10,11 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.models import ConsoleKeyScope, ConsoleKeyScopeList, ConsoleVariables
 from tidewire.core.rate_limits import RateLimit
 from tidewire.core.scope_catalog import ORGANIZATION_SCOPES, PROJECT_SCOPES, ScopeEntry
-from tidewire.services.console.declared import operations
+from tidewire.services.console import operations
 from tidewire.services.context import Context
 
 
-@operations.declare(
-    "variables", "GET", "/console/variables", scopes=("projects.read",), model=ConsoleVariables
-)
+@operations.declare("variables", "GET", "/console/variables", scopes=("projects.read",))
 async def variables(context: Context) -> ConsoleVariables:
     """Get what this server is and can do."""
     return ConsoleVariables(
@@ -53,25 +51,13 @@ async def variables(context: Context) -> ConsoleVariables:
     )
 
 
-@operations.declare(
-    "listProjectScopes",
-    "GET",
-    "/console/scopes/project",
-    scopes=("public",),
-    model=ConsoleKeyScopeList,
-)
+@operations.declare("listProjectScopes", "GET", "/console/scopes/project", scopes=("public",))
 async def list_project_scopes(context: Context) -> ConsoleKeyScopeList:  # noqa: ARG001
     """List the scopes that API keys of projects can carry."""
     return _scopes(PROJECT_SCOPES)
 
 
-@operations.declare(
-    "listOrganizationScopes",
-    "GET",
-    "/console/scopes/organization",
-    scopes=("public",),
-    model=ConsoleKeyScopeList,
-)
+@operations.declare("listOrganizationScopes", "GET", "/console/scopes/organization", scopes=("public",))
 async def list_organization_scopes(context: Context) -> ConsoleKeyScopeList:  # noqa: ARG001
     """List the scopes that API keys of organisations can carry."""
     return _scopes(ORGANIZATION_SCOPES)
@@ -82,7 +68,6 @@ async def list_organization_scopes(context: Context) -> ConsoleKeyScopeList:  # 
     "GET",
     "/console/resources",
     scopes=("rules.read",),
-    status=204,
     limit=RateLimit(120, 60, ("userId:{userId}, url:{url}",)),
 )
 async def get_resource(

@@ -11,7 +11,7 @@ import msgspec
 from tidewire.core.checks.names import ResourceId
 from tidewire.core.errors import TidewireError
 from tidewire.core.ids import is_id, unique_id
-from tidewire.core.models import Model, RowList
+from tidewire.core.models import RowList
 from tidewire.core.permissions import expand_permissions
 from tidewire.services.databases.conflicts import require_seen
 from tidewire.services.databases.events import ROW
@@ -49,7 +49,6 @@ ROWS_SHOWN: Final = 5_000
     PATH,
     scopes=WRITE,
     status=201,
-    model=RowList,
     event=f"{ROW}.create",
     limit=WRITES,
     chosen_by="rows",
@@ -61,7 +60,7 @@ async def create_rows(
     database_id: ResourceId,
     table_id: ResourceId,
     rows: ManyRows,
-) -> Model:
+) -> RowList:
     """Create several rows."""
     _require_server(call)
 
@@ -73,23 +72,14 @@ async def create_rows(
     return await _write_all(call, database_id, table_id, rows, write)
 
 
-@declare(
-    "upsertRows",
-    "PUT",
-    PATH,
-    scopes=WRITE,
-    model=RowList,
-    event=f"{ROW}.upsert",
-    limit=WRITES,
-    families=EVERY,
-)
+@declare("upsertRows", "PUT", PATH, scopes=WRITE, event=f"{ROW}.upsert", limit=WRITES, families=EVERY)
 @transactional("bulkUpsert")
 async def upsert_rows(
     call: Call,
     database_id: ResourceId,
     table_id: ResourceId,
     rows: ManyRows,
-) -> Model:
+) -> RowList:
     """Create several rows, or change those that there are."""
     _require_server(call)
 
@@ -100,16 +90,7 @@ async def upsert_rows(
     return await _write_all(call, database_id, table_id, rows, write)
 
 
-@declare(
-    "updateRows",
-    "PATCH",
-    PATH,
-    scopes=WRITE,
-    model=RowList,
-    event=f"{ROW}.update",
-    limit=WRITES,
-    families=EVERY,
-)
+@declare("updateRows", "PATCH", PATH, scopes=WRITE, event=f"{ROW}.update", limit=WRITES, families=EVERY)
 @transactional("bulkUpdate")
 async def update_rows(
     call: Call,
@@ -117,7 +98,7 @@ async def update_rows(
     table_id: ResourceId,
     data: RowData = {},  # noqa: B006 - never changed
     queries: BulkQueries = (),
-) -> Model:
+) -> RowList:
     """Change all rows that the queries find; without queries, all there are."""
     _require_server(call)
     if not data:
@@ -132,23 +113,14 @@ async def update_rows(
     return await _for_all(call, database_id, table_id, queries, change)
 
 
-@declare(
-    "deleteRows",
-    "DELETE",
-    PATH,
-    scopes=WRITE,
-    model=RowList,
-    event=f"{ROW}.delete",
-    limit=DELETIONS,
-    families=EVERY,
-)
+@declare("deleteRows", "DELETE", PATH, scopes=WRITE, event=f"{ROW}.delete", limit=DELETIONS, families=EVERY)
 @transactional("bulkDelete")
 async def delete_rows(
     call: Call,
     database_id: ResourceId,
     table_id: ResourceId,
     queries: BulkQueries = (),
-) -> Model:
+) -> RowList:
     """Delete all rows that the queries find; without queries, all there are."""
     _require_server(call)
 
@@ -164,11 +136,11 @@ async def _write_all(
     table_id: str,
     rows: Sequence[Mapping[str, Any]],
     write: Callable[[Transaction, UserTable, Mapping[str, Any]], Any],
-) -> Model:
+) -> RowList:
     if not rows:
         raise call.family.error("row_missing_data", "There is nothing to write.")
 
-    def unit(transaction: Transaction) -> Model:
+    def unit(transaction: Transaction) -> RowList:
         table = find_user_table(transaction.connection, call, database_id, table_id)
         written = [write(transaction, table, row) for row in rows]
         return _listed(call, len(written), written)
@@ -182,10 +154,10 @@ async def _for_all(
     table_id: str,
     queries: Sequence[str],
     work: Callable[[Transaction, UserTable], Callable[[StoredRow], Any]],
-) -> Model:
+) -> RowList:
     """Do something to each row that the queries find. The answer has the first of them."""
 
-    def unit(transaction: Transaction) -> Model:
+    def unit(transaction: Transaction) -> RowList:
         table = find_user_table(transaction.connection, call, database_id, table_id)
         page = read_page(table, queries, reach_of(transaction.connection, call))
         do = work(transaction, table)
@@ -258,6 +230,5 @@ def _id_of(row: Mapping[str, Any]) -> str:
     return row_id
 
 
-def _listed(call: Call, count: int, rows: list[Any]) -> Model:
-    listed: Model = as_model(call.family, RowList, {"total": count, "rows": rows})
-    return listed
+def _listed(call: Call, count: int, rows: list[Any]) -> RowList:
+    return as_model(call.family, RowList, {"total": count, "rows": rows})

@@ -10,7 +10,7 @@ from tidewire.core.checks.numbers import Boolean
 from tidewire.core.columns import DOCUMENT_KINDS
 from tidewire.core.errors import TidewireError
 from tidewire.core.ids import unique_id
-from tidewire.core.models import Model, Table
+from tidewire.core.models import Table
 from tidewire.core.permissions import expand_permissions
 from tidewire.services.databases.column_definitions import ColumnDefinition
 from tidewire.services.databases.events import TABLE
@@ -38,7 +38,6 @@ _MEMBERS: Final = ColumnDefinition(DOCUMENT, DOCUMENT_KINDS["document"])
     "/{databaseId}/tables",
     scopes=WRITE,
     status=201,
-    model=Table,
     event=f"{TABLE}.create",
     families=(DOCUMENTS,),
 )
@@ -52,7 +51,7 @@ async def create_collection(
     enabled: Enabled = True,
     columns: Definitions = (),
     indexes: Definitions = (),
-) -> Model:
+) -> Table:
     """Create a collection, maybe with its first indexes."""
     if columns:
         message = "Invalid `attributes` param: documents have the attributes that they are written with."
@@ -60,7 +59,7 @@ async def create_collection(
     values = new_collection(table_id, name, permissions, row_security, enabled)
     definitions = [read_index(call.family, index) for index in indexes]
 
-    def unit(transaction: Transaction) -> Model:
+    def unit(transaction: Transaction) -> Table:
         return write_table(transaction, call, database_id, values, [_MEMBERS], definitions)
 
     return await call.context.database.write(unit)
@@ -71,7 +70,6 @@ async def create_collection(
     "PUT",
     "/{databaseId}/tables/{tableId}",
     scopes=WRITE,
-    model=Table,
     event=f"{TABLE}.update",
     families=(DOCUMENTS,),
 )
@@ -84,7 +82,7 @@ async def update_collection(
     row_security: Boolean = False,
     enabled: Enabled = True,
     purge: Boolean = False,
-) -> Model:
+) -> Table:
     """Change a collection; permissions that are not given stay."""
     return await update_table(call, database_id, table_id, name, permissions, row_security, enabled, purge)
 

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from tidewire.core.checks.lists import QueryList
 from tidewire.core.checks.names import ResourceId
 from tidewire.core.checks.numbers import Boolean
-from tidewire.core.models import AnyAttribute, AnyColumn, Column, ColumnList, Model
+from tidewire.core.models import AnyAttribute, AnyColumn, Column, ColumnList
 from tidewire.core.relationships import KIND as RELATIONSHIP
 from tidewire.core.time import now
 from tidewire.services.databases.column_definitions import (
@@ -57,23 +57,22 @@ _LIST: Final = ListDefinition(
 )
 
 
-@declare("listColumns", "GET", PATH, scopes=_READ, model=ColumnList)
+@declare("listColumns", "GET", PATH, scopes=_READ)
 async def list_columns(
     call: Call,
     database_id: ResourceId,
     table_id: ResourceId,
     queries: Annotated[Sequence[str], QueryList(tuple(_LIST.attributes))] = (),
     total: Boolean = True,
-) -> Model:
+) -> ColumnList:
     """List the columns of a table."""
 
-    def unit(connection: Connection) -> Model:
+    def unit(connection: Connection) -> ColumnList:
         table = find_table_row(connection, call, database_id, table_id)
         where = [user_columns.c.table_sequence == table.sequence]
         count, rows = list_rows(connection, _LIST, queries, "", where, total)
         columns = [column_model(call.family, row) for row in rows]
-        listed: Model = as_model(call.family, ColumnList, {"total": count, "columns": columns})
-        return listed
+        return as_model(call.family, ColumnList, {"total": count, "columns": columns})
 
     return await call.context.database.read(unit)
 
@@ -89,7 +88,7 @@ async def get_column(call: Call, database_id: ResourceId, table_id: ResourceId, 
     return await call.context.database.read(unit)
 
 
-@declare("deleteColumn", "DELETE", f"{PATH}/{{key}}", scopes=WRITE, status=204, event=f"{COLUMN}.update")
+@declare("deleteColumn", "DELETE", f"{PATH}/{{key}}", scopes=WRITE, event=f"{COLUMN}.update")
 async def delete_column(call: Call, database_id: ResourceId, table_id: ResourceId, key: ColumnKey) -> None:
     """Delete a column with its values, and the indexes that it is in."""
 

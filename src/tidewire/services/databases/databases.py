@@ -42,16 +42,7 @@ _LIST: Final = ListDefinition(
 )
 
 
-@declare(
-    "create",
-    "POST",
-    "",
-    scopes=_WRITE,
-    status=201,
-    model=Database,
-    event=f"{DATABASE}.create",
-    families=EVERY,
-)
+@declare("create", "POST", "", scopes=_WRITE, status=201, event=f"{DATABASE}.create", families=EVERY)
 async def create_database(call: Call, database_id: CustomId, name: Name, enabled: Enabled = True) -> Database:
     """Create a database."""
     new_id = unique_id() if database_id == "unique()" else database_id
@@ -68,7 +59,7 @@ async def create_database(call: Call, database_id: CustomId, name: Name, enabled
     return await call.context.database.write(unit)
 
 
-@declare("list", "GET", "", scopes=_READ, model=DatabaseList, families=EVERY)
+@declare("list", "GET", "", scopes=_READ, families=EVERY)
 async def list_databases(
     call: Call,
     queries: Annotated[Sequence[str], QueryList(tuple(_LIST.attributes))] = (),
@@ -83,7 +74,7 @@ async def list_databases(
     return DatabaseList(total=count, databases=[database_of(row) for row in rows])
 
 
-@declare("get", "GET", "/{databaseId}", scopes=_READ, model=Database, families=EVERY)
+@declare("get", "GET", "/{databaseId}", scopes=_READ, families=EVERY)
 async def get_database(call: Call, database_id: ResourceId) -> Database:
     """Get a database."""
     return await call.context.database.read(
@@ -91,7 +82,7 @@ async def get_database(call: Call, database_id: ResourceId) -> Database:
     )
 
 
-@declare("update", "PUT", "/{databaseId}", scopes=_WRITE, model=Database, event=f"{DATABASE}.update")
+@declare("update", "PUT", "/{databaseId}", scopes=_WRITE, event=f"{DATABASE}.update")
 async def update_database(
     call: Call, database_id: ResourceId, name: Name | None = None, enabled: Enabled = True
 ) -> Database:
@@ -108,15 +99,7 @@ async def update_database(
     return await call.context.database.write(unit)
 
 
-@declare(
-    "update",
-    "PUT",
-    "/{databaseId}",
-    scopes=_WRITE,
-    model=Database,
-    event=f"{DATABASE}.update",
-    families=SCHEMALESS,
-)
+@declare("update", "PUT", "/{databaseId}", scopes=_WRITE, event=f"{DATABASE}.update", families=SCHEMALESS)
 async def update_named_database(
     call: Call, database_id: ResourceId, name: Name, enabled: Enabled = True
 ) -> Database:
@@ -124,15 +107,7 @@ async def update_named_database(
     return await update_database(call, database_id, name, enabled)
 
 
-@declare(
-    "delete",
-    "DELETE",
-    "/{databaseId}",
-    scopes=_WRITE,
-    status=204,
-    event=f"{DATABASE}.delete",
-    families=EVERY,
-)
+@declare("delete", "DELETE", "/{databaseId}", scopes=_WRITE, event=f"{DATABASE}.delete", families=EVERY)
 async def delete_database(call: Call, database_id: ResourceId) -> None:
     """Delete a database with all its tables; no event tells of these."""
 

@@ -10,16 +10,15 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from types import UnionType
 from typing import Any, Concatenate, Final, Literal, ParamSpec, TypeVar, get_type_hints
 
 import msgspec
 
 from tidewire.core import models
 from tidewire.core.errors import TidewireError
-from tidewire.core.operations import Method, Operations, ResponseModel
+from tidewire.core.operations import Method, Operations, ResponseModel, parameters_of
 from tidewire.core.rate_limits import RateLimit
 from tidewire.services.context import Context
 from tidewire.store.engine.connection import Connection
@@ -27,6 +26,7 @@ from tidewire.store.engine.database import Transaction
 
 P = ParamSpec("P")
 R = TypeVar("R")
+M = TypeVar("M", bound=msgspec.Struct)
 
 _OLDER_WORDS: Final = {
     "table": "collection",
@@ -128,7 +128,7 @@ def declare(
     path: str,
     *,
     scopes: Sequence[str],
-    status: int = 200,
+    status: int | None = None,
     model: ResponseModel | None = None,
     older_model: ResponseModel | None = None,
     event: str | None = None,
@@ -175,7 +175,7 @@ def offer(
     annotations: Mapping[str, Any] | None = None,
     *,
     scopes: Sequence[str],
-    status: int = 200,
+    status: int | None = None,
     model: ResponseModel | None = None,
     aliases: Sequence[str] = (),
     event: str | None = None,
@@ -187,22 +187,16 @@ def offer(
 
     ``annotations`` replace those of the function's arguments.
     """
-    hints = get_type_hints(function, include_extras=True) | dict(annotations or {})
-    arguments = [
-        parameter.replace(annotation=hints[parameter.name])
-        for parameter in list(inspect.signature(function).parameters.values())[1:]
-    ]
-    renamed = {family.word(argument.name): argument.name for argument in arguments}
-    same = all(word == name for word, name in renamed.items())
+    answer: Any = model or get_type_hints(function)["return"]
+    is_model = isinstance(answer, type) and issubclass(answer, msgspec.Struct)
+    parameters = tuple(
+        replace(each, name=family.word(each.name))
+        for each in parameters_of(function, method, path, annotations)
+    )
 
-    async def operation(context: Context, **given: Any) -> Any:
-        words = given if same else {renamed[key]: value for key, value in given.items()}
-        return await function(Call(context, family), **words)
+    def operation(context: Context, **given: Any) -> Awaitable[Any]:
+        return function(Call(context, family), **given)
 
-    context = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Context)
-    listed = [argument.replace(name=family.word(argument.name)) for argument in arguments]
-    operation.__signature__ = inspect.Signature([context, *listed])  # type: ignore[attr-defined]
-    operation.__annotations__ = {each.name: each.annotation for each in (context, *listed)}
     operation.__doc__ = _documentation(family, inspect.getdoc(function) or "")
     OPERATIONS[family].declare(
         family.word(name),
@@ -210,12 +204,13 @@ def offer(
         family.base + family.word(path),
         scopes=_scopes(family, scopes),
         status=status,
-        model=model if isinstance(model, UnionType | None) else family.model(model),
+        model=family.model(answer) if is_model else answer,
         aliases=tuple(family.base + family.word(alias) for alias in aliases),
         event=family.word(event) if event else None,
         limit=limit,
         chosen_by=family.word(chosen_by),
         missing=family.word(missing),
+        parameters=parameters,
     )(operation)
 
 
@@ -234,6 +229,7 @@ def _is_older(scope: str) -> bool:
     return scope.startswith(("databases.", "collections.", "documents."))
 
 
-def as_model(family: Family, model: type[msgspec.Struct], fields: dict[str, Any]) -> Any:
-    """An answer of the family: ``fields`` are named in the words of tables."""
-    return family.model(model)(**{family.word(name): value for name, value in fields.items()})
+def as_model(family: Family, model: type[M], fields: dict[str, Any]) -> M:
+    """What the family answers where tables answer with ``model``; ``fields`` are in the words of tables."""
+    answer: M = family.model(model)(**{family.word(name): value for name, value in fields.items()})
+    return answer

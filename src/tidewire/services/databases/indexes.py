@@ -11,7 +11,7 @@ from tidewire.core.checks.lists import Items, QueryList
 from tidewire.core.checks.names import ResourceId
 from tidewire.core.checks.numbers import Boolean
 from tidewire.core.checks.texts import AnyCaseChoice
-from tidewire.core.models import ColumnIndex, ColumnIndexList, Model
+from tidewire.core.models import ColumnIndex, ColumnIndexList
 from tidewire.services.databases.events import INDEX, publish_definition, table_parameters
 from tidewire.services.databases.families import EVERY, Call, as_model, declare, offer
 from tidewire.services.databases.index_definitions import (
@@ -62,11 +62,11 @@ async def create_index(
     columns: Annotated[Sequence[str], Items(IndexedKey(36))],
     orders: Annotated[Sequence[str], Items(Order())] = (),
     lengths: Annotated[Sequence[int], Items(Length())] = (),
-) -> Model:
+) -> ColumnIndex:
     """Create an index."""
     definition = IndexDefinition(key, type, columns, orders, lengths)
 
-    def unit(transaction: Transaction) -> tuple[Model, bool]:
+    def unit(transaction: Transaction) -> tuple[ColumnIndex, bool]:
         connection = transaction.connection
         table = find_table_row(connection, call, database_id, table_id)
         row = define_index(transaction, call, table.sequence, definition)
@@ -96,47 +96,38 @@ for _family in EVERY:
     )
 
 
-@declare("listIndexes", "GET", _PATH, scopes=_READ, model=ColumnIndexList, families=EVERY)
+@declare("listIndexes", "GET", _PATH, scopes=_READ, families=EVERY)
 async def list_indexes(
     call: Call,
     database_id: ResourceId,
     table_id: ResourceId,
     queries: Annotated[Sequence[str], QueryList(tuple(_LIST.attributes))] = (),
     total: Boolean = True,
-) -> Model:
+) -> ColumnIndexList:
     """List the indexes of a table."""
 
-    def unit(connection: Connection) -> Model:
+    def unit(connection: Connection) -> ColumnIndexList:
         table = find_table_row(connection, call, database_id, table_id)
         where = [user_indexes.c.table_sequence == table.sequence]
         count, rows = list_rows(connection, _LIST, queries, "", where, total)
         indexes = [index_model(call.family, row) for row in rows]
-        listed: Model = as_model(call.family, ColumnIndexList, {"total": count, "indexes": indexes})
-        return listed
+        return as_model(call.family, ColumnIndexList, {"total": count, "indexes": indexes})
 
     return await call.context.database.read(unit)
 
 
-@declare("getIndex", "GET", f"{_PATH}/{{key}}", scopes=_READ, model=ColumnIndex, families=EVERY)
-async def get_index(call: Call, database_id: ResourceId, table_id: ResourceId, key: ColumnKey) -> Model:
+@declare("getIndex", "GET", f"{_PATH}/{{key}}", scopes=_READ, families=EVERY)
+async def get_index(call: Call, database_id: ResourceId, table_id: ResourceId, key: ColumnKey) -> ColumnIndex:
     """Get an index."""
 
-    def unit(connection: Connection) -> Model:
+    def unit(connection: Connection) -> ColumnIndex:
         table = find_table_row(connection, call, database_id, table_id)
         return index_model(call.family, find_index(connection, call.family, table.sequence, key))
 
     return await call.context.database.read(unit)
 
 
-@declare(
-    "deleteIndex",
-    "DELETE",
-    f"{_PATH}/{{key}}",
-    scopes=_WRITE,
-    status=204,
-    event=f"{INDEX}.update",
-    families=EVERY,
-)
+@declare("deleteIndex", "DELETE", f"{_PATH}/{{key}}", scopes=_WRITE, event=f"{INDEX}.update", families=EVERY)
 async def delete_index(call: Call, database_id: ResourceId, table_id: ResourceId, key: ColumnKey) -> None:
     """Delete an index."""
 

@@ -10,7 +10,7 @@ from sqlalchemy import Row, select
 from tidewire.core import models
 from tidewire.core.columns import ALL_KINDS, DOCUMENT_KINDS, KINDS, Kind
 from tidewire.core.errors import TidewireError
-from tidewire.core.models import Column, ColumnIndex, ColumnRelationship, Database, Model, Table
+from tidewire.core.models import Column, ColumnIndex, ColumnRelationship, Database, Table
 from tidewire.core.relationships import KIND as RELATIONSHIP
 from tidewire.core.time import format_datetime
 from tidewire.services.databases.families import Call, Family, as_model
@@ -80,9 +80,9 @@ def database_of(row: Row[Any]) -> Database:
     )
 
 
-def table_of(connection: Connection, family: Family, row: Row[Any], database_id: str) -> Model:
+def table_of(connection: Connection, family: Family, row: Row[Any], database_id: str) -> Table:
     """The table as the API shows it."""
-    shown: Model = as_model(
+    return as_model(
         family,
         Table,
         {
@@ -98,7 +98,6 @@ def table_of(connection: Connection, family: Family, row: Row[Any], database_id:
             "indexes": [index_model(family, index) for index in indexes_of(connection, row.sequence)],
         },
     )
-    return shown
 
 
 def columns_shown(family: Family, described: Sequence[Row[Any]]) -> dict[str, Any]:
@@ -132,8 +131,7 @@ def column_model(family: Family, row: Row[Any]) -> Column:
         "updated_at": format_datetime(row.updated_at),
     }
     if row.kind == RELATIONSHIP:
-        relationship: Column = as_model(family, ColumnRelationship, fields | options)
-        return relationship
+        return as_model(family, ColumnRelationship, fields | options)
     kind = ALL_KINDS[row.kind]
     if row.kind in DOCUMENT_KINDS:
         if row.kind == "vector":
@@ -160,10 +158,10 @@ def _fields_of_kind(kind: Kind, row: Row[Any]) -> dict[str, Any]:
     return fields
 
 
-def index_model(family: Family, row: Row[Any]) -> Model:
+def index_model(family: Family, row: Row[Any]) -> ColumnIndex:
     """The index as the API shows it."""
     count = len(row.columns)
-    shown: Model = as_model(
+    return as_model(
         family,
         ColumnIndex,
         {
@@ -179,7 +177,6 @@ def index_model(family: Family, row: Row[Any]) -> Model:
             "orders": _filled(row.orders, count, "asc"),
         },
     )
-    return shown
 
 
 def _filled(values: Sequence[Any], count: int, default: object) -> list[Any]:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import NoResultFound
 from tidewire.core.checks.names import CustomId, ResourceId
 from tidewire.core.checks.numbers import Boolean, Whole
 from tidewire.core.ids import unique_id
-from tidewire.core.models import Model, Row, RowList
+from tidewire.core.models import Row, RowList
 from tidewire.core.permissions import expand_permissions
 from tidewire.core.rate_limits import RateLimit
 from tidewire.services.databases.events import ROW
@@ -120,14 +120,14 @@ async def list_rows(
     queries: Queries = (),
     total: Boolean = True,
     ttl: Ttl = 0,
-) -> Model:
+) -> RowList:
     """List the rows that the caller may read.
 
     With a ``ttl``, what was listed less than so many seconds ago is shown again, unless it has changed since.
     """
     keeps = ttl > 0 and call.within is None
 
-    def unit(connection: Connection) -> tuple[Model, bool]:
+    def unit(connection: Connection) -> tuple[RowList, bool]:
         table = find_user_table(connection, call, database_id, table_id)
         access = _access(call, table)
         page = read_page(table, queries, reach_of(connection, call))
@@ -151,9 +151,8 @@ async def list_rows(
             ROW_LISTS.keep(connection, key, rows, number if total else None)
         return listed(number, rows), kept is not None
 
-    def listed(number: int | None, rows: Sequence[Any]) -> Model:
-        model: Model = as_model(call.family, RowList, {"total": number, "rows": rows})
-        return model
+    def listed(number: int | None, rows: Sequence[Any]) -> RowList:
+        return as_model(call.family, RowList, {"total": number, "rows": rows})
 
     answer, hit = await call.read_large(unit)
     if keeps:
@@ -296,7 +295,6 @@ for _family in EVERY:
     "DELETE",
     _ROW_PATH,
     scopes=WRITE,
-    status=204,
     event=f"{ROW}.delete",
     limit=DELETIONS,
     families=EVERY,

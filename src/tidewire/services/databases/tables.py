@@ -12,7 +12,7 @@ from tidewire.core.checks.names import CustomId, ResourceId
 from tidewire.core.checks.numbers import Boolean, TrueOrFalse
 from tidewire.core.checks.texts import Search, Text
 from tidewire.core.ids import unique_id
-from tidewire.core.models import Model, Table, TableList
+from tidewire.core.models import Table, TableList
 from tidewire.core.permissions import expand_permissions
 from tidewire.core.time import now
 from tidewire.services.databases.column_definitions import (
@@ -71,15 +71,7 @@ def _list_definition(family: Family) -> ListDefinition:
 _LISTS: Final = {family: _list_definition(family) for family in EVERY}
 
 
-@declare(
-    "createTable",
-    "POST",
-    "/{databaseId}/tables",
-    scopes=WRITE,
-    status=201,
-    model=Table,
-    event=f"{TABLE}.create",
-)
+@declare("createTable", "POST", "/{databaseId}/tables", scopes=WRITE, status=201, event=f"{TABLE}.create")
 async def create_table(
     call: Call,
     database_id: ResourceId,
@@ -90,14 +82,14 @@ async def create_table(
     enabled: Enabled = True,
     columns: Definitions = (),
     indexes: Definitions = (),
-) -> Model:
+) -> Table:
     """Create a table, maybe with its first columns and indexes."""
     new_id = unique_id() if table_id == "unique()" else table_id
     granted = expand_permissions(permissions, PARENT_ACTIONS) or []
     new_columns = [read_column(call.family, column) for column in columns]
     new_indexes = [read_index(call.family, index) for index in indexes]
 
-    def unit(transaction: Transaction) -> Model:
+    def unit(transaction: Transaction) -> Table:
         values: dict[str, Any] = {"id": new_id, "permissions": granted, "name": name}
         values |= {"enabled": enabled, "row_security": row_security}
         return write_table(transaction, call, database_id, values, new_columns, new_indexes)
@@ -112,7 +104,7 @@ def write_table(
     values: Mapping[str, Any],
     columns: Sequence[ColumnDefinition],
     indexes: Sequence[IndexDefinition],
-) -> Model:
+) -> Table:
     """Make a table with its first columns and indexes; ``values`` describe it.
 
     Raises ``database_not_found``, ``table_already_exists``, and what a column or an index may be refused for.
@@ -149,16 +141,15 @@ def _declare_list(family: Family) -> None:
         queries: Sequence[str] = (),
         search: Search = "",
         total: Boolean = True,
-    ) -> Model:
+    ) -> TableList:
         """List the tables of a database."""
 
-        def unit(connection: Connection) -> Model:
+        def unit(connection: Connection) -> TableList:
             database = find_database(connection, call, database_id)
             where = [user_tables.c.database_sequence == database.sequence]
             count, rows = list_rows(connection, definition, queries, search, where, total)
             tables = [table_of(connection, family, row, database_id) for row in rows]
-            listed: Model = as_model(family, TableList, {"total": count, "tables": tables})
-            return listed
+            return as_model(family, TableList, {"total": count, "tables": tables})
 
         return await call.context.database.read(unit)
 
@@ -178,25 +169,18 @@ for _family in EVERY:
     _declare_list(_family)
 
 
-@declare("getTable", "GET", "/{databaseId}/tables/{tableId}", scopes=_READ, model=Table, families=EVERY)
-async def get_table(call: Call, database_id: ResourceId, table_id: ResourceId) -> Model:
+@declare("getTable", "GET", "/{databaseId}/tables/{tableId}", scopes=_READ, families=EVERY)
+async def get_table(call: Call, database_id: ResourceId, table_id: ResourceId) -> Table:
     """Get a table."""
 
-    def unit(connection: Connection) -> Model:
+    def unit(connection: Connection) -> Table:
         row = find_table_row(connection, call, database_id, table_id)
         return table_of(connection, call.family, row, database_id)
 
     return await call.context.database.read(unit)
 
 
-@declare(
-    "updateTable",
-    "PUT",
-    "/{databaseId}/tables/{tableId}",
-    scopes=WRITE,
-    model=Table,
-    event=f"{TABLE}.update",
-)
+@declare("updateTable", "PUT", "/{databaseId}/tables/{tableId}", scopes=WRITE, event=f"{TABLE}.update")
 async def update_table(
     call: Call,
     database_id: ResourceId,
@@ -206,11 +190,11 @@ async def update_table(
     row_security: Boolean = False,
     enabled: Enabled = True,
     purge: Boolean = False,
-) -> Model:
+) -> Table:
     """Change a table; a name or permissions that are not given stay. ``purge``: its lists are made anew."""
     granted = expand_permissions(permissions, PARENT_ACTIONS)
 
-    def unit(transaction: Transaction) -> Model:
+    def unit(transaction: Transaction) -> Table:
         row = find_table_row(transaction.connection, call, database_id, table_id)
         if purge:
             purge_lists(transaction.connection, row.sequence)
@@ -226,7 +210,7 @@ def change_table(
     row: Row[Any],
     values: Mapping[str, Any],
     granted: list[str] | None,
-) -> Model:
+) -> Table:
     """Change the description of a table; ``granted`` None: its permissions stay."""
     permissions = row.permissions if granted is None else granted
     described = {**values, "permissions": permissions, "updated_at": now(), "version": unique_id()}
@@ -240,7 +224,6 @@ def change_table(
     "DELETE",
     "/{databaseId}/tables/{tableId}",
     scopes=WRITE,
-    status=204,
     event=f"{TABLE}.delete",
     families=EVERY,
 )
@@ -259,7 +242,7 @@ async def delete_table(call: Call, database_id: ResourceId, table_id: ResourceId
 
 def publish_table(
     transaction: Transaction, call: Call, action: str, database_id: str, table_id: str
-) -> Model:
+) -> Table:
     """Write the event of a table, and return it as the API shows it."""
     row = find_table_row(transaction.connection, call, database_id, table_id)
     shown = table_of(transaction.connection, call.family, row, database_id)

@@ -10,7 +10,7 @@ from tidewire.core.checks.names import CustomId, ResourceId
 from tidewire.core.checks.numbers import Boolean, Whole
 from tidewire.core.columns import DOCUMENT_KINDS
 from tidewire.core.errors import TidewireError
-from tidewire.core.models import Model, Table
+from tidewire.core.models import Table
 from tidewire.core.permissions import expand_permissions
 from tidewire.core.time import now
 from tidewire.services.databases.collections import new_collection
@@ -45,7 +45,6 @@ _METADATA: Final = ColumnDefinition("metadata", DOCUMENT_KINDS["object"], defaul
     "/{databaseId}/tables",
     scopes=WRITE,
     status=201,
-    model=Table,
     event=f"{TABLE}.create",
     families=(VECTORS,),
 )
@@ -58,12 +57,12 @@ async def create_collection(
     permissions: Permissions | None = None,
     row_security: Boolean = False,
     enabled: Enabled = True,
-) -> Model:
+) -> Table:
     """Create a collection for vectors of a dimension."""
     values = new_collection(table_id, name, permissions, row_security, enabled)
     vector = ColumnDefinition("embeddings", DOCUMENT_KINDS["vector"], required=True, size=dimension)
 
-    def unit(transaction: Transaction) -> Model:
+    def unit(transaction: Transaction) -> Table:
         return write_table(transaction, call, database_id, values, [_METADATA, vector], [])
 
     return await call.context.database.write(unit)
@@ -74,7 +73,6 @@ async def create_collection(
     "PUT",
     "/{databaseId}/tables/{tableId}",
     scopes=WRITE,
-    model=Table,
     event=f"{TABLE}.update",
     families=(VECTORS,),
 )
@@ -87,11 +85,11 @@ async def update_collection(
     permissions: Permissions | None = None,
     row_security: Boolean = False,
     enabled: Enabled = True,
-) -> Model:
+) -> Table:
     """Change a collection; permissions not given stay. While it is empty, the dimension can change."""
     granted = expand_permissions(permissions, PARENT_ACTIONS)
 
-    def unit(transaction: Transaction) -> Model:
+    def unit(transaction: Transaction) -> Table:
         row = find_table_row(transaction.connection, call, database_id, table_id)
         if dimension is not None:
             _resize(transaction, row.sequence, dimension)

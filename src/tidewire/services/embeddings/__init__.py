@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tidewire.services.embeddings import texts
-from tidewire.services.embeddings.declared import operations
+from typing import Final
 
-__all__ = ["operations", "texts"]
+from tidewire.core.operations import Operations
+
+operations: Final = Operations("embeddings")
+"""The embeddings service."""

@@ -12,7 +12,7 @@ from tidewire.core.models import Embedding, EmbeddingList
 from tidewire.core.rate_limits import RateLimit
 from tidewire.outbound.embeddings import EmbeddingsFailedError, embed
 from tidewire.services.context import Context
-from tidewire.services.embeddings.declared import operations
+from tidewire.services.embeddings import operations
 
 MODELS: Final = ("nomic-embed-text", "all-minilm")
 
@@ -24,7 +24,6 @@ _LIMIT: Final = RateLimit(120, 60, ("ip:{ip},method:{method},url:{url},userId:{u
     "POST",
     "/embeddings/text",
     scopes=("embeddings.write",),
-    model=EmbeddingList,
     limit=_LIMIT,
 )
 async def create_text_embeddings(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tidewire.services.health import network, parts, queues, server
-from tidewire.services.health.declared import operations
+from typing import Final
 
-__all__ = ["network", "operations", "parts", "queues", "server"]
+from tidewire.core.operations import Operations
+
+operations: Final = Operations("health")

@@ -12,14 +12,14 @@ from tidewire.outbound.certificates import NoCertificateError, shown_certificate
 from tidewire.outbound.clock import NoTimeError, remote_time
 from tidewire.outbound.guard import Guard
 from tidewire.services.context import Context
-from tidewire.services.health.declared import operations
+from tidewire.services.health import operations
 
 SECONDS: Final = 5.0
 """That another machine may take to answer."""
 _HTTPS: Final = 443
 
 
-@operations.declare("getTime", "GET", "/health/time", scopes=("health.read",), model=HealthTime)
+@operations.declare("getTime", "GET", "/health/time", scopes=("health.read",))
 async def get_time(context: Context) -> HealthTime:
     """Compare the clock with the time server of the settings."""
     try:
@@ -30,9 +30,7 @@ async def get_time(context: Context) -> HealthTime:
     return HealthTime(remote_time=round(remote), local_time=round(local), diff=round(local - remote))
 
 
-@operations.declare(
-    "getCertificate", "GET", "/health/certificate", scopes=("health.read",), model=HealthCertificate
-)
+@operations.declare("getCertificate", "GET", "/health/certificate", scopes=("health.read",))
 async def get_certificate(
     context: Context,  # noqa: ARG001 - every operation has one
     domain: Annotated[str, PublicDomain()] | None = None,

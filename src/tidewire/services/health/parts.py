@@ -15,7 +15,7 @@ import structlog
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import HealthAntivirus, HealthStatus, HealthStatusList
 from tidewire.services.context import Context
-from tidewire.services.health.declared import operations
+from tidewire.services.health import operations
 from tidewire.store.engine import event_log
 from tidewire.store.engine.database import Database
 
@@ -27,7 +27,7 @@ _KNOWN_ADDRESS: Final = "8.8.8.8"
 _log = structlog.get_logger("tidewire.health")
 
 
-@operations.declare("getDB", "GET", "/health/db", scopes=("health.read",), model=HealthStatusList)
+@operations.declare("getDB", "GET", "/health/db", scopes=("health.read",))
 async def get_db(context: Context) -> HealthStatusList:
     """Check the databases: each is read from, and its writer has a turn."""
     return await _several(
@@ -36,7 +36,7 @@ async def get_db(context: Context) -> HealthStatusList:
     )
 
 
-@operations.declare("getCache", "GET", "/health/cache", scopes=("health.read",), model=HealthStatusList)
+@operations.declare("getCache", "GET", "/health/cache", scopes=("health.read",))
 async def get_cache(context: Context) -> HealthStatusList:
     """Check what is kept in memory: a project is looked up, and again."""
 
@@ -49,7 +49,7 @@ async def get_cache(context: Context) -> HealthStatusList:
     return await _several(("projects", check))
 
 
-@operations.declare("getPubSub", "GET", "/health/pubsub", scopes=("health.read",), model=HealthStatusList)
+@operations.declare("getPubSub", "GET", "/health/pubsub", scopes=("health.read",))
 async def get_pub_sub(context: Context) -> HealthStatusList:
     """Check the event log, from which everything that reacts to changes learns of them."""
 
@@ -60,7 +60,7 @@ async def get_pub_sub(context: Context) -> HealthStatusList:
     return await _several(("events", check))
 
 
-@operations.declare("getStorage", "GET", "/health/storage", scopes=("health.read",), model=HealthStatus)
+@operations.declare("getStorage", "GET", "/health/storage", scopes=("health.read",))
 async def get_storage(context: Context) -> HealthStatus:
     """Check object storage: an object is written, read and deleted."""
     sample = secrets.token_bytes(_SAMPLE_BYTES)
@@ -79,16 +79,14 @@ async def get_storage(context: Context) -> HealthStatus:
     return await _checked("storage", check)
 
 
-@operations.declare(
-    "getStorageLocal", "GET", "/health/storage/local", scopes=("health.read",), model=HealthStatus
-)
+@operations.declare("getStorageLocal", "GET", "/health/storage/local", scopes=("health.read",))
 async def get_storage_local(context: Context) -> HealthStatus:
     """Check the data directory: a file is written to the disk, read and deleted."""
     directory = Path(context.settings.data_dir)
     return await _checked("local", lambda: asyncio.to_thread(_check_directory, directory))
 
 
-@operations.declare("getGeo", "GET", "/health/geo", scopes=("health.read",), model=HealthStatus)
+@operations.declare("getGeo", "GET", "/health/geo", scopes=("health.read",))
 async def get_geo(context: Context) -> HealthStatus:
     """Check the GeoIP file; without one the check fails."""
     began = time.perf_counter()
@@ -96,9 +94,7 @@ async def get_geo(context: Context) -> HealthStatus:
     return HealthStatus(name="geo", ping=_milliseconds(began), status="pass" if known else "fail")
 
 
-@operations.declare(
-    "getAntivirus", "GET", "/health/anti-virus", scopes=("health.read",), model=HealthAntivirus
-)
+@operations.declare("getAntivirus", "GET", "/health/anti-virus", scopes=("health.read",))
 async def get_antivirus(context: Context) -> HealthAntivirus:  # noqa: ARG001 - every operation has one
     """Tell that uploads are not scanned."""
     return HealthAntivirus(version="", status="disabled")

@@ -11,7 +11,7 @@ from tidewire.core.checks.texts import AnyCaseChoice
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import HealthQueue
 from tidewire.services.context import Context
-from tidewire.services.health.declared import operations
+from tidewire.services.health import operations
 from tidewire.store.schema import outgoing_messages, webhooks
 
 
@@ -51,9 +51,7 @@ QUEUES: Final = (
 )
 
 
-@operations.declare(
-    "getFailedJobs", "GET", "/health/queue/failed/{name}", scopes=("health.read",), model=HealthQueue
-)
+@operations.declare("getFailedJobs", "GET", "/health/queue/failed/{name}", scopes=("health.read",))
 async def get_failed_jobs(
     context: Context,
     name: Annotated[str, AnyCaseChoice(QUEUES)],

@@ -9,16 +9,16 @@ from typing import Any
 import tidewire
 from tidewire.core.models import AnyObject, HealthStatus, HealthVersion
 from tidewire.services.context import Context
-from tidewire.services.health.declared import operations
+from tidewire.services.health import operations
 
 
-@operations.declare("get", "GET", "/health", scopes=("health.read",), model=HealthStatus)
+@operations.declare("get", "GET", "/health", scopes=("health.read",))
 async def get(context: Context) -> HealthStatus:  # noqa: ARG001 - every operation has one
     """Tell that requests are answered."""
     return HealthStatus(name="http", ping=0, status="pass")
 
 
-@operations.declare("getVersion", "GET", "/health/version", scopes=("public",), model=HealthVersion)
+@operations.declare("getVersion", "GET", "/health/version", scopes=("public",))
 async def get_version(context: Context) -> HealthVersion:  # noqa: ARG001 - every operation has one
     """Tell the version of this program."""
     return HealthVersion(version=tidewire.__version__)

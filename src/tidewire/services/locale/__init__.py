@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tidewire.services.locale import client, countries, languages, money
-from tidewire.services.locale.declared import operations
+from typing import Final
 
-__all__ = ["client", "countries", "languages", "money", "operations"]
+from tidewire.core.operations import Operations
+
+operations: Final = Operations("locale")

@@ -11,11 +11,11 @@ from tidewire.services.countries import (
     continent_name,
     country_name,
 )
-from tidewire.services.locale.declared import operations
+from tidewire.services.locale import operations
 from tidewire.services.locale.money import currency_of
 
 
-@operations.declare("get", "GET", "/locale", scopes=("locale.read",), model=Locale)
+@operations.declare("get", "GET", "/locale", scopes=("locale.read",))
 async def get(context: Context) -> Locale:
     """Tell where the client is, as far as its address and the GeoIP file tell."""
     place = context.geoip.find(context.client.ip)

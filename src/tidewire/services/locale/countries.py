@@ -16,34 +16,28 @@ from tidewire.services.countries import (
     country_name,
     in_order_of_names,
 )
-from tidewire.services.locale.declared import operations
+from tidewire.services.locale import operations
 
 
-@operations.declare("listCountries", "GET", "/locale/countries", scopes=("locale.read",), model=CountryList)
+@operations.declare("listCountries", "GET", "/locale/countries", scopes=("locale.read",))
 async def list_countries(context: Context) -> CountryList:
     """List all countries, named in the language of the request."""
     return _all_countries(context.locale)
 
 
-@operations.declare(
-    "listCountriesEU", "GET", "/locale/countries/eu", scopes=("locale.read",), model=CountryList
-)
+@operations.declare("listCountriesEU", "GET", "/locale/countries/eu", scopes=("locale.read",))
 async def list_countries_eu(context: Context) -> CountryList:
     """List the members of the European Union."""
     return _named(EU_MEMBERS, context.locale)
 
 
-@operations.declare(
-    "listCountriesPhones", "GET", "/locale/countries/phones", scopes=("locale.read",), model=PhoneList
-)
+@operations.declare("listCountriesPhones", "GET", "/locale/countries/phones", scopes=("locale.read",))
 async def list_countries_phones(context: Context) -> PhoneList:
     """List the codes with which countries are called, in their numeric order."""
     return _phones(context.locale)
 
 
-@operations.declare(
-    "listContinents", "GET", "/locale/continents", scopes=("locale.read",), model=ContinentList
-)
+@operations.declare("listContinents", "GET", "/locale/continents", scopes=("locale.read",))
 async def list_continents(context: Context) -> ContinentList:
     """List the continents."""
     named = [Continent(name=continent_name(code, context.locale), code=code) for code in CONTINENTS]

@@ -11,16 +11,16 @@ from tidewire.core.locales import LOCALE_CODES
 from tidewire.core.models import Language, LanguageList, LocaleCode, LocaleCodeList
 from tidewire.services.context import Context
 from tidewire.services.countries import names_in
-from tidewire.services.locale.declared import operations
+from tidewire.services.locale import operations
 
 
-@operations.declare("listLanguages", "GET", "/locale/languages", scopes=("locale.read",), model=LanguageList)
+@operations.declare("listLanguages", "GET", "/locale/languages", scopes=("locale.read",))
 async def list_languages(context: Context) -> LanguageList:
     """List the languages of ISO 639-1."""
     return _languages(context.locale)
 
 
-@operations.declare("listCodes", "GET", "/locale/codes", scopes=("locale.read",), model=LocaleCodeList)
+@operations.declare("listCodes", "GET", "/locale/codes", scopes=("locale.read",))
 async def list_codes(context: Context) -> LocaleCodeList:
     """List the values that ``X-Appwrite-Locale`` may have."""
     codes = [LocaleCode(code=code, name=_locale_name(code, context.locale)) for code in LOCALE_CODES]

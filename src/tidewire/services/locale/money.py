@@ -14,14 +14,12 @@ from tidewire.core.locales import LOCALE_CODES
 from tidewire.core.models import Currency, CurrencyList
 from tidewire.services.context import Context
 from tidewire.services.countries import COUNTRY_CODES, names_in
-from tidewire.services.locale.declared import operations
+from tidewire.services.locale import operations
 
 _USUAL_FRACTION: Final = (2, 0, 2, 0)
 
 
-@operations.declare(
-    "listCurrencies", "GET", "/locale/currencies", scopes=("locale.read",), model=CurrencyList
-)
+@operations.declare("listCurrencies", "GET", "/locale/currencies", scopes=("locale.read",))
 async def list_currencies(context: Context) -> CurrencyList:
     """List the currencies that are legal tender somewhere today, named in the language of the request."""
     return _currencies(context.locale)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tidewire.services.organization import projects
-from tidewire.services.organization.declared import operations
+from typing import Final
 
-__all__ = ["operations", "projects"]
+from tidewire.core.operations import Operations
+
+operations: Final = Operations("organization")

@@ -13,7 +13,7 @@ from tidewire.core.checks.texts import AnyCaseChoice, Search, Text
 from tidewire.core.ids import unique_id
 from tidewire.core.models import Project, ProjectList
 from tidewire.services.context import Context
-from tidewire.services.organization.declared import operations
+from tidewire.services.organization import operations
 from tidewire.services.project.records import project_of
 from tidewire.services.projects.access import find_accessible_project, reach_of, require_organization
 from tidewire.services.projects.lists import PROJECT_LIST, QUERY_KINDS, list_projects_of
@@ -23,14 +23,7 @@ from tidewire.store.records.projects import project_not_found
 Name = Annotated[str, Text(1, 128)]
 
 
-@operations.declare(
-    "createProject",
-    "POST",
-    "/organization/projects",
-    scopes=("projects.write",),
-    status=201,
-    model=Project,
-)
+@operations.declare("createProject", "POST", "/organization/projects", scopes=("projects.write",), status=201)
 async def create_project(
     context: Context,
     project_id: Annotated[str, NewProjectId()],
@@ -43,9 +36,7 @@ async def create_project(
     return project_of(await context.stores.create_project(new_id, name, organization_id, region))
 
 
-@operations.declare(
-    "listProjects", "GET", "/organization/projects", scopes=("projects.read",), model=ProjectList
-)
+@operations.declare("listProjects", "GET", "/organization/projects", scopes=("projects.read",))
 async def list_projects(
     context: Context,
     queries: Annotated[Sequence[str], QueryList(tuple(PROJECT_LIST.attributes), QUERY_KINDS)] = (),
@@ -57,13 +48,7 @@ async def list_projects(
     return await list_projects_of(context, reach_of(context).within(organization_id), queries, search, total)
 
 
-@operations.declare(
-    "getProject",
-    "GET",
-    "/organization/projects/{projectId}",
-    scopes=("projects.read",),
-    model=Project,
-)
+@operations.declare("getProject", "GET", "/organization/projects/{projectId}", scopes=("projects.read",))
 async def get_project(context: Context, project_id: ResourceId) -> Project:
     """Get a project of the organisation."""
     return project_of(await _project(context, project_id, "projects.read"))
@@ -74,7 +59,6 @@ async def get_project(context: Context, project_id: ResourceId) -> Project:
     "PATCH",
     "/organization/projects/{projectId}",
     scopes=("projects.write",),
-    model=Project,
 )
 async def update_project(context: Context, project_id: ResourceId, name: Name) -> Project:
     """Rename a project of the organisation."""
@@ -89,7 +73,6 @@ async def update_project(context: Context, project_id: ResourceId, name: Name) -
     "DELETE",
     "/organization/projects/{projectId}",
     scopes=("projects.write",),
-    status=204,
 )
 async def delete_project(context: Context, project_id: ResourceId) -> None:
     """Delete a project of the organisation with everything that belongs to it."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tidewire.services.presences import reading, writing
-from tidewire.services.presences.declared import operations
+from typing import Final
 
-__all__ = ["operations", "reading", "writing"]
+from tidewire.core.operations import Operations
+
+operations: Final = Operations("presences")
+"""The presences service: who is around."""

@@ -16,7 +16,7 @@ from tidewire.core.models.presences import Presence, PresenceList
 from tidewire.core.time import now
 from tidewire.services.context import Context
 from tidewire.services.permissions import may
-from tidewire.services.presences.declared import operations
+from tidewire.services.presences import operations
 from tidewire.services.presences.list_cache import Key, keep_list, kept_list
 from tidewire.store.engine.connection import Connection
 from tidewire.store.lists.resource_lists import ListDefinition, list_rows
@@ -41,7 +41,7 @@ _LIST: Final = ListDefinition(
 )
 
 
-@operations.declare("get", "GET", "/presences/{presenceId}", scopes=("presences.read",), model=Presence)
+@operations.declare("get", "GET", "/presences/{presenceId}", scopes=("presences.read",))
 async def get_presence(context: Context, presence_id: ResourceId) -> Presence:
     """Get a presence that has not expired."""
 
@@ -51,7 +51,7 @@ async def get_presence(context: Context, presence_id: ResourceId) -> Presence:
     return await context.database.read(unit)
 
 
-@operations.declare("list", "GET", "/presences", scopes=("presences.read",), model=PresenceList)
+@operations.declare("list", "GET", "/presences", scopes=("presences.read",))
 async def list_presences(
     context: Context,
     queries: Annotated[Sequence[str], QueryList(tuple(_LIST.attributes))] = (),

@@ -14,7 +14,7 @@ from tidewire.core.presences import DEFAULT_LIFETIME_MS, default_permissions, pr
 from tidewire.core.time import now
 from tidewire.services.context import Context
 from tidewire.services.permissions import may, unauthorized
-from tidewire.services.presences.declared import operations
+from tidewire.services.presences import operations
 from tidewire.services.presences.parameters import ExpiresAt, MetadataObject, Permissions, Status
 from tidewire.services.presences.reading import find_present, find_readable
 from tidewire.store.engine.database import Transaction
@@ -38,14 +38,7 @@ from tidewire.store.schema import presences
 _NO_METADATA: Final[dict[str, Any]] = {}
 
 
-@operations.declare(
-    "upsert",
-    "PUT",
-    "/presences/{presenceId}",
-    scopes=("presences.write",),
-    model=Presence,
-    event=UPSERTED,
-)
+@operations.declare("upsert", "PUT", "/presences/{presenceId}", scopes=("presences.write",), event=UPSERTED)
 async def upsert_presence(
     context: Context,
     presence_id: ResourceId,
@@ -68,14 +61,7 @@ async def upsert_presence(
     return await context.database.write(lambda transaction: set_presence(transaction, presence_id, state))
 
 
-@operations.declare(
-    "update",
-    "PATCH",
-    "/presences/{presenceId}",
-    scopes=("presences.write",),
-    model=Presence,
-    event=UPDATED,
-)
+@operations.declare("update", "PATCH", "/presences/{presenceId}", scopes=("presences.write",), event=UPDATED)
 async def update_presence(
     context: Context,
     presence_id: ResourceId,
@@ -111,14 +97,7 @@ async def update_presence(
     return await context.database.write(unit)
 
 
-@operations.declare(
-    "delete",
-    "DELETE",
-    "/presences/{presenceId}",
-    scopes=("presences.write",),
-    status=204,
-    event=DELETED,
-)
+@operations.declare("delete", "DELETE", "/presences/{presenceId}", scopes=("presences.write",), event=DELETED)
 async def delete_presence(context: Context, presence_id: ResourceId) -> None:
     """End a presence."""
 

@@ -2,32 +2,8 @@
 
 from __future__ import annotations
 
-from tidewire.services.project import (
-    ephemeral_keys,
-    keys,
-    mock_phones,
-    native_platforms,
-    platforms,
-    policies,
-    policy_models,
-    project,
-    smtp,
-    switches,
-    web_platforms,
-)
-from tidewire.services.project.declared import operations
+from typing import Final
 
-__all__ = [
-    "ephemeral_keys",
-    "keys",
-    "mock_phones",
-    "native_platforms",
-    "operations",
-    "platforms",
-    "policies",
-    "policy_models",
-    "project",
-    "smtp",
-    "switches",
-    "web_platforms",
-]
+from tidewire.core.operations import Operations
+
+operations: Final = Operations("project")

@@ -11,7 +11,7 @@ from tidewire.core.ids import unique_id
 from tidewire.core.models import EphemeralKey
 from tidewire.core.time import format_datetime, now
 from tidewire.services.context import Context
-from tidewire.services.project.declared import operations
+from tidewire.services.project import operations
 from tidewire.services.project.key_rights import require_own_scopes
 from tidewire.services.project.keys import KEY_CREATED, Scopes
 from tidewire.services.project.records import managed_project
@@ -26,7 +26,6 @@ from tidewire.store.secrets.credentials import encode_key
     aliases=("/projects/{projectId}/jwts",),
     scopes=("keys.write",),
     status=201,
-    model=EphemeralKey,
     event=KEY_CREATED,
 )
 async def create_ephemeral_key(

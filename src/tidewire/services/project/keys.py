@@ -16,7 +16,7 @@ from tidewire.core.ids import unique_id
 from tidewire.core.models import Key, KeyList
 from tidewire.core.time import format_datetime
 from tidewire.services.context import Context
-from tidewire.services.project.declared import operations
+from tidewire.services.project import operations
 from tidewire.services.project.key_rights import require_own_scopes, require_person
 from tidewire.services.project.records import change_platform, managed_project
 from tidewire.services.publishing import event_of
@@ -64,7 +64,6 @@ _LIST: Final = ListDefinition(
     aliases=("/projects/{projectId}/keys",),
     scopes=("keys.write",),
     status=201,
-    model=Key,
     event=KEY_CREATED,
 )
 async def create_key(
@@ -89,7 +88,6 @@ async def create_key(
     "/project/keys",
     aliases=("/projects/{projectId}/keys",),
     scopes=("keys.read",),
-    model=KeyList,
 )
 async def list_keys(
     context: Context,
@@ -110,7 +108,6 @@ async def list_keys(
     "/project/keys/{keyId}",
     aliases=("/projects/{projectId}/keys/{keyId}",),
     scopes=("keys.read",),
-    model=Key,
 )
 async def get_key(context: Context, key_id: ResourceId) -> Key:
     """Get an API key, without its secret."""
@@ -124,7 +121,6 @@ async def get_key(context: Context, key_id: ResourceId) -> Key:
     "/project/keys/{keyId}",
     aliases=("/projects/{projectId}/keys/{keyId}",),
     scopes=("keys.write",),
-    model=Key,
     event=KEY_UPDATED,
 )
 async def update_key(
@@ -148,7 +144,6 @@ async def update_key(
     "/project/keys/{keyId}",
     aliases=("/projects/{projectId}/keys/{keyId}",),
     scopes=("keys.write",),
-    status=204,
     event=KEY_DELETED,
 )
 async def delete_key(context: Context, key_id: ResourceId) -> None:

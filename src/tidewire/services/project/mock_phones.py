@@ -18,7 +18,7 @@ from tidewire.core.project_settings import MAX_MOCK_NUMBERS, MockNumber, Project
 from tidewire.core.time import format_datetime, now
 from tidewire.services.context import Context
 from tidewire.services.paging import page_of
-from tidewire.services.project.declared import operations
+from tidewire.services.project import operations
 from tidewire.services.project.records import change_settings, managed_project
 from tidewire.services.publishing import event_of
 
@@ -36,7 +36,6 @@ Numbers = dict[str, MockNumber]
     "/project/mock-phones",
     scopes=("mocks.write",),
     status=201,
-    model=models.MockNumber,
     event=MOCK_PHONE_CREATED,
 )
 async def create_mock_phone(context: Context, number: PhoneNumber, otp: Otp) -> models.MockNumber:
@@ -56,9 +55,7 @@ async def create_mock_phone(context: Context, number: PhoneNumber, otp: Otp) -> 
     return await _change(context, change, MOCK_PHONE_CREATED, created)
 
 
-@operations.declare(
-    "listMockPhones", "GET", "/project/mock-phones", scopes=("mocks.read",), model=MockNumberList
-)
+@operations.declare("listMockPhones", "GET", "/project/mock-phones", scopes=("mocks.read",))
 async def list_mock_phones(
     context: Context,
     queries: Annotated[Sequence[str], QueryList((), ("limit", "offset"))] = (),
@@ -72,13 +69,7 @@ async def list_mock_phones(
     )
 
 
-@operations.declare(
-    "getMockPhone",
-    "GET",
-    "/project/mock-phones/{number}",
-    scopes=("mocks.read",),
-    model=models.MockNumber,
-)
+@operations.declare("getMockPhone", "GET", "/project/mock-phones/{number}", scopes=("mocks.read",))
 async def get_mock_phone(context: Context, number: PhoneNumber) -> models.MockNumber:
     """Get a mock phone."""
     return mock_number_of(_find(_by_number(managed_project(context).settings), number))
@@ -89,7 +80,6 @@ async def get_mock_phone(context: Context, number: PhoneNumber) -> models.MockNu
     "PUT",
     "/project/mock-phones/{number}",
     scopes=("mocks.write",),
-    model=models.MockNumber,
     event=MOCK_PHONE_UPDATED,
 )
 async def update_mock_phone(context: Context, number: PhoneNumber, otp: Otp) -> models.MockNumber:
@@ -109,7 +99,6 @@ async def update_mock_phone(context: Context, number: PhoneNumber, otp: Otp) -> 
     "DELETE",
     "/project/mock-phones/{number}",
     scopes=("mocks.write",),
-    status=204,
     event=MOCK_PHONE_DELETED,
 )
 async def delete_mock_phone(context: Context, number: PhoneNumber) -> None:

@@ -15,7 +15,7 @@ from tidewire.core.models import (
 )
 from tidewire.core.origins import Platform
 from tidewire.services.context import Context
-from tidewire.services.project.declared import operations
+from tidewire.services.project import operations
 from tidewire.services.project.platform_records import (
     PLATFORM_CREATED,
     PLATFORM_UPDATED,

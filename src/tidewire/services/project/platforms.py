@@ -11,7 +11,7 @@ from tidewire.core.checks.numbers import Boolean
 from tidewire.core.events import Event
 from tidewire.core.models import AnyPlatform, PlatformList
 from tidewire.services.context import Context
-from tidewire.services.project.declared import operations
+from tidewire.services.project import operations
 from tidewire.services.project.platform_records import PLATFORM_DELETED, platform_of
 from tidewire.services.project.records import change_platform, managed_project
 from tidewire.services.publishing import event_of
@@ -42,7 +42,6 @@ _LIST: Final = ListDefinition(
     "/project/platforms",
     aliases=("/projects/{projectId}/platforms",),
     scopes=("platforms.read",),
-    model=PlatformList,
 )
 async def list_platforms(
     context: Context,
@@ -63,7 +62,6 @@ async def list_platforms(
     "/project/platforms/{platformId}",
     aliases=("/projects/{projectId}/platforms/{platformId}",),
     scopes=("platforms.read",),
-    model=AnyPlatform,
 )
 async def get_platform(context: Context, platform_id: ResourceId) -> AnyPlatform:
     """Get a platform."""
@@ -81,7 +79,6 @@ async def get_platform(context: Context, platform_id: ResourceId) -> AnyPlatform
     "/project/platforms/{platformId}",
     aliases=("/projects/{projectId}/platforms/{platformId}",),
     scopes=("platforms.write",),
-    status=204,
     event=PLATFORM_DELETED,
 )
 async def delete_platform(context: Context, platform_id: ResourceId) -> None:

@@ -12,7 +12,7 @@ from tidewire.core.checks.numbers import TrueOrFalse, Whole
 from tidewire.core.models import PolicyPasswordStrength, Project
 from tidewire.core.project_settings import ProjectSettings
 from tidewire.services.context import Context
-from tidewire.services.project.declared import operations
+from tidewire.services.project import operations
 from tidewire.services.project.policy_models import password_strength_policy
 from tidewire.services.project.records import SettingsChange, change_project, project_of
 from tidewire.store.instance.platform import Project as StoredProject
@@ -32,7 +32,6 @@ Switch = Enabled | None
     "/project/policies/password-dictionary",
     aliases=("/projects/{projectId}/auth/password-dictionary",),
     scopes=_WRITE,
-    model=Project,
     event=POLICY_UPDATED,
 )
 async def update_password_dictionary_policy(context: Context, enabled: Enabled) -> Project:
@@ -46,7 +45,6 @@ async def update_password_dictionary_policy(context: Context, enabled: Enabled) 
     "/project/policies/password-history",
     aliases=("/projects/{projectId}/auth/password-history",),
     scopes=_WRITE,
-    model=Project,
     event=POLICY_UPDATED,
 )
 async def update_password_history_policy(
@@ -62,7 +60,6 @@ async def update_password_history_policy(
     "/project/policies/password-personal-data",
     aliases=("/projects/{projectId}/auth/personal-data",),
     scopes=_WRITE,
-    model=Project,
     event=POLICY_UPDATED,
 )
 async def update_password_personal_data_policy(context: Context, enabled: Enabled) -> Project:
@@ -75,7 +72,6 @@ async def update_password_personal_data_policy(context: Context, enabled: Enable
     "PATCH",
     "/project/policies/password-strength",
     scopes=_WRITE,
-    model=PolicyPasswordStrength,
     event=POLICY_UPDATED,
 )
 async def update_password_strength_policy(
@@ -98,7 +94,6 @@ async def update_password_strength_policy(
     "/project/policies/session-alert",
     aliases=("/projects/{projectId}/auth/session-alerts",),
     scopes=_WRITE,
-    model=Project,
     event=POLICY_UPDATED,
 )
 async def update_session_alert_policy(context: Context, enabled: Enabled) -> Project:
@@ -112,7 +107,6 @@ async def update_session_alert_policy(context: Context, enabled: Enabled) -> Pro
     "/project/policies/session-duration",
     aliases=("/projects/{projectId}/auth/duration",),
     scopes=_WRITE,
-    model=Project,
     event=POLICY_UPDATED,
 )
 async def update_session_duration_policy(
@@ -128,7 +122,6 @@ async def update_session_duration_policy(
     "/project/policies/session-invalidation",
     aliases=("/projects/{projectId}/auth/session-invalidation",),
     scopes=_WRITE,
-    model=Project,
     event=POLICY_UPDATED,
 )
 async def update_session_invalidation_policy(context: Context, enabled: Enabled) -> Project:
@@ -142,7 +135,6 @@ async def update_session_invalidation_policy(context: Context, enabled: Enabled)
     "/project/policies/session-limit",
     aliases=("/projects/{projectId}/auth/max-sessions",),
     scopes=_WRITE,
-    model=Project,
     event=POLICY_UPDATED,
 )
 async def update_session_limit_policy(context: Context, total: Annotated[int, Whole(1, 100)]) -> Project:
@@ -156,7 +148,6 @@ async def update_session_limit_policy(context: Context, total: Annotated[int, Wh
     "/project/policies/user-limit",
     aliases=("/projects/{projectId}/auth/limit",),
     scopes=_WRITE,
-    model=Project,
     event=POLICY_UPDATED,
 )
 async def update_user_limit_policy(
@@ -172,7 +163,6 @@ async def update_user_limit_policy(
     "/project/policies/membership-privacy",
     aliases=("/projects/{projectId}/auth/memberships-privacy",),
     scopes=_WRITE,
-    model=Project,
     event=POLICY_UPDATED,
 )
 async def update_membership_privacy_policy(
@@ -201,7 +191,6 @@ async def update_membership_privacy_policy(
     "PATCH",
     "/project/policies/mfa-factors",
     scopes=_WRITE,
-    model=Project,
     event=POLICY_UPDATED,
 )
 async def update_mfa_factors_policy(

@@ -26,7 +26,7 @@ from tidewire.core.models import (
 from tidewire.core.project_settings import ProjectSettings
 from tidewire.services.context import Context
 from tidewire.services.paging import page_of
-from tidewire.services.project.declared import operations
+from tidewire.services.project import operations
 from tidewire.services.project.records import managed_project
 
 _READ: Final = ("policies.read", "project.policies.read")
@@ -78,7 +78,7 @@ _POLICIES: Final[Mapping[str, Callable[[ProjectSettings], Policy]]] = {
 }
 
 
-@operations.declare("listPolicies", "GET", "/project/policies", scopes=_READ, model=PolicyList)
+@operations.declare("listPolicies", "GET", "/project/policies", scopes=_READ)
 async def list_policies(
     context: Context,
     queries: Annotated[Sequence[str], QueryList((), ("limit", "offset"))] = (),
@@ -90,7 +90,7 @@ async def list_policies(
     return PolicyList(total=len(policies) if total else 0, policies=page_of(policies, queries))
 
 
-@operations.declare("getPolicy", "GET", "/project/policies/{policyId}", scopes=_READ, model=Policy)
+@operations.declare("getPolicy", "GET", "/project/policies/{policyId}", scopes=_READ)
 async def get_policy(context: Context, policy_id: Annotated[str, Choice(tuple(_POLICIES))]) -> Policy:
     """Get a policy of the project."""
     return _POLICIES[policy_id](managed_project(context).settings)

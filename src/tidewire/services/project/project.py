@@ -10,20 +10,13 @@ from tidewire.core.checks.lists import Items
 from tidewire.core.checks.texts import Alphanumeric
 from tidewire.core.models import Project
 from tidewire.services.context import Context
-from tidewire.services.project.declared import operations
+from tidewire.services.project import operations
 from tidewire.services.project.records import change_project, managed_project, project_of
 
 Labels = Annotated[Sequence[str], Items(Alphanumeric(1, 36), 1000)]
 
 
-@operations.declare(
-    "get",
-    "GET",
-    "/project",
-    aliases=("/projects/{projectId}",),
-    scopes=("project.read",),
-    model=Project,
-)
+@operations.declare("get", "GET", "/project", aliases=("/projects/{projectId}",), scopes=("project.read",))
 async def get(context: Context) -> Project:
     """Get the project."""
     return project_of(managed_project(context))
@@ -35,7 +28,6 @@ async def get(context: Context) -> Project:
     "/project/labels",
     aliases=("/projects/{projectId}/labels",),
     scopes=("project.write",),
-    model=Project,
 )
 async def update_labels(context: Context, labels: Labels) -> Project:
     """Replace the labels of the project; repeated ones count once."""
@@ -49,7 +41,6 @@ async def update_labels(context: Context, labels: Labels) -> Project:
     "/project",
     aliases=("/projects/{projectId}",),
     scopes=("project.write",),
-    status=204,
 )
 async def delete(context: Context) -> None:
     """Delete the project with everything that belongs to it."""

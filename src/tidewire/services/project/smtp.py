@@ -21,7 +21,7 @@ from tidewire.outbound.smtp import MailServerError, server_of_project, try_serve
 from tidewire.services.context import Context
 from tidewire.services.messages.mails import smtp_test_mail
 from tidewire.services.outgoing import enqueue_mail
-from tidewire.services.project.declared import operations
+from tidewire.services.project import operations
 from tidewire.services.project.records import change_settings, managed_project, project_of
 from tidewire.store.engine.database import Transaction
 
@@ -60,7 +60,6 @@ Secure = Annotated[str, Security(("tls", "ssl"))]
     "/project/smtp",
     aliases=("/projects/{projectId}/smtp",),
     scopes=("project.write",),
-    model=Project,
 )
 async def update_smtp(
     context: Context,
@@ -117,7 +116,6 @@ async def update_smtp(
     "/project/smtp/tests",
     aliases=("/projects/{projectId}/smtp/tests",),
     scopes=("project.write",),
-    status=204,
 )
 async def create_smtp_test(
     context: Context,

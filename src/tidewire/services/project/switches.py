@@ -15,7 +15,7 @@ from tidewire.core.events import Event
 from tidewire.core.models import Project
 from tidewire.core.project_settings import AUTH_METHODS, PROTOCOLS, SERVICES, ProjectSettings
 from tidewire.services.context import Context
-from tidewire.services.project.declared import operations
+from tidewire.services.project import operations
 from tidewire.services.project.records import change_settings, project_of
 from tidewire.services.publishing import event_of
 from tidewire.store.instance.platform import Project as StoredProject
@@ -33,7 +33,6 @@ PROTOCOL_UPDATED: Final = "protocols.[protocolId].update"
     "/project/auth-methods/{methodId}",
     aliases=("/projects/{projectId}/auth/{methodId}",),
     scopes=("project.write",),
-    model=Project,
     event=AUTH_METHOD_UPDATED,
 )
 async def update_auth_method(
@@ -51,7 +50,6 @@ async def update_auth_method(
     "/project/services/{serviceId}",
     aliases=("/project/services/{serviceId}/status", "/projects/{projectId}/service"),
     scopes=("project.write",),
-    model=Project,
     event=SERVICE_UPDATED,
 )
 async def update_service(
@@ -67,7 +65,6 @@ async def update_service(
     "/project/protocols/{protocolId}",
     aliases=("/project/protocols/{protocolId}/status", "/projects/{projectId}/api"),
     scopes=("project.write",),
-    model=Project,
     event=PROTOCOL_UPDATED,
 )
 async def update_protocol(

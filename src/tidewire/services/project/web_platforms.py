@@ -15,7 +15,7 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.models import AnyPlatform, LegacyPlatform, PlatformWeb
 from tidewire.core.origins import CURRENT_TYPES, Platform
 from tidewire.services.context import Context
-from tidewire.services.project.declared import operations
+from tidewire.services.project import operations
 from tidewire.services.project.platform_records import (
     NATIVE_TYPES,
     PLATFORM_CREATED,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tidewire.services.projects import dev_keys, mock_numbers, projects
-from tidewire.services.projects.declared import operations
+from typing import Final
 
-__all__ = ["dev_keys", "mock_numbers", "operations", "projects"]
+from tidewire.core.operations import Operations
+
+operations: Final = Operations("projects")

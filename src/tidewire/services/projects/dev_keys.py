@@ -14,8 +14,8 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.models import DevKeyList
 from tidewire.core.time import format_datetime
 from tidewire.services.context import Context
+from tidewire.services.projects import operations
 from tidewire.services.projects.access import find_accessible_project
-from tidewire.services.projects.declared import operations
 from tidewire.store.lists.resource_lists import ListDefinition, list_rows
 from tidewire.store.records import dev_keys
 from tidewire.store.records.dev_keys import DevKey, dev_key_of
@@ -54,13 +54,7 @@ async def create_dev_key(
     )
 
 
-@operations.declare(
-    "listDevKeys",
-    "GET",
-    "/projects/{projectId}/dev-keys",
-    scopes=("devKeys.read",),
-    model=DevKeyList,
-)
+@operations.declare("listDevKeys", "GET", "/projects/{projectId}/dev-keys", scopes=("devKeys.read",))
 async def list_dev_keys(
     context: Context,
     project_id: ResourceId,
@@ -75,13 +69,7 @@ async def list_dev_keys(
     return DevKeyList(total=count, dev_keys=[_shown(context, dev_key_of(row)) for row in rows])
 
 
-@operations.declare(
-    "getDevKey",
-    "GET",
-    "/projects/{projectId}/dev-keys/{keyId}",
-    scopes=("devKeys.read",),
-    model=models.DevKey,
-)
+@operations.declare("getDevKey", "GET", "/projects/{projectId}/dev-keys/{keyId}", scopes=("devKeys.read",))
 async def get_dev_key(context: Context, project_id: ResourceId, key_id: ResourceId) -> models.DevKey:
     """Get a dev key with its secret."""
     project = await find_accessible_project(context, project_id, "devKeys.read")
@@ -96,7 +84,6 @@ async def get_dev_key(context: Context, project_id: ResourceId, key_id: Resource
     "PUT",
     "/projects/{projectId}/dev-keys/{keyId}",
     scopes=("devKeys.write",),
-    model=models.DevKey,
 )
 async def update_dev_key(
     context: Context, project_id: ResourceId, key_id: ResourceId, name: Name, expire: Expire
@@ -114,7 +101,6 @@ async def update_dev_key(
     "DELETE",
     "/projects/{projectId}/dev-keys/{keyId}",
     scopes=("devKeys.write",),
-    status=204,
 )
 async def delete_dev_key(context: Context, project_id: ResourceId, key_id: ResourceId) -> None:
     """Delete a dev key."""

@@ -19,8 +19,8 @@ from tidewire.core.project_settings import MAX_MOCK_NUMBERS, MockNumber
 from tidewire.core.time import now
 from tidewire.services.context import Context
 from tidewire.services.project.records import project_of
+from tidewire.services.projects import operations
 from tidewire.services.projects.access import find_accessible_project
-from tidewire.services.projects.declared import operations
 from tidewire.store.instance.platform import Project
 
 
@@ -54,7 +54,6 @@ class PhoneWithOtp(Check):
     "PATCH",
     "/projects/{projectId}/auth/mock-numbers",
     scopes=("projects.write",),
-    model=models.Project,
 )
 async def update_mock_numbers_legacy(
     context: Context,

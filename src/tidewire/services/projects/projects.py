@@ -17,13 +17,13 @@ from tidewire.core.ids import unique_id
 from tidewire.core.models import Project, ProjectList
 from tidewire.services.context import Context
 from tidewire.services.project.records import project_of
+from tidewire.services.projects import operations
 from tidewire.services.projects.access import (
     find_accessible_project,
     is_owner,
     reach_of,
     require_organization,
 )
-from tidewire.services.projects.declared import operations
 from tidewire.services.projects.lists import PROJECT_LIST, QUERY_KINDS, list_projects_of
 
 Name = Annotated[str, Text(1, 128)]
@@ -38,7 +38,6 @@ Region = Annotated[str, AnyCaseChoice(("default",))]
     "/projects",
     scopes=("projects.write",),
     status=201,
-    model=Project,
     groups=("teamScoped",),
 )
 async def create_project(
@@ -50,7 +49,7 @@ async def create_project(
     return project_of(await context.stores.create_project(new_id, name, team_id, region))
 
 
-@operations.declare("listProjects", "GET", "/projects", scopes=("projects.read",), model=ProjectList)
+@operations.declare("listProjects", "GET", "/projects", scopes=("projects.read",))
 async def list_projects(
     context: Context,
     queries: Annotated[Sequence[str], QueryList(tuple(PROJECT_LIST.attributes), QUERY_KINDS)] = (),
@@ -61,9 +60,7 @@ async def list_projects(
     return await list_projects_of(context, reach_of(context), queries, search, total)
 
 
-@operations.declare(
-    "updateProject", "PATCH", "/projects/{projectId}", scopes=("projects.write",), model=Project
-)
+@operations.declare("updateProject", "PATCH", "/projects/{projectId}", scopes=("projects.write",))
 async def update_project(
     context: Context,
     project_id: ResourceId,
@@ -85,9 +82,7 @@ async def update_project(
     )
 
 
-@operations.declare(
-    "updateTeam", "PATCH", "/projects/{projectId}/team", scopes=("projects.write",), model=Project
-)
+@operations.declare("updateTeam", "PATCH", "/projects/{projectId}/team", scopes=("projects.write",))
 async def update_team(context: Context, project_id: ResourceId, team_id: ResourceId) -> Project:
     """Hand a project over to another organisation of the caller's; only owners may."""
     project = await find_accessible_project(context, project_id, "projects.write")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tidewire.services.realtime import channel_rules, events, inspecting, members, messages
-from tidewire.services.realtime.declared import operations
+from typing import Final
 
-__all__ = ["channel_rules", "events", "inspecting", "members", "messages", "operations"]
+from tidewire.core.operations import Operations
+
+operations: Final = Operations("realtime")
+"""Custom channels, and looking into realtime; these operations are Tidewire's own."""

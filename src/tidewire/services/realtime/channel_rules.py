@@ -14,7 +14,7 @@ from tidewire.core.time import format_datetime
 from tidewire.services.context import Context
 from tidewire.services.project.records import managed_project
 from tidewire.services.publishing import publish
-from tidewire.services.realtime.declared import operations
+from tidewire.services.realtime import operations
 from tidewire.services.realtime.parameters import Pattern, Publishers, Rate, Readers
 from tidewire.store.engine.database import Transaction
 from tidewire.store.lists.resource_lists import ListDefinition, list_rows
@@ -43,7 +43,6 @@ _LIST: Final = ListDefinition(
     "/realtime/channels",
     scopes=("realtime.write",),
     status=201,
-    model=RealtimeChannel,
     event=RULE_CREATED,
     extension=True,
 )
@@ -76,14 +75,7 @@ async def create_channel(
     return await context.database.write(unit)
 
 
-@operations.declare(
-    "listChannels",
-    "GET",
-    "/realtime/channels",
-    scopes=("realtime.read",),
-    model=RealtimeChannelList,
-    extension=True,
-)
+@operations.declare("listChannels", "GET", "/realtime/channels", scopes=("realtime.read",), extension=True)
 async def list_channels(
     context: Context,
     queries: Annotated[Sequence[str], QueryList(tuple(_LIST.attributes))] = (),
@@ -101,7 +93,6 @@ async def list_channels(
     "GET",
     "/realtime/channels/{channelId}",
     scopes=("realtime.read",),
-    model=RealtimeChannel,
     extension=True,
 )
 async def get_channel(context: Context, channel_id: Pattern) -> RealtimeChannel:
@@ -114,7 +105,6 @@ async def get_channel(context: Context, channel_id: Pattern) -> RealtimeChannel:
     "PUT",
     "/realtime/channels/{channelId}",
     scopes=("realtime.write",),
-    model=RealtimeChannel,
     event=RULE_UPDATED,
     extension=True,
 )
@@ -152,7 +142,6 @@ async def update_channel(
     "DELETE",
     "/realtime/channels/{channelId}",
     scopes=("realtime.write",),
-    status=204,
     event=RULE_DELETED,
     extension=True,
 )

@@ -25,7 +25,7 @@ from tidewire.core.realtime_queries import (
     work,
 )
 from tidewire.services.context import Context
-from tidewire.services.realtime.declared import operations
+from tidewire.services.realtime import operations
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.deadlines import check_time
 from tidewire.store.engine.event_log import epoch as epoch_of

@@ -15,7 +15,7 @@ from tidewire.core.events import LoggedEvent
 from tidewire.core.inspection import Occurrence, RealtimeInspector
 from tidewire.core.models.realtime import RealtimeConnectionList, RealtimeExplanation
 from tidewire.services.context import Context
-from tidewire.services.realtime.declared import operations
+from tidewire.services.realtime import operations
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.event_log import read_after
 
@@ -37,7 +37,6 @@ class _Supposed(msgspec.Struct):
     "GET",
     "/realtime/connections",
     scopes=("realtime.read",),
-    model=RealtimeConnectionList,
     extension=True,
 )
 async def list_connections(
@@ -50,14 +49,7 @@ async def list_connections(
     return await _inspector(context).connections(context.project.id, user_id, limit, offset)
 
 
-@operations.declare(
-    "explain",
-    "POST",
-    "/realtime/explain",
-    scopes=("realtime.read",),
-    model=RealtimeExplanation,
-    extension=True,
-)
+@operations.declare("explain", "POST", "/realtime/explain", scopes=("realtime.read",), extension=True)
 async def explain(
     context: Context,
     offset: Annotated[int, Whole(1, _LAST_OFFSET)] | None = None,

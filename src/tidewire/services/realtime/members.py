@@ -10,7 +10,7 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.models.channels import RealtimeMember, RealtimeMemberList
 from tidewire.core.time import format_datetime
 from tidewire.services.context import Context
-from tidewire.services.realtime.declared import operations
+from tidewire.services.realtime import operations
 from tidewire.services.realtime.parameters import Channel
 
 MAX_MEMBERS: Final = 1000
@@ -22,7 +22,6 @@ MAX_MEMBERS: Final = 1000
     "GET",
     "/realtime/channels/{channel}/members",
     scopes=("realtime.read", "public"),
-    model=RealtimeMemberList,
     extension=True,
 )
 async def list_members(

@@ -12,7 +12,7 @@ from tidewire.core.custom_channels import MESSAGE_CREATED
 from tidewire.core.errors import TidewireError
 from tidewire.core.models.channels import RealtimeMessage
 from tidewire.services.context import Context
-from tidewire.services.realtime.declared import operations
+from tidewire.services.realtime import operations
 from tidewire.services.realtime.parameters import Channel, IdempotencyKey, MessagePayload
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -24,7 +24,6 @@ _encode: Final = msgspec.json.Encoder().encode
     "/realtime/channels/{channel}/messages",
     scopes=("realtime.write", "public"),
     status=201,
-    model=RealtimeMessage,
     event=MESSAGE_CREATED,
     extension=True,
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tidewire.services.storage import buckets, content, files, uploads
-from tidewire.services.storage.declared import operations
+from typing import Final
 
-__all__ = ["buckets", "content", "files", "operations", "uploads"]
+from tidewire.core.operations import Operations
+
+operations: Final = Operations("storage")

@@ -19,7 +19,7 @@ from tidewire.core.permissions import expand_permissions
 from tidewire.core.time import now
 from tidewire.services.context import Context
 from tidewire.services.permissions import PARENT_ACTIONS
-from tidewire.services.storage.declared import operations
+from tidewire.services.storage import operations
 from tidewire.services.storage.deletion import drop_files_of
 from tidewire.services.storage.events import BUCKET_CREATED, BUCKET_DELETED, BUCKET_UPDATED, publish_bucket
 from tidewire.services.storage.records import bucket_of, find_bucket
@@ -75,7 +75,6 @@ _LIST: Final = ListDefinition(
     "/storage/buckets",
     scopes=("buckets.write",),
     status=201,
-    model=Bucket,
     event=BUCKET_CREATED,
 )
 async def create_bucket(
@@ -119,7 +118,7 @@ async def create_bucket(
     return await context.database.write(unit)
 
 
-@operations.declare("listBuckets", "GET", "/storage/buckets", scopes=("buckets.read",), model=BucketList)
+@operations.declare("listBuckets", "GET", "/storage/buckets", scopes=("buckets.read",))
 async def list_buckets(
     context: Context,
     queries: Annotated[Sequence[str], QueryList(tuple(_LIST.attributes))] = (),
@@ -133,7 +132,7 @@ async def list_buckets(
     return BucketList(total=count, buckets=[bucket_of(row) for row in rows])
 
 
-@operations.declare("getBucket", "GET", "/storage/buckets/{bucketId}", scopes=("buckets.read",), model=Bucket)
+@operations.declare("getBucket", "GET", "/storage/buckets/{bucketId}", scopes=("buckets.read",))
 async def get_bucket(context: Context, bucket_id: ResourceId) -> Bucket:
     """Get a bucket."""
     return await context.database.read(
@@ -146,7 +145,6 @@ async def get_bucket(context: Context, bucket_id: ResourceId) -> Bucket:
     "PUT",
     "/storage/buckets/{bucketId}",
     scopes=("buckets.write",),
-    model=Bucket,
     event=BUCKET_UPDATED,
 )
 async def update_bucket(
@@ -196,7 +194,6 @@ async def update_bucket(
     "DELETE",
     "/storage/buckets/{bucketId}",
     scopes=("buckets.write",),
-    status=204,
     event=BUCKET_DELETED,
 )
 async def delete_bucket(context: Context, bucket_id: ResourceId) -> None:

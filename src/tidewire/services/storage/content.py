@@ -12,7 +12,7 @@ from tidewire.core.checks.names import ResourceId
 from tidewire.core.checks.texts import Text
 from tidewire.core.downloads import Download
 from tidewire.services.context import Context
-from tidewire.services.storage.declared import operations
+from tidewire.services.storage import operations
 from tidewire.services.storage.records import file_to, find_bucket
 from tidewire.store.engine.connection import Connection
 from tidewire.store.objects.storage import ObjectStorage
@@ -26,7 +26,6 @@ Token = Annotated[str, Text(1, 512)]
     "GET",
     "/storage/buckets/{bucketId}/files/{fileId}/download",
     scopes=("files.read",),
-    binary=True,
 )
 async def get_file_download(
     context: Context,
@@ -43,7 +42,6 @@ async def get_file_download(
     "GET",
     "/storage/buckets/{bucketId}/files/{fileId}/view",
     scopes=("files.read",),
-    binary=True,
 )
 async def get_file_view(
     context: Context,

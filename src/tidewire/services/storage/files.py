@@ -18,7 +18,7 @@ from tidewire.core.rate_limits import RateLimit
 from tidewire.core.time import now
 from tidewire.services.context import Context
 from tidewire.services.permissions import ITEM_ACTIONS, PARENT_ACTIONS, may, require_grantable, unauthorized
-from tidewire.services.storage.declared import operations
+from tidewire.services.storage import operations
 from tidewire.services.storage.deletion import drop_file, drop_upload
 from tidewire.services.storage.events import FILE_DELETED, FILE_UPDATED, publish_file
 from tidewire.services.storage.records import (
@@ -56,9 +56,7 @@ _LIST: Final = ListDefinition(
 )
 
 
-@operations.declare(
-    "listFiles", "GET", "/storage/buckets/{bucketId}/files", scopes=("files.read",), model=FileList
-)
+@operations.declare("listFiles", "GET", "/storage/buckets/{bucketId}/files", scopes=("files.read",))
 async def list_files(
     context: Context,
     bucket_id: ResourceId,
@@ -78,9 +76,7 @@ async def list_files(
     return await context.database.read(unit)
 
 
-@operations.declare(
-    "getFile", "GET", "/storage/buckets/{bucketId}/files/{fileId}", scopes=("files.read",), model=File
-)
+@operations.declare("getFile", "GET", "/storage/buckets/{bucketId}/files/{fileId}", scopes=("files.read",))
 async def get_file(context: Context, bucket_id: ResourceId, file_id: ResourceId) -> File:
     """Get the description of a file, or of an own upload that is not complete yet."""
 
@@ -99,7 +95,6 @@ async def get_file(context: Context, bucket_id: ResourceId, file_id: ResourceId)
     "PUT",
     "/storage/buckets/{bucketId}/files/{fileId}",
     scopes=("files.write",),
-    model=File,
     event=FILE_UPDATED,
 )
 async def update_file(
@@ -141,7 +136,6 @@ async def update_file(
     "DELETE",
     "/storage/buckets/{bucketId}/files/{fileId}",
     scopes=("files.write",),
-    status=204,
     event=FILE_DELETED,
     limit=RateLimit(60, 60, ("ip:{ip},method:{method},url:{url},userId:{userId}",)),
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tidewire.services.teams import acceptance, invitations, memberships, teams
-from tidewire.services.teams.declared import operations
+from typing import Final
 
-__all__ = ["acceptance", "invitations", "memberships", "operations", "teams"]
+from tidewire.core.operations import Operations
+
+operations: Final = Operations("teams")

@@ -16,7 +16,7 @@ from tidewire.services.account.session_records import Login, NewSession
 from tidewire.services.account.sign_in import signed_in_answer, start_session
 from tidewire.services.context import Context
 from tidewire.services.publishing import publish
-from tidewire.services.teams.declared import operations
+from tidewire.services.teams import operations
 from tidewire.services.teams.events import MEMBERSHIP_STATUS_UPDATED
 from tidewire.services.teams.invitations import is_invitation
 from tidewire.services.teams.records import (
@@ -37,7 +37,6 @@ from tidewire.store.schema import memberships, teams
     "PATCH",
     "/teams/{teamId}/memberships/{membershipId}/status",
     scopes=("public",),
-    model=Membership,
     event=MEMBERSHIP_STATUS_UPDATED,
 )
 async def update_membership_status(

@@ -27,7 +27,7 @@ from tidewire.services.one_time import new_link_secret
 from tidewire.services.outgoing import enqueue_mail, enqueue_text_message
 from tidewire.services.phones import is_mock_number
 from tidewire.services.publishing import publish
-from tidewire.services.teams.declared import operations
+from tidewire.services.teams import operations
 from tidewire.services.teams.events import MEMBERSHIP_CREATED
 from tidewire.services.teams.memberships import Roles, require_known_roles
 from tidewire.services.teams.records import add_to_total, find_owned_team, insert_membership
@@ -59,7 +59,6 @@ class _Invitation:
     "/teams/{teamId}/memberships",
     scopes=("teams.write",),
     status=201,
-    model=Membership,
     event=MEMBERSHIP_CREATED,
     limit=RateLimit(10, 3600, ("url:{url},ip:{ip}",)),
 )

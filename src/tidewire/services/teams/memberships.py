@@ -18,7 +18,7 @@ from tidewire.core.scopes import TEAM_ROLES
 from tidewire.core.time import now
 from tidewire.services.context import Context
 from tidewire.services.publishing import publish
-from tidewire.services.teams.declared import operations
+from tidewire.services.teams import operations
 from tidewire.services.teams.events import MEMBERSHIP_DELETED, MEMBERSHIP_UPDATED
 from tidewire.services.teams.records import (
     OWNER,
@@ -56,13 +56,7 @@ MEMBERSHIP_LIST: Final = ListDefinition(
 )
 
 
-@operations.declare(
-    "listMemberships",
-    "GET",
-    "/teams/{teamId}/memberships",
-    scopes=("teams.read",),
-    model=MembershipList,
-)
+@operations.declare("listMemberships", "GET", "/teams/{teamId}/memberships", scopes=("teams.read",))
 async def list_memberships(
     context: Context,
     team_id: ResourceId,
@@ -88,7 +82,6 @@ async def list_memberships(
     "GET",
     "/teams/{teamId}/memberships/{membershipId}",
     scopes=("teams.read",),
-    model=Membership,
 )
 async def get_membership(context: Context, team_id: ResourceId, membership_id: ResourceId) -> Membership:
     """Get a membership."""
@@ -107,7 +100,6 @@ async def get_membership(context: Context, team_id: ResourceId, membership_id: R
     "PATCH",
     "/teams/{teamId}/memberships/{membershipId}",
     scopes=("teams.write",),
-    model=Membership,
     event=MEMBERSHIP_UPDATED,
 )
 async def update_membership(
@@ -144,7 +136,6 @@ async def update_membership(
     "DELETE",
     "/teams/{teamId}/memberships/{membershipId}",
     scopes=("teams.write",),
-    status=204,
     event=MEMBERSHIP_DELETED,
 )
 async def delete_membership(context: Context, team_id: ResourceId, membership_id: ResourceId) -> None:

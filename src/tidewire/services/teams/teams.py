@@ -17,7 +17,7 @@ from tidewire.core.time import now
 from tidewire.services.account.records import chosen_id
 from tidewire.services.context import Context
 from tidewire.services.publishing import publish, publish_unseen
-from tidewire.services.teams.declared import operations
+from tidewire.services.teams import operations
 from tidewire.services.teams.events import (
     MEMBERSHIP_DELETED,
     TEAM_CREATED,
@@ -59,9 +59,7 @@ _LIST: Final = ListDefinition(
 )
 
 
-@operations.declare(
-    "create", "POST", "/teams", scopes=("teams.write",), status=201, model=Team, event=TEAM_CREATED
-)
+@operations.declare("create", "POST", "/teams", scopes=("teams.write",), status=201, event=TEAM_CREATED)
 async def create(
     context: Context,
     team_id: CustomId,
@@ -97,7 +95,7 @@ async def create(
     return await context.database.write(unit)
 
 
-@operations.declare("list", "GET", "/teams", scopes=("teams.read",), model=TeamList)
+@operations.declare("list", "GET", "/teams", scopes=("teams.read",))
 async def list_teams(
     context: Context,
     queries: Annotated[Sequence[str], QueryList(tuple(_LIST.attributes))] = (),
@@ -117,7 +115,7 @@ async def list_teams(
     return TeamList(total=count, teams=[team_of(row) for row in rows])
 
 
-@operations.declare("get", "GET", "/teams/{teamId}", scopes=("teams.read",), model=Team)
+@operations.declare("get", "GET", "/teams/{teamId}", scopes=("teams.read",))
 async def get(context: Context, team_id: ResourceId) -> Team:
     """Get a team."""
     return await context.database.read(
@@ -125,9 +123,7 @@ async def get(context: Context, team_id: ResourceId) -> Team:
     )
 
 
-@operations.declare(
-    "updateName", "PUT", "/teams/{teamId}", scopes=("teams.write",), model=Team, event=TEAM_UPDATED
-)
+@operations.declare("updateName", "PUT", "/teams/{teamId}", scopes=("teams.write",), event=TEAM_UPDATED)
 async def update_name(context: Context, team_id: ResourceId, name: Name) -> Team:
     """Rename a team."""
 
@@ -171,9 +167,7 @@ async def update_prefs(
     return prefs
 
 
-@operations.declare(
-    "delete", "DELETE", "/teams/{teamId}", scopes=("teams.write",), status=204, event=TEAM_DELETED
-)
+@operations.declare("delete", "DELETE", "/teams/{teamId}", scopes=("teams.write",), event=TEAM_DELETED)
 async def delete_team(context: Context, team_id: ResourceId) -> None:
     """Delete a team; all its members lose the roles that it gave them.
 

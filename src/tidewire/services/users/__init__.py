@@ -2,30 +2,8 @@
 
 from __future__ import annotations
 
-from tidewire.services.users import (
-    contacts,
-    creation,
-    identities,
-    imports,
-    mfa,
-    passwords,
-    sessions,
-    targets,
-    updates,
-    users,
-)
-from tidewire.services.users.declared import operations
+from typing import Final
 
-__all__ = [
-    "contacts",
-    "creation",
-    "identities",
-    "imports",
-    "mfa",
-    "operations",
-    "passwords",
-    "sessions",
-    "targets",
-    "updates",
-    "users",
-]
+from tidewire.core.operations import Operations
+
+operations: Final = Operations("users")

@@ -10,7 +10,7 @@ from tidewire.core.checks.texts import OrEmpty
 from tidewire.core.models import User
 from tidewire.services.context import Context
 from tidewire.services.one_time import TokenType, delete_tokens
-from tidewire.services.users.declared import operations
+from tidewire.services.users import operations
 from tidewire.services.users.events import EMAIL_UPDATED, PHONE_UPDATED
 from tidewire.services.users.records import change_in, require_no_identity
 from tidewire.store.engine.database import Transaction
@@ -24,7 +24,6 @@ _SENT_BY_PHONE: Final[tuple[TokenType, ...]] = ("phone-verification", "phone")
     "PATCH",
     "/users/{userId}/email",
     scopes=("users.write",),
-    model=User,
     event=EMAIL_UPDATED,
 )
 async def update_email(
@@ -49,7 +48,6 @@ async def update_email(
     "PATCH",
     "/users/{userId}/phone",
     scopes=("users.write",),
-    model=User,
     event=PHONE_UPDATED,
 )
 async def update_phone(

@@ -13,7 +13,7 @@ from tidewire.services.account.records import chosen_id, insert_user
 from tidewire.services.context import Context
 from tidewire.services.password_policy import PersonalData, password_columns, require_acceptable
 from tidewire.services.publishing import publish
-from tidewire.services.users.declared import operations
+from tidewire.services.users import operations
 from tidewire.services.users.events import USER_CREATED
 from tidewire.services.users.records import find_shown_user, require_no_identity
 from tidewire.store.engine.database import Transaction
@@ -21,9 +21,7 @@ from tidewire.store.engine.database import Transaction
 Name = Annotated[str, Text(1, 128)]
 
 
-@operations.declare(
-    "create", "POST", "/users", scopes=("users.write",), status=201, model=User, event=USER_CREATED
-)
+@operations.declare("create", "POST", "/users", scopes=("users.write",), status=201, event=USER_CREATED)
 async def create(
     context: Context,
     user_id: CustomId,

@@ -18,7 +18,7 @@ from tidewire.core.models import Identity, IdentityList
 from tidewire.services.account.identities import IDENTITIES, identity_of
 from tidewire.services.context import Context
 from tidewire.services.publishing import publish
-from tidewire.services.users.declared import operations
+from tidewire.services.users import operations
 from tidewire.services.users.events import IDENTITY_DELETED
 from tidewire.store.engine.database import Transaction
 from tidewire.store.lists.resource_lists import list_rows
@@ -36,7 +36,7 @@ _LIST: Final = replace(
 )
 
 
-@operations.declare("listIdentities", "GET", "/users/identities", scopes=("users.read",), model=IdentityList)
+@operations.declare("listIdentities", "GET", "/users/identities", scopes=("users.read",))
 async def list_identities(
     context: Context,
     queries: Annotated[Sequence[str], QueryList(tuple(_LIST.attributes))] = (),
@@ -58,7 +58,6 @@ async def list_identities(
     "DELETE",
     "/users/identities/{identityId}",
     scopes=("users.write",),
-    status=204,
     event=IDENTITY_DELETED,
 )
 async def delete_identity(context: Context, identity_id: ResourceId) -> None:

@@ -17,8 +17,8 @@ from tidewire.core.models import User
 from tidewire.core.time import now
 from tidewire.services.context import Context
 from tidewire.services.password_hashes import SHA_VERSIONS, InvalidHashError, check_hash
+from tidewire.services.users import operations
 from tidewire.services.users.creation import Name, create_user
-from tidewire.services.users.declared import operations
 from tidewire.services.users.events import USER_CREATED
 
 Hash = Annotated[str, Password(8, 256)]
@@ -35,7 +35,6 @@ Scheme = Literal["argon2", "bcrypt", "md5", "phpass", "scrypt", "scryptMod", "sh
     "/users/argon2",
     scopes=("users.write",),
     status=201,
-    model=User,
     event=USER_CREATED,
 )
 async def create_argon2_user(
@@ -51,7 +50,6 @@ async def create_argon2_user(
     "/users/bcrypt",
     scopes=("users.write",),
     status=201,
-    model=User,
     event=USER_CREATED,
 )
 async def create_bcrypt_user(
@@ -67,7 +65,6 @@ async def create_bcrypt_user(
     "/users/md5",
     scopes=("users.write",),
     status=201,
-    model=User,
     event=USER_CREATED,
 )
 async def create_md5_user(
@@ -83,7 +80,6 @@ async def create_md5_user(
     "/users/phpass",
     scopes=("users.write",),
     status=201,
-    model=User,
     event=USER_CREATED,
 )
 async def create_phpass_user(
@@ -99,7 +95,6 @@ async def create_phpass_user(
     "/users/sha",
     scopes=("users.write",),
     status=201,
-    model=User,
     event=USER_CREATED,
 )
 async def create_sha_user(
@@ -121,7 +116,6 @@ async def create_sha_user(
     "/users/scrypt",
     scopes=("users.write",),
     status=201,
-    model=User,
     event=USER_CREATED,
 )
 async def create_scrypt_user(
@@ -157,7 +151,6 @@ async def create_scrypt_user(
     "/users/scrypt-modified",
     scopes=("users.write",),
     status=201,
-    model=User,
     event=USER_CREATED,
 )
 async def create_scrypt_modified_user(

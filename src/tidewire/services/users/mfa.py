@@ -24,7 +24,7 @@ from tidewire.services.second_factors import (
     open_codes,
     seal_codes,
 )
-from tidewire.services.users.declared import operations
+from tidewire.services.users import operations
 from tidewire.services.users.events import (
     MFA_DELETED,
     MFA_UPDATED,
@@ -38,26 +38,13 @@ from tidewire.store.records.identities import account_of
 from tidewire.store.schema import challenges
 
 
-@operations.declare(
-    "updateMFA",
-    "PATCH",
-    "/users/{userId}/mfa",
-    scopes=("users.write",),
-    model=User,
-    event=MFA_UPDATED,
-)
+@operations.declare("updateMFA", "PATCH", "/users/{userId}/mfa", scopes=("users.write",), event=MFA_UPDATED)
 async def update_mfa(context: Context, user_id: ResourceId, mfa: Annotated[bool, TrueOrFalse()]) -> User:
     """Ask a user for a second factor at every sign-in, or no longer."""
     return await change_and_publish(context, user_id, MFA_UPDATED, mfa=mfa)
 
 
-@operations.declare(
-    "listMFAFactors",
-    "GET",
-    "/users/{userId}/mfa/factors",
-    scopes=("users.read",),
-    model=MfaFactors,
-)
+@operations.declare("listMFAFactors", "GET", "/users/{userId}/mfa/factors", scopes=("users.read",))
 async def list_mfa_factors(context: Context, user_id: ResourceId) -> MfaFactors:
     """List the second factors that a user can be asked for."""
 
@@ -82,7 +69,6 @@ async def list_mfa_factors(context: Context, user_id: ResourceId) -> MfaFactors:
     "DELETE",
     "/users/{userId}/mfa/authenticators/{type}",
     scopes=("users.write",),
-    status=204,
     event=MFA_DELETED,
 )
 async def delete_mfa_authenticator(
@@ -107,7 +93,6 @@ async def delete_mfa_authenticator(
     "GET",
     "/users/{userId}/mfa/recovery-codes",
     scopes=("users.read",),
-    model=MfaRecoveryCodes,
 )
 async def get_mfa_recovery_codes(context: Context, user_id: ResourceId) -> MfaRecoveryCodes:
     """Show the recovery codes of a user that were not used yet."""
@@ -123,7 +108,6 @@ async def get_mfa_recovery_codes(context: Context, user_id: ResourceId) -> MfaRe
     "/users/{userId}/mfa/recovery-codes",
     scopes=("users.write",),
     status=201,
-    model=MfaRecoveryCodes,
     event=RECOVERY_CODES_CREATED,
 )
 async def create_mfa_recovery_codes(context: Context, user_id: ResourceId) -> MfaRecoveryCodes:
@@ -144,7 +128,6 @@ async def create_mfa_recovery_codes(context: Context, user_id: ResourceId) -> Mf
     "PUT",
     "/users/{userId}/mfa/recovery-codes",
     scopes=("users.write",),
-    model=MfaRecoveryCodes,
     event=RECOVERY_CODES_UPDATED,
 )
 async def update_mfa_recovery_codes(context: Context, user_id: ResourceId) -> MfaRecoveryCodes:
@@ -162,7 +145,6 @@ async def update_mfa_recovery_codes(context: Context, user_id: ResourceId) -> Mf
     "GET",
     "/users/{userId}/mfa/challenges/{challengeId}",
     scopes=("users.read",),
-    model=MfaChallengeSecret,
 )
 async def get_mfa_challenge(
     context: Context, user_id: ResourceId, challenge_id: Annotated[str, Text(1, 256)]

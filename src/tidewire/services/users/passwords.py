@@ -20,7 +20,7 @@ from tidewire.services.password_policy import (
     require_acceptable,
     require_unused,
 )
-from tidewire.services.users.declared import operations
+from tidewire.services.users import operations
 from tidewire.services.users.events import PASSWORD_UPDATED
 from tidewire.services.users.records import change_in
 from tidewire.store.engine.database import Transaction
@@ -33,7 +33,6 @@ _RECOVERY: Final[tuple[TokenType, ...]] = ("recovery",)
     "PATCH",
     "/users/{userId}/password",
     scopes=("users.write",),
-    model=User,
     event=PASSWORD_UPDATED,
 )
 async def update_password(

@@ -24,7 +24,7 @@ from tidewire.services.account.sign_in import SERVER, publish_ended, start_sessi
 from tidewire.services.context import Context
 from tidewire.services.one_time import issue_token, publish_token
 from tidewire.services.publishing import publish
-from tidewire.services.users.declared import operations
+from tidewire.services.users import operations
 from tidewire.services.users.events import (
     SESSION_CREATED,
     SESSION_DELETED,
@@ -41,13 +41,7 @@ MOST_RECENT: Final = "recent"
 """Instead of an id: the user's newest session."""
 
 
-@operations.declare(
-    "listSessions",
-    "GET",
-    "/users/{userId}/sessions",
-    scopes=("users.read", "sessions.read"),
-    model=SessionList,
-)
+@operations.declare("listSessions", "GET", "/users/{userId}/sessions", scopes=("users.read", "sessions.read"))
 async def list_sessions(context: Context, user_id: ResourceId, total: Boolean = True) -> SessionList:
     """List the sessions of a user."""
 
@@ -65,7 +59,6 @@ async def list_sessions(context: Context, user_id: ResourceId, total: Boolean = 
     "/users/{userId}/sessions",
     scopes=("users.write", "sessions.write"),
     status=201,
-    model=Session,
     event=SESSION_CREATED,
 )
 async def create_session(context: Context, user_id: CustomId) -> Session:
@@ -86,7 +79,6 @@ async def create_session(context: Context, user_id: CustomId) -> Session:
     "DELETE",
     "/users/{userId}/sessions/{sessionId}",
     scopes=("users.write", "sessions.write"),
-    status=204,
     event=SESSION_DELETED,
 )
 async def delete_session(context: Context, user_id: ResourceId, session_id: ResourceId) -> None:
@@ -105,7 +97,6 @@ async def delete_session(context: Context, user_id: ResourceId, session_id: Reso
     "DELETE",
     "/users/{userId}/sessions",
     scopes=("users.write", "sessions.write"),
-    status=204,
     event=SESSIONS_DELETED,
 )
 async def delete_sessions(context: Context, user_id: ResourceId) -> None:
@@ -128,7 +119,6 @@ async def delete_sessions(context: Context, user_id: ResourceId) -> None:
     "/users/{userId}/tokens",
     scopes=("users.write",),
     status=201,
-    model=Token,
     event=TOKEN_CREATED,
 )
 async def create_token(
@@ -153,9 +143,7 @@ async def create_token(
     return await context.database.write(unit)
 
 
-@operations.declare(
-    "createJWT", "POST", "/users/{userId}/jwts", scopes=("users.write",), status=201, model=Jwt
-)
+@operations.declare("createJWT", "POST", "/users/{userId}/jwts", scopes=("users.write",), status=201)
 async def create_jwt(
     context: Context,
     user_id: ResourceId,

@@ -19,7 +19,7 @@ from tidewire.core.time import now
 from tidewire.services.account.records import chosen_id, find_user
 from tidewire.services.context import Context
 from tidewire.services.publishing import publish
-from tidewire.services.users.declared import operations
+from tidewire.services.users import operations
 from tidewire.services.users.events import TARGET_CREATED, TARGET_DELETED, TARGET_UPDATED
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
@@ -54,7 +54,6 @@ _LIST: Final = ListDefinition(
     "/users/{userId}/targets",
     scopes=("users.write",),
     status=201,
-    model=Target,
     event=TARGET_CREATED,
 )
 async def create_target(
@@ -95,9 +94,7 @@ async def create_target(
     return await context.database.write(unit)
 
 
-@operations.declare(
-    "getTarget", "GET", "/users/{userId}/targets/{targetId}", scopes=("users.read",), model=Target
-)
+@operations.declare("getTarget", "GET", "/users/{userId}/targets/{targetId}", scopes=("users.read",))
 async def get_target(context: Context, user_id: ResourceId, target_id: ResourceId) -> Target:
     """Get a target of a user."""
     return await context.database.read(
@@ -105,7 +102,7 @@ async def get_target(context: Context, user_id: ResourceId, target_id: ResourceI
     )
 
 
-@operations.declare("listTargets", "GET", "/users/{userId}/targets", scopes=("users.read",), model=TargetList)
+@operations.declare("listTargets", "GET", "/users/{userId}/targets", scopes=("users.read",))
 async def list_targets(
     context: Context,
     user_id: ResourceId,
@@ -127,7 +124,6 @@ async def list_targets(
     "PATCH",
     "/users/{userId}/targets/{targetId}",
     scopes=("users.write",),
-    model=Target,
     event=TARGET_UPDATED,
 )
 async def update_target(
@@ -166,7 +162,6 @@ async def update_target(
     "DELETE",
     "/users/{userId}/targets/{targetId}",
     scopes=("users.write",),
-    status=204,
     event=TARGET_DELETED,
 )
 async def delete_target(context: Context, user_id: ResourceId, target_id: ResourceId) -> None:

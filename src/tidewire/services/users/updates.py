@@ -11,7 +11,7 @@ from tidewire.core.checks.numbers import Boolean, TrueOrFalse
 from tidewire.core.checks.texts import Alphanumeric, Text
 from tidewire.core.models import Preferences, User
 from tidewire.services.context import Context
-from tidewire.services.users.declared import operations
+from tidewire.services.users import operations
 from tidewire.services.users.events import (
     IMPERSONATOR_UPDATED,
     LABELS_UPDATED,
@@ -30,7 +30,6 @@ StrictBoolean = Annotated[bool, TrueOrFalse()]
     "PATCH",
     "/users/{userId}/name",
     scopes=("users.write",),
-    model=User,
     event=NAME_UPDATED,
 )
 async def update_name(context: Context, user_id: ResourceId, name: Annotated[str, Text(0, 128)]) -> User:
@@ -58,7 +57,6 @@ async def update_prefs(
     "PATCH",
     "/users/{userId}/status",
     scopes=("users.write",),
-    model=User,
     event=STATUS_UPDATED,
 )
 async def update_status(context: Context, user_id: ResourceId, status: Boolean) -> User:
@@ -71,7 +69,6 @@ async def update_status(context: Context, user_id: ResourceId, status: Boolean) 
     "PUT",
     "/users/{userId}/labels",
     scopes=("users.write",),
-    model=User,
     event=LABELS_UPDATED,
 )
 async def update_labels(
@@ -88,7 +85,6 @@ async def update_labels(
     "PATCH",
     "/users/{userId}/verification",
     scopes=("users.write",),
-    model=User,
     event=VERIFICATION_UPDATED,
 )
 async def update_email_verification(
@@ -105,7 +101,6 @@ async def update_email_verification(
     "PATCH",
     "/users/{userId}/verification/phone",
     scopes=("users.write",),
-    model=User,
     event=VERIFICATION_UPDATED,
 )
 async def update_phone_verification(
@@ -122,7 +117,6 @@ async def update_phone_verification(
     "PATCH",
     "/users/{userId}/impersonator",
     scopes=("users.write",),
-    model=User,
     event=IMPERSONATOR_UPDATED,
 )
 async def update_impersonator(context: Context, user_id: ResourceId, impersonator: Boolean) -> User:

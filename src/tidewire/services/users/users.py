@@ -16,7 +16,7 @@ from tidewire.services.context import Context
 from tidewire.services.teams.memberships import MEMBERSHIP_LIST
 from tidewire.services.teams.views import MEMBERS, SERVER, memberships_of
 from tidewire.services.user_deletion import USER_DELETED, delete_user, publish_deletion, purge_later
-from tidewire.services.users.declared import operations
+from tidewire.services.users import operations
 from tidewire.services.users.records import find_shown_user, users_of
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
@@ -48,7 +48,7 @@ _LIST: Final = ListDefinition(
 )
 
 
-@operations.declare("list", "GET", "/users", scopes=("users.read",), model=UserList)
+@operations.declare("list", "GET", "/users", scopes=("users.read",))
 async def list_users(
     context: Context,
     queries: Annotated[Sequence[str], QueryList(tuple(_LIST.attributes))] = (),
@@ -64,7 +64,7 @@ async def list_users(
     return await context.database.read(unit)
 
 
-@operations.declare("get", "GET", "/users/{userId}", scopes=("users.read",), model=User)
+@operations.declare("get", "GET", "/users/{userId}", scopes=("users.read",))
 async def get(context: Context, user_id: ResourceId) -> User:
     """Get a user."""
     return await context.database.read(
@@ -80,13 +80,7 @@ async def get_prefs(context: Context, user_id: ResourceId) -> dict[str, Any]:
     return prefs
 
 
-@operations.declare(
-    "listMemberships",
-    "GET",
-    "/users/{userId}/memberships",
-    scopes=("users.read",),
-    model=MembershipList,
-)
+@operations.declare("listMemberships", "GET", "/users/{userId}/memberships", scopes=("users.read",))
 async def list_memberships(
     context: Context,
     user_id: ResourceId,
@@ -107,7 +101,7 @@ async def list_memberships(
     return await context.database.read(unit)
 
 
-@operations.declare("listLogs", "GET", "/users/{userId}/logs", scopes=("users.read",), model=LogList)
+@operations.declare("listLogs", "GET", "/users/{userId}/logs", scopes=("users.read",))
 async def list_logs(
     context: Context,
     user_id: ResourceId,
@@ -120,9 +114,7 @@ async def list_logs(
     )
 
 
-@operations.declare(
-    "delete", "DELETE", "/users/{userId}", scopes=("users.write",), status=204, event=USER_DELETED
-)
+@operations.declare("delete", "DELETE", "/users/{userId}", scopes=("users.write",), event=USER_DELETED)
 async def delete(context: Context, user_id: ResourceId) -> None:
     """Delete a user with everything that belongs to them; the id is free again.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tidewire.services.webhooks import webhooks
-from tidewire.services.webhooks.declared import operations
+from typing import Final
 
-__all__ = ["operations", "webhooks"]
+from tidewire.core.operations import Operations
+
+operations: Final = Operations("webhooks")

@@ -23,7 +23,7 @@ from tidewire.outbound.guard import ForbiddenAddressError, guard_of
 from tidewire.services.context import Context
 from tidewire.services.project.records import managed_project
 from tidewire.services.publishing import publish
-from tidewire.services.webhooks.declared import operations
+from tidewire.services.webhooks import operations
 from tidewire.store.engine import event_log
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
@@ -74,7 +74,6 @@ _BY_ID: Final = select(webhooks).where(webhooks.c.id == bindparam("id"))
     aliases=("/projects/{projectId}/webhooks",),
     scopes=("webhooks.write",),
     status=201,
-    model=Webhook,
     event=WEBHOOK_CREATED,
 )
 async def create(
@@ -124,7 +123,6 @@ async def create(
     "/webhooks",
     aliases=("/projects/{projectId}/webhooks",),
     scopes=("webhooks.read",),
-    model=WebhookList,
 )
 async def list_webhooks(
     context: Context,
@@ -145,7 +143,6 @@ async def list_webhooks(
     "/webhooks/{webhookId}",
     aliases=("/projects/{projectId}/webhooks/{webhookId}",),
     scopes=("webhooks.read",),
-    model=Webhook,
 )
 async def get(context: Context, webhook_id: ResourceId) -> Webhook:
     """Get a webhook."""
@@ -159,7 +156,6 @@ async def get(context: Context, webhook_id: ResourceId) -> Webhook:
     "/webhooks/{webhookId}",
     aliases=("/projects/{projectId}/webhooks/{webhookId}",),
     scopes=("webhooks.write",),
-    model=Webhook,
     event=WEBHOOK_UPDATED,
 )
 async def update_webhook(
@@ -212,7 +208,6 @@ async def update_webhook(
     "/webhooks/{webhookId}/secret",
     aliases=("/projects/{projectId}/webhooks/{webhookId}/signature",),
     scopes=("webhooks.write",),
-    model=Webhook,
     event=WEBHOOK_UPDATED,
 )
 async def update_secret(context: Context, webhook_id: ResourceId, secret: SigningSecret = None) -> Webhook:
@@ -239,7 +234,6 @@ async def update_secret(context: Context, webhook_id: ResourceId, secret: Signin
     "/webhooks/{webhookId}",
     aliases=("/projects/{projectId}/webhooks/{webhookId}",),
     scopes=("webhooks.write",),
-    status=204,
     event=WEBHOOK_DELETED,
 )
 async def delete_webhook(context: Context, webhook_id: ResourceId) -> None:

@@ -53,9 +53,7 @@ TimeToLive = Annotated[int, Whole(60, 3600)]
 YesOrNo = Annotated[bool, TrueOrFalse()]
 
 
-@declare(
-    "createTransaction", "POST", _PATH, scopes=_WRITE, status=201, model=models.Transaction, families=EVERY
-)
+@declare("createTransaction", "POST", _PATH, scopes=_WRITE, status=201, families=EVERY)
 async def create_transaction(call: Call, ttl: TimeToLive = 300) -> models.Transaction:
     """Begin a transaction, which can be used for ``ttl`` seconds."""
     caller = call.context.caller
@@ -110,7 +108,7 @@ async def get_transaction(call: Call, transaction_id: ResourceId) -> models.Tran
     )
 
 
-@declare("updateTransaction", "PATCH", _ONE, scopes=_WRITE, model=models.Transaction, families=EVERY)
+@declare("updateTransaction", "PATCH", _ONE, scopes=_WRITE, families=EVERY)
 async def update_transaction(
     call: Call, transaction_id: ResourceId, commit: YesOrNo = False, rollback: YesOrNo = False
 ) -> models.Transaction:
@@ -131,7 +129,7 @@ async def update_transaction(
     return ended
 
 
-@declare("deleteTransaction", "DELETE", _ONE, scopes=_WRITE, status=204, families=EVERY)
+@declare("deleteTransaction", "DELETE", _ONE, scopes=_WRITE, families=EVERY)
 async def delete_transaction(call: Call, transaction_id: ResourceId) -> None:
     """Delete a transaction; what it has staged is lost."""
 

@@ -1,9 +1,0 @@
-"""The list that the operations on a project are declared in."""
-
-from __future__ import annotations
-
-from typing import Final
-
-from tidewire.core.operations import Operations
-
-operations: Final = Operations("project")
