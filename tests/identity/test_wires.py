@@ -69,7 +69,7 @@ def _who_is_told(told: dict[str, Any]) -> str:
         return str(user["$id"]) if user else ""
     if told.get("type") == "error":
         told = told["data"]
-    if told.get("code") == 401 and "user_jwt" not in told.get("type", ""):
+    if told.get("code") == 401 and "user_jwt" not in told.get("reason", told.get("type", "")):
         return ""
     return str(told["$id"]) if "$id" in told else str(told["code"])
 
@@ -166,6 +166,47 @@ def test_a_key_counts_before_a_session(
     alone = who(server, wire, [key])
     for session in (STRANGER, person[1]):
         assert who(server, wire, [key, ("X-Appwrite-Session", session)]) == alone
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_a_jwt_shows_its_user_and_a_wrong_one_is_refused(
+    server: TidewireServer, person: tuple[str, str], wire: str
+) -> None:
+    user_id, session = person
+    shown = ("X-Appwrite-Session", session)
+    headers = dict([("X-Appwrite-Project", server.project), shown])
+    made = httpx.post(f"{server.endpoint}/account/jwts", headers=headers, timeout=60)
+    token = made.json()["jwt"]
+    assert who(server, wire, [("X-Appwrite-JWT", token)]) == user_id
+    assert who(server, wire, [("X-Appwrite-JWT", token), ("X-Appwrite-Session", STRANGER)]) == user_id
+    for wrong in ("a.b.c", token[:-4], "x" * 5000):
+        assert who(server, wire, [("X-Appwrite-JWT", wrong)]) == "401"
+    assert who(server, wire, [("X-Appwrite-JWT", token), shown]) == "403"
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_who_may_act_as_another_names_them_in_the_same_places(
+    server: TidewireServer, api_key: str, wire: str
+) -> None:
+    with httpx.Client(base_url=server.endpoint, timeout=60) as client:
+        client.headers.update({"X-Appwrite-Project": server.project, "X-Appwrite-Key": api_key})
+        helper, helped = (
+            client.post("/users", json={"userId": "unique()", "email": f"{name}-{wire}@example.org"}).json()[
+                "$id"
+            ]
+            for name in ("Helper", "Helped")
+        )
+        session = client.post(f"/users/{helper}/sessions").json()["secret"]
+        shown = ("X-Appwrite-Session", session)
+        wanted = ("X-Appwrite-Impersonate-User-Id", helped)
+        assert who(server, wire, [shown, wanted]) == helper
+        allowed = client.patch(f"/users/{helper}/impersonator", json={"impersonator": True})
+        assert allowed.status_code == 200, allowed.text
+    assert who(server, wire, [shown, wanted]) == helped
+    email = ("X-Appwrite-Impersonate-User-Email", f"HELPED-{wire}@example.org")
+    assert who(server, wire, [shown, email]) == helped
+    assert who(server, wire, [shown], impersonateUserId=helped) == helped
+    assert who(server, wire, [shown, ("X-Appwrite-Impersonate-User-Id", "nobody")]) == helper
 
 
 @pytest.mark.parametrize("wire", WIRES)

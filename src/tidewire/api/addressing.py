@@ -6,10 +6,11 @@ import msgspec
 
 from tidewire.api.bodies import Given, from_query
 from tidewire.api.registry import PROJECT_PLACEHOLDER, Match
-from tidewire.api.requests import Request, sdk_of
+from tidewire.api.requests import Request
 from tidewire.core.errors import TidewireError
 from tidewire.core.ids import is_id
 from tidewire.core.origins import is_origin, origin_allowed
+from tidewire.identity.callers import sdk_of
 from tidewire.store.instance.platform import CONSOLE_PROJECT_ID, Project, ProjectStore, Stores
 
 

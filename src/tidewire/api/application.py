@@ -12,7 +12,6 @@ import structlog
 from tidewire.api.addressing import Address, find_address
 from tidewire.api.arguments import convert_given, convert_path
 from tidewire.api.asgi import Application, Headers, Receive, Scope, Send
-from tidewire.api.authentication import identify
 from tidewire.api.authorization import authorise, require_enabled, require_place, require_team, service_of
 from tidewire.api.bodies import (
     NOTHING,
@@ -52,6 +51,7 @@ from tidewire.core.inspection import RealtimeInspector
 from tidewire.core.locales import DEFAULT_LOCALE, known_locale
 from tidewire.core.time import parse_datetime
 from tidewire.core.uploads import ContentRange, Upload
+from tidewire.identity.callers import identify
 from tidewire.identity.credentials import read_parameters, text
 from tidewire.identity.heads import trusted_hops
 from tidewire.logs import RepeatedByKind
@@ -269,7 +269,9 @@ class _Exchange:
         if store is None:
             raise project_not_found()
         try:
-            caller = await identify(self.request, self.api.stores, store, admin=address.admin)
+            caller = await identify(
+                self.request, self.request.query_string, self.api.stores, store, admin=address.admin
+            )
         except TidewireError as error:
             if is_unanswered(error):
                 raise _unavailable() from error  # nothing that the caller could narrow down

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator
 from typing import Final
 
@@ -12,9 +11,6 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.forwarding import Hops
 from tidewire.identity.heads import Head
 from tidewire.identity.paths import plain_path
-
-_SDK_NAME: Final = re.compile(r"[A-Za-z0-9 ._-]{1,32}")
-
 
 LARGE_BODY: Final = 64 * 1024
 """Bytes from which on a body is read only once it is known who sends it, and what for."""
@@ -101,12 +97,6 @@ class Request(Head):
         """Return when the client has gone away."""
         while (await self._receive())["type"] != "http.disconnect":
             pass
-
-
-def sdk_of(request: Request) -> str:
-    """The name of the SDK that sent the request; empty if it names none."""
-    name = request.header(b"x-sdk-name")
-    return name if _SDK_NAME.fullmatch(name) else ""
 
 
 def too_large(message: str) -> TidewireError:

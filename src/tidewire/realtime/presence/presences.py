@@ -16,7 +16,13 @@ from tidewire.core.presences import (
     presence_permissions,
 )
 from tidewire.core.time import now
-from tidewire.realtime.protocol.messages import POLICY_VIOLATION, UNAUTHORIZED, MessageError, SetPresence
+from tidewire.realtime.protocol.messages import (
+    POLICY_VIOLATION,
+    UNAUTHORIZED,
+    MessageError,
+    SetPresence,
+    refused_as_by_rest,
+)
 from tidewire.realtime.protocol.request import CONSOLE
 from tidewire.realtime.receivers.subscriptions import Receiver
 from tidewire.store.engine.database import Database, Transaction
@@ -55,10 +61,8 @@ class Presences:
         check_presence(self._database.project_id, receiver)
         user_id, writer = receiver.user_id, Writer(self._process_id, receiver.number)
         self._keepers.add(receiver)
-        try:
+        with refused_as_by_rest():
             return await self._database.write(lambda transaction: _set(transaction, user_id, writer, message))
-        except TidewireError as error:
-            raise MessageError(error.code, error.message, error.type) from None
 
     def keeps(self, receiver: Receiver) -> bool:
         """Whether a connection may have written a presence that is there still."""

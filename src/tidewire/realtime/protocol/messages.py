@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Never
 
@@ -18,6 +19,7 @@ from tidewire.core.permissions import InvalidPermissionError, validate_permissio
 from tidewire.core.presences import MAX_PERMISSIONS, PERMISSION_TYPES
 from tidewire.core.queries import Query
 from tidewire.core.realtime_queries import InvalidRealtimeQueryError, parse_realtime_queries
+from tidewire.store.errors import is_unanswered
 from tidewire.store.secrets.credentials import MAX_KEY_LENGTH
 
 INVALID_FORMAT: Final = 1003
@@ -73,6 +75,20 @@ class MessageError(Exception):
         cycle, which is memory until the garbage collector finds it.
         """
         return type(self)(self.code, self.message, self.kind, limit=self.limit, explanation=self.explanation)
+
+
+@contextmanager
+def refused_as_by_rest() -> Iterator[None]:
+    """Turn an error of REST into the refusal of a frame or a connection, with its code and type.
+
+    What the database cannot answer just now is no refusal, and stays the error that it is.
+    """
+    try:
+        yield
+    except TidewireError as error:
+        if is_unanswered(error):
+            raise
+        raise MessageError(error.code, error.message, error.type) from None
 
 
 class SubscribeError(MessageError):

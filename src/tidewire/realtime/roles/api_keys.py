@@ -9,9 +9,8 @@ from __future__ import annotations
 import math
 from typing import Final, NamedTuple
 
-from tidewire.core.scopes import PROJECT_KEY_SCOPES
-from tidewire.core.time import now
-from tidewire.realtime.protocol.messages import UNAUTHORIZED, MessageError
+from tidewire.identity.keys import find_project_key
+from tidewire.realtime.protocol.messages import refused_as_by_rest
 from tidewire.realtime.protocol.states import CloseStatus
 from tidewire.realtime.receivers.subscriptions import Receiver
 from tidewire.realtime.wire.websocket import WebSocket
@@ -19,7 +18,7 @@ from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Database
 from tidewire.store.instance.platform import Stores
 from tidewire.store.records.api_keys import ApiKey, find_api_key, hash_api_key
-from tidewire.store.secrets.credentials import ExpiredJwtError, InvalidJwtError, decode_key, is_ephemeral
+from tidewire.store.secrets.credentials import is_ephemeral
 
 SCOPE: Final = "realtime.read"
 PUBLISHING_SCOPE: Final = "realtime.write"
@@ -49,14 +48,8 @@ class Programs:
 
         Raises :class:`MessageError` if it has expired. Whether it has the scope is for the caller to see.
         """
-        if is_ephemeral(secret):
-            return self._ephemeral(secret)
-        key = await self._stores.keys.of_project(self._project_id, secret)
-        if key is None:
-            return None
-        if key.expires and key.expires <= now():
-            raise _expired()
-        return key
+        with refused_as_by_rest():
+            return await find_project_key(self._stores, self._project_id, secret)
 
     def admit(self, receiver: Receiver, secret: str, key: ApiKey) -> None:
         """A connection is that of a program now."""
@@ -100,19 +93,6 @@ class Programs:
                 self._next_expiry = min(self._next_expiry, key.expires or math.inf)
         self._version = version
 
-    def _ephemeral(self, secret: str) -> ApiKey | None:
-        """A key that is signed and stored nowhere; it has no id."""
-        try:
-            claims = decode_key(secret, self._stores.jwt_secret, now())
-        except ExpiredJwtError:
-            raise _expired() from None
-        except InvalidJwtError:
-            return None
-        if claims.project_id != self._project_id:
-            return None
-        scopes = PROJECT_KEY_SCOPES.intersection(claims.scopes)
-        return ApiKey("", self._project_id, "", scopes, claims.expires)
-
     def _look_up(self, secret_hash: str) -> _Found | None:
         """The key as it is now; None if the database cannot tell."""
 
@@ -121,7 +101,3 @@ class Programs:
             return _Found(key if key is not None and key.project_id == self._project_id else None)
 
         return self._platform.glance(find)
-
-
-def _expired() -> MessageError:
-    return MessageError(UNAUTHORIZED, "The API key has expired.", "project_key_expired")

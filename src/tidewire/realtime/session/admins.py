@@ -7,14 +7,13 @@ from typing import Final, Protocol
 
 import structlog
 
-from tidewire.core.identities import Identity
-from tidewire.core.project_roles import roles_on
+from tidewire.core.errors import TidewireError
 from tidewire.core.second_factors import second_factor_missing
+from tidewire.identity.people import admin_roles, find_person
 from tidewire.realtime.protocol.request import CONSOLE, Inputs
 from tidewire.realtime.protocol.states import CloseStatus
 from tidewire.store.errors import is_unanswered
-from tidewire.store.instance.platform import Project, Stores
-from tidewire.store.records.identities import InvalidJwtError
+from tidewire.store.instance.platform import Stores
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -31,21 +30,6 @@ class _Admission:
     project_id: str
     session: str
     jwt: str
-
-
-def is_admin(identity: Identity | None, project: Project) -> bool:
-    """Whether a user of the console is a member of the team that owns the project, for this project too."""
-    return (
-        identity is not None
-        and identity.account.status
-        and bool(project.team_id)
-        and any(
-            each.confirmed
-            and each.team_id == project.team_id
-            and roles_on(each.roles, project.id) is not None
-            for each in identity.memberships
-        )
-    )
 
 
 class Admins:
@@ -85,14 +69,14 @@ class Admins:
         console = await self._stores.project(CONSOLE)
         if store is None or console is None:
             return False
-        identities = console.identities
         try:
-            if admission.jwt:
-                identity = await identities.by_jwt(admission.jwt)
-            else:
-                identity = await identities.by_session(admission.session)
-        except InvalidJwtError:
+            identity = await find_person(console.identities, admission.session, admission.jwt)
+        except TidewireError as error:
+            if is_unanswered(error):
+                raise
             return False
-        if identity is None or second_factor_missing(identity, console.project.settings.mfa_factors):
+        if identity is None or not identity.account.status:
             return False
-        return is_admin(identity, store.project)
+        if second_factor_missing(identity, console.project.settings.mfa_factors):
+            return False
+        return admin_roles(identity, store.project) is not None

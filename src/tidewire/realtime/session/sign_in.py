@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
-
-import msgspec
 
 from tidewire.core.identities import Identity
 from tidewire.core.second_factors import second_factor_missing
-from tidewire.core.time import now
+from tidewire.identity.keys import find_console_key, find_owner
+from tidewire.identity.people import admin_roles, find_impersonated, find_person, in_place_of
 from tidewire.realtime.hub.hub import Hub
-from tidewire.realtime.protocol.messages import POLICY_VIOLATION, UNAUTHORIZED, UNKNOWN_PROJECT, MessageError
+from tidewire.realtime.protocol.messages import (
+    POLICY_VIOLATION,
+    UNKNOWN_PROJECT,
+    MessageError,
+    refused_as_by_rest,
+)
 from tidewire.realtime.protocol.request import CONSOLE, Inputs
 from tidewire.realtime.roles.api_keys import SCOPE
-from tidewire.realtime.session.admins import is_admin
 from tidewire.store.instance.platform import ProjectStore, Stores
 from tidewire.store.records.api_keys import ApiKey
-from tidewire.store.records.identities import InvalidJwtError, find_user_id
 
 _FORBIDDEN: Final = 403
 
@@ -54,11 +56,11 @@ async def sign_in(stores: Stores, store: ProjectStore, hub: Hub, inputs: Inputs)
     key = None if admin else await _program_key(hub, inputs)
     if key is not None:
         return Visitor(None, key=key)
-    shown = await hub.identify(lambda: _identity(stores, people, inputs))
+    shown = await hub.identify(lambda: _person(stores, people, inputs))
     lacking = shown is not None and second_factor_missing(shown, people.project.settings.mfa_factors)
     own = None if lacking else shown
     as_admin = admin and own is not None
-    if as_admin and not is_admin(own, store.project):
+    if admin and own is not None and admin_roles(own, store.project) is None:
         # Ids of users are the clients' choice in every project: a stranger may have any.
         raise MessageError(POLICY_VIOLATION, UNKNOWN_PROJECT, explanation="There is no such project.")
     if "websocket" in store.project.settings.disabled_protocols and not as_admin:
@@ -70,11 +72,10 @@ async def sign_in(stores: Stores, store: ProjectStore, hub: Hub, inputs: Inputs)
         return Visitor(None, by_dev_key=by_dev_key, awaited=shown)
     if as_admin or own is None or not own.account.impersonator or not own.account.status:
         return Visitor(own, admin=as_admin, by_dev_key=by_dev_key)
-    target = await hub.identify(lambda: _impersonated(store, inputs))
+    target = await hub.identify(lambda: find_impersonated(store, inputs.impersonated))
     if target is None:
         return Visitor(own, by_dev_key=by_dev_key)
-    account = msgspec.structs.replace(target.account, impersonator_user_id=own.user_id)
-    return Visitor(replace(target, account=account), impersonated=True, by_dev_key=by_dev_key)
+    return Visitor(in_place_of(target, own), impersonated=True, by_dev_key=by_dev_key)
 
 
 async def _program_key(hub: Hub, inputs: Inputs) -> ApiKey | None:
@@ -85,41 +86,14 @@ async def _program_key(hub: Hub, inputs: Inputs) -> ApiKey | None:
     return key if key is not None and SCOPE in key.scopes else None
 
 
-async def _identity(stores: Stores, people: ProjectStore, inputs: Inputs) -> Identity | None:
+async def _person(stores: Stores, people: ProjectStore, inputs: Inputs) -> Identity | None:
     """The user of the session, the JWT or the account key; a session that is not valid makes a guest."""
-    identities = people.identities
-    by_session = await identities.by_session(inputs.session) if inputs.session else None
-    if inputs.jwt:
-        try:
-            by_jwt = await identities.by_jwt(inputs.jwt)
-        except InvalidJwtError as error:
-            raise MessageError(UNAUTHORIZED, str(error)) from None
-        if by_session is not None:
-            raise MessageError(_FORBIDDEN, "Send either a session or a JWT, not both.")
-        return by_jwt
-    if inputs.project_id == CONSOLE and inputs.key and inputs.key_user:
-        by_key = await _by_account_key(stores, people, inputs)
-        if by_key is not None and by_session is not None:
-            raise MessageError(_FORBIDDEN, "Send either a session or an account key, not both.")
-        return by_key or by_session
-    return by_session
-
-
-async def _by_account_key(stores: Stores, console: ProjectStore, inputs: Inputs) -> Identity | None:
-    key = await stores.keys.find(inputs.key)
-    if key is None or key.type != "account" or key.user_id != inputs.key_user:
-        return None
-    if key.expires and key.expires <= now():
-        raise MessageError(UNAUTHORIZED, "The account key has expired.")
-    return await console.identities.by_id(key.user_id)
-
-
-async def _impersonated(store: ProjectStore, inputs: Inputs) -> Identity | None:
-    """The user that the connection is to be made as, if there is one."""
-    wanted = inputs.impersonated
-    user_id: str | None = wanted.user_id
-    if not user_id and (wanted.email or wanted.phone):
-        user_id = await store.database.read(
-            lambda connection: find_user_id(connection, email=wanted.email.lower(), phone=wanted.phone)
-        )
-    return await store.identities.by_id(user_id) if user_id else None
+    with refused_as_by_rest():
+        person = await find_person(people.identities, inputs.session, inputs.jwt)
+        if inputs.jwt or inputs.project_id != CONSOLE or not (inputs.key and inputs.key_user):
+            return person
+        key = await find_console_key(stores, inputs.key)
+    owner = await find_owner(people, key, inputs.key_user) if key is not None and key.user_id else None
+    if owner is not None and person is not None:
+        raise MessageError(_FORBIDDEN, "Send either a session or an account key, not both.")
+    return owner or person
