@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 import weakref
 from collections.abc import Iterator
 
@@ -73,10 +74,10 @@ async def test_garbage_among_what_was_set_aside_is_found_rarely(monkeypatch: pyt
 async def test_much_garbage_among_what_was_set_aside_is_found_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     garbage.begin()
     monkeypatch.setattr(garbage, "LOOK_SECONDS", 0)
-    monkeypatch.setattr(garbage, "SPARE_OBJECTS", 1000)
+    monkeypatch.setattr(garbage, "SPARE_BLOCKS", 1000)
     collecting = asyncio.create_task(garbage.collect_thoroughly())
     await asyncio.sleep(0)
-    nodes = [Node() for _ in range(gc.get_freeze_count() + 2000)]
+    nodes = [Node() for _ in range(sys.getallocatedblocks() + 2000)]
     gone = weakref.ref(nodes[0])
     gc.collect()
     del nodes

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 import time
 from typing import Any, Final
 
@@ -22,9 +23,10 @@ every third of these times all that is not set aside: 7,500 objects at most."""
 THOROUGH_SECONDS: Final = 3600.0
 """Between two walks over everything, at most."""
 LOOK_SECONDS: Final = 5.0
-"""Between two looks at how much is set aside, which takes some nanoseconds an object."""
-SPARE_OBJECTS: Final = 200_000
-"""That may be set aside, beside as many as there were after the last walk, before the next one."""
+"""Between two looks at how much memory objects take."""
+SPARE_BLOCKS: Final = 400_000
+"""Blocks of memory that may be taken, beside twice as many as there were after the last walk, before the
+next one. To count them takes microseconds; to count what is set aside takes a walk over all of it."""
 
 
 def begin() -> None:
@@ -40,17 +42,17 @@ def begin() -> None:
 async def collect_thoroughly() -> None:
     """Walk over everything now and then, for as long as the process serves.
 
-    Also when twice as much and :data:`SPARE_OBJECTS` more are set aside than after the last walk: so what
-    garbage there is takes no more memory than what lives, in the long run.
+    Also when twice as many blocks of memory and :data:`SPARE_BLOCKS` more are taken than after the last walk:
+    so what garbage there is takes no more memory than what lives, in the long run.
     """
-    least, walked = gc.get_freeze_count(), time.monotonic()
+    least, walked = sys.getallocatedblocks(), time.monotonic()
     while True:
         await asyncio.sleep(LOOK_SECONDS)
         late = time.monotonic() - walked >= THOROUGH_SECONDS
-        if late or gc.get_freeze_count() > 2 * least + SPARE_OBJECTS:
+        if late or sys.getallocatedblocks() > 2 * least + SPARE_BLOCKS:
             gc.unfreeze()
             gc.collect()
-            least, walked = gc.get_freeze_count(), time.monotonic()
+            least, walked = sys.getallocatedblocks(), time.monotonic()
 
 
 def _set_aside(phase: str, info: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 import structlog
 
+from tidewire.api import compression
 from tidewire.api.addressing import Address, find_address
 from tidewire.api.arguments import convert_given, convert_path
 from tidewire.api.asgi import Application, Headers, Receive, Scope, Send
@@ -26,6 +27,7 @@ from tidewire.api.bodies import (
     with_conditions,
 )
 from tidewire.api.body_budget import RETRY_SECONDS, BodyBudget, BodyLease
+from tidewire.api.compression import accepts_gzip
 from tidewire.api.content_range import parse_content_range
 from tidewire.api.downloads import send_download
 from tidewire.api.errors import error_body, unforeseen_error
@@ -39,7 +41,14 @@ from tidewire.api.origins import VARY, allow_headers, preflight_headers, unknown
 from tidewire.api.rate_limits import RateLimits
 from tidewire.api.registry import Endpoint, Match, Registry, Route
 from tidewire.api.requests import ClientDisconnectedError, Request
-from tidewire.api.responses import send_compressible, send_empty, send_json, send_text, with_selected
+from tidewire.api.responses import (
+    send_compressible,
+    send_empty,
+    send_json,
+    send_large_list,
+    send_text,
+    with_selected,
+)
 from tidewire.api.sessions import debug_header, ended_headers, is_first_party, started_headers
 from tidewire.api.sharing import share_of
 from tidewire.channels import Channels
@@ -137,6 +146,18 @@ class _Api:
             await send_compressible(send, status, value, headers, accepted, least)
         else:
             await send_json(send, status, value, headers)
+
+    async def send_large_list(
+        self, request: Request, send: Send, status: int, listed: Any, size: int, headers: Headers
+    ) -> None:
+        """Answer with a list of about ``size`` bytes that holds nothing secret."""
+        gzip = False
+        settings = self.settings
+        if settings.http_compression and size >= settings.http_compression_min_bytes:
+            accepted = request.header(b"accept-encoding")
+            gzip = bool(accepted) and accepts_gzip(accepted)
+            headers = [*headers, compression.VARY, *([compression.ENCODED] if gzip else ())]
+        await send_large_list(send, status, listed, size, headers, gzip=gzip)
 
     def _openapi_document(self) -> msgspec.Raw:
         if self._openapi is None:
@@ -512,6 +533,9 @@ class _Exchange:
             await send_empty(self.send, status, headers)
         elif operation.kind == "text":
             await send_text(self.send, status, result, headers)
+        elif compressible and self.held.size and not isinstance(result, msgspec.Raw):
+            size = self.held.size
+            await self.api.send_large_list(self.request, self.send, status, result, size, headers)
         elif compressible:
             await self.api.send_compressible(self.request, self.send, status, result, headers)
         else:

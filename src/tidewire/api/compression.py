@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from types import UnionType
-from typing import Annotated, Any, Final, get_args, get_origin
+from typing import Annotated, Any, Final, cast, get_args, get_origin
 
 import msgspec
 
 from tidewire.core.models import MfaChallengeSecret
 
 try:
-    from isal.isal_zlib import compress as _compress  # several times as fast
+    from isal import isal_zlib as _zlib  # several times as fast
 except ImportError:
-    from zlib import compress as _compress
+    _zlib = cast("Any", zlib)
 
 VARY: Final = (b"vary", b"Accept-Encoding")
 ENCODED: Final = (b"content-encoding", b"gzip")
@@ -42,8 +43,18 @@ _SECRET_MODELS: Final = frozenset({MfaChallengeSecret})
 async def compressed(body: bytes) -> bytes:
     """The gzip form of ``body``; large ones are made in a thread, while others are served."""
     if len(body) < LARGE:
-        return _compress(body, _EFFORT, _GZIP)
-    return await asyncio.to_thread(_compress, body, _EFFORT, _GZIP)
+        return _zlib.compress(body, _EFFORT, _GZIP)
+    return await asyncio.to_thread(_zlib.compress, body, _EFFORT, _GZIP)
+
+
+def compressed_pieces(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The gzip form of a text that is made a piece at a time; for a thread."""
+    compressor = _zlib.compressobj(_EFFORT, zlib.DEFLATED, _GZIP)
+    for piece in pieces:
+        made = compressor.compress(piece)
+        if made:
+            yield made
+    yield compressor.flush()
 
 
 @lru_cache(maxsize=256)

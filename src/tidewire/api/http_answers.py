@@ -10,6 +10,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 _LINE: Final = b"%b: %b\r\n"
 LARGE_ANSWER: Final = 64 * 1024
 """Bytes from which on an answer is not copied behind its head."""
+PIECES: Final = "tidewire.pieces"
+"""Of a message with the body of an answer: the body in pieces, which are written without being joined."""
 
 
 class Cycle(RequestResponseCycle):
@@ -35,14 +37,17 @@ class Cycle(RequestResponseCycle):
             if self._write_whole(head, message):
                 return
             await super().send(head)
+        for piece in message.get(PIECES, ()):
+            await super().send({"type": "http.response.body", "body": piece, "more_body": True})
         await super().send(message)
 
     def _write_whole(self, head: Any, message: Any) -> bool:
         """Write an answer; False: there is something about it that uvicorn has to look at."""
-        body, headers = message.get("body", b""), [*self.default_headers, *head["headers"]]
+        pieces = message.get(PIECES) or (message.get("body", b""),)
+        size, headers = sum(map(len, pieces)), [*self.default_headers, *head["headers"]]
         if (
             message.get("more_body")
-            or (b"content-length", b"%d" % len(body)) not in headers
+            or (b"content-length", b"%d" % size) not in headers
             or not self.keep_alive
             or self.disconnected
             or self.flow.write_paused
@@ -56,10 +61,10 @@ class Cycle(RequestResponseCycle):
             return False
         self.response_started = self.response_complete = True
         self.waiting_for_100_continue = False
-        if len(body) < LARGE_ANSWER:
-            self.transport.write(b"%b%b\r\n%b" % (STATUS_LINE[head["status"]], text, body))
+        if size < LARGE_ANSWER:
+            self.transport.write(b"%b%b\r\n%b" % (STATUS_LINE[head["status"]], text, b"".join(pieces)))
         else:
-            self.transport.writelines([STATUS_LINE[head["status"]], text, b"\r\n", body])
+            self.transport.writelines([STATUS_LINE[head["status"]], text, b"\r\n", *pieces])
         self.message_event.set()
         self.on_response()
         return True

@@ -153,6 +153,11 @@ class HeldResults:
                 raise _NoRoomError if self._patient else _busy()
             self._size += more
 
+    @property
+    def size(self) -> int:
+        """Bytes that are held; none where the result is not large."""
+        return self._size
+
     def release(self) -> None:
         """Hold nothing any more."""
         if self._size:
