@@ -8,7 +8,7 @@ from tests.databases.shop import TABLES, Json, Shop
 from tests.services.world import KEY, on_the_wire
 from tidewire.core.identities import Caller
 from tidewire.services.databases import rows
-from tidewire.services.databases.families import Family
+from tidewire.services.databases.dialects import Dialect
 from tidewire.services.databases.transactions import lifecycle as transactions
 from tidewire.services.databases.transactions.operation_list import OperationList
 
@@ -21,8 +21,8 @@ class Sales:
     def __init__(self, shop: Shop) -> None:
         self.shop = shop
 
-    async def begin(self, caller: Caller = KEY, family: Family = TABLES, ttl: int = 300) -> str:
-        begun = await transactions.create_transaction(self.shop.call(caller, family), ttl)
+    async def begin(self, caller: Caller = KEY, dialect: Dialect = TABLES, ttl: int = 300) -> str:
+        begun = await transactions.create_transaction(self.shop.call(caller, dialect), ttl)
         assert begun.status == "pending"
         return begun.id
 
@@ -32,9 +32,9 @@ class Sales:
         return on_the_wire(await transactions.create_operations(self.shop.call(caller), transaction, staged))
 
     async def end(
-        self, transaction: str, how: str = "commit", caller: Caller = KEY, family: Family = TABLES
+        self, transaction: str, how: str = "commit", caller: Caller = KEY, dialect: Dialect = TABLES
     ) -> Json:
-        call = self.shop.call(caller, family)
+        call = self.shop.call(caller, dialect)
         return on_the_wire(await transactions.update_transaction(call, transaction, **{how: True}))
 
     async def get(self, transaction: str, caller: Caller = KEY) -> Json:

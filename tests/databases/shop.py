@@ -14,7 +14,7 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.events import Event
 from tidewire.core.identities import Caller
 from tidewire.services.databases import bulk, databases, rows, tables
-from tidewire.services.databases.families import COLLECTIONS, TABLES, Call, Family
+from tidewire.services.databases.dialects import COLLECTIONS, TABLES, Dialect, DialectCall
 
 Json = dict[str, Any]
 
@@ -47,8 +47,8 @@ class Shop:
         await databases.create_database(shop.call(), "d", "Shop")
         return shop
 
-    def call(self, caller: Caller = KEY, family: Family = TABLES) -> Call:
-        return Call(self.world.context(caller), family)
+    def call(self, caller: Caller = KEY, dialect: Dialect = TABLES) -> DialectCall:
+        return DialectCall(self.world.context(caller), dialect)
 
     async def table(
         self,

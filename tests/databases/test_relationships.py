@@ -57,7 +57,7 @@ async def test_both_sides_show_a_two_way_relationship(library: Library, relation
         "bs",
         "child",
     )
-    attribute = on_the_wire(await columns.get_column(library.shop.call(family=COLLECTIONS), "d", "b", "as"))
+    attribute = on_the_wire(await columns.get_column(library.shop.call(dialect=COLLECTIONS), "d", "b", "as"))
     assert attribute["relatedCollection"] == "a"
 
 

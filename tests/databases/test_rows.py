@@ -122,7 +122,7 @@ async def test_unique_indexes(shop: Shop) -> None:
 async def test_both_families_see_the_same_rows(shop: Shop) -> None:
     await shop.table([column("a", "integer")])
     await shop.create("r", a=1)
-    older = shop.call(family=COLLECTIONS)
+    older = shop.call(dialect=COLLECTIONS)
     document = on_the_wire(await rows.get_row(older, "d", "t", "r"))
     assert document.pop("$collectionId") == "t"
     assert document["a"] == 1 and "$tableId" not in document
@@ -191,7 +191,7 @@ async def test_selection(shop: Shop) -> None:
     for selected in (["a"], ["a", "$id"]):
         assert own((await shop.find(query("select", "", *selected)))["rows"]) == [{"a": 1}]
     assert own(await shop.get("r", KEY, query("select", "", "b"))) == {"b": 2}
-    older = await rows.get_row(shop.call(family=COLLECTIONS), "d", "t", "r", [query("select", "", "b")])
+    older = await rows.get_row(shop.call(dialect=COLLECTIONS), "d", "t", "r", [query("select", "", "b")])
     assert own(on_the_wire(older)) == {"b": 2}
     assert (await shop.find(query("select", "", "*")))["rows"] == [await shop.get("r")]
     assert await refusal(shop.find(query("select", "", "c"))) == "general_query_invalid"

@@ -143,7 +143,7 @@ async def test_indexes_that_make_no_sense(shop: Shop) -> None:
         ("key", ["a", "a"], "column_index_invalid"),
     ):
         assert await refusal(indexes.create_index(shop.call(), "d", "t", "i", kind, keys)) == error
-    older = shop.call(family=COLLECTIONS)
+    older = shop.call(dialect=COLLECTIONS)
     assert await refusal(indexes.create_index(older, "d", "t", "i", "key", ["none"])) == "attribute_unknown"
     assert await refusal(indexes.create_index(older, "d", "t", "i", "key", ["l"])) == "index_invalid"
     await indexes.create_index(shop.call(), "d", "t", "i", "key", ["a", "$createdAt"], ["desc"])
@@ -190,17 +190,17 @@ async def test_indexes_have_a_greatest_length(
     for kind in ("key", "unique"):
         work = indexes.create_index(shop.call(), "d", "t", kind, kind, keys, lengths=lengths)
         assert await refusal(work) == expected
-    for family, given in ((TABLES, "columns"), (COLLECTIONS, "attributes")):
+    for dialect, given in ((TABLES, "columns"), (COLLECTIONS, "attributes")):
         inline = [{"key": "i", "type": "key", given: keys, "lengths": lengths}]
         table = tables.create_table(
-            shop.call(family=family),
+            shop.call(dialect=dialect),
             "d",
-            family.service,
+            dialect.service,
             "T",
             columns=[*described, column("url", "url")],
             indexes=inline,
         )
-        assert await refusal(table) == (family.word(expected) if family is TABLES else expected[7:])
+        assert await refusal(table) == (dialect.word(expected) if dialect is TABLES else expected[7:])
 
 
 async def test_words_are_found_in_texts_of_any_length(shop: Shop) -> None:

@@ -17,7 +17,7 @@ from tests.services.world import KEY, World, on_the_wire
 from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Caller
 from tidewire.services.databases import bulk, collections, counting, databases, rows
-from tidewire.services.databases.families import DOCUMENTS, TABLES, VECTORS, Call, Family
+from tidewire.services.databases.dialects import DOCUMENTS, TABLES, VECTORS, Dialect, DialectCall
 from tidewire.services.databases.transactions import lifecycle as transactions
 from tidewire.services.databases.vectors import create_collection as create_vector_collection
 
@@ -102,7 +102,7 @@ DUPLICATES = dict.fromkeys(
 class Kind:
     """A kind of databases, and what is in its twins."""
 
-    family: Family
+    dialect: Dialect
     data: st.SearchStrategy[Json]
     operators: st.SearchStrategy[Json]
     filters: st.SearchStrategy[str]
@@ -163,12 +163,12 @@ def test_twins(data: st.DataObject) -> None:
         shop = Shop(world)
         await _make(shop, kind)
         ann = await world.user("ann")
-        transaction = await Sales(shop).begin(ann, kind.family)
+        transaction = await Sales(shop).begin(ann, kind.dialect)
         for _ in range(data.draw(st.integers(2, 6), "within")):
             await _operate(data, kind, shop, {"plain": None, "staged": transaction})
             await _compare(data, kind, shop, ann, transaction)
         before = await _listed(kind, shop, KEY, "plain", None, [])
-        await transactions.update_transaction(shop.call(ann, kind.family), transaction, commit=True)
+        await transactions.update_transaction(shop.call(ann, kind.dialect), transaction, commit=True)
         assert await _listed(kind, shop, KEY, "staged", None, []) == before
         await _compare(data, kind, shop, ann, None)
 
@@ -176,12 +176,12 @@ def test_twins(data: st.DataObject) -> None:
 
 
 async def _make(shop: Shop, kind: Kind) -> None:
-    call = shop.call(family=kind.family)
+    call = shop.call(dialect=kind.dialect)
     await databases.create_database(call, "d", "D")
     for name in ("plain", "staged"):
-        if kind.family is TABLES:
+        if kind.dialect is TABLES:
             await shop.table(COLUMNS, table_id=name, indexes=INDEXES, row_security=True)
-        elif kind.family is DOCUMENTS:
+        elif kind.dialect is DOCUMENTS:
             await collections.create_collection(call, "d", name, "C", row_security=True, indexes=PATHS)
         else:
             await create_vector_collection(call, "d", name, "C", 2, row_security=True)
@@ -194,14 +194,14 @@ async def _make(shop: Shop, kind: Kind) -> None:
 async def _operate(data: st.DataObject, kind: Kind, shop: Shop, twins: dict[str, str | None]) -> None:
     """Do the same in both, with the same outcome."""
     actions = ["create", "create", "update", "upsert", "delete", "bulkUpdate", "bulkDelete", "bulkUpsert"]
-    actions += ["operators"] if kind.family is TABLES else []
-    actions += ["increment"] if kind.counted and kind.family is TABLES else []
+    actions += ["operators"] if kind.dialect is TABLES else []
+    actions += ["increment"] if kind.counted and kind.dialect is TABLES else []
     action = data.draw(st.sampled_from(actions), "action")
     row_id, given = data.draw(IDS, "row"), data.draw(kind.data, "data")
     if action == "create" and row_id in await _ids(kind, shop):
         action = "upsert"  # whether an id is free is for the commit to say
     permissions = data.draw(PERMISSIONS, "permissions")
-    call = shop.call(family=kind.family)
+    call = shop.call(dialect=kind.dialect)
     filters = [data.draw(kind.filters, "filter")] if action in {"bulkUpdate", "bulkDelete"} else []
     several = [{**given, "$id": row_id}, {**given, "$id": "z"}]
     operators = data.draw(kind.operators, "operators") if action == "operators" else {}
@@ -256,7 +256,7 @@ async def _ids(kind: Kind, shop: Shop) -> set[str]:
 async def _listed(
     kind: Kind, shop: Shop, caller: Caller, table: str, within: str | None, queries: list[str]
 ) -> Any:
-    call = Call(shop.world.context(caller), kind.family)
+    call = DialectCall(shop.world.context(caller), kind.dialect)
     return await _outcome(rows.list_rows(call, "d", table, queries, transaction_id=within))
 
 

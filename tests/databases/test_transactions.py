@@ -16,7 +16,7 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.parameters import InvalidParameterError
 from tidewire.core.time import now
 from tidewire.services.databases import bulk, counting, rows
-from tidewire.services.databases.families import Family
+from tidewire.services.databases.dialects import Dialect
 from tidewire.services.databases.transactions import lifecycle as transactions
 from tidewire.store.schema import transaction_operations, transaction_rows
 from tidewire.store.schema import transactions as kept
@@ -61,10 +61,10 @@ async def test_nothing_changes_before_the_commit_and_everything_by_it(sales: Sal
 
 
 async def test_events_of_a_commit_are_as_the_reference_has_them(sales: Sales) -> None:
-    for family, name in ((TABLES, "tables"), (COLLECTIONS, "collections")):
+    for dialect, name in ((TABLES, "tables"), (COLLECTIONS, "collections")):
         transaction = await sales.begin()
         await sales.stage(transaction, {"action": "upsert", "rowId": name, "data": {"name": "x"}})
-        await sales.end(transaction, family=family)
+        await sales.end(transaction, dialect=dialect)
         action, event = (await sales.shop.row_events())[-1]
         assert action == "update"
         assert f".{name}." in event.pattern
@@ -171,7 +171,7 @@ async def test_a_row_that_others_changed_is_a_conflict(sales: Sales, change: str
     assert "new" not in await sales.listed()
 
 
-@pytest.mark.parametrize("family", [TABLES, COLLECTIONS])
+@pytest.mark.parametrize("dialect", [TABLES, COLLECTIONS])
 @pytest.mark.parametrize(
     "operation",
     [
@@ -182,14 +182,14 @@ async def test_a_row_that_others_changed_is_a_conflict(sales: Sales, change: str
     ],
     ids=lambda operation: operation["action"] if isinstance(operation, dict) else operation.service,
 )
-async def test_a_row_that_is_gone_by_the_commit(sales: Sales, operation: Json, family: Family) -> None:
+async def test_a_row_that_is_gone_by_the_commit(sales: Sales, operation: Json, dialect: Dialect) -> None:
     await sales.shop.create("a", count=1)
     transaction = await sales.begin()
     await sales.stage(
         transaction, {"action": "create", "rowId": "new", "data": {}}, {**operation, "rowId": "a"}
     )
     await sales.shop.delete("a")
-    assert await refusal(sales.end(transaction, family=family)) == "document_not_found"
+    assert await refusal(sales.end(transaction, dialect=dialect)) == "document_not_found"
     assert (await sales.get(transaction))["status"] == "failed"
     assert await sales.listed() == {}
 
@@ -625,7 +625,7 @@ async def test_an_update_of_a_row_that_is_newer_than_the_client_says(sales: Sale
             await refusal(bulk.upsert_rows(call, "d", "t", [{"$id": "a", "count": 3}], **named)) == conflict
         )
         await rows.create_row(call, "d", "t", f"b{within}", {}, **named)
-    older = msgspec.structs.replace(call, family=COLLECTIONS)
+    older = msgspec.structs.replace(call, dialect=COLLECTIONS)
     with pytest.raises(TidewireError) as error:
         await rows.update_row_data(older, "d", "t", "a", {"count": 3})
     assert (error.value.type, error.value.code) == ("document_update_conflict", 409)

@@ -12,7 +12,7 @@ from tidewire.core.events import Event
 from tidewire.core.identities import Caller
 from tidewire.core.ids import unique_id
 from tidewire.services.databases import bulk, collections, databases, indexes, rows, tables, vectors
-from tidewire.services.databases.families import DOCUMENTS, VECTORS, Call, Family
+from tidewire.services.databases.dialects import DOCUMENTS, VECTORS, Dialect, DialectCall
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.sqlite.vectors import prepare_vectors
 from tidewire.store.user_tables.access import EVERYTHING, Access
@@ -31,12 +31,12 @@ class Library:
     """The databases ``d`` and ``v`` of a project; each has one collection, ``c``."""
 
     world: World
-    family: Family = DOCUMENTS
+    dialect: Dialect = DOCUMENTS
 
     @classmethod
     async def open(cls, world: World) -> Library:
-        for family in (DOCUMENTS, VECTORS):
-            library = cls(world, family)
+        for dialect in (DOCUMENTS, VECTORS):
+            library = cls(world, dialect)
             await databases.create_database(library.call(), library.database_id, "Library")
         return cls(world)
 
@@ -47,20 +47,20 @@ class Library:
 
     @property
     def database_id(self) -> str:
-        return "d" if self.family is DOCUMENTS else "v"
+        return "d" if self.dialect is DOCUMENTS else "v"
 
     @property
     def place(self) -> tuple[str, str]:
         return (self.database_id, "c")
 
-    def call(self, caller: Caller = KEY) -> Call:
-        return Call(self.world.context(caller), self.family)
+    def call(self, caller: Caller = KEY) -> DialectCall:
+        return DialectCall(self.world.context(caller), self.dialect)
 
     async def collection(
         self, *permissions: str, indexes: Sequence[Json] = (), security: bool = False, dimension: int = 3
     ) -> Json:
         given = (self.call(), self.database_id, "c", "Collection")
-        if self.family is VECTORS:
+        if self.dialect is VECTORS:
             made = await vectors.create_collection(
                 *given, dimension, list(permissions), row_security=security
             )

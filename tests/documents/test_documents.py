@@ -11,7 +11,7 @@ from tests.documents.library import Library, decoded, query, refusal
 from tests.services.world import World, on_the_wire
 from tidewire.core.errors import TidewireError
 from tidewire.services.databases import bulk, collections, counting, databases, indexes, rows, tables
-from tidewire.services.databases.families import DOCUMENTS, VECTORS, Call
+from tidewire.services.databases.dialects import DOCUMENTS, VECTORS, DialectCall
 from tidewire.settings import Settings
 
 ANYTHING: dict[str, Any] = {
@@ -218,8 +218,8 @@ async def test_words(library: Library) -> None:
 async def test_each_family_has_its_own_databases(library: Library) -> None:
     await library.collection()
     await library.vectors.collection()
-    for family in (TABLES, COLLECTIONS, VECTORS):
-        call = Call(library.world.context(), family)
+    for dialect in (TABLES, COLLECTIONS, VECTORS):
+        call = DialectCall(library.world.context(), dialect)
         for work in (
             databases.get_database(call, "d"),
             tables.get_table(call, "d", "c"),
@@ -231,9 +231,9 @@ async def test_each_family_has_its_own_databases(library: Library) -> None:
             databases.delete_database(call, "d"),
         ):
             assert await refusal(work) == "database_not_found"
-    listed = on_the_wire(await databases.list_databases(Call(library.world.context(), DOCUMENTS)))
+    listed = on_the_wire(await databases.list_databases(DialectCall(library.world.context(), DOCUMENTS)))
     assert [(each["$id"], each["type"]) for each in listed["databases"]] == [("d", "documentsdb")]
-    call = Call(library.world.context(), TABLES)
+    call = DialectCall(library.world.context(), TABLES)
     assert await refusal(databases.create_database(call, "d", "Taken")) == "database_already_exists"
     described = [{"key": "a", "type": "string", "size": 5}]
     with pytest.raises(TidewireError, match="attributes"):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from tidewire.core.operations import Operations
-from tidewire.services.databases.families import OPERATIONS
+from tidewire.services.databases.dialects import OPERATIONS
 
 
 def _declared() -> Iterator[Operations]:

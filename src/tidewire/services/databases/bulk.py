@@ -14,8 +14,8 @@ from tidewire.core.ids import is_id, unique_id
 from tidewire.core.models import RowList
 from tidewire.core.permissions import expand_permissions
 from tidewire.services.databases.conflicts import require_seen
+from tidewire.services.databases.dialects import EVERY, DialectCall, as_model, declare
 from tidewire.services.databases.events import ROW
-from tidewire.services.databases.families import EVERY, Call, as_model, declare
 from tidewire.services.databases.parameters import BulkQueries, ManyRows, RowData
 from tidewire.services.databases.records import find_user_table
 from tidewire.services.databases.related_reading import reach_of
@@ -52,11 +52,11 @@ ROWS_SHOWN: Final = 5_000
     event=f"{ROW}.create",
     limit=WRITES,
     chosen_by="rows",
-    families=EVERY,
+    dialects=EVERY,
 )
 @transactional("bulkCreate")
 async def create_rows(
-    call: Call,
+    call: DialectCall,
     database_id: ResourceId,
     table_id: ResourceId,
     rows: ManyRows,
@@ -72,10 +72,10 @@ async def create_rows(
     return await _write_all(call, database_id, table_id, rows, write)
 
 
-@declare("upsertRows", "PUT", PATH, scopes=WRITE, event=f"{ROW}.upsert", limit=WRITES, families=EVERY)
+@declare("upsertRows", "PUT", PATH, scopes=WRITE, event=f"{ROW}.upsert", limit=WRITES, dialects=EVERY)
 @transactional("bulkUpsert")
 async def upsert_rows(
-    call: Call,
+    call: DialectCall,
     database_id: ResourceId,
     table_id: ResourceId,
     rows: ManyRows,
@@ -90,10 +90,10 @@ async def upsert_rows(
     return await _write_all(call, database_id, table_id, rows, write)
 
 
-@declare("updateRows", "PATCH", PATH, scopes=WRITE, event=f"{ROW}.update", limit=WRITES, families=EVERY)
+@declare("updateRows", "PATCH", PATH, scopes=WRITE, event=f"{ROW}.update", limit=WRITES, dialects=EVERY)
 @transactional("bulkUpdate")
 async def update_rows(
-    call: Call,
+    call: DialectCall,
     database_id: ResourceId,
     table_id: ResourceId,
     data: RowData = {},  # noqa: B006 - never changed
@@ -102,7 +102,7 @@ async def update_rows(
     """Change all rows that the queries find; without queries, all there are."""
     _require_server(call)
     if not data:
-        raise call.family.error("row_missing_payload", "There is nothing to change: no data.")
+        raise call.dialect.error("row_missing_payload", "There is nothing to change: no data.")
     granted = expand_permissions(given_permissions(data.get("$permissions")), ITEM_ACTIONS)
 
     def change(transaction: Transaction, table: UserTable) -> Callable[[StoredRow], Any]:
@@ -113,10 +113,10 @@ async def update_rows(
     return await _for_all(call, database_id, table_id, queries, change)
 
 
-@declare("deleteRows", "DELETE", PATH, scopes=WRITE, event=f"{ROW}.delete", limit=DELETIONS, families=EVERY)
+@declare("deleteRows", "DELETE", PATH, scopes=WRITE, event=f"{ROW}.delete", limit=DELETIONS, dialects=EVERY)
 @transactional("bulkDelete")
 async def delete_rows(
-    call: Call,
+    call: DialectCall,
     database_id: ResourceId,
     table_id: ResourceId,
     queries: BulkQueries = (),
@@ -131,14 +131,14 @@ async def delete_rows(
 
 
 async def _write_all(
-    call: Call,
+    call: DialectCall,
     database_id: str,
     table_id: str,
     rows: Sequence[Mapping[str, Any]],
     write: Callable[[Transaction, UserTable, Mapping[str, Any]], Any],
 ) -> RowList:
     if not rows:
-        raise call.family.error("row_missing_data", "There is nothing to write.")
+        raise call.dialect.error("row_missing_data", "There is nothing to write.")
 
     def unit(transaction: Transaction) -> RowList:
         table = find_user_table(transaction.connection, call, database_id, table_id)
@@ -149,7 +149,7 @@ async def _write_all(
 
 
 async def _for_all(
-    call: Call,
+    call: DialectCall,
     database_id: str,
     table_id: str,
     queries: Sequence[str],
@@ -169,7 +169,7 @@ async def _for_all(
             page.limit = min(page.limit, settings.bulk_rows_max + 1)
         for row in _matching(transaction.connection, table, page, settings.bulk_bytes_max):
             if count == settings.bulk_rows_max:
-                raise _too_many(f"{settings.bulk_rows_max} {call.family.word('rows')}")
+                raise _too_many(f"{settings.bulk_rows_max} {call.dialect.word('rows')}")
             require_seen(call, row)
             done = do(row)
             count += 1
@@ -216,7 +216,7 @@ def _within(max_bytes: int, found: Callable[[], tuple[int, list[StoredRow]]]) ->
         raise _too_many(f"{max_bytes} bytes") from None
 
 
-def _require_server(call: Call) -> None:
+def _require_server(call: DialectCall) -> None:
     if not call.context.caller.bypasses_permissions:
         raise TidewireError("general_unauthorized_scope", "Only servers may write many rows in one request.")
 
@@ -230,5 +230,5 @@ def _id_of(row: Mapping[str, Any]) -> str:
     return row_id
 
 
-def _listed(call: Call, count: int, rows: list[Any]) -> RowList:
-    return as_model(call.family, RowList, {"total": count, "rows": rows})
+def _listed(call: DialectCall, count: int, rows: list[Any]) -> RowList:
+    return as_model(call.dialect, RowList, {"total": count, "rows": rows})

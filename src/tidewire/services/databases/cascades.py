@@ -16,7 +16,7 @@ import msgspec
 
 from tidewire.core.errors import TidewireError
 from tidewire.core.time import now
-from tidewire.services.databases.families import Call
+from tidewire.services.databases.dialects import DialectCall
 from tidewire.services.databases.row_views import may_with_row, publish_row
 from tidewire.services.permissions import unauthorized
 from tidewire.store.engine.database import Transaction
@@ -41,7 +41,7 @@ _Doomed = tuple[UserTable, int]
 
 
 def delete_with_related(
-    transaction: Transaction, call: Call, table: UserTable, row: StoredRow
+    transaction: Transaction, call: DialectCall, table: UserTable, row: StoredRow
 ) -> msgspec.Raw:
     """Delete a row, do what follows for others, write an event for each; return the row as JSON text.
 
@@ -63,7 +63,7 @@ def delete_with_related(
 
 
 class _Deletion:
-    def __init__(self, transaction: Transaction, call: Call) -> None:
+    def __init__(self, transaction: Transaction, call: DialectCall) -> None:
         self.payload = msgspec.Raw(b"")
         """Of the last deleted row."""
         self._transaction = transaction
@@ -77,8 +77,8 @@ class _Deletion:
         sequence: int = row[0]
         for relation in table.all_relations:
             if relation.on_delete == "restrict" and self._restricts(table, relation, sequence):
-                word = self._call.family.word("row")
-                raise self._call.family.error(
+                word = self._call.dialect.word("row")
+                raise self._call.dialect.error(
                     "row_delete_restricted",
                     f"The {word} {row[1]} cannot be deleted while it has related ones by {_name(relation)}.",
                 )
@@ -119,7 +119,7 @@ class _Deletion:
             row = self._row(relation, key)
             related = self._related(relation)
             if row is not None and not may_with_row(self._call.context.caller, "delete", related, row):
-                raise unauthorized("delete", f"a {self._call.family.word('row')} that goes with this one")
+                raise unauthorized("delete", f"a {self._call.dialect.word('row')} that goes with this one")
             yield related, key
         for relation in table.all_relations:
             if relation.related_key:
@@ -159,7 +159,7 @@ class _Deletion:
         self._left -= 1
         if self._left <= 0:
             limit = self._call.context.settings.cascade_rows_max
-            rows = self._call.family.word("rows")
+            rows = self._call.dialect.word("rows")
             raise TidewireError(
                 "general_bad_request",
                 f"This would delete or change more than {limit} related {rows}. Delete or change some of "

@@ -13,8 +13,8 @@ from tidewire.core.ids import unique_id
 from tidewire.core.models import Table
 from tidewire.core.permissions import expand_permissions
 from tidewire.services.databases.column_definitions import ColumnDefinition
+from tidewire.services.databases.dialects import DOCUMENTS, DialectCall, declare
 from tidewire.services.databases.events import TABLE
-from tidewire.services.databases.families import DOCUMENTS, Call, declare
 from tidewire.services.databases.index_definitions import read_index
 from tidewire.services.databases.tables import (
     WRITE,
@@ -39,10 +39,10 @@ _MEMBERS: Final = ColumnDefinition(DOCUMENT, DOCUMENT_KINDS["document"])
     scopes=WRITE,
     status=201,
     event=f"{TABLE}.create",
-    families=(DOCUMENTS,),
+    dialects=(DOCUMENTS,),
 )
 async def create_collection(
-    call: Call,
+    call: DialectCall,
     database_id: ResourceId,
     table_id: CustomId,
     name: Name,
@@ -57,7 +57,7 @@ async def create_collection(
         message = "Invalid `attributes` param: documents have the attributes that they are written with."
         raise TidewireError("general_argument_invalid", message)
     values = new_collection(table_id, name, permissions, row_security, enabled)
-    definitions = [read_index(call.family, index) for index in indexes]
+    definitions = [read_index(call.dialect, index) for index in indexes]
 
     def unit(transaction: Transaction) -> Table:
         return write_table(transaction, call, database_id, values, [_MEMBERS], definitions)
@@ -71,10 +71,10 @@ async def create_collection(
     "/{databaseId}/tables/{tableId}",
     scopes=WRITE,
     event=f"{TABLE}.update",
-    families=(DOCUMENTS,),
+    dialects=(DOCUMENTS,),
 )
 async def update_collection(
-    call: Call,
+    call: DialectCall,
     database_id: ResourceId,
     table_id: ResourceId,
     name: Name,

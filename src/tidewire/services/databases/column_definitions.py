@@ -13,8 +13,8 @@ from tidewire.core.columns import KINDS, ColumnRules, InvalidValueError, Kind, s
 from tidewire.core.errors import TidewireError
 from tidewire.core.parameters import InvalidParameterError
 from tidewire.core.time import now
+from tidewire.services.databases.dialects import Dialect, DialectCall
 from tidewire.services.databases.events import COLUMN, publish_definition, table_parameters
-from tidewire.services.databases.families import Call, Family
 from tidewire.services.databases.index_lengths import require_fitting_indexes
 from tidewire.services.databases.records import column_model
 from tidewire.services.databases.schema_changes import column_step
@@ -49,19 +49,21 @@ class ColumnDefinition:
     options: Mapping[str, Any] = field(default_factory=dict)
     """``min``, ``max``, ``elements``, ``encrypt``."""
 
-    def checked(self, family: Family) -> ColumnDefinition:
+    def checked(self, dialect: Dialect) -> ColumnDefinition:
         """The definition, its default as it is shown. Raises :class:`TidewireError` if it makes no sense."""
         if self.default is not None and (self.required or self.array):
             what = "required columns" if self.required else "columns that are arrays"
-            raise family.error("column_default_unsupported", family.word(f"There is no default for {what}."))
+            raise dialect.error(
+                "column_default_unsupported", dialect.word(f"There is no default for {what}.")
+            )
         minimum, maximum = self.options.get("min"), self.options.get("max")
         if minimum is not None and maximum is not None and minimum > maximum:
-            raise family.error("column_value_invalid", "The minimum must not be greater than the maximum.")
+            raise dialect.error("column_value_invalid", "The minimum must not be greater than the maximum.")
         if self.kind.format == "enum" and not self.options["elements"]:
-            raise family.error("column_value_invalid", "An enum needs at least one element.")
-        return self if self.default is None else self._with_default(family)
+            raise dialect.error("column_value_invalid", "An enum needs at least one element.")
+        return self if self.default is None else self._with_default(dialect)
 
-    def _with_default(self, family: Family) -> ColumnDefinition:
+    def _with_default(self, dialect: Dialect) -> ColumnDefinition:
         rules = ColumnRules(
             self.kind,
             size=self.size,
@@ -72,7 +74,7 @@ class ColumnDefinition:
         try:
             accepted = rules.accept(self.default)
         except InvalidValueError as error:
-            raise family.error("column_value_invalid", f"The default does not fit: {error}") from None
+            raise dialect.error("column_value_invalid", f"The default does not fit: {error}") from None
         default = shown_time(accepted) if self.kind.storage == "time" else accepted
         return ColumnDefinition(
             self.key, self.kind, self.required, default, self.array, self.size, self.options
@@ -95,41 +97,43 @@ class ColumnDefinition:
         }
 
 
-def read_column(family: Family, given: Mapping[str, Any]) -> ColumnDefinition:
+def read_column(dialect: Dialect, given: Mapping[str, Any]) -> ColumnDefinition:
     """A column as it is described in the request that creates its table.
 
     Raises ``general_argument_invalid``, or what the operation for columns of its kind raises.
     """
-    kind = _kind(family, given.get("type"), given.get("format") or "")
+    kind = _kind(dialect, given.get("type"), given.get("format") or "")
     flags = {flag: given.get(flag, False) for flag in ("required", "array", "encrypt")}
     if not all(isinstance(value, bool) for value in flags.values()):
-        raise _wrong(family, "required, array and encrypt are true or false")
+        raise _wrong(dialect, "required, array and encrypt are true or false")
     if flags["array"] and kind.shape:
-        raise _wrong(family, "shapes have no arrays")
+        raise _wrong(dialect, "shapes have no arrays")
     size = given.get("size", 0) if kind.resizable else 0
     if kind.resizable and (
         isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= MAX_SIZE[kind.name]
     ):
-        raise _wrong(family, f"size is a number from 1 to {MAX_SIZE[kind.name]}")
+        raise _wrong(dialect, f"size is a number from 1 to {MAX_SIZE[kind.name]}")
     options: dict[str, Any] = {}
     if kind.bounded:
-        options = {bound: _bound(family, kind, given.get(bound)) for bound in ("min", "max")}
+        options = {bound: _bound(dialect, kind, given.get(bound)) for bound in ("min", "max")}
     if kind.format == "enum":
-        options["elements"] = _elements(family, given.get("elements"))
+        options["elements"] = _elements(dialect, given.get("elements"))
     if kind.encryptable:
         options["encrypt"] = flags["encrypt"]
     return ColumnDefinition(
-        _key(family, given.get("key")),
+        _key(dialect, given.get("key")),
         kind,
         flags["required"],
         given.get("default"),
         flags["array"],
         size,
         options,
-    ).checked(family)
+    ).checked(dialect)
 
 
-def define_column(transaction: Transaction, call: Call, table: int, definition: ColumnDefinition) -> Row[Any]:
+def define_column(
+    transaction: Transaction, call: DialectCall, table: int, definition: ColumnDefinition
+) -> Row[Any]:
     """Describe and make a new column; it is ready at once if there are few rows to be brought up to date.
 
     Raises ``column_already_exists``, ``column_limit_exceeded``, or ``general_bad_request`` if a sealed value
@@ -137,8 +141,8 @@ def define_column(transaction: Transaction, call: Call, table: int, definition: 
     """
     connection = transaction.connection
     _require_room_for_seal(definition)
-    require_new_key(connection, call.family, table, definition.key)
-    require_room(connection, call.family, table)
+    require_new_key(connection, call.dialect, table, definition.key)
+    require_room(connection, call.dialect, table)
     moment = now()
     row = connection.execute(
         insert(user_columns)
@@ -155,7 +159,7 @@ def define_column(transaction: Transaction, call: Call, table: int, definition: 
     return row
 
 
-def complete_if_small(transaction: Transaction, call: Call, row: Row[Any]) -> bool:
+def complete_if_small(transaction: Transaction, call: DialectCall, row: Row[Any]) -> bool:
     """Bring a column up to date at once if that does not take long."""
     context, connection = call.context, transaction.connection
     changing = row.status == "deleting" or row.options.get("default") is not None
@@ -171,42 +175,44 @@ def complete_if_small(transaction: Transaction, call: Call, row: Row[Any]) -> bo
     return True
 
 
-def find_column(connection: Connection, family: Family, table: int, key: str) -> Row[Any]:
+def find_column(connection: Connection, dialect: Dialect, table: int, key: str) -> Row[Any]:
     """The description of a column. Raises ``column_not_found``."""
     row = connection.execute(
         select(user_columns).where(user_columns.c.table_sequence == table, user_columns.c.key == key)
     ).one_or_none()
     if row is None:
-        raise family.error("column_not_found", family.word("There is no such column."))
+        raise dialect.error("column_not_found", dialect.word("There is no such column."))
     return row
 
 
-def require_new_key(connection: Connection, family: Family, table: int, key: str) -> None:
+def require_new_key(connection: Connection, dialect: Dialect, table: int, key: str) -> None:
     """Refuse a key that is taken: ``column_already_exists``."""
     of_key = (user_columns.c.table_sequence == table, user_columns.c.key == key)
     if connection.execute(select(user_columns.c.sequence).where(*of_key)).first():
-        raise family.error("column_already_exists", family.word("There is a column with this key."))
+        raise dialect.error("column_already_exists", dialect.word("There is a column with this key."))
 
 
-def require_room(connection: Connection, family: Family, table: int) -> None:
+def require_room(connection: Connection, dialect: Dialect, table: int) -> None:
     """Refuse a further column if there are too many: ``column_limit_exceeded``."""
     of_table = user_columns.c.table_sequence == table
     if (connection.scalar(select(func.count()).where(of_table)) or 0) >= MAX_COLUMNS:
-        raise family.error("column_limit_exceeded", f"There can be at most {MAX_COLUMNS}.")
+        raise dialect.error("column_limit_exceeded", f"There can be at most {MAX_COLUMNS}.")
 
 
-def redefine_column(connection: Connection, call: Call, row: Row[Any], definition: ColumnDefinition) -> None:
+def redefine_column(
+    connection: Connection, call: DialectCall, row: Row[Any], definition: ColumnDefinition
+) -> None:
     """Change a column's description.
 
     Raises ``column_already_exists``, ``column_invalid_resize`` if what is stored would not fit,
     ``column_index_invalid`` if indexes would not, ``general_bad_request`` if a sealed value would not.
     """
-    family = call.family
+    dialect = call.dialect
     if definition.key != row.key:
-        require_new_key(connection, family, row.table_sequence, definition.key)
+        require_new_key(connection, dialect, row.table_sequence, definition.key)
         _rename_in_indexes(connection, row, definition.key)
     if definition.size and definition.size < row.size and not _fits(connection, row, definition.size):
-        raise family.error("column_invalid_resize", "There are values that may be longer than the new size.")
+        raise dialect.error("column_invalid_resize", "There are values that may be longer than the new size.")
     if definition.size and definition.size != row.size:
         _require_room_for_seal(definition)
         require_fitting_indexes(connection, call, row, definition.size)
@@ -217,7 +223,7 @@ def redefine_column(connection: Connection, call: Call, row: Row[Any], definitio
 
 def publish_column(
     transaction: Transaction,
-    call: Call,
+    call: DialectCall,
     action: str,
     database_id: str,
     table: Row[Any],
@@ -229,10 +235,10 @@ def publish_column(
         transaction,
         call.context.project,
         call.context.caller.user_id,
-        call.family,
+        call.dialect,
         f"{COLUMN}.{action}",
         parameters,
-        column_model(call.family, row),
+        column_model(call.dialect, row),
         table.database_type,
     )
 
@@ -268,39 +274,39 @@ def _rename_in_indexes(connection: Connection, row: Row[Any], key: str) -> None:
             connection.execute(update(user_indexes).where(of_index).values(columns=keys))
 
 
-def _kind(family: Family, name: object, format_: object) -> Kind:
+def _kind(dialect: Dialect, name: object, format_: object) -> Kind:
     """The kind that has this name, or this type and format."""
     for kind in KINDS.values():
         by_name = name == kind.name and (not format_ or format_ == kind.format)
         if by_name or (name, format_) == (kind.type, kind.format):
             return kind
-    raise _wrong(family, "type is none that columns have")
+    raise _wrong(dialect, "type is none that columns have")
 
 
-def _key(family: Family, value: object) -> str:
+def _key(dialect: Dialect, value: object) -> str:
     try:
         return Key(36).convert(value)
     except InvalidParameterError as error:
-        raise _wrong(family, f"key: {error}") from None
+        raise _wrong(dialect, f"key: {error}") from None
 
 
-def _bound(family: Family, kind: Kind, value: object) -> int | float | None:
+def _bound(dialect: Dialect, kind: Kind, value: object) -> int | float | None:
     if value is None:
         return None
     try:
         accepted: int | float = ColumnRules(kind).accept(value)
     except InvalidValueError as error:
-        raise _wrong(family, f"min and max: {error}") from None
+        raise _wrong(dialect, f"min and max: {error}") from None
     return accepted
 
 
-def _elements(family: Family, value: object) -> list[str]:
+def _elements(dialect: Dialect, value: object) -> list[str]:
     good = isinstance(value, list) and 1 <= len(value) <= MAX_ELEMENTS
     if not good or not all(isinstance(each, str) and 1 <= len(each) <= MAX_ELEMENT_LENGTH for each in value):  # type: ignore[attr-defined]
-        raise _wrong(family, f"elements are 1 to {MAX_ELEMENTS} texts")
+        raise _wrong(dialect, f"elements are 1 to {MAX_ELEMENTS} texts")
     return value  # type: ignore[return-value]
 
 
-def _wrong(family: Family, problem: str) -> TidewireError:
-    name = family.word("columns")
+def _wrong(dialect: Dialect, problem: str) -> TidewireError:
+    name = dialect.word("columns")
     return TidewireError("general_argument_invalid", f"Invalid `{name}` param: {problem}.")

@@ -18,8 +18,8 @@ from tidewire.services.databases.column_definitions import (
     ColumnDefinition,
 )
 from tidewire.services.databases.columns import PATH, WRITE, create_column, update_column
+from tidewire.services.databases.dialects import COLLECTIONS, TABLES, DialectCall, offer
 from tidewire.services.databases.events import COLUMN
-from tidewire.services.databases.families import COLLECTIONS, TABLES, Call, offer
 from tidewire.services.databases.parameters import ColumnKey, Geometry, Number, ValueOf
 from tidewire.services.databases.records import COLUMN_MODELS
 
@@ -29,13 +29,13 @@ _Arguments = dict[str, Any]
 
 
 def _declare(kind: Kind) -> None:
-    """Declare the operations on columns of a kind, in both families."""
+    """Declare the operations on columns of a kind, in both dialects."""
 
-    async def create(call: Call, /, database_id: str, table_id: str, **given: Any) -> Column:
+    async def create(call: DialectCall, /, database_id: str, table_id: str, **given: Any) -> Column:
         return await create_column(call, database_id, table_id, _definition(kind, given))
 
     async def change(
-        call: Call, /, database_id: str, table_id: str, new_key: str | None, **given: Any
+        call: DialectCall, /, database_id: str, table_id: str, new_key: str | None, **given: Any
     ) -> Column:
         return await update_column(call, database_id, table_id, _definition(kind, given), new_key)
 
@@ -43,9 +43,9 @@ def _declare(kind: Kind) -> None:
     model = COLUMN_MODELS[kind.name]
     creating = _signed(create, f"Create a column of kind {kind.name}.", _parameters(kind, new=True))
     changing = _signed(change, f"Change a column of kind {kind.name}.", _parameters(kind, new=False))
-    for family in (TABLES, COLLECTIONS):
+    for dialect in (TABLES, COLLECTIONS):
         offer(
-            family,
+            dialect,
             f"create{name}Column",
             "POST",
             f"{PATH}/{kind.name}",
@@ -56,7 +56,7 @@ def _declare(kind: Kind) -> None:
             event=f"{COLUMN}.create",
         )
         offer(
-            family,
+            dialect,
             f"update{name}Column",
             "PATCH",
             f"{PATH}/{kind.name}/{{key}}",
@@ -140,7 +140,7 @@ def _signed(
         )
         for name, annotation in parameters.items()
     ]
-    call = inspect.Parameter("call", inspect.Parameter.POSITIONAL_ONLY, annotation=Call)
+    call = inspect.Parameter("call", inspect.Parameter.POSITIONAL_ONLY, annotation=DialectCall)
     function.__signature__ = inspect.Signature([call, *listed])  # type: ignore[attr-defined]
     function.__annotations__ = {each.name: each.annotation for each in (call, *listed)}
     function.__doc__ = summary

@@ -21,8 +21,8 @@ from tidewire.services.databases.column_definitions import (
     publish_column,
     redefine_column,
 )
+from tidewire.services.databases.dialects import DialectCall, as_model, declare
 from tidewire.services.databases.events import COLUMN
-from tidewire.services.databases.families import Call, as_model, declare
 from tidewire.services.databases.parameters import ColumnKey
 from tidewire.services.databases.records import column_model, find_table_row
 from tidewire.services.databases.relationship_definitions import delete_relationship
@@ -59,7 +59,7 @@ _LIST: Final = ListDefinition(
 
 @declare("listColumns", "GET", PATH, scopes=_READ)
 async def list_columns(
-    call: Call,
+    call: DialectCall,
     database_id: ResourceId,
     table_id: ResourceId,
     queries: Annotated[Sequence[str], QueryList(tuple(_LIST.attributes))] = (),
@@ -71,31 +71,35 @@ async def list_columns(
         table = find_table_row(connection, call, database_id, table_id)
         where = [user_columns.c.table_sequence == table.sequence]
         count, rows = list_rows(connection, _LIST, queries, "", where, total)
-        columns = [column_model(call.family, row) for row in rows]
-        return as_model(call.family, ColumnList, {"total": count, "columns": columns})
+        columns = [column_model(call.dialect, row) for row in rows]
+        return as_model(call.dialect, ColumnList, {"total": count, "columns": columns})
 
     return await call.context.database.read(unit)
 
 
 @declare("getColumn", "GET", f"{PATH}/{{key}}", scopes=_READ, model=AnyColumn, older_model=AnyAttribute)
-async def get_column(call: Call, database_id: ResourceId, table_id: ResourceId, key: ColumnKey) -> Column:
+async def get_column(
+    call: DialectCall, database_id: ResourceId, table_id: ResourceId, key: ColumnKey
+) -> Column:
     """Get a column."""
 
     def unit(connection: Connection) -> Column:
         table = find_table_row(connection, call, database_id, table_id)
-        return column_model(call.family, find_column(connection, call.family, table.sequence, key))
+        return column_model(call.dialect, find_column(connection, call.dialect, table.sequence, key))
 
     return await call.context.database.read(unit)
 
 
 @declare("deleteColumn", "DELETE", f"{PATH}/{{key}}", scopes=WRITE, event=f"{COLUMN}.update")
-async def delete_column(call: Call, database_id: ResourceId, table_id: ResourceId, key: ColumnKey) -> None:
+async def delete_column(
+    call: DialectCall, database_id: ResourceId, table_id: ResourceId, key: ColumnKey
+) -> None:
     """Delete a column with its values, and the indexes that it is in."""
 
     def unit(transaction: Transaction) -> None:
         connection = transaction.connection
         table = find_table_row(connection, call, database_id, table_id)
-        row = find_column(connection, call.family, table.sequence, key)
+        row = find_column(connection, call.dialect, table.sequence, key)
         if row.status == "deleting":
             return
         if row.kind == RELATIONSHIP:
@@ -109,7 +113,7 @@ async def delete_column(call: Call, database_id: ResourceId, table_id: ResourceI
         changed = changed.values(status="deleting", progress=0, updated_at=now())
         connection.execute(changed)
         new_version(connection, table.sequence)
-        row = find_column(connection, call.family, table.sequence, key)
+        row = find_column(connection, call.dialect, table.sequence, key)
         publish_column(transaction, call, "update", database_id, table, row)
         complete_if_small(transaction, call, row)
 
@@ -117,9 +121,11 @@ async def delete_column(call: Call, database_id: ResourceId, table_id: ResourceI
     begin_changes(call)
 
 
-async def create_column(call: Call, database_id: str, table_id: str, definition: ColumnDefinition) -> Column:
+async def create_column(
+    call: DialectCall, database_id: str, table_id: str, definition: ColumnDefinition
+) -> Column:
     """Create a column."""
-    checked = definition.checked(call.family)
+    checked = definition.checked(call.dialect)
 
     def unit(transaction: Transaction) -> tuple[Column, bool]:
         connection = transaction.connection
@@ -128,7 +134,7 @@ async def create_column(call: Call, database_id: str, table_id: str, definition:
         publish_column(transaction, call, "create", database_id, table, row)
         complete = complete_if_small(transaction, call, row)
         # As it was before it was made, which clients wait for.
-        return column_model(call.family, row), complete
+        return column_model(call.dialect, row), complete
 
     column, complete = await call.context.database.write(unit)
     if not complete:
@@ -137,19 +143,19 @@ async def create_column(call: Call, database_id: str, table_id: str, definition:
 
 
 async def update_column(
-    call: Call, database_id: str, table_id: str, definition: ColumnDefinition, new_key: str | None
+    call: DialectCall, database_id: str, table_id: str, definition: ColumnDefinition, new_key: str | None
 ) -> Column:
     """Change a column; ``definition`` has its present key, and no size if that stays."""
 
     def unit(transaction: Transaction) -> Column:
-        connection, family = transaction.connection, call.family
+        connection, dialect = transaction.connection, call.dialect
         table = find_table_row(connection, call, database_id, table_id)
-        row = find_column(connection, family, table.sequence, definition.key)
+        row = find_column(connection, dialect, table.sequence, definition.key)
         if row.status != "available":
-            raise family.error("column_not_available", family.word("The column is not ready."))
+            raise dialect.error("column_not_available", dialect.word("The column is not ready."))
         if row.kind != definition.kind.name:
-            word = family.word("column")
-            raise family.error("column_type_invalid", f"The {word} is not of this type.")
+            word = dialect.word("column")
+            raise dialect.error("column_type_invalid", f"The {word} is not of this type.")
         options = {**definition.options}
         if "encrypt" in row.options:
             options["encrypt"] = row.options["encrypt"]
@@ -161,10 +167,10 @@ async def update_column(
             row.array,
             definition.size or (row.size if definition.kind.resizable else 0),
             options,
-        ).checked(family)
+        ).checked(dialect)
         redefine_column(connection, call, row, changed)
-        row = find_column(connection, family, table.sequence, changed.key)
+        row = find_column(connection, dialect, table.sequence, changed.key)
         publish_column(transaction, call, "update", database_id, table, row)
-        return column_model(family, row)
+        return column_model(dialect, row)
 
     return await call.context.database.write(unit)

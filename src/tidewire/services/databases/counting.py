@@ -15,8 +15,8 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.models import Row
 from tidewire.core.row_operators import Operator, whole
 from tidewire.core.time import now
+from tidewire.services.databases.dialects import DOCUMENTS, DialectCall, declare
 from tidewire.services.databases.events import ROW
-from tidewire.services.databases.families import DOCUMENTS, Call, declare
 from tidewire.services.databases.parameters import ColumnKey, LooseNumber
 from tidewire.services.databases.records import find_user_table
 from tidewire.services.databases.row_finding import row_to_change
@@ -43,7 +43,7 @@ def _declare_for_documents(name: str, action: str) -> Callable[[Callable[..., An
     event = ROW.replace("databases.", "documentsdb.", 1) + ".update"
     path = f"{_COUNTED}/{action}"
     return declare(
-        name, "PATCH", path, scopes=WRITE, model=Row, event=event, limit=WRITES, families=(DOCUMENTS,)
+        name, "PATCH", path, scopes=WRITE, model=Row, event=event, limit=WRITES, dialects=(DOCUMENTS,)
     )
 
 
@@ -59,7 +59,7 @@ def _declare_for_documents(name: str, action: str) -> Callable[[Callable[..., An
 @_declare_for_documents("incrementRowColumn", "increment")
 @transactional("increment")
 async def increment_row_column(
-    call: Call,
+    call: DialectCall,
     database_id: ResourceId,
     table_id: ResourceId,
     row_id: ResourceId,
@@ -83,7 +83,7 @@ async def increment_row_column(
 @_declare_for_documents("decrementRowColumn", "decrement")
 @transactional("decrement")
 async def decrement_row_column(
-    call: Call,
+    call: DialectCall,
     database_id: ResourceId,
     table_id: ResourceId,
     row_id: ResourceId,
@@ -96,7 +96,7 @@ async def decrement_row_column(
 
 
 async def _count(
-    call: Call, place: tuple[str, str, str], key: str, method: str, value: float, bound: float | None
+    call: DialectCall, place: tuple[str, str, str], key: str, method: str, value: float, bound: float | None
 ) -> msgspec.Raw:
     database_id, table_id, row_id = place
     if not 0 < value < 2**63:
@@ -109,7 +109,7 @@ async def _count(
         table = find_user_table(connection, call, database_id, table_id)
         row = row_to_change(connection, call, table, row_id)
         if not may_with_row(call.context.caller, "update", table, row):
-            raise unauthorized("update", f"this {call.family.word('row')}")
+            raise unauthorized("update", f"this {call.dialect.word('row')}")
         if table.document is not None:
             changes = _counted_member(
                 call, table, row, key, value if method == "increment" else -value, bound
@@ -128,7 +128,7 @@ async def _count(
 
 
 def _counted_member(
-    call: Call, table: UserTable, row: StoredRow, key: str, value: float, bound: float | None
+    call: DialectCall, table: UserTable, row: StoredRow, key: str, value: float, bound: float | None
 ) -> Changes:
     """A document with a member counted, found by its path; one that it lacks is counted from zero.
 
@@ -138,16 +138,16 @@ def _counted_member(
     path = tuple(key.split("."))
     found = found_at(document, path) or _added_at(document, path)
     if found is None:
-        raise call.family.error("column_type_invalid", "What the path leads through is no object.")
+        raise call.dialect.error("column_type_invalid", "What the path leads through is no object.")
     place, number = found
     if isinstance(number, bool) or not isinstance(number, int | float):
-        raise call.family.error("column_type_invalid", "The attribute holds no number.")
+        raise call.dialect.error("column_type_invalid", "The attribute holds no number.")
     counted = number + whole(value)
     passed = bound is not None and (counted > bound if value > 0 else counted < bound)
     if passed or not isfinite(counted) or (isinstance(counted, int) and counted not in INT64):
         limit = bound if passed else "a number of 64 bits"
         message = f'The attribute "{key}" cannot take this value: it must not pass {limit}.'
-        raise call.family.error("column_limit_exceeded", message)
+        raise call.dialect.error("column_limit_exceeded", message)
     place[path[-1]] = counted
     problem = member_problem(path[0], document[path[0]], call.context.settings.max_document_depth)
     if problem:
@@ -165,16 +165,16 @@ def _added_at(document: dict[str, Any], path: tuple[str, ...]) -> tuple[dict[str
     return place, 0
 
 
-def _counted_column(call: Call, table: UserTable, key: str, value: float) -> UserColumn:
+def _counted_column(call: DialectCall, table: UserTable, key: str, value: float) -> UserColumn:
     """The column to count in. Raises ``column_not_found`` or ``column_type_invalid``."""
     column = table.columns.get(key)
     if column is None:
-        raise call.family.error("column_not_found", call.family.word("There is no such column."))
+        raise call.dialect.error("column_not_found", call.dialect.word("There is no such column."))
     storage = column.rules.kind.storage
     if storage not in {"integer", "float"} or column.rules.array:
-        raise call.family.error("column_type_invalid", call.family.word("The column holds no number."))
+        raise call.dialect.error("column_type_invalid", call.dialect.word("The column holds no number."))
     if storage == "integer" and not float(value).is_integer():
-        raise call.family.error("column_type_invalid", call.family.word("The column holds integers."))
+        raise call.dialect.error("column_type_invalid", call.dialect.word("The column holds integers."))
     return column
 
 
@@ -184,12 +184,12 @@ def _position(table: UserTable, key: str) -> int:
 
 
 def _require_within(
-    call: Call, table: UserTable, column: UserColumn, stored: Any, method: str, bound: float | None
+    call: DialectCall, table: UserTable, column: UserColumn, stored: Any, method: str, bound: float | None
 ) -> None:
     """Undo the change if it went too far: ``column_limit_exceeded``."""
     beyond = bound is not None and (stored > bound if method == "increment" else stored < bound)
     problem = f"it must not pass {bound}." if beyond else problem_of_stored(table, column, stored)
     if problem:
-        word = call.family.word("column")
+        word = call.dialect.word("column")
         message = f'The {word} "{column.key}" cannot take this value: {problem}'
-        raise call.family.error("column_limit_exceeded", message)
+        raise call.dialect.error("column_limit_exceeded", message)

@@ -15,8 +15,8 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.ids import unique_id
 from tidewire.core.models import Database, DatabaseList
 from tidewire.core.time import now
+from tidewire.services.databases.dialects import EVERY, SCHEMALESS, DialectCall, declare
 from tidewire.services.databases.events import DATABASE, publish_definition
-from tidewire.services.databases.families import EVERY, SCHEMALESS, Call, declare
 from tidewire.services.databases.records import database_of, find_database
 from tidewire.services.databases.schema_changes import begin_changes
 from tidewire.store.engine.database import Transaction
@@ -42,8 +42,10 @@ _LIST: Final = ListDefinition(
 )
 
 
-@declare("create", "POST", "", scopes=_WRITE, status=201, event=f"{DATABASE}.create", families=EVERY)
-async def create_database(call: Call, database_id: CustomId, name: Name, enabled: Enabled = True) -> Database:
+@declare("create", "POST", "", scopes=_WRITE, status=201, event=f"{DATABASE}.create", dialects=EVERY)
+async def create_database(
+    call: DialectCall, database_id: CustomId, name: Name, enabled: Enabled = True
+) -> Database:
     """Create a database."""
     new_id = unique_id() if database_id == "unique()" else database_id
 
@@ -53,29 +55,29 @@ async def create_database(call: Call, database_id: CustomId, name: Name, enabled
             raise TidewireError("database_already_exists", "A database with this id already exists.")
         moment = now()
         values = {"created_at": moment, "updated_at": moment, "name": name, "enabled": enabled}
-        connection.execute(insert(databases).values(id=new_id, type=call.family.database_type, **values))
+        connection.execute(insert(databases).values(id=new_id, type=call.dialect.database_type, **values))
         return _publish(transaction, call, "create", new_id)
 
     return await call.context.database.write(unit)
 
 
-@declare("list", "GET", "", scopes=_READ, families=EVERY)
+@declare("list", "GET", "", scopes=_READ, dialects=EVERY)
 async def list_databases(
-    call: Call,
+    call: DialectCall,
     queries: Annotated[Sequence[str], QueryList(tuple(_LIST.attributes))] = (),
     search: Search = "",
     total: Boolean = True,
 ) -> DatabaseList:
     """List the databases."""
-    where = [databases.c.type.in_(call.family.reaches)]
+    where = [databases.c.type.in_(call.dialect.reaches)]
     count, rows = await call.context.database.read(
         lambda connection: list_rows(connection, _LIST, queries, search, where, total)
     )
     return DatabaseList(total=count, databases=[database_of(row) for row in rows])
 
 
-@declare("get", "GET", "/{databaseId}", scopes=_READ, families=EVERY)
-async def get_database(call: Call, database_id: ResourceId) -> Database:
+@declare("get", "GET", "/{databaseId}", scopes=_READ, dialects=EVERY)
+async def get_database(call: DialectCall, database_id: ResourceId) -> Database:
     """Get a database."""
     return await call.context.database.read(
         lambda connection: database_of(find_database(connection, call, database_id))
@@ -84,7 +86,7 @@ async def get_database(call: Call, database_id: ResourceId) -> Database:
 
 @declare("update", "PUT", "/{databaseId}", scopes=_WRITE, event=f"{DATABASE}.update")
 async def update_database(
-    call: Call, database_id: ResourceId, name: Name | None = None, enabled: Enabled = True
+    call: DialectCall, database_id: ResourceId, name: Name | None = None, enabled: Enabled = True
 ) -> Database:
     """Rename, enable or disable a database; a name that is not given stays."""
 
@@ -99,16 +101,16 @@ async def update_database(
     return await call.context.database.write(unit)
 
 
-@declare("update", "PUT", "/{databaseId}", scopes=_WRITE, event=f"{DATABASE}.update", families=SCHEMALESS)
+@declare("update", "PUT", "/{databaseId}", scopes=_WRITE, event=f"{DATABASE}.update", dialects=SCHEMALESS)
 async def update_named_database(
-    call: Call, database_id: ResourceId, name: Name, enabled: Enabled = True
+    call: DialectCall, database_id: ResourceId, name: Name, enabled: Enabled = True
 ) -> Database:
     """Rename, enable or disable a database."""
     return await update_database(call, database_id, name, enabled)
 
 
-@declare("delete", "DELETE", "/{databaseId}", scopes=_WRITE, event=f"{DATABASE}.delete", families=EVERY)
-async def delete_database(call: Call, database_id: ResourceId) -> None:
+@declare("delete", "DELETE", "/{databaseId}", scopes=_WRITE, event=f"{DATABASE}.delete", dialects=EVERY)
+async def delete_database(call: DialectCall, database_id: ResourceId) -> None:
     """Delete a database with all its tables; no event tells of these."""
 
     def unit(transaction: Transaction) -> None:
@@ -124,14 +126,14 @@ async def delete_database(call: Call, database_id: ResourceId) -> None:
     begin_changes(call)
 
 
-def _publish(transaction: Transaction, call: Call, action: str, database_id: str) -> Database:
+def _publish(transaction: Transaction, call: DialectCall, action: str, database_id: str) -> Database:
     row: Any = transaction.connection.execute(select(databases).where(databases.c.id == database_id)).one()
     database = database_of(row)
     publish_definition(
         transaction,
         call.context.project,
         call.context.caller.user_id,
-        call.family,
+        call.dialect,
         f"{DATABASE}.{action}",
         {"databaseId": database_id},
         database,

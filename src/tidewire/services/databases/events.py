@@ -11,7 +11,7 @@ from tidewire.core.channels import Parent, event_audience
 from tidewire.core.events import Event
 from tidewire.core.models import Model
 from tidewire.core.time import now
-from tidewire.services.databases.families import Family
+from tidewire.services.databases.dialects import Dialect
 from tidewire.store.engine.database import Transaction
 from tidewire.store.instance.platform import CONSOLE_PROJECT_ID, Project
 
@@ -78,7 +78,7 @@ def publish_definition(
     transaction: Transaction,
     project: Project,
     actor_id: str,
-    family: Family,
+    dialect: Dialect,
     pattern: str,
     parameters: Mapping[str, str],
     payload: Model,
@@ -86,5 +86,5 @@ def publish_definition(
 ) -> None:
     """Write the event of a database, table, column or index; ``pattern`` is in the words of tables."""
     fields: dict[str, Any] = msgspec.to_builtins(payload)
-    event = make_event(project, actor_id, family.word(pattern), parameters, fields, database_type)
+    event = make_event(project, actor_id, dialect.word(pattern), parameters, fields, database_type)
     transaction.append(event)

@@ -17,7 +17,7 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.parameters import InvalidParameterError
 from tidewire.core.relationships import KIND as RELATIONSHIP
 from tidewire.core.time import now
-from tidewire.services.databases.families import DOCUMENTS, STRUCTURED, VECTORS, Call, Family
+from tidewire.services.databases.dialects import DOCUMENTS, STRUCTURED, VECTORS, Dialect, DialectCall
 from tidewire.services.databases.index_lengths import extents_of, require_lengths
 from tidewire.services.databases.parameters import Length, Order
 from tidewire.services.databases.schema_changes import index_step
@@ -35,7 +35,7 @@ TYPES: Final = {
     DOCUMENTS: ("key", "fulltext", "unique"),
     VECTORS: ("hnsw_euclidean", "hnsw_dot", "hnsw_cosine", "object", "key", "unique"),
 }
-"""By family."""
+"""By dialect."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class IndexDefinition:
     lengths: Sequence[int] = ()
 
 
-def read_index(family: Family, given: Mapping[str, Any]) -> IndexDefinition:
+def read_index(dialect: Dialect, given: Mapping[str, Any]) -> IndexDefinition:
     """An index as it is described in the request that creates its table: ``general_argument_invalid``."""
     try:
         columns = given.get("columns", given.get("attributes"))
@@ -62,27 +62,29 @@ def read_index(family: Family, given: Mapping[str, Any]) -> IndexDefinition:
         )
     except InvalidParameterError as error:
         raise TidewireError("general_argument_invalid", f"Invalid `indexes` param: {error}") from None
-    if definition.type not in TYPES[family]:
-        message = f"Invalid `indexes` param: type is one of {', '.join(TYPES[family])}."
+    if definition.type not in TYPES[dialect]:
+        message = f"Invalid `indexes` param: type is one of {', '.join(TYPES[dialect])}."
         raise TidewireError("general_argument_invalid", message)
     return definition
 
 
-def define_index(transaction: Transaction, call: Call, table: int, definition: IndexDefinition) -> Row[Any]:
+def define_index(
+    transaction: Transaction, call: DialectCall, table: int, definition: IndexDefinition
+) -> Row[Any]:
     """Describe a new index, which is still to be made.
 
     Raises ``column_index_limit_exceeded``; then ``column_unknown``, ``column_not_available`` or
     ``column_index_invalid``; then ``column_index_already_exists``.
     """
-    connection, family = transaction.connection, call.family
+    connection, dialect = transaction.connection, call.dialect
     described = connection.execute(
         select(user_indexes.c.key).where(user_indexes.c.table_sequence == table)
     ).all()
     if len(described) >= MAX_INDEXES:
-        raise family.error("column_index_limit_exceeded", f"There can be at most {MAX_INDEXES} indexes.")
+        raise dialect.error("column_index_limit_exceeded", f"There can be at most {MAX_INDEXES} indexes.")
     _require_columns(connection, call, table, definition)
     if definition.key in {row.key for row in described}:
-        raise family.error("column_index_already_exists", "There is an index with this key.")
+        raise dialect.error("column_index_already_exists", "There is an index with this key.")
     moment = now()
     return connection.execute(
         insert(user_indexes)
@@ -101,7 +103,7 @@ def define_index(transaction: Transaction, call: Call, table: int, definition: I
     ).one()
 
 
-def make_if_small(transaction: Transaction, call: Call, row: Row[Any]) -> bool:
+def make_if_small(transaction: Transaction, call: DialectCall, row: Row[Any]) -> bool:
     """Make an index at once if that does not take long."""
     connection = transaction.connection
     if not is_small(connection, row.table_sequence):
@@ -112,41 +114,43 @@ def make_if_small(transaction: Transaction, call: Call, row: Row[Any]) -> bool:
     return True
 
 
-def find_index(connection: Connection, family: Family, table: int, key: str) -> Row[Any]:
+def find_index(connection: Connection, dialect: Dialect, table: int, key: str) -> Row[Any]:
     """The description of an index. Raises ``column_index_not_found``."""
     row = connection.execute(
         select(user_indexes).where(user_indexes.c.table_sequence == table, user_indexes.c.key == key)
     ).one_or_none()
     if row is None:
-        raise family.error("column_index_not_found", "There is no such index.")
+        raise dialect.error("column_index_not_found", "There is no such index.")
     return row
 
 
-def _require_columns(connection: Connection, call: Call, table: int, definition: IndexDefinition) -> None:
-    keys, family = list(definition.columns), call.family
+def _require_columns(
+    connection: Connection, call: DialectCall, table: int, definition: IndexDefinition
+) -> None:
+    keys, dialect = list(definition.columns), call.dialect
     if not keys or len({key.lower() for key in keys}) < len(keys):
-        raise _invalid(family, "An index needs columns, each once.")
-    if family is not DOCUMENTS and max(len(definition.orders), len(definition.lengths)) > len(keys):
-        raise _invalid(family, "An index cannot have more orders or lengths than columns.")
+        raise _invalid(dialect, "An index needs columns, each once.")
+    if dialect is not DOCUMENTS and max(len(definition.orders), len(definition.lengths)) > len(keys):
+        raise _invalid(dialect, "An index cannot have more orders or lengths than columns.")
     found = connection.execute(select(user_columns).where(user_columns.c.table_sequence == table))
     columns = {row.key: row for row in found}
     for key in keys:
         if key not in INDEXED_FIELDS or definition.type not in {"key", "unique"}:
-            _require_column(family, columns, key, definition)
+            _require_column(dialect, columns, key, definition)
     require_lengths(call, definition.type, extents_of(connection, table), keys, definition.lengths)
 
 
 def _require_column(
-    family: Family, columns: Mapping[str, Row[Any]], key: str, definition: IndexDefinition
+    dialect: Dialect, columns: Mapping[str, Row[Any]], key: str, definition: IndexDefinition
 ) -> None:
     if not key.startswith("$") and key not in columns and _is_member(columns, key):
-        _require_indexable_member(family, key, definition)
+        _require_indexable_member(dialect, key, definition)
         return
     if key.startswith("$") or key not in columns:
-        raise family.error("column_unknown", family.word(f"There is no column {key}."))
+        raise dialect.error("column_unknown", dialect.word(f"There is no column {key}."))
     if columns[key].status not in {"available", "processing"}:
-        raise family.error("column_not_available", family.word(f"The column {key} is not ready."))
-    _require_indexable(family, columns[key], definition)
+        raise dialect.error("column_not_available", dialect.word(f"The column {key} is not ready."))
+    _require_indexable(dialect, columns[key], definition)
 
 
 def _is_member(columns: Mapping[str, Row[Any]], key: str) -> bool:
@@ -156,40 +160,40 @@ def _is_member(columns: Mapping[str, Row[Any]], key: str) -> bool:
     return bool(within) or (DOCUMENT in columns and first not in columns)
 
 
-def _require_indexable_member(family: Family, key: str, definition: IndexDefinition) -> None:
+def _require_indexable_member(dialect: Dialect, key: str, definition: IndexDefinition) -> None:
     if path_of(key) is None or not Key(36).pattern.fullmatch(key):
-        raise _invalid(family, f"The column {key[:64]} is no path of names, with periods between them.")
+        raise _invalid(dialect, f"The column {key[:64]} is no path of names, with periods between them.")
     if definition.type not in {"key", "unique", "fulltext"}:
-        raise _invalid(family, f"The column {key} cannot be in an index of type {definition.type}.")
+        raise _invalid(dialect, f"The column {key} cannot be in an index of type {definition.type}.")
 
 
-def _require_indexable(family: Family, column: Row[Any], definition: IndexDefinition) -> None:
+def _require_indexable(dialect: Dialect, column: Row[Any], definition: IndexDefinition) -> None:
     if column.kind == RELATIONSHIP:
-        raise _invalid(family, f"The column {column.key} is a relationship: it has an index of its own.")
+        raise _invalid(dialect, f"The column {column.key} is a relationship: it has an index of its own.")
     kind = ALL_KINDS[column.kind]
     if kind.name in DOCUMENT_KINDS:
-        _require_right_type(family, column, definition)
+        _require_right_type(dialect, column, definition)
         return
     if column.array:
-        raise _invalid(family, f"The column {column.key} is an array: it cannot be in an index.")
+        raise _invalid(dialect, f"The column {column.key} is an array: it cannot be in an index.")
     if column.options.get("encrypt"):
-        raise _invalid(family, f"The column {column.key} is encrypted: it cannot be in an index.")
+        raise _invalid(dialect, f"The column {column.key} is encrypted: it cannot be in an index.")
     if definition.type == "fulltext" and kind.storage != "text":
-        raise _invalid(family, f"The column {column.key} is no text: it cannot be searched for words.")
+        raise _invalid(dialect, f"The column {column.key} is no text: it cannot be searched for words.")
     if (definition.type == "spatial") != (kind.shape is not None):
-        raise _invalid(family, "Shapes are in indexes of type spatial, and nothing else is.")
+        raise _invalid(dialect, "Shapes are in indexes of type spatial, and nothing else is.")
     if definition.type == "spatial" and len(definition.columns) > 1:
-        raise _invalid(family, "An index of type spatial has one column.")
+        raise _invalid(dialect, "An index of type spatial has one column.")
 
 
-def _require_right_type(family: Family, column: Row[Any], definition: IndexDefinition) -> None:
+def _require_right_type(dialect: Dialect, column: Row[Any], definition: IndexDefinition) -> None:
     of_vectors = definition.type.startswith("hnsw_")
     if of_vectors != (column.kind == "vector") or definition.type in {"key", "unique"}:
         message = f"The column {column.key} cannot be in an index of type {definition.type}."
-        raise family.error("column_type_invalid", family.word(message))
+        raise dialect.error("column_type_invalid", dialect.word(message))
     if len(definition.columns) > 1:
-        raise _invalid(family, f"An index of type {definition.type} has one column.")
+        raise _invalid(dialect, f"An index of type {definition.type} has one column.")
 
 
-def _invalid(family: Family, message: str) -> TidewireError:
-    return family.error("column_index_invalid", family.word(message))
+def _invalid(dialect: Dialect, message: str) -> TidewireError:
+    return dialect.error("column_index_invalid", dialect.word(message))

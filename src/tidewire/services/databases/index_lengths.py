@@ -9,7 +9,7 @@ from sqlalchemy import Row
 
 from tidewire.core.columns import ALL_KINDS, KINDS, Kind
 from tidewire.core.errors import TidewireError
-from tidewire.services.databases.families import Call
+from tidewire.services.databases.dialects import DialectCall
 from tidewire.services.databases.records import columns_of, indexes_of
 from tidewire.store.engine.connection import Connection
 from tidewire.store.user_tables.indexed import INDEXED_FIELDS
@@ -43,7 +43,11 @@ def extents_of(connection: Connection, table: int) -> dict[str, Extent]:
 
 
 def require_lengths(
-    call: Call, index_type: str, extents: Mapping[str, Extent], keys: Sequence[str], lengths: Sequence[int]
+    call: DialectCall,
+    index_type: str,
+    extents: Mapping[str, Extent],
+    keys: Sequence[str],
+    lengths: Sequence[int],
 ) -> None:
     """Refuse an index that is too long, or lengths that its columns do not have: ``column_index_invalid``."""
     total = 0
@@ -66,7 +70,7 @@ def require_lengths(
         raise _invalid(call, message)
 
 
-def require_fitting_indexes(connection: Connection, call: Call, column: Row[Any], size: int) -> None:
+def require_fitting_indexes(connection: Connection, call: DialectCall, column: Row[Any], size: int) -> None:
     """Refuse a size of a column that the indexes which it is in do not allow: ``column_index_invalid``."""
     extents = extents_of(connection, column.table_sequence)
     extents[column.key] = extents[column.key]._replace(size=size)
@@ -75,5 +79,5 @@ def require_fitting_indexes(connection: Connection, call: Call, column: Row[Any]
             require_lengths(call, index.type, extents, index.columns, index.lengths)
 
 
-def _invalid(call: Call, message: str) -> TidewireError:
-    return call.family.error("column_index_invalid", call.family.word(message))
+def _invalid(call: DialectCall, message: str) -> TidewireError:
+    return call.dialect.error("column_index_invalid", call.dialect.word(message))

@@ -12,8 +12,8 @@ from tidewire.core.checks.names import ResourceId
 from tidewire.core.checks.numbers import Boolean
 from tidewire.core.checks.texts import AnyCaseChoice
 from tidewire.core.models import ColumnIndex, ColumnIndexList
+from tidewire.services.databases.dialects import EVERY, DialectCall, as_model, declare, offer
 from tidewire.services.databases.events import INDEX, publish_definition, table_parameters
-from tidewire.services.databases.families import EVERY, Call, as_model, declare, offer
 from tidewire.services.databases.index_definitions import (
     TYPES,
     IndexDefinition,
@@ -54,7 +54,7 @@ _LIST: Final = ListDefinition(
 
 
 async def create_index(
-    call: Call,
+    call: DialectCall,
     database_id: ResourceId,
     table_id: ResourceId,
     key: ColumnKey,
@@ -73,7 +73,7 @@ async def create_index(
         _publish(transaction, call, "create", database_id, table, row)
         complete = make_if_small(transaction, call, row)
         # As it was before it was made, which clients wait for.
-        return index_model(call.family, row), complete
+        return index_model(call.dialect, row), complete
 
     index, complete = await call.context.database.write(unit)
     if not complete:
@@ -81,14 +81,14 @@ async def create_index(
     return index
 
 
-for _family in EVERY:
+for _dialect in EVERY:
     offer(
-        _family,
+        _dialect,
         "createIndex",
         "POST",
         _PATH,
         create_index,
-        {"type": Annotated[str, AnyCaseChoice(TYPES[_family])]},
+        {"type": Annotated[str, AnyCaseChoice(TYPES[_dialect])]},
         scopes=_WRITE,
         status=202,
         model=ColumnIndex,
@@ -96,9 +96,9 @@ for _family in EVERY:
     )
 
 
-@declare("listIndexes", "GET", _PATH, scopes=_READ, families=EVERY)
+@declare("listIndexes", "GET", _PATH, scopes=_READ, dialects=EVERY)
 async def list_indexes(
-    call: Call,
+    call: DialectCall,
     database_id: ResourceId,
     table_id: ResourceId,
     queries: Annotated[Sequence[str], QueryList(tuple(_LIST.attributes))] = (),
@@ -110,34 +110,38 @@ async def list_indexes(
         table = find_table_row(connection, call, database_id, table_id)
         where = [user_indexes.c.table_sequence == table.sequence]
         count, rows = list_rows(connection, _LIST, queries, "", where, total)
-        indexes = [index_model(call.family, row) for row in rows]
-        return as_model(call.family, ColumnIndexList, {"total": count, "indexes": indexes})
+        indexes = [index_model(call.dialect, row) for row in rows]
+        return as_model(call.dialect, ColumnIndexList, {"total": count, "indexes": indexes})
 
     return await call.context.database.read(unit)
 
 
-@declare("getIndex", "GET", f"{_PATH}/{{key}}", scopes=_READ, families=EVERY)
-async def get_index(call: Call, database_id: ResourceId, table_id: ResourceId, key: ColumnKey) -> ColumnIndex:
+@declare("getIndex", "GET", f"{_PATH}/{{key}}", scopes=_READ, dialects=EVERY)
+async def get_index(
+    call: DialectCall, database_id: ResourceId, table_id: ResourceId, key: ColumnKey
+) -> ColumnIndex:
     """Get an index."""
 
     def unit(connection: Connection) -> ColumnIndex:
         table = find_table_row(connection, call, database_id, table_id)
-        return index_model(call.family, find_index(connection, call.family, table.sequence, key))
+        return index_model(call.dialect, find_index(connection, call.dialect, table.sequence, key))
 
     return await call.context.database.read(unit)
 
 
-@declare("deleteIndex", "DELETE", f"{_PATH}/{{key}}", scopes=_WRITE, event=f"{INDEX}.update", families=EVERY)
-async def delete_index(call: Call, database_id: ResourceId, table_id: ResourceId, key: ColumnKey) -> None:
+@declare("deleteIndex", "DELETE", f"{_PATH}/{{key}}", scopes=_WRITE, event=f"{INDEX}.update", dialects=EVERY)
+async def delete_index(
+    call: DialectCall, database_id: ResourceId, table_id: ResourceId, key: ColumnKey
+) -> None:
     """Delete an index."""
 
     def unit(transaction: Transaction) -> None:
         connection = transaction.connection
         table = find_table_row(connection, call, database_id, table_id)
-        row = find_index(connection, call.family, table.sequence, key)
+        row = find_index(connection, call.dialect, table.sequence, key)
         changed = update(user_indexes).where(user_indexes.c.sequence == row.sequence)
         connection.execute(changed.values(status="deleting"))
-        row = find_index(connection, call.family, table.sequence, key)
+        row = find_index(connection, call.dialect, table.sequence, key)
         _publish(transaction, call, "update", database_id, table, row)
         drop_index(connection, row)
         _publish(transaction, call, "delete", database_id, table, row)
@@ -147,15 +151,15 @@ async def delete_index(call: Call, database_id: ResourceId, table_id: ResourceId
 
 
 def _publish(
-    transaction: Transaction, call: Call, action: str, database_id: str, table: Row[Any], row: Row[Any]
+    transaction: Transaction, call: DialectCall, action: str, database_id: str, table: Row[Any], row: Row[Any]
 ) -> None:
     publish_definition(
         transaction,
         call.context.project,
         call.context.caller.user_id,
-        call.family,
+        call.dialect,
         f"{INDEX}.{action}",
         table_parameters(database_id, table.id) | {"indexId": row.key},
-        index_model(call.family, row),
+        index_model(call.dialect, row),
         table.database_type,
     )

@@ -19,7 +19,7 @@ import msgspec
 from sqlalchemy import bindparam, func, or_, select
 
 from tidewire.core.ids import unique_id
-from tidewire.services.databases.families import Call
+from tidewire.services.databases.dialects import DialectCall
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.event_log import last_offset, trimmed_offset
 from tidewire.store.engine.prepared_statements import Prepared
@@ -111,11 +111,11 @@ ROW_LISTS: Final = RowLists()
 """Of this process."""
 
 
-def list_key(connection: Connection, call: Call, table: UserTable, queries: Sequence[str]) -> bytes:
+def list_key(connection: Connection, call: DialectCall, table: UserTable, queries: Sequence[str]) -> bytes:
     """A digest of what lists of rows have in common that are the same, whether or not they are counted."""
     caller, project = call.context.caller, call.context.project
     parts = (
-        (project.id, project.created_at, call.family.database_type, table.sequence),
+        (project.id, project.created_at, call.dialect.database_type, table.sequence),
         read_state(connection, _purged(table.sequence)),
         list(table.columns.values()),
         (table.indexes, table.all_relations),

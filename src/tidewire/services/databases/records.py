@@ -13,23 +13,23 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.models import Column, ColumnIndex, ColumnRelationship, Database, Table
 from tidewire.core.relationships import KIND as RELATIONSHIP
 from tidewire.core.time import format_datetime
-from tidewire.services.databases.families import Call, Family, as_model
+from tidewire.services.databases.dialects import Dialect, DialectCall, as_model
 from tidewire.store.engine.connection import Connection
 from tidewire.store.schema import databases, user_columns, user_indexes, user_tables
 from tidewire.store.user_tables.loading import find_table
 from tidewire.store.user_tables.tables import DOCUMENT, UserTable
 
 
-def find_database(connection: Connection, call: Call, database_id: str) -> Row[Any]:
+def find_database(connection: Connection, call: DialectCall, database_id: str) -> Row[Any]:
     """A database; disabled ones exist only for keys. Raises ``database_not_found``."""
     row = connection.execute(select(databases).where(databases.c.id == database_id)).one_or_none()
-    served = row is not None and row.type in call.family.reaches
+    served = row is not None and row.type in call.dialect.reaches
     if row is None or not served or not (row.enabled or call.context.caller.bypasses_permissions):
         raise database_not_found()
     return row
 
 
-def find_table_row(connection: Connection, call: Call, database_id: str, table_id: str) -> Row[Any]:
+def find_table_row(connection: Connection, call: DialectCall, database_id: str, table_id: str) -> Row[Any]:
     """The description of a table, with the type of its database.
 
     Raises ``database_not_found`` or ``table_not_found``.
@@ -41,18 +41,18 @@ def find_table_row(connection: Connection, call: Call, database_id: str, table_i
         .where(user_tables.c.database_sequence == database.sequence, user_tables.c.id == table_id)
     ).one_or_none()
     if row is None or not (row.enabled or call.context.caller.bypasses_permissions):
-        raise table_not_found(call.family)
+        raise table_not_found(call.dialect)
     return row
 
 
-def find_user_table(connection: Connection, call: Call, database_id: str, table_id: str) -> UserTable:
+def find_user_table(connection: Connection, call: DialectCall, database_id: str, table_id: str) -> UserTable:
     """A table as its rows need it. Raises ``database_not_found`` or ``table_not_found``."""
     context = call.context
     disabled = context.caller.bypasses_permissions
     table = find_table(connection, context.encryption, database_id, table_id, disabled=disabled)
-    if table is None or table.database_type not in call.family.reaches:
+    if table is None or table.database_type not in call.dialect.reaches:
         find_database(connection, call, database_id)
-        raise table_not_found(call.family)
+        raise table_not_found(call.dialect)
     return table
 
 
@@ -80,10 +80,10 @@ def database_of(row: Row[Any]) -> Database:
     )
 
 
-def table_of(connection: Connection, family: Family, row: Row[Any], database_id: str) -> Table:
+def table_of(connection: Connection, dialect: Dialect, row: Row[Any], database_id: str) -> Table:
     """The table as the API shows it."""
     return as_model(
-        family,
+        dialect,
         Table,
         {
             "id": row.id,
@@ -94,16 +94,16 @@ def table_of(connection: Connection, family: Family, row: Row[Any], database_id:
             "name": row.name,
             "enabled": row.enabled,
             "row_security": row.row_security,
-            **columns_shown(family, columns_of(connection, row.sequence)),
-            "indexes": [index_model(family, index) for index in indexes_of(connection, row.sequence)],
+            **columns_shown(dialect, columns_of(connection, row.sequence)),
+            "indexes": [index_model(dialect, index) for index in indexes_of(connection, row.sequence)],
         },
     )
 
 
-def columns_shown(family: Family, described: Sequence[Row[Any]]) -> dict[str, Any]:
+def columns_shown(dialect: Dialect, described: Sequence[Row[Any]]) -> dict[str, Any]:
     """The columns of a table as the API shows them; that of the members of documents is nobody's business."""
     shown: dict[str, Any] = {
-        "columns": [column_model(family, column) for column in described if column.key != DOCUMENT]
+        "columns": [column_model(dialect, column) for column in described if column.key != DOCUMENT]
     }
     for column in described:
         if column.kind == "vector":
@@ -117,7 +117,7 @@ COLUMN_MODELS: Final[Mapping[str, type[Column]]] = {
 """By kind."""
 
 
-def column_model(family: Family, row: Row[Any]) -> Column:
+def column_model(dialect: Dialect, row: Row[Any]) -> Column:
     """The column as the API shows it."""
     options: dict[str, Any] = row.options
     fields = {
@@ -131,13 +131,13 @@ def column_model(family: Family, row: Row[Any]) -> Column:
         "updated_at": format_datetime(row.updated_at),
     }
     if row.kind == RELATIONSHIP:
-        return as_model(family, ColumnRelationship, fields | options)
+        return as_model(dialect, ColumnRelationship, fields | options)
     kind = ALL_KINDS[row.kind]
     if row.kind in DOCUMENT_KINDS:
         if row.kind == "vector":
             fields["size"] = row.size
         return COLUMN_MODELS[row.kind](**fields)
-    shown: Column = family.model(COLUMN_MODELS[row.kind])(**fields, **_fields_of_kind(kind, row))
+    shown: Column = dialect.model(COLUMN_MODELS[row.kind])(**fields, **_fields_of_kind(kind, row))
     return shown
 
 
@@ -158,11 +158,11 @@ def _fields_of_kind(kind: Kind, row: Row[Any]) -> dict[str, Any]:
     return fields
 
 
-def index_model(family: Family, row: Row[Any]) -> ColumnIndex:
+def index_model(dialect: Dialect, row: Row[Any]) -> ColumnIndex:
     """The index as the API shows it."""
     count = len(row.columns)
     return as_model(
-        family,
+        dialect,
         ColumnIndex,
         {
             "id": row.key,
@@ -190,7 +190,7 @@ def database_not_found() -> TidewireError:
     return TidewireError("database_not_found", "There is no database with this id.")
 
 
-def table_not_found(family: Family) -> TidewireError:
+def table_not_found(dialect: Dialect) -> TidewireError:
     """The error for a table that does not exist, at least for the caller."""
-    word = family.word("table")
-    return family.error("table_not_found", f"There is no {word} with this id in this database.")
+    word = dialect.word("table")
+    return dialect.error("table_not_found", f"There is no {word} with this id in this database.")

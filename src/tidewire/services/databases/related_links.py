@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from tidewire.core.errors import TidewireError
 from tidewire.core.time import now
-from tidewire.services.databases.families import Call
+from tidewire.services.databases.dialects import DialectCall
 from tidewire.services.databases.related_reading import access_to
 from tidewire.services.databases.row_views import Fields, may_with_row, publish_row, shown_row
 from tidewire.store.engine.database import Transaction
@@ -36,7 +36,7 @@ def take_itself(table: UserTable, row_id: str, changes: Changes) -> list[Relatio
 
 
 def name_itself(
-    transaction: Transaction, call: Call, table: UserTable, row_id: str, relations: Sequence[Relation]
+    transaction: Transaction, call: DialectCall, table: UserTable, row_id: str, relations: Sequence[Relation]
 ) -> Fields:
     """Let a new row name itself, as it could not before it was there; what is shown of that."""
     row = find_row(transaction.connection, table, row_id)
@@ -49,7 +49,7 @@ def name_itself(
 
 def unlink_all_but(
     transaction: Transaction,
-    call: Call,
+    call: DialectCall,
     table: UserTable,
     relation: Relation,
     sequence: int,
@@ -68,7 +68,7 @@ def unlink_all_but(
     linked = find_related(connection, table, reached, [sequence], tuple(related.columns), most)
     leaving = [row for _, row in linked if row[1] not in kept]
     if len(leaving) > limit:
-        rows = call.family.word("rows")
+        rows = call.dialect.word("rows")
         message = f"This would change more than {limit} related {rows}. Change some of them first."
         raise TidewireError("general_bad_request", message)
     for row in leaving:
@@ -81,7 +81,7 @@ def unlink_all_but(
 
 def missing_keys(
     transaction: Transaction,
-    call: Call,
+    call: DialectCall,
     relation: Relation,
     related: UserTable,
     row: StoredRow,
@@ -97,8 +97,8 @@ def missing_keys(
         if present == sequence:
             continue
         if present is not None and relation.type == "oneToOne":
-            word = call.family.word("row")
+            word = call.dialect.word("row")
             message = f"The {word} {row[1]} is related to another {word}, and can only be to one."
-            raise call.family.error("row_unique_constraint_violation", message)
+            raise call.dialect.error("row_unique_constraint_violation", message)
         missing[name] = sequence
     return missing

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Caller
-from tidewire.services.databases.families import Call
+from tidewire.services.databases.dialects import DialectCall
 from tidewire.services.databases.row_memory import counting
 from tidewire.services.databases.row_views import Fields, shown_rows
 from tidewire.services.permissions import may
@@ -36,7 +36,7 @@ def access_to(caller: Caller, table: UserTable) -> Access | None:
     return Access(list(dict.fromkeys((*caller.roles, "any")))) if table.row_security else None
 
 
-def reach_of(connection: Connection, call: Call) -> Reach:
+def reach_of(connection: Connection, call: DialectCall) -> Reach:
     """Finds the tables that a request comes to through relations."""
 
     def reach(relation: Relation) -> Reached:
@@ -48,7 +48,7 @@ def reach_of(connection: Connection, call: Call) -> Reach:
 
 def add_related(
     connection: Connection,
-    call: Call,
+    call: DialectCall,
     table: UserTable,
     rows: Sequence[StoredRow],
     shown: Sequence[Fields],
@@ -72,7 +72,7 @@ def add_related(
 
 def _add(
     connection: Connection,
-    call: Call,
+    call: DialectCall,
     table: UserTable,
     rows: Sequence[StoredRow],
     shown: Sequence[Fields],
@@ -116,11 +116,11 @@ def _add(
     return sizes, widths
 
 
-def _too_many(call: Call) -> TidewireError:
+def _too_many(call: DialectCall) -> TidewireError:
     limit = call.context.settings.related_rows_max
-    word = call.family.word("rows")
+    word = call.dialect.word("rows")
     return TidewireError(
         "general_query_invalid",
-        f"Invalid query: the answer would show more than {limit} related {word}. Ask for a smaller page, or "
-        f"list the related {word} in their own {call.family.word('table')} with a query on the relationship.",
+        f"Invalid query: the answer would show more than {limit} related {word}. Ask for a smaller page, or list "
+        f"the related {word} in their own {call.dialect.word('table')} with a query on the relationship.",
     )

@@ -7,7 +7,7 @@ from typing import Any
 from tidewire.core.errors import TidewireError
 from tidewire.core.ids import is_id
 from tidewire.core.relationships import MAX_LEVELS
-from tidewire.services.databases.families import Call
+from tidewire.services.databases.dialects import DialectCall
 from tidewire.store.user_tables.relations import Relation
 
 Item = str | dict[str, Any]
@@ -17,7 +17,7 @@ Item = str | dict[str, Any]
 class Nesting:
     """How far a write has gone from the row that was asked for to those nested in it."""
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: DialectCall) -> None:
         self._call = call
         self._level = 0
         self._items = [0]
@@ -38,7 +38,7 @@ class Nesting:
         return further
 
 
-def read_related(call: Call, relation: Relation, value: object) -> list[Item]:
+def read_related(call: DialectCall, relation: Relation, value: object) -> list[Item]:
     """The related rows of one column; a list even where there can only be one.
 
     Raises ``relationship_value_invalid``.
@@ -56,10 +56,10 @@ def read_related(call: Call, relation: Relation, value: object) -> list[Item]:
     return items
 
 
-def invalid_relation(call: Call, relation: Relation, problem: str) -> TidewireError:
+def invalid_relation(call: DialectCall, relation: Relation, problem: str) -> TidewireError:
     """The error for a value that a relation cannot have."""
-    word = call.family.word("column")
-    message = call.family.word(problem)
+    word = call.dialect.word("column")
+    message = call.dialect.word(problem)
     return TidewireError(
         "relationship_value_invalid", f'The {word} "{relation.key}" has an invalid value: {message}'
     )

@@ -14,7 +14,7 @@ from sqlalchemy import Row, insert, select, update
 from tidewire.core.relationships import KIND, OnDelete, RelationType, Side, other_side
 from tidewire.core.time import now
 from tidewire.services.databases.column_definitions import require_new_key, require_room
-from tidewire.services.databases.families import Call
+from tidewire.services.databases.dialects import DialectCall
 from tidewire.services.databases.schema_changes import relationship_step, tell_column
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
@@ -41,7 +41,7 @@ class RelationshipDefinition:
 
 def define_relationship(
     transaction: Transaction,
-    call: Call,
+    call: DialectCall,
     table: Row[Any],
     related: Row[Any],
     definition: RelationshipDefinition,
@@ -50,15 +50,15 @@ def define_relationship(
 
     Raises ``column_already_exists`` or ``column_limit_exceeded``.
     """
-    connection, family = transaction.connection, call.family
-    require_new_key(connection, family, table.sequence, definition.key)
-    require_room(connection, family, table.sequence)
+    connection, dialect = transaction.connection, call.dialect
+    require_new_key(connection, dialect, table.sequence, definition.key)
+    require_room(connection, dialect, table.sequence)
     if definition.two_way:
-        require_new_key(connection, family, related.sequence, definition.two_way_key)
-        require_room(connection, family, related.sequence)
+        require_new_key(connection, dialect, related.sequence, definition.two_way_key)
+        require_room(connection, dialect, related.sequence)
         if table.sequence == related.sequence and definition.key == definition.two_way_key:
             message = "The two sides of a relationship of a table with itself need different keys."
-            raise family.error("column_already_exists", message)
+            raise dialect.error("column_already_exists", message)
     moment = now()
     row = connection.execute(
         insert(relationships)
@@ -84,7 +84,7 @@ def define_relationship(
     return row
 
 
-def complete_if_small(transaction: Transaction, call: Call, row: Row[Any]) -> bool:
+def complete_if_small(transaction: Transaction, call: DialectCall, row: Row[Any]) -> bool:
     """Bring a relationship to an end of its changes at once if that does not take long."""
     connection, holder = transaction.connection, holding_table(row)
     return (holder is None or is_small(connection, holder)) and relationship_step(
@@ -103,14 +103,18 @@ def find_relationship(connection: Connection, column: Row[Any]) -> tuple[Row[Any
 
 
 def redefine_relationship(
-    transaction: Transaction, call: Call, column: Row[Any], on_delete: OnDelete | None, new_key: str | None
+    transaction: Transaction,
+    call: DialectCall,
+    column: Row[Any],
+    on_delete: OnDelete | None,
+    new_key: str | None,
 ) -> None:
     """Change a relationship's description. Raises ``column_already_exists``."""
     connection = transaction.connection
     row, side = find_relationship(connection, column)
     values: dict[str, Any] = {"updated_at": now(), "on_delete": on_delete or row.on_delete}
     if new_key is not None and new_key != column.key:
-        require_new_key(connection, call.family, column.table_sequence, new_key)
+        require_new_key(connection, call.dialect, column.table_sequence, new_key)
         values[f"{side}_key"] = new_key
     of_relationship = relationships.c.sequence == row.sequence
     shown = connection.execute(shown_columns(row)).all()
@@ -125,7 +129,7 @@ def redefine_relationship(
     _tell(transaction, call, changed, "update")
 
 
-def delete_relationship(transaction: Transaction, call: Call, column: Row[Any]) -> None:
+def delete_relationship(transaction: Transaction, call: DialectCall, column: Row[Any]) -> None:
     """Delete a relationship with what is related by it, whichever side it is asked for from."""
     connection = transaction.connection
     row, _ = find_relationship(connection, column)
@@ -166,7 +170,7 @@ def _described(connection: Connection, row: Row[Any], side: Side) -> dict[str, A
     return {"key": keys[side], "options": options}
 
 
-def _tell(transaction: Transaction, call: Call, row: Row[Any], action: str) -> None:
+def _tell(transaction: Transaction, call: DialectCall, row: Row[Any], action: str) -> None:
     context = call.context
     for column in transaction.connection.execute(shown_columns(row)).all():
         tell_column(transaction, context.project, column, action, context.caller.user_id)

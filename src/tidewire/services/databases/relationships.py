@@ -11,8 +11,8 @@ from tidewire.core.models import Column, ColumnRelationship
 from tidewire.core.relationships import KIND, ON_DELETE, TYPES, OnDelete, RelationType
 from tidewire.services.databases.column_definitions import find_column
 from tidewire.services.databases.columns import PATH, WRITE
+from tidewire.services.databases.dialects import COLLECTIONS, TABLES, DialectCall, offer
 from tidewire.services.databases.events import COLUMN
-from tidewire.services.databases.families import COLLECTIONS, TABLES, Call, offer
 from tidewire.services.databases.parameters import ColumnKey
 from tidewire.services.databases.records import column_model, find_table_row
 from tidewire.services.databases.relationship_definitions import (
@@ -30,7 +30,7 @@ _NewKey = Annotated[str, Key(36)]
 
 
 async def create_relationship_column(
-    call: Call,
+    call: DialectCall,
     database_id: ResourceId,
     table_id: ResourceId,
     related_table_id: ResourceId,
@@ -55,8 +55,8 @@ async def create_relationship_column(
         related = find_table_row(connection, call, database_id, related_table_id)
         row = define_relationship(transaction, call, table, related, definition)
         # As it is before it is made, which clients wait for.
-        column = find_column(connection, call.family, table.sequence, definition.key)
-        return column_model(call.family, column), complete_if_small(transaction, call, row)
+        column = find_column(connection, call.dialect, table.sequence, definition.key)
+        return column_model(call.dialect, column), complete_if_small(transaction, call, row)
 
     column, complete = await call.context.database.write(unit)
     if not complete:
@@ -65,7 +65,7 @@ async def create_relationship_column(
 
 
 async def update_relationship_column(
-    call: Call,
+    call: DialectCall,
     database_id: ResourceId,
     table_id: ResourceId,
     key: ColumnKey,
@@ -75,25 +75,25 @@ async def update_relationship_column(
     """Change what happens to related rows when a row is deleted, or the key of the column."""
 
     def unit(transaction: Transaction) -> Column:
-        connection, family = transaction.connection, call.family
+        connection, dialect = transaction.connection, call.dialect
         table = find_table_row(connection, call, database_id, table_id)
-        row = find_column(connection, family, table.sequence, key)
+        row = find_column(connection, dialect, table.sequence, key)
         if row.kind != KIND:
-            raise family.error("column_type_invalid", family.word("The column is no relationship."))
+            raise dialect.error("column_type_invalid", dialect.word("The column is no relationship."))
         if row.status != "available":
-            raise family.error("column_not_available", family.word("The column is not ready."))
+            raise dialect.error("column_not_available", dialect.word("The column is not ready."))
         redefine_relationship(transaction, call, row, on_delete, new_key)
-        return column_model(family, find_column(connection, family, table.sequence, new_key or key))
+        return column_model(dialect, find_column(connection, dialect, table.sequence, new_key or key))
 
     return await call.context.database.write(unit)
 
 
 def _declare() -> None:
-    """Declare both operations; the families differ in which paths to the second one came first."""
+    """Declare both operations; the dialects differ in which paths to the second one came first."""
     by_kind, by_key = f"{PATH}/relationship/{{key}}", f"{PATH}/{{key}}/relationship"
-    for family, path, alias in ((TABLES, by_key, by_kind), (COLLECTIONS, by_kind, by_key)):
+    for dialect, path, alias in ((TABLES, by_key, by_kind), (COLLECTIONS, by_kind, by_key)):
         offer(
-            family,
+            dialect,
             "createRelationshipColumn",
             "POST",
             f"{PATH}/relationship",
@@ -104,7 +104,7 @@ def _declare() -> None:
             event=f"{COLUMN}.create",
         )
         offer(
-            family,
+            dialect,
             "updateRelationshipColumn",
             "PATCH",
             path,

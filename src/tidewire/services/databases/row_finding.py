@@ -7,7 +7,7 @@ else is wrong with the request, the answer is that of an id without a row.
 from __future__ import annotations
 
 from tidewire.services.databases.conflicts import require_seen
-from tidewire.services.databases.families import Call
+from tidewire.services.databases.dialects import DialectCall
 from tidewire.services.databases.row_views import may_with_row, row_not_found
 from tidewire.services.permissions import may, unauthorized
 from tidewire.store.engine.connection import Connection
@@ -16,13 +16,13 @@ from tidewire.store.user_tables.rows import find_row
 from tidewire.store.user_tables.tables import UserTable
 
 
-def is_hidden(call: Call, table: UserTable, row: StoredRow) -> bool:
+def is_hidden(call: DialectCall, table: UserTable, row: StoredRow) -> bool:
     """Whether the caller may do nothing with the row, not even read it."""
     caller = call.context.caller
     return not any(may_with_row(caller, each, table, row) for each in ("read", "update", "delete"))
 
 
-def row_to_change(connection: Connection, call: Call, table: UserTable, row_id: str) -> StoredRow:
+def row_to_change(connection: Connection, call: DialectCall, table: UserTable, row_id: str) -> StoredRow:
     """The row with this id, if it is not hidden. Whether the caller may do what they ask is told later.
 
     Raises ``row_not_found`` and ``row_update_conflict``.
@@ -34,7 +34,9 @@ def row_to_change(connection: Connection, call: Call, table: UserTable, row_id: 
     return row
 
 
-def row_to_upsert(connection: Connection, call: Call, table: UserTable, row_id: str) -> StoredRow | None:
+def row_to_upsert(
+    connection: Connection, call: DialectCall, table: UserTable, row_id: str
+) -> StoredRow | None:
     """The row with this id, or None if it is to be created.
 
     Raises ``user_unauthorized`` where there is none that the caller knows of and they may not create one, and
@@ -43,7 +45,7 @@ def row_to_upsert(connection: Connection, call: Call, table: UserTable, row_id: 
     row = find_row(connection, table, row_id)
     hidden = row is not None and is_hidden(call, table, row)
     if (row is None or hidden) and not may(call.context.caller, "create", table.permissions):
-        raise unauthorized("create", f"a {call.family.word('row')} here")
+        raise unauthorized("create", f"a {call.dialect.word('row')} here")
     if hidden:
         raise row_not_found(call)
     require_seen(call, row)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from tidewire.services.databases.families import Call
+from tidewire.services.databases.dialects import DialectCall
 from tidewire.store.engine.sizes import ROW_BYTES
 from tidewire.store.user_tables.queries import Page
 from tidewire.store.user_tables.tables import UserTable
@@ -18,7 +18,7 @@ _COPIES_OF_JSON: Final = 8
 """What an array or a document is made of takes several times as many bytes as its text."""
 
 
-def begin_counting(call: Call, table: UserTable, page: Page) -> None:
+def begin_counting(call: DialectCall, table: UserTable, page: Page) -> None:
     """Begin to count what a page of a table, with all that is related, takes."""
     if call.context.held is not None:
         settings = call.context.settings
@@ -29,7 +29,7 @@ def begin_counting(call: Call, table: UserTable, page: Page) -> None:
         call.context.held.begin(rows * _ROW + copies * settings.list_bytes_max)
 
 
-def counting(call: Call, table: UserTable) -> Callable[[int], None] | None:
+def counting(call: DialectCall, table: UserTable) -> Callable[[int], None] | None:
     """What is to be told of the bytes of each row of a table as it is read; None: nothing counts them."""
     held = call.context.held
     if held is None:

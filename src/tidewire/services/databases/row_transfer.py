@@ -15,7 +15,7 @@ from tidewire.core.events import Event, LoggedEvent
 from tidewire.core.ids import is_id
 from tidewire.core.permissions import expand_permissions
 from tidewire.services.context import Context
-from tidewire.services.databases.families import EVERY, Call
+from tidewire.services.databases.dialects import EVERY, DialectCall
 from tidewire.services.databases.records import database_not_found, find_user_table
 from tidewire.services.databases.row_values import given_permissions, new_values, plain_values
 from tidewire.services.databases.row_views import Fields, shown_row
@@ -48,7 +48,7 @@ _STEP_RELATED: Final = 100_000
 class Place:
     """A table that rows are brought to or from."""
 
-    call: Call
+    call: DialectCall
     database_id: str
     table_id: str
 
@@ -79,10 +79,10 @@ async def find_place(context: Context, database_id: str, table_id: str) -> tuple
 
     def unit(connection: Connection) -> tuple[Place, UserTable]:
         kind = connection.scalar(select(databases.c.type).where(databases.c.id == database_id))
-        families = [family for family in EVERY if family.database_type == kind]
-        if not families:
+        dialects = [dialect for dialect in EVERY if dialect.database_type == kind]
+        if not dialects:
             raise database_not_found()
-        place = Place(Call(context, families[0]), database_id, table_id)
+        place = Place(DialectCall(context, dialects[0]), database_id, table_id)
         return place, place.table(connection)
 
     return await context.database.read(unit)
@@ -178,7 +178,7 @@ async def forget_note(place: Place, name: str) -> None:
 
 
 def _bring(
-    transaction: Transaction, call: Call, table: UserTable, row: NewRow, left_out: Sequence[str]
+    transaction: Transaction, call: DialectCall, table: UserTable, row: NewRow, left_out: Sequence[str]
 ) -> Outcome:
     data = {key: value for key, value in row.fields.items() if key not in left_out}
     try:
@@ -188,7 +188,7 @@ def _bring(
 
 
 def _write(
-    transaction: Transaction, call: Call, table: UserTable, row_id: str, data: Mapping[str, Any]
+    transaction: Transaction, call: DialectCall, table: UserTable, row_id: str, data: Mapping[str, Any]
 ) -> Outcome:
     if not is_id(row_id):
         raise TidewireError("general_argument_invalid", f"Invalid `$id`: {row_id[:64]!r} is no id.")
@@ -210,7 +210,7 @@ def _write(
 
 def _is_so(
     connection: Connection,
-    call: Call,
+    call: DialectCall,
     table: UserTable,
     row: StoredRow,
     changes: Changes,
@@ -237,7 +237,7 @@ def _is_so(
 
 
 def _with_related(
-    connection: Connection, call: Call, table: UserTable, rows: list[StoredRow]
+    connection: Connection, call: DialectCall, table: UserTable, rows: list[StoredRow]
 ) -> tuple[list[StoredRow], dict[int, Fields]]:
     """Rows and the ids of those related to them; fewer rows if it would be too many ids."""
     related: dict[int, Fields] = {row[0]: {} for row in rows}
@@ -262,7 +262,7 @@ def _with_related(
 
 
 def _ids(
-    connection: Connection, call: Call, table: UserTable, relation: Relation, rows: Sequence[StoredRow]
+    connection: Connection, call: DialectCall, table: UserTable, relation: Relation, rows: Sequence[StoredRow]
 ) -> list[tuple[int, str]]:
     """Sequences of some of the rows, each with the id of a row related to it."""
     reached = Reached(

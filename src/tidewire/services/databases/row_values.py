@@ -15,7 +15,7 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.parameters import InvalidParameterError
 from tidewire.core.row_operators import read_operator
 from tidewire.core.time import now, parse_datetime
-from tidewire.services.databases.families import Call
+from tidewire.services.databases.dialects import DialectCall
 from tidewire.services.databases.related_values import read_related
 from tidewire.services.permissions import ITEM_ACTIONS
 from tidewire.store.engine.sqlite.functions import LARGEST_MADE, NO_VALUE
@@ -28,7 +28,7 @@ _PERMISSIONS: Final = PermissionList((*ITEM_ACTIONS, "write"))
 _MOMENTS: Final = {"$createdAt": "created_at", "$updatedAt": "updated_at"}
 
 
-def new_values(call: Call, table: UserTable, data: Mapping[str, Any]) -> Changes:
+def new_values(call: DialectCall, table: UserTable, data: Mapping[str, Any]) -> Changes:
     """The values of a new row. Raises ``row_invalid_structure``."""
     changes = _read(call, table, data, operators=False)
     if table.document is not None:
@@ -43,7 +43,7 @@ def new_values(call: Call, table: UserTable, data: Mapping[str, Any]) -> Changes
     return changes
 
 
-def completed(call: Call, table: UserTable, row: StoredRow, changes: Changes) -> Changes:
+def completed(call: DialectCall, table: UserTable, row: StoredRow, changes: Changes) -> Changes:
     """The changes of a row; those of a document with the members that it keeps."""
     if table.document is None or DOCUMENT not in changes.values:
         return changes
@@ -54,19 +54,19 @@ def completed(call: Call, table: UserTable, row: StoredRow, changes: Changes) ->
     return replace(changes, values=changes.values | {DOCUMENT: document})
 
 
-def require_size(call: Call, document: Mapping[str, Any]) -> None:
+def require_size(call: DialectCall, document: Mapping[str, Any]) -> None:
     """Refuse a document that is too large: ``document_invalid_structure``."""
     maximum = call.context.settings.max_document_bytes
     if len(msgspec.json.encode(document)) > maximum:
         raise wrong_structure(call, f"it must have at most {maximum} bytes as JSON.")
 
 
-def changed_values(call: Call, table: UserTable, data: Mapping[str, Any]) -> Changes:
+def changed_values(call: DialectCall, table: UserTable, data: Mapping[str, Any]) -> Changes:
     """The values and operators that change a row. Raises ``row_invalid_structure``."""
     return _read(call, table, data, operators=True)
 
 
-def plain_values(call: Call, table: UserTable, data: Mapping[str, Any]) -> Changes:
+def plain_values(call: DialectCall, table: UserTable, data: Mapping[str, Any]) -> Changes:
     """The values that are given, none of them an operator. Raises ``row_invalid_structure``."""
     return _read(call, table, data, operators=False)
 
@@ -83,7 +83,7 @@ def changes_nothing(table: UserTable, row: StoredRow, changes: Changes) -> bool:
     )
 
 
-def require_fitting(call: Call, table: UserTable, row: StoredRow, changes: Changes) -> None:
+def require_fitting(call: DialectCall, table: UserTable, row: StoredRow, changes: Changes) -> None:
     """Refuse what operators made of values if the columns do not take it: ``row_invalid_structure``."""
     if not changes.operators:
         return
@@ -130,17 +130,17 @@ def given_permissions(value: object) -> list[str] | None:
         raise TidewireError("general_bad_request", f"Invalid `$permissions`: {error}") from None
 
 
-def wrong_structure(call: Call, problem: str) -> TidewireError:
+def wrong_structure(call: DialectCall, problem: str) -> TidewireError:
     """The error for data that do not fit the table."""
-    word = call.family.word("row")
-    return call.family.error("row_invalid_structure", f"Invalid {word} structure: {problem}")
+    word = call.dialect.word("row")
+    return call.dialect.error("row_invalid_structure", f"Invalid {word} structure: {problem}")
 
 
-def _column(call: Call) -> str:
-    return call.family.word("column")
+def _column(call: DialectCall) -> str:
+    return call.dialect.word("column")
 
 
-def _read(call: Call, table: UserTable, data: Mapping[str, Any], *, operators: bool) -> Changes:
+def _read(call: DialectCall, table: UserTable, data: Mapping[str, Any], *, operators: bool) -> Changes:
     changes = Changes(updated_at=now())
     for key, value in data.items():
         if key.startswith("$"):
@@ -159,14 +159,16 @@ def _read(call: Call, table: UserTable, data: Mapping[str, Any], *, operators: b
     return changes
 
 
-def _read_member(call: Call, changes: Changes, key: str, value: Any) -> None:
+def _read_member(call: DialectCall, changes: Changes, key: str, value: Any) -> None:
     problem = member_problem(key, value, call.context.settings.max_document_depth)
     if problem:
         raise wrong_structure(call, f'The {_column(call)} "{key[:64]}" does not fit: {problem}')
     changes.values.setdefault(DOCUMENT, {})[key] = value
 
 
-def _read_value(call: Call, changes: Changes, column: UserColumn, value: Any, *, operators: bool) -> None:
+def _read_value(
+    call: DialectCall, changes: Changes, column: UserColumn, value: Any, *, operators: bool
+) -> None:
     try:
         operators = operators and column.rules.kind.name not in DOCUMENT_KINDS
         operator = read_operator(value, column.rules) if operators else None
@@ -181,7 +183,7 @@ def _read_value(call: Call, changes: Changes, column: UserColumn, value: Any, *,
         raise wrong_structure(call, message) from None
 
 
-def _require_object(call: Call, column: UserColumn, value: Mapping[str, Any] | None) -> None:
+def _require_object(call: DialectCall, column: UserColumn, value: Mapping[str, Any] | None) -> None:
     """Refuse an object that a column does not take: ``document_invalid_structure``."""
     depth = call.context.settings.max_document_depth
     for name, member in (value or {}).items():
@@ -191,7 +193,7 @@ def _require_object(call: Call, column: UserColumn, value: Mapping[str, Any] | N
     require_size(call, value or {})
 
 
-def _read_moment(call: Call, changes: Changes, key: str, value: object) -> None:
+def _read_moment(call: DialectCall, changes: Changes, key: str, value: object) -> None:
     """Servers may say when a row was made and changed, as they do when they bring rows from elsewhere."""
     if value is None or not call.context.caller.bypasses_permissions:
         return

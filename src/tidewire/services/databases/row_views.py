@@ -12,8 +12,8 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.events import Event
 from tidewire.core.identities import Caller
 from tidewire.core.time import format_datetime
+from tidewire.services.databases.dialects import DialectCall
 from tidewire.services.databases.events import ROW, make_event, row_parameters
-from tidewire.services.databases.families import Call
 from tidewire.services.permissions import may
 from tidewire.store.engine.database import Transaction
 from tidewire.store.engine.sqlite.overlay import FIRST_SEQUENCE
@@ -28,7 +28,7 @@ Fields = dict[str, Any]
 
 
 def publish_row(
-    transaction: Transaction, call: Call, table: UserTable, row: StoredRow, action: str
+    transaction: Transaction, call: DialectCall, table: UserTable, row: StoredRow, action: str
 ) -> msgspec.Raw:
     """Write the event of a row with all its columns; return the row as JSON text."""
     fields = shown_row(call, table, row)
@@ -38,13 +38,15 @@ def publish_row(
     return msgspec.Raw(payload)
 
 
-def shown_row(call: Call, table: UserTable, row: StoredRow, selected: frozenset[str] | None = None) -> Fields:
+def shown_row(
+    call: DialectCall, table: UserTable, row: StoredRow, selected: frozenset[str] | None = None
+) -> Fields:
     """A row with all its columns as on the wire; ``selected`` are those that are shown, None: all."""
     return _shown(table, row, system_fields(call, table), permissions_of(row), None, selected)
 
 
 def shown_rows(
-    call: Call,
+    call: DialectCall,
     table: UserTable,
     rows: Iterable[StoredRow],
     keys: Sequence[str],
@@ -82,24 +84,24 @@ def may_with_row(caller: Caller, action: str, table: UserTable, row: StoredRow) 
     return may(caller, action, table.permissions)
 
 
-def row_not_found(call: Call) -> TidewireError:
+def row_not_found(call: DialectCall) -> TidewireError:
     """The error for a row that does not exist, at least for the caller."""
-    word = call.family.word("row")
-    return call.family.error("row_not_found", f"There is no {word} with this id.")
+    word = call.dialect.word("row")
+    return call.dialect.error("row_not_found", f"There is no {word} with this id.")
 
 
-def system_fields(call: Call, table: UserTable) -> Fields:
+def system_fields(call: DialectCall, table: UserTable) -> Fields:
     """What all rows of a table have in common."""
-    return {"$databaseId": table.database_id, call.family.word("$tableId"): table.id}
+    return {"$databaseId": table.database_id, call.dialect.word("$tableId"): table.id}
 
 
-def event_of_row(call: Call, table: UserTable, action: str, row_id: str, fields: Fields) -> Event:
+def event_of_row(call: DialectCall, table: UserTable, action: str, row_id: str, fields: Fields) -> Event:
     """An event of a row, without payload."""
     context = call.context
     event = make_event(
         context.project,
         context.caller.user_id,
-        call.family.word(f"{ROW}.{action}"),
+        call.dialect.word(f"{ROW}.{action}"),
         row_parameters(table.database_id, table.id, row_id),
         fields,
         table.database_type,

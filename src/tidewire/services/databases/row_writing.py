@@ -14,7 +14,7 @@ from tidewire.core.ids import unique_id
 from tidewire.core.permissions import expand_permissions
 from tidewire.core.time import format_datetime
 from tidewire.services.databases.cascades import delete_with_related
-from tidewire.services.databases.families import Call
+from tidewire.services.databases.dialects import DialectCall
 from tidewire.services.databases.related_links import missing_keys, name_itself, take_itself, unlink_all_but
 from tidewire.services.databases.related_values import Item, Nesting, invalid_relation
 from tidewire.services.databases.row_values import (
@@ -77,7 +77,7 @@ class NewRow:
 
 
 def prepare_row(
-    call: Call,
+    call: DialectCall,
     table: UserTable,
     row_id: str,
     changes: Changes,
@@ -92,7 +92,7 @@ def prepare_row(
     """
     caller = call.context.caller
     if not may(caller, "create", table.permissions):
-        raise unauthorized("create", f"a {call.family.word('row')} here")
+        raise unauthorized("create", f"a {call.dialect.word('row')} here")
     inherits = given is None and around is not None
     permissions = around if inherits else permissions_of_new_item(caller, given)
     assert permissions is not None
@@ -111,7 +111,7 @@ def prepare_row(
     return NewRow(table, row_id, permissions, changes, fields, event)
 
 
-def write_row(transaction: Transaction, call: Call, row: NewRow) -> msgspec.Raw:
+def write_row(transaction: Transaction, call: DialectCall, row: NewRow) -> msgspec.Raw:
     """Write a new row, those given with it, and their events; what it returns is the row as JSON text.
 
     Raises ``row_already_exists``, ``row_unique_constraint_violation`` or ``relationship_value_invalid``.
@@ -119,13 +119,18 @@ def write_row(transaction: Transaction, call: Call, row: NewRow) -> msgspec.Raw:
     return _write(transaction, call, row, Nesting(call))[1]
 
 
-def insert_silently(transaction: Transaction, call: Call, row: NewRow) -> None:
+def insert_silently(transaction: Transaction, call: DialectCall, row: NewRow) -> None:
     """Write a new row that is not yet what it is going to be."""
     _insert(transaction, call, row)
 
 
 def change_row(
-    transaction: Transaction, call: Call, table: UserTable, row: StoredRow, changes: Changes, action: str
+    transaction: Transaction,
+    call: DialectCall,
+    table: UserTable,
+    row: StoredRow,
+    changes: Changes,
+    action: str,
 ) -> msgspec.Raw:
     """Change a row and those given with it, write their events, return what it became as JSON text.
 
@@ -135,17 +140,19 @@ def change_row(
     return _change(transaction, call, table, row, changes, action, Nesting(call))
 
 
-def remove_row(transaction: Transaction, call: Call, table: UserTable, row: StoredRow) -> msgspec.Raw:
+def remove_row(transaction: Transaction, call: DialectCall, table: UserTable, row: StoredRow) -> msgspec.Raw:
     """Delete a row and write its event. Raises ``user_unauthorized`` or ``row_delete_restricted``."""
     if not may_with_row(call.context.caller, "delete", table, row):
-        raise unauthorized("delete", f"this {call.family.word('row')}")
+        raise unauthorized("delete", f"this {call.dialect.word('row')}")
     if table.all_relations:
         return delete_with_related(transaction, call, table, row)
     delete_row(transaction.connection, table, row[0])
     return publish_row(transaction, call, table, row, "delete")
 
 
-def _write(transaction: Transaction, call: Call, row: NewRow, nesting: Nesting) -> tuple[int, msgspec.Raw]:
+def _write(
+    transaction: Transaction, call: DialectCall, row: NewRow, nesting: Nesting
+) -> tuple[int, msgspec.Raw]:
     itself = take_itself(row.table, row.id, row.changes)
     shown = _relate_before(transaction, call, row.table, row.changes, nesting, row.permissions)
     sequence = _insert(transaction, call, row)
@@ -163,7 +170,7 @@ def _write(transaction: Transaction, call: Call, row: NewRow, nesting: Nesting) 
 
 def _change(
     transaction: Transaction,
-    call: Call,
+    call: DialectCall,
     table: UserTable,
     row: StoredRow,
     changes: Changes,
@@ -176,7 +183,7 @@ def _change(
     unchanged = kept and not changes.related and not changes.keys and changes_nothing(table, row, changes)
     allowed = may_with_row(caller, "update", table, row)
     if not allowed and not (unchanged and may_with_row(caller, "read", table, row)):
-        raise unauthorized("update", f"this {call.family.word('row')}")
+        raise unauthorized("update", f"this {call.dialect.word('row')}")
     if changes.permissions is not None:
         require_grantable(caller, changes.permissions)
     if not allowed:
@@ -202,7 +209,7 @@ def _with_related(payload: msgspec.Raw, shown: Fields) -> msgspec.Raw:
 
 def _relate_before(
     transaction: Transaction,
-    call: Call,
+    call: DialectCall,
     table: UserTable,
     changes: Changes,
     nesting: Nesting,
@@ -229,7 +236,7 @@ def _relate_before(
 
 def _relate_after(
     transaction: Transaction,
-    call: Call,
+    call: DialectCall,
     table: UserTable,
     sequence: int,
     changes: Changes,
@@ -266,7 +273,7 @@ def _relate_after(
 
 def _related_row(
     transaction: Transaction,
-    call: Call,
+    call: DialectCall,
     relation: Relation,
     related: UserTable,
     item: Item,
@@ -317,7 +324,7 @@ def _related_row(
 
 def _create_related(
     transaction: Transaction,
-    call: Call,
+    call: DialectCall,
     related: UserTable,
     row_id: str,
     data: Fields,
@@ -338,18 +345,18 @@ def _create_related(
     return sequence, view if readable else None
 
 
-def _insert(transaction: Transaction, call: Call, row: NewRow) -> int:
+def _insert(transaction: Transaction, call: DialectCall, row: NewRow) -> int:
     try:
         return insert_row(transaction.connection, row.table, row.id, row.permissions, row.changes)
     except DuplicateRowError:
-        word = call.family.word("row")
-        raise call.family.error("row_already_exists", f"There is a {word} with this id.") from None
+        word = call.dialect.word("row")
+        raise call.dialect.error("row_already_exists", f"There is a {word} with this id.") from None
     except DuplicateValueError:
         raise duplicate_value(call) from None
 
 
-def duplicate_value(call: Call) -> TidewireError:
+def duplicate_value(call: DialectCall) -> TidewireError:
     """The error for values that another row has, where a unique index allows that to one row only."""
-    word = call.family.word("row")
+    word = call.dialect.word("row")
     message = f"There is a {word} with these values, of which there can only be one."
-    return call.family.error("row_unique_constraint_violation", message)
+    return call.dialect.error("row_unique_constraint_violation", message)

@@ -15,18 +15,18 @@ from tidewire.core.ids import unique_id
 from tidewire.core.models import Row, RowList
 from tidewire.core.permissions import expand_permissions
 from tidewire.core.rate_limits import RateLimit
-from tidewire.services.databases.events import ROW
-from tidewire.services.databases.families import (
+from tidewire.services.databases.dialects import (
     COLLECTIONS,
     DOCUMENTS,
     EVERY,
     STRUCTURED,
     VECTORS,
-    Call,
+    DialectCall,
     as_model,
     declare,
     offer,
 )
+from tidewire.services.databases.events import ROW
 from tidewire.services.databases.list_cache import ROW_LISTS, list_key
 from tidewire.services.databases.parameters import (
     LongQueries,
@@ -86,11 +86,11 @@ Ttl = Annotated[int, Whole(0, 86_400)]
     event=f"{ROW}.create",
     limit=WRITES,
     missing="row_missing_data",
-    families=EVERY,
+    dialects=EVERY,
 )
 @transactional("create")
 async def create_row(
-    call: Call,
+    call: DialectCall,
     database_id: ResourceId,
     table_id: ResourceId,
     row_id: CustomId,
@@ -114,7 +114,7 @@ async def create_row(
 
 @transactional("list")
 async def list_rows(
-    call: Call,
+    call: DialectCall,
     database_id: ResourceId,
     table_id: ResourceId,
     queries: Queries = (),
@@ -152,7 +152,7 @@ async def list_rows(
         return listed(number, rows), kept is not None
 
     def listed(number: int | None, rows: Sequence[Any]) -> RowList:
-        return as_model(call.family, RowList, {"total": number, "rows": rows})
+        return as_model(call.dialect, RowList, {"total": number, "rows": rows})
 
     answer, hit = await call.read_large(unit)
     if keeps:
@@ -160,9 +160,9 @@ async def list_rows(
     return answer
 
 
-for _family in EVERY:
-    _queries = LongQueries if _family is VECTORS else Queries
-    offer(_family, "listRows", "GET", PATH, list_rows, {"queries": _queries}, scopes=READ, model=RowList)
+for _dialect in EVERY:
+    _queries = LongQueries if _dialect is VECTORS else Queries
+    offer(_dialect, "listRows", "GET", PATH, list_rows, {"queries": _queries}, scopes=READ, model=RowList)
 offer(
     VECTORS,
     "createQuery",
@@ -173,9 +173,9 @@ offer(
     scopes=READ,
     model=RowList,
 )
-for _family in (DOCUMENTS, *STRUCTURED):
+for _dialect in (DOCUMENTS, *STRUCTURED):
     offer(
-        _family,
+        _dialect,
         "createQuery",
         "POST",
         f"{PATH}/query",
@@ -187,10 +187,10 @@ for _family in (DOCUMENTS, *STRUCTURED):
     )
 
 
-@declare("getRow", "GET", _ROW_PATH, scopes=READ, model=Row, families=EVERY)
+@declare("getRow", "GET", _ROW_PATH, scopes=READ, model=Row, dialects=EVERY)
 @transactional("get")
 async def get_row(
-    call: Call,
+    call: DialectCall,
     database_id: ResourceId,
     table_id: ResourceId,
     row_id: ResourceId,
@@ -224,11 +224,11 @@ async def get_row(
     model=Row,
     event=f"{ROW}.update",
     limit=WRITES,
-    families=EVERY,
+    dialects=EVERY,
 )
 @transactional("update")
 async def update_row_data(
-    call: Call,
+    call: DialectCall,
     database_id: ResourceId,
     table_id: ResourceId,
     row_id: ResourceId,
@@ -237,7 +237,7 @@ async def update_row_data(
 ) -> Any:
     """Change a row; what is not given stays."""
     if not data and permissions is None:
-        raise call.family.error(
+        raise call.dialect.error(
             "row_missing_payload", "There is nothing to change: neither data nor permissions."
         )
     granted = expand_permissions(permissions, ITEM_ACTIONS)
@@ -254,7 +254,7 @@ async def update_row_data(
 
 @transactional("upsert")
 async def upsert_row(
-    call: Call,
+    call: DialectCall,
     database_id: ResourceId,
     table_id: ResourceId,
     row_id: ResourceId,
@@ -263,7 +263,7 @@ async def upsert_row(
 ) -> Any:
     """Create a row, or change it if there is one with its id."""
     if call.within is None and not data and permissions is None:
-        raise call.family.error(
+        raise call.dialect.error(
             "row_missing_payload", "There is nothing to write: neither data nor permissions."
         )
     new_id = unique_id() if row_id == "unique()" else row_id
@@ -275,14 +275,14 @@ async def upsert_row(
     return await call.write(unit)
 
 
-for _family in EVERY:
+for _dialect in EVERY:
     offer(
-        _family,
+        _dialect,
         "upsertRow",
         "PUT",
         _ROW_PATH,
         upsert_row,
-        {"row_id": CustomId if _family in {COLLECTIONS, VECTORS} else ResourceId},
+        {"row_id": CustomId if _dialect in {COLLECTIONS, VECTORS} else ResourceId},
         scopes=WRITE,
         model=Row,
         event=f"{ROW}.upsert",
@@ -297,11 +297,11 @@ for _family in EVERY:
     scopes=WRITE,
     event=f"{ROW}.delete",
     limit=DELETIONS,
-    families=EVERY,
+    dialects=EVERY,
 )
 @transactional("delete")
 async def delete_row(
-    call: Call,
+    call: DialectCall,
     database_id: ResourceId,
     table_id: ResourceId,
     row_id: ResourceId,
@@ -316,9 +316,9 @@ async def delete_row(
     await call.write(unit)
 
 
-def _add_unasked(connection: Connection, call: Call, table: UserTable, page: Page) -> None:
+def _add_unasked(connection: Connection, call: DialectCall, table: UserTable, page: Page) -> None:
     """Select everything related for programs that expect it where nothing, or all, is selected."""
-    if not call.context.shows_related or call.family is not COLLECTIONS or not table.relations:
+    if not call.context.shows_related or call.dialect is not COLLECTIONS or not table.relations:
         return
     if page.selected is None or "*" in page.selected:
         select_all_related(table, page.related, reach_of(connection, call))
@@ -326,7 +326,7 @@ def _add_unasked(connection: Connection, call: Call, table: UserTable, page: Pag
 
 def write_or_change(
     transaction: Transaction,
-    call: Call,
+    call: DialectCall,
     table: UserTable,
     row_id: str,
     data: dict[str, Any],
@@ -348,21 +348,23 @@ def write_or_change(
     return change_row(transaction, call, table, row, changes, "upsert")
 
 
-def _access(call: Call, table: UserTable) -> Access:
+def _access(call: DialectCall, table: UserTable) -> Access:
     """Which rows the caller may read; raises ``user_unauthorized`` if there cannot be any."""
     access = access_to(call.context.caller, table)
     if access is None:
-        raise unauthorized("list", call.family.word("the rows of this table"))
+        raise unauthorized("list", call.dialect.word("the rows of this table"))
     return access
 
 
-async def _present_table(call: Call, database_id: str, table_id: str) -> UserTable:
+async def _present_table(call: DialectCall, database_id: str, table_id: str) -> UserTable:
     """The table as it is now, to prepare a write with; whether it still is is asked again when writing."""
     return await _seen(call, lambda connection: find_user_table(connection, call, database_id, table_id))
 
 
 async def _seen(
-    call: Call, unit: Callable[[Connection], T | None], fully: Callable[[Connection], T | None] | None = None
+    call: DialectCall,
+    unit: Callable[[Connection], T | None],
+    fully: Callable[[Connection], T | None] | None = None,
 ) -> T:
     """What a unit finds that reads only a few rows by their ids: at once, or if need be in a snapshot.
 

@@ -9,8 +9,8 @@ from sqlalchemy import Row, select
 
 from tidewire.core.relationships import KIND as RELATIONSHIP
 from tidewire.core.time import now
+from tidewire.services.databases.dialects import EVERY, Dialect, DialectCall
 from tidewire.services.databases.events import COLUMN, INDEX, publish_definition, table_parameters
-from tidewire.services.databases.families import EVERY, Call, Family
 from tidewire.services.databases.records import column_model, index_model
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Database, Transaction
@@ -34,7 +34,7 @@ from tidewire.store.user_tables.tables import DOCUMENT
 _PENDING: Final = ("processing", "deleting")
 
 
-def begin_changes(call: Call) -> None:
+def begin_changes(call: DialectCall) -> None:
     """See to what the request has left to be done, without the request waiting for it."""
     context = call.context
     context.database.run_beside(finish_changes(context.project, context.database, context.encryption))
@@ -103,7 +103,7 @@ def tell_column(
         COLUMN,
         "columnId",
         action,
-        lambda family: column_model(family, row),
+        lambda dialect: column_model(dialect, row),
         actor_id,
     )
 
@@ -150,7 +150,7 @@ def index_step(transaction: Transaction, project: Project, row: Row[Any]) -> boo
     if not advance_index(connection, row, _indexed(connection, row)):
         return False
     shown = connection.execute(select(user_indexes).where(user_indexes.c.sequence == row.sequence)).one()
-    _tell(transaction, project, row, INDEX, "indexId", "update", lambda family: index_model(family, shown))
+    _tell(transaction, project, row, INDEX, "indexId", "update", lambda dialect: index_model(dialect, shown))
     return True
 
 
@@ -187,7 +187,7 @@ def _tell(
     pattern: str,
     parameter: str,
     action: str,
-    shown: Callable[[Family], Any],
+    shown: Callable[[Dialect], Any],
     actor_id: str = "",
 ) -> None:
     """Publish what became of a column or an index, in the words of the database that it is in."""
@@ -196,10 +196,10 @@ def _tell(
         .join(databases, databases.c.sequence == user_tables.c.database_sequence)
         .where(user_tables.c.sequence == row.table_sequence)
     ).one()
-    family = next(each for each in EVERY if each.database_type == table.type)
+    dialect = next(each for each in EVERY if each.database_type == table.type)
     parameters = table_parameters(table.database_id, table.id) | {parameter: row.key}
     if parameter == "columnId":
         parameters["attributeId"] = row.key
     publish_definition(
-        transaction, project, actor_id, family, f"{pattern}.{action}", parameters, shown(family), table.type
+        transaction, project, actor_id, dialect, f"{pattern}.{action}", parameters, shown(dialect), table.type
     )

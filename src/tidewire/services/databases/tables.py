@@ -21,8 +21,8 @@ from tidewire.services.databases.column_definitions import (
     define_column,
     read_column,
 )
+from tidewire.services.databases.dialects import EVERY, TABLES, Dialect, DialectCall, as_model, declare, offer
 from tidewire.services.databases.events import TABLE, publish_definition, table_parameters
-from tidewire.services.databases.families import EVERY, TABLES, Call, Family, as_model, declare, offer
 from tidewire.services.databases.index_definitions import (
     IndexDefinition,
     define_index,
@@ -49,10 +49,10 @@ WRITE: Final = ("tables.write", "collections.write")
 _READ: Final = ("tables.read", "collections.read")
 
 
-def _list_definition(family: Family) -> ListDefinition:
-    """All but the family of tables can also ask for the security of documents."""
+def _list_definition(dialect: Dialect) -> ListDefinition:
+    """All but the dialect of tables can also ask for the security of documents."""
     columns = user_tables.c
-    security = {} if family is TABLES else {"documentSecurity": columns.row_security}
+    security = {} if dialect is TABLES else {"documentSecurity": columns.row_security}
     return ListDefinition(
         user_tables,
         columns.id,
@@ -68,12 +68,12 @@ def _list_definition(family: Family) -> ListDefinition:
     )
 
 
-_LISTS: Final = {family: _list_definition(family) for family in EVERY}
+_LISTS: Final = {dialect: _list_definition(dialect) for dialect in EVERY}
 
 
 @declare("createTable", "POST", "/{databaseId}/tables", scopes=WRITE, status=201, event=f"{TABLE}.create")
 async def create_table(
-    call: Call,
+    call: DialectCall,
     database_id: ResourceId,
     table_id: CustomId,
     name: Name,
@@ -86,8 +86,8 @@ async def create_table(
     """Create a table, maybe with its first columns and indexes."""
     new_id = unique_id() if table_id == "unique()" else table_id
     granted = expand_permissions(permissions, PARENT_ACTIONS) or []
-    new_columns = [read_column(call.family, column) for column in columns]
-    new_indexes = [read_index(call.family, index) for index in indexes]
+    new_columns = [read_column(call.dialect, column) for column in columns]
+    new_indexes = [read_index(call.dialect, index) for index in indexes]
 
     def unit(transaction: Transaction) -> Table:
         values: dict[str, Any] = {"id": new_id, "permissions": granted, "name": name}
@@ -99,7 +99,7 @@ async def create_table(
 
 def write_table(
     transaction: Transaction,
-    call: Call,
+    call: DialectCall,
     database_id: str,
     values: Mapping[str, Any],
     columns: Sequence[ColumnDefinition],
@@ -113,8 +113,8 @@ def write_table(
     database = find_database(connection, call, database_id)
     of_id = (user_tables.c.database_sequence == database.sequence, user_tables.c.id == values["id"])
     if connection.execute(select(user_tables.c.sequence).where(*of_id)).first():
-        word = call.family.word("table")
-        raise call.family.error("table_already_exists", f"A {word} with this id already exists.")
+        word = call.dialect.word("table")
+        raise call.dialect.error("table_already_exists", f"A {word} with this id already exists.")
     moment = now()
     described = {"created_at": moment, "updated_at": moment, "version": unique_id(), **values}
     sequence: int = connection.execute(
@@ -130,13 +130,13 @@ def write_table(
     return publish_table(transaction, call, "create", database_id, values["id"])
 
 
-def _declare_list(family: Family) -> None:
-    """The families differ in what the list can be asked for."""
-    definition = _LISTS[family]
+def _declare_list(dialect: Dialect) -> None:
+    """The dialects differ in what the list can be asked for."""
+    definition = _LISTS[dialect]
     queries = Annotated[Sequence[str], QueryList(tuple(definition.attributes))]
 
     async def list_tables(
-        call: Call,
+        call: DialectCall,
         database_id: ResourceId,
         queries: Sequence[str] = (),
         search: Search = "",
@@ -148,13 +148,13 @@ def _declare_list(family: Family) -> None:
             database = find_database(connection, call, database_id)
             where = [user_tables.c.database_sequence == database.sequence]
             count, rows = list_rows(connection, definition, queries, search, where, total)
-            tables = [table_of(connection, family, row, database_id) for row in rows]
-            return as_model(family, TableList, {"total": count, "tables": tables})
+            tables = [table_of(connection, dialect, row, database_id) for row in rows]
+            return as_model(dialect, TableList, {"total": count, "tables": tables})
 
         return await call.context.database.read(unit)
 
     offer(
-        family,
+        dialect,
         "listTables",
         "GET",
         "/{databaseId}/tables",
@@ -165,24 +165,24 @@ def _declare_list(family: Family) -> None:
     )
 
 
-for _family in EVERY:
-    _declare_list(_family)
+for _dialect in EVERY:
+    _declare_list(_dialect)
 
 
-@declare("getTable", "GET", "/{databaseId}/tables/{tableId}", scopes=_READ, families=EVERY)
-async def get_table(call: Call, database_id: ResourceId, table_id: ResourceId) -> Table:
+@declare("getTable", "GET", "/{databaseId}/tables/{tableId}", scopes=_READ, dialects=EVERY)
+async def get_table(call: DialectCall, database_id: ResourceId, table_id: ResourceId) -> Table:
     """Get a table."""
 
     def unit(connection: Connection) -> Table:
         row = find_table_row(connection, call, database_id, table_id)
-        return table_of(connection, call.family, row, database_id)
+        return table_of(connection, call.dialect, row, database_id)
 
     return await call.context.database.read(unit)
 
 
 @declare("updateTable", "PUT", "/{databaseId}/tables/{tableId}", scopes=WRITE, event=f"{TABLE}.update")
 async def update_table(
-    call: Call,
+    call: DialectCall,
     database_id: ResourceId,
     table_id: ResourceId,
     name: Name | None = None,
@@ -206,7 +206,7 @@ async def update_table(
 
 def change_table(
     transaction: Transaction,
-    call: Call,
+    call: DialectCall,
     row: Row[Any],
     values: Mapping[str, Any],
     granted: list[str] | None,
@@ -225,9 +225,9 @@ def change_table(
     "/{databaseId}/tables/{tableId}",
     scopes=WRITE,
     event=f"{TABLE}.delete",
-    families=EVERY,
+    dialects=EVERY,
 )
-async def delete_table(call: Call, database_id: ResourceId, table_id: ResourceId) -> None:
+async def delete_table(call: DialectCall, database_id: ResourceId, table_id: ResourceId) -> None:
     """Delete a table with all its rows; no event tells of these."""
 
     def unit(transaction: Transaction) -> None:
@@ -241,16 +241,16 @@ async def delete_table(call: Call, database_id: ResourceId, table_id: ResourceId
 
 
 def publish_table(
-    transaction: Transaction, call: Call, action: str, database_id: str, table_id: str
+    transaction: Transaction, call: DialectCall, action: str, database_id: str, table_id: str
 ) -> Table:
     """Write the event of a table, and return it as the API shows it."""
     row = find_table_row(transaction.connection, call, database_id, table_id)
-    shown = table_of(transaction.connection, call.family, row, database_id)
+    shown = table_of(transaction.connection, call.dialect, row, database_id)
     publish_definition(
         transaction,
         call.context.project,
         call.context.caller.user_id,
-        call.family,
+        call.dialect,
         f"{TABLE}.{action}",
         table_parameters(database_id, table_id),
         shown,

@@ -15,8 +15,8 @@ from tidewire.core.permissions import expand_permissions
 from tidewire.core.time import now
 from tidewire.services.databases.collections import new_collection
 from tidewire.services.databases.column_definitions import ColumnDefinition
+from tidewire.services.databases.dialects import VECTORS, DialectCall, declare
 from tidewire.services.databases.events import TABLE
-from tidewire.services.databases.families import VECTORS, Call, declare
 from tidewire.services.databases.records import find_table_row
 from tidewire.services.databases.tables import (
     WRITE,
@@ -46,10 +46,10 @@ _METADATA: Final = ColumnDefinition("metadata", DOCUMENT_KINDS["object"], defaul
     scopes=WRITE,
     status=201,
     event=f"{TABLE}.create",
-    families=(VECTORS,),
+    dialects=(VECTORS,),
 )
 async def create_collection(
-    call: Call,
+    call: DialectCall,
     database_id: ResourceId,
     table_id: CustomId,
     name: Name,
@@ -74,10 +74,10 @@ async def create_collection(
     "/{databaseId}/tables/{tableId}",
     scopes=WRITE,
     event=f"{TABLE}.update",
-    families=(VECTORS,),
+    dialects=(VECTORS,),
 )
 async def update_collection(
-    call: Call,
+    call: DialectCall,
     database_id: ResourceId,
     table_id: ResourceId,
     name: Name,

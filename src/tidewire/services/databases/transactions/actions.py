@@ -12,7 +12,7 @@ import msgspec
 from tidewire.core.errors import TidewireError
 from tidewire.core.events import Event, LoggedEvent
 from tidewire.core.ids import unique_id
-from tidewire.services.databases.families import Call
+from tidewire.services.databases.dialects import DialectCall
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 
@@ -65,7 +65,7 @@ class Collecting(Transaction):
         return logged
 
 
-def perform(call: Call, transaction: Transaction, operation: Operation) -> Any:
+def perform(call: DialectCall, transaction: Transaction, operation: Operation) -> Any:
     """Do an operation now, in the unit of work ``transaction``."""
     function = ACTIONS[operation.action]
     within = msgspec.structs.replace(call, within=transaction)

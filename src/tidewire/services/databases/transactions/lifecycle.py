@@ -15,7 +15,7 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.ids import unique_id
 from tidewire.core.models import TransactionList
 from tidewire.core.time import now
-from tidewire.services.databases.families import COLLECTIONS, EVERY, Call, declare, offer
+from tidewire.services.databases.dialects import COLLECTIONS, EVERY, DialectCall, declare, offer
 from tidewire.services.databases.transactions.actions import Operation
 from tidewire.services.databases.transactions.operation_list import OperationList
 from tidewire.services.databases.transactions.records import (
@@ -53,8 +53,8 @@ TimeToLive = Annotated[int, Whole(60, 3600)]
 YesOrNo = Annotated[bool, TrueOrFalse()]
 
 
-@declare("createTransaction", "POST", _PATH, scopes=_WRITE, status=201, families=EVERY)
-async def create_transaction(call: Call, ttl: TimeToLive = 300) -> models.Transaction:
+@declare("createTransaction", "POST", _PATH, scopes=_WRITE, status=201, dialects=EVERY)
+async def create_transaction(call: DialectCall, ttl: TimeToLive = 300) -> models.Transaction:
     """Begin a transaction, which can be used for ``ttl`` seconds."""
     caller = call.context.caller
     if caller.kind == "guest":
@@ -86,7 +86,7 @@ async def create_transaction(call: Call, ttl: TimeToLive = 300) -> models.Transa
 
 
 async def list_transactions(
-    call: Call,
+    call: DialectCall,
     queries: Annotated[Sequence[str], QueryList(tuple(_LIST.attributes))] = (),
     total: Boolean = True,
 ) -> TransactionList:
@@ -101,16 +101,16 @@ async def list_transactions(
     return TransactionList(total=count, transactions=[transaction_of(row) for row in rows])
 
 
-async def get_transaction(call: Call, transaction_id: ResourceId) -> models.Transaction:
+async def get_transaction(call: DialectCall, transaction_id: ResourceId) -> models.Transaction:
     """Get a transaction."""
     return await call.context.database.read(
         lambda connection: transaction_of(find_transaction(connection, call, transaction_id))
     )
 
 
-@declare("updateTransaction", "PATCH", _ONE, scopes=_WRITE, families=EVERY)
+@declare("updateTransaction", "PATCH", _ONE, scopes=_WRITE, dialects=EVERY)
 async def update_transaction(
-    call: Call, transaction_id: ResourceId, commit: YesOrNo = False, rollback: YesOrNo = False
+    call: DialectCall, transaction_id: ResourceId, commit: YesOrNo = False, rollback: YesOrNo = False
 ) -> models.Transaction:
     """Commit a transaction, or roll it back."""
     if commit == rollback:
@@ -129,8 +129,8 @@ async def update_transaction(
     return ended
 
 
-@declare("deleteTransaction", "DELETE", _ONE, scopes=_WRITE, families=EVERY)
-async def delete_transaction(call: Call, transaction_id: ResourceId) -> None:
+@declare("deleteTransaction", "DELETE", _ONE, scopes=_WRITE, dialects=EVERY)
+async def delete_transaction(call: DialectCall, transaction_id: ResourceId) -> None:
     """Delete a transaction; what it has staged is lost."""
 
     def unit(transaction: Transaction) -> None:
@@ -143,7 +143,7 @@ async def delete_transaction(call: Call, transaction_id: ResourceId) -> None:
 
 
 async def create_operations(
-    call: Call, transaction_id: ResourceId, operations: Any = ()
+    call: DialectCall, transaction_id: ResourceId, operations: Any = ()
 ) -> models.Transaction:
     """Stage operations on rows."""
     staged: Sequence[Operation] = operations
@@ -152,12 +152,12 @@ async def create_operations(
     return await stage_all(call, transaction_id, staged)
 
 
-for _family in EVERY:
+for _dialect in EVERY:
     _list = Annotated[
-        Sequence[Operation], OperationList(_family.word("table") + "Id", _family.word("row") + "Id")
+        Sequence[Operation], OperationList(_dialect.word("table") + "Id", _dialect.word("row") + "Id")
     ]
     offer(
-        _family,
+        _dialect,
         "createOperations",
         "POST",
         f"{_ONE}/operations",
@@ -167,7 +167,9 @@ for _family in EVERY:
         status=201,
         model=models.Transaction,
     )
-    # In the older family the scope has the newer word alone, so it is in the catalog.
-    _scopes = ("rows.read",) if _family is COLLECTIONS else _READ
-    offer(_family, "listTransactions", "GET", _PATH, list_transactions, scopes=_scopes, model=TransactionList)
-    offer(_family, "getTransaction", "GET", _ONE, get_transaction, scopes=_scopes, model=models.Transaction)
+    # In the older dialect the scope has the newer word alone, so it is in the catalog.
+    _scopes = ("rows.read",) if _dialect is COLLECTIONS else _READ
+    offer(
+        _dialect, "listTransactions", "GET", _PATH, list_transactions, scopes=_scopes, model=TransactionList
+    )
+    offer(_dialect, "getTransaction", "GET", _ONE, get_transaction, scopes=_scopes, model=models.Transaction)

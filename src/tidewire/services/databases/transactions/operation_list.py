@@ -23,7 +23,7 @@ _NUMBER: Final = Number(loose=True)
 class OperationList(Check):
     """Operations: ``action``, the ids of database, table and row, and ``data``.
 
-    Ids may be named in the words of either family: ``tableId`` or ``collectionId``. What an operation is
+    Ids may be named in the words of either dialect: ``tableId`` or ``collectionId``. What an operation is
     limited to must be said, its row or its ``queries``: one incomplete operation refuses the whole list.
     """
 

@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Any, Concatenate, Final
 
-from tidewire.services.databases.families import Call
+from tidewire.services.databases.dialects import DialectCall
 from tidewire.services.databases.parameters import TransactionId
 from tidewire.services.databases.transactions.actions import ACTIONS, Operation
 from tidewire.services.databases.transactions.work import take_part
 
-OnRows = Callable[Concatenate[Call, ...], Awaitable[Any]]
+OnRows = Callable[Concatenate[DialectCall, ...], Awaitable[Any]]
 
 _TRANSACTION: Final = inspect.Parameter(
     "transaction_id", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=TransactionId | None
@@ -22,7 +22,7 @@ _TRANSACTION: Final = inspect.Parameter(
 def transactional(action: str) -> Callable[[OnRows], OnRows]:
     """Give the decorated operation the parameter ``transactionId``, with which it is part of a transaction.
 
-    The operation must do all its work by the methods of its :class:`Call`, and wait for nothing else; its
+    The operation must do all its work by the methods of its :class:`DialectCall`, and wait for nothing else; its
     arguments must be what JSON can express.
     """
 
@@ -30,7 +30,9 @@ def transactional(action: str) -> Callable[[OnRows], OnRows]:
         signature = inspect.signature(function)
 
         @wraps(function)
-        async def operation(call: Call, *given: Any, transaction_id: str | None = None, **named: Any) -> Any:
+        async def operation(
+            call: DialectCall, *given: Any, transaction_id: str | None = None, **named: Any
+        ) -> Any:
             if transaction_id is None:
                 return await function(call, *given, **named)
             arguments = dict(signature.bind(call, *given, **named).arguments)

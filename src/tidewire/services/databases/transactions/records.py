@@ -13,7 +13,7 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Caller
 from tidewire.core.time import format_datetime, now
 from tidewire.services.context import Context
-from tidewire.services.databases.families import Call
+from tidewire.services.databases.dialects import DialectCall
 from tidewire.services.databases.transactions.actions import Operation
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.prepared_statements import Prepared
@@ -72,12 +72,12 @@ _COUNT: Final = Prepared(
 )
 
 
-def kind_of(call: Call) -> str:
-    """What the transactions of a family are about; those of tables and of collections are the same."""
-    return call.family.reaches[0]
+def kind_of(call: DialectCall) -> str:
+    """What the transactions of a dialect are about; those of tables and of collections are the same."""
+    return call.dialect.reaches[0]
 
 
-def find_transaction(connection: Connection, call: Call, transaction_id: str) -> KeptTransaction:
+def find_transaction(connection: Connection, call: DialectCall, transaction_id: str) -> KeptTransaction:
     """A transaction, for who made it and for servers. Raises ``transaction_not_found``."""
     found = _FIND.fetch(connection, {"id": transaction_id, "kind": kind_of(call)})
     kept = KeptTransaction(*found[0]) if found else None
@@ -87,7 +87,7 @@ def find_transaction(connection: Connection, call: Call, transaction_id: str) ->
     return kept
 
 
-def find_pending(connection: Connection, call: Call, transaction_id: str) -> KeptTransaction:
+def find_pending(connection: Connection, call: DialectCall, transaction_id: str) -> KeptTransaction:
     """A transaction that can still be used.
 
     Raises ``transaction_not_found``, ``transaction_not_ready`` or ``transaction_expired``.
@@ -130,7 +130,7 @@ def end_transaction(connection: Connection, kept: KeptTransaction, status: str) 
     return transaction_of(kept._replace(status=status, updated_at=moment))
 
 
-def encoded(call: Call, kept: KeptTransaction, operations: Sequence[Operation]) -> list[str]:
+def encoded(call: DialectCall, kept: KeptTransaction, operations: Sequence[Operation]) -> list[str]:
     """The arguments of operations as they are kept. Raises ``transaction_limit_exceeded``."""
     settings = call.context.settings
     if kept.operations + len(operations) > settings.transaction_max_operations:
@@ -145,7 +145,7 @@ def encoded(call: Call, kept: KeptTransaction, operations: Sequence[Operation]) 
 
 def add_operations(
     connection: Connection,
-    call: Call,
+    call: DialectCall,
     kept: KeptTransaction,
     operations: Sequence[Operation],
     texts: Sequence[str],
@@ -175,10 +175,10 @@ def add_operations(
 
 
 def staged_operations(
-    connection: Connection, call: Call, kept: KeptTransaction, after: int = 0
-) -> Iterator[tuple[int, Call, Operation]]:
+    connection: Connection, call: DialectCall, kept: KeptTransaction, after: int = 0
+) -> Iterator[tuple[int, DialectCall, Operation]]:
     """What is staged after a position, in order: its position, and by whom, with the rights they have now."""
-    calls: dict[tuple[str, str], Call] = {}
+    calls: dict[tuple[str, str], DialectCall] = {}
     found = _STAGED.fetch(connection, {"transaction": kept.sequence, "after": after})
     for position, kind, user_id, action, arguments in found:
         stager = (kind, user_id)

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from tidewire.core.errors import TidewireError
 from tidewire.services.databases.conflicts import require_seen
-from tidewire.services.databases.families import Call
+from tidewire.services.databases.dialects import DialectCall
 from tidewire.services.databases.transactions.records import KeptTransaction
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.prepared_statements import Prepared
@@ -63,7 +63,7 @@ _WATCH: Final = Prepared(
 
 
 def newly_watched(
-    connection: Connection, call: Call, kept: KeptTransaction, places: Mapping[Place, bool]
+    connection: Connection, call: DialectCall, kept: KeptTransaction, places: Mapping[Place, bool]
 ) -> list[Watched]:
     """What is to be remembered of rows, of those that the transaction does not know as well already.
 
@@ -103,7 +103,7 @@ def watch(connection: Connection, kept: KeptTransaction, rows: Sequence[Watched]
 
 
 def require_unchanged(
-    connection: Connection, call: Call, kept: KeptTransaction, addressed: Collection[Place]
+    connection: Connection, call: DialectCall, kept: KeptTransaction, addressed: Collection[Place]
 ) -> None:
     """Raise ``transaction_conflict`` if a row that was staged is not what it was then.
 
@@ -120,7 +120,7 @@ def require_unchanged(
         if state is None and not {(*place, row.row_id), (*place, "")}.isdisjoint(addressed):
             continue
         if fingerprint(state) != row.fingerprint:
-            word = call.family.word("row")
+            word = call.dialect.word("row")
             message = (
                 f"The {word} {row.row_id!r} was changed by others since the transaction read or staged it."
             )
@@ -133,7 +133,7 @@ def fingerprint(state: tuple[Any, ...] | None) -> str:
 
 
 def _states(
-    connection: Connection, call: Call, database_id: str, table_id: str
+    connection: Connection, call: DialectCall, database_id: str, table_id: str
 ) -> Callable[[str], tuple[Any, ...] | None]:
     """Finds a row by its id as it is in its table, whatever is staged."""
     table = find_table(connection, call.context.encryption, database_id, table_id, disabled=True)

@@ -21,7 +21,7 @@ from tidewire.core.channels import Parent, event_audience
 from tidewire.core.errors import TidewireError
 from tidewire.core.events import NOBODY, Event
 from tidewire.core.models import RowList
-from tidewire.services.databases.families import COLLECTIONS, Call, as_model
+from tidewire.services.databases.dialects import COLLECTIONS, DialectCall, as_model
 from tidewire.services.databases.transactions.actions import (
     BULK,
     COUNTING,
@@ -104,7 +104,7 @@ class _Done:
     """Arguments of the operations."""
 
 
-async def take_part(call: Call, transaction_id: str, operation: Operation) -> Any:
+async def take_part(call: DialectCall, transaction_id: str, operation: Operation) -> Any:
     """Do an operation as part of a transaction: stage a change, or read what it would be after the commit.
 
     The answer to a change is the row as it would be, without what is not certain before the commit.
@@ -118,14 +118,18 @@ async def take_part(call: Call, transaction_id: str, operation: Operation) -> An
     return done.results[0]
 
 
-async def stage_all(call: Call, transaction_id: str, operations: Sequence[Operation]) -> models.Transaction:
+async def stage_all(
+    call: DialectCall, transaction_id: str, operations: Sequence[Operation]
+) -> models.Transaction:
     """Stage several operations, all or none."""
     staged = [identified(operation) for operation in operations]
     done = await _do(call, transaction_id, partial(_stage, call=call, operations=staged, lenient=True))
     return transaction_of(done.kept)
 
 
-def commit(transaction: Transaction, call: Call, transaction_id: str) -> models.Transaction | TidewireError:
+def commit(
+    transaction: Transaction, call: DialectCall, transaction_id: str
+) -> models.Transaction | TidewireError:
     """Do all that is staged, in order, and write the events; or, if anything is wrong, nothing of it.
 
     The error is what it returns: that the transaction has failed is to be written too.
@@ -143,7 +147,7 @@ def commit(transaction: Transaction, call: Call, transaction_id: str) -> models.
     return end_transaction(connection, kept, "committed")
 
 
-def _commit(connection: Connection, call: Call, kept: KeptTransaction) -> list[Event]:
+def _commit(connection: Connection, call: DialectCall, kept: KeptTransaction) -> list[Event]:
     """Do all that is staged; return the events that tell of it."""
     staged = list(staged_operations(connection, call, kept))
     require_unchanged(connection, call, kept, {operation.addressed for _, _, operation in staged})
@@ -200,7 +204,9 @@ def _unseen(event: Event) -> Event:
     return msgspec.structs.replace(event, channels=[], roles=[], audience=NOBODY)
 
 
-async def _do(call: Call, transaction_id: str, work: Callable[[Connection, KeptTransaction], _Done]) -> _Done:
+async def _do(
+    call: DialectCall, transaction_id: str, work: Callable[[Connection, KeptTransaction], _Done]
+) -> _Done:
     """Do ``work`` on the transaction's shadow, and keep what it says is to be kept."""
     database = call.context.database
     # Before a shadow is made: there may be no such transaction.
@@ -222,7 +228,7 @@ async def _do(call: Call, transaction_id: str, work: Callable[[Connection, KeptT
         # Another process has staged something meanwhile: it comes first.
 
 
-def _catch_up(call: Call, transaction_id: str, connection: Connection, position: int) -> int:
+def _catch_up(call: DialectCall, transaction_id: str, connection: Connection, position: int) -> int:
     """Do what is staged after a position, as far as that is possible just now; the position then."""
     kept = find_pending(connection, call, transaction_id)
     limit = call.context.settings.transaction_max_rows
@@ -233,7 +239,7 @@ def _catch_up(call: Call, transaction_id: str, connection: Connection, position:
     return position
 
 
-def _keep(call: Call, done: _Done, transaction: Transaction) -> int | None:
+def _keep(call: DialectCall, done: _Done, transaction: Transaction) -> int | None:
     """Keep what was done; the position after it. None: something else was staged meanwhile."""
     connection = transaction.connection
     position = 0
@@ -253,7 +259,7 @@ def _stage(
     connection: Connection,
     kept: KeptTransaction,
     *,
-    call: Call,
+    call: DialectCall,
     operations: Sequence[Operation],
     lenient: bool,
 ) -> _Done:
@@ -274,7 +280,9 @@ def _stage(
     return _Done(kept, results, watched, operations, texts)
 
 
-def _try(connection: Connection, call: Call, done: Collecting, operation: Operation, *, lenient: bool) -> Any:
+def _try(
+    connection: Connection, call: DialectCall, done: Collecting, operation: Operation, *, lenient: bool
+) -> Any:
     events = len(done.events)
     try:
         with step(connection):
@@ -293,7 +301,7 @@ def _try(connection: Connection, call: Call, done: Collecting, operation: Operat
         return None
 
 
-def _supposed(connection: Connection, call: Call, operation: Operation) -> Any:
+def _supposed(connection: Connection, call: DialectCall, operation: Operation) -> Any:
     """What the operation is answered with as if nothing stood in its way; nothing is done."""
     limit = call.context.settings.transaction_max_rows
     connection.exec_driver_sql("SAVEPOINT supposed")
@@ -304,27 +312,27 @@ def _supposed(connection: Connection, call: Call, operation: Operation) -> Any:
         connection.exec_driver_sql("RELEASE supposed")
 
 
-def _answer(call: Call, operation: Operation, result: Any) -> Any:
+def _answer(call: DialectCall, operation: Operation, result: Any) -> Any:
     """What a staged operation is answered with: of new rows nothing that only the commit decides."""
     if operation.action == "bulkCreate":
-        return as_model(call.family, RowList, {"total": result.total, "rows": []})
+        return as_model(call.dialect, RowList, {"total": result.total, "rows": []})
     if operation.action == "create":
         uncertain = {"$sequence": "", "$createdAt": "", "$updatedAt": ""}
         return _decode(result) | uncertain | {"$id": operation.arguments["row_id"]}
     return result
 
 
-def _read(connection: Connection, kept: KeptTransaction, *, call: Call, operation: Operation) -> _Done:
+def _read(connection: Connection, kept: KeptTransaction, *, call: DialectCall, operation: Operation) -> _Done:
     result = perform(call, Collecting(connection, 0), operation)
     places = dict.fromkeys(_places_read(call, operation, result), False)
     return _Done(kept, [result], newly_watched(connection, call, kept, places))
 
 
-def _places_read(call: Call, operation: Operation, result: Any) -> list[Place]:
+def _places_read(call: DialectCall, operation: Operation, result: Any) -> list[Place]:
     if operation.place:
         return [operation.place]
     database_id, table_id = operation.arguments["database_id"], operation.arguments["table_id"]
-    rows = getattr(result, call.family.word("rows"))
+    rows = getattr(result, call.dialect.word("rows"))
     return [(database_id, table_id, row["$id"]) for row in rows if "$id" in row]
 
 

@@ -1,6 +1,6 @@
-"""The families of operations on databases: tables with rows, the older words for them, documents, vectors.
+"""The dialects of operations on databases: tables with rows, the older words for them, documents, vectors.
 
-Everything is done once, in the words of tables; the older family differs in words alone, and those of
+Everything is done once, in the words of tables; the older dialect differs in words alone, and those of
 documents and of vectors use its words. The first two reach databases of both their types: a database
 keeps the type that it was created as.
 """
@@ -50,7 +50,7 @@ def _older(text: str) -> str:
 
 
 @dataclass(frozen=True)
-class Family:
+class Dialect:
     """One of them."""
 
     database_type: DatabaseType
@@ -63,17 +63,17 @@ class Family:
     """Types of the databases that it works on."""
 
     def word(self, text: str) -> str:
-        """A name in the words of the family: ``createRow`` is ``createDocument`` in the older one."""
+        """A name in the words of the dialect: ``createRow`` is ``createDocument`` in the older one."""
         return text if self.database_type == "tablesdb" else _older(text)
 
     def error(self, type: str, message: str) -> TidewireError:  # noqa: A002 - the word on the wire
-        """An error of the family, named in the words of tables: ``row_not_found``."""
+        """An error of the dialect, named in the words of tables: ``row_not_found``."""
         if self.database_type != "tablesdb" and type.startswith("column_index_"):
             type = type.removeprefix("column_")  # noqa: A001
         return TidewireError(self.word(type), message)
 
     def model(self, model: type[Any]) -> type[Any]:
-        """The model that the family answers with where tables answer with ``model``."""
+        """The model that the dialect answers with where tables answer with ``model``."""
         if self.database_type == "tablesdb":
             return model
         special = _SPECIAL | (_SPECIAL_OF_VECTORS if self.database_type == "vectorsdb" else {})
@@ -81,11 +81,11 @@ class Family:
         return counterpart
 
 
-class Call(msgspec.Struct, frozen=True):
-    """A request, and the family that it was made in."""
+class DialectCall(msgspec.Struct, frozen=True):
+    """A request, and the dialect that it was made in."""
 
     context: Context
-    family: Family
+    dialect: Dialect
     within: Transaction | None = None
     """The unit of work that it is part of; None: it makes its own."""
 
@@ -108,18 +108,18 @@ class Call(msgspec.Struct, frozen=True):
         return await self.context.held.read(lambda: self.context.database.read(unit))
 
 
-TABLES: Final = Family("tablesdb", "tablesDB", "/tablesdb", ("legacy", "tablesdb"))
-COLLECTIONS: Final = Family("legacy", "databases", "/databases", ("legacy", "tablesdb"))
-DOCUMENTS: Final = Family("documentsdb", "documentsDB", "/documentsdb", ("documentsdb",))
-VECTORS: Final = Family("vectorsdb", "vectorsDB", "/vectorsdb", ("vectorsdb",))
+TABLES: Final = Dialect("tablesdb", "tablesDB", "/tablesdb", ("legacy", "tablesdb"))
+COLLECTIONS: Final = Dialect("legacy", "databases", "/databases", ("legacy", "tablesdb"))
+DOCUMENTS: Final = Dialect("documentsdb", "documentsDB", "/documentsdb", ("documentsdb",))
+VECTORS: Final = Dialect("vectorsdb", "vectorsDB", "/vectorsdb", ("vectorsdb",))
 
 STRUCTURED: Final = (TABLES, COLLECTIONS)
-"""Families whose tables have the columns that they are given."""
+"""Dialects whose tables have the columns that they are given."""
 SCHEMALESS: Final = (DOCUMENTS, VECTORS)
 EVERY: Final = (*STRUCTURED, *SCHEMALESS)
 
-OPERATIONS: Final = {family: Operations(family.service) for family in EVERY}
-"""The operations of each family."""
+OPERATIONS: Final = {dialect: Operations(dialect.service) for dialect in EVERY}
+"""The operations of each dialect."""
 
 
 def declare(
@@ -135,27 +135,29 @@ def declare(
     limit: RateLimit | None = None,
     chosen_by: str = "",
     missing: str = "general_argument_invalid",
-    families: Sequence[Family] = STRUCTURED,
-) -> Callable[[Callable[Concatenate[Call, P], Awaitable[R]]], Callable[Concatenate[Call, P], Awaitable[R]]]:
-    """Declare the decorated coroutine function as an operation of several families.
+    dialects: Sequence[Dialect] = STRUCTURED,
+) -> Callable[
+    [Callable[Concatenate[DialectCall, P], Awaitable[R]]], Callable[Concatenate[DialectCall, P], Awaitable[R]]
+]:
+    """Declare the decorated coroutine function as an operation of several dialects.
 
     Everything is given in the words of tables; ``path`` begins after ``/tablesdb``. Of the scopes the other
-    families have those for databases, collections and documents. ``older_model`` is needed for a union.
+    dialects have those for databases, collections and documents. ``older_model`` is needed for a union.
     """
 
     def declared(
-        function: Callable[Concatenate[Call, P], Awaitable[R]],
-    ) -> Callable[Concatenate[Call, P], Awaitable[R]]:
-        for family in families:
+        function: Callable[Concatenate[DialectCall, P], Awaitable[R]],
+    ) -> Callable[Concatenate[DialectCall, P], Awaitable[R]]:
+        for dialect in dialects:
             offer(
-                family,
+                dialect,
                 name,
                 method,
                 path,
                 function,
                 scopes=scopes,
                 status=status,
-                model=older_model if older_model and family is COLLECTIONS else model,
+                model=older_model if older_model and dialect is COLLECTIONS else model,
                 event=event,
                 limit=limit,
                 chosen_by=chosen_by,
@@ -167,7 +169,7 @@ def declare(
 
 
 def offer(
-    family: Family,
+    dialect: Dialect,
     name: str,
     method: Method,
     path: str,
@@ -183,45 +185,45 @@ def offer(
     chosen_by: str = "",
     missing: str = "general_argument_invalid",
 ) -> None:
-    """Declare ``function``, whose first argument is a :class:`Call`, as an operation of one family.
+    """Declare ``function``, whose first argument is a :class:`DialectCall`, as an operation of one dialect.
 
     ``annotations`` replace those of the function's arguments.
     """
     answer: Any = model or get_type_hints(function)["return"]
     is_model = isinstance(answer, type) and issubclass(answer, msgspec.Struct)
     parameters = tuple(
-        replace(each, name=family.word(each.name))
+        replace(each, name=dialect.word(each.name))
         for each in parameters_of(function, method, path, annotations)
     )
 
     def operation(context: Context, **given: Any) -> Awaitable[Any]:
-        return function(Call(context, family), **given)
+        return function(DialectCall(context, dialect), **given)
 
-    operation.__doc__ = _documentation(family, inspect.getdoc(function) or "")
-    OPERATIONS[family].declare(
-        family.word(name),
+    operation.__doc__ = _documentation(dialect, inspect.getdoc(function) or "")
+    OPERATIONS[dialect].declare(
+        dialect.word(name),
         method,
-        family.base + family.word(path),
-        scopes=_scopes(family, scopes),
+        dialect.base + dialect.word(path),
+        scopes=_scopes(dialect, scopes),
         status=status,
-        model=family.model(answer) if is_model else answer,
-        aliases=tuple(family.base + family.word(alias) for alias in aliases),
-        event=family.word(event) if event else None,
+        model=dialect.model(answer) if is_model else answer,
+        aliases=tuple(dialect.base + dialect.word(alias) for alias in aliases),
+        event=dialect.word(event) if event else None,
         limit=limit,
-        chosen_by=family.word(chosen_by),
-        missing=family.word(missing),
+        chosen_by=dialect.word(chosen_by),
+        missing=dialect.word(missing),
         parameters=parameters,
     )(operation)
 
 
-def _documentation(family: Family, text: str) -> str:
+def _documentation(dialect: Dialect, text: str) -> str:
     """``Create a row`` is ``Create a document``; the article stays right."""
-    return family.word(text).replace("a attribute", "an attribute")
+    return dialect.word(text).replace("a attribute", "an attribute")
 
 
-def _scopes(family: Family, scopes: Sequence[str]) -> tuple[str, ...]:
-    """Those of the family; if none is, all."""
-    older = () if family is TABLES else tuple(filter(_is_older, scopes))
+def _scopes(dialect: Dialect, scopes: Sequence[str]) -> tuple[str, ...]:
+    """Those of the dialect; if none is, all."""
+    older = () if dialect is TABLES else tuple(filter(_is_older, scopes))
     return older or tuple(scopes)
 
 
@@ -229,7 +231,7 @@ def _is_older(scope: str) -> bool:
     return scope.startswith(("databases.", "collections.", "documents."))
 
 
-def as_model(family: Family, model: type[M], fields: dict[str, Any]) -> M:
-    """What the family answers where tables answer with ``model``; ``fields`` are in the words of tables."""
-    answer: M = family.model(model)(**{family.word(name): value for name, value in fields.items()})
+def as_model(dialect: Dialect, model: type[M], fields: dict[str, Any]) -> M:
+    """What the dialect answers where tables answer with ``model``; ``fields`` are in the words of tables."""
+    answer: M = dialect.model(model)(**{dialect.word(name): value for name, value in fields.items()})
     return answer
