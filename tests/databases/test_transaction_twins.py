@@ -205,7 +205,7 @@ async def _operate(data: st.DataObject, kind: Kind, shop: Shop, twins: dict[str,
     filters = [data.draw(kind.filters, "filter")] if action in {"bulkUpdate", "bulkDelete"} else []
     several = [{**given, "$id": row_id}, {**given, "$id": "z"}]
     operators = data.draw(kind.operators, "operators") if action == "operators" else {}
-    of_row = {"row_id": row_id, "permissions": permissions}
+    of_row: dict[str, Any] = {"row_id": row_id, "permissions": permissions}
     work: dict[str, Callable[..., Awaitable[Any]]] = {
         "create": partial(rows.create_row, data=given, **of_row),
         "update": partial(rows.update_row_data, data=given, **of_row),

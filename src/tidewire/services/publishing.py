@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -64,63 +65,55 @@ def project_event(
     parameters: Mapping[str, str],
     payload: Model | Mapping[str, Any],
     parent: Parent | None = None,
+    *,
+    database_type: str = "",
 ) -> Event:
     """The event of something that was done in a project, by a request or by the operator."""
     fields: dict[str, Any] = msgspec.to_builtins(payload)
+    outline = event_outline(
+        project, actor_id, pattern, parameters, fields, parent, database_type=database_type
+    )
+    return outline(payload=_ENCODER.encode(fields))
+
+
+def event_outline(
+    project: Project,
+    actor_id: str,
+    pattern: str,
+    parameters: Mapping[str, str],
+    fields: Mapping[str, Any],
+    parent: Parent | None = None,
+    *,
+    database_type: str = "",
+    confidential: bool = False,
+) -> partial[Event]:
+    """An event but for its ``payload``: who receives it is worked out, of the ``fields`` that it will have.
+
+    It makes the event when it is called with the payload.
+    """
     audience = event_audience(
         pattern=pattern,
         parameters=parameters,
         payload=fields,
         project_id=project.id,
         team_id=project.team_id,
+        database_type=database_type,
         parent=parent,
     )
     delivered = project.id != CONSOLE_PROJECT_ID
-    return Event(
+    return partial(
+        Event,
         pattern=pattern,
         parameters=dict(parameters),
         channels=audience.channels if delivered else [],
         roles=audience.roles if delivered else [],
-        payload=_ENCODER.encode(fields),
         timestamp=now(),
         user_id=parameters.get("userId", ""),
-        permissions_changed=audience.permissions_changed,
-        audience=audience.project,
         actor_id=actor_id,
-    )
-
-
-def publish_to_console(
-    transaction: Transaction,
-    context: Context,
-    project: Project,
-    pattern: str,
-    parameters: Mapping[str, str],
-    payload: Model,
-) -> None:
-    """Write an event about a project to the log of the console project, whose connections receive it.
-
-    ``transaction`` is one of the platform's database, where the change was made too.
-    """
-    fields: dict[str, Any] = msgspec.to_builtins(payload)
-    audience = event_audience(
-        pattern=pattern,
-        parameters=parameters,
-        payload=fields,
-        project_id=project.id,
-        team_id=project.team_id,
-    )
-    transaction.append(
-        Event(
-            pattern=pattern,
-            parameters=dict(parameters),
-            channels=audience.channels,
-            roles=audience.roles,
-            payload=_ENCODER.encode(fields),
-            timestamp=now(),
-            audience=audience.project,
-            actor_id=context.caller.user_id,
-        )
+        permissions_changed=audience.permissions_changed,
+        database_type=database_type,
+        audience=audience.project,
+        confidential=confidential,
     )
 
 

@@ -14,11 +14,13 @@ from tidewire.core.ids import is_id, unique_id
 from tidewire.core.models import RowList
 from tidewire.core.permissions import expand_permissions
 from tidewire.services.databases.conflicts import require_seen
-from tidewire.services.databases.dialects import EVERY, DialectCall, as_model, declare
+from tidewire.services.databases.declarations import declare
+from tidewire.services.databases.dialects import EVERY, DialectCall, as_model
 from tidewire.services.databases.events import ROW
 from tidewire.services.databases.parameters import BulkQueries, ManyRows, RowData
 from tidewire.services.databases.records import find_user_table
 from tidewire.services.databases.related_reading import reach_of
+from tidewire.services.databases.row_operations import row_operation
 from tidewire.services.databases.row_values import changed_values, given_permissions, new_values
 from tidewire.services.databases.row_writing import change_row, prepare_row, remove_row, write_row
 from tidewire.services.databases.rows import (
@@ -28,7 +30,6 @@ from tidewire.services.databases.rows import (
     WRITES,
     write_or_change,
 )
-from tidewire.services.databases.transactions.participation import transactional
 from tidewire.services.permissions import ITEM_ACTIONS
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
@@ -54,8 +55,9 @@ ROWS_SHOWN: Final = 5_000
     chosen_by="rows",
     dialects=EVERY,
 )
-@transactional("bulkCreate")
-async def create_rows(
+@row_operation("bulkCreate")
+def create_rows(
+    transaction: Transaction,
     call: DialectCall,
     database_id: ResourceId,
     table_id: ResourceId,
@@ -64,17 +66,18 @@ async def create_rows(
     """Create several rows."""
     _require_server(call)
 
-    def write(transaction: Transaction, table: UserTable, row: Mapping[str, Any]) -> Any:
+    def write(table: UserTable, row: Mapping[str, Any]) -> Any:
         permissions = given_permissions(row.get("$permissions"))
         prepared = prepare_row(call, table, _id_of(row), new_values(call, table, row), permissions)
         return write_row(transaction, call, prepared)
 
-    return await _write_all(call, database_id, table_id, rows, write)
+    return _write_all(transaction, call, database_id, table_id, rows, write)
 
 
 @declare("upsertRows", "PUT", PATH, scopes=WRITE, event=f"{ROW}.upsert", limit=WRITES, dialects=EVERY)
-@transactional("bulkUpsert")
-async def upsert_rows(
+@row_operation("bulkUpsert")
+def upsert_rows(
+    transaction: Transaction,
     call: DialectCall,
     database_id: ResourceId,
     table_id: ResourceId,
@@ -83,16 +86,17 @@ async def upsert_rows(
     """Create several rows, or change those that there are."""
     _require_server(call)
 
-    def write(transaction: Transaction, table: UserTable, row: Mapping[str, Any]) -> Any:
+    def write(table: UserTable, row: Mapping[str, Any]) -> Any:
         permissions = given_permissions(row.get("$permissions"))
         return write_or_change(transaction, call, table, _id_of(row), dict(row), permissions)
 
-    return await _write_all(call, database_id, table_id, rows, write)
+    return _write_all(transaction, call, database_id, table_id, rows, write)
 
 
 @declare("updateRows", "PATCH", PATH, scopes=WRITE, event=f"{ROW}.update", limit=WRITES, dialects=EVERY)
-@transactional("bulkUpdate")
-async def update_rows(
+@row_operation("bulkUpdate")
+def update_rows(
+    transaction: Transaction,
     call: DialectCall,
     database_id: ResourceId,
     table_id: ResourceId,
@@ -105,17 +109,18 @@ async def update_rows(
         raise call.dialect.error("row_missing_payload", "There is nothing to change: no data.")
     granted = expand_permissions(given_permissions(data.get("$permissions")), ITEM_ACTIONS)
 
-    def change(transaction: Transaction, table: UserTable) -> Callable[[StoredRow], Any]:
+    def change(table: UserTable) -> Callable[[StoredRow], Any]:
         changes = changed_values(call, table, data)
         changes.permissions = granted
         return lambda row: change_row(transaction, call, table, row, changes, "update")
 
-    return await _for_all(call, database_id, table_id, queries, change)
+    return _for_all(transaction, call, database_id, table_id, queries, change)
 
 
 @declare("deleteRows", "DELETE", PATH, scopes=WRITE, event=f"{ROW}.delete", limit=DELETIONS, dialects=EVERY)
-@transactional("bulkDelete")
-async def delete_rows(
+@row_operation("bulkDelete")
+def delete_rows(
+    transaction: Transaction,
     call: DialectCall,
     database_id: ResourceId,
     table_id: ResourceId,
@@ -124,63 +129,56 @@ async def delete_rows(
     """Delete all rows that the queries find; without queries, all there are."""
     _require_server(call)
 
-    def remove(transaction: Transaction, table: UserTable) -> Callable[[StoredRow], Any]:
+    def remove(table: UserTable) -> Callable[[StoredRow], Any]:
         return lambda row: remove_row(transaction, call, table, row)
 
-    return await _for_all(call, database_id, table_id, queries, remove)
+    return _for_all(transaction, call, database_id, table_id, queries, remove)
 
 
-async def _write_all(
+def _write_all(
+    transaction: Transaction,
     call: DialectCall,
     database_id: str,
     table_id: str,
     rows: Sequence[Mapping[str, Any]],
-    write: Callable[[Transaction, UserTable, Mapping[str, Any]], Any],
+    write: Callable[[UserTable, Mapping[str, Any]], Any],
 ) -> RowList:
     if not rows:
         raise call.dialect.error("row_missing_data", "There is nothing to write.")
-
-    def unit(transaction: Transaction) -> RowList:
-        table = find_user_table(transaction.connection, call, database_id, table_id)
-        written = [write(transaction, table, row) for row in rows]
-        return _listed(call, len(written), written)
-
-    return await call.write(unit)
+    table = find_user_table(transaction.connection, call, database_id, table_id)
+    return _listed(call, len(rows), [write(table, row) for row in rows])
 
 
-async def _for_all(
+def _for_all(
+    transaction: Transaction,
     call: DialectCall,
     database_id: str,
     table_id: str,
     queries: Sequence[str],
-    work: Callable[[Transaction, UserTable], Callable[[StoredRow], Any]],
+    work: Callable[[UserTable], Callable[[StoredRow], Any]],
 ) -> RowList:
     """Do something to each row that the queries find. The answer has the first of them."""
-
-    def unit(transaction: Transaction) -> RowList:
-        table = find_user_table(transaction.connection, call, database_id, table_id)
-        page = read_page(table, queries, reach_of(transaction.connection, call))
-        do = work(transaction, table)
-        shown: list[Any] = []
-        count = size = 0
-        settings = call.context.settings
-        # Their events are held until the commit, and others wait for the writer.
-        if page.limit is not None:
-            page.limit = min(page.limit, settings.bulk_rows_max + 1)
-        for row in _matching(transaction.connection, table, page, settings.bulk_bytes_max):
-            if count == settings.bulk_rows_max:
-                raise _too_many(f"{settings.bulk_rows_max} {call.dialect.word('rows')}")
-            require_seen(call, row)
-            done = do(row)
-            count += 1
-            size += len(done)
-            if size > settings.bulk_bytes_max:
-                raise _too_many(f"{settings.bulk_bytes_max} bytes")
-            if count <= ROWS_SHOWN:
-                shown.append(done)
-        return _listed(call, count, shown)
-
-    return await call.write(unit)
+    table = find_user_table(transaction.connection, call, database_id, table_id)
+    page = read_page(table, queries, reach_of(transaction.connection, call))
+    do = work(table)
+    shown: list[Any] = []
+    count = size = 0
+    settings = call.context.settings
+    # Their events are held until the commit, and others wait for the writer.
+    if page.limit is not None:
+        page.limit = min(page.limit, settings.bulk_rows_max + 1)
+    for row in _matching(transaction.connection, table, page, settings.bulk_bytes_max):
+        if count == settings.bulk_rows_max:
+            raise _too_many(f"{settings.bulk_rows_max} {call.dialect.word('rows')}")
+        require_seen(call, row)
+        done = do(row)
+        count += 1
+        size += len(done)
+        if size > settings.bulk_bytes_max:
+            raise _too_many(f"{settings.bulk_bytes_max} bytes")
+        if count <= ROWS_SHOWN:
+            shown.append(done)
+    return _listed(call, count, shown)
 
 
 def _too_many(limit: str) -> TidewireError:

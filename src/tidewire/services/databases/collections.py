@@ -13,7 +13,8 @@ from tidewire.core.ids import unique_id
 from tidewire.core.models import Table
 from tidewire.core.permissions import expand_permissions
 from tidewire.services.databases.column_definitions import ColumnDefinition
-from tidewire.services.databases.dialects import DOCUMENTS, DialectCall, declare
+from tidewire.services.databases.declarations import declare
+from tidewire.services.databases.dialects import DOCUMENTS, DialectCall
 from tidewire.services.databases.events import TABLE
 from tidewire.services.databases.index_definitions import read_index
 from tidewire.services.databases.tables import (

@@ -233,9 +233,7 @@ def publish_column(
     parameters = table_parameters(database_id, table.id) | {"columnId": row.key, "attributeId": row.key}
     publish_definition(
         transaction,
-        call.context.project,
-        call.context.caller.user_id,
-        call.dialect,
+        call,
         f"{COLUMN}.{action}",
         parameters,
         column_model(call.dialect, row),

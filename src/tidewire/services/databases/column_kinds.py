@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 from tidewire.core.checks.lists import Items
@@ -12,13 +11,15 @@ from tidewire.core.checks.numbers import Int64, TrueOrFalse, Whole
 from tidewire.core.checks.texts import Text
 from tidewire.core.columns import KINDS, Kind
 from tidewire.core.models import Column
-from tidewire.core.parameters import Check
+from tidewire.core.operations import locator
+from tidewire.core.parameters import Check, Location, Parameter, parameter_of
 from tidewire.services.databases.column_definitions import (
     MAX_SIZE,
     ColumnDefinition,
 )
 from tidewire.services.databases.columns import PATH, WRITE, create_column, update_column
-from tidewire.services.databases.dialects import COLLECTIONS, TABLES, DialectCall, offer
+from tidewire.services.databases.declarations import declare
+from tidewire.services.databases.dialects import DialectCall
 from tidewire.services.databases.events import COLUMN
 from tidewire.services.databases.parameters import ColumnKey, Geometry, Number, ValueOf
 from tidewire.services.databases.records import COLUMN_MODELS
@@ -39,32 +40,31 @@ def _declare(kind: Kind) -> None:
     ) -> Column:
         return await update_column(call, database_id, table_id, _definition(kind, given), new_key)
 
+    create.__doc__ = f"Create a column of kind {kind.name}."
+    change.__doc__ = f"Change a column of kind {kind.name}."
     name = "BigInt" if kind.name == "bigint" else kind.name.capitalize()
     model = COLUMN_MODELS[kind.name]
-    creating = _signed(create, f"Create a column of kind {kind.name}.", _parameters(kind, new=True))
-    changing = _signed(change, f"Change a column of kind {kind.name}.", _parameters(kind, new=False))
-    for dialect in (TABLES, COLLECTIONS):
-        offer(
-            dialect,
-            f"create{name}Column",
-            "POST",
-            f"{PATH}/{kind.name}",
-            creating,
-            scopes=WRITE,
-            status=202,
-            model=model,
-            event=f"{COLUMN}.create",
-        )
-        offer(
-            dialect,
-            f"update{name}Column",
-            "PATCH",
-            f"{PATH}/{kind.name}/{{key}}",
-            changing,
-            scopes=WRITE,
-            model=model,
-            event=f"{COLUMN}.update",
-        )
+    path = f"{PATH}/{kind.name}"
+    declare(
+        f"create{name}Column",
+        "POST",
+        path,
+        scopes=WRITE,
+        status=202,
+        model=model,
+        event=f"{COLUMN}.create",
+        parameters=_parameters(kind, locator("POST", path), new=True),
+    )(create)
+    path = f"{PATH}/{kind.name}/{{key}}"
+    declare(
+        f"update{name}Column",
+        "PATCH",
+        path,
+        scopes=WRITE,
+        model=model,
+        event=f"{COLUMN}.update",
+        parameters=_parameters(kind, locator("PATCH", path), new=False),
+    )(change)
 
 
 def _definition(kind: Kind, given: _Arguments) -> ColumnDefinition:
@@ -79,7 +79,8 @@ def _definition(kind: Kind, given: _Arguments) -> ColumnDefinition:
     )
 
 
-def _parameters(kind: Kind, *, new: bool) -> _Arguments:
+def _parameters(kind: Kind, locate: Callable[[str], Location], *, new: bool) -> list[Parameter]:
+    """The parameters of the operation that creates a column of a kind, or changes one."""
     common: _Arguments = {
         "database_id": ResourceId,
         "table_id": ResourceId,
@@ -94,7 +95,10 @@ def _parameters(kind: Kind, *, new: bool) -> _Arguments:
         common["array?"] = _annotation(TrueOrFalse())
     if not new:
         common["new_key?"] = _annotation(Key(36), nullable=True)
-    return common
+    return [
+        parameter_of(name.rstrip("?"), annotation, not name.endswith("?"), _DEFAULTS.get(name), locate)
+        for name, annotation in common.items()
+    ]
 
 
 def _own_parameters(kind: Kind, *, new: bool) -> _Arguments:
@@ -125,26 +129,6 @@ def _default_check(kind: Kind) -> Check:
 def _annotation(check: Check, *, nullable: bool = False) -> Any:
     annotated = Annotated[Any, check]
     return annotated | None if nullable else annotated
-
-
-def _signed(
-    function: Callable[..., Awaitable[Column]], summary: str, parameters: _Arguments
-) -> Callable[..., Awaitable[Column]]:
-    """The function with the signature that its declaration is read from; required parameters come first."""
-    listed = [
-        inspect.Parameter(
-            name.rstrip("?"),
-            inspect.Parameter.KEYWORD_ONLY,
-            annotation=annotation,
-            default=_DEFAULTS.get(name) if name.endswith("?") else inspect.Parameter.empty,
-        )
-        for name, annotation in parameters.items()
-    ]
-    call = inspect.Parameter("call", inspect.Parameter.POSITIONAL_ONLY, annotation=DialectCall)
-    function.__signature__ = inspect.Signature([call, *listed])  # type: ignore[attr-defined]
-    function.__annotations__ = {each.name: each.annotation for each in (call, *listed)}
-    function.__doc__ = summary
-    return function
 
 
 for _kind in KINDS.values():

@@ -21,7 +21,8 @@ from tidewire.services.databases.column_definitions import (
     publish_column,
     redefine_column,
 )
-from tidewire.services.databases.dialects import DialectCall, as_model, declare
+from tidewire.services.databases.declarations import declare
+from tidewire.services.databases.dialects import DialectCall, as_model
 from tidewire.services.databases.events import COLUMN
 from tidewire.services.databases.parameters import ColumnKey
 from tidewire.services.databases.records import column_model, find_table_row

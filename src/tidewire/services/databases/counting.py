@@ -15,11 +15,13 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.models import Row
 from tidewire.core.row_operators import Operator, whole
 from tidewire.core.time import now
-from tidewire.services.databases.dialects import DOCUMENTS, DialectCall, declare
+from tidewire.services.databases.declarations import F, declare
+from tidewire.services.databases.dialects import DOCUMENTS, DialectCall
 from tidewire.services.databases.events import ROW
 from tidewire.services.databases.parameters import ColumnKey, LooseNumber
 from tidewire.services.databases.records import find_user_table
 from tidewire.services.databases.row_finding import row_to_change
+from tidewire.services.databases.row_operations import row_operation
 from tidewire.services.databases.row_values import problem_of_stored, wrong_structure
 from tidewire.services.databases.row_views import (
     may_with_row,
@@ -27,7 +29,6 @@ from tidewire.services.databases.row_views import (
 )
 from tidewire.services.databases.row_writing import change_row, duplicate_value
 from tidewire.services.databases.rows import PATH, WRITE, WRITES
-from tidewire.services.databases.transactions.participation import transactional
 from tidewire.services.permissions import unauthorized
 from tidewire.store.engine.database import Transaction
 from tidewire.store.user_tables.columns import UserColumn
@@ -38,7 +39,7 @@ from tidewire.store.user_tables.tables import DOCUMENT, SYSTEM_COLUMNS, UserTabl
 _COUNTED: str = f"{PATH}/{{rowId}}/{{column}}"
 
 
-def _declare_for_documents(name: str, action: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def _declare_for_documents(name: str, action: str) -> Callable[[F], F]:
     """As :func:`declare`; their event is named after the type of the database."""
     event = ROW.replace("databases.", "documentsdb.", 1) + ".update"
     path = f"{_COUNTED}/{action}"
@@ -57,8 +58,9 @@ def _declare_for_documents(name: str, action: str) -> Callable[[Callable[..., An
     limit=WRITES,
 )
 @_declare_for_documents("incrementRowColumn", "increment")
-@transactional("increment")
-async def increment_row_column(
+@row_operation("increment")
+def increment_row_column(
+    transaction: Transaction,
     call: DialectCall,
     database_id: ResourceId,
     table_id: ResourceId,
@@ -66,9 +68,9 @@ async def increment_row_column(
     column: ColumnKey,
     value: LooseNumber = 1,
     max: LooseNumber | None = None,  # noqa: A002 - the name on the wire
-) -> Any:
+) -> msgspec.Raw:
     """Add to a column, but not beyond a greatest value."""
-    return await _count(call, (database_id, table_id, row_id), column, "increment", value, max)
+    return _count(transaction, call, (database_id, table_id, row_id), column, "increment", value, max)
 
 
 @declare(
@@ -81,8 +83,9 @@ async def increment_row_column(
     limit=WRITES,
 )
 @_declare_for_documents("decrementRowColumn", "decrement")
-@transactional("decrement")
-async def decrement_row_column(
+@row_operation("decrement")
+def decrement_row_column(
+    transaction: Transaction,
     call: DialectCall,
     database_id: ResourceId,
     table_id: ResourceId,
@@ -90,41 +93,41 @@ async def decrement_row_column(
     column: ColumnKey,
     value: LooseNumber = 1,
     min: LooseNumber | None = None,  # noqa: A002 - the name on the wire
-) -> Any:
-    """Subtract from a column, but not below a least value."""
-    return await _count(call, (database_id, table_id, row_id), column, "decrement", value, min)
-
-
-async def _count(
-    call: DialectCall, place: tuple[str, str, str], key: str, method: str, value: float, bound: float | None
 ) -> msgspec.Raw:
-    database_id, table_id, row_id = place
+    """Subtract from a column, but not below a least value."""
+    return _count(transaction, call, (database_id, table_id, row_id), column, "decrement", value, min)
+
+
+def _count(
+    transaction: Transaction,
+    call: DialectCall,
+    ids: tuple[str, str, str],
+    key: str,
+    method: str,
+    value: float,
+    bound: float | None,
+) -> msgspec.Raw:
+    database_id, table_id, row_id = ids
     if not 0 < value < 2**63:
         raise TidewireError(
             "general_argument_invalid", "Invalid `value` param: Value must be greater than 0."
         )
-
-    def unit(transaction: Transaction) -> msgspec.Raw:
-        connection = transaction.connection
-        table = find_user_table(connection, call, database_id, table_id)
-        row = row_to_change(connection, call, table, row_id)
-        if not may_with_row(call.context.caller, "update", table, row):
-            raise unauthorized("update", f"this {call.dialect.word('row')}")
-        if table.document is not None:
-            changes = _counted_member(
-                call, table, row, key, value if method == "increment" else -value, bound
-            )
-            return change_row(transaction, call, table, row, changes, "update")
-        column = _counted_column(call, table, key, value)
-        changes = Changes(operators={key: Operator(method, (whole(value),))}, updated_at=now())
-        try:
-            changed = update_row(connection, table, row, changes)
-        except DuplicateValueError:
-            raise duplicate_value(call) from None
-        _require_within(call, table, column, changed[_position(table, key)], method, bound)
-        return publish_row(transaction, call, table, changed, "update")
-
-    return await call.write(unit)
+    connection = transaction.connection
+    table = find_user_table(connection, call, database_id, table_id)
+    row = row_to_change(connection, call, table, row_id)
+    if not may_with_row(call.context.caller, "update", table, row):
+        raise unauthorized("update", f"this {call.dialect.word('row')}")
+    if table.document is not None:
+        changes = _counted_member(call, table, row, key, value if method == "increment" else -value, bound)
+        return change_row(transaction, call, table, row, changes, "update")
+    column = _counted_column(call, table, key, value)
+    changes = Changes(operators={key: Operator(method, (whole(value),))}, updated_at=now())
+    try:
+        changed = update_row(connection, table, row, changes)
+    except DuplicateValueError:
+        raise duplicate_value(call) from None
+    _require_within(call, table, column, changed[_position(table, key)], method, bound)
+    return publish_row(transaction, call, table, changed, "update")
 
 
 def _counted_member(

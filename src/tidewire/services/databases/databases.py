@@ -15,7 +15,8 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.ids import unique_id
 from tidewire.core.models import Database, DatabaseList
 from tidewire.core.time import now
-from tidewire.services.databases.dialects import EVERY, SCHEMALESS, DialectCall, declare
+from tidewire.services.databases.declarations import declare
+from tidewire.services.databases.dialects import EVERY, SCHEMALESS, DialectCall
 from tidewire.services.databases.events import DATABASE, publish_definition
 from tidewire.services.databases.records import database_of, find_database
 from tidewire.services.databases.schema_changes import begin_changes
@@ -131,9 +132,7 @@ def _publish(transaction: Transaction, call: DialectCall, action: str, database_
     database = database_of(row)
     publish_definition(
         transaction,
-        call.context.project,
-        call.context.caller.user_id,
-        call.dialect,
+        call,
         f"{DATABASE}.{action}",
         {"databaseId": database_id},
         database,

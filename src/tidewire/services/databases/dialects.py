@@ -7,24 +7,20 @@ keeps the type that it was created as.
 
 from __future__ import annotations
 
-import inspect
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Concatenate, Final, Literal, ParamSpec, TypeVar, get_type_hints
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
 from tidewire.core import models
 from tidewire.core.errors import TidewireError
-from tidewire.core.operations import Method, Operations, ResponseModel, parameters_of
-from tidewire.core.rate_limits import RateLimit
+from tidewire.core.operations import Operations
 from tidewire.services.context import Context
 from tidewire.store.engine.connection import Connection
-from tidewire.store.engine.database import Transaction
 
-P = ParamSpec("P")
 R = TypeVar("R")
 M = TypeVar("M", bound=msgspec.Struct)
 
@@ -86,26 +82,12 @@ class DialectCall(msgspec.Struct, frozen=True):
 
     context: Context
     dialect: Dialect
-    within: Transaction | None = None
-    """The unit of work that it is part of; None: it makes its own."""
-
-    async def write(self, unit: Callable[[Transaction], R]) -> R:
-        """Do ``unit`` as :meth:`Database.write` does."""
-        if self.within is not None:
-            return unit(self.within)
-        return await self.context.database.write(unit)
-
-    async def read(self, unit: Callable[[Connection], R]) -> R:
-        """Do ``unit`` as :meth:`Database.read` does."""
-        if self.within is not None:
-            return unit(self.within.connection)
-        return await self.context.database.read(unit)
 
     async def read_large(self, unit: Callable[[Connection], R]) -> R:
-        """The same of a unit that counts the bytes of what it finds with ``context.held``."""
-        if self.within is not None or self.context.held is None:
-            return await self.read(unit)
-        return await self.context.held.read(lambda: self.context.database.read(unit))
+        """Read with a unit that counts the bytes of what it finds with ``context.held``."""
+        read = self.context.database.read
+        held = self.context.held
+        return await (read(unit) if held is None else held.read(lambda: read(unit)))
 
 
 TABLES: Final = Dialect("tablesdb", "tablesDB", "/tablesdb", ("legacy", "tablesdb"))
@@ -120,115 +102,6 @@ EVERY: Final = (*STRUCTURED, *SCHEMALESS)
 
 OPERATIONS: Final = {dialect: Operations(dialect.service) for dialect in EVERY}
 """The operations of each dialect."""
-
-
-def declare(
-    name: str,
-    method: Method,
-    path: str,
-    *,
-    scopes: Sequence[str],
-    status: int | None = None,
-    model: ResponseModel | None = None,
-    older_model: ResponseModel | None = None,
-    event: str | None = None,
-    limit: RateLimit | None = None,
-    chosen_by: str = "",
-    missing: str = "general_argument_invalid",
-    dialects: Sequence[Dialect] = STRUCTURED,
-) -> Callable[
-    [Callable[Concatenate[DialectCall, P], Awaitable[R]]], Callable[Concatenate[DialectCall, P], Awaitable[R]]
-]:
-    """Declare the decorated coroutine function as an operation of several dialects.
-
-    Everything is given in the words of tables; ``path`` begins after ``/tablesdb``. Of the scopes the other
-    dialects have those for databases, collections and documents. ``older_model`` is needed for a union.
-    """
-
-    def declared(
-        function: Callable[Concatenate[DialectCall, P], Awaitable[R]],
-    ) -> Callable[Concatenate[DialectCall, P], Awaitable[R]]:
-        for dialect in dialects:
-            offer(
-                dialect,
-                name,
-                method,
-                path,
-                function,
-                scopes=scopes,
-                status=status,
-                model=older_model if older_model and dialect is COLLECTIONS else model,
-                event=event,
-                limit=limit,
-                chosen_by=chosen_by,
-                missing=missing,
-            )
-        return function
-
-    return declared
-
-
-def offer(
-    dialect: Dialect,
-    name: str,
-    method: Method,
-    path: str,
-    function: Callable[..., Awaitable[Any]],
-    annotations: Mapping[str, Any] | None = None,
-    *,
-    scopes: Sequence[str],
-    status: int | None = None,
-    model: ResponseModel | None = None,
-    aliases: Sequence[str] = (),
-    event: str | None = None,
-    limit: RateLimit | None = None,
-    chosen_by: str = "",
-    missing: str = "general_argument_invalid",
-) -> None:
-    """Declare ``function``, whose first argument is a :class:`DialectCall`, as an operation of one dialect.
-
-    ``annotations`` replace those of the function's arguments.
-    """
-    answer: Any = model or get_type_hints(function)["return"]
-    is_model = isinstance(answer, type) and issubclass(answer, msgspec.Struct)
-    parameters = tuple(
-        replace(each, name=dialect.word(each.name))
-        for each in parameters_of(function, method, path, annotations)
-    )
-
-    def operation(context: Context, **given: Any) -> Awaitable[Any]:
-        return function(DialectCall(context, dialect), **given)
-
-    operation.__doc__ = _documentation(dialect, inspect.getdoc(function) or "")
-    OPERATIONS[dialect].declare(
-        dialect.word(name),
-        method,
-        dialect.base + dialect.word(path),
-        scopes=_scopes(dialect, scopes),
-        status=status,
-        model=dialect.model(answer) if is_model else answer,
-        aliases=tuple(dialect.base + dialect.word(alias) for alias in aliases),
-        event=dialect.word(event) if event else None,
-        limit=limit,
-        chosen_by=dialect.word(chosen_by),
-        missing=dialect.word(missing),
-        parameters=parameters,
-    )(operation)
-
-
-def _documentation(dialect: Dialect, text: str) -> str:
-    """``Create a row`` is ``Create a document``; the article stays right."""
-    return dialect.word(text).replace("a attribute", "an attribute")
-
-
-def _scopes(dialect: Dialect, scopes: Sequence[str]) -> tuple[str, ...]:
-    """Those of the dialect; if none is, all."""
-    older = () if dialect is TABLES else tuple(filter(_is_older, scopes))
-    return older or tuple(scopes)
-
-
-def _is_older(scope: str) -> bool:
-    return scope.startswith(("databases.", "collections.", "documents."))
 
 
 def as_model(dialect: Dialect, model: type[M], fields: dict[str, Any]) -> M:

@@ -12,7 +12,8 @@ from tidewire.core.checks.names import ResourceId
 from tidewire.core.checks.numbers import Boolean
 from tidewire.core.checks.texts import AnyCaseChoice
 from tidewire.core.models import ColumnIndex, ColumnIndexList
-from tidewire.services.databases.dialects import EVERY, DialectCall, as_model, declare, offer
+from tidewire.services.databases.declarations import declare
+from tidewire.services.databases.dialects import EVERY, DialectCall, as_model
 from tidewire.services.databases.events import INDEX, publish_definition, table_parameters
 from tidewire.services.databases.index_definitions import (
     TYPES,
@@ -53,6 +54,16 @@ _LIST: Final = ListDefinition(
 )
 
 
+@declare(
+    "createIndex",
+    "POST",
+    _PATH,
+    scopes=_WRITE,
+    status=202,
+    event=f"{INDEX}.create",
+    dialects=EVERY,
+    varying=lambda dialect: {"type": Annotated[str, AnyCaseChoice(TYPES[dialect])]},
+)
 async def create_index(
     call: DialectCall,
     database_id: ResourceId,
@@ -79,21 +90,6 @@ async def create_index(
     if not complete:
         begin_changes(call)
     return index
-
-
-for _dialect in EVERY:
-    offer(
-        _dialect,
-        "createIndex",
-        "POST",
-        _PATH,
-        create_index,
-        {"type": Annotated[str, AnyCaseChoice(TYPES[_dialect])]},
-        scopes=_WRITE,
-        status=202,
-        model=ColumnIndex,
-        event=f"{INDEX}.create",
-    )
 
 
 @declare("listIndexes", "GET", _PATH, scopes=_READ, dialects=EVERY)
@@ -155,9 +151,7 @@ def _publish(
 ) -> None:
     publish_definition(
         transaction,
-        call.context.project,
-        call.context.caller.user_id,
-        call.dialect,
+        call,
         f"{INDEX}.{action}",
         table_parameters(database_id, table.id) | {"indexId": row.key},
         index_model(call.dialect, row),

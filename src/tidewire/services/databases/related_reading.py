@@ -118,9 +118,9 @@ def _add(
 
 def _too_many(call: DialectCall) -> TidewireError:
     limit = call.context.settings.related_rows_max
-    word = call.dialect.word("rows")
+    word, table = call.dialect.word("rows"), call.dialect.word("table")
     return TidewireError(
         "general_query_invalid",
-        f"Invalid query: the answer would show more than {limit} related {word}. Ask for a smaller page, or list "
-        f"the related {word} in their own {call.dialect.word('table')} with a query on the relationship.",
+        f"Invalid query: the answer would show more than {limit} related {word}. Ask for a smaller page, or "
+        f"list the related {word} in their own {table} with a query on the relationship.",
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Final
 
 from tidewire.core.checks.names import Key, ResourceId
 from tidewire.core.checks.numbers import TrueOrFalse
@@ -11,7 +12,8 @@ from tidewire.core.models import Column, ColumnRelationship
 from tidewire.core.relationships import KIND, ON_DELETE, TYPES, OnDelete, RelationType
 from tidewire.services.databases.column_definitions import find_column
 from tidewire.services.databases.columns import PATH, WRITE
-from tidewire.services.databases.dialects import COLLECTIONS, TABLES, DialectCall, offer
+from tidewire.services.databases.declarations import F, declare
+from tidewire.services.databases.dialects import COLLECTIONS, TABLES, Dialect, DialectCall
 from tidewire.services.databases.events import COLUMN
 from tidewire.services.databases.parameters import ColumnKey
 from tidewire.services.databases.records import column_model, find_table_row
@@ -27,8 +29,33 @@ from tidewire.store.engine.database import Transaction
 _Flag = Annotated[bool, TrueOrFalse()]
 _OnDelete = Annotated[OnDelete, Choice(ON_DELETE)]
 _NewKey = Annotated[str, Key(36)]
+_BY_KIND: Final = f"{PATH}/relationship/{{key}}"
+_BY_KEY: Final = f"{PATH}/{{key}}/relationship"
 
 
+def _declare_change(dialect: Dialect, path: str, alias: str) -> Callable[[F], F]:
+    """As :func:`declare`; the dialects differ in which of the paths came first."""
+    return declare(
+        "updateRelationshipColumn",
+        "PATCH",
+        path,
+        scopes=WRITE,
+        model=ColumnRelationship,
+        aliases=(alias,),
+        event=f"{COLUMN}.update",
+        dialects=(dialect,),
+    )
+
+
+@declare(
+    "createRelationshipColumn",
+    "POST",
+    f"{PATH}/relationship",
+    scopes=WRITE,
+    status=202,
+    model=ColumnRelationship,
+    event=f"{COLUMN}.create",
+)
 async def create_relationship_column(
     call: DialectCall,
     database_id: ResourceId,
@@ -64,6 +91,8 @@ async def create_relationship_column(
     return column
 
 
+@_declare_change(TABLES, _BY_KEY, _BY_KIND)
+@_declare_change(COLLECTIONS, _BY_KIND, _BY_KEY)
 async def update_relationship_column(
     call: DialectCall,
     database_id: ResourceId,
@@ -86,34 +115,3 @@ async def update_relationship_column(
         return column_model(dialect, find_column(connection, dialect, table.sequence, new_key or key))
 
     return await call.context.database.write(unit)
-
-
-def _declare() -> None:
-    """Declare both operations; the dialects differ in which paths to the second one came first."""
-    by_kind, by_key = f"{PATH}/relationship/{{key}}", f"{PATH}/{{key}}/relationship"
-    for dialect, path, alias in ((TABLES, by_key, by_kind), (COLLECTIONS, by_kind, by_key)):
-        offer(
-            dialect,
-            "createRelationshipColumn",
-            "POST",
-            f"{PATH}/relationship",
-            create_relationship_column,
-            scopes=WRITE,
-            status=202,
-            model=ColumnRelationship,
-            event=f"{COLUMN}.create",
-        )
-        offer(
-            dialect,
-            "updateRelationshipColumn",
-            "PATCH",
-            path,
-            update_relationship_column,
-            scopes=WRITE,
-            model=ColumnRelationship,
-            aliases=(alias,),
-            event=f"{COLUMN}.update",
-        )
-
-
-_declare()

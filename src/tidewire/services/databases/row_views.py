@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -13,8 +14,9 @@ from tidewire.core.events import Event
 from tidewire.core.identities import Caller
 from tidewire.core.time import format_datetime
 from tidewire.services.databases.dialects import DialectCall
-from tidewire.services.databases.events import ROW, make_event, row_parameters
+from tidewire.services.databases.events import ROW, row_parameters
 from tidewire.services.permissions import may
+from tidewire.services.publishing import event_outline
 from tidewire.store.engine.database import Transaction
 from tidewire.store.engine.sqlite.overlay import FIRST_SEQUENCE
 from tidewire.store.user_tables.listing import StoredRow
@@ -32,9 +34,8 @@ def publish_row(
 ) -> msgspec.Raw:
     """Write the event of a row with all its columns; return the row as JSON text."""
     fields = shown_row(call, table, row)
-    event = event_of_row(call, table, action, row[1], fields)
     payload = _encode(fields)
-    transaction.append(msgspec.structs.replace(event, payload=payload))
+    transaction.append(row_event(call, table, action, row[1], fields)(payload=payload))
     return msgspec.Raw(payload)
 
 
@@ -95,17 +96,17 @@ def system_fields(call: DialectCall, table: UserTable) -> Fields:
     return {"$databaseId": table.database_id, call.dialect.word("$tableId"): table.id}
 
 
-def event_of_row(call: DialectCall, table: UserTable, action: str, row_id: str, fields: Fields) -> Event:
-    """An event of a row, without payload."""
-    context = call.context
-    event = make_event(
-        context.project,
-        context.caller.user_id,
+def row_event(
+    call: DialectCall, table: UserTable, action: str, row_id: str, fields: Fields
+) -> partial[Event]:
+    """The event of a row, to be called with its ``payload``: the JSON text of its ``fields``."""
+    return event_outline(
+        call.context.project,
+        call.context.caller.user_id,
         call.dialect.word(f"{ROW}.{action}"),
         row_parameters(table.database_id, table.id, row_id),
         fields,
-        table.database_type,
         Parent(table.permissions, table.row_security),
-        b"{}",
+        database_type=table.database_type,
+        confidential=table.holds_secrets,
     )
-    return msgspec.structs.replace(event, confidential=True) if table.holds_secrets else event

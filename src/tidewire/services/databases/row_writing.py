@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -28,9 +29,9 @@ from tidewire.services.databases.row_values import (
 )
 from tidewire.services.databases.row_views import (
     Fields,
-    event_of_row,
     may_with_row,
     publish_row,
+    row_event,
     shown_row,
     system_fields,
 )
@@ -72,8 +73,8 @@ class NewRow:
     changes: Changes
     fields: Fields
     """Without ``$sequence``."""
-    event: Event
-    """Without payload."""
+    event: partial[Event]
+    """To be called with the payload."""
 
 
 def prepare_row(
@@ -107,7 +108,7 @@ def prepare_row(
         "$permissions": permissions,
         **presented,
     }
-    event = event_of_row(call, table, action, row_id, fields)
+    event = row_event(call, table, action, row_id, fields)
     return NewRow(table, row_id, permissions, changes, fields, event)
 
 
@@ -160,7 +161,7 @@ def _write(
         shown |= name_itself(transaction, call, row.table, row.id, itself)
     shown_sequence = b"%d" % sequence if sequence < FIRST_SEQUENCE else b""
     payload = b'{"$sequence":"%s",' % shown_sequence + _encode(row.fields)[1:]
-    transaction.append(msgspec.structs.replace(row.event, payload=payload))
+    transaction.append(row.event(payload=payload))
     if row.changes.related:
         shown |= _relate_after(
             transaction, call, row.table, sequence, row.changes, nesting, row.permissions, new=True

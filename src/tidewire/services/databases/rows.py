@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
@@ -15,6 +14,7 @@ from tidewire.core.ids import unique_id
 from tidewire.core.models import Row, RowList
 from tidewire.core.permissions import expand_permissions
 from tidewire.core.rate_limits import RateLimit
+from tidewire.services.databases.declarations import declare
 from tidewire.services.databases.dialects import (
     COLLECTIONS,
     DOCUMENTS,
@@ -23,8 +23,6 @@ from tidewire.services.databases.dialects import (
     VECTORS,
     DialectCall,
     as_model,
-    declare,
-    offer,
 )
 from tidewire.services.databases.events import ROW
 from tidewire.services.databases.list_cache import ROW_LISTS, list_key
@@ -39,19 +37,20 @@ from tidewire.services.databases.records import find_user_table
 from tidewire.services.databases.related_reading import access_to, add_related, reach_of
 from tidewire.services.databases.row_finding import row_to_change, row_to_upsert
 from tidewire.services.databases.row_memory import begin_counting, counting
+from tidewire.services.databases.row_operations import row_operation
 from tidewire.services.databases.row_values import (
     changed_values,
     new_values,
 )
 from tidewire.services.databases.row_views import Fields, may_with_row, row_not_found, shown_row, shown_rows
 from tidewire.services.databases.row_writing import (
+    NewRow,
     change_row,
     insert_silently,
     prepare_row,
     remove_row,
     write_row,
 )
-from tidewire.services.databases.transactions.participation import transactional
 from tidewire.services.large_results import LARGE_RESULT
 from tidewire.services.permissions import ITEM_ACTIONS, unauthorized
 from tidewire.store.engine.connection import Connection
@@ -88,132 +87,200 @@ Ttl = Annotated[int, Whole(0, 86_400)]
     missing="row_missing_data",
     dialects=EVERY,
 )
-@transactional("create")
-async def create_row(
+@row_operation("create")
+def create_row(
+    transaction: Transaction,
     call: DialectCall,
     database_id: ResourceId,
     table_id: ResourceId,
     row_id: CustomId,
     data: RowData,
     permissions: RowPermissions | None = None,
-) -> Any:
+) -> msgspec.Raw:
     """Create a row."""
+    table = find_user_table(transaction.connection, call, database_id, table_id)
+    return write_row(transaction, call, _new_row(call, table, row_id, data, permissions))
+
+
+@create_row.alone
+async def _create_alone(
+    call: DialectCall,
+    database_id: str,
+    table_id: str,
+    row_id: str,
+    data: dict[str, Any],
+    permissions: Sequence[str] | None = None,
+) -> msgspec.Raw:
+    """Make the row ready before the writer is asked, which others wait for."""
+    table = await _at_once(call, lambda connection: find_user_table(connection, call, database_id, table_id))
     new_id = unique_id() if row_id == "unique()" else row_id
-    table = await _present_table(call, database_id, table_id)
-    prepared = prepare_row(call, table, new_id, new_values(call, table, data), permissions)
+    prepared = _new_row(call, table, new_id, data, permissions)
 
     def unit(transaction: Transaction) -> msgspec.Raw:
         found = find_user_table(transaction.connection, call, database_id, table_id)
-        row = prepared
-        if found is not table:
-            row = prepare_row(call, found, new_id, new_values(call, found, data), permissions)
+        row = prepared if found is table else _new_row(call, found, new_id, data, permissions)
         return write_row(transaction, call, row)
 
-    return await call.write(unit)
+    return await call.context.database.write(unit)
 
 
-@transactional("list")
-async def list_rows(
+def _new_row(
+    call: DialectCall, table: UserTable, row_id: str, data: dict[str, Any], permissions: Sequence[str] | None
+) -> NewRow:
+    new_id = unique_id() if row_id == "unique()" else row_id
+    return prepare_row(call, table, new_id, new_values(call, table, data), permissions)
+
+
+@declare(
+    "listRows",
+    "GET",
+    PATH,
+    scopes=READ,
+    dialects=EVERY,
+    varying=lambda dialect: {"queries": LongQueries} if dialect is VECTORS else {},
+)
+@declare(
+    "createQuery",
+    "POST",
+    f"{PATH}/query",
+    scopes=READ,
+    dialects=(VECTORS,),
+    varying=lambda _: {"queries": LongQueries},
+)
+@declare(
+    "createQuery",
+    "POST",
+    f"{PATH}/query",
+    scopes=READ,
+    status=201,
+    dialects=(DOCUMENTS, *STRUCTURED),
+    varying=lambda _: {"ttl": LooseNumber},
+)
+@row_operation("list")
+def list_rows(
+    connection: Connection,
     call: DialectCall,
     database_id: ResourceId,
     table_id: ResourceId,
     queries: Queries = (),
     total: Boolean = True,
-    ttl: Ttl = 0,
+    ttl: Ttl = 0,  # noqa: ARG001 - nothing is kept for a transaction
 ) -> RowList:
     """List the rows that the caller may read.
 
     With a ``ttl``, what was listed less than so many seconds ago is shown again, unless it has changed since.
     """
-    keeps = ttl > 0 and call.within is None
+    return _list(connection, call, (database_id, table_id), queries, total=total)[0]
 
-    def unit(connection: Connection) -> tuple[RowList, bool]:
-        table = find_user_table(connection, call, database_id, table_id)
-        access = _access(call, table)
-        page = read_page(table, queries, reach_of(connection, call))
-        _add_unasked(connection, call, table, page)
-        key = list_key(connection, call, table, queries) if keeps else b""
-        kept = ROW_LISTS.find(connection, table, key, ttl) if keeps else None
-        if kept is not None and (kept.total is not None or not total):
-            return listed(kept.total if total else 0, kept.rows), True
-        max_bytes = call.context.settings.list_bytes_max
-        count = None
-        if page.related or table.width * page.size > LARGE_RESULT:
-            begin_counting(call, table, page)
-            count = counting(call, table)
-        number, found = list_stored_rows(
-            connection, table, page, access, total=total, max_bytes=max_bytes, count=count
-        )
-        rows = shown_rows(call, table, found, page.columns(table), page.selected)
-        if page.related:
-            add_related(connection, call, table, found, rows, page.related)
-        if keeps:
-            ROW_LISTS.keep(connection, key, rows, number if total else None)
-        return listed(number, rows), kept is not None
 
-    def listed(number: int | None, rows: Sequence[Any]) -> RowList:
-        return as_model(call.dialect, RowList, {"total": number, "rows": rows})
-
-    answer, hit = await call.read_large(unit)
-    if keeps:
+@list_rows.alone
+async def _list_alone(
+    call: DialectCall,
+    database_id: str,
+    table_id: str,
+    queries: Sequence[str] = (),
+    total: bool = True,
+    ttl: int = 0,
+) -> RowList:
+    """Look at what was listed before, if the caller lets it be shown for a while."""
+    answer, hit = await call.read_large(
+        lambda connection: _list(connection, call, (database_id, table_id), queries, total=total, ttl=ttl)
+    )
+    if ttl > 0:
         call.context.cache_hit = hit
     return answer
 
 
-for _dialect in EVERY:
-    _queries = LongQueries if _dialect is VECTORS else Queries
-    offer(_dialect, "listRows", "GET", PATH, list_rows, {"queries": _queries}, scopes=READ, model=RowList)
-offer(
-    VECTORS,
-    "createQuery",
-    "POST",
-    f"{PATH}/query",
-    list_rows,
-    {"queries": LongQueries},
-    scopes=READ,
-    model=RowList,
-)
-for _dialect in (DOCUMENTS, *STRUCTURED):
-    offer(
-        _dialect,
-        "createQuery",
-        "POST",
-        f"{PATH}/query",
-        list_rows,
-        {"ttl": LooseNumber},
-        scopes=READ,
-        status=201,
-        model=RowList,
+def _list(
+    connection: Connection,
+    call: DialectCall,
+    ids: tuple[str, str],
+    queries: Sequence[str],
+    *,
+    total: bool,
+    ttl: int = 0,
+) -> tuple[RowList, bool]:
+    """The rows of a table, by the ids of its database and itself, and whether they were kept from before."""
+    table = find_user_table(connection, call, *ids)
+    access = _access(call, table)
+    page = read_page(table, queries, reach_of(connection, call))
+    _add_unasked(connection, call, table, page)
+    key = list_key(connection, call, table, queries) if ttl > 0 else b""
+    kept = ROW_LISTS.find(connection, table, key, ttl) if ttl > 0 else None
+    if kept is not None and (kept.total is not None or not total):
+        return _listed(call, kept.total if total else 0, kept.rows), True
+    max_bytes = call.context.settings.list_bytes_max
+    count = None
+    if page.related or table.width * page.size > LARGE_RESULT:
+        begin_counting(call, table, page)
+        count = counting(call, table)
+    number, found = list_stored_rows(
+        connection, table, page, access, total=total, max_bytes=max_bytes, count=count
     )
+    rows = shown_rows(call, table, found, page.columns(table), page.selected)
+    if page.related:
+        add_related(connection, call, table, found, rows, page.related)
+    if ttl > 0:
+        ROW_LISTS.keep(connection, key, rows, number if total else None)
+    return _listed(call, number, rows), kept is not None
+
+
+def _listed(call: DialectCall, number: int | None, rows: Sequence[Any]) -> RowList:
+    return as_model(call.dialect, RowList, {"total": number, "rows": rows})
 
 
 @declare("getRow", "GET", _ROW_PATH, scopes=READ, model=Row, dialects=EVERY)
-@transactional("get")
-async def get_row(
+@row_operation("get")
+def get_row(
+    connection: Connection,
     call: DialectCall,
     database_id: ResourceId,
     table_id: ResourceId,
     row_id: ResourceId,
     queries: Queries = (),
-) -> Any:
+) -> Fields:
     """Get a row."""
+    fields = _get(connection, call, (database_id, table_id, row_id), queries, snapshot=True)
+    assert fields is not None
+    return fields
 
-    def unit(connection: Connection, *, snapshot: bool = False) -> Fields | None:
-        table = find_user_table(connection, call, database_id, table_id)
-        row = find_row(connection, table, row_id)
-        if row is None or not may_with_row(call.context.caller, "read", table, row):
-            raise row_not_found(call)
-        page = read_selection(table, queries, reach_of(connection, call))
-        _add_unasked(connection, call, table, page)
-        if page.related and not snapshot:
-            return None
-        fields = shown_row(call, table, row, selected=page.selected)
-        if page.related:
-            begin_counting(call, table, page)
-            add_related(connection, call, table, [row], [fields], page.related)
-        return fields
 
-    return await _seen(call, unit, partial(unit, snapshot=True))
+@get_row.alone
+async def _get_alone(
+    call: DialectCall, database_id: str, table_id: str, row_id: str, queries: Sequence[str] = ()
+) -> Fields:
+    """Read at once, without a change of threads; related rows are read in a snapshot."""
+    ids = (database_id, table_id, row_id)
+    return await _at_once(
+        call,
+        lambda connection: _get(connection, call, ids, queries, snapshot=False),
+        lambda connection: _get(connection, call, ids, queries, snapshot=True),
+    )
+
+
+def _get(
+    connection: Connection,
+    call: DialectCall,
+    ids: tuple[str, str, str],
+    queries: Sequence[str],
+    *,
+    snapshot: bool,
+) -> Fields | None:
+    """The row with the ids of its database, its table and itself; None if it needs a ``snapshot``."""
+    database_id, table_id, row_id = ids
+    table = find_user_table(connection, call, database_id, table_id)
+    row = find_row(connection, table, row_id)
+    if row is None or not may_with_row(call.context.caller, "read", table, row):
+        raise row_not_found(call)
+    page = read_selection(table, queries, reach_of(connection, call))
+    _add_unasked(connection, call, table, page)
+    if page.related and not snapshot:
+        return None
+    fields = shown_row(call, table, row, selected=page.selected)
+    if page.related:
+        begin_counting(call, table, page)
+        add_related(connection, call, table, [row], [fields], page.related)
+    return fields
 
 
 @declare(
@@ -226,67 +293,74 @@ async def get_row(
     limit=WRITES,
     dialects=EVERY,
 )
-@transactional("update")
-async def update_row_data(
+@row_operation("update")
+def update_row_data(
+    transaction: Transaction,
     call: DialectCall,
     database_id: ResourceId,
     table_id: ResourceId,
     row_id: ResourceId,
     data: RowData = {},  # noqa: B006 - never changed
     permissions: RowPermissions | None = None,
-) -> Any:
+) -> msgspec.Raw:
     """Change a row; what is not given stays."""
     if not data and permissions is None:
         raise call.dialect.error(
             "row_missing_payload", "There is nothing to change: neither data nor permissions."
         )
     granted = expand_permissions(permissions, ITEM_ACTIONS)
-
-    def unit(transaction: Transaction) -> msgspec.Raw:
-        table = find_user_table(transaction.connection, call, database_id, table_id)
-        row = row_to_change(transaction.connection, call, table, row_id)
-        changes = changed_values(call, table, data)
-        changes.permissions = granted
-        return change_row(transaction, call, table, row, changes, "update")
-
-    return await call.write(unit)
+    table = find_user_table(transaction.connection, call, database_id, table_id)
+    row = row_to_change(transaction.connection, call, table, row_id)
+    changes = changed_values(call, table, data)
+    changes.permissions = granted
+    return change_row(transaction, call, table, row, changes, "update")
 
 
-@transactional("upsert")
-async def upsert_row(
+@declare(
+    "upsertRow",
+    "PUT",
+    _ROW_PATH,
+    scopes=WRITE,
+    model=Row,
+    event=f"{ROW}.upsert",
+    limit=WRITES,
+    dialects=EVERY,
+    varying=lambda dialect: {"row_id": CustomId if dialect in {COLLECTIONS, VECTORS} else ResourceId},
+)
+@row_operation("upsert")
+def upsert_row(
+    transaction: Transaction,
     call: DialectCall,
     database_id: ResourceId,
     table_id: ResourceId,
     row_id: ResourceId,
     data: RowData = {},  # noqa: B006 - never changed
     permissions: RowPermissions | None = None,
-) -> Any:
+) -> msgspec.Raw:
     """Create a row, or change it if there is one with its id."""
-    if call.within is None and not data and permissions is None:
+    new_id = unique_id() if row_id == "unique()" else row_id
+    table = find_user_table(transaction.connection, call, database_id, table_id)
+    return write_or_change(transaction, call, table, new_id, data, permissions)
+
+
+@upsert_row.alone
+async def _upsert_alone(
+    call: DialectCall,
+    database_id: str,
+    table_id: str,
+    row_id: str,
+    data: dict[str, Any] = {},  # noqa: B006 - never changed
+    permissions: Sequence[str] | None = None,
+) -> msgspec.Raw:
+    """Refuse what says nothing, which a transaction may stage."""
+    if not data and permissions is None:
         raise call.dialect.error(
             "row_missing_payload", "There is nothing to write: neither data nor permissions."
         )
-    new_id = unique_id() if row_id == "unique()" else row_id
-
-    def unit(transaction: Transaction) -> Any:
-        table = find_user_table(transaction.connection, call, database_id, table_id)
-        return write_or_change(transaction, call, table, new_id, data, permissions)
-
-    return await call.write(unit)
-
-
-for _dialect in EVERY:
-    offer(
-        _dialect,
-        "upsertRow",
-        "PUT",
-        _ROW_PATH,
-        upsert_row,
-        {"row_id": CustomId if _dialect in {COLLECTIONS, VECTORS} else ResourceId},
-        scopes=WRITE,
-        model=Row,
-        event=f"{ROW}.upsert",
-        limit=WRITES,
+    return await call.context.database.write(
+        lambda transaction: upsert_row.unit(
+            transaction, call, database_id, table_id, row_id, data, permissions
+        )
     )
 
 
@@ -299,21 +373,18 @@ for _dialect in EVERY:
     limit=DELETIONS,
     dialects=EVERY,
 )
-@transactional("delete")
-async def delete_row(
+@row_operation("delete")
+def delete_row(
+    transaction: Transaction,
     call: DialectCall,
     database_id: ResourceId,
     table_id: ResourceId,
     row_id: ResourceId,
 ) -> None:
     """Delete a row."""
-
-    def unit(transaction: Transaction) -> None:
-        table = find_user_table(transaction.connection, call, database_id, table_id)
-        row = row_to_change(transaction.connection, call, table, row_id)
-        remove_row(transaction, call, table, row)
-
-    await call.write(unit)
+    table = find_user_table(transaction.connection, call, database_id, table_id)
+    row = row_to_change(transaction.connection, call, table, row_id)
+    remove_row(transaction, call, table, row)
 
 
 def _add_unasked(connection: Connection, call: DialectCall, table: UserTable, page: Page) -> None:
@@ -331,7 +402,7 @@ def write_or_change(
     row_id: str,
     data: dict[str, Any],
     permissions: Any,
-) -> Any:
+) -> msgspec.Raw:
     """Write a row, or change the one with its id."""
     row = row_to_upsert(transaction.connection, call, table, row_id)
     changes = changed_values(call, table, data)
@@ -356,12 +427,7 @@ def _access(call: DialectCall, table: UserTable) -> Access:
     return access
 
 
-async def _present_table(call: DialectCall, database_id: str, table_id: str) -> UserTable:
-    """The table as it is now, to prepare a write with; whether it still is is asked again when writing."""
-    return await _seen(call, lambda connection: find_user_table(connection, call, database_id, table_id))
-
-
-async def _seen(
+async def _at_once(
     call: DialectCall,
     unit: Callable[[Connection], T | None],
     fully: Callable[[Connection], T | None] | None = None,
@@ -370,10 +436,6 @@ async def _seen(
 
     ``fully`` is done there instead of it, if that takes more than can be done at once.
     """
-    if call.within is not None:
-        found = (fully or unit)(call.within.connection)
-        assert found is not None
-        return found
     try:
         found = call.context.database.glance(unit)
     except NoResultFound:

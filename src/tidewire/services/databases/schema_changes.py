@@ -10,8 +10,9 @@ from sqlalchemy import Row, select
 from tidewire.core.relationships import KIND as RELATIONSHIP
 from tidewire.core.time import now
 from tidewire.services.databases.dialects import EVERY, Dialect, DialectCall
-from tidewire.services.databases.events import COLUMN, INDEX, publish_definition, table_parameters
+from tidewire.services.databases.events import COLUMN, INDEX, table_parameters
 from tidewire.services.databases.records import column_model, index_model
+from tidewire.services.publishing import project_event
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Database, Transaction
 from tidewire.store.errors import StoreError
@@ -200,6 +201,7 @@ def _tell(
     parameters = table_parameters(table.database_id, table.id) | {parameter: row.key}
     if parameter == "columnId":
         parameters["attributeId"] = row.key
-    publish_definition(
-        transaction, project, actor_id, dialect, f"{pattern}.{action}", parameters, shown(dialect), table.type
+    event = dialect.word(f"{pattern}.{action}")
+    transaction.append(
+        project_event(project, actor_id, event, parameters, shown(dialect), database_type=table.type)
     )

@@ -21,7 +21,8 @@ from tidewire.services.databases.column_definitions import (
     define_column,
     read_column,
 )
-from tidewire.services.databases.dialects import EVERY, TABLES, Dialect, DialectCall, as_model, declare, offer
+from tidewire.services.databases.declarations import declare
+from tidewire.services.databases.dialects import EVERY, TABLES, Dialect, DialectCall, as_model
 from tidewire.services.databases.events import TABLE, publish_definition, table_parameters
 from tidewire.services.databases.index_definitions import (
     IndexDefinition,
@@ -69,6 +70,10 @@ def _list_definition(dialect: Dialect) -> ListDefinition:
 
 
 _LISTS: Final = {dialect: _list_definition(dialect) for dialect in EVERY}
+
+
+def _queries(dialect: Dialect) -> Any:
+    return Annotated[Sequence[str], QueryList(tuple(_LISTS[dialect].attributes))]
 
 
 @declare("createTable", "POST", "/{databaseId}/tables", scopes=WRITE, status=201, event=f"{TABLE}.create")
@@ -130,43 +135,32 @@ def write_table(
     return publish_table(transaction, call, "create", database_id, values["id"])
 
 
-def _declare_list(dialect: Dialect) -> None:
-    """The dialects differ in what the list can be asked for."""
-    definition = _LISTS[dialect]
-    queries = Annotated[Sequence[str], QueryList(tuple(definition.attributes))]
+@declare(
+    "listTables",
+    "GET",
+    "/{databaseId}/tables",
+    scopes=_READ,
+    dialects=EVERY,
+    varying=lambda dialect: {"queries": _queries(dialect)},
+)
+async def list_tables(
+    call: DialectCall,
+    database_id: ResourceId,
+    queries: Sequence[str] = (),
+    search: Search = "",
+    total: Boolean = True,
+) -> TableList:
+    """List the tables of a database."""
+    definition = _LISTS[call.dialect]
 
-    async def list_tables(
-        call: DialectCall,
-        database_id: ResourceId,
-        queries: Sequence[str] = (),
-        search: Search = "",
-        total: Boolean = True,
-    ) -> TableList:
-        """List the tables of a database."""
+    def unit(connection: Connection) -> TableList:
+        database = find_database(connection, call, database_id)
+        where = [user_tables.c.database_sequence == database.sequence]
+        count, rows = list_rows(connection, definition, queries, search, where, total)
+        tables = [table_of(connection, call.dialect, row, database_id) for row in rows]
+        return as_model(call.dialect, TableList, {"total": count, "tables": tables})
 
-        def unit(connection: Connection) -> TableList:
-            database = find_database(connection, call, database_id)
-            where = [user_tables.c.database_sequence == database.sequence]
-            count, rows = list_rows(connection, definition, queries, search, where, total)
-            tables = [table_of(connection, dialect, row, database_id) for row in rows]
-            return as_model(dialect, TableList, {"total": count, "tables": tables})
-
-        return await call.context.database.read(unit)
-
-    offer(
-        dialect,
-        "listTables",
-        "GET",
-        "/{databaseId}/tables",
-        list_tables,
-        {"queries": queries},
-        scopes=_READ,
-        model=TableList,
-    )
-
-
-for _dialect in EVERY:
-    _declare_list(_dialect)
+    return await call.context.database.read(unit)
 
 
 @declare("getTable", "GET", "/{databaseId}/tables/{tableId}", scopes=_READ, dialects=EVERY)
@@ -248,9 +242,7 @@ def publish_table(
     shown = table_of(transaction.connection, call.dialect, row, database_id)
     publish_definition(
         transaction,
-        call.context.project,
-        call.context.caller.user_id,
-        call.dialect,
+        call,
         f"{TABLE}.{action}",
         table_parameters(database_id, table_id),
         shown,

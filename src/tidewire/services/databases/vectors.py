@@ -15,7 +15,8 @@ from tidewire.core.permissions import expand_permissions
 from tidewire.core.time import now
 from tidewire.services.databases.collections import new_collection
 from tidewire.services.databases.column_definitions import ColumnDefinition
-from tidewire.services.databases.dialects import VECTORS, DialectCall, declare
+from tidewire.services.databases.declarations import declare
+from tidewire.services.databases.dialects import VECTORS, DialectCall
 from tidewire.services.databases.events import TABLE
 from tidewire.services.databases.records import find_table_row
 from tidewire.services.databases.tables import (

@@ -12,7 +12,7 @@ from tidewire.core.models import ProjectAuthMethod, ProjectProtocol, ProjectServ
 from tidewire.core.project_settings import AUTH_METHODS, PROTOCOLS, SERVICES, ProjectSettings
 from tidewire.core.time import format_datetime
 from tidewire.services.context import Context
-from tidewire.services.publishing import publish_to_console
+from tidewire.services.publishing import project_event
 from tidewire.store.engine.database import Transaction
 from tidewire.store.instance.platform import CONSOLE_PROJECT_ID, Project
 from tidewire.store.records.pending_events import keep_event
@@ -49,7 +49,10 @@ async def change_project(
 
     def announce(transaction: Transaction, project: Project) -> None:
         known = {"projectId": project_id, **(parameters or {})}
-        publish_to_console(transaction, context, project, pattern, known, project_of(project))
+        # The transaction is one of the console project, in whose log people see the event.
+        transaction.append(
+            project_event(project, context.caller.user_id, pattern, known, project_of(project))
+        )
 
     return await context.stores.update_project(project_id, change, announce if pattern else None)
 

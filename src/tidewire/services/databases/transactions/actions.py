@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, cast
-
-import msgspec
+from typing import Any, Final
 
 from tidewire.core.errors import TidewireError
 from tidewire.core.events import Event, LoggedEvent
@@ -21,19 +19,19 @@ BULK: Final = frozenset({"bulkCreate", "bulkUpdate", "bulkUpsert", "bulkDelete"}
 COUNTING: Final = frozenset({"increment", "decrement"})
 """Actions that add to whatever there is by the time of the commit."""
 
-ACTIONS: Final[dict[str, Callable[..., Awaitable[Any]]]] = {}
-"""The operation of each action; :func:`tidewire.services.databases.transactions.participation.transactional`
-fills it."""
+UNITS: Final[dict[str, Callable[..., Any]]] = {}
+"""The unit of work of each action; each :class:`~tidewire.services.databases.row_operations.RowOperation`
+adds its own."""
 
 
 @dataclass(frozen=True)
-class Operation:
+class StagedOperation:
     """An operation on rows, in the words of tables."""
 
     action: str
-    """A key of :data:`ACTIONS`."""
+    """A key of :data:`UNITS`."""
     arguments: dict[str, Any]
-    """Of its function; as JSON has them."""
+    """Of its unit; as JSON has them."""
 
     @property
     def place(self) -> tuple[str, str, str] | None:
@@ -65,20 +63,13 @@ class Collecting(Transaction):
         return logged
 
 
-def perform(call: DialectCall, transaction: Transaction, operation: Operation) -> Any:
+def perform(call: DialectCall, transaction: Transaction, operation: StagedOperation) -> Any:
     """Do an operation now, in the unit of work ``transaction``."""
-    function = ACTIONS[operation.action]
-    within = msgspec.structs.replace(call, within=transaction)
-    coroutine = cast("Coroutine[Any, Any, Any]", function(within, **operation.arguments))
-    try:
-        coroutine.send(None)
-    except StopIteration as finished:
-        return finished.value
-    coroutine.close()
-    raise RuntimeError(f"the action {operation.action} waits for something")
+    within = transaction.connection if operation.action in READS else transaction
+    return UNITS[operation.action](within, call, **operation.arguments)
 
 
-def identified(operation: Operation) -> Operation:
+def identified(operation: StagedOperation) -> StagedOperation:
     """The operation with ids for the new rows that it has left to the server, so that they stay the same."""
     arguments = dict(operation.arguments)
     if arguments.get("row_id") == "unique()":
@@ -88,10 +79,10 @@ def identified(operation: Operation) -> Operation:
             {**row, "$id": unique_id()} if row.get("$id", "unique()") == "unique()" else row
             for row in arguments["rows"]
         ]
-    return Operation(operation.action, arguments)
+    return StagedOperation(operation.action, arguments)
 
 
-def unhindered(operation: Operation) -> Operation:
+def unhindered(operation: StagedOperation) -> StagedOperation:
     """The operation without what is judged at the commit only: free ids, and bounds of what is counted."""
     arguments = dict(operation.arguments)
     if operation.action == "create":
@@ -100,7 +91,7 @@ def unhindered(operation: Operation) -> Operation:
         arguments["rows"] = [{**row, "$id": unique_id()} for row in arguments["rows"]]
     elif operation.action in COUNTING:
         arguments = {key: value for key, value in arguments.items() if key not in {"max", "min"}}
-    return Operation(operation.action, arguments)
+    return StagedOperation(operation.action, arguments)
 
 
 @contextmanager

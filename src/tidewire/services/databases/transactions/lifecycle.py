@@ -15,8 +15,9 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.ids import unique_id
 from tidewire.core.models import TransactionList
 from tidewire.core.time import now
-from tidewire.services.databases.dialects import COLLECTIONS, EVERY, DialectCall, declare, offer
-from tidewire.services.databases.transactions.actions import Operation
+from tidewire.services.databases.declarations import declare
+from tidewire.services.databases.dialects import COLLECTIONS, EVERY, Dialect, DialectCall
+from tidewire.services.databases.transactions.actions import StagedOperation
 from tidewire.services.databases.transactions.operation_list import OperationList
 from tidewire.services.databases.transactions.records import (
     end_transaction,
@@ -33,6 +34,8 @@ from tidewire.store.schema import transactions
 
 _WRITE: Final = ("documents.write", "rows.write")
 _READ: Final = ("documents.read", "rows.read")
+_NEWER: Final = tuple(dialect for dialect in EVERY if dialect is not COLLECTIONS)
+"""In the older dialect the scope has the newer word alone, so it is in the catalog."""
 _PATH: Final = "/transactions"
 _ONE: Final = f"{_PATH}/{{transactionId}}"
 
@@ -85,6 +88,8 @@ async def create_transaction(call: DialectCall, ttl: TimeToLive = 300) -> models
     return await call.context.database.write(unit)
 
 
+@declare("listTransactions", "GET", _PATH, scopes=_READ, dialects=_NEWER)
+@declare("listTransactions", "GET", _PATH, scopes=("rows.read",), dialects=(COLLECTIONS,))
 async def list_transactions(
     call: DialectCall,
     queries: Annotated[Sequence[str], QueryList(tuple(_LIST.attributes))] = (),
@@ -101,6 +106,8 @@ async def list_transactions(
     return TransactionList(total=count, transactions=[transaction_of(row) for row in rows])
 
 
+@declare("getTransaction", "GET", _ONE, scopes=_READ, dialects=_NEWER)
+@declare("getTransaction", "GET", _ONE, scopes=("rows.read",), dialects=(COLLECTIONS,))
 async def get_transaction(call: DialectCall, transaction_id: ResourceId) -> models.Transaction:
     """Get a transaction."""
     return await call.context.database.read(
@@ -142,34 +149,25 @@ async def delete_transaction(call: DialectCall, transaction_id: ResourceId) -> N
     call.context.database.shadows.forget(transaction_id)
 
 
+def _operation_list(dialect: Dialect) -> Any:
+    ids = dialect.word("tableId"), dialect.word("rowId")
+    return Annotated[Sequence[StagedOperation], OperationList(*ids)]
+
+
+@declare(
+    "createOperations",
+    "POST",
+    f"{_ONE}/operations",
+    scopes=_WRITE,
+    status=201,
+    dialects=EVERY,
+    varying=lambda dialect: {"operations": _operation_list(dialect)},
+)
 async def create_operations(
     call: DialectCall, transaction_id: ResourceId, operations: Any = ()
 ) -> models.Transaction:
     """Stage operations on rows."""
-    staged: Sequence[Operation] = operations
+    staged: Sequence[StagedOperation] = operations
     if not staged:
         raise TidewireError("general_bad_request", "There are no operations to stage.")
     return await stage_all(call, transaction_id, staged)
-
-
-for _dialect in EVERY:
-    _list = Annotated[
-        Sequence[Operation], OperationList(_dialect.word("table") + "Id", _dialect.word("row") + "Id")
-    ]
-    offer(
-        _dialect,
-        "createOperations",
-        "POST",
-        f"{_ONE}/operations",
-        create_operations,
-        {"operations": _list},
-        scopes=_WRITE,
-        status=201,
-        model=models.Transaction,
-    )
-    # In the older dialect the scope has the newer word alone, so it is in the catalog.
-    _scopes = ("rows.read",) if _dialect is COLLECTIONS else _READ
-    offer(
-        _dialect, "listTransactions", "GET", _PATH, list_transactions, scopes=_scopes, model=TransactionList
-    )
-    offer(_dialect, "getTransaction", "GET", _ONE, get_transaction, scopes=_scopes, model=models.Transaction)

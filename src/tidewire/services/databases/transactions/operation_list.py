@@ -9,7 +9,7 @@ from tidewire.core.checks.lists import Items, JsonObject, JsonOrText, Permission
 from tidewire.core.checks.names import Id, Key, NewId
 from tidewire.core.parameters import Check, InvalidParameterError
 from tidewire.services.databases.parameters import Condition, Number
-from tidewire.services.databases.transactions.actions import BULK, Operation
+from tidewire.services.databases.transactions.actions import BULK, StagedOperation
 from tidewire.services.permissions import ITEM_ACTIONS
 
 _SINGLE: Final = frozenset({"create", "update", "upsert", "delete", "increment", "decrement"})
@@ -32,7 +32,7 @@ class OperationList(Check):
     table_key: str
     row_key: str
 
-    def convert(self, value: object) -> list[Operation]:
+    def convert(self, value: object) -> list[StagedOperation]:
         if not isinstance(value, list):
             raise InvalidParameterError("Value must be an array.")
         return [self._operation(number, each) for number, each in enumerate(value, start=1)]
@@ -44,19 +44,19 @@ class OperationList(Check):
     def schema(self) -> dict[str, object]:
         return {"type": "array", "items": {"type": "object"}}
 
-    def _operation(self, number: int, value: object) -> Operation:
+    def _operation(self, number: int, value: object) -> StagedOperation:
         if not isinstance(value, dict):
-            raise InvalidParameterError(f"Operation {number} must be an object.")
+            raise InvalidParameterError(f"StagedOperation {number} must be an object.")
         action = str(value.get("action"))[:64]
         try:
             if action in _SINGLE:
-                return Operation(action, _table(value) | _single(action, value))
+                return StagedOperation(action, _table(value) | _single(action, value))
             if action in BULK:
-                return Operation(action, _table(value) | _bulk(action, value))
+                return StagedOperation(action, _table(value) | _bulk(action, value))
         except InvalidParameterError as error:
-            raise InvalidParameterError(f"Operation {number}: {error}") from None
+            raise InvalidParameterError(f"StagedOperation {number}: {error}") from None
         known = ", ".join(sorted(_SINGLE | BULK))
-        raise InvalidParameterError(f"Operation {number}: action must be one of {known}.")
+        raise InvalidParameterError(f"StagedOperation {number}: action must be one of {known}.")
 
 
 def _table(value: dict[str, Any]) -> dict[str, Any]:

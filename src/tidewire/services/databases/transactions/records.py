@@ -14,7 +14,7 @@ from tidewire.core.identities import Caller
 from tidewire.core.time import format_datetime, now
 from tidewire.services.context import Context
 from tidewire.services.databases.dialects import DialectCall
-from tidewire.services.databases.transactions.actions import Operation
+from tidewire.services.databases.transactions.actions import StagedOperation
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.prepared_statements import Prepared
 from tidewire.store.records.identities import user_identity
@@ -130,7 +130,7 @@ def end_transaction(connection: Connection, kept: KeptTransaction, status: str) 
     return transaction_of(kept._replace(status=status, updated_at=moment))
 
 
-def encoded(call: DialectCall, kept: KeptTransaction, operations: Sequence[Operation]) -> list[str]:
+def encoded(call: DialectCall, kept: KeptTransaction, operations: Sequence[StagedOperation]) -> list[str]:
     """The arguments of operations as they are kept. Raises ``transaction_limit_exceeded``."""
     settings = call.context.settings
     if kept.operations + len(operations) > settings.transaction_max_operations:
@@ -147,7 +147,7 @@ def add_operations(
     connection: Connection,
     call: DialectCall,
     kept: KeptTransaction,
-    operations: Sequence[Operation],
+    operations: Sequence[StagedOperation],
     texts: Sequence[str],
 ) -> tuple[KeptTransaction, int] | None:
     """Stage operations; the transaction then, and the position of the last of them.
@@ -176,7 +176,7 @@ def add_operations(
 
 def staged_operations(
     connection: Connection, call: DialectCall, kept: KeptTransaction, after: int = 0
-) -> Iterator[tuple[int, DialectCall, Operation]]:
+) -> Iterator[tuple[int, DialectCall, StagedOperation]]:
     """What is staged after a position, in order: its position, and by whom, with the rights they have now."""
     calls: dict[tuple[str, str], DialectCall] = {}
     found = _STAGED.fetch(connection, {"transaction": kept.sequence, "after": after})
@@ -186,7 +186,7 @@ def staged_operations(
             context = _context_of(connection, call.context, *stager)
             calls[stager] = msgspec.structs.replace(call, context=context)
         opened = call.context.encryption.open(arguments)
-        yield position, calls[stager], Operation(action, _decode(opened))
+        yield position, calls[stager], StagedOperation(action, _decode(opened))
 
 
 def _context_of(connection: Connection, context: Context, kind: str, user_id: str) -> Context:

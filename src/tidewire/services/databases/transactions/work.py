@@ -27,7 +27,7 @@ from tidewire.services.databases.transactions.actions import (
     COUNTING,
     READS,
     Collecting,
-    Operation,
+    StagedOperation,
     identified,
     perform,
     step,
@@ -99,12 +99,12 @@ class _Done:
     kept: KeptTransaction
     results: list[Any]
     watched: list[Watched]
-    operations: Sequence[Operation] = ()
+    operations: Sequence[StagedOperation] = ()
     texts: list[str] = field(default_factory=list)
     """Arguments of the operations."""
 
 
-async def take_part(call: DialectCall, transaction_id: str, operation: Operation) -> Any:
+async def take_part(call: DialectCall, transaction_id: str, operation: StagedOperation) -> Any:
     """Do an operation as part of a transaction: stage a change, or read what it would be after the commit.
 
     The answer to a change is the row as it would be, without what is not certain before the commit.
@@ -119,7 +119,7 @@ async def take_part(call: DialectCall, transaction_id: str, operation: Operation
 
 
 async def stage_all(
-    call: DialectCall, transaction_id: str, operations: Sequence[Operation]
+    call: DialectCall, transaction_id: str, operations: Sequence[StagedOperation]
 ) -> models.Transaction:
     """Stage several operations, all or none."""
     staged = [identified(operation) for operation in operations]
@@ -260,7 +260,7 @@ def _stage(
     kept: KeptTransaction,
     *,
     call: DialectCall,
-    operations: Sequence[Operation],
+    operations: Sequence[StagedOperation],
     lenient: bool,
 ) -> _Done:
     # Before anything is done: what is too much must not cost anything.
@@ -281,7 +281,7 @@ def _stage(
 
 
 def _try(
-    connection: Connection, call: DialectCall, done: Collecting, operation: Operation, *, lenient: bool
+    connection: Connection, call: DialectCall, done: Collecting, operation: StagedOperation, *, lenient: bool
 ) -> Any:
     events = len(done.events)
     try:
@@ -301,7 +301,7 @@ def _try(
         return None
 
 
-def _supposed(connection: Connection, call: DialectCall, operation: Operation) -> Any:
+def _supposed(connection: Connection, call: DialectCall, operation: StagedOperation) -> Any:
     """What the operation is answered with as if nothing stood in its way; nothing is done."""
     limit = call.context.settings.transaction_max_rows
     connection.exec_driver_sql("SAVEPOINT supposed")
@@ -312,7 +312,7 @@ def _supposed(connection: Connection, call: DialectCall, operation: Operation) -
         connection.exec_driver_sql("RELEASE supposed")
 
 
-def _answer(call: DialectCall, operation: Operation, result: Any) -> Any:
+def _answer(call: DialectCall, operation: StagedOperation, result: Any) -> Any:
     """What a staged operation is answered with: of new rows nothing that only the commit decides."""
     if operation.action == "bulkCreate":
         return as_model(call.dialect, RowList, {"total": result.total, "rows": []})
@@ -322,13 +322,15 @@ def _answer(call: DialectCall, operation: Operation, result: Any) -> Any:
     return result
 
 
-def _read(connection: Connection, kept: KeptTransaction, *, call: DialectCall, operation: Operation) -> _Done:
+def _read(
+    connection: Connection, kept: KeptTransaction, *, call: DialectCall, operation: StagedOperation
+) -> _Done:
     result = perform(call, Collecting(connection, 0), operation)
     places = dict.fromkeys(_places_read(call, operation, result), False)
     return _Done(kept, [result], newly_watched(connection, call, kept, places))
 
 
-def _places_read(call: DialectCall, operation: Operation, result: Any) -> list[Place]:
+def _places_read(call: DialectCall, operation: StagedOperation, result: Any) -> list[Place]:
     if operation.place:
         return [operation.place]
     database_id, table_id = operation.arguments["database_id"], operation.arguments["table_id"]

@@ -1,0 +1,69 @@
+"""Operations on rows: synchronous units of work, done alone or as part of a client's transaction."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Generic, ParamSpec, TypeVar
+
+from tidewire.core.checks.names import Id
+from tidewire.core.operations import Method, locator
+from tidewire.core.parameters import Parameter
+from tidewire.services.databases.dialects import DialectCall
+from tidewire.services.databases.transactions.actions import UNITS, StagedOperation
+from tidewire.services.databases.transactions.work import take_part
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Shell = Callable[..., Awaitable[Any]]
+
+
+class RowOperation(Generic[P, R]):
+    """An operation on rows.
+
+    Its unit is a synchronous function: it gets the :class:`Transaction` to write in, or the connection to
+    read from, the :class:`DialectCall`, and the parameters, which must be what JSON can express. In a
+    client's transaction the unit is done as it is, when it is staged and again at the commit. Alone it is
+    done in one write to the project's database, unless :meth:`alone` says otherwise.
+    """
+
+    def __init__(self, action: str, unit: Callable[P, R]) -> None:
+        self.unit = unit
+        self._action = action
+        self._signature = inspect.signature(unit)
+        self._alone: Shell = self._write
+        UNITS[action] = unit
+
+    async def __call__(
+        self, call: DialectCall, *given: Any, transaction_id: str | None = None, **named: Any
+    ) -> R:
+        """Do the operation: alone, or as part of the transaction with the id."""
+        if transaction_id is None:
+            answer: R = await self._alone(call, *given, **named)
+            return answer
+        arguments = self._signature.bind(None, call, *given, **named).arguments
+        parameters = list(self._signature.parameters)[2:]
+        staged = {name: arguments[name] for name in parameters if name in arguments}
+        done: R = await take_part(call, transaction_id, StagedOperation(self._action, staged))
+        return done
+
+    def alone(self, shell: Shell) -> Shell:
+        """Do the operation by the decorated coroutine function where it is part of no transaction."""
+        self._alone = shell
+        return shell
+
+    def _write(self, call: DialectCall, *given: Any, **named: Any) -> Awaitable[Any]:
+        unit: Callable[..., R] = self.unit
+        return call.context.database.write(lambda transaction: unit(transaction, call, *given, **named))
+
+    @staticmethod
+    def parameters(own: Sequence[Parameter], method: Method) -> tuple[Parameter, ...]:
+        """The parameters of an operation on rows, ``transactionId`` among them."""
+        name = "transactionId"
+        location = locator(method, "")(name)
+        return (*own, Parameter(name, "transaction_id", location, Id(), False, None, True))
+
+
+def row_operation(action: str) -> Callable[[Callable[P, R]], RowOperation[P, R]]:
+    """Make the decorated unit an operation on rows; transactions know it by the name of its ``action``."""
+    return lambda unit: RowOperation(action, unit)
