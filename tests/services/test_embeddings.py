@@ -10,7 +10,7 @@ import pytest
 from tests.services.world import World, on_the_wire
 from tests.support.receiver import Received, answer, receiving
 from tidewire.core.errors import TidewireError
-from tidewire.services.embeddings.texts import create_text_embeddings
+from tidewire.services.embeddings import create_text_embeddings
 from tidewire.settings import Settings
 
 

@@ -15,31 +15,37 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.models import User
 from tidewire.services.account import sessions
 from tidewire.services.password_hashes import verify_hash
-from tidewire.services.users import imports, users
+from tidewire.services.users import operations, users
 
 EMAIL = "ada@example.com"
 BCRYPT_HASH = bcrypt.hashpw(b"correct horse", bcrypt.gensalt(5)).decode().replace("$2b$", "$2y$")
 Import = Callable[..., Awaitable[User]]
 
+
+def importing(name: str) -> Import:
+    """What does the operation of this name."""
+    return next(each.handler for each in operations.declared if each.name == f"users.{name}")
+
+
 IMPORTS: list[tuple[str, Import, dict[str, Any], str, str]] = [
     (
         "argon2",
-        imports.create_argon2_user,
+        importing("createArgon2User"),
         {"password": "$argon2i$v=19$m=256,t=2,p=1$c29tZXNhbHQ$iekCn0Y3spW+sCcFanM2xBT63UP2sghkUoHLIUpWRS8"},
         "password",
         "argon2",
     ),
     (
         "bcrypt",
-        imports.create_bcrypt_user,
+        importing("createBcryptUser"),
         {"password": BCRYPT_HASH},
         "correct horse",
         "bcrypt",
     ),
-    ("md5", imports.create_md5_user, {"password": "5f4dcc3b5aa765d61d8327deb882cf99"}, "password", "md5"),
+    ("md5", importing("createMD5User"), {"password": "5f4dcc3b5aa765d61d8327deb882cf99"}, "password", "md5"),
     (
         "sha",
-        imports.create_sha_user,
+        importing("createSHAUser"),
         {
             "password": "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8",
             "password_version": "sha256",
@@ -49,14 +55,14 @@ IMPORTS: list[tuple[str, Import, dict[str, Any], str, str]] = [
     ),
     (
         "phpass",
-        imports.create_phpass_user,
+        importing("createPHPassUser"),
         {"password": "$P$9IQRaTwmfeRo7ud9Fh4E2PdI0S3r.L0"},
         "test12345",
         "phpass",
     ),
     (
         "scrypt",
-        imports.create_scrypt_user,
+        importing("createScryptUser"),
         {
             "password": RFC_7914,
             "password_salt": "NaCl",
@@ -70,7 +76,7 @@ IMPORTS: list[tuple[str, Import, dict[str, Any], str, str]] = [
     ),
     (
         "scrypt-modified",
-        imports.create_scrypt_modified_user,
+        importing("createScryptModifiedUser"),
         {
             "password": FIREBASE_HASH,
             "password_salt": FIREBASE["salt"],
@@ -124,15 +130,17 @@ async def test_the_password_stays_and_its_hash_is_renewed(
 
 async def test_hashes_that_would_starve_the_server_are_refused(world: World) -> None:
     with pytest.raises(TidewireError, match="Invalid `password` param"):
-        await imports.create_bcrypt_user(
+        await importing("createBcryptUser")(
             world.context(), "ada", EMAIL, "$2a$31$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"
         )
+    costs = {"password_cpu": 2**30, "password_memory": 8, "password_parallel": 1, "password_length": 64}
+    expensive: dict[str, Any] = {"password_salt": "NaCl", **costs}
     with refused("general_argument_invalid"):
-        await imports.create_scrypt_user(world.context(), "ada", EMAIL, RFC_7914, "NaCl", 2**30, 8, 1, 64)
+        await importing("createScryptUser")(world.context(), "ada", EMAIL, RFC_7914, **expensive)
     assert await world.events() == []
 
 
 async def test_imported_users_are_distinct(world: World) -> None:
-    await imports.create_md5_user(world.context(), "ada", EMAIL, "5f4dcc3b5aa765d61d8327deb882cf99")
+    await importing("createMD5User")(world.context(), "ada", EMAIL, "5f4dcc3b5aa765d61d8327deb882cf99")
     with refused("user_already_exists"):
-        await imports.create_md5_user(world.context(), "bob", EMAIL, "5f4dcc3b5aa765d61d8327deb882cf99")
+        await importing("createMD5User")(world.context(), "bob", EMAIL, "5f4dcc3b5aa765d61d8327deb882cf99")

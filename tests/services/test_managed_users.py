@@ -17,16 +17,7 @@ from tidewire.core.models import Account, User
 from tidewire.core.time import now
 from tidewire.services.account import sessions as own_sessions
 from tidewire.services.teams import invitations, teams
-from tidewire.services.users import (
-    contacts,
-    creation,
-    identities,
-    passwords,
-    sessions,
-    targets,
-    updates,
-    users,
-)
+from tidewire.services.users import creation, identities, sessions, targets, updates, users
 from tidewire.store.records.identities import jwt_identity
 from tidewire.store.schema import user_identities
 
@@ -103,8 +94,8 @@ async def test_an_address_of_an_identity_is_taken(world: World) -> None:
         await creation.create(world.context(), "bob", "ada@elsewhere.example")
     await creation.create(world.context(), "carl")
     with refused("user_email_already_exists"):
-        await contacts.update_email(world.context(), "carl", "ada@elsewhere.example")
-    assert (await contacts.update_email(world.context(), "ada", "ada@elsewhere.example")).email
+        await updates.update_email(world.context(), "carl", "ada@elsewhere.example")
+    assert (await updates.update_email(world.context(), "ada", "ada@elsewhere.example")).email
 
 
 async def test_only_servers_see_hashes(world: World) -> None:
@@ -125,10 +116,10 @@ CHANGES: list[tuple[Any, tuple[Any, ...], str, str, Any]] = [
     (updates.update_email_verification, (True,), "verification", "email_verification", True),
     (updates.update_phone_verification, (True,), "verification", "phone_verification", True),
     (updates.update_impersonator, (True,), "impersonator", "impersonator", True),
-    (contacts.update_email, ("New@Example.com",), "email", "email", "new@example.com"),
-    (contacts.update_email, ("",), "email", "email", ""),
-    (contacts.update_phone, ("+4930123456",), "phone", "phone", "+4930123456"),
-    (contacts.update_phone, ("",), "phone", "phone", ""),
+    (updates.update_email, ("New@Example.com",), "email", "email", "new@example.com"),
+    (updates.update_email, ("",), "email", "email", ""),
+    (updates.update_phone, ("+4930123456",), "phone", "phone", "+4930123456"),
+    (updates.update_phone, ("",), "phone", "phone", ""),
 ]
 
 
@@ -151,24 +142,24 @@ async def test_a_new_address_is_not_verified(world: World) -> None:
     await creation.create(world.context(), "ada", "ada@example.com", "+4915112345678")
     await updates.update_email_verification(world.context(), "ada", True)
     await updates.update_phone_verification(world.context(), "ada", True)
-    changed = await contacts.update_email(world.context(), "ada", "new@example.com")
+    changed = await updates.update_email(world.context(), "ada", "new@example.com")
     assert (changed.email_verification, changed.phone_verification) == (False, True)
-    changed = await contacts.update_phone(world.context(), "ada", "+4930123456")
+    changed = await updates.update_phone(world.context(), "ada", "+4930123456")
     assert not changed.phone_verification
     assert [target.identifier for target in changed.targets] == ["new@example.com", "+4930123456"]
-    assert (await contacts.update_phone(world.context(), "ada", "")).targets == changed.targets[:1]
+    assert (await updates.update_phone(world.context(), "ada", "")).targets == changed.targets[:1]
 
 
 async def test_addresses_of_others_are_taken(world: World) -> None:
     await creation.create(world.context(), "ada", "ada@example.com", "+4915112345678")
     await creation.create(world.context(), "bob", "bob@example.com")
     with refused("user_target_already_exists"):
-        await contacts.update_email(world.context(), "bob", "ADA@example.com")
+        await updates.update_email(world.context(), "bob", "ADA@example.com")
     with refused("user_target_already_exists"):
-        await contacts.update_phone(world.context(), "bob", "+4915112345678")
+        await updates.update_phone(world.context(), "bob", "+4915112345678")
     await targets.create_target(world.context(), "t1", "ada", "email", "list@example.com")
     with refused("user_target_already_exists"):
-        await contacts.update_email(world.context(), "bob", "list@example.com")
+        await updates.update_email(world.context(), "bob", "list@example.com")
 
 
 async def test_preferences(world: World) -> None:
@@ -183,7 +174,7 @@ async def test_preferences(world: World) -> None:
 async def test_a_new_password_ends_all_sessions(world: World) -> None:
     ada = await world.user("ada")
     assert await signs_in(world, "ada@example.com")
-    changed = await passwords.update_password(world.context(), "ada", "another password")
+    changed = await updates.update_password(world.context(), "ada", "another password")
     assert (await sessions.list_sessions(world.context(), "ada")).total == 0
     told, ended = (await world.events())[-2:]
     assert_tells(told, "users.ada.update.password", changed)
@@ -198,7 +189,7 @@ async def test_sessions_may_outlive_a_password(world: World) -> None:
     world.project = replace(world.project, settings=settings)
     await world.user("ada")
     assert await signs_in(world, "ada@example.com")
-    await passwords.update_password(world.context(), "ada", "another password")
+    await updates.update_password(world.context(), "ada", "another password")
     assert (await sessions.list_sessions(world.context(), "ada")).total == 1
 
 
@@ -213,12 +204,12 @@ async def test_the_rules_for_passwords_hold_for_servers(world: World) -> None:
         await creation.create(world.context(), "ada", password="password1")
     await creation.create(world.context(), "ada", "ada@example.com", password="tR0mbone9!")
     with refused("password_recently_used"):
-        await passwords.update_password(world.context(), "ada", "tR0mbone9!")
+        await updates.update_password(world.context(), "ada", "tR0mbone9!")
 
 
 async def test_without_password_nobody_signs_in(world: World) -> None:
     await world.user("ada")
-    changed = await passwords.update_password(world.context(), "ada", "")
+    changed = await updates.update_password(world.context(), "ada", "")
     assert (changed.password, changed.hash, changed.hash_options) == ("", "", {})
     assert not await signs_in(world, "ada@example.com")
     assert not await signs_in(world, "ada@example.com", "")

@@ -8,7 +8,7 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Caller
 from tidewire.core.models import Session
 from tidewire.core.time import now, parse_datetime
-from tidewire.services.account import sessions, tokens, updates
+from tidewire.services.account import sessions, updates
 from tidewire.store.records.identities import InvalidJwtError, jwt_identity
 from tidewire.store.schema import sessions as table
 from tidewire.store.schema import users as users_table
@@ -123,7 +123,7 @@ async def test_expired_sessions_do_not_exist(world: World) -> None:
     with pytest.raises(TidewireError):
         await sessions.get_session(world.context(ada), "current")
     with pytest.raises(TidewireError) as refused:
-        await tokens.create_jwt(world.context(ada))
+        await sessions.create_jwt(world.context(ada))
     assert refused.value.type == "user_session_not_found"
 
 
@@ -173,7 +173,7 @@ async def test_sign_out_everywhere_without_a_session_publishes_nothing(world: Wo
 async def test_tokens_stand_for_the_session(world: World) -> None:
     await world.user("ada")
     session, ada, _ = await sign_in(world, "ada")
-    token = (await tokens.create_jwt(world.context(ada), 60)).jwt
+    token = (await sessions.create_jwt(world.context(ada), 60)).jwt
     identity = await world.database.read(
         lambda connection: jwt_identity(connection, token, JWT_SECRET, now())
     )
@@ -196,7 +196,7 @@ async def test_a_token_makes_no_token(world: World) -> None:
     by_jwt = await world.caller_of(encoded, by_jwt=True)
     assert by_jwt is not None
     with pytest.raises(TidewireError) as refused:
-        await tokens.create_jwt(world.context(by_jwt))
+        await sessions.create_jwt(world.context(by_jwt))
     assert refused.value.type == "user_jwt_creation_denied"
 
 

@@ -177,6 +177,17 @@ def parameters_of(
     )
 
 
+def named_parameters(
+    method: Method, path: str, annotations: Mapping[str, Any], optional: Mapping[str, object] | None = None
+) -> tuple[Parameter, ...]:
+    """The parameters of an operation, by their names and annotations; ``optional`` has default values."""
+    defaults, locate = optional or {}, locator(method, path)
+    return tuple(
+        parameter_of(name, annotation, name not in defaults, defaults.get(name), locate)
+        for name, annotation in annotations.items()
+    )
+
+
 def locator(method: Method, path: str) -> Callable[[str], Location]:
     """Tells where a parameter stands in requests to a method and path, by its name on the wire."""
     in_path = set(re.findall(r"{(\w+)}", path))

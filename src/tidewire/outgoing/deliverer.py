@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+import fcntl
+import os
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +16,6 @@ from tidewire.core.time import now
 from tidewire.outbound.guard import Guard, guard_of
 from tidewire.outbound.http import OutboundHttp
 from tidewire.outgoing.carriers import Carrier
-from tidewire.outgoing.exclusive import only_process
 from tidewire.outgoing.mail import MailCarrier
 from tidewire.outgoing.projects import Parts, ProjectDeliveries
 from tidewire.outgoing.text_messages import text_message_carrier
@@ -21,6 +23,30 @@ from tidewire.settings import Settings
 from tidewire.store.instance.commits import CommitListener, Commits
 from tidewire.store.instance.platform import CONSOLE_PROJECT_ID, Stores
 from tidewire.store.upkeep.outbox import Outbox
+
+LOOK_SECONDS: Final = 0.5
+"""Between two tries to get the lock; a process that dies is followed by another that soon."""
+
+
+@asynccontextmanager
+async def only_process(path: Path) -> AsyncIterator[None]:
+    """Hold the lock file ``path``; waits while another process does. The system lets go of it at our end."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        while not _locked(descriptor):  # noqa: ASYNC110
+            await asyncio.sleep(LOOK_SECONDS)  # nobody tells that a lock of another process is free
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
 
 LONGEST_TIMER_SECONDS: Final = 3600.0
 """After which the clock is looked at again: it may have been set."""

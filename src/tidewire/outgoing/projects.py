@@ -14,8 +14,7 @@ from tidewire.core.time import now
 from tidewire.outbound.http import OutboundHttp
 from tidewire.outgoing.carriers import Carrier
 from tidewire.outgoing.messages import MessageQueue, next_message_at
-from tidewire.outgoing.notices import announce_disabled
-from tidewire.outgoing.webhook_records import Failure, enabled_webhooks
+from tidewire.outgoing.webhook_records import Failure, announce_disabled, enabled_webhooks
 from tidewire.outgoing.webhook_requests import Webhook
 from tidewire.outgoing.webhooks import WebhookDelivery
 from tidewire.settings import Settings

@@ -11,7 +11,11 @@ from sqlalchemy import ColumnElement, Row, bindparam, func, select, update
 
 from tidewire.core.time import format_datetime, now
 from tidewire.outgoing.webhook_requests import Webhook, webhook_of
+from tidewire.services.messages import webhook_disabled_mail
+from tidewire.services.outgoing import enqueue_mail
 from tidewire.store.engine.connection import Connection
+from tidewire.store.engine.database import Transaction
+from tidewire.store.instance.platform import Stores
 from tidewire.store.schema import memberships, users
 from tidewire.store.schema import webhooks as table
 from tidewire.store.secrets.encryption import Encryption, SealError
@@ -98,3 +102,20 @@ def _opened(row: Row[Any], unseal: Callable[[str], str]) -> Webhook | None:
     except SealError:
         _log.error("webhook skipped: its secrets cannot be opened", webhook=row.id)
         return None
+
+
+async def announce_disabled(stores: Stores, project_id: str, webhook: Webhook, failure: Failure) -> None:
+    """Put a mail in line for each owner of the project: one of its webhooks is disabled."""
+    store = await stores.project(project_id)
+    if store is None or not store.project.team_id:
+        return
+    project = store.project
+
+    def unit(transaction: Transaction) -> None:
+        for address, name in owners_of_team(transaction.connection, project.team_id):
+            mail = webhook_disabled_mail(
+                project.name, name, webhook.name, webhook.url, failure.count, failure.reason
+            )
+            enqueue_mail(transaction, address, name, mail)
+
+    await stores.platform.write(unit)

@@ -14,7 +14,7 @@ from tidewire.core.oauth_providers import OAUTH_PROVIDERS
 from tidewire.core.project_settings import ProjectSettings
 from tidewire.core.time import format_datetime
 from tidewire.services.context import Context
-from tidewire.services.projects.details import ProjectDetails, details_of
+from tidewire.services.projects.lists import ProjectDetails, details_of
 
 _LISTS: Final = frozenset({"platforms", "webhooks", "keys"})
 _AUTH_METHODS: Final = {

@@ -5,7 +5,117 @@ from __future__ import annotations
 from typing import Any
 
 from tidewire.core.models.base import Model, system
-from tidewire.core.models.targets import Target
+
+
+class Log(Model, frozen=True, kw_only=True):
+    """One thing that a user did, and from where."""
+
+    event: str
+    user_id: str
+    user_email: str
+    user_name: str
+    mode: str
+    user_type: str
+    ip: str
+    time: str
+    os_code: str
+    os_name: str
+    os_version: str
+    client_type: str
+    client_code: str
+    client_name: str
+    client_version: str
+    client_engine: str
+    client_engine_version: str
+    device_name: str
+    device_brand: str
+    device_model: str
+    country_code: str
+    country_name: str
+
+
+class LogList(Model, frozen=True, kw_only=True):
+    """What a user did, the newest first."""
+
+    total: int
+    logs: list[Log]
+
+
+class MfaType(Model, frozen=True, kw_only=True):
+    """A new authenticator: what the user's app needs to know."""
+
+    secret: str
+    uri: str
+    """``otpauth:`` address, usually shown as a picture to scan."""
+
+
+class MfaFactors(Model, frozen=True, kw_only=True):
+    """Which second factors a user has."""
+
+    totp: bool
+    phone: bool
+    email: bool
+    recovery_code: bool
+    custom: bool
+
+
+class MfaChallenge(Model, frozen=True, kw_only=True):
+    """A second factor that a user was asked for."""
+
+    id: str = system("id")
+    created_at: str = system("createdAt")
+    user_id: str
+    expire: str
+
+
+class MfaRecoveryCodes(Model, frozen=True, kw_only=True):
+    """Codes, each good for one sign-in without the other factors."""
+
+    recovery_codes: list[str]
+
+
+class Identity(Model, frozen=True, kw_only=True):
+    """An account of a user at a provider."""
+
+    id: str = system("id")
+    created_at: str = system("createdAt")
+    updated_at: str = system("updatedAt")
+    user_id: str
+    provider: str
+    provider_uid: str
+    provider_email: str
+    provider_access_token: str
+    provider_access_token_expiry: str
+    provider_refresh_token: str
+
+
+class IdentityList(Model, frozen=True, kw_only=True):
+    """Identities of users."""
+
+    total: int
+    identities: list[Identity]
+
+
+class Target(Model, frozen=True, kw_only=True):
+    """An e-mail address, a phone number or a device of a user."""
+
+    id: str = system("id")
+    created_at: str = system("createdAt")
+    updated_at: str = system("updatedAt")
+    name: str
+    user_id: str
+    provider_id: str | None
+    provider_type: str
+    """``email``, ``sms`` or ``push``."""
+    identifier: str
+    expired: bool
+
+
+class TargetList(Model, frozen=True, kw_only=True):
+    """Targets of a user."""
+
+    total: int
+    targets: list[Target]
 
 
 class Account(Model, frozen=True, kw_only=True):

@@ -33,3 +33,16 @@ class MfaChallengeSecret(Model, frozen=True, kw_only=True):
     user_id: str
     expire: str
     code: str
+
+
+class Token(Model, frozen=True, kw_only=True):
+    """A secret that was sent to a user or handed to a server, to be shown once."""
+
+    id: str = system("id")
+    created_at: str = system("createdAt")
+    user_id: str
+    secret: str
+    """Empty unless the caller may see it (API key)."""
+    expire: str
+    phrase: str
+    """What the mail with the secret says too, if it was asked for."""

@@ -16,7 +16,7 @@ from tidewire.core.models import Identity, IdentityList
 from tidewire.core.time import format_datetime
 from tidewire.services.account import operations
 from tidewire.services.account.records import signed_in
-from tidewire.services.account.session_records import datetime_or_empty
+from tidewire.services.account.sign_in import datetime_or_empty
 from tidewire.services.audit import record
 from tidewire.services.context import Context
 from tidewire.services.publishing import publish

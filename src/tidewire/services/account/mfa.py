@@ -15,7 +15,7 @@ from tidewire.core.second_factors import own_factors
 from tidewire.services.account import operations
 from tidewire.services.account.parameters import ShownSecret
 from tidewire.services.account.records import change_user, find_account, find_user, signed_in
-from tidewire.services.account.session_records import change_session, sessions_of
+from tidewire.services.account.sign_in import change_session, sessions_of
 from tidewire.services.audit import record
 from tidewire.services.context import Context
 from tidewire.services.one_time import invalid_token

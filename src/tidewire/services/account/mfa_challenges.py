@@ -18,8 +18,7 @@ from tidewire.core.time import format_datetime, now
 from tidewire.services.account import operations
 from tidewire.services.account.parameters import ShownSecret
 from tidewire.services.account.records import change_user, find_user, signed_in
-from tidewire.services.account.session_records import change_session, find_session, session_of
-from tidewire.services.account.sign_in import SESSION_CREATED
+from tidewire.services.account.sign_in import SESSION_CREATED, change_session, find_session, session_of
 from tidewire.services.audit import record
 from tidewire.services.context import Context
 from tidewire.services.messages import mfa_code_mail, mfa_code_text

@@ -8,28 +8,27 @@ from sqlalchemy import Row, update
 
 from tidewire.core.checks.addresses import EmailAddress
 from tidewire.core.checks.names import ResourceId
+from tidewire.core.checks.numbers import Whole
 from tidewire.core.checks.texts import Password
 from tidewire.core.errors import TidewireError
 from tidewire.core.ids import unique_id
-from tidewire.core.models import Session, SessionList
+from tidewire.core.models import Jwt, Session, SessionList
 from tidewire.core.rate_limits import RateLimit
 from tidewire.core.time import now
 from tidewire.services.account import operations
 from tidewire.services.account.credentials import has_password, wrong_credentials
 from tidewire.services.account.records import insert_user, signed_in, user_by_email
-from tidewire.services.account.session_records import (
+from tidewire.services.account.sign_in import (
+    SESSION_CREATED,
+    SESSION_DELETED,
     Login,
     NewSession,
     change_session,
     end_sessions,
     find_session,
+    publish_ended,
     session_of,
     sessions_of,
-)
-from tidewire.services.account.sign_in import (
-    SESSION_CREATED,
-    SESSION_DELETED,
-    publish_ended,
     signed_in_answer,
     start_session,
 )
@@ -41,6 +40,7 @@ from tidewire.services.passwords import OWN_SCHEME
 from tidewire.services.publishing import publish
 from tidewire.services.visits import visit_of
 from tidewire.store.engine.database import Transaction
+from tidewire.store.records.identities import encode_jwt
 from tidewire.store.records.projects import CONSOLE_PROJECT_ID
 from tidewire.store.schema import users
 
@@ -221,4 +221,30 @@ def _replace_hash(transaction: Transaction, user: Row[Any], new_hash: str) -> No
         update(users)
         .where(users.c.sequence == user.sequence)
         .values(password_hash=new_hash, hash=OWN_SCHEME, hash_options={}, password_history=history)
+    )
+
+
+@operations.declare(
+    "createJWT",
+    "POST",
+    "/account/jwts",
+    aliases=("/account/jwt",),
+    scopes=("account",),
+    status=201,
+    limit=RateLimit(120, 60, ("url:{url},userId:{userId}",)),
+)
+async def create_jwt(context: Context, duration: Annotated[int, Whole(0, 3600)] = 900) -> Jwt:
+    """Make a token that stands for the current session for ``duration`` seconds."""
+    require_method(context, "jwt")
+    identity = signed_in(context)
+    if context.caller.by_jwt:
+        raise TidewireError(
+            "user_jwt_creation_denied", "A JWT cannot be made with a JWT; use the session itself."
+        )
+    await context.database.read(
+        lambda connection: find_session(connection, identity.user_id, identity.session_id)
+    )
+    expires = now() + duration * 1000
+    return Jwt(
+        jwt=encode_jwt(identity.user_id, identity.session_id, expires, context.jwt_secret, context.project.id)
     )

@@ -1,28 +1,147 @@
-"""Beginning and ending sessions, with all that follows from it."""
+"""Sessions of users: begun, found, shown and ended."""
 
 from __future__ import annotations
 
-import msgspec
-from sqlalchemy import Row
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, Final
 
+import msgspec
+from sqlalchemy import Row, bindparam, delete, insert, select, update
+
+from tidewire.core.errors import TidewireError
+from tidewire.core.ids import unique_id
 from tidewire.core.models import Session
 from tidewire.core.time import format_datetime, now
 from tidewire.services.account.records import find_user
-from tidewire.services.account.session_records import (
-    Login,
-    NewSession,
-    end_sessions,
-    insert_session,
-    session_of,
-    sessions_of,
-)
 from tidewire.services.audit import record
 from tidewire.services.context import Context, StartedSession
 from tidewire.services.messages import session_alert_mail
 from tidewire.services.outgoing import enqueue_mail
 from tidewire.services.publishing import publish
+from tidewire.services.visits import Visit, shown_visit
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
+from tidewire.store.records.identities import encode_session, hash_secret
 from tidewire.store.records.projects import CONSOLE_PROJECT_ID
+from tidewire.store.schema import sessions, targets, users
+
+_INSERT_SESSION: Final = insert(sessions).returning(sessions)
+_TOUCH_USER: Final = update(users).where(users.c.id == bindparam("of_user"))
+
+
+@dataclass(frozen=True)
+class Login:
+    """How a user proved to be that user, and from where."""
+
+    provider: str
+    """As sessions name it: ``email``, ``phone``, ``magic-url``, ``token``, ``anonymous``, ..."""
+    provider_uid: str
+    factor: str
+    """``password``, ``email``, ``phone``, ``token`` or ``anonymous``."""
+    visit: Visit
+
+
+@dataclass(frozen=True)
+class NewSession:
+    """A session just made, with the secret that only its client will know."""
+
+    session: Session
+    """Without the secret."""
+    encoded: str
+    """Id of the user and secret, as clients keep them."""
+    expires: int
+    """Milliseconds since the epoch."""
+
+
+def insert_session(connection: Connection, user_id: str, login: Login, duration: int) -> NewSession:
+    """Sign the user in for ``duration`` seconds."""
+    moment = now()
+    session_id, secret, expires = unique_id(), secrets.token_hex(32), moment + duration * 1000
+    row = connection.execute(
+        _INSERT_SESSION,
+        {
+            "id": session_id,
+            "created_at": moment,
+            "updated_at": moment,
+            "user_id": user_id,
+            "secret_hash": hash_secret(secret),
+            "expires_at": expires,
+            "provider": login.provider,
+            "provider_uid": login.provider_uid,
+            "factors": [login.factor],
+            **login.visit.columns(),
+        },
+    ).one()
+    connection.execute(_TOUCH_USER, {"of_user": user_id, "accessed_at": moment})
+    return NewSession(session_of(row), encode_session(user_id, secret), expires)
+
+
+def sessions_of(connection: Connection, user_id: str) -> list[Row[Any]]:
+    """The sessions of a user that have not expired, the oldest first."""
+    return list(
+        connection.execute(
+            select(sessions)
+            .where(sessions.c.user_id == user_id, sessions.c.expires_at > now())
+            .order_by(sessions.c.sequence)
+        )
+    )
+
+
+def find_session(connection: Connection, user_id: str, session_id: str) -> Row[Any]:
+    """Return an unexpired session of the user; raises ``user_session_not_found``."""
+    row = connection.execute(
+        select(sessions).where(
+            sessions.c.id == session_id, sessions.c.user_id == user_id, sessions.c.expires_at > now()
+        )
+    ).one_or_none()
+    if row is None:
+        raise TidewireError("user_session_not_found", "This session does not exist.")
+    return row
+
+
+def change_session(connection: Connection, sequence: int, **values: Any) -> Row[Any]:
+    """Change columns of a session and return its row."""
+    return connection.execute(
+        update(sessions)
+        .where(sessions.c.sequence == sequence)
+        .values(**values, updated_at=now())
+        .returning(sessions)
+    ).one()
+
+
+def end_sessions(connection: Connection, session_ids: Collection[str]) -> None:
+    """Delete sessions; their devices can no longer be reached by push messages."""
+    connection.execute(delete(targets).where(targets.c.session_id.in_(session_ids)))
+    connection.execute(delete(sessions).where(sessions.c.id.in_(session_ids)))
+
+
+def session_of(row: Row[Any], *, current: bool = False) -> Session:
+    """The session as the API shows it, without its secret."""
+    return Session(
+        id=row.id,
+        created_at=format_datetime(row.created_at),
+        updated_at=format_datetime(row.updated_at),
+        user_id=row.user_id,
+        expire=format_datetime(row.expires_at),
+        provider=row.provider,
+        provider_uid=row.provider_uid,
+        provider_access_token=row.provider_access_token,
+        provider_access_token_expiry=datetime_or_empty(row.provider_access_token_expires_at),
+        provider_refresh_token=row.provider_refresh_token,
+        **shown_visit(row),
+        current=current,
+        factors=row.factors,
+        secret="",
+        mfa_updated_at=datetime_or_empty(row.mfa_updated_at),
+    )
+
+
+def datetime_or_empty(moment: int) -> str:
+    """A moment as the API shows it; empty for "never"."""
+    return format_datetime(moment) if moment else ""
+
 
 SESSION_CREATED = "users.[userId].sessions.[sessionId].create"
 SESSION_DELETED = "users.[userId].sessions.[sessionId].delete"

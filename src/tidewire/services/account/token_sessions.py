@@ -13,8 +13,13 @@ from tidewire.core.rate_limits import RateLimit
 from tidewire.services.account import operations
 from tidewire.services.account.parameters import ShownSecret
 from tidewire.services.account.records import change_user, find_user
-from tidewire.services.account.session_records import Login, NewSession
-from tidewire.services.account.sign_in import SESSION_CREATED, signed_in_answer, start_session
+from tidewire.services.account.sign_in import (
+    SESSION_CREATED,
+    Login,
+    NewSession,
+    signed_in_answer,
+    start_session,
+)
 from tidewire.services.context import Context
 from tidewire.services.one_time import TokenType, invalid_token, use_token
 from tidewire.services.timing import evenly

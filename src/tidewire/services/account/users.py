@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
+from sqlalchemy import delete as delete_rows
+from sqlalchemy import exists, select
+
 from tidewire.core.checks.addresses import EmailAddress
+from tidewire.core.checks.lists import QueryList
 from tidewire.core.checks.names import CustomId
+from tidewire.core.checks.numbers import Boolean
 from tidewire.core.checks.texts import Password, Text
-from tidewire.core.models import Account
+from tidewire.core.errors import TidewireError
+from tidewire.core.models import Account, LogList
 from tidewire.core.rate_limits import RateLimit
 from tidewire.core.standings import ACCOUNT_ENDED
 from tidewire.services.account import operations
-from tidewire.services.account.owned_teams import leave_owned_teams
 from tidewire.services.account.records import chosen_id, find_user, insert_user, signed_in
 from tidewire.services.account.sign_up import require_method, require_room
-from tidewire.services.audit import record
+from tidewire.services.audit import logs_of, record
 from tidewire.services.context import Context
 from tidewire.services.password_policy import PersonalData, password_columns, require_acceptable
 from tidewire.services.publishing import publish, publish_unseen
 from tidewire.services.user_deletion import delete_user, purge_later
 from tidewire.services.visits import visit_of
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.records.projects import CONSOLE_PROJECT_ID
+from tidewire.store.schema import memberships, projects, teams
 
 USER_CREATED = "users.[userId].create"
 
@@ -89,3 +97,42 @@ async def delete(context: Context) -> None:
     await context.database.write(unit)
     purge_later(context, user_id)
     context.session_ended = True
+
+
+@operations.declare("listLogs", "GET", "/account/logs", scopes=("account",))
+async def list_logs(
+    context: Context,
+    queries: Annotated[Sequence[str], QueryList((), kinds=("limit", "offset"))] = (),
+    total: Boolean = True,
+) -> LogList:
+    """List what the signed-in user did, the newest first."""
+    account = signed_in(context).account
+    return await context.database.read(lambda connection: logs_of(connection, account, queries, total=total))
+
+
+OWNER = "owner"
+
+
+def leave_owned_teams(connection: Connection, user_id: str) -> None:
+    """Let somebody go who owns teams, in the transaction that deletes the user.
+
+    A team with another owner stays as it is, and one that others are in stays without an owner; one that
+    nobody else is in goes along. None of them may leave projects behind that nobody owns:
+    ``user_deletion_prohibited``.
+    """
+    of_user = select(memberships.c.team_id, memberships.c.roles).where(
+        memberships.c.user_id == user_id, memberships.c.confirmed
+    )
+    for team_id, roles in connection.execute(of_user).all():
+        others = connection.scalars(
+            select(memberships.c.roles).where(
+                memberships.c.team_id == team_id, memberships.c.user_id != user_id, memberships.c.confirmed
+            )
+        ).all()
+        if OWNER not in roles or any(OWNER in each for each in others):
+            continue
+        if connection.scalar(select(exists().where(projects.c.team_id == team_id))):
+            message = "You are the last owner of a team with projects: hand it over or delete it first."
+            raise TidewireError("user_deletion_prohibited", message)
+        if not others:
+            connection.execute(delete_rows(teams).where(teams.c.id == team_id))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 from tidewire.core.checks.lists import Items
@@ -11,8 +10,8 @@ from tidewire.core.checks.numbers import Int64, TrueOrFalse, Whole
 from tidewire.core.checks.texts import Text
 from tidewire.core.columns import KINDS, Kind
 from tidewire.core.models import Column
-from tidewire.core.operations import locator
-from tidewire.core.parameters import Check, Location, Parameter, parameter_of
+from tidewire.core.operations import Method, named_parameters
+from tidewire.core.parameters import Check, Parameter
 from tidewire.services.databases.column_definitions import (
     MAX_SIZE,
     ColumnDefinition,
@@ -53,7 +52,7 @@ def _declare(kind: Kind) -> None:
         status=202,
         model=model,
         event=f"{COLUMN}.create",
-        parameters=_parameters(kind, locator("POST", path), new=True),
+        parameters=_parameters(kind, "POST", path, new=True),
     )(create)
     path = f"{PATH}/{kind.name}/{{key}}"
     declare(
@@ -63,7 +62,7 @@ def _declare(kind: Kind) -> None:
         scopes=WRITE,
         model=model,
         event=f"{COLUMN}.update",
-        parameters=_parameters(kind, locator("PATCH", path), new=False),
+        parameters=_parameters(kind, "PATCH", path, new=False),
     )(change)
 
 
@@ -79,7 +78,7 @@ def _definition(kind: Kind, given: _Arguments) -> ColumnDefinition:
     )
 
 
-def _parameters(kind: Kind, locate: Callable[[str], Location], *, new: bool) -> list[Parameter]:
+def _parameters(kind: Kind, method: Method, path: str, *, new: bool) -> tuple[Parameter, ...]:
     """The parameters of the operation that creates a column of a kind, or changes one."""
     common: _Arguments = {
         "database_id": ResourceId,
@@ -95,10 +94,8 @@ def _parameters(kind: Kind, locate: Callable[[str], Location], *, new: bool) -> 
         common["array?"] = _annotation(TrueOrFalse())
     if not new:
         common["new_key?"] = _annotation(Key(36), nullable=True)
-    return [
-        parameter_of(name.rstrip("?"), annotation, not name.endswith("?"), _DEFAULTS.get(name), locate)
-        for name, annotation in common.items()
-    ]
+    defaults = {name.rstrip("?"): _DEFAULTS.get(name) for name in common if name.endswith("?")}
+    return named_parameters(method, path, {name.rstrip("?"): each for name, each in common.items()}, defaults)
 
 
 def _own_parameters(kind: Kind, *, new: bool) -> _Arguments:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
+import tidewire
 from tidewire.core.errors import TidewireError
-from tidewire.core.models import HealthAntivirus, HealthStatus, HealthStatusList
+from tidewire.core.models import AnyObject, HealthAntivirus, HealthStatus, HealthStatusList, HealthVersion
 from tidewire.services.context import Context
 from tidewire.services.health import operations
 from tidewire.store.engine import event_log
@@ -138,3 +140,25 @@ def _check_directory(directory: Path) -> None:
 
 def _milliseconds(began: float) -> int:
     return round((time.perf_counter() - began) * 1000)
+
+
+@operations.declare("get", "GET", "/health", scopes=("health.read",))
+async def get(context: Context) -> HealthStatus:  # noqa: ARG001 - every operation has one
+    """Tell that requests are answered."""
+    return HealthStatus(name="http", ping=0, status="pass")
+
+
+@operations.declare("getVersion", "GET", "/health/version", scopes=("public",))
+async def get_version(context: Context) -> HealthVersion:  # noqa: ARG001 - every operation has one
+    """Tell the version of this program."""
+    return HealthVersion(version=tidewire.__version__)
+
+
+@operations.declare("getStats", "GET", "/health/stats", scopes=("root",), model=AnyObject)
+async def get_stats(context: Context) -> dict[str, Any]:
+    """Tell how full the disk with the data is, in bytes, and how many databases are open."""
+    usage = await asyncio.to_thread(shutil.disk_usage, context.settings.data_dir)
+    return {
+        "storage": {"total": usage.total, "used": usage.used, "free": usage.free},
+        "databases": len(context.stores.open_databases()),
+    }

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
+import msgspec
 from sqlalchemy import ColumnElement, Row
 
 from tidewire.core.checks.lists import QueryList
@@ -13,16 +17,57 @@ from tidewire.core.checks.numbers import Boolean, Whole
 from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Caller
 from tidewire.core.models.presences import Presence, PresenceList
-from tidewire.core.time import now
+from tidewire.core.time import format_datetime, now
 from tidewire.services.context import Context
 from tidewire.services.permissions import may
 from tidewire.services.presences import operations
-from tidewire.services.presences.list_cache import Key, keep_list, kept_list
 from tidewire.store.engine.connection import Connection
 from tidewire.store.lists.resource_lists import ListDefinition, list_rows
 from tidewire.store.records.grants import readable
 from tidewire.store.records.presences import find_presence, presence_of, valid_lists
 from tidewire.store.schema import presences
+
+MAX_LISTS: Final = 128
+"""Lists kept in all; those unused for longest go first."""
+MAX_LIST_BYTES: Final = 256 * 1024
+"""Larger lists are not kept."""
+
+Key = tuple[str, frozenset[str], tuple[str, ...], bool]
+"""The lists that are valid (:func:`tidewire.store.records.presences.valid_lists`), roles of the caller,
+queries, whether all are counted."""
+
+
+@dataclass(frozen=True)
+class _Kept:
+    page: PresenceList
+    until: float
+
+
+_lists: Final[OrderedDict[Key, _Kept]] = OrderedDict()
+
+
+def kept_list(key: Key) -> PresenceList | None:
+    """The list kept under ``key``, without the presences that expired since."""
+    kept = _lists.get(key)
+    if kept is None or kept.until <= time.monotonic():
+        _lists.pop(key, None)
+        return None
+    _lists.move_to_end(key)
+    moment = format_datetime(now())
+    present = [presence for presence in kept.page.presences if presence.expires_at > moment]
+    gone = len(kept.page.presences) - len(present)
+    return PresenceList(total=max(0, kept.page.total - gone), presences=present)
+
+
+def keep_list(key: Key, page: PresenceList, seconds: int) -> None:
+    """Keep a list for some time."""
+    if len(msgspec.json.encode(page)) > MAX_LIST_BYTES:
+        return
+    _lists[key] = _Kept(page, time.monotonic() + seconds)
+    _lists.move_to_end(key)
+    while len(_lists) > MAX_LISTS:
+        _lists.popitem(last=False)
+
 
 _LIST: Final = ListDefinition(
     presences,

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
 
 from sqlalchemy import Row, select
 
+from tidewire.core.checks.lists import JsonOrText, PermissionList
 from tidewire.core.checks.names import ResourceId
 from tidewire.core.checks.numbers import Boolean
+from tidewire.core.checks.texts import Text
 from tidewire.core.errors import TidewireError
 from tidewire.core.models.presences import Presence
-from tidewire.core.presences import DEFAULT_LIFETIME_MS, default_permissions, presence_permissions
-from tidewire.core.time import now
+from tidewire.core.parameters import Check, InvalidParameterError
+from tidewire.core.presences import (
+    DEFAULT_LIFETIME_MS,
+    MAX_LIFETIME_MS,
+    MAX_METADATA_BYTES,
+    MAX_STATUS,
+    PERMISSION_TYPES,
+    default_permissions,
+    presence_permissions,
+)
+from tidewire.core.time import now, parse_datetime
 from tidewire.services.context import Context
 from tidewire.services.permissions import may, unauthorized
 from tidewire.services.presences import operations
-from tidewire.services.presences.parameters import ExpiresAt, MetadataObject, Permissions, Status
 from tidewire.services.presences.reading import find_present, find_readable
 from tidewire.store.engine.database import Transaction
 from tidewire.store.records.presences import (
@@ -34,6 +46,37 @@ from tidewire.store.records.presences import (
     user_internal_id,
 )
 from tidewire.store.schema import presences
+
+
+@dataclass(frozen=True)
+class NearFuture(Check):
+    """A date and time in ISO 8601, later than now but not by more than a presence may last."""
+
+    json_type = "string"
+
+    def convert(self, value: object) -> int:
+        try:
+            moment = parse_datetime(value) if isinstance(value, str) else None
+        except (ValueError, OverflowError):
+            moment = None
+        if moment is None:
+            raise InvalidParameterError("Value must be a date and time in ISO 8601.")
+        if not 0 < moment - now() <= MAX_LIFETIME_MS:
+            raise InvalidParameterError("Value must be in the future, at most 30 days from now.")
+        return moment
+
+    def catalog(self) -> dict[str, object]:
+        return {"format": "datetime", "future": True}
+
+    def schema(self) -> dict[str, object]:
+        return {"type": "string", "format": "date-time"}
+
+
+Status = Annotated[str, Text(1, MAX_STATUS)]
+Permissions = Annotated[Sequence[str], PermissionList(PERMISSION_TYPES)]
+ExpiresAt = Annotated[int, NearFuture()]
+MetadataObject = Annotated[dict[str, Any], JsonOrText(MAX_METADATA_BYTES)]
+
 
 _NO_METADATA: Final[dict[str, Any]] = {}
 

@@ -1,25 +1,26 @@
-"""API keys of the project."""
+"""API keys of the project, and who may make them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Final
 
 import msgspec
 
 from tidewire.core.checks.lists import Items, QueryList
 from tidewire.core.checks.names import CustomId, KeyScope, ResourceId
-from tidewire.core.checks.numbers import Boolean, Datetime
+from tidewire.core.checks.numbers import Boolean, Datetime, Whole
 from tidewire.core.checks.texts import Text
+from tidewire.core.errors import TidewireError
 from tidewire.core.events import Event
+from tidewire.core.identities import Caller
 from tidewire.core.ids import unique_id
-from tidewire.core.models import Key, KeyList
-from tidewire.core.time import format_datetime
+from tidewire.core.models import EphemeralKey, Key, KeyList
+from tidewire.core.time import format_datetime, now
 from tidewire.services.context import Context
 from tidewire.services.project import operations
-from tidewire.services.project.key_rights import require_own_scopes, require_person
 from tidewire.services.project.records import change_platform, managed_project
-from tidewire.services.publishing import event_of
+from tidewire.services.publishing import event_of, publish
 from tidewire.store.engine.database import Transaction
 from tidewire.store.lists.resource_lists import ListDefinition, list_rows
 from tidewire.store.records.api_keys import (
@@ -32,6 +33,7 @@ from tidewire.store.records.api_keys import (
     update_api_key,
 )
 from tidewire.store.schema import keys
+from tidewire.store.secrets.credentials import encode_key
 
 KEY_CREATED: Final = "keys.[keyId].create"
 KEY_UPDATED: Final = "keys.[keyId].update"
@@ -174,3 +176,61 @@ def key_of(key: ApiKey) -> Key:
         accessed_at=format_datetime(key.accessed_at) if key.accessed_at else "",
         sdks=list(key.sdks),
     )
+
+
+def require_person(caller: Caller) -> None:
+    """Let only people make keys that last; raises ``key_creation_denied``.
+
+    A key that could make others would outlive its own deletion.
+    """
+    if caller.kind == "key":
+        raise TidewireError(
+            "key_creation_denied", "An API key cannot create API keys: create an ephemeral key instead."
+        )
+
+
+def require_own_scopes(caller: Caller, scopes: Iterable[str]) -> None:
+    """Let programs give a key only scopes that they have; raises ``key_creation_denied``."""
+    if caller.kind != "key":
+        return
+    lacking = sorted(set(scopes) - caller.scopes)
+    if lacking:
+        raise TidewireError(
+            "key_creation_denied",
+            f"An API key can give away only scopes that it has, not {', '.join(lacking)}.",
+        )
+
+
+@operations.declare(
+    "createEphemeralKey",
+    "POST",
+    "/project/keys/ephemeral",
+    aliases=("/projects/{projectId}/jwts",),
+    scopes=("keys.write",),
+    status=201,
+    event=KEY_CREATED,
+)
+async def create_ephemeral_key(
+    context: Context, scopes: Scopes, duration: Annotated[int, Whole(1, 3600)]
+) -> EphemeralKey:
+    """Create an API key that lasts ``duration`` seconds; it cannot be revoked."""
+    project = managed_project(context)
+    require_own_scopes(context.caller, scopes)
+    moment = now()
+    expires = moment + duration * 1000
+    key = EphemeralKey(
+        id=unique_id(),
+        created_at=format_datetime(moment),
+        updated_at=format_datetime(moment),
+        name="",
+        expire=format_datetime(expires),
+        scopes=list(dict.fromkeys(scopes)),
+        secret="",
+        accessed_at="",
+        sdks=[],
+    )
+    await context.database.write(
+        lambda transaction: publish(transaction, context, KEY_CREATED, {"keyId": key.id}, key)
+    )
+    secret = encode_key(project.id, key.scopes, expires, context.jwt_secret)
+    return msgspec.structs.replace(key, secret=secret)

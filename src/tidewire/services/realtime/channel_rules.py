@@ -1,4 +1,4 @@
-"""Rules of custom channels: who may read, who may publish, what is kept (docs/channels.md)."""
+"""Custom channels: who may do what on them, and messages that servers publish on them."""
 
 from __future__ import annotations
 
@@ -6,16 +6,35 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Final
 
+import msgspec
+
+from tidewire.channels import Draft, Publisher
+from tidewire.core.addresses import network_of
 from tidewire.core.checks.lists import QueryList
 from tidewire.core.checks.numbers import Boolean
-from tidewire.core.custom_channels import RULE_CREATED, RULE_DELETED, RULE_UPDATED, ChannelRule
-from tidewire.core.models.channels import RealtimeChannel, RealtimeChannelList
+from tidewire.core.custom_channels import (
+    MESSAGE_CREATED,
+    RULE_CREATED,
+    RULE_DELETED,
+    RULE_UPDATED,
+    ChannelRule,
+)
+from tidewire.core.errors import TidewireError
+from tidewire.core.models.channels import RealtimeChannel, RealtimeChannelList, RealtimeMessage
 from tidewire.core.time import format_datetime
 from tidewire.services.context import Context
 from tidewire.services.project.records import managed_project
 from tidewire.services.publishing import publish
 from tidewire.services.realtime import operations
-from tidewire.services.realtime.parameters import Pattern, Publishers, Rate, Readers
+from tidewire.services.realtime.parameters import (
+    Channel,
+    IdempotencyKey,
+    MessagePayload,
+    Pattern,
+    Publishers,
+    Rate,
+    Readers,
+)
 from tidewire.store.engine.database import Transaction
 from tidewire.store.lists.resource_lists import ListDefinition, list_rows
 from tidewire.store.records.channel_rules import delete_rule, get_rule, insert_rule, rule_of, update_rule
@@ -175,3 +194,39 @@ def _model(rule: ChannelRule) -> RealtimeChannel:
         rate=rule.rate,
         publisher_rate=rule.publisher_rate,
     )
+
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+@operations.declare(
+    "createMessage",
+    "POST",
+    "/realtime/channels/{channel}/messages",
+    scopes=("realtime.write", "public"),
+    status=201,
+    event=MESSAGE_CREATED,
+    extension=True,
+)
+async def create_message(
+    context: Context,
+    channel: Channel,
+    payload: MessagePayload,
+    idempotency_key: IdempotencyKey | None = None,
+) -> RealtimeMessage:
+    """Send a JSON object to those who may read the channel and subscribed to it."""
+    if context.channels is None:
+        raise TidewireError("general_service_disabled", "Custom channels are not served here.")
+    draft = Draft(channel, _encode(payload), idempotency_key or "")
+    [receipt] = await context.channels.publish(context.database, _publisher(context), [draft])
+    return receipt.model
+
+
+def _publisher(context: Context) -> Publisher:
+    caller = context.caller
+    if caller.bypasses_permissions:
+        return Publisher("key", None)
+    if caller.identity is None:
+        return Publisher("guest", caller.roles, f"guest:{network_of(context.client.ip)}")
+    name = f"user:{caller.user_id}"
+    return Publisher(name, caller.roles, "" if caller.by_dev_key else name, caller.user_id)

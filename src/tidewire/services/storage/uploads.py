@@ -26,9 +26,8 @@ from tidewire.services.context import Context
 from tidewire.services.permissions import ITEM_ACTIONS, may, permissions_of_new_item, unauthorized
 from tidewire.services.storage import operations
 from tidewire.services.storage.chunks import Place, file_id_of, place_of, wrong_upload_id
-from tidewire.services.storage.completion import chunks_of, complete_upload
+from tidewire.services.storage.completion import chunks_of, complete_upload, insert_file
 from tidewire.services.storage.content import Part
-from tidewire.services.storage.creation import insert_file
 from tidewire.services.storage.events import FILE_CREATED
 from tidewire.services.storage.media_types import media_type
 from tidewire.services.storage.records import (

@@ -12,8 +12,7 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.models import Membership
 from tidewire.core.time import now
 from tidewire.services.account.records import change_user, find_user
-from tidewire.services.account.session_records import Login, NewSession
-from tidewire.services.account.sign_in import signed_in_answer, start_session
+from tidewire.services.account.sign_in import Login, NewSession, signed_in_answer, start_session
 from tidewire.services.context import Context
 from tidewire.services.publishing import publish
 from tidewire.services.teams import operations

@@ -1,16 +1,26 @@
-"""Creating users, with a password in clear or none."""
+"""Creating users: with a password in clear or none, or brought from elsewhere with the hash of one.
+
+Nobody has to choose a new password: the hash is verified as it is at the next sign-in, and replaced by one of
+argon2id then.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Final
 
 from tidewire.core.checks.addresses import EmailAddress, PhoneNumber
 from tidewire.core.checks.names import CustomId
-from tidewire.core.checks.texts import Password, Text
+from tidewire.core.checks.numbers import Int32
+from tidewire.core.checks.texts import AnyCaseChoice, Password, Text
+from tidewire.core.errors import TidewireError
 from tidewire.core.models import User
+from tidewire.core.operations import named_parameters
+from tidewire.core.time import now
 from tidewire.services.account.records import chosen_id, insert_user
 from tidewire.services.context import Context
+from tidewire.services.password_hashes import SHA_VERSIONS, InvalidHashError, check_hash
 from tidewire.services.password_policy import PersonalData, password_columns, require_acceptable
 from tidewire.services.publishing import publish
 from tidewire.services.users import operations
@@ -65,3 +75,116 @@ async def create_user(
         return find_shown_user(connection, context.caller, new_id)
 
     return await context.database.write(unit)
+
+
+Hash = Annotated[str, Password(8, 256)]
+"""A hash; the API treats it as it does passwords."""
+Salt = Annotated[str, Text(1, 128)]
+Cost = Annotated[int, Int32()]
+ShaVersion = Annotated[str, AnyCaseChoice(tuple(SHA_VERSIONS))]
+
+
+@dataclass(frozen=True)
+class _Scheme:
+    """A way of hashing passwords, and the operation that brings users whose passwords are hashed so."""
+
+    name: str
+    operation: str
+    path: str
+    summary: str
+    options: Mapping[str, tuple[str, Any]] = field(default_factory=dict)
+    """Parameters of the hash: argument to the name that it is kept by, and its annotation."""
+    optional: bool = False
+    """The parameters may be left out."""
+
+
+_SCHEMES: Final = (
+    _Scheme("argon2", "createArgon2User", "argon2", "hashed by argon2, in the PHC string format."),
+    _Scheme("bcrypt", "createBcryptUser", "bcrypt", "hashed by bcrypt."),
+    _Scheme("md5", "createMD5User", "md5", "hashed by MD5, in hexadecimal digits."),
+    _Scheme("phpass", "createPHPassUser", "phpass", "hashed by phpass, as WordPress and phpBB have it."),
+    _Scheme(
+        "sha",
+        "createSHAUser",
+        "sha",
+        "hashed by one of the SHA functions, in hexadecimal digits.",
+        {"password_version": ("version", ShaVersion)},
+        optional=True,
+    ),
+    _Scheme(
+        "scrypt",
+        "createScryptUser",
+        "scrypt",
+        "hashed by scrypt, in hexadecimal digits.",
+        {
+            "password_salt": ("salt", Salt),
+            # N, r and p of RFC 7914, and the bytes of the hash.
+            "password_cpu": ("costCpu", Cost),
+            "password_memory": ("costMemory", Cost),
+            "password_parallel": ("costParallel", Cost),
+            "password_length": ("length", Cost),
+        },
+    ),
+    _Scheme(
+        "scryptMod",
+        "createScryptModifiedUser",
+        "scrypt-modified",
+        "hashed by Firebase's variant of scrypt; everything is in base64.",
+        {
+            "password_salt": ("salt", Salt),
+            "password_salt_separator": ("saltSeparator", Salt),
+            "password_signer_key": ("signerKey", Salt),
+        },
+    ),
+)
+
+
+def _declare_import(scheme: _Scheme) -> None:
+    async def create_hashed(
+        context: Context, user_id: str, email: str, password: str, name: str = "", **given: Any
+    ) -> User:
+        options = {scheme.options[argument][0]: value for argument, value in given.items() if value != ""}
+        return await _import(context, user_id, email, name, scheme.name, password, options)
+
+    create_hashed.__doc__ = f"Create a user with a password {scheme.summary}"
+    path = f"/users/{scheme.path}"
+    own = {argument: annotation for argument, (_, annotation) in scheme.options.items()}
+    annotations = {"user_id": CustomId, "email": EmailAddress, "password": Hash, **own, "name": Name}
+    optional = dict.fromkeys([*(own if scheme.optional else ()), "name"], "")
+    operations.declare(
+        scheme.operation,
+        "POST",
+        path,
+        scopes=("users.write",),
+        status=201,
+        event=USER_CREATED,
+        parameters=named_parameters("POST", path, annotations, optional),
+    )(create_hashed)
+
+
+async def _import(
+    context: Context,
+    user_id: str,
+    email: str,
+    name: str,
+    scheme: str,
+    text: str,
+    options: Mapping[str, Any],
+) -> User:
+    try:
+        check_hash(scheme, text, options)
+    except InvalidHashError as error:
+        raise TidewireError(
+            "general_argument_invalid", f"Invalid `password` param: The hash cannot be used: {error}"
+        ) from None
+    columns = {
+        "password_hash": text,
+        "hash": scheme,
+        "hash_options": options,
+        "password_updated_at": now(),
+    }
+    return await create_user(context, user_id, name=name, email=email, password=columns)
+
+
+for _scheme in _SCHEMES:
+    _declare_import(_scheme)

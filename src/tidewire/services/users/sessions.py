@@ -12,15 +12,17 @@ from tidewire.core.checks.numbers import Boolean, Whole
 from tidewire.core.models import Jwt, Session, SessionList, Token
 from tidewire.core.time import now
 from tidewire.services.account.records import find_account, find_user
-from tidewire.services.account.session_records import (
+from tidewire.services.account.sign_in import (
+    SERVER,
     Login,
     NewSession,
     end_sessions,
     find_session,
+    publish_ended,
     session_of,
     sessions_of,
+    start_session,
 )
-from tidewire.services.account.sign_in import SERVER, publish_ended, start_session
 from tidewire.services.context import Context
 from tidewire.services.one_time import issue_token, publish_token
 from tidewire.services.publishing import publish

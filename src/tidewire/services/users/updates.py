@@ -1,26 +1,43 @@
-"""What servers change of a user: name, preferences, status, labels, what is verified, impersonation."""
+"""What servers change of a user."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
+from sqlalchemy import Row
+
+from tidewire.core.checks.addresses import Email, Phone
 from tidewire.core.checks.lists import Items, JsonObject
 from tidewire.core.checks.names import ResourceId
 from tidewire.core.checks.numbers import Boolean, TrueOrFalse
-from tidewire.core.checks.texts import Alphanumeric, Text
+from tidewire.core.checks.texts import Alphanumeric, OrEmpty, Password, Text
 from tidewire.core.models import Preferences, User
+from tidewire.core.time import now
+from tidewire.services.account.records import find_user
+from tidewire.services.account.sign_in import end_other_sessions
 from tidewire.services.context import Context
+from tidewire.services.one_time import TokenType, delete_tokens
+from tidewire.services.password_policy import (
+    PersonalData,
+    password_columns,
+    require_acceptable,
+    require_unused,
+)
 from tidewire.services.users import operations
 from tidewire.services.users.events import (
+    EMAIL_UPDATED,
     IMPERSONATOR_UPDATED,
     LABELS_UPDATED,
     NAME_UPDATED,
+    PASSWORD_UPDATED,
+    PHONE_UPDATED,
     PREFERENCES_UPDATED,
     STATUS_UPDATED,
     VERIFICATION_UPDATED,
 )
-from tidewire.services.users.records import change_and_publish
+from tidewire.services.users.records import change_and_publish, change_in, require_no_identity
+from tidewire.store.engine.database import Transaction
 
 StrictBoolean = Annotated[bool, TrueOrFalse()]
 
@@ -122,3 +139,100 @@ async def update_phone_verification(
 async def update_impersonator(context: Context, user_id: ResourceId, impersonator: Boolean) -> User:
     """Let a user act as other users, or no longer."""
     return await change_and_publish(context, user_id, IMPERSONATOR_UPDATED, impersonator=impersonator)
+
+
+_SENT_BY_MAIL: Final[tuple[TokenType, ...]] = ("verification", "recovery", "magic-url", "email")
+_SENT_BY_PHONE: Final[tuple[TokenType, ...]] = ("phone-verification", "phone")
+
+
+@operations.declare(
+    "updateEmail",
+    "PATCH",
+    "/users/{userId}/email",
+    scopes=("users.write",),
+    event=EMAIL_UPDATED,
+)
+async def update_email(
+    context: Context, user_id: ResourceId, email: Annotated[str, OrEmpty(Email())]
+) -> User:
+    """Change the e-mail address of a user, which is then not verified; an empty one removes it."""
+    address = email.lower()
+
+    def unit(transaction: Transaction) -> User:
+        if address:
+            require_no_identity(transaction.connection, address, user_id)
+        delete_tokens(transaction.connection, user_id, _SENT_BY_MAIL)
+        return change_in(
+            transaction, context, user_id, EMAIL_UPDATED, email=address or None, email_verification=False
+        )
+
+    return await context.database.write(unit)
+
+
+@operations.declare(
+    "updatePhone",
+    "PATCH",
+    "/users/{userId}/phone",
+    scopes=("users.write",),
+    event=PHONE_UPDATED,
+)
+async def update_phone(
+    context: Context, user_id: ResourceId, number: Annotated[str, OrEmpty(Phone())]
+) -> User:
+    """Change the phone number of a user, which is then not verified; an empty one removes it."""
+
+    def unit(transaction: Transaction) -> User:
+        delete_tokens(transaction.connection, user_id, _SENT_BY_PHONE)
+        return change_in(
+            transaction, context, user_id, PHONE_UPDATED, phone=number or None, phone_verification=False
+        )
+
+    return await context.database.write(unit)
+
+
+_RECOVERY: Final[tuple[TokenType, ...]] = ("recovery",)
+
+
+@operations.declare(
+    "updatePassword",
+    "PATCH",
+    "/users/{userId}/password",
+    scopes=("users.write",),
+    event=PASSWORD_UPDATED,
+)
+async def update_password(
+    context: Context, user_id: ResourceId, password: Annotated[str, OrEmpty(Password(8, 256))]
+) -> User:
+    """Set a user's password; an empty one removes it.
+
+    All sessions of the user end unless the project lets them go on.
+    """
+    settings = context.project.settings
+    user = await context.database.read(lambda connection: find_user(connection, user_id))
+    new_hash = await _accepted(context, user, password) if password else ""
+
+    def unit(transaction: Transaction) -> User:
+        current = find_user(transaction.connection, user_id)
+        delete_tokens(transaction.connection, user_id, _RECOVERY)
+        if new_hash:
+            columns = password_columns(settings, new_hash, current.password_history)
+        else:
+            columns = _NO_PASSWORD | {"password_updated_at": now()}
+        changed = change_in(transaction, context, user_id, PASSWORD_UPDATED, **columns)
+        if settings.session_invalidation:  # after the event, which the sessions that end hear too
+            end_other_sessions(transaction, context, user_id, kept="")
+        return changed
+
+    return await context.database.write(unit)
+
+
+_NO_PASSWORD: Final[dict[str, Any]] = {"password_hash": None, "hash": "", "hash_options": {}}
+
+
+async def _accepted(context: Context, user: Row[Any], password: str) -> str:
+    """The hash of a new password that the project accepts."""
+    settings = context.project.settings
+    personal = PersonalData(user.id, user.name, user.email or "", user.phone or "")
+    await require_acceptable(settings, password, personal)
+    await require_unused(settings, context.passwords, password, user)
+    return await context.passwords.hash(password)

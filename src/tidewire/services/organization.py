@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Final
 
 from tidewire.core.checks.lists import QueryList
 from tidewire.core.checks.names import NewProjectId, ResourceId
@@ -12,13 +12,15 @@ from tidewire.core.checks.numbers import Boolean
 from tidewire.core.checks.texts import AnyCaseChoice, Search, Text
 from tidewire.core.ids import unique_id
 from tidewire.core.models import Project, ProjectList
+from tidewire.core.operations import Operations
 from tidewire.services.context import Context
-from tidewire.services.organization import operations
 from tidewire.services.project.records import project_of
 from tidewire.services.projects.access import find_accessible_project, reach_of, require_organization
 from tidewire.services.projects.lists import PROJECT_LIST, QUERY_KINDS, list_projects_of
 from tidewire.store.instance import platform
 from tidewire.store.records.projects import project_not_found
+
+operations: Final = Operations("organization")
 
 Name = Annotated[str, Text(1, 128)]
 

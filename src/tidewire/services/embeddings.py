@@ -9,10 +9,13 @@ from tidewire.core.checks.lists import Items
 from tidewire.core.checks.texts import AnyCaseChoice, Text
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import Embedding, EmbeddingList
+from tidewire.core.operations import Operations
 from tidewire.core.rate_limits import RateLimit
 from tidewire.outbound.embeddings import EmbeddingsFailedError, embed
 from tidewire.services.context import Context
-from tidewire.services.embeddings import operations
+
+operations: Final = Operations("embeddings")
+"""The embeddings service."""
 
 MODELS: Final = ("nomic-embed-text", "all-minilm")
 

@@ -18,17 +18,19 @@ from tidewire.core.checks.texts import OrEmpty, Secret, Text
 from tidewire.core.errors import TidewireError
 from tidewire.core.ids import unique_id
 from tidewire.core.models import Webhook, WebhookList
+from tidewire.core.operations import Operations
 from tidewire.core.time import format_datetime, now
 from tidewire.outbound.guard import ForbiddenAddressError, guard_of
 from tidewire.services.context import Context
 from tidewire.services.project.records import managed_project
 from tidewire.services.publishing import publish
-from tidewire.services.webhooks import operations
 from tidewire.store.engine import event_log
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.lists.resource_lists import ListDefinition, list_rows
 from tidewire.store.schema import webhooks
+
+operations: Final = Operations("webhooks")
 
 WEBHOOK_CREATED: Final = "webhooks.[webhookId].create"
 WEBHOOK_UPDATED: Final = "webhooks.[webhookId].update"

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Final
 
 from tidewire.core.checks.texts import AnyCaseChoice, Text
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import ConsoleKeyScope, ConsoleKeyScopeList, ConsoleVariables
+from tidewire.core.operations import Operations
 from tidewire.core.rate_limits import RateLimit
 from tidewire.core.scope_catalog import ORGANIZATION_SCOPES, PROJECT_SCOPES, ScopeEntry
-from tidewire.services.console import operations
 from tidewire.services.context import Context
+
+operations: Final = Operations("console")
 
 
 @operations.declare("variables", "GET", "/console/variables", scopes=("projects.read",))
