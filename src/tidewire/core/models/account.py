@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tidewire.core.models.base import Model, system
+from tidewire.core.models.base import Model, Page, Resource, system
 
 
 class Log(Model, frozen=True, kw_only=True):
@@ -34,10 +34,9 @@ class Log(Model, frozen=True, kw_only=True):
     country_name: str
 
 
-class LogList(Model, frozen=True, kw_only=True):
+class LogList(Page, frozen=True, kw_only=True):
     """What a user did, the newest first."""
 
-    total: int
     logs: list[Log]
 
 
@@ -74,12 +73,9 @@ class MfaRecoveryCodes(Model, frozen=True, kw_only=True):
     recovery_codes: list[str]
 
 
-class Identity(Model, frozen=True, kw_only=True):
+class Identity(Resource, frozen=True, kw_only=True):
     """An account of a user at a provider."""
 
-    id: str = system("id")
-    created_at: str = system("createdAt")
-    updated_at: str = system("updatedAt")
     user_id: str
     provider: str
     provider_uid: str
@@ -89,19 +85,15 @@ class Identity(Model, frozen=True, kw_only=True):
     provider_refresh_token: str
 
 
-class IdentityList(Model, frozen=True, kw_only=True):
+class IdentityList(Page, frozen=True, kw_only=True):
     """Identities of users."""
 
-    total: int
     identities: list[Identity]
 
 
-class Target(Model, frozen=True, kw_only=True):
+class Target(Resource, frozen=True, kw_only=True):
     """An e-mail address, a phone number or a device of a user."""
 
-    id: str = system("id")
-    created_at: str = system("createdAt")
-    updated_at: str = system("updatedAt")
     name: str
     user_id: str
     provider_id: str | None
@@ -111,19 +103,15 @@ class Target(Model, frozen=True, kw_only=True):
     expired: bool
 
 
-class TargetList(Model, frozen=True, kw_only=True):
+class TargetList(Page, frozen=True, kw_only=True):
     """Targets of a user."""
 
-    total: int
     targets: list[Target]
 
 
-class Account(Model, frozen=True, kw_only=True):
+class Account(Resource, frozen=True, kw_only=True):
     """A user as the user sees it; nothing secret."""
 
-    id: str = system("id")
-    created_at: str = system("createdAt")
-    updated_at: str = system("updatedAt")
     name: str
     registration: str
     status: bool
@@ -146,12 +134,9 @@ class Account(Model, frozen=True, kw_only=True):
     impersonator_user_id: str | None
 
 
-class Session(Model, frozen=True, kw_only=True):
+class Session(Resource, frozen=True, kw_only=True):
     """A login of a user on one device."""
 
-    id: str = system("id")
-    created_at: str = system("createdAt")
-    updated_at: str = system("updatedAt")
     user_id: str
     expire: str
     provider: str
@@ -181,10 +166,9 @@ class Session(Model, frozen=True, kw_only=True):
     mfa_updated_at: str
 
 
-class SessionList(Model, frozen=True, kw_only=True):
+class SessionList(Page, frozen=True, kw_only=True):
     """All sessions of a user."""
 
-    total: int
     sessions: list[Session]
 
 

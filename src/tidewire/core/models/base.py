@@ -16,5 +16,19 @@ def system(name: str) -> Any:
     return msgspec.field(name=f"${name}")
 
 
+class Resource(Model, frozen=True, kw_only=True):
+    """What has an id, and times at which it was made and last changed (ISO 8601)."""
+
+    id: str = system("id")
+    created_at: str = system("createdAt")
+    updated_at: str = system("updatedAt")
+
+
+class Page(Model, frozen=True, kw_only=True):
+    """A page of a list; ``total`` is how many there are on all pages, 0 if the client did not ask."""
+
+    total: int
+
+
 class AnyObject(Model, frozen=True, kw_only=True):
     """An object whose fields no model fixes; an operation answers with the dictionary itself."""

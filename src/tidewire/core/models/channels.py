@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import UNSET, UnsetType
 
-from tidewire.core.models.base import Model, system
+from tidewire.core.models.base import Model, Page, system
 
 
 class RealtimeChannel(Model, frozen=True, kw_only=True):
@@ -26,10 +26,9 @@ class RealtimeChannel(Model, frozen=True, kw_only=True):
     """Of them from one publisher; 0: as the server's settings say."""
 
 
-class RealtimeChannelList(Model, frozen=True, kw_only=True):
+class RealtimeChannelList(Page, frozen=True, kw_only=True):
     """Rules of channels."""
 
-    total: int
     channels: list[RealtimeChannel]
 
 
@@ -54,8 +53,7 @@ class RealtimeMember(Model, frozen=True, kw_only=True):
     joined_at: str
 
 
-class RealtimeMemberList(Model, frozen=True, kw_only=True):
+class RealtimeMemberList(Page, frozen=True, kw_only=True):
     """Who is on a channel now."""
 
-    total: int
     members: list[RealtimeMember]

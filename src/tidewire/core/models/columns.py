@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tidewire.core.models.base import Model, system
+from tidewire.core.models.base import Model, Page, system
 
 
 class Column(Model, frozen=True, kw_only=True):
@@ -165,10 +165,9 @@ AnyColumn = (
 )
 
 
-class ColumnList(Model, frozen=True, kw_only=True):
+class ColumnList(Page, frozen=True, kw_only=True):
     """The columns of a table."""
 
-    total: int
     columns: list[Column]
 
 
@@ -279,8 +278,7 @@ AnyAttribute = (
 )
 
 
-class AttributeList(Model, frozen=True, kw_only=True):
+class AttributeList(Page, frozen=True, kw_only=True):
     """The attributes of a collection."""
 
-    total: int
     attributes: list[Column]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tidewire.core.models.base import AnyObject, Model, system
+from tidewire.core.models.base import AnyObject, Model, Page, Resource, system
 from tidewire.core.models.columns import Column
 
 
@@ -19,19 +19,15 @@ class Database(Model, frozen=True, kw_only=True):
     status: str = "ready"
 
 
-class DatabaseList(Model, frozen=True, kw_only=True):
+class DatabaseList(Page, frozen=True, kw_only=True):
     """A page of databases."""
 
-    total: int
     databases: list[Database]
 
 
-class ColumnIndex(Model, frozen=True, kw_only=True):
+class ColumnIndex(Resource, frozen=True, kw_only=True):
     """An index of a table."""
 
-    id: str = system("id")
-    created_at: str = system("createdAt")
-    updated_at: str = system("updatedAt")
     key: str
     type: str
     """``key``, ``unique``, ``fulltext`` or ``spatial``."""
@@ -42,19 +38,15 @@ class ColumnIndex(Model, frozen=True, kw_only=True):
     orders: list[str]
 
 
-class ColumnIndexList(Model, frozen=True, kw_only=True):
+class ColumnIndexList(Page, frozen=True, kw_only=True):
     """The indexes of a table."""
 
-    total: int
     indexes: list[ColumnIndex]
 
 
-class Table(Model, frozen=True, kw_only=True):
+class Table(Resource, frozen=True, kw_only=True):
     """A table."""
 
-    id: str = system("id")
-    created_at: str = system("createdAt")
-    updated_at: str = system("updatedAt")
     permissions: list[str] = system("permissions")
     database_id: str
     name: str
@@ -67,10 +59,9 @@ class Table(Model, frozen=True, kw_only=True):
     bytes_used: int = 0
 
 
-class TableList(Model, frozen=True, kw_only=True):
+class TableList(Page, frozen=True, kw_only=True):
     """A page of tables."""
 
-    total: int
     tables: list[Table]
 
 
@@ -78,19 +69,15 @@ class Row(AnyObject, frozen=True, kw_only=True):
     """A row: ``$id``, ``$sequence``, ``$tableId`` and so on, and a value for each column."""
 
 
-class RowList(Model, frozen=True, kw_only=True):
+class RowList(Page, frozen=True, kw_only=True):
     """A page of rows."""
 
-    total: int
     rows: list[Row]
 
 
-class Index(Model, frozen=True, kw_only=True):
+class Index(Resource, frozen=True, kw_only=True):
     """An index of a collection."""
 
-    id: str = system("id")
-    created_at: str = system("createdAt")
-    updated_at: str = system("updatedAt")
     key: str
     type: str
     status: str
@@ -100,19 +87,15 @@ class Index(Model, frozen=True, kw_only=True):
     orders: list[str]
 
 
-class IndexList(Model, frozen=True, kw_only=True):
+class IndexList(Page, frozen=True, kw_only=True):
     """The indexes of a collection."""
 
-    total: int
     indexes: list[Index]
 
 
-class Collection(Model, frozen=True, kw_only=True):
+class Collection(Resource, frozen=True, kw_only=True):
     """A collection."""
 
-    id: str = system("id")
-    created_at: str = system("createdAt")
-    updated_at: str = system("updatedAt")
     permissions: list[str] = system("permissions")
     database_id: str
     name: str
@@ -124,19 +107,15 @@ class Collection(Model, frozen=True, kw_only=True):
     bytes_used: int = 0
 
 
-class CollectionList(Model, frozen=True, kw_only=True):
+class CollectionList(Page, frozen=True, kw_only=True):
     """A page of collections."""
 
-    total: int
     collections: list[Collection]
 
 
-class VectorsdbCollection(Model, frozen=True, kw_only=True):
+class VectorsdbCollection(Resource, frozen=True, kw_only=True):
     """A collection of vectors."""
 
-    id: str = system("id")
-    created_at: str = system("createdAt")
-    updated_at: str = system("updatedAt")
     permissions: list[str] = system("permissions")
     database_id: str
     name: str
@@ -150,10 +129,9 @@ class VectorsdbCollection(Model, frozen=True, kw_only=True):
     """Numbers in each vector."""
 
 
-class VectorsdbCollectionList(Model, frozen=True, kw_only=True):
+class VectorsdbCollectionList(Page, frozen=True, kw_only=True):
     """A page of collections of vectors."""
 
-    total: int
     collections: list[VectorsdbCollection]
 
 
@@ -161,19 +139,15 @@ class Document(AnyObject, frozen=True, kw_only=True):
     """A document: ``$id``, ``$sequence``, ``$collectionId`` and so on, and a value for each attribute."""
 
 
-class DocumentList(Model, frozen=True, kw_only=True):
+class DocumentList(Page, frozen=True, kw_only=True):
     """A page of documents."""
 
-    total: int
     documents: list[Document]
 
 
-class Transaction(Model, frozen=True, kw_only=True):
+class Transaction(Resource, frozen=True, kw_only=True):
     """A transaction."""
 
-    id: str = system("id")
-    created_at: str = system("createdAt")
-    updated_at: str = system("updatedAt")
     status: str
     """``pending``, ``committed``, or ``failed``: rolled back, or refused at the commit."""
     operations: int
@@ -181,8 +155,7 @@ class Transaction(Model, frozen=True, kw_only=True):
     expires_at: str
 
 
-class TransactionList(Model, frozen=True, kw_only=True):
+class TransactionList(Page, frozen=True, kw_only=True):
     """A page of transactions."""
 
-    total: int
     transactions: list[Transaction]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from tidewire.core.models.base import Model
+from tidewire.core.models.base import Model, Page
 
 
 class HealthStatus(Model, frozen=True, kw_only=True):
@@ -17,10 +17,9 @@ class HealthStatus(Model, frozen=True, kw_only=True):
     """``pass`` or ``fail``."""
 
 
-class HealthStatusList(Model, frozen=True, kw_only=True):
+class HealthStatusList(Page, frozen=True, kw_only=True):
     """The results of several checks of the same kind."""
 
-    total: int
     statuses: list[HealthStatus]
 
 

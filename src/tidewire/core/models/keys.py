@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from tidewire.core.models.base import Model, system
+from tidewire.core.models.base import Page, Resource
 
 
-class Key(Model, frozen=True, kw_only=True):
+class Key(Resource, frozen=True, kw_only=True):
     """An API key."""
 
-    id: str = system("id")
-    created_at: str = system("createdAt")
-    updated_at: str = system("updatedAt")
     name: str
     expire: str
     """Empty: never."""
@@ -25,19 +22,15 @@ class EphemeralKey(Key, frozen=True, kw_only=True):
     """An API key that is nowhere stored and ends by itself."""
 
 
-class KeyList(Model, frozen=True, kw_only=True):
+class KeyList(Page, frozen=True, kw_only=True):
     """A page of API keys."""
 
-    total: int
     keys: list[Key]
 
 
-class DevKey(Model, frozen=True, kw_only=True):
+class DevKey(Resource, frozen=True, kw_only=True):
     """A key for programs under development: no check of the origin, no rate limits."""
 
-    id: str = system("id")
-    created_at: str = system("createdAt")
-    updated_at: str = system("updatedAt")
     name: str
     expire: str
     secret: str
@@ -45,8 +38,7 @@ class DevKey(Model, frozen=True, kw_only=True):
     sdks: list[str]
 
 
-class DevKeyList(Model, frozen=True, kw_only=True):
+class DevKeyList(Page, frozen=True, kw_only=True):
     """A page of dev keys."""
 
-    total: int
     dev_keys: list[DevKey]

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from tidewire.core.models.base import Model, system
+from tidewire.core.models.base import Page, Resource
 
 
-class _Platform(Model, frozen=True, kw_only=True, tag_field="type"):
-    id: str = system("id")
-    created_at: str = system("createdAt")
-    updated_at: str = system("updatedAt")
+class _Platform(Resource, frozen=True, kw_only=True, tag_field="type"):
     name: str
 
 
@@ -44,12 +41,9 @@ class PlatformLinux(_Platform, frozen=True, kw_only=True, tag="linux"):
     package_name: str
 
 
-class LegacyPlatform(Model, frozen=True, kw_only=True):
+class LegacyPlatform(Resource, frozen=True, kw_only=True):
     """A platform of any type, as clients expect it that know only one model of platforms."""
 
-    id: str = system("id")
-    created_at: str = system("createdAt")
-    updated_at: str = system("updatedAt")
     name: str
     type: str
     hostname: str
@@ -60,8 +54,7 @@ AnyPlatform = PlatformWeb | PlatformApple | PlatformAndroid | PlatformWindows | 
 """Told apart by ``type``."""
 
 
-class PlatformList(Model, frozen=True, kw_only=True):
+class PlatformList(Page, frozen=True, kw_only=True):
     """A page of platforms."""
 
-    total: int
     platforms: list[AnyPlatform]

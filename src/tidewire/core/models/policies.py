@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from tidewire.core.models.base import Model
+from tidewire.core.models.base import Model, Page
 
 
 class _Policy(Model, frozen=True, kw_only=True, tag_field="$id"):
@@ -107,8 +107,7 @@ Policy = (
 """Told apart by ``$id``."""
 
 
-class PolicyList(Model, frozen=True, kw_only=True):
+class PolicyList(Page, frozen=True, kw_only=True):
     """A page of policies."""
 
-    total: int
     policies: list[Policy]

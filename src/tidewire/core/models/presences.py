@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from tidewire.core.models.base import Model, system
+from tidewire.core.models.base import Page, Resource, system
 
 
-class Presence(Model, frozen=True, kw_only=True):
+class Presence(Resource, frozen=True, kw_only=True):
     """That a user is around."""
 
-    id: str = system("id")
-    created_at: str = system("createdAt")
-    updated_at: str = system("updatedAt")
     permissions: list[str] = system("permissions")
     user_id: str
     status: str
@@ -22,8 +19,7 @@ class Presence(Model, frozen=True, kw_only=True):
     metadata: dict[str, Any]
 
 
-class PresenceList(Model, frozen=True, kw_only=True):
+class PresenceList(Page, frozen=True, kw_only=True):
     """A page of presences."""
 
-    total: int
     presences: list[Presence]

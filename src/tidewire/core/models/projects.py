@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tidewire.core.models.base import Model, system
+from tidewire.core.models.base import Model, Page, Resource, system
 from tidewire.core.models.keys import DevKey
 
 
@@ -29,12 +29,9 @@ class ProjectProtocol(Model, frozen=True, kw_only=True):
     enabled: bool
 
 
-class Project(Model, frozen=True, kw_only=True):
+class Project(Resource, frozen=True, kw_only=True):
     """A project with its settings."""
 
-    id: str = system("id")
-    created_at: str = system("createdAt")
-    updated_at: str = system("updatedAt")
     name: str
     team_id: str
     region: str
@@ -64,10 +61,9 @@ class Project(Model, frozen=True, kw_only=True):
     waf_enabled: bool
 
 
-class ProjectList(Model, frozen=True, kw_only=True):
+class ProjectList(Page, frozen=True, kw_only=True):
     """A page of projects."""
 
-    total: int
     projects: list[Project]
 
 
@@ -80,8 +76,7 @@ class MockNumber(Model, frozen=True, kw_only=True):
     updated_at: str = system("updatedAt")
 
 
-class MockNumberList(Model, frozen=True, kw_only=True):
+class MockNumberList(Page, frozen=True, kw_only=True):
     """A page of mock numbers."""
 
-    total: int
     mock_numbers: list[MockNumber]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tidewire.core.models.base import Model, system
+from tidewire.core.models.base import Model, Page, system
 
 
 class RealtimeSubscription(Model, frozen=True, kw_only=True):
@@ -33,10 +33,9 @@ class RealtimeConnection(Model, frozen=True, kw_only=True):
     """Whether there are more of them, too long to be listed."""
 
 
-class RealtimeConnectionList(Model, frozen=True, kw_only=True):
+class RealtimeConnectionList(Page, frozen=True, kw_only=True):
     """Open connections, the oldest first."""
 
-    total: int
     connections: list[RealtimeConnection]
     missing_processes: list[str]
     """Ids of processes of the server that did not answer in time: their connections are left out."""

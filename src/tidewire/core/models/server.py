@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from tidewire.core.models.base import Model, system
+from tidewire.core.models.base import Model, Page, system
 
 
 class Locale(Model, frozen=True, kw_only=True):
@@ -40,10 +40,9 @@ class LocaleCode(Model, frozen=True, kw_only=True):
     name: str
 
 
-class LocaleCodeList(Model, frozen=True, kw_only=True):
+class LocaleCodeList(Page, frozen=True, kw_only=True):
     """All locale codes."""
 
-    total: int
     locale_codes: list[LocaleCode]
 
 
@@ -54,10 +53,9 @@ class Continent(Model, frozen=True, kw_only=True):
     code: str
 
 
-class ContinentList(Model, frozen=True, kw_only=True):
+class ContinentList(Page, frozen=True, kw_only=True):
     """All continents."""
 
-    total: int
     continents: list[Continent]
 
 
@@ -68,10 +66,9 @@ class Country(Model, frozen=True, kw_only=True):
     code: str
 
 
-class CountryList(Model, frozen=True, kw_only=True):
+class CountryList(Page, frozen=True, kw_only=True):
     """Countries."""
 
-    total: int
     countries: list[Country]
 
 
@@ -84,10 +81,9 @@ class Phone(Model, frozen=True, kw_only=True):
     country_name: str
 
 
-class PhoneList(Model, frozen=True, kw_only=True):
+class PhoneList(Page, frozen=True, kw_only=True):
     """The codes of all countries."""
 
-    total: int
     phones: list[Phone]
 
 
@@ -105,10 +101,9 @@ class Currency(Model, frozen=True, kw_only=True):
     name_plural: str
 
 
-class CurrencyList(Model, frozen=True, kw_only=True):
+class CurrencyList(Page, frozen=True, kw_only=True):
     """All currencies."""
 
-    total: int
     currencies: list[Currency]
 
 
@@ -120,10 +115,9 @@ class Language(Model, frozen=True, kw_only=True):
     native_name: str
 
 
-class LanguageList(Model, frozen=True, kw_only=True):
+class LanguageList(Page, frozen=True, kw_only=True):
     """All languages."""
 
-    total: int
     languages: list[Language]
 
 
@@ -138,10 +132,9 @@ class Embedding(Model, frozen=True, kw_only=True):
     """Why there is none; empty if there is."""
 
 
-class EmbeddingList(Model, frozen=True, kw_only=True):
+class EmbeddingList(Page, frozen=True, kw_only=True):
     """An embedding for each of several texts, in their order."""
 
-    total: int
     embeddings: list[Embedding]
 
 
@@ -197,8 +190,7 @@ class ConsoleKeyScope(Model, frozen=True, kw_only=True):
     deprecated: bool
 
 
-class ConsoleKeyScopeList(Model, frozen=True, kw_only=True):
+class ConsoleKeyScopeList(Page, frozen=True, kw_only=True):
     """All scopes that keys of one kind can carry."""
 
-    total: int
     scopes: list[ConsoleKeyScope]

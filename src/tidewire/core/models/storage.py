@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from tidewire.core.models.base import Model, system
+from tidewire.core.models.base import Model, Page, Resource, system
 
 
-class Bucket(Model, frozen=True, kw_only=True):
+class Bucket(Resource, frozen=True, kw_only=True):
     """A container of files with its rules."""
 
-    id: str = system("id")
-    created_at: str = system("createdAt")
-    updated_at: str = system("updatedAt")
     permissions: list[str] = system("permissions")
     file_security: bool
     name: str
@@ -26,10 +23,9 @@ class Bucket(Model, frozen=True, kw_only=True):
     """Bytes of all its files."""
 
 
-class BucketList(Model, frozen=True, kw_only=True):
+class BucketList(Page, frozen=True, kw_only=True):
     """A page of buckets."""
 
-    total: int
     buckets: list[Bucket]
 
 
@@ -58,8 +54,7 @@ class File(Model, frozen=True, kw_only=True):
     compression: str
 
 
-class FileList(Model, frozen=True, kw_only=True):
+class FileList(Page, frozen=True, kw_only=True):
     """A page of files."""
 
-    total: int
     files: list[File]

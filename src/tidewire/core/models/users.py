@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tidewire.core.models.account import Account
-from tidewire.core.models.base import Model, system
+from tidewire.core.models.base import Model, Page, system
 
 
 class User(Account, frozen=True, kw_only=True):
@@ -18,10 +18,9 @@ class User(Account, frozen=True, kw_only=True):
     hash_options: dict[str, Any] | None
 
 
-class UserList(Model, frozen=True, kw_only=True):
+class UserList(Page, frozen=True, kw_only=True):
     """A page of users."""
 
-    total: int
     users: list[User]
 
 

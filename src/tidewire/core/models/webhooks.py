@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from tidewire.core.models.base import Model, system
+from tidewire.core.models.base import Page, Resource
 
 
-class Webhook(Model, frozen=True, kw_only=True):
+class Webhook(Resource, frozen=True, kw_only=True):
     """An address that a project's events are sent to."""
 
-    id: str = system("id")
-    created_at: str = system("createdAt")
-    updated_at: str = system("updatedAt")
     name: str
     url: str
     events: list[str]
@@ -28,8 +25,7 @@ class Webhook(Model, frozen=True, kw_only=True):
     """Deliveries that failed since the last that did not."""
 
 
-class WebhookList(Model, frozen=True, kw_only=True):
+class WebhookList(Page, frozen=True, kw_only=True):
     """A page of webhooks."""
 
-    total: int
     webhooks: list[Webhook]
