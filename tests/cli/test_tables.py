@@ -20,8 +20,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.cli.test_realtime import COMMAND, Listener
-from tests.databases.library import Library
-from tests.databases.shop import Shop, column
+from tests.services.databases.library import Library
+from tests.services.databases.shop import Shop, column
 from tests.services.world import World
 from tests.support.server import TidewireServer
 from tidewire.cli import main

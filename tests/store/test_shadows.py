@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.databases.shop import Shop, column
+from tests.services.databases.shop import Shop, column
 from tests.services.world import World
 from tidewire.core.errors import TidewireError
 from tidewire.services.databases import indexes

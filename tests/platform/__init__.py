@@ -1,1 +1,0 @@
-"""Setting projects up and managing them, over HTTP."""  # noqa: A005

@@ -1,0 +1,1 @@
+"""Setting projects up and managing them, over HTTP."""
