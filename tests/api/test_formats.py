@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tidewire.api.bodies import Given
+from tidewire.api.bodies import RequestParameters
 from tidewire.api.formats.table import FORMATS, NEWEST, OLDEST, generation, shaping, words_of
 from tidewire.api.formats.versions import version_of
 from tidewire.api.formats.words import UNIQUE, in_later_words, path_in_later_words
@@ -35,7 +35,9 @@ def test_a_version_chooses_the_formats(announced: str, expected: int) -> None:
 
 def test_words_of_each_version_become_those_of_today() -> None:
     def said(operation: str, version: str, **given: object) -> object:
-        return in_later_words(words_of(operation, generation(version)), Given(given, False)).values
+        return in_later_words(
+            words_of(operation, generation(version)), RequestParameters(given, False)
+        ).values
 
     assert said("project.updateUserLimitPolicy", "1.9.1", limit=0) == {"total": None}
     assert said("project.updateUserLimitPolicy", "1.9.2", limit=0) == {"limit": 0}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from tidewire.api.bodies import Given, from_query
+from tidewire.api.bodies import RequestParameters, from_query
 from tidewire.api.registry import PROJECT_PLACEHOLDER, Match
 from tidewire.api.requests import Request
 from tidewire.core.errors import TidewireError
@@ -41,7 +41,9 @@ class Address(msgspec.Struct, frozen=True):
         return origin_allowed(origin, self.home.id, self.home.platforms, hostnames)
 
 
-async def find_address(request: Request, stores: Stores, match: Match | None, given: Given) -> Address:
+async def find_address(
+    request: Request, stores: Stores, match: Match | None, given: RequestParameters
+) -> Address:
     """Find the project that a request names.
 
     One that names none is about the console, as requests are that look after a server. A path can name a
@@ -80,7 +82,7 @@ async def _shows_dev_key(request: Request, stores: Stores, store: ProjectStore) 
     return key is not None
 
 
-def _named_project(request: Request, given: Given) -> str:
+def _named_project(request: Request, given: RequestParameters) -> str:
     """The project named by parameter, by header, or in the query beside a body."""
     project_id = given.values.get("project")
     if not isinstance(project_id, str) or not project_id:

@@ -16,7 +16,7 @@ from tidewire.api.asgi import Application, Headers, Receive, Scope, Send
 from tidewire.api.authorization import authorise, require_enabled, require_place, require_team, service_of
 from tidewire.api.bodies import (
     NOTHING,
-    Given,
+    RequestParameters,
     body_first,
     from_body,
     from_large_json,
@@ -274,7 +274,9 @@ class _Exchange:
         if self.api.stores.disk.is_full(look=deletes) and not deletes:
             raise disk_full()
 
-    async def _admitted(self, match: Match | None, given: Given) -> tuple[Match, ProjectStore, Caller]:
+    async def _admitted(
+        self, match: Match | None, given: RequestParameters
+    ) -> tuple[Match, ProjectStore, Caller]:
         """The operation and the project that the request is about, and who may call it there."""
         address = await find_address(self.request, self.api.stores, match, given)
         service = service_of(match, self.request.path)
@@ -316,7 +318,7 @@ class _Exchange:
             self.cors = allow_headers(self.request.header(b"origin"))
             raise
 
-    async def _given(self, match: Match, content_type: str) -> Given:
+    async def _given(self, match: Match, content_type: str) -> RequestParameters:
         request = self.request
         if request.method in {"GET", "HEAD"}:
             return from_query(request.query_string, strict=False)
@@ -327,7 +329,7 @@ class _Exchange:
             given = from_body(content_type, body, match.route.once)
         return self._and_query(match.route, given)
 
-    async def _large_body(self, match: Match, content_type: str) -> Given:
+    async def _large_body(self, match: Match, content_type: str) -> RequestParameters:
         """The parameters in a body that is read only for a caller who may use the operation.
 
         Whether the call as a whole is admitted is found out afterwards, as always: the body too may name the
@@ -342,7 +344,7 @@ class _Exchange:
             return await from_large_json(body, self.api.large_json, self.lease, match.route.once)
         return from_body(content_type, bytes(body))
 
-    def _and_query(self, route: Route, given: Given) -> Given:
+    def _and_query(self, route: Route, given: RequestParameters) -> RequestParameters:
         """The parameters of the body, and what the query string may add to them."""
         deletion = self.request.method == "DELETE"
         if not route.conditions and (not self.request.query_string or not deletion):
@@ -392,7 +394,7 @@ class _Exchange:
         endpoint: Endpoint,
         store: ProjectStore,
         caller: Caller,
-        given: Given,
+        given: RequestParameters,
         place: ContentRange | None,
     ) -> None:
         """Count the call where the operation is limited; refuse it beyond the limit."""
@@ -475,7 +477,7 @@ class _Exchange:
         route: Route,
         context: Context,
         arguments: dict[str, object],
-        given: Given,
+        given: RequestParameters,
         upload: Upload | None,
     ) -> Any:
         """Call the operation.

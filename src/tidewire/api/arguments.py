@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from tidewire.api.bodies import Given
+from tidewire.api.bodies import RequestParameters
 from tidewire.core.errors import TidewireError
 from tidewire.core.parameters import InvalidParameterError, Parameter
 
@@ -19,7 +19,7 @@ def convert_path(parameters: Iterable[Parameter], values: Mapping[str, str]) -> 
 
 def convert_given(
     parameters: Iterable[Parameter],
-    given: Given,
+    given: RequestParameters,
     arguments: dict[str, object],
     type_of_missing: str = "general_argument_invalid",
 ) -> None:

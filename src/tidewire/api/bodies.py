@@ -17,7 +17,7 @@ from tidewire.core.json_steps import is_too_deep
 from tidewire.core.query_string import parse_query_string
 
 
-class Given(NamedTuple):
+class RequestParameters(NamedTuple):
     """The parameters that a request carries, by wire name."""
 
     values: Mapping[str, Any]
@@ -29,10 +29,10 @@ _ALIKE: Final = 4
 """Letters at its beginning in which a name is like that of a condition: ``query``, ``queries.0``."""
 _LONGEST_ALIKE: Final = 64
 _NO_LETTERS: Final = re.compile(r"[^a-zA-Z]+")
-NOTHING: Final = Given({}, False)
+NOTHING: Final = RequestParameters({}, False)
 
 
-def from_query(query_string: bytes, *, strict: bool = True) -> Given:
+def from_query(query_string: bytes, *, strict: bool = True) -> RequestParameters:
     """Read a query string, or a body of type ``application/x-www-form-urlencoded``.
 
     What is beyond the bounds of :mod:`tidewire.core.query_string` is refused, and ignored unless ``strict``.
@@ -40,12 +40,12 @@ def from_query(query_string: bytes, *, strict: bool = True) -> Given:
     if not query_string:
         return NOTHING
     try:
-        return Given(parse_query_string(query_string.decode("utf-8"), strict=strict), True)
+        return RequestParameters(parse_query_string(query_string.decode("utf-8"), strict=strict), True)
     except ValueError as error:
         raise TidewireError("general_argument_invalid", f"The parameters cannot be read: {error}") from None
 
 
-def from_json(body: bytes, once: Sequence[str] = ()) -> Given:
+def from_json(body: bytes, once: Sequence[str] = ()) -> RequestParameters:
     """Read a JSON object; an empty body is an empty object, and so is the empty list, as PHP writes it.
 
     Names that are to stand ``once`` in an object are refused otherwise: passed over, the first of two
@@ -66,7 +66,7 @@ def from_json(body: bytes, once: Sequence[str] = ()) -> Given:
 
 async def from_large_json(
     body: bytearray, large_json: LargeJson, lease: BodyLease, once: Sequence[str] = ()
-) -> Given:
+) -> RequestParameters:
     """The same for a body so large that it is read in steps; its values count for the lease."""
     if not body or body.isspace():
         return NOTHING
@@ -81,7 +81,7 @@ def is_json(content_type: str) -> bool:
     return content_type in {"", "application/json"} or content_type.endswith("+json")
 
 
-def from_body(content_type: str, body: bytes, once: Sequence[str] = ()) -> Given:
+def from_body(content_type: str, body: bytes, once: Sequence[str] = ()) -> RequestParameters:
     """Read a body by its media type. Multipart is :mod:`tidewire.api.multipart`'s."""
     if content_type == "application/x-www-form-urlencoded":
         return from_query(body)
@@ -92,20 +92,22 @@ def from_body(content_type: str, body: bytes, once: Sequence[str] = ()) -> Given
     )
 
 
-def body_first(body: Given, query: Given) -> Given:
+def body_first(body: RequestParameters, query: RequestParameters) -> RequestParameters:
     """What a request says in its body, and in its query string where the body does not say it."""
     if not query.values:
         return body
-    return Given({**query.values, **body.values}, textual=True)
+    return RequestParameters({**query.values, **body.values}, textual=True)
 
 
-def with_conditions(body: Given, query: Given, names: Iterable[str]) -> Given:
+def with_conditions(
+    body: RequestParameters, query: RequestParameters, names: Iterable[str]
+) -> RequestParameters:
     """What a request says in its body, and of its query string the conditions ``names``."""
     elsewhere = {name: query.values[name] for name in names if name in query.values}
-    return Given({**elsewhere, **body.values}, body.textual) if elsewhere else body
+    return RequestParameters({**elsewhere, **body.values}, body.textual) if elsewhere else body
 
 
-def require_plain_conditions(body: Given, query: Given, names: Sequence[str]) -> None:
+def require_plain_conditions(body: RequestParameters, query: RequestParameters, names: Sequence[str]) -> None:
     """Refuse conditions that body and query string give differently, and names that are only like theirs.
 
     Passed over, either would make a change or a deletion of some into one of all.
@@ -128,12 +130,12 @@ def media_type(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
-def _as_object(values: object) -> Given:
+def _as_object(values: object) -> RequestParameters:
     if values == []:
         return NOTHING
     if not isinstance(values, dict):
         raise TidewireError("general_argument_invalid", "The request body must be a JSON object.")
-    return Given(values, False)
+    return RequestParameters(values, False)
 
 
 def _invalid_json(error: Exception) -> TidewireError:

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
-from tidewire.api.bodies import Given, from_query
+from tidewire.api.bodies import RequestParameters, from_query
 from tidewire.api.body_budget import BodyLease
 from tidewire.api.content_range import invalid_content_range
 from tidewire.api.requests import Request, too_large
@@ -31,7 +31,7 @@ MAX_FILE_NAME: Final = 255
 _CONTROL_CHARACTERS: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
-class Writer(Protocol):
+class PartWriter(Protocol):
     """Where the file goes; an object in storage that exists once ``finish`` has returned."""
 
     async def write(self, data: bytes, /) -> None: ...
@@ -59,7 +59,7 @@ class Form:
     a file or is deleted.
     """
 
-    fields: Given
+    fields: RequestParameters
     upload: Upload | None
 
 
@@ -72,7 +72,7 @@ def boundary_of(content_type: str) -> str:
 
 
 async def receive_form(
-    request: Request, rules: FileRules | None, open_writer: Callable[[], Writer], lease: BodyLease
+    request: Request, rules: FileRules | None, open_writer: Callable[[], PartWriter], lease: BodyLease
 ) -> Form:
     """Receive a form while it arrives; if anything fails, nothing of its file remains stored.
 
@@ -93,7 +93,7 @@ class _Receiver:
         self,
         request: Request,
         rules: FileRules | None,
-        open_writer: Callable[[], Writer],
+        open_writer: Callable[[], PartWriter],
         lease: BodyLease,
     ) -> None:
         self._request = request
@@ -106,7 +106,7 @@ class _Receiver:
         self._body_limit = self._file_limit + MAX_FIELD_BYTES + MAX_PARTS * MAX_PART_HEADER_BYTES
         self._fields: list[tuple[str, str]] = []
         self._field_bytes = 0
-        self._writer: Writer | None = None
+        self._writer: PartWriter | None = None
         self._file: MultipartSegment | None = None
         self._part: MultipartSegment | None = None
         self._text = bytearray()

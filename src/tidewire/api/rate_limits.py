@@ -12,7 +12,7 @@ from limits.aio.storage import Storage
 from limits.aio.strategies import FixedWindowRateLimiter
 
 from tidewire.api.asgi import Headers
-from tidewire.api.bodies import Given
+from tidewire.api.bodies import RequestParameters
 from tidewire.api.registry import Endpoint
 from tidewire.api.requests import Request
 from tidewire.core.addresses import network_of
@@ -66,7 +66,7 @@ class RateLimits:
         caller: Caller,
         request: Request,
         project_id: str,
-        given: Given,
+        given: RequestParameters,
         content_range: ContentRange | None = None,
     ) -> Count | None:
         """Count a call by each key of its operation; the result is of the key with the least left.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Final
 
-from tidewire.api.asgi import Message, Receive, Scope
+from tidewire.api.asgi import AsgiMessage, Receive, Scope
 from tidewire.api.body_budget import BodyLease
 from tidewire.core.errors import TidewireError
 from tidewire.core.forwarding import Hops
@@ -33,7 +33,7 @@ class Request(Head):
         self.path: str = plain_path(scope["raw_path"].decode("latin-1"))
         self.query_string: bytes = scope["query_string"]
         self._receive = receive
-        self._begun: Message | None = None
+        self._begun: AsgiMessage | None = None
         """The first of a body, which was looked at already."""
 
     @property
@@ -87,7 +87,7 @@ class Request(Head):
         if self.content_length > limit:
             raise too_large(f"The request body is larger than {limit} bytes.")
 
-    async def _next(self) -> Message:
+    async def _next(self) -> AsgiMessage:
         message = await self._receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnectedError

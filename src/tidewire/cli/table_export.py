@@ -14,7 +14,7 @@ import msgspec
 from tidewire.cli.options import fail
 from tidewire.cli.tables import STANDARD, Named, format_of, progress_bar, with_table
 from tidewire.core.row_files import SYSTEM_KEYS, Format, csv_line, json_line
-from tidewire.services.databases.row_transfer import Place, count_rows, exported_keys, read_rows
+from tidewire.services.databases.row_transfer import TransferTable, count_rows, exported_keys, read_rows
 from tidewire.settings import Settings
 from tidewire.store.user_tables.tables import DOCUMENT, UserTable
 
@@ -97,7 +97,7 @@ def export_rows(settings: Settings, named: Named, path: str, given_format: str |
     """Write all rows of a table to ``path``, or go on where an export to it ended early."""
     file_format = format_of(path, given_format)
 
-    async def work(place: Place, table: UserTable) -> None:
+    async def work(place: TransferTable, table: UserTable) -> None:
         if file_format == "csv" and DOCUMENT in table.columns:
             fail("documents without a schema have no columns: export them as jsonl", code=2)
         begun = _Reached(named.project, table.sequence, file_format, exported_keys(table))
@@ -109,7 +109,7 @@ def export_rows(settings: Settings, named: Named, path: str, given_format: str |
     with_table(settings, named, work)
 
 
-async def _export(place: Place, target: _File | _Stream) -> None:
+async def _export(place: TransferTable, target: _File | _Stream) -> None:
     reached = target.reached
     keys = [*SYSTEM_KEYS, *reached.columns]
     if reached.format == "csv" and not reached.bytes:

@@ -28,7 +28,7 @@ from tidewire.core.row_files import (
 )
 from tidewire.services.databases.row_transfer import (
     NewRow,
-    Place,
+    TransferTable,
     forget_note,
     read_note,
     rules_of,
@@ -66,7 +66,7 @@ def import_rows(
     file_format = format_of(path, given_format)
     name = "standard input" if path == STANDARD else path
 
-    async def work(place: Place, table: UserTable) -> None:
+    async def work(place: TransferTable, table: UserTable) -> None:
         if file_format == "csv" and DOCUMENT in table.columns:
             fail("documents without a schema have no columns: import them from jsonl", code=2)
         bringing = _Import(place, table, source, "" if path == STANDARD else path, silent, relate)
@@ -93,7 +93,7 @@ class _Import:
     """One file on its way into one table."""
 
     def __init__(
-        self, place: Place, table: UserTable, source: BinaryIO, path: str, silent: bool, relate: bool
+        self, place: TransferTable, table: UserTable, source: BinaryIO, path: str, silent: bool, relate: bool
     ) -> None:
         """``path`` is empty for what cannot be read again, such as a pipe."""
         self._place = place

@@ -19,7 +19,7 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Caller
 from tidewire.core.row_files import Format, RowFileError
 from tidewire.services.context import Client, Context
-from tidewire.services.databases.row_transfer import Place, find_place
+from tidewire.services.databases.row_transfer import TransferTable, find_place
 from tidewire.services.passwords import PasswordHasher
 from tidewire.settings import Settings
 from tidewire.store.user_tables.tables import UserTable
@@ -37,7 +37,9 @@ class Named:
     table: str
 
 
-def with_table(settings: Settings, named: Named, work: Callable[[Place, UserTable], Awaitable[None]]) -> None:
+def with_table(
+    settings: Settings, named: Named, work: Callable[[TransferTable, UserTable], Awaitable[None]]
+) -> None:
     """Do ``work`` on a table of the data directory; what goes wrong ends the program with one line."""
     try:
         asyncio.run(_run(settings, named, work))
@@ -74,7 +76,9 @@ def progress_bar() -> Progress:
     )
 
 
-async def _run(settings: Settings, named: Named, work: Callable[[Place, UserTable], Awaitable[None]]) -> None:
+async def _run(
+    settings: Settings, named: Named, work: Callable[[TransferTable, UserTable], Awaitable[None]]
+) -> None:
     async with opened(settings) as stores:
         with closing(PasswordHasher()) as passwords:
             store = await stores.project(named.project)

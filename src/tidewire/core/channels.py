@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
+from tidewire.core.event_routing import EventRoute, RolesFrom, find_route
 from tidewire.core.events import ACTIONS, pattern_parts
 from tidewire.core.permissions import roles_granted
-from tidewire.core.routes import RolesFrom, Route, find_route
 
 _SUFFIXED: Final = frozenset(
     {
@@ -131,7 +131,7 @@ def guest_channels(channels: Iterable[str], user_id: str) -> list[str]:
 class _Plan:
     """A route made ready for one pattern."""
 
-    route: Route
+    route: EventRoute
     action: str
     sources: tuple[str, ...]
     """Segments of the route's channels that an event fills in."""

@@ -31,7 +31,7 @@ class InvalidValueError(ValueError):
 
 
 @dataclass(frozen=True)
-class Kind:
+class ColumnKind:
     """A kind of column."""
 
     name: str
@@ -50,41 +50,41 @@ class Kind:
     shape: Shape | None = None
 
 
-KINDS: Final[Mapping[str, Kind]] = {
+KINDS: Final[Mapping[str, ColumnKind]] = {
     kind.name: kind
     for kind in (
-        Kind("string", "string", "text", resizable=True, encryptable=True),
-        Kind("varchar", "varchar", "text", resizable=True, encryptable=True),
-        Kind("text", "text", "text", size=2**16 - 1, encryptable=True),
-        Kind("mediumtext", "mediumtext", "text", size=2**24 - 1, encryptable=True),
-        Kind("longtext", "longtext", "text", size=2**32 - 1, encryptable=True),
-        Kind("email", "string", "text", format="email", size=320),
-        Kind("enum", "string", "text", format="enum", size=255),
-        Kind("ip", "string", "text", format="ip", size=39),
-        Kind("url", "string", "text", format="url", size=2000),
-        Kind("integer", "integer", "integer", bounded=True),
-        Kind("bigint", "bigint", "integer", bounded=True),
-        Kind("float", "double", "float", bounded=True),
-        Kind("boolean", "boolean", "boolean"),
-        Kind("datetime", "datetime", "time", format="datetime"),
-        Kind("point", "point", "geometry", shape="point"),
-        Kind("line", "linestring", "geometry", shape="line"),
-        Kind("polygon", "polygon", "geometry", shape="polygon"),
+        ColumnKind("string", "string", "text", resizable=True, encryptable=True),
+        ColumnKind("varchar", "varchar", "text", resizable=True, encryptable=True),
+        ColumnKind("text", "text", "text", size=2**16 - 1, encryptable=True),
+        ColumnKind("mediumtext", "mediumtext", "text", size=2**24 - 1, encryptable=True),
+        ColumnKind("longtext", "longtext", "text", size=2**32 - 1, encryptable=True),
+        ColumnKind("email", "string", "text", format="email", size=320),
+        ColumnKind("enum", "string", "text", format="enum", size=255),
+        ColumnKind("ip", "string", "text", format="ip", size=39),
+        ColumnKind("url", "string", "text", format="url", size=2000),
+        ColumnKind("integer", "integer", "integer", bounded=True),
+        ColumnKind("bigint", "bigint", "integer", bounded=True),
+        ColumnKind("float", "double", "float", bounded=True),
+        ColumnKind("boolean", "boolean", "boolean"),
+        ColumnKind("datetime", "datetime", "time", format="datetime"),
+        ColumnKind("point", "point", "geometry", shape="point"),
+        ColumnKind("line", "linestring", "geometry", shape="line"),
+        ColumnKind("polygon", "polygon", "geometry", shape="polygon"),
     )
 }
 """The kinds that tables can be given, by name."""
 
-DOCUMENT_KINDS: Final[Mapping[str, Kind]] = {
+DOCUMENT_KINDS: Final[Mapping[str, ColumnKind]] = {
     kind.name: kind
     for kind in (
-        Kind("document", "document", "document"),
-        Kind("object", "object", "document"),
-        Kind("vector", "vector", "vector"),
+        ColumnKind("document", "document", "document"),
+        ColumnKind("object", "object", "document"),
+        ColumnKind("vector", "vector", "vector"),
     )
 }
 """The kinds that collections of documents and of vectors are made with, by name."""
 
-ALL_KINDS: Final[Mapping[str, Kind]] = {**KINDS, **DOCUMENT_KINDS}
+ALL_KINDS: Final[Mapping[str, ColumnKind]] = {**KINDS, **DOCUMENT_KINDS}
 """All kinds, by name."""
 
 
@@ -92,7 +92,7 @@ ALL_KINDS: Final[Mapping[str, Kind]] = {**KINDS, **DOCUMENT_KINDS}
 class ColumnRules:
     """What values a column takes."""
 
-    kind: Kind
+    kind: ColumnKind
     required: bool = False
     array: bool = False
     size: int = 0

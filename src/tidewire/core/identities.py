@@ -8,7 +8,7 @@ from typing import Literal
 from tidewire.core.models import Account
 from tidewire.core.roles import Membership
 
-Kind = Literal["guest", "user", "key", "admin"]
+CallerKind = Literal["guest", "user", "key", "admin"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Identity:
 class Caller:
     """Who makes a request, and what that lets them do."""
 
-    kind: Kind
+    kind: CallerKind
     identity: Identity | None
     """Set for kind ``user``, and for kind ``admin``, where it is a user of the console project."""
     roles: tuple[str, ...]

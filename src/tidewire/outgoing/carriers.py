@@ -18,7 +18,7 @@ class DeliveryError(Exception):
 
 
 @dataclass(frozen=True)
-class Message:
+class OutgoingMessage:
     """A mail or text message that is to be sent."""
 
     project_id: str
@@ -39,7 +39,7 @@ class Message:
 class Carrier(Protocol):
     """Sends messages of one kind."""
 
-    async def send(self, message: Message) -> None:
+    async def send(self, message: OutgoingMessage) -> None:
         """Return once somebody else is responsible for the message. Raises :class:`DeliveryError`.
 
         May be called again for a message that was sent: the call before was not noticed.

@@ -16,7 +16,7 @@ import structlog
 
 from tidewire.outbound.guard import ForbiddenAddressError, guard_of
 from tidewire.outbound.smtp import MailServer, give_mail, server_of_project
-from tidewire.outgoing.carriers import DeliveryError, Message
+from tidewire.outgoing.carriers import DeliveryError, OutgoingMessage
 from tidewire.settings import Settings
 from tidewire.store.upkeep.outbox import Outbox
 
@@ -42,7 +42,7 @@ class MailCarrier:
         self._guard = guard_of(settings)
         self._tls = tls or ssl.create_default_context()
 
-    async def send(self, message: Message) -> None:
+    async def send(self, message: OutgoingMessage) -> None:
         """Give a mail away. Raises :class:`DeliveryError`."""
         server = self._server(message)
         mail = self._mime(message)
@@ -57,7 +57,7 @@ class MailCarrier:
         else:
             await self._submit(server, mail)
 
-    def _server(self, message: Message) -> MailServer | None:
+    def _server(self, message: OutgoingMessage) -> MailServer | None:
         smtp, settings = message.smtp, self._settings
         if smtp.enabled:
             return server_of_project(smtp, self._guard)
@@ -72,14 +72,14 @@ class MailCarrier:
             )
         return None
 
-    def _sender(self, message: Message) -> Sender:
+    def _sender(self, message: OutgoingMessage) -> Sender:
         smtp, settings = message.smtp, self._settings
         name = smtp.sender_name or settings.smtp_sender_name
         # Another server would not be believed to send mails from the project's address.
         address = smtp.sender_email if smtp.enabled else settings.smtp_sender
         return Sender(address, name, smtp.reply_to_email or address, smtp.reply_to_name or name)
 
-    def _mime(self, message: Message) -> EmailMessage:
+    def _mime(self, message: OutgoingMessage) -> EmailMessage:
         sender = self._sender(message)
         mail = EmailMessage(policy=policy.SMTP)
         try:

@@ -12,7 +12,7 @@ from sqlalchemy import Row, delete, func, select, update
 
 from tidewire.core.project_settings import SmtpSettings
 from tidewire.core.time import now
-from tidewire.outgoing.carriers import Carrier, DeliveryError, Message
+from tidewire.outgoing.carriers import Carrier, DeliveryError, OutgoingMessage
 from tidewire.outgoing.retries import retry_delay
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
@@ -64,7 +64,7 @@ class MessageQueue:
         else:
             await self._write(lambda transaction: _forget(transaction, row.sequence))
 
-    def _message(self, row: Row[Any], smtp: SmtpSettings) -> Message:
+    def _message(self, row: Row[Any], smtp: SmtpSettings) -> OutgoingMessage:
         merged = msgspec.structs.replace(smtp, **row.sender)
         if merged.password:
             try:
@@ -72,7 +72,7 @@ class MessageQueue:
             except SealError:
                 raise DeliveryError("the password of the mail server cannot be opened") from None
             merged = msgspec.structs.replace(merged, password=password)
-        return Message(
+        return OutgoingMessage(
             project_id=self._project_id,
             sequence=row.sequence,
             created_at=row.created_at,

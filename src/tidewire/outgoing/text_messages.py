@@ -12,7 +12,7 @@ import structlog
 import tidewire
 from tidewire.core.text_message_providers import HttpProvider, parse_provider
 from tidewire.outbound.http import OutboundHttp, RequestFailedError
-from tidewire.outgoing.carriers import Carrier, DeliveryError, Message
+from tidewire.outgoing.carriers import Carrier, DeliveryError, OutgoingMessage
 from tidewire.settings import Settings
 from tidewire.store.upkeep.outbox import Outbox
 
@@ -40,7 +40,7 @@ class HttpCarrier:
         self._sender = sender
         self._http = http
 
-    async def send(self, message: Message) -> None:
+    async def send(self, message: OutgoingMessage) -> None:
         """Post a message. Taken with 2xx; refused for good with 4xx, but for those that say to come later."""
         body = {"message": message.text, "from": self._sender, "to": message.recipient}
         try:
@@ -57,7 +57,7 @@ class HttpCarrier:
             permanent = 400 <= status < 500 and status not in _LATER
             raise DeliveryError(f"the provider of text messages answered {status}", permanent=permanent)
 
-    def _headers(self, message: Message) -> list[tuple[str, str]]:
+    def _headers(self, message: OutgoingMessage) -> list[tuple[str, str]]:
         usual = {
             "Content-Type": "application/json",
             "User-Agent": f"Tidewire-Server/{tidewire.__version__}",
@@ -77,7 +77,7 @@ class MockProvider:
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
 
-    async def send(self, message: Message) -> None:
+    async def send(self, message: OutgoingMessage) -> None:
         """Write a message to the outbox."""
         note = EmailMessage(policy=policy.SMTP)
         note["To"] = message.recipient
@@ -91,6 +91,6 @@ class MockProvider:
 class NoProvider:
     """Refuses every message."""
 
-    async def send(self, message: Message) -> None:  # noqa: ARG002 - the interface of carriers
+    async def send(self, message: OutgoingMessage) -> None:  # noqa: ARG002 - the interface of carriers
         """Raise :class:`DeliveryError`."""
         raise DeliveryError("no provider of text messages is set up", permanent=True)

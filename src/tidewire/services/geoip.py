@@ -16,7 +16,7 @@ class GeoIpError(OSError):
 
 
 @dataclass(frozen=True)
-class Place:
+class GeoLocation:
     """What a file tells of an address; None or empty where it tells nothing."""
 
     country_code: str = ""
@@ -36,7 +36,7 @@ class Place:
     connection_organization: str | None = None
 
 
-NOWHERE: Final = Place()
+NOWHERE: Final = GeoLocation()
 
 
 class GeoIp:
@@ -58,7 +58,7 @@ class GeoIp:
         """Whether there is a file."""
         return self._reader is not None
 
-    def find(self, ip: str) -> Place:
+    def find(self, ip: str) -> GeoLocation:
         """What is known of an address, whatever the text is."""
         if self._reader is None:
             return NOWHERE
@@ -74,9 +74,9 @@ class GeoIp:
             self._reader.close()
 
 
-def _place(record: Mapping[str, Any]) -> Place:
+def _place(record: Mapping[str, Any]) -> GeoLocation:
     location, traits = _section(record, "location"), _section(record, "traits")
-    return Place(
+    return GeoLocation(
         country_code=(_text(_section(record, "country"), "iso_code") or "").upper(),
         continent_code=(_text(_section(record, "continent"), "code") or "").upper(),
         city=_text(_section(_section(record, "city"), "names"), "en"),

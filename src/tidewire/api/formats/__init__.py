@@ -2,6 +2,6 @@
 
 A program says in ``X-Appwrite-Response-Format`` which version it was made for; the setting
 ``response_format`` says it for those that do not. What changed with a version stands in one entry of
-:mod:`~tidewire.api.formats.table`: the words of parameters and the shapes of answers before it. An entry
+:mod:`~tidewire.api.formats.table`: the words of parameters and what answers were like before it. An entry
 counts for programs of a lower version. Operations know the words and models of today only.
 """

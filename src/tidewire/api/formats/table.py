@@ -11,9 +11,9 @@ from typing import Any, Final, get_args, get_type_hints
 
 import msgspec
 
-from tidewire.api.formats import shapes, words
+from tidewire.api.formats import conversions, words
+from tidewire.api.formats.conversions import Conversion, Conversions, Fields
 from tidewire.api.formats.projects import project_before_1_9_5
-from tidewire.api.formats.shapes import Fields, Shape, Shapes
 from tidewire.api.formats.versions import LONGEST_VERSION, version_of
 from tidewire.api.formats.words import Words
 from tidewire.core.models import Project
@@ -30,7 +30,7 @@ class Format:
     version: str
     words: Mapping[str, Words] = field(default_factory=dict)
     """By operation."""
-    shapes: Shapes = field(default_factory=dict)
+    conversions: Conversions = field(default_factory=dict)
     whole: Mapping[type, Whole] = field(default_factory=dict)
     """By model; instead of the fields of today."""
     shows_related: bool = False
@@ -39,15 +39,15 @@ class Format:
 
 FORMATS: Final = (
     Format("1.9.5", words.BEFORE_1_9_5, whole={Project: project_before_1_9_5}),
-    Format("1.9.3", words.BEFORE_1_9_3, shapes.BEFORE_1_9_3),
-    Format("1.9.2", words.BEFORE_1_9_2, shapes.BEFORE_1_9_2),
-    Format("1.9.1", words.BEFORE_1_9_1, shapes.BEFORE_1_9_1),
-    Format("1.9.0", words.BEFORE_1_9_0, shapes.BEFORE_1_9_0),
+    Format("1.9.3", words.BEFORE_1_9_3, conversions.BEFORE_1_9_3),
+    Format("1.9.2", words.BEFORE_1_9_2, conversions.BEFORE_1_9_2),
+    Format("1.9.1", words.BEFORE_1_9_1, conversions.BEFORE_1_9_1),
+    Format("1.9.0", words.BEFORE_1_9_0, conversions.BEFORE_1_9_0),
     Format("1.8.0", shows_related=True),
-    Format("1.7.0", shapes=shapes.BEFORE_1_7_0),
-    Format("1.6.0", shapes=shapes.BEFORE_1_6_0),
-    Format("1.5.0", words.BEFORE_1_5_0, shapes.BEFORE_1_5_0),
-    Format("1.4.0", shapes=shapes.BEFORE_1_4_0),
+    Format("1.7.0", conversions=conversions.BEFORE_1_7_0),
+    Format("1.6.0", conversions=conversions.BEFORE_1_6_0),
+    Format("1.5.0", words.BEFORE_1_5_0, conversions.BEFORE_1_5_0),
+    Format("1.4.0", conversions=conversions.BEFORE_1_4_0),
 )
 """Newest first."""
 
@@ -87,19 +87,19 @@ def words_of(operation: str, generation: int) -> tuple[Words, ...]:
 class Shaping:
     """How answers of some models are shaped for one generation."""
 
-    __slots__ = ("_listed", "_shapes", "_whole", "counts", "tells_more")
+    __slots__ = ("_conversions", "_listed", "_whole", "counts", "tells_more")
 
     def __init__(self, models: tuple[type, ...], generation: int) -> None:
         self._listed = {model: _lists_of(model) for model in models}
         """By model, its fields that list others: name on the wire, and their models."""
-        self._shapes: dict[type, list[Shape]] = {}
+        self._conversions: dict[type, list[Conversion]] = {}
         self._whole: dict[type, Whole] = {}
         for each in FORMATS[:generation]:
-            for model, shape in each.shapes.items():
-                self._shapes.setdefault(model, []).append(shape)
+            for model, convert in each.conversions.items():
+                self._conversions.setdefault(model, []).append(convert)
             self._whole.update(each.whole)
         kinds = {kind for lists in self._listed.values() for _, of in lists for kind in of}.union(models)
-        self.counts = not kinds.isdisjoint({*self._shapes, *self._whole})
+        self.counts = not kinds.isdisjoint({*self._conversions, *self._whole})
         """Whether anything is different at all."""
         self.tells_more = not kinds.isdisjoint(self._whole)
         """Whether the answer has what that of today does not: it may be secret."""
@@ -125,8 +125,8 @@ class Shaping:
         return self._reshaped(context, model, fields)
 
     def _reshaped(self, context: Context, model: type, fields: Fields) -> Fields:
-        for shape in self._shapes.get(model, ()):
-            fields = shape(context, fields)
+        for convert in self._conversions.get(model, ()):
+            fields = convert(context, fields)
         return fields
 
     async def _with_lists(self, context: Context, answer: Any, lists: list[_List]) -> Fields:
@@ -143,7 +143,7 @@ class Shaping:
         return fields
 
     def _any(self, kinds: tuple[type, ...]) -> bool:
-        return any(kind in self._shapes or kind in self._whole for kind in kinds)
+        return any(kind in self._conversions or kind in self._whole for kind in kinds)
 
 
 _List = tuple[str, tuple[type, ...]]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tidewire.api.bodies import Given
+from tidewire.api.bodies import RequestParameters
 
 UNIQUE: Final = "unique()"
 
@@ -25,12 +25,12 @@ class Words:
     """Names of parameters that nothing came after."""
 
 
-def in_later_words(words: Iterable[Words], given: Given) -> Given:
+def in_later_words(words: Iterable[Words], given: RequestParameters) -> RequestParameters:
     """What a request says, in the words of today; ``words`` in the order of their versions."""
     values = dict(given.values)
     for each in words:
         _translate(each, values)
-    return Given(values, given.textual)
+    return RequestParameters(values, given.textual)
 
 
 def path_in_later_words(words: Iterable[Words], values: Mapping[str, str]) -> dict[str, str]:

@@ -70,7 +70,7 @@ class NewProjectId(Check):
 
 
 @dataclass(frozen=True)
-class Key(Check):
+class KeyName(Check):
     """A name with the characters of an id, such as a team role: at most ``maximum`` of them."""
 
     json_type = "string"

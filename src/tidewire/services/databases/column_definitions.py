@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, exists, func, insert, select, update
 
-from tidewire.core.checks.names import Key
-from tidewire.core.columns import KINDS, ColumnRules, InvalidValueError, Kind, shown_time
+from tidewire.core.checks.names import KeyName
+from tidewire.core.columns import KINDS, ColumnKind, ColumnRules, InvalidValueError, shown_time
 from tidewire.core.errors import TidewireError
 from tidewire.core.parameters import InvalidParameterError
 from tidewire.core.time import now
@@ -41,7 +41,7 @@ class ColumnDefinition:
     """A column as a client describes it."""
 
     key: str
-    kind: Kind
+    kind: ColumnKind
     required: bool = False
     default: Any = None
     array: bool = False
@@ -272,7 +272,7 @@ def _rename_in_indexes(connection: Connection, row: Row[Any], key: str) -> None:
             connection.execute(update(user_indexes).where(of_index).values(columns=keys))
 
 
-def _kind(dialect: Dialect, name: object, format_: object) -> Kind:
+def _kind(dialect: Dialect, name: object, format_: object) -> ColumnKind:
     """The kind that has this name, or this type and format."""
     for kind in KINDS.values():
         by_name = name == kind.name and (not format_ or format_ == kind.format)
@@ -283,12 +283,12 @@ def _kind(dialect: Dialect, name: object, format_: object) -> Kind:
 
 def _key(dialect: Dialect, value: object) -> str:
     try:
-        return Key(36).convert(value)
+        return KeyName(36).convert(value)
     except InvalidParameterError as error:
         raise _wrong(dialect, f"key: {error}") from None
 
 
-def _bound(dialect: Dialect, kind: Kind, value: object) -> int | float | None:
+def _bound(dialect: Dialect, kind: ColumnKind, value: object) -> int | float | None:
     if value is None:
         return None
     try:

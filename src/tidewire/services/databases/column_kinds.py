@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 
 from tidewire.core.checks.lists import Items
-from tidewire.core.checks.names import Key, ResourceId
+from tidewire.core.checks.names import KeyName, ResourceId
 from tidewire.core.checks.numbers import Int64, TrueOrFalse, Whole
 from tidewire.core.checks.texts import Text
-from tidewire.core.columns import KINDS, Kind
+from tidewire.core.columns import KINDS, ColumnKind
 from tidewire.core.models import Column
 from tidewire.core.operations import Method, named_parameters
 from tidewire.core.parameters import Check, Parameter
@@ -28,7 +28,7 @@ _OPTIONS: Final = ("min", "max", "elements", "encrypt")
 _Arguments = dict[str, Any]
 
 
-def _declare(kind: Kind) -> None:
+def _declare(kind: ColumnKind) -> None:
     """Declare the operations on columns of a kind, in both dialects."""
 
     async def create(call: DialectCall, /, database_id: str, table_id: str, **given: Any) -> Column:
@@ -66,7 +66,7 @@ def _declare(kind: Kind) -> None:
     )(change)
 
 
-def _definition(kind: Kind, given: _Arguments) -> ColumnDefinition:
+def _definition(kind: ColumnKind, given: _Arguments) -> ColumnDefinition:
     return ColumnDefinition(
         given["key"],
         kind,
@@ -78,7 +78,7 @@ def _definition(kind: Kind, given: _Arguments) -> ColumnDefinition:
     )
 
 
-def _parameters(kind: Kind, method: Method, path: str, *, new: bool) -> tuple[Parameter, ...]:
+def _parameters(kind: ColumnKind, method: Method, path: str, *, new: bool) -> tuple[Parameter, ...]:
     """The parameters of the operation that creates a column of a kind, or changes one."""
     common: _Arguments = {
         "database_id": ResourceId,
@@ -93,12 +93,12 @@ def _parameters(kind: Kind, method: Method, path: str, *, new: bool) -> tuple[Pa
     if new and not kind.shape:
         common["array?"] = _annotation(TrueOrFalse())
     if not new:
-        common["new_key?"] = _annotation(Key(36), nullable=True)
+        common["new_key?"] = _annotation(KeyName(36), nullable=True)
     defaults = {name.rstrip("?"): _DEFAULTS.get(name) for name in common if name.endswith("?")}
     return named_parameters(method, path, {name.rstrip("?"): each for name, each in common.items()}, defaults)
 
 
-def _own_parameters(kind: Kind, *, new: bool) -> _Arguments:
+def _own_parameters(kind: ColumnKind, *, new: bool) -> _Arguments:
     """The parameters that only some kinds have: name to annotation; ``?`` marks optional ones."""
     own: _Arguments = {}
     if kind.resizable:
@@ -114,7 +114,7 @@ def _own_parameters(kind: Kind, *, new: bool) -> _Arguments:
     return own
 
 
-def _default_check(kind: Kind) -> Check:
+def _default_check(kind: ColumnKind) -> Check:
     if kind.shape:
         return Geometry(kind.shape)
     if kind.format in {"email", "ip", "url", "datetime"}:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Row, insert, select
 
 from tidewire.core.checks.lists import Items
-from tidewire.core.checks.names import Key
+from tidewire.core.checks.names import KeyName
 from tidewire.core.checks.texts import Text
 from tidewire.core.columns import ALL_KINDS, DOCUMENT_KINDS
 from tidewire.core.documents import path_of
@@ -161,7 +161,7 @@ def _is_member(columns: Mapping[str, Row[Any]], key: str) -> bool:
 
 
 def _require_indexable_member(dialect: Dialect, key: str, definition: IndexDefinition) -> None:
-    if path_of(key) is None or not Key(36).pattern.fullmatch(key):
+    if path_of(key) is None or not KeyName(36).pattern.fullmatch(key):
         raise _invalid(dialect, f"The column {key[:64]} is no path of names, with periods between them.")
     if definition.type not in {"key", "unique", "fulltext"}:
         raise _invalid(dialect, f"The column {key} cannot be in an index of type {definition.type}.")

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Row
 
-from tidewire.core.columns import ALL_KINDS, KINDS, Kind
+from tidewire.core.columns import ALL_KINDS, KINDS, ColumnKind
 from tidewire.core.errors import TidewireError
 from tidewire.services.databases.dialects import DialectCall
 from tidewire.services.databases.records import columns_of, indexes_of
@@ -21,7 +21,7 @@ BOUNDED: Final = frozenset({"key", "unique"})
 class Extent(NamedTuple):
     """What a column holds."""
 
-    kind: Kind
+    kind: ColumnKind
     size: int
     """Characters that its texts may have."""
 

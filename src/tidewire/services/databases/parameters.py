@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 
 from tidewire.core.checks.lists import Items, JsonOrText, PermissionList, QueryList
-from tidewire.core.checks.names import Id, Key
+from tidewire.core.checks.names import Id, KeyName
 from tidewire.core.checks.numbers import Int32
 from tidewire.core.checks.texts import AnyCaseChoice
 from tidewire.core.columns import KINDS, ColumnRules, InvalidValueError, shown_time
@@ -120,7 +120,7 @@ class Order(AnyCaseChoice):
 
 
 @dataclass(frozen=True)
-class IndexedKey(Key):
+class IndexedKey(KeyName):
     """The key of a column, or what all rows have."""
 
     def convert(self, value: object) -> str:
@@ -137,7 +137,7 @@ class Length(Int32):
         return 0 if value is None else super().convert(value)
 
 
-ColumnKey = Annotated[str, Key(36)]
+ColumnKey = Annotated[str, KeyName(36)]
 RowPermissions = Annotated[Sequence[str], PermissionList((*ITEM_ACTIONS, "write"))]
 RowData = Annotated[dict[str, Any], JsonOrText()]
 ManyRows = Annotated[Sequence[dict[str, Any]], Items(JsonOrText())]

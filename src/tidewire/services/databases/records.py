@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Row, select
 
 from tidewire.core import models
-from tidewire.core.columns import ALL_KINDS, DOCUMENT_KINDS, KINDS, Kind
+from tidewire.core.columns import ALL_KINDS, DOCUMENT_KINDS, KINDS, ColumnKind
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import Column, ColumnIndex, ColumnRelationship, Database, Table
 from tidewire.core.relationships import KIND as RELATIONSHIP
@@ -141,7 +141,7 @@ def column_model(dialect: Dialect, row: Row[Any]) -> Column:
     return shown
 
 
-def _fields_of_kind(kind: Kind, row: Row[Any]) -> dict[str, Any]:
+def _fields_of_kind(kind: ColumnKind, row: Row[Any]) -> dict[str, Any]:
     """What columns of only some kinds have."""
     options: dict[str, Any] = row.options
     fields = {"default": options.get("default")}

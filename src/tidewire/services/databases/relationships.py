@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Final
 
-from tidewire.core.checks.names import Key, ResourceId
+from tidewire.core.checks.names import KeyName, ResourceId
 from tidewire.core.checks.numbers import TrueOrFalse
 from tidewire.core.checks.texts import Choice
 from tidewire.core.models import Column, ColumnRelationship
@@ -28,7 +28,7 @@ from tidewire.store.engine.database import Transaction
 
 _Flag = Annotated[bool, TrueOrFalse()]
 _OnDelete = Annotated[OnDelete, Choice(ON_DELETE)]
-_NewKey = Annotated[str, Key(36)]
+_NewKey = Annotated[str, KeyName(36)]
 _BY_KIND: Final = f"{PATH}/relationship/{{key}}"
 _BY_KEY: Final = f"{PATH}/{{key}}/relationship"
 

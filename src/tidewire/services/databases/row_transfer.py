@@ -45,7 +45,7 @@ _STEP_RELATED: Final = 100_000
 
 
 @dataclass(frozen=True)
-class Place:
+class TransferTable:
     """A table that rows are brought to or from."""
 
     call: DialectCall
@@ -74,15 +74,15 @@ class _SilentTransaction(Transaction):
         return LoggedEvent(self.connection.project_id, 0, event)
 
 
-async def find_place(context: Context, database_id: str, table_id: str) -> tuple[Place, UserTable]:
+async def find_place(context: Context, database_id: str, table_id: str) -> tuple[TransferTable, UserTable]:
     """A table of a database of any type. Raises ``database_not_found`` or ``table_not_found``."""
 
-    def unit(connection: Connection) -> tuple[Place, UserTable]:
+    def unit(connection: Connection) -> tuple[TransferTable, UserTable]:
         kind = connection.scalar(select(databases.c.type).where(databases.c.id == database_id))
         dialects = [dialect for dialect in EVERY if dialect.database_type == kind]
         if not dialects:
             raise database_not_found()
-        place = Place(DialectCall(context, dialects[0]), database_id, table_id)
+        place = TransferTable(DialectCall(context, dialects[0]), database_id, table_id)
         return place, place.table(connection)
 
     return await context.database.read(unit)
@@ -101,7 +101,7 @@ def exported_keys(table: UserTable) -> list[str]:
     return [*table.columns, *(key for key, relation in table.relations.items() if _is_exported(relation))]
 
 
-async def count_rows(place: Place) -> int:
+async def count_rows(place: TransferTable) -> int:
     """How many rows the table has now."""
 
     def unit(connection: Connection) -> int:
@@ -111,7 +111,9 @@ async def count_rows(place: Place) -> int:
     return await place.call.context.database.read(unit)
 
 
-async def read_rows(place: Place, columns: Sequence[str], after: int, limit: int) -> tuple[list[Fields], int]:
+async def read_rows(
+    place: TransferTable, columns: Sequence[str], after: int, limit: int
+) -> tuple[list[Fields], int]:
     """The next rows in the order of their creation, and the sequence to go on after; none at the end.
 
     ``columns`` are the :func:`exported_keys`. Raises :class:`TidewireError` if they have changed.
@@ -140,7 +142,7 @@ async def read_rows(place: Place, columns: Sequence[str], after: int, limit: int
 
 
 async def write_rows(
-    place: Place,
+    place: TransferTable,
     rows: Sequence[NewRow],
     *,
     silent: bool,
@@ -167,12 +169,12 @@ async def write_rows(
     return await place.call.context.database.write(unit)
 
 
-async def read_note(place: Place, name: str) -> str | None:
+async def read_note(place: TransferTable, name: str) -> str | None:
     """What :func:`write_rows` noted last."""
     return await place.call.context.database.read(lambda connection: read_state(connection, name))
 
 
-async def forget_note(place: Place, name: str) -> None:
+async def forget_note(place: TransferTable, name: str) -> None:
     """Forget what was noted."""
     await place.call.context.database.write(lambda transaction: delete_state(transaction.connection, name))
 

@@ -32,7 +32,7 @@ MAX_LISTS: Final = 128
 MAX_LIST_BYTES: Final = 256 * 1024
 """Larger lists are not kept."""
 
-Key = tuple[str, frozenset[str], tuple[str, ...], bool]
+ListKey = tuple[str, frozenset[str], tuple[str, ...], bool]
 """The lists that are valid (:func:`tidewire.store.records.presences.valid_lists`), roles of the caller,
 queries, whether all are counted."""
 
@@ -43,10 +43,10 @@ class _Kept:
     until: float
 
 
-_lists: Final[OrderedDict[Key, _Kept]] = OrderedDict()
+_lists: Final[OrderedDict[ListKey, _Kept]] = OrderedDict()
 
 
-def kept_list(key: Key) -> PresenceList | None:
+def kept_list(key: ListKey) -> PresenceList | None:
     """The list kept under ``key``, without the presences that expired since."""
     kept = _lists.get(key)
     if kept is None or kept.until <= time.monotonic():
@@ -59,7 +59,7 @@ def kept_list(key: Key) -> PresenceList | None:
     return PresenceList(total=max(0, kept.page.total - gone), presences=present)
 
 
-def keep_list(key: Key, page: PresenceList, seconds: int) -> None:
+def keep_list(key: ListKey, page: PresenceList, seconds: int) -> None:
     """Keep a list for some time."""
     if len(msgspec.json.encode(page)) > MAX_LIST_BYTES:
         return
@@ -107,7 +107,7 @@ async def list_presences(
     caller = context.caller
     roles = frozenset({"*"} if caller.bypasses_permissions else caller.roles)
 
-    def unit(connection: Connection) -> tuple[Key, PresenceList, bool]:
+    def unit(connection: Connection) -> tuple[ListKey, PresenceList, bool]:
         key = (valid_lists(connection), roles, tuple(queries), total)
         kept = kept_list(key) if ttl else None
         if kept is not None:

@@ -10,7 +10,7 @@ from tidewire.core.uploads import CHUNK_SIZE, Upload
 
 
 @dataclass(frozen=True)
-class Place:
+class ChunkPosition:
     """A part's place in its file."""
 
     number: int
@@ -21,7 +21,7 @@ class Place:
     """Bytes of the file."""
 
 
-def place_of(upload: Upload) -> Place:
+def place_of(upload: Upload) -> ChunkPosition:
     """Return the place of a part; raises ``storage_invalid_content_range`` for one that SDKs never send.
 
     Every chunk is as long as the chunk size but the last, which ends with the file: so chunks cannot
@@ -29,11 +29,11 @@ def place_of(upload: Upload) -> Place:
     """
     place = upload.range
     if place is None:
-        return Place(1, 1, upload.size)
+        return ChunkPosition(1, 1, upload.size)
     wrong = _problem(upload, place.start, place.end, place.total)
     if wrong:
         raise TidewireError("storage_invalid_content_range", f"The Content-Range header is wrong: {wrong}.")
-    return Place(place.number, place.count, place.total)
+    return ChunkPosition(place.number, place.count, place.total)
 
 
 def _problem(upload: Upload, start: int, end: int, total: int) -> str:
@@ -48,7 +48,7 @@ def _problem(upload: Upload, start: int, end: int, total: int) -> str:
     return ""
 
 
-def file_id_of(upload: Upload, given: str, place: Place) -> str:
+def file_id_of(upload: Upload, given: str, place: ChunkPosition) -> str:
     """Return the id of the file that a part belongs to: ``X-Appwrite-ID`` before the form's field.
 
     Raises ``storage_invalid_appwrite_id``.

@@ -25,7 +25,7 @@ from tidewire.core.uploads import FilePart, Upload
 from tidewire.services.context import Context
 from tidewire.services.permissions import ITEM_ACTIONS, may, permissions_of_new_item, unauthorized
 from tidewire.services.storage import operations
-from tidewire.services.storage.chunks import Place, file_id_of, place_of, wrong_upload_id
+from tidewire.services.storage.chunks import ChunkPosition, file_id_of, place_of, wrong_upload_id
 from tidewire.services.storage.completion import chunks_of, complete_upload, insert_file
 from tidewire.services.storage.content import Part
 from tidewire.services.storage.events import FILE_CREATED
@@ -49,7 +49,7 @@ class _NewPart:
     """A part as it came, with what the request says about its file."""
 
     upload: Upload
-    place: Place
+    place: ChunkPosition
     file_id: str
     permissions: Sequence[str] | None
     folder: str

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from sqlalchemy import Row, delete, select, update
 
 from tidewire.core.checks.lists import Items, QueryList
-from tidewire.core.checks.names import Key, ResourceId
+from tidewire.core.checks.names import KeyName, ResourceId
 from tidewire.core.checks.numbers import Boolean
 from tidewire.core.checks.texts import Search
 from tidewire.core.errors import TidewireError
@@ -35,7 +35,7 @@ from tidewire.store.instance.platform import CONSOLE_PROJECT_ID
 from tidewire.store.lists.resource_lists import ListDefinition, list_rows
 from tidewire.store.schema import memberships
 
-Roles = Annotated[Sequence[str], Items(Key(81))]
+Roles = Annotated[Sequence[str], Items(KeyName(81))]
 
 MEMBERSHIP_LIST: Final = ListDefinition(
     memberships,

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from sqlalchemy import Row, delete, exists, select, update
 
 from tidewire.core.checks.lists import Items, JsonObject, QueryList
-from tidewire.core.checks.names import CustomId, Key, ResourceId
+from tidewire.core.checks.names import CustomId, KeyName, ResourceId
 from tidewire.core.checks.numbers import Boolean
 from tidewire.core.checks.texts import Search, Text
 from tidewire.core.errors import TidewireError
@@ -64,7 +64,7 @@ async def create(
     context: Context,
     team_id: CustomId,
     name: Name,
-    roles: Annotated[Sequence[str], Items(Key(36))] = (OWNER,),
+    roles: Annotated[Sequence[str], Items(KeyName(36))] = (OWNER,),
 ) -> Team:
     """Create a team; the user who does is its first owner, with ``roles`` besides."""
     new_id = chosen_id(team_id)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tidewire.core.checks.lists import Items, JsonObject, JsonOrText, PermissionList
-from tidewire.core.checks.names import Id, Key, NewId
+from tidewire.core.checks.names import Id, KeyName, NewId
 from tidewire.core.parameters import Check, InvalidParameterError
 from tidewire.services.databases.parameters import Condition, Number
 from tidewire.services.databases.transactions.actions import BULK, StagedOperation
@@ -83,7 +83,7 @@ def _single(action: str, value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _counting(bound: str, fields: dict[str, Any]) -> dict[str, Any]:
-    arguments = {"column": _accept("column", Key(36), fields.get("column", fields.get("attribute")))}
+    arguments = {"column": _accept("column", KeyName(36), fields.get("column", fields.get("attribute")))}
     for name in ("value", bound):
         if name in fields:
             arguments[name] = _accept(name, _NUMBER, fields[name])

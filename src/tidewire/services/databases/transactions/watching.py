@@ -22,7 +22,7 @@ from tidewire.store.schema import transaction_rows
 from tidewire.store.user_tables.loading import find_table
 from tidewire.store.user_tables.rows import find_state
 
-Place = tuple[str, str, str]
+RowAddress = tuple[str, str, str]
 """Ids of database, table and row."""
 
 
@@ -63,7 +63,7 @@ _WATCH: Final = Prepared(
 
 
 def newly_watched(
-    connection: Connection, call: DialectCall, kept: KeptTransaction, places: Mapping[Place, bool]
+    connection: Connection, call: DialectCall, kept: KeptTransaction, places: Mapping[RowAddress, bool]
 ) -> list[Watched]:
     """What is to be remembered of rows, of those that the transaction does not know as well already.
 
@@ -103,7 +103,7 @@ def watch(connection: Connection, kept: KeptTransaction, rows: Sequence[Watched]
 
 
 def require_unchanged(
-    connection: Connection, call: DialectCall, kept: KeptTransaction, addressed: Collection[Place]
+    connection: Connection, call: DialectCall, kept: KeptTransaction, addressed: Collection[RowAddress]
 ) -> None:
     """Raise ``transaction_conflict`` if a row that was staged is not what it was then.
 

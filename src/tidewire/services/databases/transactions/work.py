@@ -43,7 +43,7 @@ from tidewire.services.databases.transactions.records import (
     transaction_of,
 )
 from tidewire.services.databases.transactions.watching import (
-    Place,
+    RowAddress,
     Watched,
     newly_watched,
     require_unchanged,
@@ -267,7 +267,7 @@ def _stage(
     texts = encoded(call, kept, operations)
     done = Collecting(connection, call.context.settings.transaction_max_rows)
     results: list[Any] = []
-    places: dict[Place, bool] = {}
+    places: dict[RowAddress, bool] = {}
     for operation in operations:
         before = len(done.events)
         results.append(_try(connection, call, done, operation, lenient=lenient))
@@ -330,7 +330,7 @@ def _read(
     return _Done(kept, [result], newly_watched(connection, call, kept, places))
 
 
-def _places_read(call: DialectCall, operation: StagedOperation, result: Any) -> list[Place]:
+def _places_read(call: DialectCall, operation: StagedOperation, result: Any) -> list[RowAddress]:
     if operation.place:
         return [operation.place]
     database_id, table_id = operation.arguments["database_id"], operation.arguments["table_id"]
@@ -338,6 +338,6 @@ def _places_read(call: DialectCall, operation: StagedOperation, result: Any) -> 
     return [(database_id, table_id, row["$id"]) for row in rows if "$id" in row]
 
 
-def _place(event: Event) -> Place:
+def _place(event: Event) -> RowAddress:
     parameters = event.parameters
     return (parameters["databaseId"], parameters["tableId"], parameters["rowId"])

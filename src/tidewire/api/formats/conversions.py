@@ -9,13 +9,13 @@ from tidewire.core import models
 from tidewire.services.context import Context
 
 Fields = dict[str, Any]
-Shape = Callable[[Context, Fields], Fields]
+Conversion = Callable[[Context, Fields], Fields]
 """One resource as a later version answers it, made into what an earlier one answered."""
-Shapes = Mapping[type, Shape]
+Conversions = Mapping[type, Conversion]
 """By model."""
 
 
-def _changed(names: Mapping[str, str], removed: tuple[str, ...] = ()) -> Shape:
+def _changed(names: Mapping[str, str], removed: tuple[str, ...] = ()) -> Conversion:
     """Fields renamed from the later name to the earlier one, and fields that there were not."""
 
     def shape(_context: Context, fields: Fields) -> Fields:
@@ -24,7 +24,7 @@ def _changed(names: Mapping[str, str], removed: tuple[str, ...] = ()) -> Shape:
     return shape
 
 
-def _without(*removed: str) -> Shape:
+def _without(*removed: str) -> Conversion:
     return _changed({}, removed)
 
 
@@ -96,9 +96,9 @@ _PLATFORMS: Final = (
     models.LegacyPlatform,
 )
 
-BEFORE_1_9_3: Final[Shapes] = {models.EphemeralKey: _ephemeral_key}
+BEFORE_1_9_3: Final[Conversions] = {models.EphemeralKey: _ephemeral_key}
 
-BEFORE_1_9_2: Final[Shapes] = {
+BEFORE_1_9_2: Final[Conversions] = {
     models.Membership: _without("userPhone"),
     models.Project: _changed(
         {"smtpReplyToEmail": "smtpReplyTo"},
@@ -107,7 +107,7 @@ BEFORE_1_9_2: Final[Shapes] = {
     models.MockNumber: _changed({"number": "phone"}, ("$createdAt", "$updatedAt")),
 }
 
-BEFORE_1_9_1: Final[Shapes] = {
+BEFORE_1_9_1: Final[Conversions] = {
     models.Project: _without(
         "protocolStatusForRest", "protocolStatusForGraphql", "protocolStatusForWebsocket"
     ),
@@ -121,7 +121,7 @@ BEFORE_1_9_1: Final[Shapes] = {
     ),
 }
 
-BEFORE_1_9_0: Final[Shapes] = {
+BEFORE_1_9_0: Final[Conversions] = {
     **dict.fromkeys(_PLATFORMS, _platform),
     models.Project: _project_with_platforms,
     models.User: _user,
@@ -130,11 +130,11 @@ BEFORE_1_9_0: Final[Shapes] = {
     models.Document: _row,
 }
 
-BEFORE_1_7_0: Final[Shapes] = {models.Project: _without("devKeys")}
+BEFORE_1_7_0: Final[Conversions] = {models.Project: _without("devKeys")}
 
-BEFORE_1_6_0: Final[Shapes] = {models.Project: _without("authMockNumbers", "authSessionAlerts")}
+BEFORE_1_6_0: Final[Conversions] = {models.Project: _without("authMockNumbers", "authSessionAlerts")}
 
-BEFORE_1_5_0: Final[Shapes] = {
+BEFORE_1_5_0: Final[Conversions] = {
     models.Project: _project_with_providers,
     models.User: _user_without_factors,
     models.Account: _user_without_factors,
@@ -144,4 +144,4 @@ BEFORE_1_5_0: Final[Shapes] = {
     models.Membership: _without("mfa"),
 }
 
-BEFORE_1_4_0: Final[Shapes] = {models.Project: _project_with_domains}
+BEFORE_1_4_0: Final[Conversions] = {models.Project: _project_with_domains}

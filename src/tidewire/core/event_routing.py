@@ -16,7 +16,7 @@ item, or those that may read its parent and, where the parent says so, the item.
 
 
 @dataclass(frozen=True, kw_only=True)
-class Route:
+class EventRoute:
     """How the events of one kind of resource are published.
 
     In ``channels`` a segment in brackets is a parameter of the event, one in braces a key of the payload (the
@@ -51,10 +51,10 @@ _DOCUMENT: Final = (
 )
 
 
-def _documents_of(database_type: str) -> Route:
+def _documents_of(database_type: str) -> EventRoute:
     """Documents of the kinds of database that have only one interface."""
     collection = f"{database_type}.[databaseId].collections.{{$tableId|$collectionId}}.documents"
-    return Route(
+    return EventRoute(
         resource="databases.collections.documents",
         channels=("documents", collection, collection + ".{$id}"),
         roles="parent",
@@ -63,26 +63,26 @@ def _documents_of(database_type: str) -> Route:
 
 
 ROUTES: Final = (
-    Route(resource="users", channels=_ACCOUNT, roles="user"),
-    Route(resource="users.*", channels=_ACCOUNT, roles="user", suffixed=False),
-    Route(
+    EventRoute(resource="users", channels=_ACCOUNT, roles="user"),
+    EventRoute(resource="users.*", channels=_ACCOUNT, roles="user", suffixed=False),
+    EventRoute(
         resource="teams",
         channels=("teams", "teams.[teamId]"),
         roles="team",
         changes_permissions=frozenset({"create"}),
     ),
-    Route(
+    EventRoute(
         resource="teams.memberships",
         channels=("memberships", "memberships.[membershipId]"),
         roles="team",
         changes_permissions=ACTIONS,
     ),
-    Route(resource="databases.collections.documents", channels=_DOCUMENT, roles="parent"),
-    Route(resource="databases.tables.rows", channels=_DOCUMENT, roles="parent"),
+    EventRoute(resource="databases.collections.documents", channels=_DOCUMENT, roles="parent"),
+    EventRoute(resource="databases.tables.rows", channels=_DOCUMENT, roles="parent"),
     _documents_of("documentsdb"),
     _documents_of("vectorsdb"),
     *(
-        Route(resource=f"databases.{schema}", channels=_CONSOLE, roles="project team", to_console=True)
+        EventRoute(resource=f"databases.{schema}", channels=_CONSOLE, roles="project team", to_console=True)
         for schema in (
             "collections.attributes",
             "collections.columns",
@@ -92,18 +92,18 @@ ROUTES: Final = (
             "tables.indexes",
         )
     ),
-    Route(
+    EventRoute(
         resource="buckets.files",
         channels=("files", "buckets.{bucketId}.files", "buckets.{bucketId}.files.{$id}"),
         roles="parent",
     ),
-    Route(
+    EventRoute(
         resource="functions.executions",
         channels=(*_CONSOLE, "executions", "executions.{$id}", "functions.{resourceId}"),
         roles="item",
     ),
     *(
-        Route(resource=resource, channels=_CONSOLE, roles="project team", to_console=True)
+        EventRoute(resource=resource, channels=_CONSOLE, roles="project team", to_console=True)
         for resource in (
             "functions.deployments",
             "sites.deployments",
@@ -113,8 +113,8 @@ ROUTES: Final = (
             "projects.*",
         )
     ),
-    Route(resource="reports", channels=("reports", "reports.[reportId]"), roles="project team"),
-    Route(
+    EventRoute(resource="reports", channels=("reports", "reports.[reportId]"), roles="project team"),
+    EventRoute(
         resource="reports.insights",
         channels=(
             "reports",
@@ -124,7 +124,7 @@ ROUTES: Final = (
         ),
         roles="project team",
     ),
-    Route(resource="presences", channels=("presences", "presences.{$id}"), roles="item"),
+    EventRoute(resource="presences", channels=("presences", "presences.{$id}"), roles="item"),
 )
 """All events that are published; those without a route reach webhooks and functions only."""
 
@@ -135,7 +135,7 @@ _ROUTES_BY_RESOURCE: Final = {
 }
 
 
-def find_route(words: tuple[str, ...], database_type: str) -> Route | None:
+def find_route(words: tuple[str, ...], database_type: str) -> EventRoute | None:
     """The route of the resource with these words of the pattern; None if its events are not published."""
     resource = ".".join(words)
     keys = [(resource, database_type), (resource, "")]
