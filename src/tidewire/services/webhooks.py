@@ -19,15 +19,16 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.ids import unique_id
 from tidewire.core.models import Webhook, WebhookList
 from tidewire.core.operations import Operations
-from tidewire.core.time import format_datetime, now
+from tidewire.core.time import now
 from tidewire.outbound.guard import ForbiddenAddressError, guard_of
+from tidewire.services.answers import shown
 from tidewire.services.context import Context
 from tidewire.services.project.records import managed_project
 from tidewire.services.publishing import publish
 from tidewire.store.engine import event_log
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
-from tidewire.store.lists.resource_lists import ListDefinition, list_rows
+from tidewire.store.lists.resource_lists import list_rows, resource_list
 from tidewire.store.schema import webhooks
 
 operations: Final = Operations("webhooks")
@@ -46,9 +47,8 @@ UserName = Annotated[str, Text(1, 256)]
 Password = Annotated[str, Secret(1, 256)]
 SigningSecret = Annotated[str, Text(8, 256)] | None
 
-_LIST: Final = ListDefinition(
+_LIST: Final = resource_list(
     webhooks,
-    webhooks.c.id,
     {
         "name": webhooks.c.name,
         "url": webhooks.c.url,
@@ -60,10 +60,6 @@ _LIST: Final = ListDefinition(
         "enabled": webhooks.c.enabled,
         "logs": webhooks.c.logs,
         "attempts": webhooks.c.attempts,
-        "$id": webhooks.c.id,
-        "$createdAt": webhooks.c.created_at,
-        "$updatedAt": webhooks.c.updated_at,
-        "$sequence": webhooks.c.sequence,
     },
 )
 _BY_ID: Final = select(webhooks).where(webhooks.c.id == bindparam("id"))
@@ -260,21 +256,7 @@ def find_webhook(connection: Connection, webhook_id: str) -> Row[Any]:
 
 def webhook_of(row: Row[Any]) -> Webhook:
     """The webhook as the API shows it, nothing secret in it."""
-    return Webhook(
-        id=row.id,
-        created_at=format_datetime(row.created_at),
-        updated_at=format_datetime(row.updated_at),
-        name=row.name,
-        url=row.url,
-        events=row.events,
-        tls=row.tls,
-        auth_username=row.auth_username,
-        auth_password="",
-        secret="",
-        enabled=row.enabled,
-        logs=row.logs,
-        attempts=row.attempts,
-    )
+    return shown(Webhook, row, auth_password="", secret="")
 
 
 def _check_address(context: Context, url: str) -> None:

@@ -13,33 +13,27 @@ from tidewire.core.checks.names import ResourceId
 from tidewire.core.checks.numbers import Boolean
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import Identity, IdentityList
-from tidewire.core.time import format_datetime
 from tidewire.services.account import operations
 from tidewire.services.account.records import signed_in
-from tidewire.services.account.sign_in import datetime_or_empty
+from tidewire.services.answers import datetime_or_empty, shown
 from tidewire.services.audit import record
 from tidewire.services.context import Context
 from tidewire.services.publishing import publish
 from tidewire.services.visits import visit_of
 from tidewire.store.engine.database import Transaction
-from tidewire.store.lists.resource_lists import ListDefinition, list_rows
+from tidewire.store.lists.resource_lists import list_rows, resource_list
 from tidewire.store.schema import user_identities
 
 IDENTITY_DELETED: Final = "users.[userId].identities.[identityId].delete"
 
-IDENTITIES: Final = ListDefinition(
+IDENTITIES: Final = resource_list(
     user_identities,
-    user_identities.c.id,
     {
         "userId": user_identities.c.user_id,
         "provider": user_identities.c.provider,
         "providerUid": user_identities.c.provider_uid,
         "providerEmail": user_identities.c.provider_email,
         "providerAccessTokenExpiry": user_identities.c.access_token_expires_at,
-        "$id": user_identities.c.id,
-        "$createdAt": user_identities.c.created_at,
-        "$updatedAt": user_identities.c.updated_at,
-        "$sequence": user_identities.c.sequence,
     },
 )
 
@@ -90,14 +84,9 @@ async def delete_identity(context: Context, identity_id: ResourceId) -> None:
 
 def identity_of(row: Row[Any]) -> Identity:
     """The identity as the API shows it."""
-    return Identity(
-        id=row.id,
-        created_at=format_datetime(row.created_at),
-        updated_at=format_datetime(row.updated_at),
-        user_id=row.user_id,
-        provider=row.provider,
-        provider_uid=row.provider_uid,
-        provider_email=row.provider_email,
+    return shown(
+        Identity,
+        row,
         provider_access_token=row.access_token,
         provider_access_token_expiry=datetime_or_empty(row.access_token_expires_at),
         provider_refresh_token=row.refresh_token,

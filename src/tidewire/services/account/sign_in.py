@@ -15,6 +15,7 @@ from tidewire.core.ids import unique_id
 from tidewire.core.models import Session
 from tidewire.core.time import format_datetime, now
 from tidewire.services.account.records import find_user
+from tidewire.services.answers import datetime_or_empty, shown
 from tidewire.services.audit import record
 from tidewire.services.context import Context, StartedSession
 from tidewire.services.messages import session_alert_mail
@@ -119,28 +120,15 @@ def end_sessions(connection: Connection, session_ids: Collection[str]) -> None:
 
 def session_of(row: Row[Any], *, current: bool = False) -> Session:
     """The session as the API shows it, without its secret."""
-    return Session(
-        id=row.id,
-        created_at=format_datetime(row.created_at),
-        updated_at=format_datetime(row.updated_at),
-        user_id=row.user_id,
+    return shown(
+        Session,
+        row,
         expire=format_datetime(row.expires_at),
-        provider=row.provider,
-        provider_uid=row.provider_uid,
-        provider_access_token=row.provider_access_token,
         provider_access_token_expiry=datetime_or_empty(row.provider_access_token_expires_at),
-        provider_refresh_token=row.provider_refresh_token,
         **shown_visit(row),
         current=current,
-        factors=row.factors,
         secret="",
-        mfa_updated_at=datetime_or_empty(row.mfa_updated_at),
     )
-
-
-def datetime_or_empty(moment: int) -> str:
-    """A moment as the API shows it; empty for "never"."""
-    return format_datetime(moment) if moment else ""
 
 
 SESSION_CREATED = "users.[userId].sessions.[sessionId].create"

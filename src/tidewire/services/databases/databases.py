@@ -21,7 +21,7 @@ from tidewire.services.databases.events import DATABASE, publish_definition
 from tidewire.services.databases.records import database_of, find_database
 from tidewire.services.databases.schema_changes import begin_changes
 from tidewire.store.engine.database import Transaction
-from tidewire.store.lists.resource_lists import ListDefinition, list_rows
+from tidewire.store.lists.resource_lists import list_rows, resource_list
 from tidewire.store.schema import databases, user_tables
 from tidewire.store.user_tables.changes import drop_table
 
@@ -30,15 +30,10 @@ Enabled = Annotated[bool, TrueOrFalse()]
 
 _WRITE: Final = ("databases.write",)
 _READ: Final = ("databases.read",)
-_LIST: Final = ListDefinition(
+_LIST: Final = resource_list(
     databases,
-    databases.c.id,
     {
         "name": databases.c.name,
-        "$id": databases.c.id,
-        "$createdAt": databases.c.created_at,
-        "$updatedAt": databases.c.updated_at,
-        "$sequence": databases.c.sequence,
     },
 )
 

@@ -13,6 +13,7 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.models import Column, ColumnIndex, ColumnRelationship, Database, Table
 from tidewire.core.relationships import KIND as RELATIONSHIP
 from tidewire.core.time import format_datetime
+from tidewire.services.answers import shown
 from tidewire.services.databases.dialects import Dialect, DialectCall, as_model
 from tidewire.store.engine.connection import Connection
 from tidewire.store.schema import databases, user_columns, user_indexes, user_tables
@@ -70,14 +71,7 @@ def indexes_of(connection: Connection, table: int) -> list[Row[Any]]:
 
 def database_of(row: Row[Any]) -> Database:
     """The database as the API shows it."""
-    return Database(
-        id=row.id,
-        name=row.name,
-        created_at=format_datetime(row.created_at),
-        updated_at=format_datetime(row.updated_at),
-        enabled=row.enabled,
-        type=row.type,
-    )
+    return shown(Database, row)
 
 
 def table_of(connection: Connection, dialect: Dialect, row: Row[Any], database_id: str) -> Table:

@@ -22,7 +22,7 @@ from tidewire.services.context import Context
 from tidewire.services.permissions import may
 from tidewire.services.presences import operations
 from tidewire.store.engine.connection import Connection
-from tidewire.store.lists.resource_lists import ListDefinition, list_rows
+from tidewire.store.lists.resource_lists import list_rows, resource_list
 from tidewire.store.records.grants import readable
 from tidewire.store.records.presences import find_presence, presence_of, valid_lists
 from tidewire.store.schema import presences
@@ -69,19 +69,14 @@ def keep_list(key: ListKey, page: PresenceList, seconds: int) -> None:
         _lists.popitem(last=False)
 
 
-_LIST: Final = ListDefinition(
+_LIST: Final = resource_list(
     presences,
-    presences.c.id,
     {
         "userInternalId": presences.c.user_internal_id,
         "userId": presences.c.user_id,
         "expiresAt": presences.c.expires_at,
         "status": presences.c.status,
         "source": presences.c.source,
-        "$id": presences.c.id,
-        "$createdAt": presences.c.created_at,
-        "$updatedAt": presences.c.updated_at,
-        "$sequence": presences.c.sequence,
     },
 )
 

@@ -17,12 +17,13 @@ from tidewire.core.identities import Caller
 from tidewire.core.ids import unique_id
 from tidewire.core.models import EphemeralKey, Key, KeyList
 from tidewire.core.time import format_datetime, now
+from tidewire.services.answers import datetime_or_empty, shown
 from tidewire.services.context import Context
 from tidewire.services.project import operations
 from tidewire.services.project.records import change_platform, managed_project
 from tidewire.services.publishing import event_of, publish
 from tidewire.store.engine.database import Transaction
-from tidewire.store.lists.resource_lists import ListDefinition, list_rows
+from tidewire.store.lists.resource_lists import list_rows, resource_list
 from tidewire.store.records.api_keys import (
     ApiKey,
     KeyOwner,
@@ -43,18 +44,13 @@ Name = Annotated[str, Text(1, 128)]
 Scopes = Annotated[Sequence[str], Items(KeyScope(), 200)]
 Expire = Annotated[int, Datetime()] | None
 
-_LIST: Final = ListDefinition(
+_LIST: Final = resource_list(
     keys,
-    keys.c.id,
     {
         "name": keys.c.name,
         "scopes": keys.c.scopes,
         "expire": keys.c.expires_at,
         "accessedAt": keys.c.accessed_at,
-        "$id": keys.c.id,
-        "$createdAt": keys.c.created_at,
-        "$updatedAt": keys.c.updated_at,
-        "$sequence": keys.c.sequence,
     },
 )
 
@@ -165,16 +161,12 @@ def _event(context: Context, pattern: str, shown: Key) -> Event:
 
 def key_of(key: ApiKey) -> Key:
     """The key as the API shows it, without its secret."""
-    return Key(
-        id=key.id,
-        created_at=format_datetime(key.created_at),
-        updated_at=format_datetime(key.updated_at),
-        name=key.name,
-        expire=format_datetime(key.expires) if key.expires else "",
+    return shown(
+        Key,
+        key,
+        expire=datetime_or_empty(key.expires),
         scopes=list(key.listed_scopes),
         secret="",
-        accessed_at=format_datetime(key.accessed_at) if key.accessed_at else "",
-        sdks=list(key.sdks),
     )
 
 

@@ -36,7 +36,7 @@ from tidewire.services.project import operations
 from tidewire.services.project.records import change_platform, managed_project
 from tidewire.services.publishing import event_of
 from tidewire.store.engine.database import Transaction
-from tidewire.store.lists.resource_lists import ListDefinition, list_rows
+from tidewire.store.lists.resource_lists import list_rows, resource_list
 from tidewire.store.records.registered_platforms import (
     RegisteredPlatform,
     find_platform,
@@ -141,17 +141,12 @@ def legacy_platform_of(registered: RegisteredPlatform) -> LegacyPlatform:
     )
 
 
-_LIST: Final = ListDefinition(
+_LIST: Final = resource_list(
     platforms,
-    platforms.c.id,
     {
         "type": platforms.c.type,
         "name": platforms.c.name,
         "hostname": platforms.c.hostname,
-        "$id": platforms.c.id,
-        "$createdAt": platforms.c.created_at,
-        "$updatedAt": platforms.c.updated_at,
-        "$sequence": platforms.c.sequence,
     },
 )
 

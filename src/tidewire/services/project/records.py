@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
+import msgspec
+
 from tidewire.core import models
 from tidewire.core.events import Event
 from tidewire.core.models import ProjectAuthMethod, ProjectProtocol, ProjectService
 from tidewire.core.project_settings import AUTH_METHODS, PROTOCOLS, SERVICES, ProjectSettings
-from tidewire.core.time import format_datetime
+from tidewire.services.answers import shown
 from tidewire.services.context import Context
 from tidewire.services.publishing import project_event
 from tidewire.store.engine.database import Transaction
@@ -97,29 +99,12 @@ async def change_platform(context: Context, unit: Callable[[Transaction], tuple[
 def project_of(project: Project) -> models.Project:
     """The project as the API shows it, nothing secret in it."""
     settings = project.settings
-    smtp = settings.smtp
-    return models.Project(
-        id=project.id,
-        created_at=format_datetime(project.created_at),
-        updated_at=format_datetime(project.updated_at),
-        name=project.name,
-        team_id=project.team_id,
-        region=project.region,
+    smtp = msgspec.structs.asdict(settings.smtp) | {"password": ""}
+    return shown(
+        models.Project,
+        project,
         dev_keys=[],
-        smtp_enabled=smtp.enabled,
-        smtp_sender_name=smtp.sender_name,
-        smtp_sender_email=smtp.sender_email,
-        smtp_reply_to_name=smtp.reply_to_name,
-        smtp_reply_to_email=smtp.reply_to_email,
-        smtp_host=smtp.host,
-        smtp_port=smtp.port,
-        smtp_username=smtp.username,
-        smtp_password="",
-        smtp_secure=smtp.secure,
-        ping_count=project.ping_count,
-        pinged_at=format_datetime(project.pinged_at) if project.pinged_at else "",
-        labels=list(project.labels),
-        status=project.status,
+        **{f"smtp_{name}": value for name, value in smtp.items()},
         onboarding={},
         auth_methods=[
             ProjectAuthMethod(id=method, enabled=method not in settings.disabled_auth_methods)
@@ -134,8 +119,5 @@ def project_of(project: Project) -> models.Project:
             for protocol in PROTOCOLS
         ],
         blocks=[],
-        console_accessed_at=(
-            format_datetime(project.console_accessed_at) if project.console_accessed_at else ""
-        ),
         waf_enabled=False,
     )

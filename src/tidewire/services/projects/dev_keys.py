@@ -13,10 +13,11 @@ from tidewire.core.checks.texts import Text
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import DevKeyList
 from tidewire.core.time import format_datetime
+from tidewire.services.answers import shown
 from tidewire.services.context import Context
 from tidewire.services.projects import operations
 from tidewire.services.projects.access import find_accessible_project
-from tidewire.store.lists.resource_lists import ListDefinition, list_rows
+from tidewire.store.lists.resource_lists import list_rows, resource_list
 from tidewire.store.records import dev_keys
 from tidewire.store.records.dev_keys import DevKey, dev_key_of
 from tidewire.store.schema import dev_keys as table
@@ -24,16 +25,11 @@ from tidewire.store.schema import dev_keys as table
 Name = Annotated[str, Text(1, 128)]
 Expire = Annotated[int, Datetime()]
 
-_LIST: Final = ListDefinition(
+_LIST: Final = resource_list(
     table,
-    table.c.id,
     {
         "expire": table.c.expires_at,
         "accessedAt": table.c.accessed_at,
-        "$id": table.c.id,
-        "$createdAt": table.c.created_at,
-        "$updatedAt": table.c.updated_at,
-        "$sequence": table.c.sequence,
     },
 )
 
@@ -111,13 +107,9 @@ async def delete_dev_key(context: Context, project_id: ResourceId, key_id: Resou
 
 
 def _shown(context: Context, key: DevKey) -> models.DevKey:
-    return models.DevKey(
-        id=key.id,
-        created_at=format_datetime(key.created_at),
-        updated_at=format_datetime(key.updated_at),
-        name=key.name,
+    return shown(
+        models.DevKey,
+        key,
         expire=format_datetime(key.expires),
         secret=context.encryption.open(key.sealed_secret),
-        accessed_at=format_datetime(key.accessed_at) if key.accessed_at else "",
-        sdks=list(key.sdks),
     )

@@ -23,25 +23,20 @@ from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import DatabaseClosedError
 from tidewire.store.errors import StoreError
 from tidewire.store.instance.platform import Project, ProjectStore
-from tidewire.store.lists.resource_lists import ListDefinition, invalid_queries, list_rows
+from tidewire.store.lists.resource_lists import invalid_queries, list_rows, resource_list
 from tidewire.store.records.api_keys import KeyOwner, api_key_of
 from tidewire.store.records.projects import project_of as project_of_row
 from tidewire.store.records.registered_platforms import registered_platform_of
 from tidewire.store.schema import keys, platforms, projects, webhooks
 
-PROJECT_LIST: Final = ListDefinition(
+PROJECT_LIST: Final = resource_list(
     projects,
-    projects.c.id,
     {
         "teamId": projects.c.team_id,
         "name": projects.c.name,
         "accessedAt": projects.c.console_accessed_at,
         "search": projects.c.search,
         "labels": projects.c.labels,
-        "$id": projects.c.id,
-        "$createdAt": projects.c.created_at,
-        "$updatedAt": projects.c.updated_at,
-        "$sequence": projects.c.sequence,
     },
     (projects.c.search,),
 )

@@ -21,7 +21,7 @@ from tidewire.core.custom_channels import (
 )
 from tidewire.core.errors import TidewireError
 from tidewire.core.models.channels import RealtimeChannel, RealtimeChannelList, RealtimeMessage
-from tidewire.core.time import format_datetime
+from tidewire.services.answers import shown
 from tidewire.services.context import Context
 from tidewire.services.project.records import managed_project
 from tidewire.services.publishing import publish
@@ -36,22 +36,17 @@ from tidewire.services.realtime.parameters import (
     Readers,
 )
 from tidewire.store.engine.database import Transaction
-from tidewire.store.lists.resource_lists import ListDefinition, list_rows
+from tidewire.store.lists.resource_lists import list_rows, resource_list
 from tidewire.store.records.channel_rules import delete_rule, get_rule, insert_rule, rule_of, update_rule
 from tidewire.store.schema import channel_rules
 
-_LIST: Final = ListDefinition(
+_LIST: Final = resource_list(
     channel_rules,
-    channel_rules.c.id,
     {
         "read": channel_rules.c.read,
         "publish": channel_rules.c.publish,
         "history": channel_rules.c.history,
         "presence": channel_rules.c.presence,
-        "$id": channel_rules.c.id,
-        "$createdAt": channel_rules.c.created_at,
-        "$updatedAt": channel_rules.c.updated_at,
-        "$sequence": channel_rules.c.sequence,
     },
 )
 
@@ -183,17 +178,7 @@ def _published(
 
 
 def _model(rule: ChannelRule) -> RealtimeChannel:
-    return RealtimeChannel(
-        id=rule.pattern,
-        created_at=format_datetime(rule.created_at),
-        updated_at=format_datetime(rule.updated_at),
-        read=list(rule.read),
-        publish=list(rule.publish),
-        history=rule.history,
-        presence=rule.presence,
-        rate=rule.rate,
-        publisher_rate=rule.publisher_rate,
-    )
+    return shown(RealtimeChannel, rule, id=rule.pattern)
 
 
 _encode: Final = msgspec.json.Encoder().encode

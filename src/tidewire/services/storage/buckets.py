@@ -24,7 +24,7 @@ from tidewire.services.storage.deletion import drop_files_of
 from tidewire.services.storage.events import BUCKET_CREATED, BUCKET_DELETED, BUCKET_UPDATED, publish_bucket
 from tidewire.services.storage.records import bucket_of, find_bucket
 from tidewire.store.engine.database import Transaction
-from tidewire.store.lists.resource_lists import ListDefinition, list_rows
+from tidewire.store.lists.resource_lists import list_rows, resource_list
 from tidewire.store.records.grants import delete_grants, write_grants
 from tidewire.store.schema import buckets
 
@@ -50,9 +50,8 @@ MaximumFileSize = Annotated[int, FileSize(1, DEFAULT_FILE_SIZE)]
 Extensions = Annotated[Sequence[str], Items(Text(1, 64))]
 Compression = Annotated[Literal["none", "gzip", "zstd"], Choice(("none", "gzip", "zstd"))]
 
-_LIST: Final = ListDefinition(
+_LIST: Final = resource_list(
     buckets,
-    buckets.c.id,
     {
         "enabled": buckets.c.enabled,
         "name": buckets.c.name,
@@ -61,10 +60,6 @@ _LIST: Final = ListDefinition(
         "encryption": buckets.c.encryption,
         "antivirus": buckets.c.antivirus,
         "transformations": buckets.c.transformations,
-        "$id": buckets.c.id,
-        "$createdAt": buckets.c.created_at,
-        "$updatedAt": buckets.c.updated_at,
-        "$sequence": buckets.c.sequence,
     },
 )
 

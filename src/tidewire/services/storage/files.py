@@ -33,13 +33,12 @@ from tidewire.services.storage.records import (
 )
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
-from tidewire.store.lists.resource_lists import ListDefinition, list_rows
+from tidewire.store.lists.resource_lists import list_rows, resource_list
 from tidewire.store.records.grants import readable_among, write_grants
 from tidewire.store.schema import files, upload_parts
 
-_LIST: Final = ListDefinition(
+_LIST: Final = resource_list(
     files,
-    files.c.id,
     {
         "name": files.c.name,
         "folder": files.c.folder,
@@ -48,10 +47,6 @@ _LIST: Final = ListDefinition(
         "sizeOriginal": files.c.size,
         "chunksTotal": files.c.chunks_total,
         "chunksUploaded": files.c.chunks_total,
-        "$id": files.c.id,
-        "$createdAt": files.c.created_at,
-        "$updatedAt": files.c.updated_at,
-        "$sequence": files.c.sequence,
     },
 )
 

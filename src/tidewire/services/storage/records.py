@@ -9,7 +9,7 @@ from sqlalchemy import Row, bindparam, select
 from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Caller
 from tidewire.core.models import Bucket, File
-from tidewire.core.time import format_datetime
+from tidewire.services.answers import shown
 from tidewire.services.permissions import may, unauthorized
 from tidewire.store.engine.connection import Connection
 from tidewire.store.schema import buckets, files, uploads
@@ -83,22 +83,7 @@ def file_not_found() -> TidewireError:
 
 def bucket_of(row: Row[Any]) -> Bucket:
     """The bucket as the API shows it."""
-    return Bucket(
-        id=row.id,
-        created_at=format_datetime(row.created_at),
-        updated_at=format_datetime(row.updated_at),
-        permissions=row.permissions,
-        file_security=row.file_security,
-        name=row.name,
-        enabled=row.enabled,
-        maximum_file_size=row.maximum_file_size,
-        allowed_file_extensions=row.allowed_file_extensions,
-        compression=row.compression,
-        encryption=row.encryption,
-        antivirus=row.antivirus,
-        transformations=row.transformations,
-        total_size=row.total_size,
-    )
+    return shown(Bucket, row)
 
 
 def file_of(row: Row[Any], bucket_id: str) -> File:
@@ -126,18 +111,12 @@ def unfinished_file_of(row: Row[Any], bucket_id: str, chunks_uploaded: int) -> F
 
 
 def _file(row: Row[Any], bucket_id: str, **fields: Any) -> File:
-    return File(
-        id=row.id,
+    return shown(
+        File,
+        row,
         bucket_id=bucket_id,
-        created_at=format_datetime(row.created_at),
-        updated_at=format_datetime(row.updated_at),
-        permissions=row.permissions,
-        name=row.name,
-        folder=row.folder,
         key=row.folder + row.name,
-        mime_type=row.mime_type,
         size_original=row.size,
         size_actual=row.size,
-        chunks_total=row.chunks_total,
         **fields,
     )

@@ -32,14 +32,13 @@ from tidewire.services.teams.views import MEMBERS, membership_of, memberships_of
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.instance.platform import CONSOLE_PROJECT_ID
-from tidewire.store.lists.resource_lists import ListDefinition, list_rows
+from tidewire.store.lists.resource_lists import list_rows, resource_list
 from tidewire.store.schema import memberships
 
 Roles = Annotated[Sequence[str], Items(KeyName(81))]
 
-MEMBERSHIP_LIST: Final = ListDefinition(
+MEMBERSHIP_LIST: Final = resource_list(
     memberships,
-    memberships.c.id,
     {
         "userId": memberships.c.user_id,
         "teamId": memberships.c.team_id,
@@ -47,10 +46,6 @@ MEMBERSHIP_LIST: Final = ListDefinition(
         "invited": memberships.c.invited_at,
         "joined": memberships.c.joined_at,
         "confirm": memberships.c.confirmed,
-        "$id": memberships.c.id,
-        "$createdAt": memberships.c.created_at,
-        "$updatedAt": memberships.c.updated_at,
-        "$sequence": memberships.c.sequence,
     },
     searchable=(memberships.c.search,),
 )

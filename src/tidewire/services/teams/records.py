@@ -16,7 +16,8 @@ from tidewire.core.identities import Caller
 from tidewire.core.ids import unique_id
 from tidewire.core.models import Team
 from tidewire.core.permissions import permission
-from tidewire.core.time import format_datetime, now
+from tidewire.core.time import now
+from tidewire.services.answers import shown
 from tidewire.store.engine.connection import Connection
 from tidewire.store.lists.search import search_text
 from tidewire.store.schema import memberships, teams
@@ -153,14 +154,7 @@ def add_to_total(connection: Connection, team_id: str, members: int) -> None:
 
 def team_of(row: Row[Any]) -> Team:
     """The team as the API shows it."""
-    return Team(
-        id=row.id,
-        created_at=format_datetime(row.created_at),
-        updated_at=format_datetime(row.updated_at),
-        name=row.name,
-        total=row.total,
-        prefs=row.prefs,
-    )
+    return shown(Team, row)
 
 
 def team_not_found() -> TidewireError:

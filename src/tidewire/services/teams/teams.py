@@ -37,23 +37,18 @@ from tidewire.services.teams.records import (
 from tidewire.services.teams.views import MEMBERS, memberships_of
 from tidewire.store.engine.database import Transaction
 from tidewire.store.instance.platform import CONSOLE_PROJECT_ID
-from tidewire.store.lists.resource_lists import ListDefinition, list_rows
+from tidewire.store.lists.resource_lists import list_rows, resource_list
 from tidewire.store.lists.search import search_text
 from tidewire.store.schema import memberships, teams
 
 Name = Annotated[str, Text(1, 128)]
 
 _DELETE: Final = "delete it"
-_LIST: Final = ListDefinition(
+_LIST: Final = resource_list(
     teams,
-    teams.c.id,
     {
         "name": teams.c.name,
         "total": teams.c.total,
-        "$id": teams.c.id,
-        "$createdAt": teams.c.created_at,
-        "$updatedAt": teams.c.updated_at,
-        "$sequence": teams.c.sequence,
     },
     searchable=(teams.c.search,),
 )

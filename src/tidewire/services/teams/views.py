@@ -15,7 +15,7 @@ from sqlalchemy import Row, exists, select
 from tidewire.core.models import Membership
 from tidewire.core.project_settings import ProjectSettings
 from tidewire.core.second_factors import own_factors
-from tidewire.core.time import format_datetime
+from tidewire.services.answers import datetime_or_empty, shown
 from tidewire.services.context import Context
 from tidewire.services.teams.records import owns
 from tidewire.store.engine.connection import Connection
@@ -85,28 +85,21 @@ def _view(
     all_of_it, privacy = viewer.sees(row), settings.membership_privacy
     account = account_of(user)
     factors = own_factors(account, user.has_authenticator, settings.mfa_factors)
-    return Membership(
-        id=row.id,
-        created_at=format_datetime(row.created_at),
-        updated_at=format_datetime(row.updated_at),
+    return shown(
+        Membership,
+        row,
         user_id=row.user_id if all_of_it or privacy.user_id else "",
         user_name=account.name if all_of_it or privacy.user_name else "",
         user_email=_shown(account.email, all_of_it or privacy.user_email, viewer.gave),
         user_phone=_shown(account.phone, all_of_it or privacy.user_phone, viewer.gave),
-        team_id=row.team_id,
         team_name=team_name,
-        invited=_datetime_or_empty(row.invited_at),
-        joined=_datetime_or_empty(row.joined_at),
+        invited=datetime_or_empty(row.invited_at),
+        joined=datetime_or_empty(row.joined_at),
         confirm=row.confirmed,
         mfa=(all_of_it or privacy.user_mfa) and account.mfa and bool(factors),
         user_accessed_at=account.accessed_at if all_of_it or privacy.user_accessed_at else "",
-        roles=row.roles,
     )
 
 
 def _shown(address: str, visible: bool, known: str) -> str:
     return address if visible or address == known else ""
-
-
-def _datetime_or_empty(moment: int) -> str:
-    return format_datetime(moment) if moment else ""

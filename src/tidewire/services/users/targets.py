@@ -23,7 +23,7 @@ from tidewire.services.users import operations
 from tidewire.services.users.events import TARGET_CREATED, TARGET_DELETED, TARGET_UPDATED
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
-from tidewire.store.lists.resource_lists import ListDefinition, list_rows
+from tidewire.store.lists.resource_lists import list_rows, resource_list
 from tidewire.store.records.targets import target_of
 from tidewire.store.schema import targets
 
@@ -32,18 +32,13 @@ Name = Annotated[str, Text(1, 128)]
 
 _FORMS: Final = {"email": (Email(), "general_invalid_email"), "sms": (Phone(), "general_invalid_phone")}
 """Type of target to what its identifier must be, and the error if it is not. Push: anything."""
-_LIST: Final = ListDefinition(
+_LIST: Final = resource_list(
     targets,
-    targets.c.id,
     {
         "userId": targets.c.user_id,
         "providerType": targets.c.provider_type,
         "providerId": targets.c.provider_id,
         "identifier": targets.c.identifier,
-        "$id": targets.c.id,
-        "$createdAt": targets.c.created_at,
-        "$updatedAt": targets.c.updated_at,
-        "$sequence": targets.c.sequence,
     },
 )
 

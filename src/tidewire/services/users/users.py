@@ -20,13 +20,12 @@ from tidewire.services.users import operations
 from tidewire.services.users.records import find_shown_user, users_of
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
-from tidewire.store.lists.resource_lists import ListDefinition, list_rows
+from tidewire.store.lists.resource_lists import list_rows, resource_list
 from tidewire.store.schema import memberships
 from tidewire.store.schema import users as table
 
-_LIST: Final = ListDefinition(
+_LIST: Final = resource_list(
     table,
-    table.c.id,
     {
         "name": table.c.name,
         "email": table.c.email,
@@ -39,10 +38,6 @@ _LIST: Final = ListDefinition(
         "phoneVerification": table.c.phone_verification,
         "accessedAt": table.c.accessed_at,
         "impersonator": table.c.impersonator,
-        "$id": table.c.id,
-        "$createdAt": table.c.created_at,
-        "$updatedAt": table.c.updated_at,
-        "$sequence": table.c.sequence,
     },
     searchable=(table.c.search,),
 )

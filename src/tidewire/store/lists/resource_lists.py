@@ -53,6 +53,20 @@ class ListDefinition:
         return self.searchable or (self.id_column, *names)
 
 
+def resource_list(
+    table: Table, attributes: Mapping[str, Column[Any]], searchable: tuple[Column[Any], ...] = ()
+) -> ListDefinition:
+    """The list of a table whose rows have an id, times and a sequence, which are added to ``attributes``."""
+    columns = table.c
+    system = {
+        "$id": columns.id,
+        "$createdAt": columns.created_at,
+        "$updatedAt": columns.updated_at,
+        "$sequence": columns.sequence,
+    }
+    return ListDefinition(table, columns.id, {**attributes, **system}, searchable)
+
+
 @dataclass
 class _Order:
     column: Column[Any]

@@ -29,7 +29,7 @@ from tidewire.services.databases.transactions.records import (
 from tidewire.services.databases.transactions.work import commit as commit_staged
 from tidewire.services.databases.transactions.work import stage_all
 from tidewire.store.engine.database import Transaction
-from tidewire.store.lists.resource_lists import ListDefinition, list_rows
+from tidewire.store.lists.resource_lists import list_rows, resource_list
 from tidewire.store.schema import transactions
 
 _WRITE: Final = ("documents.write", "rows.write")
@@ -39,16 +39,11 @@ _NEWER: Final = tuple(dialect for dialect in EVERY if dialect is not COLLECTIONS
 _PATH: Final = "/transactions"
 _ONE: Final = f"{_PATH}/{{transactionId}}"
 
-_LIST: Final = ListDefinition(
+_LIST: Final = resource_list(
     transactions,
-    transactions.c.id,
     {
         "status": transactions.c.status,
         "expiresAt": transactions.c.expires_at,
-        "$id": transactions.c.id,
-        "$createdAt": transactions.c.created_at,
-        "$updatedAt": transactions.c.updated_at,
-        "$sequence": transactions.c.sequence,
     },
 )
 

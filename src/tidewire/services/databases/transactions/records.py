@@ -11,7 +11,8 @@ from sqlalchemy import Row, bindparam, delete, insert, select, update
 from tidewire.core import models
 from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Caller
-from tidewire.core.time import format_datetime, now
+from tidewire.core.time import now
+from tidewire.services.answers import shown
 from tidewire.services.context import Context
 from tidewire.services.databases.dialects import DialectCall
 from tidewire.services.databases.transactions.actions import StagedOperation
@@ -107,14 +108,7 @@ def _owns(caller: Caller, kept: KeptTransaction) -> bool:
 
 def transaction_of(kept: KeptTransaction | Row[Any]) -> models.Transaction:
     """The transaction as the API shows it."""
-    return models.Transaction(
-        id=kept.id,
-        created_at=format_datetime(kept.created_at),
-        updated_at=format_datetime(kept.updated_at),
-        status=kept.status,
-        operations=kept.operations,
-        expires_at=format_datetime(kept.expires_at),
-    )
+    return shown(models.Transaction, kept)
 
 
 def end_transaction(connection: Connection, kept: KeptTransaction, status: str) -> models.Transaction:

@@ -1,0 +1,38 @@
+"""Answers: what is stored, as the models of the API show it."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, TypeVar
+
+import msgspec
+
+from tidewire.core.time import format_datetime
+
+M = TypeVar("M", bound=msgspec.Struct)
+
+
+def shown(model: type[M], record: Any, **given: Any) -> M:
+    """The answer that shows a record: a row of a table, or what was read of one.
+
+    Each field of the model that is not ``given``, and has no default, is the attribute of the record with the
+    same name. Times (``*_at``), which records keep in milliseconds, become text; empty if there is none.
+    """
+    values = {name: _shown(name, getattr(record, name)) for name in _required(model) if name not in given}
+    return model(**values, **given)
+
+
+def datetime_or_empty(moment: int | None) -> str:
+    """A time as text; empty if there is none."""
+    return format_datetime(moment) if moment else ""
+
+
+def _shown(name: str, value: Any) -> Any:
+    if name.endswith("_at"):
+        return datetime_or_empty(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+@cache
+def _required(model: type[msgspec.Struct]) -> tuple[str, ...]:
+    return tuple(field.name for field in msgspec.structs.fields(model) if field.required)
