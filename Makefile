@@ -38,7 +38,7 @@ docs: $(VENV)/.installed
 clean:
 	rm -rf $(VENV) $(JAVASCRIPT)/node_modules benchmarks/build
 
-$(VENV)/.installed: pyproject.toml client/pyproject.toml constraints.txt $(wildcard src/tidewire/*/*.c)
+$(VENV)/.installed: pyproject.toml client/pyproject.toml constraints.txt $(wildcard src/tidewire/*/*/*.c)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Tidewire needs Python 3.11 or newer (set PYTHON=...)"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV) ..."

@@ -65,13 +65,12 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         doorbell.own = realtime.process.id
         commits.listen(CommitListener(realtime.wake, realtime.wake_all))
         mesh = Mesh(
-            Path(settings.data_dir), realtime.process.id, realtime.peers, realtime.everywhere.answer, commits
+            Path(settings.data_dir), realtime.process.id, realtime.peers, realtime.survey.answer, commits
         )
         await mesh.start()
         stack.push_async_callback(mesh.close)
         if settings.workers > 1:
-            realtime.peers.send = mesh.send
-            realtime.everywhere.others = mesh
+            realtime.connect(mesh.send, mesh)
         background = [
             asyncio.create_task(maintain(stores, settings), name="maintenance"),
             asyncio.create_task(deliver(stores, settings, commits), name="deliveries"),
@@ -92,7 +91,7 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
             served = with_demo(served, Outbox(settings.data_dir))
         if settings.metrics_key:
             served = with_metrics(
-                served, settings.metrics_key, CONTENT_TYPE, lambda: exposition(realtime.everywhere)
+                served, settings.metrics_key, CONTENT_TYPE, lambda: exposition(realtime.survey)
             )
         yield Application(stores, realtime, served)
 

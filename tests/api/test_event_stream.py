@@ -14,7 +14,6 @@ import httpx
 import pytest
 
 from tests.support.server import TidewireServer
-from tidewire.realtime.protocol import frames
 
 
 @dataclass
@@ -215,7 +214,7 @@ async def test_who_may_not_read_receives_nothing(place: Place) -> None:
         ({"project": "nobody"}, {}, 403, "realtime_policy_violation"),
         ({"channels[]": ""}, {"Last-Event-ID": "x"}, 400, "realtime_message_format_invalid"),
         ({"channels[]": []}, {}, 400, "realtime_message_format_invalid"),
-        ({"jwt": "a.b.c"}, {}, 401, "user_unauthorized"),
+        ({"jwt": "a.b.c"}, {}, 401, "user_jwt_invalid"),
         ({"queries[]": "nonsense"}, {}, 403, "realtime_policy_violation"),
         ({}, {"Origin": "https://elsewhere.example"}, 403, "realtime_policy_violation"),
         ({}, {"Last-Event-ID": "nonsense"}, 400, "realtime_message_format_invalid"),
@@ -261,10 +260,3 @@ async def test_streams_are_listed_and_end_with_the_server(tmp_path: Path) -> Non
         assert (last.kind, last.data) == ("close", {"code": 1012})
         with pytest.raises(StopAsyncIteration):
             await stream.next()
-
-
-def test_texts_of_framed_messages() -> None:
-    sizes = (0, 1, 125, 126, 16_384, 16_385, 70_000)
-    wanted = [b"x" * size for size in sizes]
-    framed = frames.PING.join(frames.text_message(text) for text in wanted)
-    assert list(frames.texts(framed)) == wanted

@@ -123,8 +123,8 @@ class RealtimeServer:
     async def is_left_empty(self) -> bool:
         """Whether everything about every connection is gone, after a moment."""
         for _ in range(500):
-            rooms = self.realtime.rooms.values()
-            if self.connections == 0 and all(room.hub.is_empty for room in rooms):
+            projects = self.realtime.projects.by_id.values()
+            if self.connections == 0 and all(room.hub.is_empty for room in projects):
                 return True
             await asyncio.sleep(0.01)
         return False

@@ -15,12 +15,16 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN
 from websockets.uri import parse_uri
 
+from tidewire.core.entitlements import change_of
 from tidewire.core.events import Event, LoggedEvent
 from tidewire.core.identities import Identity
 from tidewire.core.models import Account
 from tidewire.core.roles import Membership, user_roles
-from tidewire.core.standings import change_of
+from tidewire.realtime.fanout.acknowledgements import Acknowledgements
+from tidewire.realtime.fanout.log_progress import LogProgress
 from tidewire.realtime.hub.hub import Hub
+from tidewire.realtime.matching.index import Index
+from tidewire.realtime.matching.query_costs import QueryCosts
 from tidewire.realtime.presence.presences import check_presence
 from tidewire.realtime.protocol import frames
 from tidewire.realtime.protocol.messages import (
@@ -32,7 +36,9 @@ from tidewire.realtime.protocol.messages import (
     Terms,
     parse_message,
 )
-from tidewire.realtime.receivers.subscriptions import Receiver
+from tidewire.realtime.receivers.receiver import Receiver
+from tidewire.realtime.runtime.loop_scheduler import LoopScheduler
+from tidewire.realtime.runtime.meters import Meters
 from tidewire.realtime.session.conversation import authenticate, known_to, respond
 from tidewire.settings import Settings
 
@@ -175,6 +181,9 @@ class Client(Receiver):
     def send(self, message: bytes) -> None:
         self.wire.write(message)
 
+    def tell(self, text: bytes) -> None:
+        self.wire.write(frames.text_message(text))
+
 
 class World:
     """One project."""
@@ -184,9 +193,27 @@ class World:
     ) -> None:
         self.extended_queries = extended_queries
         self.users = Users()
-        self.hub = Hub(project_id, self.users, settings or Settings())
+        settings = settings or Settings()
+        query_costs = QueryCosts()
+        self.signed_out: list[Receiver] = []
+        self.hub = Hub(
+            project_id,
+            self.users,
+            settings,
+            index=Index(query_costs),
+            progress=LogProgress(),
+            acknowledgements=Acknowledgements(enabled=settings.realtime_recovery_seconds > 0),
+            meters=Meters(),
+            fanout_scheduler=LoopScheduler(per_round=1),
+            query_costs=query_costs,
+            catch_up=self.catch_up,
+            signed_out=self.signed_out.append,
+        )
         self.clients: dict[str, Client] = {}
         self.offset = 0
+
+    async def catch_up(self) -> None:
+        """Handle what is committed; here everything is handled at once."""
 
     async def connect(self, name: str, user_id: str = "", *, sockets: bool = False) -> Client:
         if user_id and user_id not in self.users.stored:
@@ -226,7 +253,7 @@ class World:
         try:
             message = parse_message(text, Terms(extended_queries=self.extended_queries))
             if isinstance(message, Authenticate):
-                client.send(await authenticate(self.hub, client, message))
+                client.tell(await authenticate(self.hub, client, message))
             elif isinstance(message, Publish):
                 raise NotImplementedError
             elif isinstance(message, SetPresence):
@@ -235,9 +262,10 @@ class World:
             else:
                 known = known_to(self.hub, client, message)
                 assert known is not None, "a world has no log to look anything up in"
-                client.send(respond(self.hub, client, message, known))
+                for answer in respond(self.hub, client, message, known):
+                    client.tell(answer)
         except MessageError as error:
-            client.send(frames.error(error.code, error.message))
+            client.tell(frames.error(error.code, error.message))
             [reply] = client.wire.take()
             assert reply["type"] == "error"
             return [{"error": {"code": reply["data"]["code"], "closes": error.code == POLICY_VIOLATION}}]
@@ -263,7 +291,7 @@ class World:
             user_id=user_id,
             permissions_changed=permissions_changed,
         )
-        self.hub.received = self.offset
+        self.hub.progress.received = self.offset
         await self.deliver(event)
         received = {}
         for name, client in self.clients.items():

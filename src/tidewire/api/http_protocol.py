@@ -26,7 +26,7 @@ from tidewire.core.addresses import network_of
 from tidewire.core.errors import TidewireError
 from tidewire.identity.paths import plain_path
 from tidewire.logs import Repeated, RepeatedByKind
-from tidewire.realtime.wire.websocket import unacknowledged_bytes
+from tidewire.realtime.wire.socket import unacknowledged_bytes
 from tidewire.settings import Settings
 
 _log = structlog.get_logger()

@@ -1,7 +1,7 @@
 """A question of one process to another, over a connection of its own that ends with the answer.
 
-So an answer of any size holds up nothing else that processes tell each other, and a process that dies before
-it has answered is noticed at once.
+So an answer of any size holds up no other frames between the processes, and a process that dies before it has
+answered is noticed at once.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ async def answer(transport: asyncio.Transport, question: bytes, find: Answer) ->
         return
     transport.write(framed(found))
     transport.close()
-    # Who does not read it does not have it kept.
+    # An answer that is not read is not kept.
     asyncio.get_running_loop().call_later(ANSWER_SECONDS, _abort, transport)
 
 

@@ -1,4 +1,4 @@
-"""The doorbell: whoever commits names the project to every serving process, the command line too.
+"""The doorbell: a process that commits names the project to every serving process.
 
 A process that commits keeps a connection to the socket of each serving process (:mod:`tidewire.bus.mesh`)
 and writes the project's id to it after each commit. It never waits: where a process does not read, the

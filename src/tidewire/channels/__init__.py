@@ -1,4 +1,4 @@
-"""Custom channels: who may publish what, how often, and where it goes; for REST and the socket alike."""
+"""Custom channels: publishing on them by the rules of the project, the same for REST and for sockets."""
 
 from tidewire.channels.publishing import Channels, Draft, Publisher, Receipt
 

@@ -1,4 +1,5 @@
-"""The way of a message onto a custom channel: checked, counted, recognised if repeated, kept or passed on."""
+"""Publishing: how a message to a custom channel is checked, counted, recognised if repeated, and
+delivered."""
 
 from __future__ import annotations
 
@@ -25,19 +26,19 @@ from tidewire.store.records.channel_rules import find_rule
 from tidewire.store.records.sent_messages import SentMessage, find_sent, note_sent
 
 _ATTEMPTS: Final = 5
-"""Times that a publication begins anew because a rule was changed in the midst of it."""
+"""How often a publication begins anew because a rule was changed in the midst of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Publisher:
-    """Who sends messages."""
+    """The sender of messages."""
 
     name: str
     """``user:<id>``, ``guest`` or ``key``: an idempotency key counts for this publisher alone."""
     roles: Sequence[str] | None
     """None: a program with a key, which may publish wherever there is a rule."""
     source: str = ""
-    """What their rate is counted by; empty: it is not counted."""
+    """The name that the rate is counted under; empty: it is not counted."""
     user_id: str = ""
 
 
@@ -59,11 +60,11 @@ class Receipt(NamedTuple):
     created_at: int
     """Milliseconds since the epoch."""
     offset: int
-    """In the event log; 0: it is not kept."""
+    """Offset in the event log; 0: the message is not kept."""
 
     @property
     def model(self) -> RealtimeMessage:
-        """As publishers are told."""
+        """The receipt as publishers are told it."""
         return RealtimeMessage(
             id=self.id,
             created_at=format_datetime(self.created_at),
@@ -73,11 +74,11 @@ class Receipt(NamedTuple):
 
 
 class _RuleChangedError(Exception):
-    """Whether messages are kept is not as it was when the publication began."""
+    """A rule was changed, so that messages are kept now that were not, or the other way."""
 
 
 class Channels:
-    """Custom channels of all projects, for one process. Belongs to one event loop."""
+    """The custom channels of all projects, for one process. Belongs to one event loop."""
 
     def __init__(
         self,
@@ -260,7 +261,7 @@ def _check_keys(drafts: Sequence[Draft]) -> None:
 
 
 def _permitted(rule: ChannelRule | None, publisher: Publisher, draft: Draft) -> ChannelRule:
-    """The rule, if it lets the publisher send; who may not does not learn whether there is one."""
+    """The rule, if it lets the publisher send; other publishers do not learn whether there is one."""
     if publisher.roles is None:
         if rule is None:
             raise TidewireError(
@@ -276,7 +277,7 @@ def _permitted(rule: ChannelRule | None, publisher: Publisher, draft: Draft) -> 
 
 
 def _same(draft: Draft, sent: SentMessage | None) -> SentMessage | None:
-    """What was sent before with the draft's key. Raises ``channel_message_conflict`` if it was another."""
+    """The message that was sent with the draft's key. Raises ``channel_message_conflict`` if it differs."""
     if sent is not None and sent.digest != _digest(draft):
         raise _conflict()
     return sent

@@ -1,4 +1,4 @@
-"""How many messages a second, counted in memory."""
+"""Rates: how many messages a second, counted in memory."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Mapping
 
 
 class Rates:
-    """Counts in seconds of a clock; with each new one everything is forgotten."""
+    """Counts within each second of a clock, and forgets everything when the next begins."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

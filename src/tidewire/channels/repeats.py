@@ -1,4 +1,4 @@
-"""Messages without history that had an idempotency key, remembered for a while."""
+"""Repeats: messages without history that had an idempotency key, remembered for a while."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class RepeatKey(NamedTuple):
 
 
 class Repeats:
-    """What was sent lately; when there is too much of it the oldest is forgotten first."""
+    """The messages that were sent lately; beyond the capacity the oldest are forgotten first."""
 
     def __init__(self, seconds: float, capacity: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._seconds = seconds
@@ -29,12 +29,12 @@ class Repeats:
         """The oldest first."""
 
     def find(self, key: RepeatKey) -> SentMessage | None:
-        """What was sent with this key, if that is still known."""
+        """The message that was sent with this key, if it is still known."""
         sent, until = self._sent.get(key, (None, 0.0))
         return sent if until > self._clock() else None
 
     def note(self, key: RepeatKey, sent: SentMessage) -> None:
-        """Remember what was sent."""
+        """Remember a message that was sent."""
         moment = self._clock()
         self._sent.pop(key, None)
         self._sent[key] = (sent, moment + self._seconds)

@@ -10,7 +10,7 @@ import msgspec
 from tidewire.channels.repeats import RepeatKey, Repeats
 from tidewire.core.custom_channels import Member
 from tidewire.core.events import Event
-from tidewire.realtime.presence.channel_presence import HERE, Attendance, Place
+from tidewire.realtime.presence.channel_presence import HERE, ChannelKey, ChannelPresence
 from tidewire.realtime.runtime.meters import Meters
 from tidewire.store.records.sent_messages import SentMessage
 
@@ -34,7 +34,7 @@ class Sent(msgspec.Struct, frozen=True, tag="sent", array_like=True):
 class Crowd(msgspec.Struct, frozen=True, tag="members", array_like=True):
     """Who has joined a channel and who has left it, as one process sees it."""
 
-    place: Place
+    channel: ChannelKey
     joined: list[Member]
     left: list[str]
 
@@ -60,12 +60,12 @@ class Peers:
         self,
         pass_on: Callable[[str, Event], None],
         repeats: Repeats,
-        attendance: Attendance,
+        channel_presence: ChannelPresence,
         meters: Meters,
     ) -> None:
         self._pass_on = pass_on
         self._repeats = repeats
-        self._attendance = attendance
+        self._channel_presence = channel_presence
         self._meters = meters
         self.send: Send | None = None
         """None: there are no others."""
@@ -80,14 +80,16 @@ class Peers:
         if self.send is not None:
             self.send(_encode(Sent(key, sent.digest, sent.id, sent.created_at)))
 
-    def tell_members(self, place: Place, joined: list[Member], left: list[str]) -> None:
+    def tell_members(self, channel: ChannelKey, joined: list[Member], left: list[str]) -> None:
         """Have the others know who has joined a channel here, and who has left it."""
         if self.send is not None:
-            self.send(_encode(Crowd(place, joined, left)), may_be_lost=False)
+            self.send(_encode(Crowd(channel, joined, left)), may_be_lost=False)
 
     def greeting(self) -> Sequence[bytes]:
         """What another process must know first of all: who is on the channels here."""
-        return [_encode(Crowd(place, members, [])) for place, members in self._attendance.seen_by(HERE)]
+        return [
+            _encode(Crowd(channel, members, [])) for channel, members in self._channel_presence.seen_by(HERE)
+        ]
 
     def received(self, link: object, frame: bytes) -> None:
         """Take what another process tells."""
@@ -95,11 +97,11 @@ class Peers:
         if isinstance(told, Passed):
             self._pass_on(told.project_id, told.event)
         elif isinstance(told, Crowd):
-            self._attendance.joined(link, told.place, told.joined)
-            self._attendance.left(link, told.place, told.left)
+            self._channel_presence.joined(link, told.channel, told.joined)
+            self._channel_presence.left(link, told.channel, told.left)
         else:
             self._repeats.note(told.key, SentMessage(told.digest, told.message_id, told.created_at, 0))
 
     def lost(self, link: object) -> None:
         """Another process has gone, or will greet again."""
-        self._attendance.drop(link)
+        self._channel_presence.drop(link)

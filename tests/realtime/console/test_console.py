@@ -14,7 +14,7 @@ from websockets.asyncio.client import ClientConnection
 from tests.realtime.conftest import PROJECT, START, RealtimeServer, ask, close_status, receive, subscribe
 from tests.realtime.session.test_sign_in import TEAM, console_user, own_project
 from tests.store.samples import event
-from tidewire.realtime import engine
+from tidewire.realtime import housekeeping
 from tidewire.store.engine.database import Transaction
 from tidewire.store.schema import memberships
 
@@ -47,12 +47,12 @@ async def test_events_of_projects_come_though_nobody_is_connected_to_them(
         assert (event["channels"], event["subscriptions"]) == (SCHEMA["channels"], ["s"])
         assert "offset" not in event, "it is in another log than the connection's"
         assert (await ask(guest, "ping"))["type"] == "pong", "nothing came before it"
-        assert server.realtime.rooms[PROJECT].hub.watched is not None
+        assert server.realtime.projects.by_id[PROJECT].feed._watcher is not None
         await ask(ada, "unsubscribe", [{"subscriptionId": "s"}])
         server.realtime.wake("console")
         await subscribe(ada, "console.else")
         await subscribe(ada, "projects.none")
-        assert server.realtime.rooms[PROJECT].hub.watched is None
+        assert server.realtime.projects.by_id[PROJECT].feed._watcher is None
 
 
 async def test_events_of_projects_come_to_channels_in_the_url(server: RealtimeServer) -> None:
@@ -80,10 +80,10 @@ async def test_who_signs_in_by_message_hears_of_projects_from_then_on(server: Re
 async def test_counts_of_connections_and_tests_are_told(
     server: RealtimeServer, monkeypatch: pytest.MonkeyPatch, start: START
 ) -> None:
-    monkeypatch.setattr(engine, "TELL_SECONDS", 0.05)
+    monkeypatch.setattr(housekeeping, "TELL_SECONDS", 0.05)
     server = await start()
-    async with console(server, "ada") as ada, console(server) as guest, server.client() as visitor:
-        await receive(visitor)
+    async with console(server, "ada") as ada, console(server) as guest, server.client() as caller:
+        await receive(caller)
         await subscribe(ada, "project", "tests")
         told = await receive(ada)
         assert list(told["data"]) == ["events", "channels", "timestamp", "payload"]
@@ -135,7 +135,7 @@ async def test_a_live_tail_ends_with_the_role(server: RealtimeServer) -> None:
             transaction.append(event(1, permissions_changed=True, user_id="ada", channels=[], roles=[]))
 
         await server.stores.platform.write(leave)
-        [member] = server.realtime.rooms["console"].hub.index.connections_of("ada")
+        [member] = server.realtime.projects.by_id["console"].hub.index.connections_of("ada")
         while f"team:{TEAM}" in member.roles:
             await ask(ada, "ping")
         await server.publish(1)

@@ -16,7 +16,7 @@ from tidewire.realtime.fanout import fanout
 from tidewire.realtime.fanout.fanout import BATCH_EVENTS, FEW
 from tidewire.realtime.protocol.frames import EventFrame
 from tidewire.realtime.runtime import slice_sizer as pace
-from tidewire.realtime.runtime.slice_sizer import FIRST, LEAST, MOST, Pace
+from tidewire.realtime.runtime.slice_sizer import FIRST, LEAST, MOST, SliceSizer
 
 COUNT = 3 * FIRST + 7
 SUBSCRIBE = json.dumps({"type": "subscribe", "data": [{"subscriptionId": "s", "channels": ["files"]}]})
@@ -34,7 +34,7 @@ async def _connect(world: World, name: str, *, sockets: bool) -> Client:
     """A client that has been asked in this round: with sockets, its events may be written to these."""
     client = await world.connect(name, sockets=sockets)
     if sockets:
-        client.round = client.express = world.hub.acknowledgements.round
+        client.round = client.fast_round = world.hub.acknowledgements.round
     return client
 
 
@@ -75,13 +75,13 @@ async def test_a_large_crowd_is_served_while_the_loop_runs() -> None:
 def test_turns_grow_until_there_are_others_to_serve(monkeypatch: pytest.MonkeyPatch) -> None:
     moment = 0.0
     monkeypatch.setattr("time.perf_counter", lambda: moment)
-    own = Pace()
+    own = SliceSizer()
     sizes = []
     for meanwhile in (1.0, 5e-6, 5e-6, 5e-6, 1e-3, 5e-6, 1e-3):
         moment += meanwhile
         sizes.append(own.size())
         moment += 1e-3
-        own.end_turn()
+        own.end_slice()
     assert sizes == [FIRST, 2 * FIRST, MOST, MOST, LEAST, 2 * LEAST, LEAST]
     own.begin()
     assert own.size() == FIRST
@@ -335,7 +335,7 @@ async def _overtaking(steps: list[Step]) -> None:
                     expected[other].append(offset)
             logged = _event(world, offset, room, size=1500 if kind == "large" else 0)
             await world.hub.publish(logged, more=kind == "wait")
-            world.hub.received = offset
+            world.hub.progress.received = offset
     await world.hub.flush()
     await world.settle()
     for name in expected:

@@ -95,7 +95,7 @@ async def test_a_deleted_user_becomes_a_guest_when_roles_are_refreshed() -> None
 async def test_an_event_committed_before_the_subscription_is_not_delivered_late() -> None:
     world = World()
     await world.connect("c")
-    world.hub.received = 5  # known, but not yet delivered
+    world.hub.progress.received = 5  # known, but not yet delivered
     await world.send("c", _subscribe(("old", ["files"])))
     world.offset = 4
     assert await world.publish(["any"], ["files"]) == {}

@@ -17,7 +17,8 @@ from tests.vectors import Case, load_cases
 from tidewire.core.realtime_queries import Attributes, compile_queries, parse_realtime_queries
 from tidewire.realtime.matching.index import MAX_KNOWN, Index
 from tidewire.realtime.matching.matcher import Payload
-from tidewire.realtime.receivers.subscriptions import Filter, Subscription
+from tidewire.realtime.receivers.filters import Filter
+from tidewire.realtime.receivers.receiver import Subscription
 
 
 def _subscription(client: Client, name: str, channels: Iterable[str], texts: list[str]) -> Subscription:
@@ -43,8 +44,8 @@ def _audience(index: Index, roles: list[str], channels: list[str], payload: Any)
     for place, (client, tail) in enumerate(zip(audience.receivers, audience.tails, strict=True)):
         assert isinstance(client, Client)
         assert audience.place(client) == place
-        (length, window), stop = audience.shape(place)
-        assert (length, window) == (len(tail), client.window)
+        (length, form), stop = audience.shape(place)
+        assert (length, form) == (len(tail), client.form)
         assert place < stop <= len(audience)
         names[client.name] = set(json.loads(tail))
     return names
@@ -132,7 +133,7 @@ class IndexMachine(RuleBasedStateMachine):
         self.connected += 1
         client = Client(f"c{self.connected}")
         client.user_id, client.roles = person
-        client.window = len(self.clients) % 3
+        client.form = len(self.clients) % 3
         self.index.join(client)
         self.clients.append(client)
 

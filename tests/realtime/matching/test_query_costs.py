@@ -12,7 +12,7 @@ from websockets.asyncio.client import ClientConnection
 
 from tests.realtime.conftest import PROJECT, START, RealtimeServer, ask, close_status, receive, rejection
 from tidewire.core.queries import MAX_VALUES
-from tidewire.realtime.session.session import Connection
+from tidewire.realtime.wire.socket import SocketWire
 
 TRUSTING = {"trusted_proxies": True}
 GUEST_ID = "s" * 20
@@ -91,7 +91,7 @@ async def test_what_the_queries_of_a_connection_may_cost(
     async with server.client(f"project={PROJECT}&channels[]=files&{url}") as client:
         assert await rejection(client) == (status, status)
     assert await server.is_left_empty()
-    assert server.realtime.spending.is_empty
+    assert server.realtime.query_costs.is_empty
 
 
 async def test_a_query_has_as_many_values_as_a_filter_of_a_list(start: START) -> None:
@@ -134,8 +134,8 @@ async def test_equal_queries_are_compiled_and_counted_once(start: START) -> None
         held = {
             held.filter
             for each in server.uvicorn.server_state.connections
-            if isinstance(each, Connection)
-            for held in each.subscriptions.values()
+            if isinstance(each, SocketWire)
+            for held in each.session.subscriptions.values()
         }
         assert len(held) == 1
         other = _row(_query("lessThan", 1), _query("notEqual", 5), name="t" * 20)
@@ -145,13 +145,13 @@ async def test_equal_queries_are_compiled_and_counted_once(start: START) -> None
         for client in (first, second, elsewhere):
             assert await _offsets(client, offset) == [offset]
     assert await server.is_left_empty()
-    assert server.realtime.spending.is_empty
+    assert server.realtime.query_costs.is_empty
 
 
 @pytest.fixture
 def every_query_takes_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tidewire.realtime.matching.query_pass.TURN_SECONDS", 0.0)
-    monkeypatch.setattr("tidewire.realtime.matching.query_pass.GLANCE", 1)
+    monkeypatch.setattr("tidewire.realtime.matching.query_pass.CLOCK_INTERVAL", 1)
 
 
 @pytest.mark.usefixtures("every_query_takes_a_turn")
@@ -188,7 +188,7 @@ async def test_who_changes_while_queries_are_asked_misses_nothing(server: Realti
         for client in (idle, busy, plain):
             assert await _offsets(client, published[-1]) == published
     assert await server.is_left_empty()
-    assert server.realtime.spending.is_empty
+    assert server.realtime.query_costs.is_empty
 
 
 @pytest.mark.usefixtures("every_query_takes_a_turn")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.realtime.world import Client
 from tidewire.core.realtime_ranges import Range
 from tidewire.realtime.matching.ranges import Ranges
-from tidewire.realtime.receivers.subscriptions import Subscription
+from tidewire.realtime.receivers.receiver import Subscription
 
 ENDS = st.one_of(st.none(), st.integers(-40, 40), st.sampled_from([10**30, -(10**30), 10**30 + 1]))
 

@@ -26,7 +26,7 @@ from tests.realtime.protocol.test_frames import event_frame
 from tests.realtime.world import Json
 from tidewire.realtime.protocol.compression import MIN_COMPRESSED
 from tidewire.realtime.protocol.frames import MAX_FRAGMENT, subscription_tail
-from tidewire.realtime.session.session import Connection
+from tidewire.realtime.wire.socket import SocketWire
 
 PAYLOAD = msgspec.json.encode(
     {
@@ -294,8 +294,8 @@ async def test_an_idle_connection_keeps_no_more_than_a_number(server: RealtimeSe
         await client.send('{"type":"ping"}')
         await receive(client)
         [connection] = [
-            each for each in server.uvicorn.server_state.connections if isinstance(each, Connection)
+            each for each in server.uvicorn.server_state.connections if isinstance(each, SocketWire)
         ]
-        assert connection.window == 15
+        assert connection.session.form == 15
         kept: dict[str, Any] = {name: getattr(connection, name, None) for name in ("_inbound", "_backlog")}
         assert kept == {"_inbound": None, "_backlog": None}

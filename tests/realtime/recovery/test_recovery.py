@@ -17,7 +17,7 @@ from tests.realtime.conftest import PROJECT, START, RealtimeServer, ask, receive
 from tests.realtime.raw_client import RawClient, frame, raw_client
 from tests.store.samples import event
 from tidewire.realtime.protocol.frames import EventFrame
-from tidewire.realtime.receivers.page_reading import APART
+from tidewire.realtime.receivers.page_progress import APART
 from tidewire.realtime.recovery import recovery
 from tidewire.realtime.recovery.positions import LAGGING_ROUNDS, PAGE_ROUNDS
 from tidewire.realtime.recovery.recovery import Recovery
@@ -48,7 +48,7 @@ async def _until(condition: Callable[[], bool]) -> None:
 
 async def _acknowledged(server: RealtimeServer, offset: int) -> None:
     """Wait until the one connection has acknowledged everything up to ``offset``."""
-    [connection] = server.realtime.connections()
+    [connection] = server.realtime.sessions()
     await _until(lambda: connection.acknowledged >= offset)
 
 
@@ -144,7 +144,7 @@ async def test_one_ping_is_outstanding_at_most(server: RealtimeServer) -> None:
             await asyncio.sleep(0.1)
         for _ in range(29):
             assert (await client.frame()).opcode != 9
-        [connection] = server.realtime.connections()
+        [connection] = server.realtime.sessions()
         last = connection.sent
         client.send(frame(10, b"%d" % first.offset))
         # Now that it is answered, the rest is asked for.
@@ -177,7 +177,7 @@ async def test_a_pong_that_was_not_asked_for_says_nothing(server: RealtimeServer
         client.send(frame(10, forged), frame(10, forged))
         client.say('{"type":"ping"}')
         assert await client.message() == '{"type":"pong"}'
-        [connection] = server.realtime.connections()
+        [connection] = server.realtime.sessions()
         assert connection.acknowledged < logged.offset
         assert connection.asked == logged.offset
 
@@ -204,7 +204,7 @@ async def test_on_another_process_while_the_first_has_not_noticed(tmp_path: Path
         await _subscribe(client)
         store = await one.stores.project(PROJECT)
         assert store is not None
-        positions = one.realtime.rooms[PROJECT].hub.recovery
+        positions = one.realtime.projects.by_id[PROJECT].hub.recovery
         assert positions is not None
         await _until(lambda: positions.positions.count == 1)
         missed = (await other.publish(1)).offset
@@ -300,7 +300,7 @@ async def test_what_was_lost_makes_room_for_who_is_here(start: START) -> None:
         rows = [{"subscriptionId": f"{ID}{number}", "channels": ["files"]} for number in range(30)]
         await ask(crowd, "subscribe", rows)
     await server.is_left_empty()
-    positions = server.realtime.rooms[PROJECT].hub.recovery.positions  # type: ignore[union-attr]
+    positions = server.realtime.projects.by_id[PROJECT].hub.recovery.positions  # type: ignore[union-attr]
     await positions.written()
     assert await store.database.read(count) == 18
     async with server.client() as client:
@@ -356,7 +356,7 @@ def _page(server: RealtimeServer, url: str = f"project={PROJECT}", **headers: st
 
 
 def _recovery(server: RealtimeServer) -> Recovery:
-    found = server.realtime.rooms[PROJECT].hub.recovery
+    found = server.realtime.projects.by_id[PROJECT].hub.recovery
     assert found is not None
     return found
 
@@ -435,7 +435,7 @@ async def test_a_page_on_another_process_gets_what_it_may_not_have_read(tmp_path
         offsets = [(await one.publish(number)).offset for number in range(2)]
         for client in (page, fast):
             assert await _offsets(client, 2) == offsets
-        await _until(lambda: all(each.acknowledged >= offsets[-1] for each in one.realtime.connections()))
+        await _until(lambda: all(each.acknowledged >= offsets[-1] for each in one.realtime.sessions()))
         _rounds(one, APART)
         await _recovery(one).positions.written()
         new = (await other.publish(3)).offset
@@ -453,12 +453,12 @@ async def test_who_lags_does_not_share_a_position_that_it_has_not_reached(server
         await slow.message()
         await receive(quick)
         await _subscribe(quick, name=f"{ID}1")
-        lagging, _ = sorted(server.realtime.connections(), key=lambda each: each.number)
+        lagging, _ = sorted(server.realtime.sessions(), key=lambda each: each.number)
 
         async def publish(number: int) -> int:
             offset = (await server.publish(number)).offset
             assert await _offsets(quick, 1) == [offset]
-            await _until(lambda: max(each.acknowledged for each in server.realtime.connections()) >= offset)
+            await _until(lambda: max(each.acknowledged for each in server.realtime.sessions()) >= offset)
             return offset
 
         slow.send(frame(10, b"%d" % await publish(0)))  # it is one that answers

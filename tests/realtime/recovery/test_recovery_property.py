@@ -158,7 +158,7 @@ async def _play(steps: list[tuple[str, int]], directory: Path, kind: type[Client
                 client.answer()
             elif step == "begin rounds":
                 for server in servers * ROUNDS:
-                    for room in server.realtime.rooms.values():
+                    for room in server.realtime.projects.by_id.values():
                         if room.hub.recovery is not None:
                             room.hub.recovery.positions.begin_round()
             elif step == "browser":
@@ -188,7 +188,7 @@ async def _play(steps: list[tuple[str, int]], directory: Path, kind: type[Client
 async def _settled(servers: list[RealtimeServer]) -> None:
     """Let what is kept be written: another process is asked next."""
     for server in servers:
-        for room in server.realtime.rooms.values():
+        for room in server.realtime.projects.by_id.values():
             assert room.hub.recovery is not None
             await room.hub.recovery.positions.written()
 

@@ -248,9 +248,9 @@ async def test_a_replay_larger_than_the_queue_streams_as_the_client_reads(start:
         await _recover(client, place)
         # Nothing is read for a while: the server waits, and holds little meanwhile.
         for _ in range(20):
-            queued = [each.queued_bytes for each in server.realtime.connections()]
+            queued = [each.wire.queued_bytes for each in server.realtime.sessions()]
             assert max(queued) < 300_000
-            [connection] = server.realtime.connections()
+            [connection] = server.realtime.sessions()
             told = verdict(connection, Occurrence(["files"], ["any"], payload, expected[-1]), {})
             assert "replay" in {step.check for step in told.steps}
             await asyncio.sleep(0.01)
@@ -265,11 +265,11 @@ async def test_what_nobody_asks_for_any_more_is_forgotten(server: RealtimeServer
     for _ in range(2):
         async with server.client() as client:
             await receive(client)
-            while server.realtime.rooms[PROJECT].hub.matched < missed[-1]:  # noqa: ASYNC110
+            while server.realtime.projects.by_id[PROJECT].hub.progress.matched < missed[-1]:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)  # or else they might come as what happens now
             await _recover(client, place)
             assert await _offsets(client, 50) == missed
-        recovery = server.realtime.rooms[PROJECT].hub.recovery
+        recovery = server.realtime.projects.by_id[PROJECT].hub.recovery
         assert recovery is not None
         assert recovery._history._bytes > 0
         for _ in range(KEPT_ROUNDS + 1):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidewire.realtime.recovery.write_behind import Unwritten
+from tidewire.realtime.recovery.write_behind import WriteBehind
 
 KEYS = st.integers(0, 4)
 ACTIONS = st.one_of(
@@ -17,7 +17,7 @@ ACTIONS = st.one_of(
 
 @given(st.lists(ACTIONS, max_size=40))
 def test_the_newest_values_are_written_in_the_end(actions: list[tuple[str, int]]) -> None:
-    unwritten: Unwritten[int, object] = Unwritten()
+    unwritten: WriteBehind[int, object] = WriteBehind()
     newest: dict[int, object] = {}
     database: dict[int, object] = {}
     begun: dict[int, object] = {}
@@ -51,7 +51,7 @@ def test_the_newest_values_are_written_in_the_end(actions: list[tuple[str, int]]
 
 
 def test_what_was_discarded_is_not_written() -> None:
-    unwritten: Unwritten[str, int] = Unwritten()
+    unwritten: WriteBehind[str, int] = WriteBehind()
     unwritten.put("a", 1)
     unwritten.put("b", 2)
     unwritten.discard("a")

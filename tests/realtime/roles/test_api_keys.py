@@ -1,4 +1,4 @@
-"""Programs with an API key get every event of their project, and lose it with the key."""
+"""ApiKeyConnections with an API key get every event of their project, and lose it with the key."""
 
 from __future__ import annotations
 
@@ -216,7 +216,7 @@ async def test_who_loses_the_key_gets_nothing_more(server: RealtimeServer, how: 
 async def test_the_loss_counts_in_other_processes_too(server: RealtimeServer) -> None:
     key, secret = await _key(server)
     async with (
-        running(server.realtime.stores.platform.path.parents[2]) as other,
+        running(server.stores.platform.path.parents[2]) as other,
         other.client(x_appwrite_key=secret) as program,
     ):
         await receive(program)

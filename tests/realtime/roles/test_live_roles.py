@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 import msgspec
@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from tests.realtime.world import Client, Json, World, identity
+from tidewire.core.entitlements import change_of
 from tidewire.core.events import Event, LoggedEvent
-from tidewire.core.standings import change_of
 
 T = TypeVar("T")
 USERS = ["anna", "ben"]
@@ -30,14 +30,24 @@ ROLES = [
 MEMBER = "teams.[teamId].memberships.[membershipId]."
 
 
+class _Late(World):
+    """A project whose log is delivered when the hub asks for it."""
+
+    def __init__(self, deliver_all: Callable[[], Awaitable[None]]) -> None:
+        self._deliver_all = deliver_all
+        super().__init__()
+
+    async def catch_up(self) -> None:
+        await self._deliver_all()
+
+
 class LiveRoles(RuleBasedStateMachine):
     """A log that is delivered later than it is written."""
 
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
-        self.world = World()
-        self.world.hub.catch_up = self.deliver_all
+        self.world = _Late(self.deliver_all)
         self.log: deque[tuple[LoggedEvent, dict[str, set[str]] | None]] = deque()
         """What is committed but not delivered, and for probes who is to get it: users with roles then."""
         self.offset = 0
@@ -63,7 +73,7 @@ class LiveRoles(RuleBasedStateMachine):
             pattern=pattern, parameters=parameters, channels=["c"], roles=roles,
             payload=msgspec.json.encode(payload), timestamp=1,
         )  # fmt: skip
-        self.world.hub.received = self.offset
+        self.world.hub.progress.received = self.offset
         logged = LoggedEvent("p1", self.offset, event)
         self.log.append((logged, None))
         return logged

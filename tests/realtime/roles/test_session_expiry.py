@@ -24,14 +24,12 @@ def _enter(world: World, name: str, session_id: str, expires: int, *, foreign: b
 
 async def test_from_its_expiry_on_a_connection_is_a_guests() -> None:
     world = World()
-    signed_out = []
-    world.hub.roles.signed_out = lambda receiver: signed_out.append(receiver)
     short = _enter(world, "short", "s1", now() + EARLY_MS)
     _enter(world, "long", "s2", now() + HOUR)
     _enter(world, "keyless", "", 0)
     assert await world.publish(["user:anna"], ["account"]) == {"long": ["s"], "keyless": ["s"]}
     assert await world.publish(["guests"], ["account.update"]) == {"short": ["s"]}
-    assert (short.user_id, short.login, signed_out) == ("", None, [short])
+    assert (short.user_id, short.login, world.signed_out) == ("", None, [short])
     world.hub.roles.expire(now() + HOUR)
     assert await world.publish(["user:anna"], ["account"]) == {"keyless": ["s"]}
     for name in list(world.clients):

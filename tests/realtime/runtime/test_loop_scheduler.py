@@ -8,11 +8,11 @@ from itertools import pairwise
 
 import pytest
 
-from tidewire.realtime.runtime.loop_scheduler import PER_ROUND, Turns
+from tidewire.realtime.runtime.loop_scheduler import PER_ROUND, LoopScheduler
 
 
 async def test_all_is_done_in_order_and_others_get_their_turn() -> None:
-    turns, done = Turns(), list[int]()
+    turns, done = LoopScheduler(), list[int]()
     for number in range(5 * PER_ROUND + 1):
         turns.enter(lambda number=number: done.append(number))  # type: ignore[misc]
     assert not done
@@ -26,7 +26,7 @@ async def test_all_is_done_in_order_and_others_get_their_turn() -> None:
 
 
 async def test_work_that_fails_does_not_stop_the_rest() -> None:
-    turns, done = Turns(), list[str]()
+    turns, done = LoopScheduler(), list[str]()
     failures = list[object]()
     asyncio.get_running_loop().set_exception_handler(
         lambda _loop, context: failures.append(context["exception"])
@@ -45,7 +45,7 @@ async def test_work_that_fails_does_not_stop_the_rest() -> None:
 
 async def test_between_rounds_that_leave_something_there_is_a_rest() -> None:
     """In which other threads get the interpreter: a loop that is never idle starves them."""
-    turns, done = Turns(per_round=1, rest=0.05), list[int]()
+    turns, done = LoopScheduler(per_round=1, rest=0.05), list[int]()
     loop = asyncio.get_running_loop()
     for number in range(3):
         turns.enter(lambda number=number: done.append(number))  # type: ignore[misc]
@@ -62,7 +62,7 @@ async def test_between_rounds_that_leave_something_there_is_a_rest() -> None:
 
 
 async def test_work_may_enter_more_work() -> None:
-    turns = Turns()
+    turns = LoopScheduler()
     more = asyncio.Event()
     turns.enter(lambda: turns.enter(more.set))
     with pytest.raises(TimeoutError):
@@ -73,7 +73,7 @@ async def test_work_may_enter_more_work() -> None:
 
 async def test_who_waits_for_a_turn_has_it_alone() -> None:
     """What a caller does with its turn counts as the round's work: many callers do not run in one go."""
-    turns, done = Turns(seconds=0.001, rest=0.001), list[int]()
+    turns, done = LoopScheduler(seconds=0.001, rest=0.001), list[int]()
 
     async def work(number: int) -> None:
         await turns.turn()
@@ -90,7 +90,7 @@ async def test_who_waits_for_a_turn_has_it_alone() -> None:
 
 
 async def test_who_goes_away_leaves_the_turn_to_the_next() -> None:
-    turns = Turns(per_round=1)
+    turns = LoopScheduler(per_round=1)
     gone, waiting = asyncio.create_task(turns.turn()), asyncio.create_task(turns.turn())
     await asyncio.sleep(0)
     gone.cancel()

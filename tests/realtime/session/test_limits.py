@@ -24,9 +24,9 @@ from tests.realtime.conftest import (
 from tests.realtime.raw_client import frame, raw_client
 from tidewire.realtime.protocol.messages import MessageError
 from tidewire.realtime.session.connection_limits import OpenConnections
-from tidewire.realtime.session.session import Connection
 from tidewire.realtime.session.subscribing import Subscribing
 from tidewire.realtime.wire.liveness import ROUNDS
+from tidewire.realtime.wire.socket import SocketWire
 
 TRUSTING = {"trusted_proxies": True}
 
@@ -217,8 +217,8 @@ def test_addresses_are_forgotten_with_their_last_connection() -> None:
     assert (places.count, places._by_address) == (0, {})
 
 
-def _connection(server: RealtimeServer) -> Connection:
-    [found] = [each for each in server.uvicorn.server_state.connections if isinstance(each, Connection)]
+def _connection(server: RealtimeServer) -> SocketWire:
+    [found] = [each for each in server.uvicorn.server_state.connections if isinstance(each, SocketWire)]
     return found
 
 
@@ -292,7 +292,7 @@ async def test_no_timer_for_each_idle_connection(server: RealtimeServer) -> None
             assert (await ask(client, "ping"))["type"] == "pong"
         names = [str(task.get_coro()) for task in asyncio.all_tasks()]
         assert len([name for name in names if " watch " in name]) == 1
-        assert not [name for name in names if " Connection._" in name]
+        assert not [name for name in names if " Session._" in name or " WebSocket._" in name]
 
 
 async def test_a_storm_of_clients_is_set_up_few_at_once(

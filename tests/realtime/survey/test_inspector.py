@@ -35,12 +35,12 @@ async def pair(start: START, tmp_path: Path) -> AsyncIterator[list[RealtimeServe
                 tmp_path,
                 realtime.process.id,
                 realtime.peers,
-                realtime.everywhere.answer,
+                realtime.survey.answer,
                 Commits(lambda _: None),
             )
             await mesh.start()
             stack.push_async_callback(mesh.close)
-            realtime.everywhere.others = mesh
+            realtime.survey.others = mesh
         yield servers
 
 
@@ -88,7 +88,7 @@ async def test_pages_are_bounded_in_bytes_and_leave_nobody_out(
 async def test_who_goes_while_a_page_is_made_is_not_on_it(
     pair: list[RealtimeServer], opened: list[ClientConnection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    there = pair[1].realtime.everywhere
+    there = pair[1].realtime.survey
     find = there._find
 
     async def late(question: Question) -> Answer:
@@ -116,7 +116,7 @@ async def test_a_process_that_cannot_answer_is_named(
     async def fail(question: Question) -> Answer:
         raise ValueError
 
-    monkeypatch.setattr(pair[1].realtime.everywhere, "_find", fail)
+    monkeypatch.setattr(pair[1].realtime.survey, "_find", fail)
     page = await _page(pair[0])
     assert (_channels(page), page.total) == (["c0", "c2", "c4", "c6"], 4)
     assert page.missing_processes == [pair[1].realtime.process.id]
@@ -139,7 +139,7 @@ async def test_what_is_too_long_to_be_told_is_cut_and_said_so(
 async def test_the_console_is_told_the_connections_of_all_processes(
     pair: list[RealtimeServer], opened: list[ClientConnection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    there = pair[1].realtime.everywhere
+    there = pair[1].realtime.survey
     find = there._find
     counted = asyncio.Event()
 
@@ -153,9 +153,9 @@ async def test_the_console_is_told_the_connections_of_all_processes(
     async with console(pair[0], "ada") as ada:
         await subscribe(ada, "project")
         for _ in range(2):
-            room = pair[0].realtime.rooms["console"]
-            assert room.hub.console is not None
-            await pair[0].realtime._tell(room, room.hub.console)
+            project = pair[0].realtime.projects.by_id["console"]
+            assert project.hub.console is not None
+            await pair[0].realtime.housekeeping.tell_console_once(project, project.hub.console)
         told: Json = (await receive(ada))["data"]
         assert counted.is_set()
         assert told["payload"] == {PROJECT: 7}, "a sum without the other process is not told"

@@ -16,13 +16,13 @@ from websockets.frames import Opcode
 
 from tests.realtime.conftest import START, RealtimeServer, ask, receive
 from tests.realtime.raw_client import RawClient, frame, raw_client, text
-from tidewire.logs import RepeatedByKind
 from tidewire.realtime.recovery.recovery import Known
+from tidewire.realtime.session.session import Session
 from tidewire.realtime.session.subscribing import SLICE, Rows, Subscribing
-from tidewire.realtime.wire import flood
-from tidewire.realtime.wire import reader as inflow
-from tidewire.realtime.wire.flood import AddressBudgets, Unfinished
-from tidewire.realtime.wire.reader import STEP_BYTES, Inflow
+from tidewire.realtime.wire import budgets, socket
+from tidewire.realtime.wire.budgets import AddressBudgets, LargeMessages
+from tidewire.realtime.wire.socket import SocketWire
+from tidewire.realtime.wire.websocket import STEP_BYTES, WebSocket
 
 PING = frame(Opcode.PING)
 
@@ -33,13 +33,13 @@ async def test_what_arrives_in_one_go_is_read_a_little_at_a_time(
     """Read at once, they would hold up everybody else for half a second."""
     pieces: list[tuple[int, int]] = []
     rounds = 0
-    receive_bytes = Inflow._receive
+    receive_bytes = WebSocket._receive
 
-    def observed(self: Inflow, data: bytes) -> None:
+    def observed(self: WebSocket, data: bytes) -> None:
         pieces.append((rounds, len(data)))
         receive_bytes(self, data)
 
-    monkeypatch.setattr(Inflow, "_receive", observed)
+    monkeypatch.setattr(WebSocket, "_receive", observed)
     async with raw_client(server) as client:
         await client.message()
         client.send(PING * 40_000)
@@ -51,6 +51,11 @@ async def test_what_arrives_in_one_go_is_read_a_little_at_a_time(
             await asyncio.wait_for(_drain(client), 10)
         assert max(size for _, size in pieces) <= STEP_BYTES
         assert len({number for number, _ in pieces}) > 10, "others had their turns"
+
+
+def _wire(session: Session) -> SocketWire:
+    assert isinstance(session.wire, SocketWire)
+    return session.wire
 
 
 async def _until(condition: Callable[[], bool]) -> None:
@@ -89,8 +94,8 @@ async def test_who_sends_too_much_is_not_read_and_then_read_again(start: START) 
         client.send(PING * 3000)
         answered = await _pongs(client, 3000)
         assert 1000 <= answered < 2000
-        [connection] = server.realtime.connections()
-        assert connection.is_overloaded
+        [connection] = server.realtime.sessions()
+        assert _wire(connection)._is_overloaded
         async with server.client() as other:
             await receive(other)
             assert await ask(other, "ping") == {"type": "pong"}
@@ -113,7 +118,7 @@ async def test_who_comes_back_has_no_new_budget(start: START) -> None:
         other.send(PING)
         assert await _pongs(other, 1) == 0
         await server.publish(1)
-        assert [each.state for each in server.realtime.connections()] == [1, 1], "nobody is closed"
+        assert [_wire(each).state for each in server.realtime.sessions()] == [1, 1], "nobody is closed"
 
 
 async def test_answers_to_pings_are_no_flood_of_an_address(start: START) -> None:
@@ -121,14 +126,14 @@ async def test_answers_to_pings_are_no_flood_of_an_address(start: START) -> None
     server = await start(rate_limits=True, realtime_flood_rate_per_address=1)
     async with raw_client(server) as client:
         await client.message()
-        [connection] = server.realtime.connections()
+        [connection] = server.realtime.sessions()
         for number in range(20):
             connection.asked = number + 1
             client.send(frame(Opcode.PONG, b"%d" % (number + 1)))
             await _until(lambda: not connection.asked)
         client.send(PING)
         assert await _pongs(client, 1) == 1
-        assert not connection.is_overloaded
+        assert not _wire(connection)._is_overloaded
 
 
 async def test_what_is_costly_to_decode_counts_more(start: START) -> None:
@@ -137,8 +142,8 @@ async def test_what_is_costly_to_decode_counts_more(start: START) -> None:
     async with raw_client(server) as client:
         await client.message()
         client.send(nested * 60)
-        [connection] = server.realtime.connections()
-        await _until(lambda: connection.is_overloaded)
+        [connection] = server.realtime.sessions()
+        await _until(lambda: _wire(connection)._is_overloaded)
         assert await _answers(client) < 55
 
 
@@ -195,7 +200,7 @@ async def test_a_large_frame_is_decoded_a_little_at_a_time(
         assert "2000" in answer["data"]["message"]
         assert len(decoded) > 10
         assert max(decoded) < 25_000
-        [connection] = server.realtime.connections()
+        [connection] = server.realtime.sessions()
         assert not connection.subscriptions
 
 
@@ -209,7 +214,7 @@ def test_addresses_that_owe_nothing_are_forgotten() -> None:
 
 
 async def test_who_goes_on_is_closed(start: START, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (flood, inflow):
+    for module in (budgets, socket):
         monkeypatch.setattr(module, "BUDGET_SECONDS", 0.4)
     server = await start(rate_limits=True, realtime_flood_rate=100)
     async with raw_client(server) as client:
@@ -224,7 +229,7 @@ async def test_who_goes_on_is_closed(start: START, monkeypatch: pytest.MonkeyPat
 
 
 async def test_who_waits_is_forgiven(start: START, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (flood, inflow):
+    for module in (budgets, socket):
         monkeypatch.setattr(module, "BUDGET_SECONDS", 0.4)
     server = await start(rate_limits=True, realtime_flood_rate=100)
     async with raw_client(server) as client:
@@ -319,7 +324,7 @@ async def test_who_leaves_while_subscriptions_are_made_leaves_nothing(server: Re
     async with raw_client(server) as client:
         await client.message()
         client.send(text(json.dumps({"type": "subscribe", "data": rows})))
-        [connection] = server.realtime.connections()
+        [connection] = server.realtime.sessions()
         await _until(lambda: bool(connection.subscriptions))
         client.writer.transport.abort()
     assert await server.is_left_empty()
@@ -327,7 +332,7 @@ async def test_who_leaves_while_subscriptions_are_made_leaves_nothing(server: Re
 
 async def test_of_large_messages_only_some_may_be_unfinished(server: RealtimeServer) -> None:
     """Each may take ten times the memory of any other message: the one that has taken longest gives way."""
-    server.realtime.flow.unfinished._most = 2
+    server.realtime.wires.large_messages._most = 2
     begun = b"\x81\xff" + (300_000).to_bytes(8, "big") + b"\0\0\0\0" + b"x" * 100_000
     async with raw_client(server) as first, raw_client(server) as second, raw_client(server) as third:
         for client in (first, second, third):
@@ -335,17 +340,17 @@ async def test_of_large_messages_only_some_may_be_unfinished(server: RealtimeSer
             client.send(begun)
             if client is not third:
                 for _ in range(500):
-                    if server.realtime.flow.unfinished.count == 1 + (client is second):
+                    if server.realtime.wires.large_messages.count == 1 + (client is second):
                         break
                     await asyncio.sleep(0.01)
         assert await first.failed() == 1013
-        assert server.realtime.flow.unfinished.count == 2
+        assert server.realtime.wires.large_messages.count == 2
     assert await server.is_left_empty()
-    assert server.realtime.flow.unfinished.count == 0
+    assert server.realtime.wires.large_messages.count == 0
 
 
 def test_the_oldest_gives_way() -> None:
-    unfinished, gone = Unfinished(2), list[str]()
+    unfinished, gone = LargeMessages(2), list[str]()
     for name in ("a", "b", "a", "c"):
         unfinished.begin(name, lambda name=name: gone.append(name))  # type: ignore[misc]
     assert gone == ["a"]
@@ -359,7 +364,7 @@ async def test_limits_that_are_reached_are_told_in_the_log(start: START) -> None
     server = await start(realtime_max_subscriptions=1, realtime_max_connections_per_address=1)
     rows = [{"channels": ["files"]}, {"channels": ["files"]}]
     with capture_logs() as lines:
-        server.realtime.reached = RepeatedByKind(structlog.get_logger().warning, "limit_reached", "limit")
+        server.realtime.limits_reached._write = structlog.get_logger().warning
         async with server.client() as client:
             await receive(client)
             for _ in range(3):
@@ -389,7 +394,7 @@ async def test_what_bites_is_told_in_the_log(start: START, sent: bytes, told: st
         realtime_max_subscription_bytes=10_000,
     )
     with capture_logs() as lines:
-        server.realtime.reached = RepeatedByKind(structlog.get_logger().warning, "limit_reached", "limit")
+        server.realtime.limits_reached._write = structlog.get_logger().warning
         async with raw_client(server) as client:
             await client.message()
             client.send(sent)

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from tests.realtime.conftest import PROJECT, START, UPGRADE, RealtimeServer, receive, subscribe
-from tidewire.realtime.session.session import Connection
+from tidewire.realtime.wire.socket import SocketWire
 
 SLOW = 30
 CAP = 128_000
@@ -35,7 +35,7 @@ async def test_what_is_kept_for_clients_that_never_read_is_bounded(start: START,
         await receive(healthy)
         await subscribe(healthy, "files")
         connections = [
-            each for each in server.uvicorn.server_state.connections if isinstance(each, Connection)
+            each for each in server.uvicorn.server_state.connections if isinstance(each, SocketWire)
         ]
         assert len(connections) == SLOW + 1
         payload = msgspec.json.encode({"text": "x" * EVENT_BYTES})

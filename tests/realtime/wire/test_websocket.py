@@ -13,7 +13,6 @@ import msgspec
 import pytest
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from websockets.frames import Frame, Opcode
-from websockets.http11 import Request
 
 from tests.realtime.conftest import (
     PROJECT,
@@ -28,8 +27,10 @@ from tests.realtime.conftest import (
     subscribe,
 )
 from tests.realtime.world import read_frames
-from tidewire.realtime.session.session import Connection
-from tidewire.realtime.wire.flood import AddressBudgets, Flow
+from tidewire.realtime.runtime.loop_scheduler import LoopScheduler
+from tidewire.realtime.wire.budgets import AddressBudgets
+from tidewire.realtime.wire.contract import WireUser
+from tidewire.realtime.wire.socket import SocketWire, WireContext
 from tidewire.realtime.wire.websocket import WebSocket
 from tidewire.settings import Settings
 from tidewire.store.instance.platform import ProjectStore
@@ -225,7 +226,7 @@ async def test_what_may_wait_is_bounded_and_refusals_are_told(start: START) -> N
         refused = [answer for answer in answers if answer["type"] == "error"]
         assert {answer["data"]["code"] for answer in refused} == {1013}
         assert 12 <= len(refused) <= 16, "a minute may end in between"
-        [connection] = server.realtime.connections()
+        [connection] = server.realtime.sessions()
         assert connection.refusals is not None
         assert connection.refusals.number == len(refused)
         assert server.realtime.meters.refused["1013"] == len(refused)
@@ -368,7 +369,7 @@ async def test_a_client_that_does_not_read_is_bounded_and_cut_off(start: START) 
         await receive(quick)
         await subscribe(quick, "files")
         connections = [
-            each for each in server.uvicorn.server_state.connections if isinstance(each, Connection)
+            each for each in server.uvicorn.server_state.connections if isinstance(each, SocketWire)
         ]
         assert len(connections) == 2
         payload = msgspec.json.encode({"text": "x" * 50_000})
@@ -376,7 +377,7 @@ async def test_a_client_that_does_not_read_is_bounded_and_cut_off(start: START) 
         for _ in range(300):
             await server.publish(payload=payload)
             await receive(quick)
-            queued = [each.queued_bytes for each in connections if each.roles]
+            queued = [each.queued_bytes for each in connections if each.session.roles]
             largest = max(largest, *queued)
         assert 256_000 < largest < 256_000 + 2 * 51_000
         assert +server.realtime.meters.closes == {"slow": 1}
@@ -439,16 +440,6 @@ async def test_nothing_of_the_http_connection_is_kept(server: RealtimeServer) ->
         gc.enable()
 
 
-class _Upgraded(WebSocket):
-    """One that does nothing with its messages."""
-
-    def opened(self, request: Request) -> None:
-        """It is let in."""
-
-    def ended(self) -> None:
-        """It is gone."""
-
-
 async def test_what_the_http_connection_has_still_to_write_makes_a_slow_reader() -> None:
     """Else frames would go past what the transport keeps, or pile up there without a bound."""
     near, far = socket.socketpair()
@@ -457,11 +448,13 @@ async def test_what_the_http_connection_has_still_to_write_makes_a_slow_reader()
         loop = asyncio.get_running_loop()
         transport, _ = await loop.create_connection(asyncio.Protocol, sock=near)
         transport.write(b"x" * 4_000_000)
-        connection = _Upgraded(Settings(realtime_max_queue_bytes=8_000_000), set(), Flow(AddressBudgets(1)))
+        settings = Settings(realtime_max_queue_bytes=8_000_000)
+        context = WireContext(settings, AddressBudgets(1), LoopScheduler(), lambda _: WireUser())
+        connection = WebSocket(context)
         connection.connection_made(transport)
         transport.set_protocol(connection)
-        connection._upgrade(f"GET /v1/realtime HTTP/1.1\r\n{UPGRADE}".encode())
-        assert [connection.congested, connection.direct] == [True, False]
+        connection._open(f"GET /v1/realtime HTTP/1.1\r\n{UPGRADE}".encode())
+        assert [connection.congested, connection.session.direct] == [True, False]
         connection.send(b"frame")
         received = b""
         while not received.endswith(b"frame"):
@@ -469,7 +462,7 @@ async def test_what_the_http_connection_has_still_to_write_makes_a_slow_reader()
             assert chunk
             received += chunk
         assert received.lstrip(b"x").startswith(b"HTTP/1.1 101")
-        assert [connection.congested, connection.direct] == [False, True]
+        assert [connection.congested, connection.session.direct] == [False, True]
         transport.abort()
         await asyncio.sleep(0)
         await asyncio.sleep(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidewire.realtime.wire.write_queue import BLOCK_BYTES, Queued
+from tidewire.realtime.wire.write_queue import BLOCK_BYTES, WriteQueue
 
 SIZES = st.integers(1, BLOCK_BYTES)
 MESSAGES = st.builds(lambda size, byte: bytes([byte]) * size, SIZES, st.integers(0, 255))
@@ -13,7 +13,7 @@ MESSAGES = st.builds(lambda size, byte: bytes([byte]) * size, SIZES, st.integers
 
 @given(st.lists(st.one_of(MESSAGES, st.none()), max_size=30))
 def test_everything_comes_out_in_order(actions: list[bytes | None]) -> None:
-    queued, expected, taken = Queued(), b"", b""
+    queued, expected, taken = WriteQueue(), b"", b""
     for message in actions:
         if message is not None:
             queued.add(message)

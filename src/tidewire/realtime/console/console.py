@@ -1,7 +1,7 @@
-"""What only connections to the console's project get.
+"""The console: what only connections to the console's project get.
 
-Events of other projects that are for the console are in the logs of those projects, which nobody reads in a
-process without connections to them. So the logs of the projects that somebody looks at are followed.
+Events of other projects that are for the console stand in the logs of those projects, which a process without
+connections to them does not read. So the logs of the projects that somebody looks at are followed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tidewire.realtime.console.live_tail import LiveTail
 from tidewire.realtime.matching.index import Index
 from tidewire.realtime.protocol import frames
 from tidewire.realtime.protocol.messages import POLICY_VIOLATION, MessageError, Subscribe
-from tidewire.realtime.receivers.subscriptions import Receiver
+from tidewire.realtime.receivers.receiver import Receiver
 from tidewire.store.engine.connection import Connection
 from tidewire.store.instance.platform import ProjectStore, Stores
 from tidewire.store.schema import projects
@@ -38,7 +38,8 @@ Follow = Callable[[ProjectStore, Callable[[LoggedEvent], None]], Awaitable[None]
 
 
 def test_event() -> Event:
-    """What guests on the channel ``tests`` get every few seconds: suites of SDKs wait for it."""
+    """An event that guests on the channel ``tests`` get every few seconds: test suites of SDKs wait for
+    it."""
     return Event(
         pattern="test.event",
         parameters={},
@@ -76,7 +77,7 @@ class Console:
         await self.review(receiver, channels)
 
     async def review(self, newcomer: Receiver | None = None, asked: Iterable[str] = ()) -> None:
-        """Follow what somebody looks at, and nothing else.
+        """Follow the logs of the projects that somebody looks at, and no others.
 
         ``asked``: channels that ``newcomer`` is about to get.
         """
@@ -102,7 +103,7 @@ class Console:
         for receiver in self._index.subscribers(_COUNTS):
             if team_id and f"team:{team_id}" in receiver.roles:
                 frame = frame or frames.connection_count(project_id, count)
-                receiver.send(frame)
+                receiver.tell(frame)
 
     async def _projects_seen(self, lookers: dict[str, set[Receiver]]) -> set[str]:
         """The projects that somebody looks at who is in the team that owns them."""

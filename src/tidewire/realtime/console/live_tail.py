@@ -1,7 +1,7 @@
-"""The console's live tail of a project: all of its events as they happen, reduced to what they are about.
+"""The live tail of a project in the console: all of its events as they happen, without their payloads.
 
-A tail is a subscription like any other, on a channel of the console's project. What an event becomes in it is
-matched as an event's payload is, so that queries filter it; then each subscription gets so many a second.
+A tail is a subscription like any other, on a channel of the console's project. Its entries are matched as the
+payloads of events are, so that queries filter them. Each subscription gets a bounded number a second.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tidewire.realtime.matching.index import Index
 from tidewire.realtime.matching.matcher import Payload
 from tidewire.realtime.matching.ranges import each
 from tidewire.realtime.protocol import frames
-from tidewire.realtime.receivers.subscriptions import Subscription
+from tidewire.realtime.receivers.receiver import Subscription
 
 FLUSH_SECONDS: Final = 0.15
 MAX_ENTRIES: Final = 200
@@ -31,11 +31,11 @@ _encode: Final = msgspec.json.Encoder().encode
 
 @dataclass(slots=True)
 class _Window:
-    """What one subscription gets of one project."""
+    """The entries that one subscription gets of one project."""
 
     project_id: str
     role: str
-    """Without which it gets nothing."""
+    """The role without which the subscription gets nothing."""
     tokens: float
     filled_at: float
     """When the tokens were counted last."""
@@ -43,7 +43,7 @@ class _Window:
     dropped: int = 0
 
     def admits(self, rate: int) -> bool:
-        """Take a token, of which ``rate`` come each second, and no more than that are kept."""
+        """Take a token if there is one; ``rate`` come each second, and no more than that are kept."""
         moment = time.monotonic()
         self.tokens = min(float(rate), self.tokens + (moment - self.filled_at) * rate)
         self.filled_at = moment
@@ -75,7 +75,7 @@ class LiveTail:
             self._flush_task = asyncio.get_running_loop().call_later(FLUSH_SECONDS, self._flush)
 
     def close(self) -> None:
-        """Show nothing more."""
+        """Show no event any more."""
         if self._flush_task is not None:
             self._flush_task.cancel()
 
@@ -103,11 +103,11 @@ class LiveTail:
 
 
 def _send(subscription: Subscription, window: _Window) -> None:
-    send = subscription.receiver.send
+    tell = subscription.receiver.tell
     channel = CHANNEL + window.project_id
     for start in range(0, len(window.entries), MAX_ENTRIES):
         payload = msgspec.Raw(b"[" + b",".join(window.entries[start : start + MAX_ENTRIES]) + b"]")
-        send(frames.tail(channel, "console.tail", subscription.id, payload))
+        tell(frames.tail(channel, "console.tail", subscription.id, payload))
     if window.dropped:
         told = {"$type": "tail.stats", "delivered": len(window.entries), "dropped": window.dropped}
-        send(frames.tail(channel, "console.tail.stats", subscription.id, told))
+        tell(frames.tail(channel, "console.tail.stats", subscription.id, told))

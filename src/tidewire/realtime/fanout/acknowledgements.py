@@ -1,11 +1,11 @@
-"""Acknowledgements: which events certainly are with the clients of a project.
+"""Acknowledgements: up to which event each client of a project has certainly received everything.
 
 Every WebSocket client answers a ping with the ping's payload (RFC 6455, section 5.5.3). So events are
-followed by a ping with their offset, in the same write; the pong says that all before have arrived.
-A connection is asked once a round, and never while an answer is outstanding: steady events cost one small
-frame a second for each connection, and a client that answers nothing is asked nothing more.
+followed by a ping with their offset, in the same write, and the pong says that all before it have arrived.
+A connection is sent one ping a round, and none while an answer is outstanding: steady events cost one small
+frame a second for each connection, and a client that never answers is sent no second ping.
 
-What has arrived at a browser, a page has not read (:mod:`tidewire.realtime.receivers.page_reading`).
+What has arrived at a browser, a page has not read (:mod:`tidewire.realtime.receivers.page_progress`).
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ from __future__ import annotations
 from typing import Final
 
 from tidewire.realtime.protocol import frames
-from tidewire.realtime.receivers.subscriptions import Receiver
+from tidewire.realtime.receivers.receiver import Receiver
 
 ROUND_SECONDS: Final = 1.0
-"""At most one ping to each connection."""
+"""Length of a round, in which a connection is sent one ping at most."""
 PATIENCE: Final = 3
 """Rounds after which a client that never answered a ping is taken for one that does not."""
 
 
 class Acknowledgements:
-    """What the connections of one project were sent and have acknowledged."""
+    """What the connections of one project were sent and have acknowledged. Each call costs microseconds."""
 
     def __init__(self, *, enabled: bool) -> None:
         self.round = 1 if enabled else 0
-        """Connections that were not asked in this round are at another one. 0: nobody is asked."""
+        """The present round: connections whose round is another one get a ping. 0: nobody gets any."""
         self.settled = 0
-        """Offset up to which everything has been written to all who get events as they happen."""
+        """Offset up to which everything has been written to all connections that get live events."""
         self._waiting: dict[Receiver, int] = {}
-        """Connections that may not have taken everything, and the round that they were asked in."""
+        """Connections that may not have taken everything, and the round that they were sent a ping in."""
         self._ping = (0, b"")
 
     def ask(self, receiver: Receiver, offset: int) -> bytes:
@@ -67,7 +67,7 @@ class Acknowledgements:
                 receiver.acknowledged = asked
 
     def shown(self, receiver: Receiver) -> None:
-        """A message came, which a page wrote itself."""
+        """A message came, which shows that its page runs."""
         if receiver.page is not None and self.round:
             receiver.page.shown(self.arrived(receiver), self.round)
 
@@ -104,7 +104,10 @@ class Acknowledgements:
         self._waiting.pop(receiver, None)
 
     def begin_round(self) -> list[Receiver]:
-        """Ask those again who have not acknowledged everything; return all who may not have taken it."""
+        """Ask again the connections that have not acknowledged everything.
+
+        Returns all that may not have taken everything.
+        """
         if not self.round:
             return []
         self.round += 1

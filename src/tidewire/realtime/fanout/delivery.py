@@ -1,14 +1,14 @@
-"""An event on its way to its audience: who has got it already."""
+"""Deliveries: one event on its way to its audience, and who has got it already."""
 
 from __future__ import annotations
 
 from tidewire.realtime.matching.audience import Audience
 from tidewire.realtime.protocol.frames import EventFrame
-from tidewire.realtime.receivers.subscriptions import Receiver
+from tidewire.realtime.receivers.receiver import Receiver
 
 
 class Delivery:
-    """One event for an audience, which gets it place by place, and some of it out of turn."""
+    """One event for an audience, which is written place by place, and to some receivers out of turn."""
 
     __slots__ = ("at", "audience", "begun", "done", "frame", "left", "offset", "timestamp")
 
@@ -17,30 +17,31 @@ class Delivery:
         self.audience = audience
         self.timestamp = timestamp
         self.offset = offset
-        """In the log that the connections are told of; 0: it is of another one, or of none."""
+        """Offset in the log of the project; 0: the event is in another log, or in none."""
         self.begun = False
-        """It is written in turns. All older ones of many receivers are too."""
+        """Whether writing it in slices has begun; then it has begun for all older ones with many
+        receivers."""
         self.at = 0
-        """Place before which all have got it."""
+        """Place in the audience before which all have got it."""
         self.left = len(audience)
-        """How many still get it."""
+        """How many receivers are still due it."""
         self.done: bytearray | None = None
-        """1 at the places, from :attr:`at` on, that have got it out of turn; None: none has."""
+        """1 at each place, from :attr:`at` on, that has got it out of turn; None: no place has."""
 
     def next_slice(self, count: int) -> tuple[int, int]:
-        """The next places of one shape, at most ``count``, of which the first has not got it."""
+        """The next places of one shape, at most ``count``, beginning with one that has not got it."""
         start = self.at if self.done is None else max(self.done.find(0, self.at), self.at)
         return start, min(start + count, self.audience.shape(start)[1])
 
     def due_in(self, start: int, stop: int) -> int:
-        """How many at these places still get it."""
+        """How many receivers at these places are still due it."""
         start = max(start, self.at)
         if start >= stop:
             return 0
         return stop - start - (self.done.count(1, start, stop) if self.done is not None else 0)
 
     def pass_over(self, start: int, stop: int) -> None:
-        """All at these places have got it."""
+        """Note that the receivers at these places have got it."""
         self.left -= self.due_in(start, stop)
         if start <= self.at or self.due_in(self.at, start) == 0:
             self.at = max(self.at, stop)
@@ -48,7 +49,7 @@ class Delivery:
             self._marks()[start:stop] = b"\1" * (stop - start)
 
     def take(self, receiver: Receiver) -> bytes | None:
-        """The tail of a connection, which now counts as having got it; None if it is not to get it."""
+        """The tail of a receiver, which counts as having got the event now; None if it is not due it."""
         place = self.audience.place(receiver)
         if place is None or place < self.at or (self.done is not None and self.done[place]):
             return None
@@ -57,7 +58,7 @@ class Delivery:
         return self.audience.tails[place]
 
     def abandon(self) -> None:
-        """Nobody gets it any more."""
+        """Write it to nobody any more."""
         self.at = len(self.audience)
         self.left = 0
 

@@ -1,11 +1,11 @@
-"""Writing events to all their receivers, the hot path of the server.
+"""Fan-out: writing events to all their receivers, the hot path of the server.
 
-What costs most is the call into the kernel for each write. So events that wait already are written
-together: one write for each receiver, however many of them it gets.
+The call into the kernel for each write costs most. So events that wait already are written together: one
+write for each receiver, however many of them it gets.
 
-Nobody waits for a crowd. An event for few is written at once, one for many in slices, between which the
-event loop serves others. Each connection gets its events in their order all the same: whoever is written to
-gets all that is still due, what is older first, out of turn.
+An event with few receivers is written at once. One with many is written in slices, between which the event
+loop serves others and smaller events overtake it. Each connection gets its events in their order all the
+same: a receiver that is written to out of turn gets all events that it is still due, the oldest first.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ import structlog
 from tidewire.core.time import now
 from tidewire.realtime.fanout.acknowledgements import Acknowledgements
 from tidewire.realtime.fanout.delivery import Delivery
-from tidewire.realtime.fanout.writer import Writer, give_up
+from tidewire.realtime.fanout.writer import Writer
 from tidewire.realtime.matching.audience import Audience
 from tidewire.realtime.protocol.frames import MAX_TAIL, EventFrame
-from tidewire.realtime.receivers.subscriptions import Receiver
-from tidewire.realtime.runtime.loop_scheduler import Turns
+from tidewire.realtime.receivers.receiver import Receiver, give_up
+from tidewire.realtime.runtime.loop_scheduler import LoopScheduler
 from tidewire.realtime.runtime.meters import Meters
-from tidewire.realtime.runtime.slice_sizer import Pace
+from tidewire.realtime.runtime.slice_sizer import SliceSizer
 
 FEW: Final = 128
-"""Receivers of an event that is written at once."""
+"""The most receivers of an event that is written at once."""
 SLICE: Final = 128
-"""Writes for few, of however many events, after which the event loop gets to serve others."""
+"""Writes of small events, however many events, after which the event loop gets to serve others."""
 SLICE_BYTES: Final = 1024 * 1024
-"""Bytes after which it does in any case."""
+"""Bytes written after which the event loop gets to serve others in any case."""
 EVENT_COST: Final = 8
-"""What an event costs beside its writes, as if it were so many of them."""
+"""What an event costs besides its writes, counted in writes."""
 BATCH_EVENTS: Final = 16
-"""Events written together at most."""
+"""The most events that are written together."""
 BATCH_BYTES: Final = 64 * 1024
-"""Bytes written together to one connection, so that quick clients do not look like slow ones."""
+"""The most bytes written together to one connection: more would make quick clients look slow."""
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -46,41 +46,42 @@ _log: Final = structlog.get_logger(__name__)
 class Fanout:
     """Delivers the events of one project, to each connection in their order.
 
-    ``turns`` are those of all projects of the process. ``finished`` is called when events were written to
-    everybody.
+    A connection whose write fails, and one that may have missed an event because memory ran out, is closed,
+    so that its client comes back and gets the event from the log. ``scheduler`` is that of all projects of
+    the process. ``finished`` is called when events were written to everybody.
     """
 
     def __init__(
         self,
-        turns: Turns,
+        scheduler: LoopScheduler,
         meters: Meters,
         acknowledgements: Acknowledgements,
         finished: Callable[[], None] = lambda: None,
     ) -> None:
-        self._turns = turns
+        self._scheduler = scheduler
         self._meters = meters
         self._writer = Writer(acknowledgements)
         self._finished = finished
         self._deliveries: list[Delivery] = []
-        """Of events that some have still to get, the oldest first."""
+        """Events that some receivers have still to get, the oldest first."""
         self._kept: list[Delivery] = []
-        """Those of them that wait for others to be written together with."""
+        """Those of them that wait for more events to be written together with."""
         self._bytes = 0
-        """Of all of them: what a connection is sent that gets them all."""
+        """Size of all deliveries: what a connection is sent that gets them all."""
         self._spent = 0
-        """Since the event loop last served others, in writes."""
+        """Work since the event loop last served others, in writes."""
         self._taking_turns = False
-        self._pace = Pace()
+        self._slice_sizer = SliceSizer()
         self._waiting: list[asyncio.Future[None]] = []
-        """Who waits until there is room for more events."""
+        """Callers that wait until there is room for more events."""
 
     async def deliver(
         self, frame: EventFrame, audience: Audience, timestamp: int, offset: int, *, more: bool
     ) -> None:
         """Write ``frame`` to the connections of ``audience``; or begin to, if they are many.
 
-        ``more``: another event waits already. Then this one may be kept until that comes or :meth:`flush` is
-        called.
+        ``more``: another event waits already, and this one may be kept until that one comes or :meth:`flush`
+        is called.
         """
         self.add(frame, audience, timestamp, offset)
         if not more or len(self._kept) >= BATCH_EVENTS or self._bytes >= BATCH_BYTES:
@@ -97,7 +98,8 @@ class Fanout:
         self._bytes += len(frame)
 
     async def flush(self) -> None:
-        """Write what is kept. What many get is begun, as soon as there is room for it."""
+        """Write what is kept. Writing events with many receivers is begun, as soon as there is room for
+        them."""
         kept, self._kept = self._kept, []
         for delivery in kept:
             if delivery.left <= FEW:
@@ -115,7 +117,7 @@ class Fanout:
             await asyncio.sleep(0)
 
     def settle(self, receiver: Receiver) -> None:
-        """Write all that a connection is still to get: what it is entitled to is about to change."""
+        """Write all events that a connection is still due: what it is entitled to is about to change."""
         if self._deliveries:
             message, offset = self._take_all(receiver)
             if message:
@@ -132,7 +134,8 @@ class Fanout:
         return not self._deliveries
 
     def written(self, matched: int) -> int:
-        """Offset up to which everybody was written everything; ``matched``: up to which it was matched."""
+        """Offset up to which all events were written to everybody; ``matched``: up to which they were
+        matched."""
         return next((delivery.offset - 1 for delivery in self._deliveries if delivery.offset), matched)
 
     async def _write_at_once(self, delivery: Delivery) -> None:
@@ -154,8 +157,8 @@ class Fanout:
         delivery.begun = True
         if not self._taking_turns:
             self._taking_turns = True
-            self._pace.begin()
-            self._turns.enter(self._take_turn)
+            self._slice_sizer.begin()
+            self._scheduler.enter(self._take_turn)
 
     def _has_room(self) -> bool:
         begun = [len(delivery.frame) for delivery in self._deliveries if delivery.begun]
@@ -165,17 +168,17 @@ class Fanout:
         """Write a slice of the oldest event that is begun, and to its receivers all else that they get."""
         delivery = next((delivery for delivery in self._deliveries if delivery.begun), None)
         if delivery is not None and delivery.left:  # or else all have got it already, out of turn
-            self._write_slice(delivery, self._pace.size())
+            self._write_slice(delivery, self._slice_sizer.size())
         self._drop_finished()
         self._taking_turns = any(delivery.begun for delivery in self._deliveries)
         if self._taking_turns:
-            self._turns.enter(self._take_turn)
-        self._pace.end_turn()
+            self._scheduler.enter(self._take_turn)
+        self._slice_sizer.end_slice()
 
     def _write_slice(self, delivery: Delivery, size: int) -> None:
-        """Write an event to some of its receivers, and to these all else that they are still to get.
+        """Write an event to some of its receivers, and to these all other events that they are still due.
 
-        If that fails, for want of memory, those who may not have got it come back and get it from the log.
+        If that fails, because memory runs out, all who may not have got the event are given up.
         """
         start, stop = delivery.next_slice(max(1, min(size, SLICE_BYTES // self._bytes)))
         try:
@@ -191,7 +194,7 @@ class Fanout:
             delivery.abandon()
 
     def _due_alike(self, delivery: Delivery, start: int, stop: int) -> list[Delivery]:
-        """The events that the receivers at these places get, if it is the same ones for all; else none."""
+        """The events that the receivers at these places are due, if they are the same for all; else none."""
         (length, _), _ = delivery.audience.shape(start)
         if length > MAX_TAIL:
             return []
@@ -209,15 +212,15 @@ class Fanout:
     def _write_alike(self, deliveries: Sequence[Delivery], start: int, stop: int) -> None:
         audience = deliveries[0].audience
         done = deliveries[0].done if len(deliveries) == 1 else None
-        (length, window), _ = audience.shape(start)
-        around = [delivery.frame.around(length, window) for delivery in deliveries]
+        (length, form), _ = audience.shape(start)
+        around = [delivery.frame.around(length, form) for delivery in deliveries]
         offset = max(delivery.offset for delivery in deliveries)
         for delivery in deliveries:
             delivery.pass_over(start, stop)
         self._writer.write(audience.receivers, audience.tails, start, stop, done, around, offset)
 
     def _write_each(self, delivery: Delivery, start: int, stop: int) -> None:
-        """The same where they get different events."""
+        """Write to receivers that are due different events."""
         written: dict[int, tuple[list[Receiver], list[bytes]]] = {}
         for receiver in delivery.audience.receivers[start:stop]:
             message, offset = self._take_all(receiver)
@@ -229,18 +232,18 @@ class Fanout:
             self._writer.write_all(receivers, messages, offset)
 
     def _take_all(self, receiver: Receiver) -> tuple[bytes, int]:
-        """All that a connection is still to get, and the offset of the last of it."""
+        """The frames of all events that a connection is still due, and the offset of the last of them."""
         messages: list[bytes] = []
         offset = 0
         for delivery in self._deliveries:
             tail = delivery.take(receiver)
             if tail is not None:
                 offset = delivery.offset or offset
-                messages.append(delivery.frame.message(tail, receiver.window))
+                messages.append(delivery.frame.message(tail, receiver.form))
         return b"".join(messages), offset
 
     def _drop_finished(self) -> None:
-        """Be done with the events that all have got."""
+        """Remove the events that all receivers have got."""
         finished = [delivery for delivery in self._deliveries if not delivery.left]
         if not finished:
             return

@@ -1,4 +1,5 @@
-"""Writing events to connections: past their transports where that may be, through them where not."""
+"""Writing event frames to connections: to their sockets if the fast path is open, else to their
+transports."""
 
 from __future__ import annotations
 
@@ -8,11 +9,11 @@ from typing import Final
 import structlog
 
 from tidewire.realtime.fanout.acknowledgements import Acknowledgements
+from tidewire.realtime.receivers.receiver import Receiver, give_up
 from tidewire.realtime.receivers.scatter import scatter
-from tidewire.realtime.receivers.subscriptions import Receiver
 
 Around = tuple[bytes, bytes]
-"""What stands before and after the tail of every receiver."""
+"""The shared head and the shared end around the tail of every receiver."""
 
 _AS_THEY_ARE: Final[Sequence[Around]] = [(b"", b"")]
 
@@ -20,15 +21,15 @@ _log: Final = structlog.get_logger(__name__)
 
 
 class Writer:
-    """Writes the events of a project, the first of a round with a ping."""
+    """Writes the events of a project; a ping follows the first events of a round of acknowledgements."""
 
     def __init__(self, acknowledgements: Acknowledgements) -> None:
         self._acknowledgements = acknowledgements
 
     def write_all(self, receivers: Sequence[Receiver], messages: Sequence[bytes], offset: int) -> None:
-        """Write to each connection its own frames, the last of them that of the event at ``offset``.
+        """Write to each connection frames of its own, the last of them that of the event at ``offset``.
 
-        0: it has no place in a log. One for which it fails is given up.
+        An offset of 0: the event is in no log. A connection for which writing fails is given up.
         """
         self.write(receivers, messages, 0, len(receivers), None, _AS_THEY_ARE, offset)
 
@@ -42,7 +43,7 @@ class Writer:
         around: Sequence[Around],
         offset: int,
     ) -> None:
-        """The same where messages are alike but for their tails; the arguments are those of ``scatter``."""
+        """Write frames that differ in their tails only; the arguments are those of :func:`scatter`."""
         asked: dict[bytes, list[int]] = {}
         current = self._acknowledgements.round
         for place, taken in scatter(receivers, tails, start, stop, done, around, current, offset):
@@ -58,7 +59,7 @@ class Writer:
                 _write_rest(others[place], _message(own[place], followed), taken)
 
     def _ask(self, receiver: Receiver, offset: int) -> bytes:
-        """The ping that follows the first events of a round; the others go to the socket as they are."""
+        """The ping that follows the first events of a round; from then on the fast path is open."""
         ping = b""
         if offset:
             current = self._acknowledgements.round
@@ -66,7 +67,7 @@ class Writer:
                 ping = self._acknowledgements.ask(receiver, offset)
             receiver.sent = offset
             if receiver.direct and receiver.descriptor >= 0:
-                receiver.express = current
+                receiver.fast_round = current
         return ping
 
 
@@ -75,7 +76,7 @@ def _message(tail: bytes, around: Sequence[Around]) -> bytes:
 
 
 def _write_rest(receiver: Receiver, message: bytes, taken: int) -> None:
-    """Write what the socket has not taken; -1: it was not tried."""
+    """Write what the socket has not taken; -1: the socket was not tried."""
     try:
         if taken >= 0:
             receiver.transport.write(message[taken:])
@@ -86,11 +87,3 @@ def _write_rest(receiver: Receiver, message: bytes, taken: int) -> None:
     except Exception:
         _log.exception("events not delivered to a connection")
         give_up(receiver)
-
-
-def give_up(receiver: Receiver) -> None:
-    """Have a connection closed that has not got an event: its client comes back and gets it from the log."""
-    try:
-        receiver.give_up()
-    except Exception:
-        _log.exception("connection not closed")

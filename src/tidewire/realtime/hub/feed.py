@@ -1,4 +1,4 @@
-"""The feed of a project: its event log, followed from the moment that somebody listens."""
+"""The feed of a project: its event log, followed while somebody listens."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Final
 
 import structlog
 
+from tidewire.core.entitlements import change_of
 from tidewire.core.events import NOBODY, LoggedEvent
-from tidewire.core.standings import change_of
 from tidewire.realtime.hub.hub import Hub
 from tidewire.store.engine.database import Database
 from tidewire.store.engine.event_log import epoch, last_offset, read_chunk
@@ -20,9 +20,9 @@ from tidewire.store.engine.event_log import epoch, last_offset, read_chunk
 PAGE: Final = 200
 """Events read from the log at once."""
 PAGE_BYTES: Final = 4 * 1024 * 1024
-"""Of their payloads, but for one event that is larger."""
+"""Bytes of payloads read at once, except for one event that is larger."""
 MAX_QUEUE: Final = 1000
-"""Events of own commits kept until they are delivered; beyond it they are read from the log again."""
+"""Events of own commits that wait for their delivery; beyond it they are read from the log again."""
 RETRY_SECONDS: Final = 1.0
 
 _log: Final = structlog.get_logger(__name__)
@@ -42,7 +42,7 @@ class Feed:
         hub_of: Callable[[LoggedEvent], Hub | None],
         send_back: Callable[[], None],
     ) -> None:
-        """``send_back`` closes all connections, for events that they should get are lost to this process."""
+        """``send_back`` closes all connections, if events that they should get cannot be read any more."""
         self._database = database
         self._hub = hub
         self._hub_of = hub_of
@@ -51,18 +51,32 @@ class Feed:
         """Offset of the last event that was delivered; None: nobody listens."""
         self._queue: deque[LoggedEvent] = deque()
         self._behind = False
-        """There may be events in the log that are neither delivered nor queued."""
+        """Whether there may be events in the log that are neither delivered nor queued."""
         self._handled = 0
         """Offset up to which everything has been delivered."""
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
-        """Who waits until the events up to an offset are handled."""
+        """Callers that wait until the events up to an offset are handled."""
         self._task: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
+        self._watcher: Callable[[LoggedEvent], None] | None = None
         database.listen(self._committed)
-        hub.catch_up = self.catch_up
+
+    async def watch(self, watcher: Callable[[LoggedEvent], None]) -> None:
+        """Call ``watcher`` with each event from now on, also while the hub has no connections."""
+        self._watcher = watcher
+        await self.follow()
+
+    def watch_no_more(self) -> None:
+        """Call no watcher any more."""
+        self._watcher = None
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether anybody listens: a connection, or a watcher."""
+        return self._hub.connections > 0 or self._watcher is not None
 
     async def follow(self) -> None:
-        """Deliver what is committed from now on, for as long as the hub has connections."""
+        """Deliver what is committed from now on, for as long as the feed is needed."""
         async with self._starting:
             if self._position is None:
                 offset, name = await self._database.read(
@@ -73,7 +87,7 @@ class Feed:
                 self.wake()
 
     def wake(self) -> None:
-        """Look for new events in the log: another process committed some, perhaps."""
+        """Look for new events in the log, which another process may have committed."""
         if self._is_followed():
             self._behind = True
             self._run()
@@ -87,7 +101,7 @@ class Feed:
             return
         handled = asyncio.get_running_loop().create_future()
         self._waiting.append((offset, handled))
-        if offset > self._hub.received:
+        if offset > self._hub.progress.received:
             self.wake()
         self._run()
         await handled
@@ -101,7 +115,7 @@ class Feed:
     def _committed(self, events: Sequence[LoggedEvent]) -> None:
         if not self._is_followed():
             return
-        self._hub.received = max(self._hub.received, events[-1].offset)
+        self._hub.progress.received = max(self._hub.progress.received, events[-1].offset)
         if len(self._queue) + len(events) > MAX_QUEUE:
             self._queue.clear()
             self._behind = True
@@ -110,7 +124,7 @@ class Feed:
         self._run()
 
     def _is_followed(self) -> bool:
-        if self._hub.connections == 0 and self._hub.watched is None and self._task is None:
+        if not self.is_needed and self._task is None:
             self._position = None
         return self._position is not None
 
@@ -157,13 +171,13 @@ class Feed:
             for logged in page:
                 if logged.offset >= before:
                     return
-                self._hub.received = max(self._hub.received, logged.offset)
+                self._hub.progress.received = max(self._hub.progress.received, logged.offset)
                 await self._deliver(logged, more=logged is not page[-1])
             if not page:
                 return
 
     async def _begin_anew(self) -> None:
-        """What comes next was trimmed from the log before it was read here: nobody can be given it.
+        """Begin at the end of the log, because the next events were trimmed before they were read here.
 
         Clients come back, and are told then that they have missed something.
         """
@@ -196,8 +210,8 @@ class Feed:
         try:
             if hub is not None:
                 await hub.publish(logged, more=more and transition is None and hub is self._hub)
-            if self._hub.watched is not None and logged.event.audience != NOBODY:
-                self._hub.watched(logged)
+            if self._watcher is not None and logged.event.audience != NOBODY:
+                self._watcher(logged)
         except Exception:
             # Once in part delivered, it must not be delivered again.
             _log.exception("event not delivered", project=logged.project_id, offset=logged.offset)
@@ -206,7 +220,7 @@ class Feed:
                 self._hub.roles.finish(transition)
 
     def _settle(self, offset: float) -> None:
-        """The events up to ``offset``, at the end of the work all there are, have been handled."""
+        """Wake the callers that wait for events up to ``offset``, which have been handled."""
         if self._position is not None:
             self._handled = self._position
         waiting, self._waiting = self._waiting, []

@@ -6,103 +6,115 @@ import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from tidewire.core.custom_channels import RULE_CHANGES
+from tidewire.core.entitlements import Change
 from tidewire.core.events import LoggedEvent
 from tidewire.core.identities import Identity
 from tidewire.core.project_settings import MfaFactors
-from tidewire.core.standings import Change
 from tidewire.core.time import now
+from tidewire.realtime.console.console import Console
 from tidewire.realtime.fanout.acknowledgements import Acknowledgements
 from tidewire.realtime.fanout.fanout import EVENT_COST, Fanout
+from tidewire.realtime.fanout.log_progress import LogProgress
 from tidewire.realtime.matching.audience import Audience
 from tidewire.realtime.matching.index import Index
 from tidewire.realtime.matching.matcher import Payload
-from tidewire.realtime.matching.query_costs import Spending
-from tidewire.realtime.matching.query_pass import Sifting
+from tidewire.realtime.matching.query_costs import QueryCosts
+from tidewire.realtime.matching.query_pass import QueryPass
 from tidewire.realtime.protocol.frames import EventFrame
-from tidewire.realtime.receivers.subscriptions import Filter, Receiver, Subscription
+from tidewire.realtime.receivers.filters import Filter
+from tidewire.realtime.receivers.receiver import Receiver, Subscription
+from tidewire.realtime.recovery.recovery import Recovery
+from tidewire.realtime.roles.api_keys import ApiKeyConnections
+from tidewire.realtime.roles.identities import Identities
 from tidewire.realtime.roles.live_roles import EARLY_MS, LiveRoles, Transition, rebound
-from tidewire.realtime.roles.lookups import Identities
-from tidewire.realtime.runtime.loop_scheduler import Turns
+from tidewire.realtime.runtime.loop_scheduler import LoopScheduler
 from tidewire.realtime.runtime.meters import Meters
 from tidewire.settings import Settings
 from tidewire.store.records.api_keys import ApiKey
 
-if TYPE_CHECKING:
-    from tidewire.realtime.console.console import Console
-    from tidewire.realtime.recovery.recovery import Recovery
-    from tidewire.realtime.roles.api_keys import Programs
-
 _LATER_THAN_ANY: Final = sys.maxsize
 
 
+async def _nothing_to_catch_up() -> None:
+    """A hub without a feed is never behind."""
+
+
+async def _all_factors() -> MfaFactors:
+    return MfaFactors()
+
+
 class Hub:
-    """All connections of one project."""
+    """All connections of one project in this process.
+
+    The hub guarantees that an event reaches exactly the connections whose roles and subscriptions allow it as
+    of its commit, and each connection in the order of the log. It belongs to one event loop.
+    """
 
     def __init__(
         self,
         project_id: str,
         identities: Identities,
         settings: Settings,
-        meters: Meters | None = None,
-        writing: Turns | None = None,
-        spending: Spending | None = None,
+        *,
+        index: Index,
+        progress: LogProgress,
+        acknowledgements: Acknowledgements,
+        meters: Meters,
+        fanout_scheduler: LoopScheduler,
+        query_costs: QueryCosts,
+        recovery: Recovery | None = None,
+        api_keys: ApiKeyConnections | None = None,
+        console: Console | None = None,
+        catch_up: Callable[[], Awaitable[None]] = _nothing_to_catch_up,
+        factors: Callable[[], Awaitable[MfaFactors]] = _all_factors,
+        signed_out: Callable[[Receiver], None] | None = None,
+        rule_changed: Callable[[str], None] | None = None,
     ) -> None:
+        """``recovery``: where events from before come from; None: from nowhere. ``api_keys``: the connections
+        with API keys; None: there are none. ``console``: what connections to the console's project get
+        besides; None: this is another project.
+
+        ``catch_up`` waits until all that is committed now has been handled. ``factors`` tells which second
+        factors the project permits now. ``signed_out`` is called for each connection that has become a
+        guest's. ``rule_changed`` is called with the pattern of a rule for custom channels that was made,
+        changed or deleted.
+        """
         self.project_id = project_id
         self.identities = identities
         self.settings = settings
+        self.index = index
+        self.progress = progress
+        self.acknowledgements = acknowledgements
+        self.query_costs = query_costs
+        self.recovery = recovery
+        self.api_keys = api_keys
+        self.console = console
+        self.catch_up = catch_up
+        self.factors = factors
         self.connections = 0
         """Open connections, those that are being set up included."""
-        self.received: int = 0
-        """Offset of the newest event known; subscriptions made now get later ones only."""
-        self.matched = 0
-        """Offset of the last event that was matched with connections as it happened."""
-        self.epoch = ""
-        """Of the log; empty without one."""
-        self.acknowledgements = Acknowledgements(enabled=settings.realtime_recovery_seconds > 0)
-        self.recovery: Recovery | None = None
-        """Where events from before come from; None: from nowhere."""
-        self.programs: Programs | None = None
-        """Connections with API keys; None: there are none here."""
-        self.console: Console | None = None
-        """What else the console's connections get; None: this is another project."""
-        self.watched: Callable[[LoggedEvent], None] | None = None
-        """Called with each event of the project's log, which is followed for it without connections too."""
-        self.spending = spending or Spending()
-        """What the queries of all connections cost, by address."""
-        self._index = Index(self.spending)
-        self._sifted: dict[Sifting, tuple[EventFrame, int, int]] = {}
-        """Events that some may get whose queries are still to be asked, with their timestamps and offsets."""
-        self._meters = meters or Meters()
-        turns = writing or Turns(per_round=1)
-        self._fanout = Fanout(turns, self._meters, self.acknowledgements, self._settle)
-        self.roles = LiveRoles(self._index, identities, lambda: self.factors())
-        self.catch_up: Callable[[], Awaitable[None]] = _nothing_to_catch_up
-        """Waits until all that is committed now has been handled; set by who feeds the hub."""
-        self.factors: Callable[[], Awaitable[MfaFactors]] = _all_factors
-        """The second factors that the project permits now."""
-        self.rule_changed: Callable[[str], None] = _no_rules
-        """Called with what a rule of custom channels is for, when that was made, changed or deleted."""
-
-    @property
-    def index(self) -> Index:
-        """Where its subscriptions stand."""
-        return self._index
+        self.roles = LiveRoles(index, identities, factors, signed_out)
+        self._rule_changed = rule_changed
+        self._query_passes: dict[QueryPass, tuple[EventFrame, int, int]] = {}
+        """Events whose queries are being asked in turns, with their frames, timestamps and offsets."""
+        self._meters = meters
+        self._fanout = Fanout(fanout_scheduler, meters, acknowledgements, self._settle)
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is kept of any connection."""
-        return self.connections == 0 and self.is_idle and self._index.is_empty and self.roles.is_empty
+        return self.connections == 0 and self.is_idle and self.index.is_empty and self.roles.is_empty
 
     @property
     def is_idle(self) -> bool:
         """Whether all that was published has been written to everybody."""
-        return self._fanout.is_idle and not self._sifted
+        return self._fanout.is_idle and not self._query_passes
 
     async def identify(self, look_up: Callable[[], Awaitable[Identity | None]]) -> Identity | None:
-        """An identity as it is after the events that were handled so far, no earlier and no later.
+        """Look an identity up as it is after the events that were handled so far, no earlier and no later.
 
         What was looked up may be newer than the last event handled: so the hub catches up first. And a
         change that was handled meanwhile may be one that the look-up did not see: so it is repeated.
@@ -118,30 +130,26 @@ class Hub:
                     return identity if identity.account.status is not False else None
 
     def enter(self, receiver: Receiver, identity: Identity | None, *, foreign: bool = False) -> None:
-        """Make a connection of a user, or a guest, known; ``foreign``: the user is not of this project."""
+        """Make a connection known; ``identity``: its user, None for a guest; ``foreign``: one of the
+        console."""
         self.roles.join(receiver, identity, foreign=foreign)
 
     def connections_of(self, user_id: str) -> int:
         """How many open connections a user has, those that await a second factor included."""
-        return len(self._index.connections_of(user_id)) + self.roles.awaiting(user_id)
+        return len(self.index.connections_of(user_id)) + self.roles.awaiting(user_id)
 
     def begin(self, offset: int, epoch: str) -> None:
-        """Events after ``offset`` will be published."""
-        self.received = self.matched = self.acknowledgements.settled = offset
-        self.epoch = epoch
-
-    @property
-    def place(self) -> dict[str, Any]:
-        """Where in the log the hub is, as clients are told; nothing without a log."""
-        return {"offset": self.received, "epoch": self.epoch} if self.epoch else {}
+        """Begin at this position of the log: the events after ``offset`` will be published."""
+        self.progress.received = self.progress.matched = self.acknowledgements.settled = offset
+        self.progress.epoch = epoch
 
     def leave(self, receiver: Receiver) -> None:
         """Forget a connection and its subscriptions; it may be one that never entered."""
         self.acknowledgements.forget(receiver)
-        if self.programs is not None:
-            self.programs.forget(receiver)
-        for sifting in self._sifted:
-            sifting.forget(receiver)
+        if self.api_keys is not None:
+            self.api_keys.forget(receiver)
+        for query_pass in self._query_passes:
+            query_pass.forget(receiver)
         self._fanout.forget(receiver)
         self.roles.leave(receiver)
         receiver.replay = None
@@ -159,41 +167,36 @@ class Hub:
         """Add a subscription, or replace the one of this id.
 
         ``channels`` are converted already; without any there is no subscription afterwards. ``wanted``: its
-        queries; None if it gets every payload. ``since``: it
-        gets the events after this offset, for which :meth:`replay` has to be called; None: those from now
-        on, or if it replaces one, what that had not got yet. A connection that ends with the events it is
-        still to get gets none.
+        queries; None if it gets every payload. ``since``: the offset after which its events begin, for which
+        :meth:`replay` has to be called; None: with those from now on, or where the replaced one was. Nothing
+        is added if the connection ends while it is written what it is due.
         """
         self._settle_with(receiver)
         if not receiver.roles:
             return
         replaced = receiver.subscriptions.get(subscription_id)
         if replaced is not None:
-            self._index.remove(replaced)
+            self.index.remove(replaced)
         if since is None:
-            since = replaced.since if replaced is not None else self.received
+            since = replaced.since if replaced is not None else self.progress.received
         if channels:
-            self._index.add(Subscription(receiver, subscription_id, channels, wanted, since))
+            self.index.add(Subscription(receiver, subscription_id, channels, wanted, since))
 
     def replay(self, receiver: Receiver, subscription_ids: Collection[str]) -> None:
-        """Send a connection the events that subscriptions which were just made have missed."""
+        """Send a connection the events that the subscriptions which were just made have missed."""
         self._settle_with(receiver)
         made = [held for held in receiver.subscriptions.values() if held.id in subscription_ids]
-        start = min((held.since for held in made), default=self.matched)
-        if self.recovery is None or start >= self.matched:
+        start = min((held.since for held in made), default=self.progress.matched)
+        if self.recovery is None or start >= self.progress.matched:
             return
         replay = receiver.replay
-        reached = replay.position if replay is not None else self.matched
+        reached = replay.position if replay is not None else self.progress.matched
         self.acknowledgements.rewind(receiver, start)
         if replay is None:
             replay = self.recovery.replay(receiver, start)
-            self._index.hold(receiver, replay)
+            self.index.hold(receiver, replay)
         replay.rewind(start, {held.id: held in made for held in receiver.subscriptions.values()}, reached)
         replay.go_on()
-
-    def release(self, receiver: Receiver) -> None:
-        """Give a connection that was replayed to the events as they happen."""
-        self._index.release(receiver)
 
     def unsubscribe(self, receiver: Receiver, subscription_id: str) -> bool:
         """Remove a subscription; False if there is none of this id."""
@@ -201,7 +204,7 @@ class Hub:
         subscription = receiver.subscriptions.get(subscription_id)
         if subscription is None:
             return False
-        self._index.remove(subscription)
+        self.index.remove(subscription)
         if self.recovery is not None:
             self.recovery.drop(receiver, subscription_id)
         return True
@@ -211,23 +214,23 @@ class Hub:
         self._settle_with(receiver)
         if not receiver.roles:
             return  # it ended while the user was looked up
-        if self.programs is not None:
-            self.programs.forget(receiver)
+        if self.api_keys is not None:
+            self.api_keys.forget(receiver)
         self.roles.log_in(receiver, identity, rebound(receiver, identity.user_id))
         if self.recovery is not None:
             self.recovery.keep_again(receiver)
 
-    def admit_program(self, receiver: Receiver, secret: str, key: ApiKey) -> None:
+    def admit_api_key(self, receiver: Receiver, secret: str, key: ApiKey) -> None:
         """Give an open connection every event of the project, for as long as the key lasts."""
-        assert self.programs is not None
+        assert self.api_keys is not None
         self._settle_with(receiver)
         if not receiver.roles:
             return  # it ended while the key was looked up
-        self.programs.admit(receiver, secret, key)
+        self.api_keys.admit(receiver, secret, key)
         self.roles.entitle_to_everything(receiver)
 
     async def prepare(self, change: Change) -> Transition | None:
-        """Before an event that changes what a user is entitled to; None if no connection is affected."""
+        """Prepare a change of what a user is entitled to; None if it affects no connection."""
         return await self.roles.prepare(change)
 
     async def publish(self, logged: LoggedEvent, *, more: bool = False) -> None:
@@ -237,20 +240,20 @@ class Hub:
         latest by :meth:`flush`.
         """
         event = logged.event
-        if event.pattern in RULE_CHANGES:
-            self.rule_changed(event.parameters["channelId"])
+        if self._rule_changed is not None and event.pattern in RULE_CHANGES:
+            self._rule_changed(event.parameters["channelId"])
         moment = now()
         if moment >= self.roles.next_expiry - EARLY_MS:
             self.roles.expire(moment)
-        if self.programs is not None:
-            self.programs.review(moment)
+        if self.api_keys is not None:
+            self.api_keys.review(moment)
         own = logged.offset > 0 and logged.project_id == self.project_id
         offset = logged.offset if own else _LATER_THAN_ANY
         if own:
-            self.matched = logged.offset
+            self.progress.matched = logged.offset
         began = time.perf_counter()
         payload = Payload(event.payload)
-        matched = self._index.sift(
+        matched = self.index.select(
             event.channels,
             event.roles,
             payload,
@@ -259,19 +262,19 @@ class Hub:
             seconds=self.settings.realtime_max_match_seconds,
         )
         at = logged.offset if own else 0
-        # The place in another log would mean nothing to those who receive it here.
+        # The offset in another log would mean nothing to those who receive the event here.
         subject = logged if own else LoggedEvent(logged.project_id, 0, event)
         if isinstance(matched, Audience):
             frame, audience = None, matched
         elif matched.go_on():
             frame, audience = None, matched.audience()
         else:
-            frame = EventFrame(subject)
-            audience = await self._sift(matched, frame, event.timestamp, at)
+            frame = EventFrame(subject, self.progress.epoch)
+            audience = await self._run_queries(matched, frame, event.timestamp, at)
         self._meters.matching.add(time.perf_counter() - began)
         self._meters.events += 1
         if audience:
-            frame = frame or EventFrame(subject)
+            frame = frame or EventFrame(subject, self.progress.epoch)
             await self._fanout.deliver(frame, audience, event.timestamp, at, more=more)
             return
         self._settle()
@@ -279,43 +282,36 @@ class Hub:
             await self.flush()
         await self._fanout.pause(EVENT_COST)
 
-    async def _sift(self, sifting: Sifting, frame: EventFrame, timestamp: int, at: int) -> Audience:
-        """Who gets an event whose queries take long to ask; those who need not wait for that have got it."""
-        self._sifted[sifting] = frame, timestamp, at
+    async def _run_queries(
+        self, query_pass: QueryPass, frame: EventFrame, timestamp: int, at: int
+    ) -> Audience:
+        """The audience of an event whose queries take long to ask, but for those who need not wait for
+        them."""
+        self._query_passes[query_pass] = frame, timestamp, at
         try:
-            prompt = sifting.prompt()
-            if prompt:
-                await self._fanout.deliver(frame, prompt, timestamp, at, more=False)
+            decided = query_pass.decided()
+            if decided:
+                await self._fanout.deliver(frame, decided, timestamp, at, more=False)
             is_done = False
             while not is_done:
                 await asyncio.sleep(0)
-                is_done = sifting.go_on()
+                is_done = query_pass.go_on()
         finally:
-            del self._sifted[sifting]
-        return sifting.audience()
+            del self._query_passes[query_pass]
+        return query_pass.audience()
 
     def _settle_with(self, receiver: Receiver) -> None:
-        """Write all that a connection is still to get: what it is entitled to is about to change."""
-        for sifting, (frame, timestamp, at) in list(self._sifted.items()):
-            self._fanout.add(frame, sifting.take(receiver), timestamp, at)
+        """Write all that a connection is still due: what it is entitled to is about to change."""
+        for query_pass, (frame, timestamp, at) in list(self._query_passes.items()):
+            self._fanout.add(frame, query_pass.take(receiver), timestamp, at)
         self._fanout.settle(receiver)
 
     async def flush(self) -> None:
-        """Deliver what was kept to be written together; what many get is only begun."""
+        """Write what was kept to be written together; writing to many receivers is only begun."""
         await self._fanout.flush()
 
     def _settle(self) -> None:
-        sifted = (at - 1 for _, _, at in self._sifted.values() if at)
-        self.acknowledgements.settled = min(self._fanout.written(self.matched), *sifted, _LATER_THAN_ANY)
-
-
-def _no_rules(_pattern: str) -> None:
-    """Nobody follows the rules of custom channels."""
-
-
-async def _nothing_to_catch_up() -> None:
-    """A hub without a feed is never behind."""
-
-
-async def _all_factors() -> MfaFactors:
-    return MfaFactors()
+        asking = (at - 1 for _, _, at in self._query_passes.values() if at)
+        self.acknowledgements.settled = min(
+            self._fanout.written(self.progress.matched), *asking, _LATER_THAN_ANY
+        )

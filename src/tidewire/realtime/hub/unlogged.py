@@ -1,4 +1,4 @@
-"""Events that are in no log: passed on to those who are connected now, in the order in which they came."""
+"""Unlogged events: events that are in no log, delivered in the order in which they came."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tidewire.core.events import Event, LoggedEvent
 from tidewire.realtime.hub.hub import Hub
 
 MAX_WAITING: Final = 10_000
-"""Events that wait for their delivery; the next are refused."""
+"""The most events that wait for their delivery; the next ones are refused."""
 
 RuleOf = Callable[[str], Awaitable[ChannelRule | None]]
 """Finds the rule for a channel."""
@@ -23,11 +23,11 @@ RuleOf = Callable[[str], Awaitable[ChannelRule | None]]
 _log: Final = structlog.get_logger(__name__)
 
 
-class Passing:
-    """The events of one project that are passed on.
+class UnloggedEvents:
+    """The unlogged events of one project: messages of channels without history, joins and leaves.
 
-    Each is delivered after everything that was committed before it came has been handled: who had lost the
-    right to it does not get it.
+    Each is delivered after everything that was committed before it came has been handled: a connection that
+    had lost the right to it does not get it.
     """
 
     def __init__(self, hub: Hub, rule_of: RuleOf) -> None:
@@ -41,7 +41,7 @@ class Passing:
         return self._hub.connections == 0 or len(self._waiting) + count <= MAX_WAITING
 
     def take(self, event: Event) -> None:
-        """Deliver an event soon. Whoever has something to lose asks before whether there is room."""
+        """Deliver an event soon. A caller that must not lose it asks before whether there is room."""
         if self._hub.connections == 0:
             return
         self._waiting.append(event)
@@ -67,7 +67,7 @@ class Passing:
             self._task = None
 
     async def _deliver_some(self) -> None:
-        """Deliver those that wait now, together."""
+        """Deliver the events that wait now, together."""
         count = len(self._waiting)
         await self._hub.catch_up()
         for _ in range(count):
@@ -77,7 +77,7 @@ class Passing:
         await self._hub.flush()
 
     async def _addressed(self, event: Event) -> Event | None:
-        """The event to those who get it by the rules of now: what tells of members says not to whom."""
+        """The event with the roles that may read it now: events about members do not name any themselves."""
         if event.pattern not in MEMBER_EVENTS:
             return event
         rule = await self._rule_of(event.parameters["channelId"])

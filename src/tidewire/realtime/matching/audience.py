@@ -1,4 +1,4 @@
-"""Who gets an event, in the order in which they are written to."""
+"""Audiences: the connections that get an event, in the order in which they are written to."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from typing import Final
 
 from tidewire.realtime.matching.ranges import OneOrMore, each
 from tidewire.realtime.protocol.frames import subscription_tail
-from tidewire.realtime.receivers.subscriptions import Receiver, Subscription
+from tidewire.realtime.receivers.receiver import Receiver, Subscription
 
 _receiver_of: Final = attrgetter("receiver")
-_window_of: Final = attrgetter("window")
+_form_of: Final = attrgetter("form")
 
 Matches = dict[Receiver, OneOrMore]
-"""Connections with what they hold of something: mostly one subscription, sometimes several."""
+"""Connections with their subscriptions that matched: mostly one, sometimes several."""
 Shape = tuple[int, int]
-"""What messages depend on, but for their tails: the length of these, and the receiver's window."""
+"""What frames depend on besides their tails: the length of the tail, and the form of the frame."""
 
 
 class Audience:
-    """The connections that get an event, those whose messages begin and end alike side by side.
+    """The connections that get an event, with those side by side whose frames have the same head and end.
 
-    It is the same for all events that match the same, and never changed.
+    All events that match the same subscriptions share one audience, which is never changed.
     """
 
     __slots__ = ("_places", "_shapes", "_stops", "receivers", "tails")
@@ -36,10 +36,10 @@ class Audience:
             matched.tail if matched.__class__ is Subscription else _tail_of_several(matched)
             for matched in matches.values()
         ]
-        """What is each receiver's own of the message."""
-        self._shapes: list[Shape] = list(product(set(map(len, self.tails)), set(map(_window_of, matches))))
+        """The tail of each receiver's frame."""
+        self._shapes: list[Shape] = list(product(set(map(len, self.tails)), set(map(_form_of, matches))))
         self._stops = [len(matches)]
-        """Before which place each of the shapes ends."""
+        """The place before which each of the shapes ends."""
         if len(self._shapes) > 1:
             self._sort()
         self._places: dict[Receiver, int] | None = None
@@ -51,18 +51,18 @@ class Audience:
         return bool(self.receivers)
 
     def shape(self, place: int) -> tuple[Shape, int]:
-        """The shape at a place, and the place where the next one begins."""
+        """The shape at a place, and the place where the next shape begins."""
         number = bisect_right(self._stops, place)
         return self._shapes[number], self._stops[number]
 
     def place(self, receiver: Receiver) -> int | None:
-        """Where a connection stands; None: it does not get the event."""
+        """The place of a connection; None: it does not get the event."""
         if self._places is None:
             self._places = {known: place for place, known in enumerate(self.receivers)}
         return self._places.get(receiver)
 
     def _sort(self) -> None:
-        shapes = list(zip(map(len, self.tails), map(_window_of, self.receivers), strict=True))
+        shapes = list(zip(map(len, self.tails), map(_form_of, self.receivers), strict=True))
         order = sorted(range(len(shapes)), key=shapes.__getitem__)
         self.receivers = [self.receivers[place] for place in order]
         self.tails = [self.tails[place] for place in order]
@@ -76,7 +76,7 @@ def _tail_of_several(matched: OneOrMore) -> bytes:
 
 
 def by_receiver(found: Sequence[Subscription]) -> Matches:
-    """Subscriptions by whose they are, each once."""
+    """Subscriptions by the connections that hold them, each once."""
     matches: Matches = dict(zip(map(_receiver_of, found), found, strict=True))
     if len(matches) == len(found):
         return matches

@@ -2,8 +2,9 @@
 
 Its cost follows the number of matches. Below each channel stand the subscriptions, by the roles of their
 connections (:mod:`tidewire.realtime.matching.role_keys`), and within a role by what their queries ask for
-(:mod:`tidewire.realtime.matching.matcher`). What events of the same channels and roles match is found once,
-unless it depends on their payload, until a subscription comes to one of the channels or goes.
+(:mod:`tidewire.realtime.matching.matcher`). The audience of events with the same channels and
+roles is found once, unless it depends on their payload, and kept until a subscription to one of the channels
+is made or removed.
 """
 
 from __future__ import annotations
@@ -11,40 +12,39 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from itertools import chain
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from tidewire.realtime.matching.audience import Audience, Matches, by_receiver
 from tidewire.realtime.matching.matcher import Matcher, Payload
-from tidewire.realtime.matching.query_costs import Spending
-from tidewire.realtime.matching.query_pass import Sifting
+from tidewire.realtime.matching.query_costs import QueryCosts
+from tidewire.realtime.matching.query_pass import QueryPass
 from tidewire.realtime.matching.role_keys import ANYONE, Key, keys, memberships, of_held, sorted_roles
-from tidewire.realtime.receivers.subscriptions import Receiver, Subscription
-
-if TYPE_CHECKING:
-    from tidewire.realtime.recovery.replay import Replay
+from tidewire.realtime.receivers.receiver import Receiver, Replaying, Subscription
 
 MAX_KNOWN: Final = 64
-"""Audiences that are kept for events that match the same."""
+"""The most audiences that are kept for events that match the same."""
 MAX_KNOWN_RECEIVERS: Final = 100_000
-"""Receivers in all of these, unless a single one has more."""
+"""The most receivers in all kept audiences, unless a single one has more."""
 
 
 class Index:
     """The connections of one project and their subscriptions."""
 
-    def __init__(self, spending: Spending | None = None) -> None:
-        self._spending = spending or Spending()
+    def __init__(
+        self, query_costs: QueryCosts | None = None, touched: Callable[[Subscription], None] | None = None
+    ) -> None:
+        """``touched`` is called with each subscription that was entered or taken out."""
+        self._touched = touched
+        self._query_costs = query_costs or QueryCosts()
         self._channels: dict[str, _Channel] = {}
         self._users: dict[str, set[Receiver]] = {}
         self._members: dict[str, str] = {}
         """Membership id to its user, while a connection holds the role."""
         self._newest_since = 0
         self._known: dict[_Request, Audience] = {}
-        """Audiences that depend on no payload, until somebody comes or goes."""
+        """Audiences that depend on no payload, until a subscription is made or removed."""
         self._known_receivers = 0
-        """In all of them."""
-        self.touched: Callable[[Subscription], None] = _unwatched
-        """Called with each subscription that was entered or taken out."""
+        """Receivers in all kept audiences."""
 
     def join(self, receiver: Receiver) -> None:
         """Make a connection with its roles known; it has no subscriptions yet."""
@@ -91,8 +91,8 @@ class Index:
         """Enter a subscription of a connection that has joined."""
         receiver = subscription.receiver
         receiver.subscriptions[subscription.id] = subscription
-        receiver.extent = None
-        self._spending.enter(subscription)
+        receiver.footprint = None
+        self._query_costs.enter(subscription)
         self._newest_since = max(self._newest_since, subscription.since)
         places = keys(receiver)
         for name in subscription.channels if places else ():
@@ -102,14 +102,15 @@ class Index:
             self._change(channel, subscription, 1)
             for key in places:
                 channel.matcher(key).add(subscription)
-        self.touched(subscription)
+        if self._touched is not None:
+            self._touched(subscription)
 
     def remove(self, subscription: Subscription) -> None:
         """Take a subscription out; the roles of its connection are still those it was entered with."""
         receiver = subscription.receiver
         del receiver.subscriptions[subscription.id]
-        receiver.extent = None
-        self._spending.leave(subscription)
+        receiver.footprint = None
+        self._query_costs.leave(subscription)
         places = keys(receiver)
         for name in subscription.channels if places else ():
             channel = self._channels[name]
@@ -118,7 +119,8 @@ class Index:
                 channel.discard(key, subscription)
             if not channel.matchers:
                 del self._channels[name]
-        self.touched(subscription)
+        if self._touched is not None:
+            self._touched(subscription)
 
     def is_subscribed(self, name: str) -> bool:
         """Whether anybody is subscribed to a channel."""
@@ -134,15 +136,15 @@ class Index:
         matchers = channel.matchers.values() if channel is not None else ()
         return {held.receiver for matcher in matchers for held in matcher.subscriptions()}
 
-    def hold(self, receiver: Receiver, replay: Replay) -> None:
-        """Have no event of the log match a connection until :meth:`release`: it reads them there."""
+    def hold(self, receiver: Receiver, replay: Replaying) -> None:
+        """Have no live event of the log match a connection until :meth:`release`: it is replayed the log."""
         self._enter_again(receiver, replay)
 
     def release(self, receiver: Receiver) -> None:
-        """Have events match a connection again."""
+        """Have live events match a connection again."""
         self._enter_again(receiver, None)
 
-    def _enter_again(self, receiver: Receiver, replay: Replay | None) -> None:
+    def _enter_again(self, receiver: Receiver, replay: Replaying | None) -> None:
         held = list(receiver.subscriptions.values())
         for subscription in held:
             self.remove(subscription)
@@ -159,15 +161,16 @@ class Index:
         *,
         with_held: bool = False,
     ) -> Audience:
-        """Who gets an event, and what for: as :meth:`match`, but the same object if it matches the same."""
-        found = self.sift(channels, roles, payload, offset, with_held=with_held)
+        """The audience of an event: what :meth:`match` finds, but the same object for events that match the
+        same."""
+        found = self.select(channels, roles, payload, offset, with_held=with_held)
         if isinstance(found, Audience):
             return found
         while not found.go_on():
             pass
         return found.audience()
 
-    def sift(
+    def select(
         self,
         channels: Sequence[str],
         roles: Sequence[str],
@@ -176,8 +179,11 @@ class Index:
         *,
         with_held: bool = False,
         seconds: float = math.inf,
-    ) -> Audience | Sifting:
-        """The same, where queries are still to be asked; those from one address for so many seconds."""
+    ) -> Audience | QueryPass:
+        """The audience of an event, or a query pass if queries are still to be asked.
+
+        ``seconds``: of processor time for the queries from one address.
+        """
         concerned = tuple(channel for name in channels if (channel := self._channels.get(name)) is not None)
         request = (concerned, (ANYONE,) if ANYONE in roles else tuple(roles), with_held)
         known = self._known.get(request) if offset > self._newest_since else None
@@ -185,7 +191,7 @@ class Index:
             return known
         found, asked = self._find(channels, roles, payload, offset, with_held)
         if asked:
-            return Sifting(payload, found, asked, seconds)
+            return QueryPass(payload, found, asked, seconds)
         audience = Audience(by_receiver(found))
         if offset > self._newest_since and not any(channel.filtered for channel in concerned):
             self._keep(request, audience)
@@ -210,7 +216,7 @@ class Index:
                 channel.known.discard(request)
 
     def _change(self, channel: _Channel, subscription: Subscription, count: int) -> None:
-        """A subscription comes to a channel, or goes."""
+        """A subscription comes to a channel (1), or goes (-1)."""
         if subscription.filter is not None:
             channel.filtered += count
         for request in list(channel.known or ()):
@@ -225,9 +231,9 @@ class Index:
         *,
         with_held: bool = False,
     ) -> Matches:
-        """The connections that get an event, each with its subscription or subscriptions that match.
+        """The connections that get an event, each with its subscriptions that match.
 
-        ``with_held``: those too that are held, because the event is in no log that they could get it from.
+        ``with_held``: also those that are held back, because the event is in no log that they get it from.
         """
         found, asked = self._find(channels, roles, payload, offset, with_held)
         found.extend(each for each in asked if each.wants(payload.values))
@@ -268,10 +274,6 @@ class Index:
         return not (self._channels or self._users or self._members)
 
 
-def _unwatched(_subscription: Subscription) -> None:
-    """Nobody wants to know of subscriptions."""
-
-
 class _Channel:
     """The subscriptions on one channel."""
 
@@ -282,7 +284,7 @@ class _Channel:
         self.filtered = 0
         """How many of them have queries."""
         self.known: set[_Request] | None = None
-        """The kept audiences that depend on it; None: none ever did."""
+        """The kept audiences that depend on the channel; None: none ever did."""
 
     def matcher(self, key: Key) -> Matcher:
         matcher = self.matchers.get(key)

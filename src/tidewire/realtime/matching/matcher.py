@@ -1,7 +1,7 @@
-"""Subscriptions of one channel and role, found by the payload of an event.
+"""Matchers: the subscriptions of one channel and role, found by the payload of an event.
 
-Without queries all are found; with an equality among their queries by its value; with a range by a position
-in it. Those whose queries have neither are asked one by one.
+Subscriptions without queries are found at once. Those with an equality among their queries are found by its
+value, those with a range by a position in it, and the others are asked one by one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import msgspec
 from tidewire.core.realtime_payload import Attributes
 from tidewire.core.realtime_ranges import position
 from tidewire.realtime.matching.ranges import OneOrMore, Ranges, Subscriptions, each, put, take
-from tidewire.realtime.receivers.subscriptions import Subscription
+from tidewire.realtime.receivers.receiver import Subscription
 
 _decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -44,13 +44,13 @@ class Matcher:
 
     def __init__(self) -> None:
         self._plain: Subscriptions = {}
-        """Without queries."""
+        """Subscriptions without queries."""
         self._by_value: dict[str, dict[Hashable, OneOrMore]] | None = None
-        """By an attribute and the value it must have."""
+        """Subscriptions by an attribute and the value that it must have."""
         self._by_range: dict[str, Ranges] | None = None
-        """By an attribute and the range that its value must be in."""
+        """Subscriptions by an attribute and the range that its value must be in."""
         self._filtered: Subscriptions | None = None
-        """With queries, of which none says where to look."""
+        """Subscriptions with queries of which none says where to look."""
 
     @property
     def is_empty(self) -> bool:
@@ -109,7 +109,8 @@ class Matcher:
             yield from ranges.subscriptions()
 
     def find(self, payload: Payload, found: list[Subscription], asked: list[Subscription]) -> None:
-        """Append those that want ``payload`` to ``found``, and to ``asked`` those whose queries say it."""
+        """Append to ``found`` those that want ``payload``, and to ``asked`` those whose queries must be
+        asked."""
         found.extend(self._plain)
         if self._by_value:
             values = payload.values
@@ -130,5 +131,8 @@ class Matcher:
 
 
 def _attributes(wanted: Mapping[str, object], values: Mapping[str, Any]) -> Mapping[str, object]:
-    """Whichever are fewer: clients choose the attributes, and must not make this slow."""
+    """The attributes to look at: of the wanted and the present ones whichever are fewer.
+
+    Clients choose the attributes, and must not be able to make this slow.
+    """
     return min(wanted, values, key=len)

@@ -1,35 +1,36 @@
-"""What the queries of subscriptions cost, in memory and in comparisons, by the address they come from."""
+"""Query costs: the memory and comparisons that the queries of subscriptions take, by client address."""
 
 from __future__ import annotations
 
-from tidewire.realtime.receivers.subscriptions import ENTRY_BYTES, Filter, Subscription
+from tidewire.realtime.receivers.filters import Filter
+from tidewire.realtime.receivers.receiver import ENTRY_BYTES, Subscription
 
 
 def entry_bytes(wanted: Filter | None, channels: int) -> int:
-    """Memory that the places of a subscription in the index take, roughly."""
+    """Bytes that the entries of a subscription in the matching index take, roughly."""
     return ENTRY_BYTES * channels * max(1, len(wanted.keys) if wanted is not None else 0)
 
 
-class _Spent:
-    """What one address spends. Equal queries, however many hold them, are one filter, counted once."""
+class _AddressCosts:
+    """The costs of one address. Equal queries are one filter, and counted once however many hold them."""
 
     __slots__ = ("filters", "memory", "work")
 
     def __init__(self) -> None:
         self.filters: dict[Filter, int] = {}
-        """With the number of subscriptions that have them."""
+        """Filters, with the number of subscriptions that have them."""
         self.memory = 0
         self.work = 0
 
 
-class Spending:
-    """What all addresses spend on subscriptions with queries, in one process."""
+class QueryCosts:
+    """The costs of all addresses in one process."""
 
     def __init__(self) -> None:
-        self._by_origin: dict[str, _Spent] = {}
+        self._by_origin: dict[str, _AddressCosts] = {}
 
     def enter(self, subscription: Subscription) -> None:
-        """A subscription came to be."""
+        """A subscription was made."""
         wanted = subscription.filter
         if wanted is None:
             return
@@ -37,7 +38,7 @@ class Spending:
         origin = subscription.receiver.origin
         spent = self._by_origin.get(origin)
         if spent is None:
-            spent = self._by_origin[origin] = _Spent()
+            spent = self._by_origin[origin] = _AddressCosts()
         held = spent.filters.get(wanted, 0)
         spent.filters[wanted] = held + 1
         spent.memory += entry_bytes(wanted, len(subscription.channels))
@@ -46,7 +47,7 @@ class Spending:
             spent.work += wanted.work
 
     def leave(self, subscription: Subscription) -> None:
-        """A subscription that came to be is no more."""
+        """A subscription was removed."""
         wanted = subscription.filter
         if wanted is None:
             return
@@ -64,27 +65,27 @@ class Spending:
         if not spent.filters:
             del self._by_origin[origin]
 
-    def outlook(self, origin: str) -> Outlook:
-        """What an address would spend with more subscriptions."""
-        return Outlook(self._by_origin.get(origin) or _Spent())
+    def preview(self, origin: str) -> CostPreview:
+        """What more subscriptions of an address would cost."""
+        return CostPreview(self._by_origin.get(origin) or _AddressCosts())
 
     @property
     def is_empty(self) -> bool:
-        """Whether nobody spends anything."""
+        """Whether nothing is counted for any address."""
         return not self._by_origin
 
 
-class Outlook:
-    """What an address would spend if it held some subscriptions more than it does."""
+class CostPreview:
+    """The costs of an address if it held some more subscriptions than it does."""
 
-    def __init__(self, spent: _Spent) -> None:
+    def __init__(self, spent: _AddressCosts) -> None:
         self._known = spent.filters
         self._more: set[Filter] = set()
         self.memory = spent.memory
         self.work = spent.work
 
     def cost(self, wanted: Filter | None, channels: int) -> tuple[int, int]:
-        """Memory and work of one more, on so many channels."""
+        """Memory and work of one more subscription, on so many channels."""
         if wanted is None or not channels:
             return 0, 0
         memory = entry_bytes(wanted, channels)
@@ -92,7 +93,7 @@ class Outlook:
         return (memory + wanted.memory, wanted.work) if is_new else (memory, 0)
 
     def add(self, wanted: Filter | None, channels: int) -> None:
-        """One more, on so many channels."""
+        """Count one more subscription, on so many channels."""
         memory, work = self.cost(wanted, channels)
         self.memory += memory
         self.work += work

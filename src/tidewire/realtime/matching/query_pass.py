@@ -1,7 +1,7 @@
-"""Sifting: of the subscriptions that an event may match, those whose queries accept it.
+"""Query passes: of the subscriptions that an event may match, find those whose queries accept it.
 
-Asking takes long where very many have queries, or costly ones. It is done in turns then, between which the
-event loop serves others. A connection that is about to change is asked at once, out of turn.
+That takes long where very many subscriptions have queries, or costly ones. It is done in slices then, between
+which the event loop serves others. The queries of a connection that is about to change are asked at once.
 """
 
 from __future__ import annotations
@@ -12,26 +12,26 @@ from typing import Final
 import structlog
 
 from tidewire.logs import Repeated
-from tidewire.realtime.fanout.writer import give_up
 from tidewire.realtime.matching.audience import Audience, by_receiver
 from tidewire.realtime.matching.matcher import Payload
-from tidewire.realtime.receivers.subscriptions import Receiver, Subscription
+from tidewire.realtime.receivers.receiver import Receiver, Subscription, give_up
 
 TURN_SECONDS: Final = 0.001
-"""After which the event loop gets to serve others."""
-GLANCE: Final = 200
+"""Length of a slice, after which the event loop gets to serve others."""
+CLOCK_INTERVAL: Final = 200
 """Comparisons of two values between two looks at the clock: some microseconds."""
 
 _log: Final = structlog.get_logger(__name__)
 _costly: Final = Repeated(lambda event, **about: _log.warning(event, **about), "queries cost too much")
 
 
-class Sifting:
-    """One event among the subscriptions that it may match.
+class QueryPass:
+    """The pass of one event over the queries of the subscriptions that it may match.
 
-    ``found`` want it whatever it is like, ``asked`` if their queries accept the payload. All queries that
-    come from one address are given ``seconds`` of the processor at most: whoever is left over is closed, so
-    that its client comes back and gets the event from the log.
+    The subscriptions ``found`` want the event whatever its payload, those ``asked`` if their queries accept
+    it. All queries that come from one address get ``seconds`` of processor time together: a connection from
+    there whose queries are left over is closed, so that its client comes back and gets the event from the
+    log.
     """
 
     def __init__(
@@ -41,15 +41,15 @@ class Sifting:
         self._found = found
         self._asked = asked
         self._next = 0
-        """Place of the next one to be asked."""
+        """Index of the next subscription to be asked."""
         self._seconds = seconds
         self._spent: dict[str, float] = {}
-        """Seconds by address."""
+        """Seconds that the queries took, by address."""
         self._gone: set[Receiver] = set()
-        """Who has got the event, or does not get it any more."""
+        """Connections that have got the event, or do not get it any more."""
 
     def go_on(self) -> bool:
-        """Ask for a turn; whether all have been asked."""
+        """Ask for the length of a slice; True if all have been asked."""
         began = looked = time.thread_time()
         cost = 0
         while self._next < len(self._asked):
@@ -61,7 +61,7 @@ class Sifting:
             if subscription.filter.accepts(self._values):
                 self._found.append(subscription)
             cost += subscription.filter.work or 1
-            if cost >= GLANCE:
+            if cost >= CLOCK_INTERVAL:
                 moment = time.thread_time()
                 self._charge(subscription.receiver.origin, moment - looked)
                 cost, looked = 0, moment
@@ -69,16 +69,16 @@ class Sifting:
                     break
         return self._next >= len(self._asked)
 
-    def prompt(self) -> Audience:
-        """Those of whom nothing is asked any more: they need not wait for the others."""
-        waiting = {subscription.receiver for subscription in self._asked[self._next :]}
-        prompt = [each for each in self._found if each.receiver not in waiting]
-        self._gone.update(each.receiver for each in prompt)
-        self._found = [each for each in self._found if each.receiver in waiting]
-        return Audience(by_receiver(prompt))
+    def decided(self) -> Audience:
+        """The connections that get the event and have no queries left to ask: they need not wait."""
+        undecided = {subscription.receiver for subscription in self._asked[self._next :]}
+        decided = [each for each in self._found if each.receiver not in undecided]
+        self._gone.update(each.receiver for each in decided)
+        self._found = [each for each in self._found if each.receiver in undecided]
+        return Audience(by_receiver(decided))
 
     def take(self, receiver: Receiver) -> Audience:
-        """What a connection gets; from now on it is not among the others."""
+        """What one connection gets, which is not among the others from now on."""
         if receiver in self._gone:
             return Audience({})
         own = [each for each in self._found if each.receiver is receiver]
@@ -88,11 +88,11 @@ class Sifting:
         return Audience(by_receiver(own))
 
     def forget(self, receiver: Receiver) -> None:
-        """A connection has ended: it gets nothing."""
+        """A connection has ended and gets nothing."""
         self._gone.add(receiver)
 
     def audience(self) -> Audience:
-        """All who get the event and have not got it, once all have been asked."""
+        """The connections that are still due the event, once all have been asked."""
         return Audience(by_receiver([each for each in self._found if each.receiver not in self._gone]))
 
     def _charge(self, origin: str, seconds: float) -> None:

@@ -1,8 +1,8 @@
-"""Subscriptions by the range that they want a value to be in: those around a value are found at once.
+"""Ranges: subscriptions by the range that a value must be in, so that those around a value are found at once.
 
-Ranges with one end are sorted by it. A range with two ends stands in the cells of a grid, one or two of them,
-that is as coarse as the range is long: so a value is looked up once in each grid there is, and what stands in
-its cells is near it, and mostly around it.
+Ranges with one end are sorted by it. A range with two ends stands in one or two cells of a grid that is as
+coarse as the range is long. So a value is looked up once in each grid, and the ranges in its cells are near
+the value, and mostly around it.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from itertools import chain
 from typing import TypeVar
 
 from tidewire.core.realtime_ranges import Range
-from tidewire.realtime.receivers.subscriptions import Subscription
+from tidewire.realtime.receivers.receiver import Subscription
 
 Subscriptions = dict[Subscription, None]
 """A set that keeps its order and is fast to copy."""
 OneOrMore = Subscription | Subscriptions
-"""Mostly one; that takes no set."""
+"""Subscriptions under one key: mostly a single one, for which no set is made."""
 _K = TypeVar("_K", bound=Hashable)
 
 
@@ -57,7 +57,7 @@ def _without(held: OneOrMore, subscription: Subscription) -> OneOrMore | None:
 
 
 def each(held: OneOrMore) -> Iterable[Subscription]:
-    """All of them."""
+    """All subscriptions under a key."""
     return held if isinstance(held, dict) else (held,)
 
 
@@ -68,13 +68,13 @@ class Ranges:
 
     def __init__(self) -> None:
         self._low = _Ends()
-        """Of ranges without a high end."""
+        """Ranges without a high end."""
         self._high = _Ends()
-        """Of ranges without a low end."""
+        """Ranges without a low end."""
         self._cells: dict[bytes, OneOrMore] = {}
-        """By grid and number of the cell."""
+        """Ranges with two ends, by the grid and the number of the cell."""
         self._grids: Counter[int] = Counter()
-        """By the power of two that its cells are long: how many ranges stand in it."""
+        """How many ranges stand in each grid, by the power of two that its cells are long."""
 
     def __bool__(self) -> bool:
         return bool(self._low or self._high or self._grids)
@@ -117,7 +117,7 @@ class Ranges:
                 yield from each(held)
 
     def subscriptions(self) -> Iterator[Subscription]:
-        """All of them, some twice."""
+        """All subscriptions, some of them twice."""
         for held in chain(self._low.all(), self._high.all(), self._cells.values()):
             yield from each(held)
 
@@ -130,7 +130,7 @@ class _Ends:
     def __init__(self) -> None:
         self._positions: list[int] = []
         self._held: list[OneOrMore] = []
-        """What ends at the position of the same index."""
+        """The subscriptions whose ranges end at the position of the same index."""
 
     def __bool__(self) -> bool:
         return bool(self._positions)

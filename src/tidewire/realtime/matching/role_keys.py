@@ -1,9 +1,9 @@
-"""Roles as keys of the matching index: where subscriptions stand, and where those of an event are found.
+"""Role keys: under which roles subscriptions stand in the matching index, and where an event looks for them.
 
-- Every connection belongs to one *class*: which of the roles in :data:`CLASS_ROLES` it holds. There are a
-  handful of them, they do not overlap, and together they are everybody, which is what ``any`` means.
+- Every connection belongs to one *class*: the set of the roles in :data:`CLASS_ROLES` that it holds. There
+  are a handful of classes, which do not overlap, and together they are everybody, as ``any`` means.
 - Roles shared by some users (``team:…``, ``label:…``) have an entry of their own.
-- Roles of a single user (``user:…``, ``member:…``) have none: they lead to the user's connections.
+- Roles of a single user (``user:…``, ``member:…``) have no entry: they lead to the user's connections.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final
 
-from tidewire.realtime.receivers.subscriptions import EVERYTHING, Receiver
+from tidewire.realtime.receivers.receiver import EVERYTHING, Receiver
 
 ANYONE: Final = "any"
 """A role that every connection holds without listing it, if it holds one at all."""
 CLASS_ROLES: Final = frozenset({"guests", "users", "users/verified", "users/unverified"})
 _PERSONAL: Final = ("user:", "member:")
 Key = frozenset[str] | str | tuple[str, object]
-"""A class of connections, or a role that some users share; for held connections apart (:func:`of_held`)."""
+"""A class of connections, or a role that some users share; held connections have keys of their own."""
 
 
 def of_held(key: Key) -> Key:
-    """The same for connections that are held until they have got what they missed."""
+    """The key for connections that are held back until they have got what they missed."""
     return ("held", key)
 
 
@@ -37,7 +37,7 @@ def _class_of(roles: Iterable[str]) -> frozenset[str]:
 
 
 def keys(receiver: Receiver) -> tuple[Key, ...]:
-    """Where the subscriptions of a connection stand; nowhere if it has no roles."""
+    """The keys under which the subscriptions of a connection stand; none if it has no roles."""
     return _keys_of(receiver.roles, receiver.replay is not None)
 
 

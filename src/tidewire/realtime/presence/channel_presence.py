@@ -1,4 +1,4 @@
-"""Who is on the custom channels, over all processes: joins at once, leaves after a moment."""
+"""Channel presence: who is on the custom channels, over all processes of the server."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Final, NamedTuple
 
 from tidewire.core.custom_channels import Member
 
-Place = tuple[str, str]
-"""A project and a channel of it."""
-Tell = Callable[[Place, Member, bool], None]
+ChannelKey = tuple[str, str]
+"""A project's id and the name of a custom channel of it."""
+Tell = Callable[[ChannelKey, Member, bool], None]
 """Called when a member has joined (True) or left."""
 
 
@@ -29,82 +29,82 @@ class _Stay:
 
 class _Leave(NamedTuple):
     at: float
-    place: Place
+    channel: ChannelKey
     member_id: str
 
 
-class Attendance:
-    """What this process knows of who is where, from itself and from the others.
+class ChannelPresence:
+    """The members of all custom channels, as this process and the others see them.
 
-    Each source tells what it sees; a member is there while one source does, and for ``leave_seconds``
-    after, so that who reconnects has not left.
+    Each process is a source that tells which members it sees. A member is on a channel while one source sees
+    it, and for ``leave_seconds`` longer, so that a client that reconnects has not left.
     """
 
     def __init__(self, leave_seconds: float, tell: Tell) -> None:
         self._leave_seconds = leave_seconds
         self._tell = tell
-        self._stays: dict[Place, dict[str, _Stay]] = {}
+        self._stays: dict[ChannelKey, dict[str, _Stay]] = {}
         self._leaving: deque[_Leave] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
-    def joined(self, source: object, place: Place, members: Iterable[Member]) -> None:
+    def joined(self, source: object, channel: ChannelKey, members: Iterable[Member]) -> None:
         """A source sees members that it did not see before."""
-        stays = self._stays.setdefault(place, {})
+        stays = self._stays.setdefault(channel, {})
         for member in members:
             stay = stays.get(member.id)
             if stay is None:
                 stay = stays[member.id] = _Stay(member)
-                self._tell(place, member, True)
+                self._tell(channel, member, True)
             stay.sources.add(source)
         if not stays:
-            del self._stays[place]
+            del self._stays[channel]
 
-    def left(self, source: object, place: Place, member_ids: Iterable[str]) -> None:
+    def left(self, source: object, channel: ChannelKey, member_ids: Iterable[str]) -> None:
         """A source sees members no more."""
-        stays = self._stays.get(place, {})
+        stays = self._stays.get(channel, {})
         for member_id in member_ids:
             stay = stays.get(member_id)
             if stay is not None and source in stay.sources:
                 stay.sources.discard(source)
                 if not stay.sources:
-                    self._schedule(place, stay)
+                    self._schedule(channel, stay)
 
     def drop(self, source: object) -> None:
         """A source sees nobody any more: it has gone."""
-        for place, stays in self._stays.items():
-            self.left(source, place, [name for name, stay in stays.items() if source in stay.sources])
+        for channel, stays in self._stays.items():
+            self.left(source, channel, [name for name, stay in stays.items() if source in stay.sources])
 
     def forget(self, project_id: str) -> None:
         """A project was deleted."""
-        for place in [place for place in self._stays if place[0] == project_id]:
-            del self._stays[place]
+        for channel in [channel for channel in self._stays if channel[0] == project_id]:
+            del self._stays[channel]
 
-    def members(self, place: Place) -> list[Member]:
+    def members(self, channel: ChannelKey) -> list[Member]:
         """Who is on a channel, in the order of their coming."""
-        stays = self._stays.get(place, {}).values()
+        stays = self._stays.get(channel, {}).values()
         return sorted((stay.member for stay in stays), key=lambda member: (member.joined_at, member.id))
 
-    def count(self, place: Place) -> int:
+    def count(self, channel: ChannelKey) -> int:
         """How many are on a channel."""
-        return len(self._stays.get(place, ()))
+        return len(self._stays.get(channel, ()))
 
-    def seen_by(self, source: object) -> Iterator[tuple[Place, list[Member]]]:
-        """What one source sees."""
-        for place, stays in self._stays.items():
+    def seen_by(self, source: object) -> Iterator[tuple[ChannelKey, list[Member]]]:
+        """The channels and members that one source sees."""
+        for channel, stays in self._stays.items():
             members = [stay.member for stay in stays.values() if source in stay.sources]
             if members:
-                yield place, members
+                yield channel, members
 
     def close(self) -> None:
-        """Tell nothing more."""
+        """Tell of no member any more."""
         if self._timer is not None:
             self._timer.cancel()
 
-    def _schedule(self, place: Place, stay: _Stay) -> None:
+    def _schedule(self, channel: ChannelKey, stay: _Stay) -> None:
         loop = asyncio.get_running_loop()
         stay.leaves_at = loop.time() + self._leave_seconds
         # All leaves take equally long: the first to be scheduled is the first to happen.
-        self._leaving.append(_Leave(stay.leaves_at, place, stay.member.id))
+        self._leaving.append(_Leave(stay.leaves_at, channel, stay.member.id))
         if self._timer is None:
             self._timer = loop.call_at(stay.leaves_at, self._leave)
 
@@ -113,15 +113,15 @@ class Attendance:
         moment = loop.time()
         self._timer = None
         while self._leaving and self._leaving[0].at <= moment:
-            at, place, member_id = self._leaving.popleft()
-            stays = self._stays.get(place, {})
+            at, channel, member_id = self._leaving.popleft()
+            stays = self._stays.get(channel, {})
             stay = stays.get(member_id)
             if stay is None or stay.sources or stay.leaves_at != at:
-                continue  # it came back
+                continue  # the member came back
             del stays[member_id]
-            self._tell(place, stay.member, False)
+            self._tell(channel, stay.member, False)
             if not stays:
-                del self._stays[place]
+                del self._stays[channel]
         if self._leaving:
             self._timer = loop.call_at(self._leaving[0].at, self._leave)
 

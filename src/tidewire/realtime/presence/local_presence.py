@@ -1,4 +1,4 @@
-"""Which connections of this process make their users members of custom channels."""
+"""Local presence: which connections of this process make their users members of custom channels."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import structlog
 from tidewire.core.custom_channels import PREFIX, ChannelRule, Member, custom_channel, holds_any
 from tidewire.core.time import now
 from tidewire.realtime.matching.index import Index
-from tidewire.realtime.presence.channel_presence import HERE, Attendance
-from tidewire.realtime.receivers.subscriptions import EVERYTHING, Receiver, Subscription
+from tidewire.realtime.presence.channel_presence import HERE, ChannelPresence
+from tidewire.realtime.receivers.receiver import EVERYTHING, Receiver, Subscription
 
 SLICE: Final = 100
 """Connections looked at before others get their turn."""
@@ -25,7 +25,7 @@ Tell = Callable[[str, list[Member], list[str]], None]
 """Tells other processes who has joined and who has left a channel, as far as this process sees."""
 
 
-class LocalMembers:
+class LocalPresence:
     """The members that connections to one project make.
 
     A connection makes its user, or a guest itself, a member of a channel while it is subscribed to it and
@@ -39,7 +39,7 @@ class LocalMembers:
         index: Index,
         rule_of: RuleOf,
         name_of: Callable[[Receiver], str],
-        attendance: Attendance,
+        channel_presence: ChannelPresence,
         tell: Tell,
     ) -> None:
         """``name_of`` names the connection of a guest."""
@@ -47,16 +47,15 @@ class LocalMembers:
         self._index = index
         self._rule_of = rule_of
         self._name_of = name_of
-        self._attendance = attendance
+        self._channel_presence = channel_presence
         self._tell = tell
         self._here: dict[Receiver, dict[str, str]] = {}
-        """Connections that make members: of which channels, and under which ids."""
+        """By connection: the channels that it makes a member of, and the ids of the members."""
         self._counts: dict[tuple[str, str], int] = {}
-        """How many connections make somebody a member of a channel."""
+        """By channel and member id: how many connections make the member."""
         self._due: dict[Receiver, None] = {}
-        """Connections to look at again."""
+        """Connections to be looked at again."""
         self._task: asyncio.Task[None] | None = None
-        index.touched = self._touched
 
     def rule_changed(self, pattern: str) -> None:
         """The rule for a channel, or a family of them, was made, changed or deleted."""
@@ -64,12 +63,13 @@ class LocalMembers:
             self._look_at(*self._index.subscribers(channel))
 
     async def close(self) -> None:
-        """Look at nothing more."""
+        """Look at no connection any more."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    def _touched(self, subscription: Subscription) -> None:
+    def touched(self, subscription: Subscription) -> None:
+        """A subscription was made or removed."""
         if any(name.startswith(PREFIX) for name in subscription.channels):
             self._look_at(subscription.receiver)
 
@@ -132,7 +132,7 @@ class LocalMembers:
         self._counts[key] = self._counts.get(key, 0) + 1
         if self._counts[key] == 1:
             member = Member(member_id, user_id, now())
-            self._attendance.joined(HERE, (self._project_id, channel), [member])
+            self._channel_presence.joined(HERE, (self._project_id, channel), [member])
             self._tell(channel, [member], [])
 
     def _end(self, channel: str, member_id: str) -> None:
@@ -140,5 +140,5 @@ class LocalMembers:
         self._counts[key] -= 1
         if not self._counts[key]:
             del self._counts[key]
-            self._attendance.left(HERE, (self._project_id, channel), [member_id])
+            self._channel_presence.left(HERE, (self._project_id, channel), [member_id])
             self._tell(channel, [], [member_id])

@@ -24,7 +24,7 @@ from tidewire.realtime.protocol.messages import (
     refused_as_by_rest,
 )
 from tidewire.realtime.protocol.request import CONSOLE
-from tidewire.realtime.receivers.subscriptions import Receiver
+from tidewire.realtime.receivers.receiver import Receiver
 from tidewire.store.engine.database import Database, Transaction
 from tidewire.store.records.identities import user_identity
 from tidewire.store.records.presences import PresenceState, Writer, release, set_presence
@@ -45,7 +45,7 @@ def check_presence(project_id: str, receiver: Receiver) -> None:
 
 
 class Presences:
-    """What the connections of one project in this process keep."""
+    """The presences that connections of one project keep in this process."""
 
     def __init__(self, database: Database, process_id: str) -> None:
         self._database = database
@@ -69,7 +69,7 @@ class Presences:
         return receiver in self._keepers
 
     async def release(self, receiver: Receiver) -> None:
-        """End what a connection kept: it has ended, or is its user's no more."""
+        """End the presences of a connection that has ended, or is not its user's any more."""
         self._keepers.discard(receiver)
         writer = Writer(self._process_id, receiver.number)
         await self._database.write(lambda transaction: release(transaction, writer))

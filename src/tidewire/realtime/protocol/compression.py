@@ -1,4 +1,4 @@
-"""permessage-deflate (RFC 7692), with nothing to keep for a connection.
+"""Compression by permessage-deflate (RFC 7692), with nothing to keep for a connection.
 
 No side refers to earlier messages ("no context takeover"), so all that is known of a client is the size of
 the window that it inflates with. That lets an event be compressed once for all its receivers: the shared

@@ -1,12 +1,14 @@
-"""Frames from the server: their JSON, and its WebSocket framing.
+"""Messages from the server: their JSON, and the framing of events.
 
-An event is encoded once for all its receivers. Only the ``subscriptions`` ids differ between them, and
-they stand near the end: a receiver's frame is a shared head and a short tail of its own.
+Answers are encoded to JSON here and framed by the wire that sends them. An event is encoded and framed once
+for all its receivers, in each form that one of them takes. Only the ids of the ``subscriptions`` differ
+between receivers, and they stand near the end: a receiver's frame is a shared head, a short tail of its own
+and a shared end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -25,11 +27,15 @@ MAX_FRAGMENT: Final = 16_384
 MAX_TAIL: Final = MAX_FRAGMENT - 64
 """Bytes of a tail that certainly fits into one frame with what follows it."""
 
+EVENT_STREAM: Final = -1
+"""The form of event frames for Server-Sent Events. The other forms are WebSocket messages: 0 uncompressed,
+and 8 to 15 compressed for a client that inflates with a window of so many bits."""
+
 _FINAL: Final = 0x80
 _COMPRESSED: Final = 0x40
 """The reserved bit that permessage-deflate uses, in the first frame of a message (RFC 7692, section 6)."""
 
-_NOWHERE: Final[Mapping[str, Any]] = {}
+_NO_POSITION: Final[Mapping[str, Any]] = {}
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -39,22 +45,19 @@ def text_message(text: bytes) -> bytes:
     return b"".join((head, _header(Opcode.CONT if head else Opcode.TEXT, len(rest), final=True), rest))
 
 
-def texts(message: bytes) -> Iterator[bytes]:
-    """The texts in messages that are framed here, for a wire that frames them in its own way."""
-    fragments: list[bytes] = []
-    at = 0
-    while at < len(message):
-        first, length = message[at], message[at + 1]
-        at += 2
-        if length == 126:
-            length = int.from_bytes(message[at : at + 2], "big")
-            at += 2
-        if first & 0x0F in {Opcode.TEXT, Opcode.CONT}:
-            fragments.append(message[at : at + length])
-            if first & _FINAL:
-                yield b"".join(fragments)
-                fragments.clear()
-        at += length
+STREAM_END: Final = b"\n\n"
+"""Ends an event of an event stream."""
+
+
+def stream_head(name: str, event_id: str = "") -> bytes:
+    """The beginning of an event of an event stream, up to its data (HTML Living Standard, section 9.2.6)."""
+    head = f"event: {name}\ndata: "
+    return (f"id: {event_id}\n{head}" if event_id else head).encode()
+
+
+def stream_data(text: bytes) -> bytes:
+    """Data of an event: a line break in the text begins another line of data, which joins them again."""
+    return text.replace(b"\n", b"\ndata: ")
 
 
 def close_message(status: int, reason: str = "") -> bytes:
@@ -66,31 +69,31 @@ def connected(
     channels: Sequence[str],
     subscriptions: Mapping[str, str] | None,
     account: Account | None,
-    place: Mapping[str, Any] = _NOWHERE,
+    position: Mapping[str, Any] = _NO_POSITION,
 ) -> bytes:
-    """First frame of an accepted connection.
+    """First message to a connection that was admitted.
 
     ``subscriptions`` maps slots to ids if the URL had channels, else it is None and written as a list.
-    ``place``: where in the log the events of the connection begin.
+    ``position``: where in the log the events of the connection begin.
     """
     data = {
         "channels": channels,
         "subscriptions": [] if subscriptions is None else subscriptions,
         "user": account,
-        **place,
+        **position,
     }
     return _message("connected", data)
 
 
 def subscribed(
     subscriptions: Sequence[Mapping[str, Any]],
-    place: Mapping[str, Any] = _NOWHERE,
+    position: Mapping[str, Any] = _NO_POSITION,
 ) -> bytes:
     """Answer to ``subscribe``, a row for each row sent.
 
-    ``place``: where in the log the events begin that come as they happen.
+    ``position``: where in the log the live events of the connection begin.
     """
-    data = {"to": "subscribe", "success": True, "subscriptions": subscriptions, **place}
+    data = {"to": "subscribe", "success": True, "subscriptions": subscriptions, **position}
     return _message("response", data)
 
 
@@ -101,7 +104,7 @@ def unsubscribed(results: Iterable[tuple[str, bool]]) -> bytes:
 
 
 def authenticated(account: Account | None) -> bytes:
-    """Answer to ``authentication``; None: of a program with an API key."""
+    """Answer to ``authentication``; None: the connection showed an API key and has no account."""
     return _message("response", {"to": "authentication", "success": True, "user": account})
 
 
@@ -146,27 +149,30 @@ def error(code: int, message: str, kind: str = "", explanation: str = "") -> byt
     return _message("error", data)
 
 
-def pong(place: Mapping[str, Any]) -> bytes:
-    """Answer to a heartbeat that asks for the place in the log up to which everything was sent before it."""
-    return _message("pong", place)
+def pong(position: Mapping[str, Any]) -> bytes:
+    """Answer to a heartbeat that asks up to which position of the log everything was sent before it."""
+    return _message("pong", position)
 
 
 def _message(kind: str, data: Mapping[str, Any]) -> bytes:
-    return text_message(_encode({"type": kind, "data": data}))
+    return _encode({"type": kind, "data": data})
 
 
 def subscription_tail(ids: Iterable[str]) -> bytes:
-    """What is a receiver's own in the event frame, whose subscriptions ``ids`` matched."""
+    """The tail of a receiver: the part of an event frame that names the subscriptions that matched."""
     return _encode(list(ids))
 
 
 class EventFrame:
     """One event, ready to be framed for any number of receivers."""
 
-    __slots__ = ("_text", "compressed", "end", "heads")
+    __slots__ = ("_event_id", "_stream_head", "_text", "compressed", "end", "heads")
 
-    def __init__(self, logged: LoggedEvent) -> None:
+    def __init__(self, logged: LoggedEvent, epoch: str = "") -> None:
+        """``epoch``: of the log that the event stands in, which its id in an event stream names."""
         event = logged.event
+        self._event_id = f"{epoch}:{logged.offset}" if epoch and logged.offset else ""
+        self._stream_head: bytes | None = None
         self._text = b"".join(
             (
                 b'{"type":"event","data":{"events":',
@@ -181,7 +187,7 @@ class EventFrame:
             )
         )
         self.end = b',"offset":%d}}' % logged.offset if logged.offset else b"}}"
-        """What follows the tail of every receiver: keys that the protocol does not know stand last."""
+        """The shared end after every tail: keys that Appwrite's protocol does not have stand last."""
         self.heads: dict[int, bytes] = _Heads(self._text)
         """For a tail, its end included, of less than :data:`MAX_FRAGMENT` bytes, ``heads[len(tail)] + tail``
         is the message."""
@@ -195,22 +201,31 @@ class EventFrame:
         """Bytes that all receivers get alike, without framing."""
         return len(self._text)
 
-    def around(self, length: int, window: int) -> tuple[bytes, bytes]:
-        """What stands before and after the part of a receiver, which has ``length`` bytes.
+    def around(self, length: int, form: int) -> tuple[bytes, bytes]:
+        """The shared head and the shared end around a tail of ``length`` bytes, at most :data:`MAX_TAIL`.
 
-        They are at most :data:`MAX_TAIL`. ``window``: what the receiver inflates with, in
-        bits; 0: it does not.
+        ``form``: of the receivers' frames (see :data:`EVENT_STREAM`).
         """
-        length += len(self.end)
-        heads = self.compressed[window] if window else None
-        return (self.heads[length], self.end) if heads is None else (heads[length], self.end + STORED_END)
+        heads = self.heads
+        if form:
+            if form == EVENT_STREAM:
+                return self._stream_around()
+            compressed = self.compressed[form]
+            if compressed is not None:
+                return compressed[length + len(self.end)], self.end + STORED_END
+        return heads[length + len(self.end)], self.end
 
-    def message(self, tail: bytes, window: int = 0) -> bytes:
-        """The WebSocket message of a receiver whose part is ``tail``, of any length."""
-        if len(tail) > MAX_TAIL:
+    def message(self, tail: bytes, form: int = 0) -> bytes:
+        """The whole frame of one receiver whose tail is ``tail``, of any length."""
+        if len(tail) > MAX_TAIL and form != EVENT_STREAM:
             return text_message(self._text + tail + self.end)
-        head, end = self.around(len(tail), window)
+        head, end = self.around(len(tail), form)
         return b"".join((head, tail, end))
+
+    def _stream_around(self) -> tuple[bytes, bytes]:
+        if self._stream_head is None:
+            self._stream_head = stream_head("event", self._event_id) + stream_data(self._text)
+        return self._stream_head, self.end + STREAM_END
 
 
 class _Heads(dict[int, bytes]):
@@ -301,7 +316,7 @@ def ping(offset: int) -> bytes:
     return bytes((_FINAL | Opcode.PING, len(payload))) + payload
 
 
-PONG: Final = text_message(b'{"type":"pong"}')
+PONG: Final = b'{"type":"pong"}'
 """Answer to the clients' heartbeat."""
 PING: Final = Frame(Opcode.PING, b"").serialize(mask=False)
 """Asks a silent client, whatever its SDK, for a sign of life (RFC 6455, section 5.5.2)."""

@@ -1,4 +1,4 @@
-"""Frames from clients: read and checked, not yet applied."""
+"""Messages from clients: parsed and checked, not yet applied."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ TOO_MUCH: Final = 1013
 INTERNAL: Final = 500
 NOT_A_FRAME: Final = 0
 UNAUTHORIZED: Final = 401
-"""Error codes of this protocol; it has those of REST besides."""
+"""Error codes of the protocol of Appwrite's realtime; those of REST are used besides."""
 
 MAX_SESSION_LENGTH: Final = 2048
 """Characters of an encoded session."""
 
 MAX_STATUS_LENGTH: Final = 2048
-"""Characters of the status of a presence in a frame; fewer can be stored."""
+"""Characters of the status of a presence in a message; fewer can be stored."""
 
 MAX_PUBLISHED: Final = 100
 """Messages in one frame."""
@@ -43,7 +43,7 @@ MAX_OFFSET: Final = 2**53 - 1
 MAX_EPOCH_LENGTH: Final = 64
 
 LITERAL_ID: Final = "unique()"
-"""SDKs' word for "make an id", which is here just an id."""
+"""What SDKs send to have an id made; in a subscription it is an id like any other."""
 
 
 _FORMAT: Final = "Message format is not valid."
@@ -190,21 +190,21 @@ Message = Ping | Authenticate | Subscribe | Unsubscribe | SetPresence | Publish
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What frames may hold."""
+    """What messages may hold."""
 
     extended_queries: bool = True
     """More query methods than every Appwrite server knows."""
     most_rows: int = 2_000
-    """Subscriptions in one frame."""
+    """Subscriptions in one message."""
     most_values: int = 1_000_000
-    """JSON values in one frame; arrays and objects count four times."""
+    """JSON values in one message; arrays and objects count four times."""
 
 
 DEFAULT_TERMS: Final = Terms()
 
 
 def parse_message(text: str, terms: Terms = DEFAULT_TERMS) -> Message:
-    """Read one frame completely. Raises :class:`MessageError`."""
+    """Parse one message at once. Raises :class:`MessageError`."""
     steps = parse_in_steps(text, terms)
     while True:
         try:

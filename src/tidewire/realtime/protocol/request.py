@@ -1,4 +1,4 @@
-"""The opening request of a connection, and what it says about its sender."""
+"""The opening request of a connection, and the credentials and parameters in it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tidewire.identity.paths import plain_path
 from tidewire.realtime.protocol.url_subscriptions import encoded_once
 
 CONSOLE: Final = "console"
-"""The project that people manage the other projects in."""
+"""The id of the project in which users manage the other projects."""
 
 
 def parse_request(head: bytes) -> Request:
@@ -47,7 +47,7 @@ def path_of(request: Request) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What a client says about itself when it connects."""
+    """What a client shows when it connects."""
 
     project_id: str
     session: str
@@ -65,7 +65,7 @@ class Inputs:
     origin: str | None
     """Of the web page or app; other programs send none."""
     network: str
-    """Whom limits for an address count."""
+    """The address, or network of addresses, that limits for an address count."""
     parameters: dict[str, Any]
     """Of the query string, channels and queries among them."""
 

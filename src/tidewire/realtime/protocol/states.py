@@ -1,4 +1,4 @@
-"""What becomes of a socket: the states of its life, and why it is closed."""
+"""The states of a socket, and the statuses that it is closed with."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class CloseStatus(IntEnum):
     SILENT = 1001
     """Nothing came from the client for long."""
     REFUSED = 1008
-    """SDKs do not come back."""
+    """The client may not connect; SDKs do not come back."""
     TOO_LARGE = 1009
     """A message has more bytes than one of its kind may have."""
     INTERNAL_ERROR = 1011
@@ -22,11 +22,11 @@ class CloseStatus(IntEnum):
 
 
 class State(IntEnum):
-    """The life of a socket, in order."""
+    """The states of a socket, in their order."""
 
     NEW = 0
     OPEN = 1
     CLOSING = 2
     """A close frame was sent and its answer is waited for."""
     LEAVING = 3
-    """Nothing that still arrives matters."""
+    """The connection has ended; what still arrives is ignored."""

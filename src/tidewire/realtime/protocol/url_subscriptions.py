@@ -1,4 +1,4 @@
-"""Channels and queries in the URL, as SDKs before the message protocol send them.
+"""Subscriptions in the URL, as SDKs send them that are older than the message protocol.
 
 Their subscriptions are "slots" that the client numbers: ``channels[]=files&files[0][]=…&files[1][]=…`` asks
 for two subscriptions to one channel, each with a query. A channel without queries is in slot 0.

@@ -1,7 +1,7 @@
-"""What a project's event log holds, read for connections that were away, and kept while others need it too.
+"""History: a project's event log, read for connections that were away, and kept while others need it too.
 
 After a restart very many clients ask for the same events within seconds. So what was read is kept for a
-while, with the frames that were made of it: whoever comes to the same place of the log finds them there.
+while, with the frames that were made of it, for all connections that come to the same offset.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections import OrderedDict
 from typing import Final
 
 from tidewire.core.events import LoggedEvent
+from tidewire.realtime.fanout.log_progress import LogProgress
 from tidewire.realtime.matching.matcher import Payload
 from tidewire.realtime.protocol.frames import EventFrame
 from tidewire.store.engine.database import Database
@@ -18,29 +19,30 @@ from tidewire.store.engine.event_log import read_chunk
 from tidewire.store.upkeep.purging import purges
 
 CHUNK_EVENTS: Final = 100
-"""Events read at once."""
+"""The most events that are read at once."""
 CHUNK_BYTES: Final = 1024 * 1024
-"""Payload read at once, but for one event that is larger."""
+"""The most bytes of payloads that are read at once, except for one event that is larger."""
 KEPT_BYTES: Final = 8 * 1024 * 1024
-"""Of events that are kept for others."""
+"""The most bytes of events that are kept for other connections."""
 KEPT_ROUNDS: Final = 15
-"""For which they are kept when nobody asks."""
+"""Rounds of a second for which events are kept when no connection asks for any."""
 _READS: Final = 2
-"""At the same time: the other readers of the database are for requests."""
+"""The most reads at the same time: the other readers of the database are for requests."""
 _OVERHEAD: Final = 1024
-"""Bytes of an event beside its payload, roughly."""
+"""Bytes that an event takes besides its payload, roughly."""
 
 
 class TrimmedError(Exception):
-    """Events that somebody still needs have been trimmed from the log."""
+    """Events that a connection still needs have been trimmed from the log."""
 
 
 class PastEvent:
     """An event of the log, ready to be matched and framed for any number of connections."""
 
-    __slots__ = ("_frame", "channels", "logged", "offset", "payload")
+    __slots__ = ("_epoch", "_frame", "channels", "logged", "offset", "payload")
 
-    def __init__(self, logged: LoggedEvent) -> None:
+    def __init__(self, logged: LoggedEvent, epoch: str) -> None:
+        self._epoch = epoch
         self.logged = logged
         self.offset = logged.offset
         self.channels = frozenset(logged.event.channels)
@@ -49,9 +51,9 @@ class PastEvent:
 
     @property
     def frame(self) -> EventFrame:
-        """Made for the first who gets it."""
+        """The frame of the event, made when the first connection gets it."""
         if self._frame is None:
-            self._frame = EventFrame(self.logged)
+            self._frame = EventFrame(self.logged, self._epoch)
         return self._frame
 
     @property
@@ -61,17 +63,18 @@ class PastEvent:
 
 
 class History:
-    """The log of one project, from any place on."""
+    """The event log of one project, read from any offset on."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, progress: LogProgress) -> None:
         self._database = database
+        self._progress = progress
         self._next: OrderedDict[int, PastEvent] = OrderedDict()
-        """Offset to the event that comes next after it, the most recently asked for last."""
+        """By offset the event that comes next after it, the most recently asked for last."""
         self._bytes = 0
         self._purges = 0
-        """How often the log was purged before what is kept was read."""
+        """How often the log had been purged when the kept events were read."""
         self._idle = 0
-        """Rounds since anybody asked."""
+        """Rounds since a connection asked for an event."""
         self._loading: dict[int, asyncio.Future[bool]] = {}
         self._reads = asyncio.Semaphore(_READS)
 
@@ -84,7 +87,8 @@ class History:
         return event
 
     def begin_round(self) -> None:
-        """Forget what nobody has asked for in a while, or was purged since; to be called once a second."""
+        """Forget the events if no connection has asked for a while, or the log was purged; called once a
+        second."""
         self._idle += 1
         if not self._next:
             return
@@ -96,7 +100,7 @@ class History:
         self._bytes = 0
 
     async def load(self, offset: int) -> bool:
-        """Have :meth:`after` know what comes after ``offset``; False if certainly nothing does.
+        """Read the events after ``offset``, so that :meth:`after` has them; False if there are none.
 
         Raises :class:`TrimmedError`.
         """
@@ -121,7 +125,7 @@ class History:
         before = offset
         for logged in chunk:
             known = self._next.pop(before, None)
-            event = self._next[before] = known or PastEvent(logged)
+            event = self._next[before] = known or PastEvent(logged, self._progress.epoch)
             self._bytes += 0 if known else event.size
             before = logged.offset
         while self._bytes > KEPT_BYTES and len(self._next) > len(chunk):

@@ -1,10 +1,11 @@
-"""What is kept of the subscriptions of a project, so that who makes them again gets what they missed.
+"""Positions: what is kept of the subscriptions of a project, so that a client that comes back misses nothing.
 
 A client that comes back shows nothing but the ids of its subscriptions. What they wanted, whose they are and
-how far they have got stands in the project's database: written a moment after it changed, many at a time, so
-that it is there for other processes and after the server was killed. Nothing that happens often writes
-anything: all connections that keep up share one position, which is noted once a second; all pages that do
-share another, since what they have read shows later (:mod:`tidewire.realtime.receivers.page_reading`).
+how far they have got stands in the project's database. It is written a moment after it changed, many changes
+at a time, so that other processes have it, and so has this one after it was killed. Nothing that happens
+often writes anything: all connections that keep up share one position, which is noted once a second, and all
+pages that keep up share another, since what they have read shows later
+(:mod:`tidewire.realtime.receivers.page_progress`).
 """
 
 from __future__ import annotations
@@ -15,40 +16,40 @@ from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import structlog
 
 from tidewire.core.queries import Query
 from tidewire.core.realtime_queries import normal_form
 from tidewire.core.time import now
-from tidewire.realtime.receivers.subscriptions import Receiver
-from tidewire.realtime.recovery.write_behind import Unwritten
+from tidewire.realtime.fanout.acknowledgements import Acknowledgements
+from tidewire.realtime.fanout.log_progress import LogProgress
+from tidewire.realtime.receivers.receiver import Receiver
+from tidewire.realtime.recovery.write_behind import WriteBehind
+from tidewire.settings import Settings
 from tidewire.store.engine.database import Database, DatabaseClosedError, Transaction
 from tidewire.store.records import positions as stored
 from tidewire.store.records.positions import STEP, Holder, Kept, Key, Note
 
-if TYPE_CHECKING:
-    from tidewire.realtime.hub.hub import Hub
-
 WRITE_SECONDS: Final = 0.05
-"""After which a change is written; meanwhile others join it, unless a whole step waits already."""
+"""Time after which a change is written; others join it meanwhile, unless a whole step waits already."""
 RETRY_SECONDS: Final = 1.0
 LAGGING_ROUNDS: Final = 5
 """Rounds behind after which a connection does not hold the position of the process back any more."""
 PAGE_ROUNDS: Final = 150
-"""The same for a page: two messages of a tab that was hidden for long come within."""
+"""The same for a page: in this time come two messages of a tab that was hidden for long."""
 GUEST_ID_LENGTH: Final = 16
 """Characters that the id of a guest's subscription must have to be kept: shorter ones may be another's."""
 
 Shared = tuple[int, int]
-"""Positions of a process: that of most of its connections, and that of its pages."""
+"""The positions of a process: the one that most of its connections share, and that of its pages."""
 
 _log: Final = structlog.get_logger(__name__)
 
 
 def digest_of(channels: Iterable[str], queries: Sequence[Query]) -> str:
-    """Tells subscriptions apart by what they want, whatever the order."""
+    """A digest of what a subscription wants, whatever the order of its channels and queries."""
     digest = blake2b(digest_size=16)
     for part in (*sorted(set(channels)), "", *sorted(map(normal_form, queries))):
         digest.update(b"%d:" % len(part))
@@ -64,9 +65,9 @@ class _Held:
     def __init__(self, receiver: Receiver) -> None:
         self.receiver = receiver
         self._kept: dict[str, str | Key] = {}
-        """By the id on the connection: the subject, or the whole key if that has another id.
+        """By the id on the connection: the owner of the key, or the whole key if that has another id.
 
-        There are so many that most keys are made when they are asked for.
+        There are so many that most keys are put together when they are asked for.
         """
 
     def put(self, name: str, key: Key) -> None:
@@ -81,32 +82,41 @@ class _Held:
 
 
 class Positions:
-    """The kept subscriptions of one project, as far as this process knows more than the database."""
+    """The kept subscriptions of one project: what this process knows and the database may not have yet."""
 
-    def __init__(self, hub: Hub, database: Database, process_id: str) -> None:
-        self._hub = hub
+    def __init__(
+        self,
+        database: Database,
+        settings: Settings,
+        progress: LogProgress,
+        acknowledgements: Acknowledgements,
+        process_id: str,
+    ) -> None:
         self._database = database
+        self._most: Final = settings.realtime_max_kept
+        self._progress = progress
+        self._acknowledgements = acknowledgements
         self._process_id = process_id
         self._held: dict[int, _Held] = {}
         """Connections with kept subscriptions, by number."""
-        self._taken: Unwritten[Key, Kept] = Unwritten()
-        self._notes: Unwritten[tuple[Key, Holder], Note] = Unwritten()
+        self._taken: WriteBehind[Key, Kept] = WriteBehind()
+        self._notes: WriteBehind[tuple[Key, Holder], Note] = WriteBehind()
         self._shared: Shared = (0, 0)
-        """What was noted last as the positions of the process."""
+        """The shared positions that were noted last."""
         self._unwritten: Shared | None = None
-        self._overlap = math.ceil(hub.settings.realtime_overlap_seconds)
+        self._overlap = math.ceil(settings.realtime_overlap_seconds)
         self._rounds: Final = (max(LAGGING_ROUNDS, self._overlap), PAGE_ROUNDS)
         self._settled: deque[int] = deque(maxlen=max(self._rounds) + 1)
-        """Where the hub was in the last rounds."""
+        """The settled offset of each of the last rounds."""
         self._lagging: dict[Receiver, int] = {}
-        """Those with exact positions of their own, and what they are as far as they were noted."""
+        """Connections with exact positions of their own, and the positions that were noted of them."""
         self._task: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
         self.count: int = 0
-        """Of how many subscriptions something is kept in the database, as of the last writing."""
+        """How many subscriptions the database keeps, as of the last writing."""
 
     def brought_up(self, keys: Sequence[Key], found: dict[Key, Kept]) -> dict[Key, Kept]:
-        """What the database has, brought up to what this process knows."""
+        """Bring what was found in the database up to what this process knows."""
         for key in keys:
             kept = self._taken.get(key) or found.get(key)
             if kept is None:
@@ -125,24 +135,24 @@ class Positions:
                 continue
             held = self._held.get(kept.connection) if kept.process == self._process_id else None
             if held is not None and not kept.lost_at:
-                position = self._hub.acknowledgements.position(held.receiver)
+                position = self._acknowledgements.position(held.receiver)
                 kept = replace(kept, position=max(kept.position, position))
             found[key] = kept
         return found
 
     def take(self, receiver: Receiver, name: str, key: Key, wants: str, position: int) -> None:
-        """Keep the subscription ``name`` of a connection under ``key``: it has got to ``position``."""
-        if self.count + len(self._taken) >= self._hub.settings.realtime_max_kept:
+        """Keep the subscription ``name`` of a connection, which has got to ``position``, under ``key``."""
+        if self.count + len(self._taken) >= self._most:
             return
         if not receiver.recoverable:
             # Events of this round may have been sent without asking; the next one is asked about.
             receiver.recoverable = True
-            receiver.round, receiver.express = 0, -1
+            receiver.round, receiver.fast_round = 0, -1
         held = self._held.get(receiver.number)
         if held is None:
             held = self._held[receiver.number] = _Held(receiver)
         held.put(name, key)
-        behind = position < self._hub.acknowledgements.settled
+        behind = position < self._acknowledgements.settled
         if behind:
             self._lagging[receiver] = -1
         kept = Kept(
@@ -150,7 +160,7 @@ class Positions:
             self._process_id,
             receiver.number,
             wants,
-            self._hub.epoch,
+            self._progress.epoch,
             position,
             exact=behind,
             page=receiver.page is not None,
@@ -169,16 +179,16 @@ class Positions:
     def lose(
         self, receiver: Receiver, *, for_good: Collection[str] = (), away: Collection[str] = (), read: int = 0
     ) -> None:
-        """A connection ended. To be called while its subscriptions are there.
+        """Note that a connection ended; to be called while it still has its subscriptions.
 
-        ``for_good``: those that it will not want back. ``away``: those that it may want back or anew, since
-        its browser ended it; these have got at least to ``read``.
+        ``for_good``: the subscriptions that the client will not want back. ``away``: those that it may want
+        back or begin anew, since its browser ended the connection; these have got at least to ``read``.
         """
         held = self._held.pop(receiver.number, None)
         self._lagging.pop(receiver, None)
         if held is None:
             return
-        position, moment = self._hub.acknowledgements.position(receiver), now()
+        position, moment = self._acknowledgements.position(receiver), now()
         for name, key in held.items():
             subscription = receiver.subscriptions.get(name)
             since = subscription.since if subscription is not None else 0
@@ -187,13 +197,13 @@ class Positions:
             self._note(receiver, key, Note(reached, True, moment, left, name in for_good))
 
     def held(self, receiver: Receiver) -> list[tuple[str, Key]]:
-        """The kept subscriptions of a connection: their ids on it, and their keys."""
+        """The kept subscriptions of a connection, as pairs of the id on it and the key."""
         held = self._held.get(receiver.number)
         return held.items() if held is not None else []
 
     def begin_round(self) -> None:
         """Ask for acknowledgements, and note what they have shown since the last round."""
-        acknowledgements = self._hub.acknowledgements
+        acknowledgements = self._acknowledgements
         waiting = acknowledgements.begin_round()
         self._settled.append(acknowledgements.settled)
         limits = [self._settled[max(0, len(self._settled) - 1 - rounds)] for rounds in self._rounds]
@@ -224,18 +234,21 @@ class Positions:
         await self.written()
 
     def _count_as_taken(self, receiver: Receiver) -> None:
-        """All has arrived at the machine of a client that answers no pings: so the client has taken what was
-        written a while ago, as far as anybody can know.
+        """Take what was written a while ago as received by a client that answers no pings.
+
+        Everything has arrived at its machine; nobody can know more.
         """
         taken = self._settled[-1 - self._overlap] if len(self._settled) > self._overlap else 0
         receiver.acknowledged = max(receiver.acknowledged, min(receiver.sent, taken))
 
     def _note_lagging(self, limits: Sequence[int], reached: list[int]) -> None:
-        """Note how far those that lag have got. Those within the ``limits`` hold the positions of the process
-        back, ``reached``, until they are where these were, and share them from then on.
+        """Note how far the connections that lag have got.
+
+        Those within the ``limits`` hold the shared positions back, ``reached``, until they have got to where
+        these were, and share them from then on.
         """
         for receiver, noted in list(self._lagging.items()):
-            position = self._hub.acknowledgements.position(receiver)
+            position = self._acknowledgements.position(receiver)
             kind = receiver.page is not None
             if receiver.replay is None and position >= limits[kind]:
                 reached[kind] = min(reached[kind], position)
@@ -259,7 +272,9 @@ class Positions:
 
     def _write_soon(self) -> None:
         if self._task is None:
-            self._task = asyncio.create_task(self._write_all(), name=f"positions of {self._hub.project_id}")
+            self._task = asyncio.create_task(
+                self._write_all(), name=f"positions of {self._database.project_id}"
+            )
 
     async def _write_all(self) -> None:
         try:
@@ -271,7 +286,7 @@ class Positions:
                 except DatabaseClosedError:
                     return  # the project was deleted
                 except Exception:
-                    _log.exception("positions not written", project=self._hub.project_id)
+                    _log.exception("positions not written", project=self._database.project_id)
                     if self._closing.is_set():
                         return
                     await _pause(self._closing, RETRY_SECONDS)
@@ -279,12 +294,12 @@ class Positions:
             self._task = None
 
     async def _write_some(self) -> None:
-        """Write a step. What is on its way is kept until it is committed: others may ask for it."""
+        """Write a step; its values are kept until they are committed, because others may ask for them."""
         taken = self._taken.step(STEP)
         notes = self._notes.step(STEP - len(taken))
         shared = self._unwritten if self._taken.all_begun and self._notes.all_begun else None
-        most = self._hub.settings.realtime_max_kept
-        filled = most - min(STEP, most // 10)  # for who is here now what was lost makes room
+        # What ended connections left behind makes room for those that are here now.
+        filled = self._most - min(STEP, self._most // 10)
 
         def unit(transaction: Transaction) -> int:
             connection = transaction.connection
@@ -308,7 +323,7 @@ class Positions:
 
 
 async def _pause(closing: asyncio.Event, seconds: float) -> None:
-    """Wait, but not once the server stops."""
+    """Wait for a while, or until the server stops."""
     try:
         async with asyncio.timeout(seconds):
             await closing.wait()

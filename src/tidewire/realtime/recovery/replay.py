@@ -1,12 +1,12 @@
-"""Replays: connections that were away, or ask for what was before, get it from the event log.
+"""Replays: connections that were away, or ask for earlier events, get them from the event log.
 
-While a connection is replayed to, the index holds it back: events that happen do not match it. The replay
-goes through the log until it reaches the last event that was matched with everybody else; in that moment,
-without any other event between, the connection is released. So at the seam nothing is lost, doubled or out of
-order. Who may receive an event is judged by the roles of the connection at the time of the replay.
+While a connection is replayed to, the index holds it back: live events do not match it. The replay goes
+through the log until it reaches the last event that was matched with everybody else. In that moment, with no
+other event in between, the connection is released. So nothing is lost, doubled or out of order where the two
+meet. Whether the connection may receive an event is judged by its roles at the time of the replay.
 
-Replays take short turns, so that others do not wait for them, and go on as the socket drains: what they
-queue for a connection is bounded, however long they are.
+Replays take short turns, so that others do not wait for them, and go on as the socket drains: what they queue
+for a connection is bounded, however long they are.
 """
 
 from __future__ import annotations
@@ -15,35 +15,37 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
 from tidewire.realtime.fanout.acknowledgements import Acknowledgements
+from tidewire.realtime.fanout.log_progress import LogProgress
+from tidewire.realtime.matching.index import Index
 from tidewire.realtime.matching.role_keys import holds_role
 from tidewire.realtime.protocol.frames import subscription_tail
-from tidewire.realtime.receivers.subscriptions import Receiver
+from tidewire.realtime.receivers.receiver import Receiver
 from tidewire.realtime.recovery.history import History, PastEvent, TrimmedError
 from tidewire.realtime.runtime.meters import Meters
 
 TURN_SECONDS: Final = 0.001
-"""After which the event loop gets to serve others."""
+"""Length of the turns of all replays, after which the event loop gets to serve others."""
 TURN_BYTES: Final = 64 * 1024
-"""Written to one connection in one turn, roughly."""
+"""Bytes written to one connection in one turn, roughly."""
 
 _log: Final = structlog.get_logger(__name__)
 
 
-class Released(Protocol):
-    """The part of a hub that a replay needs."""
+@dataclass(frozen=True, slots=True)
+class ReplaySource:
+    """What all replays of one project read from, and where they hand their connections over."""
 
-    matched: int
-    """Offset of the last event that was matched with connections as it happened."""
+    history: History
+    index: Index
+    progress: LogProgress
     acknowledgements: Acknowledgements
-
-    def release(self, receiver: Receiver) -> None:
-        """Give a connection the events that happen from now on."""
 
 
 class Turn(Enum):
@@ -51,7 +53,7 @@ class Turn(Enum):
 
     GO_ON = auto()
     NEEDS_LOG = auto()
-    """The events after :attr:`Replay.position` have to be loaded."""
+    """The events after :attr:`Replay.position` have to be loaded first."""
     BLOCKED = auto()
     """The client does not read as fast; it goes on when the socket has drained."""
     DONE = auto()
@@ -60,21 +62,18 @@ class Turn(Enum):
 class Replay:
     """What one connection still has to get from the log."""
 
-    __slots__ = ("covered", "history", "hub", "position", "queued", "receiver", "replayer")
+    __slots__ = ("covered", "position", "queued", "receiver", "replayer", "source")
 
-    def __init__(
-        self, hub: Released, history: History, receiver: Receiver, replayer: Replayer, position: int
-    ) -> None:
-        self.hub = hub
-        self.history = history
+    def __init__(self, source: ReplaySource, receiver: Receiver, replayer: Replayer, position: int) -> None:
+        self.source = source
         self.receiver = receiver
         self.replayer = replayer
         self.position = position
         """Everything up to this offset has been written."""
         self.covered: dict[str, int] = {}
-        """Of subscriptions that there were before: the offset up to which they got everything."""
+        """By the id of a subscription that was there before: the offset up to which it got everything."""
         self.queued = False
-        """It waits for its turn, or for the log."""
+        """Whether it waits for its turn, or for the log."""
 
     def rewind(self, position: int, wanting: Mapping[str, bool], reached: int) -> None:
         """Begin earlier, at ``position``.
@@ -92,12 +91,13 @@ class Replay:
 
     def take_turn(self, deadline: float) -> Turn:
         """Write events until ``deadline`` (``time.perf_counter``), or as far as it goes."""
-        receiver, until = self.receiver, self.hub.matched
+        receiver, source = self.receiver, self.source
+        until = source.progress.matched
         messages: list[bytes] = []
         size = 0
         turn = Turn.DONE
         while self.position < until:
-            event = self.history.after(self.position)
+            event = source.history.after(self.position)
             if event is None:
                 turn = Turn.NEEDS_LOG
                 break
@@ -106,7 +106,7 @@ class Replay:
                 break
             ids = self._matching(event)
             if ids:
-                message = event.frame.message(subscription_tail(ids), receiver.window)
+                message = event.frame.message(subscription_tail(ids), receiver.form)
                 messages.append(message)
                 size += len(message)
                 receiver.sent = event.offset
@@ -116,7 +116,7 @@ class Replay:
                 turn = Turn.GO_ON
                 break
         if messages:
-            self.hub.acknowledgements.write_past(receiver, b"".join(messages), self.position)
+            source.acknowledgements.write_past(receiver, b"".join(messages), self.position)
             if receiver.congested:
                 return Turn.BLOCKED
         return turn
@@ -185,7 +185,7 @@ class Replayer:
         if turn is Turn.GO_ON:
             self.enter(replay)
         elif turn is Turn.DONE:
-            replay.hub.release(replay.receiver)
+            replay.source.index.release(replay.receiver)
         elif turn is Turn.NEEDS_LOG:
             replay.queued = True
             task = asyncio.create_task(self._load(replay))
@@ -193,9 +193,9 @@ class Replayer:
             task.add_done_callback(self._loads.discard)
 
     async def _load(self, replay: Replay) -> None:
-        until = replay.hub.matched
+        until = replay.source.progress.matched
         try:
-            if not await replay.history.load(replay.position):
+            if not await replay.source.history.load(replay.position):
                 replay.position = max(replay.position, until)
         except TrimmedError:
             # It comes back, and is told then that it has missed something.

@@ -1,7 +1,7 @@
-"""Connections of programs with an API key, which get every event of their project.
+"""API-key connections: connections that showed an API key, and get every event of their project.
 
-A key is looked at when the connection is made, and again before each event if anything was committed to the
-database of the keys since: who has lost it gets nothing of what happens afterwards.
+A key is checked when the connection is made, and again before each event if anything was committed to the
+database of the keys since: a program that has lost the key gets nothing of what happens afterwards.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from typing import Final, NamedTuple
 from tidewire.identity.keys import find_project_key
 from tidewire.realtime.protocol.messages import refused_as_by_rest
 from tidewire.realtime.protocol.states import CloseStatus
-from tidewire.realtime.receivers.subscriptions import Receiver
-from tidewire.realtime.wire.websocket import WebSocket
+from tidewire.realtime.receivers.receiver import Receiver
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Database
 from tidewire.store.instance.platform import Stores
@@ -31,8 +30,8 @@ class _Found(NamedTuple):
     """None: there is no such key here."""
 
 
-class Programs:
-    """Those of one project, in this process."""
+class ApiKeyConnections:
+    """The API-key connections of one project in this process."""
 
     def __init__(self, stores: Stores, project_id: str) -> None:
         self._stores = stores
@@ -52,7 +51,7 @@ class Programs:
             return await find_project_key(self._stores, self._project_id, secret)
 
     def admit(self, receiver: Receiver, secret: str, key: ApiKey) -> None:
-        """A connection is that of a program now."""
+        """Begin to give a connection every event."""
         secret_hash = "" if is_ephemeral(secret) else hash_api_key(secret)
         assert secret_hash is not None, "a key was found by it"
         self._keys[receiver] = (secret_hash, key)
@@ -61,11 +60,11 @@ class Programs:
         self._next_expiry = min(self._next_expiry, key.expires or math.inf)
 
     def forget(self, receiver: Receiver) -> None:
-        """It has ended, or is a user's now."""
+        """A connection has ended, or is a user's now."""
         self._keys.pop(receiver, None)
 
     def key_of(self, receiver: Receiver) -> ApiKey | None:
-        """The key of a program's connection; None if it is none."""
+        """The key that a connection showed; None: it showed none."""
         found = self._keys.get(receiver)
         return found[1] if found is not None else None
 
@@ -85,7 +84,6 @@ class Programs:
             key = found.key if found is not None else None
             if key is None or SCOPE not in key.scopes or (key.expires and key.expires <= moment):
                 self._keys.pop(receiver, None)
-                assert isinstance(receiver, WebSocket)
                 # A key that nothing can be said of just now may be as good as before: its program comes back.
                 receiver.close(CloseStatus.REFUSED if found is not None else CloseStatus.TRY_LATER)
             else:

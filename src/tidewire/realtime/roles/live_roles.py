@@ -1,11 +1,11 @@
-"""The roles of open connections, which follow their users.
+"""Live roles: the roles of open connections, which follow the entitlements of their users.
 
-What a user is entitled to is known here as of the last event that was handled, and changed by each event that
-tells of a change, in the order of the log. So every event is matched with the roles as they were when it was
-committed, however much later it is delivered and whatever was committed since.
+The entitlements of a user are known here as of the last event that was handled, and changed by each event
+that tells of a change, in the order of the log. So every event is matched with the roles as of its commit,
+however much later it is delivered and whatever was committed since.
 
-An event that tells of a change itself goes to who was entitled to it before the change or is after it: a new
-member and a removed one both hear of it, and so does a session that is ended.
+An event that tells of a change goes to those who were entitled to it before the change, and to those who are
+after it: a new member and a removed one both hear of it, and so does a session that is ended.
 
 A session that lacks its second factor makes a guest's connection. Its user is followed all the same, so that
 the connection is the user's from the event on that tells of the factor.
@@ -20,15 +20,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from tidewire.core.channels import guest_channels, rebind_channels
+from tidewire.core.entitlements import Change, Entitlements, entitlements_of
 from tidewire.core.identities import Identity
 from tidewire.core.project_settings import MfaFactors
 from tidewire.core.roles import GUEST_ROLES
 from tidewire.core.second_factors import second_factor_missing
-from tidewire.core.standings import Change, Standing, standing_of
 from tidewire.core.time import parse_datetime
 from tidewire.realtime.matching.index import Index
-from tidewire.realtime.receivers.subscriptions import EVERYTHING, Login, Receiver, Subscription
-from tidewire.realtime.roles.lookups import Identities
+from tidewire.realtime.receivers.receiver import EVERYTHING, Login, Receiver, Subscription
+from tidewire.realtime.roles.identities import Identities
 
 EARLY_MS: Final = 1000
 """Sessions count as expired this much earlier, so that one look each second is enough for all of them."""
@@ -39,8 +39,8 @@ class Transition:
     """A change of a user whose connections are open, ready to be made."""
 
     change: Change
-    after: Standing | None
-    """None: there is no such user any more, or the standing stays."""
+    after: Entitlements | None
+    """None: there is no such user any more, or the entitlements stay."""
     sessions: Mapping[str, bool] | None = None
     """The sessions that the user has, by id, and whether they lack no second factor.
 
@@ -60,19 +60,26 @@ class Transition:
 
 
 class LiveRoles:
-    """Users and roles of all connections of a project."""
+    """The users and roles of all connections of a project."""
 
     def __init__(
-        self, index: Index, identities: Identities, factors: Callable[[], Awaitable[MfaFactors]]
+        self,
+        index: Index,
+        identities: Identities,
+        factors: Callable[[], Awaitable[MfaFactors]],
+        signed_out: Callable[[Receiver], None] | None = None,
     ) -> None:
-        self.signed_out: Callable[[Receiver], None] = _ignore
-        """Called for each connection that has just become a guest's."""
+        """``factors`` tells which second factors the project permits now.
+
+        ``signed_out`` is called for each connection that has just become a guest's.
+        """
+        self._signed_out = signed_out
         self.next_expiry: float = math.inf
         """Before this moment no session of a connection expires; milliseconds since the epoch."""
         self._index = index
         self._identities = identities
         self._factors = factors
-        self._standings: dict[str, tuple[Standing, tuple[str, ...]]] = {}
+        self._entitlements: dict[str, tuple[Entitlements, tuple[str, ...]]] = {}
         """Of users with open connections, with the roles that follow."""
         self._awaiting: dict[str, set[Receiver]] = {}
         """Connections of guests whose sessions lack a second factor, by the user."""
@@ -80,7 +87,7 @@ class LiveRoles:
 
     @contextmanager
     def look_up(self) -> Iterator[set[str]]:
-        """While somebody is looked up: the users that meanwhile changed."""
+        """The ids of the users that change while the context lasts, in which a user is looked up."""
         changed: set[str] = set()
         self._look_ups.append(changed)
         try:
@@ -104,10 +111,10 @@ class LiveRoles:
         user_id = identity.user_id
         receiver.login = Login(identity.session_id, identity.session_expires, foreign=False, owner=user_id)
         self._awaiting.setdefault(user_id, set()).add(receiver)
-        self._set(standing_of(identity))
+        self._set(entitlements_of(identity))
 
     def awaiting(self, user_id: str) -> int:
-        """How many connections would become this user's."""
+        """How many connections await a second factor of this user."""
         return len(self._awaiting.get(user_id, ()))
 
     def leave(self, receiver: Receiver) -> None:
@@ -135,14 +142,14 @@ class LiveRoles:
         self._forget(before)
 
     async def prepare(self, change: Change) -> Transition | None:
-        """Find out what a change means for open connections; None if nothing for any."""
+        """Find out what a change means for open connections; None if it means nothing."""
         user_id = change.user_id
         for changed in self._look_ups:
             changed.add(user_id)
-        held = self._standings.get(user_id)
+        held = self._entitlements.get(user_id)
         if held is None:
             return None
-        if change.kind == "standing":
+        if change.kind == "entitlements":
             after = change.apply(held[0])
             if held[0].mfa or after.mfa:
                 return Transition(change, after, await self._sessions_of(user_id))
@@ -151,15 +158,15 @@ class LiveRoles:
             return Transition(change, None, await self._sessions_of(user_id))
         if change.kind == "anything":
             identity = await self._identities.by_id(user_id)
-            return Transition(change, standing_of(identity) if identity else None)
+            return Transition(change, entitlements_of(identity) if identity else None)
         if change.kind == "session":
             self._prolong(change)
             return None
         return Transition(change, None)
 
     def begin(self, transition: Transition) -> None:
-        """Before the event that tells of it is matched: give what is gained."""
-        held = self._standings.get(transition.change.user_id)
+        """Give what is gained by a change; to be called before the event that tells of it is matched."""
+        held = self._entitlements.get(transition.change.user_id)
         if transition.change.kind == "anything":
             self.finish(transition)
         elif held is not None and transition.after is not None:
@@ -169,10 +176,10 @@ class LiveRoles:
             self._give(transition.change.user_id, tuple(dict.fromkeys(held[1] + transition.after.roles)))
 
     def finish(self, transition: Transition) -> None:
-        """After it was delivered: take what is lost."""
+        """Take what is lost by a change; to be called after the event that tells of it was delivered."""
         user_id, after = transition.change.user_id, transition.after
         if after is not None:
-            if user_id in self._standings:
+            if user_id in self._entitlements:
                 self._set(after)
             for receiver in self._connections_of(user_id):
                 if transition.shows(receiver, complete=False):
@@ -186,7 +193,7 @@ class LiveRoles:
                 self._give_up(receiver)
 
     def expire(self, now: int) -> None:
-        """Connections whose sessions have expired become those of guests."""
+        """Make connections whose sessions have expired those of guests; ``now``: milliseconds."""
         if now < self.next_expiry - EARLY_MS:
             return
         expired: list[Receiver] = []
@@ -203,8 +210,8 @@ class LiveRoles:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is kept of any user."""
-        return not (self._standings or self._look_ups or self._awaiting)
+        """Whether nothing is known of any user."""
+        return not (self._entitlements or self._look_ups or self._awaiting)
 
     async def _sessions_of(self, user_id: str) -> dict[str, bool]:
         policy = await self._factors()
@@ -220,13 +227,13 @@ class LiveRoles:
             receiver.login = Login(identity.session_id, identity.session_expires, foreign=foreign)
             if identity.session_expires:
                 self.next_expiry = min(self.next_expiry, identity.session_expires)
-        return identity.roles if foreign else self._set(standing_of(identity))
+        return identity.roles if foreign else self._set(entitlements_of(identity))
 
-    def _set(self, standing: Standing) -> tuple[str, ...]:
-        held = self._standings.get(standing.user_id)
-        roles = held[1] if held is not None and held[0] == standing else standing.roles
-        self._standings[standing.user_id] = (standing, roles)
-        self._give(standing.user_id, roles)
+    def _set(self, entitlements: Entitlements) -> tuple[str, ...]:
+        held = self._entitlements.get(entitlements.user_id)
+        roles = held[1] if held is not None and held[0] == entitlements else entitlements.roles
+        self._entitlements[entitlements.user_id] = (entitlements, roles)
+        self._give(entitlements.user_id, roles)
         return roles
 
     def _give(self, user_id: str, roles: tuple[str, ...]) -> None:
@@ -240,18 +247,18 @@ class LiveRoles:
                 receiver.login.expires = parse_datetime(change.expires)
 
     def _admit(self, receiver: Receiver) -> None:
-        """The session has shown its second factor."""
+        """Make a connection its user's, whose session has shown its second factor."""
         login = receiver.login
         assert login is not None
         user_id = login.owner
         subscriptions = rebound(receiver, user_id)
-        self._index.move(receiver, user_id, self._standings[user_id][1], subscriptions)
+        self._index.move(receiver, user_id, self._entitlements[user_id][1], subscriptions)
         self._give_up(receiver)
         receiver.login = Login(login.session_id, login.expires, foreign=False)
         self.next_expiry = min(self.next_expiry, login.expires)
 
     def _suspend(self, receiver: Receiver) -> None:
-        """The session needs a second factor from now on."""
+        """Make a connection a guest's until its session shows the second factor that it needs now."""
         login, user_id = receiver.login, receiver.user_id
         assert login is not None
         self._awaiting.setdefault(user_id, set()).add(receiver)
@@ -259,7 +266,7 @@ class LiveRoles:
         receiver.login = Login(login.session_id, login.expires, foreign=False, owner=user_id)
 
     def _give_up(self, receiver: Receiver) -> None:
-        """Await no second factor for a connection any more, if one was."""
+        """Await no second factor for a connection any more."""
         owner = receiver.login.owner if receiver.login is not None else ""
         if not owner:
             return
@@ -279,12 +286,13 @@ class LiveRoles:
         self._index.move(receiver, "", GUEST_ROLES, subscriptions)
         receiver.login = None
         self._forget(user_id)
-        self.signed_out(receiver)
+        if self._signed_out is not None:
+            self._signed_out(receiver)
 
     def _forget(self, user_id: str) -> None:
-        """Keep nothing of a user without connections."""
+        """Forget a user who has no connections."""
         if not self._connections_of(user_id) and user_id not in self._awaiting:
-            self._standings.pop(user_id, None)
+            self._entitlements.pop(user_id, None)
 
     def _connections_of(self, user_id: str) -> list[Receiver]:
         """The connections of a user of this project."""
@@ -295,7 +303,7 @@ class LiveRoles:
         ]
 
     def _awaited_by(self, user_id: str) -> list[Receiver]:
-        """The connections that would become this user's."""
+        """The connections that await a second factor of this user."""
         return list(self._awaiting.get(user_id, ()))
 
 
@@ -311,7 +319,3 @@ def rebound(receiver: Receiver, user_id: str) -> list[Subscription]:
         )
         for held in receiver.subscriptions.values()
     ]
-
-
-def _ignore(_receiver: Receiver) -> None:
-    """Nobody wants to know of connections that became a guest's."""

@@ -1,4 +1,4 @@
-"""Turns: what very many connections want at once is done a little in each round of the event loop."""
+"""The loop scheduler: work of very many connections is done a little in each round of the event loop."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from collections.abc import Callable
 from typing import Final
 
 PER_ROUND: Final = 16
-"""Pieces of work, each well under a millisecond, after which everything else gets its turn."""
+"""Pieces of work in a round, each well under a millisecond."""
 PIECE_SECONDS: Final = 0.001
 """How long a piece of work may take that can be as long as a client wishes."""
 
 
-class Turns:
-    """Short pieces of work, done in their order, so many of them in a round, or for so long."""
+class LoopScheduler:
+    """Does short pieces of work in their order, a bounded number of them in a round, or for a bounded
+    time."""
 
     def __init__(self, per_round: int = PER_ROUND, seconds: float = math.inf, rest: float = 0.0) -> None:
         """``rest``: seconds after each round that left something to do, or took all of its time.

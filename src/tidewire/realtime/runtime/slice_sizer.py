@@ -1,4 +1,4 @@
-"""How much of a long work is done in a turn: little while others are to be served, more while nobody is."""
+"""Slice sizes: how much of a long piece of work is done at once, depending on how busy the event loop is."""
 
 from __future__ import annotations
 
@@ -7,33 +7,33 @@ import time
 from typing import Final
 
 FIRST: Final = 128
-"""Writes in the first turn: less than a millisecond."""
+"""Writes in the first slice, which take less than a millisecond."""
 LEAST: Final = 64
-"""In each turn while there are others to serve, who may need the event loop several times."""
+"""Writes in each slice while the event loop has others to serve."""
 MOST: Final = 512
-"""In a turn when nobody was served for a while: some milliseconds at most."""
+"""Writes in a slice after nobody else was served for a while, which take some milliseconds at most."""
 BUSY_SECONDS: Final = 50e-6
-"""Between two turns: others were served. A round of the loop without them takes a tenth of it."""
+"""Time between two slices that shows that others were served: an idle loop takes a tenth of it."""
 
 
-class Pace:
-    """The pace of one work at a time."""
+class SliceSizer:
+    """Sizes the slices of one piece of work at a time."""
 
     def __init__(self) -> None:
         self.begin()
 
     def begin(self) -> None:
-        """A work begins, with its first turn to come."""
+        """A piece of work begins, with its first slice to come."""
         self._size = FIRST
         self._ended = math.inf
 
     def size(self) -> int:
-        """Writes of the turn that begins now."""
+        """How many writes the slice has that begins now."""
         if time.perf_counter() - self._ended > BUSY_SECONDS:
             self._size = LEAST
         return self._size
 
-    def end_turn(self) -> None:
-        """The turn has ended, and the event loop serves whoever is there."""
+    def end_slice(self) -> None:
+        """The slice has ended, and the event loop serves whoever is there."""
         self._size = min(2 * self._size, MOST)
         self._ended = time.perf_counter()

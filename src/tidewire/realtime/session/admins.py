@@ -1,4 +1,4 @@
-"""Connections of people who act as admins of a project, for as long as they are."""
+"""Admins: connections of users of the console who act as members of the team that owns a project."""
 
 from __future__ import annotations
 
@@ -44,15 +44,16 @@ class Admins:
         self._admitted: dict[Closable, _Admission] = {}
 
     def admit(self, connection: Closable, inputs: Inputs) -> None:
-        """Begin to watch a connection that was let in."""
+        """Begin to watch a connection that was admitted."""
         self._admitted[connection] = _Admission(inputs.project_id, inputs.session, inputs.jwt)
 
     def forget(self, connection: Closable) -> None:
-        """It has ended."""
+        """A connection has ended."""
         self._admitted.pop(connection, None)
 
     async def review(self) -> None:
-        """Close the connections of those who are admins no more, or of whom that cannot be told just now."""
+        """Close the connections whose users are no admins any more, or of whom that cannot be told just
+        now."""
         for connection, admission in list(self._admitted.items()):
             try:
                 status = None if await self._still_holds(admission) else CloseStatus.REFUSED

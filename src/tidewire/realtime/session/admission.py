@@ -1,29 +1,36 @@
-"""Whether a new connection is let in: the checks in their order."""
+"""Admission: whether a new connection is let in, by checks in their order."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tidewire.core.ids import unique_id
 from tidewire.core.origins import is_origin, is_page, origin_allowed, unknown_client
 from tidewire.realtime.hub.hub import Hub
 from tidewire.realtime.protocol import frames
-from tidewire.realtime.protocol.messages import POLICY_VIOLATION, TOO_MUCH, MessageError
+from tidewire.realtime.protocol.messages import POLICY_VIOLATION, TOO_MUCH, MessageError, Since
 from tidewire.realtime.protocol.request import CONSOLE, Inputs
 from tidewire.realtime.protocol.url_subscriptions import Slot, read_url_subscriptions
-from tidewire.realtime.receivers.page_reading import Reading
-from tidewire.realtime.receivers.subscriptions import Filter, Receiver
-from tidewire.realtime.recovery.recovery import MISSED_UNKNOWN, Asked, url_key
+from tidewire.realtime.receivers.filters import Filter
+from tidewire.realtime.receivers.page_progress import PageProgress
+from tidewire.realtime.receivers.receiver import Receiver
+from tidewire.realtime.recovery.recovery import Start, SubscriptionRequest, url_key
 from tidewire.realtime.session.connection_limits import ConnectLimit
 from tidewire.realtime.session.conversation import check_user_limit
 from tidewire.realtime.session.sign_in import Visitor
-from tidewire.realtime.session.subscription_limits import beyond_address, beyond_limits, extent_of, total
+from tidewire.realtime.session.subscribing import start_subscriptions
+from tidewire.realtime.session.subscription_limits import (
+    exceeded_address_limit,
+    exceeded_limit,
+    footprint_of,
+    total,
+)
 from tidewire.settings import Settings
 from tidewire.store.instance.platform import Project
 
 
-class Doorkeeper:
-    """The checks of a connection whose user is known, and its entrance. Nothing here waits."""
+class Admission:
+    """Checks connections whose users are known, and lets them in. No check waits for anything."""
 
     def __init__(self, settings: Settings) -> None:
         self._own_hostnames = settings.hostnames
@@ -37,11 +44,13 @@ class Doorkeeper:
         visitor: Visitor,
         inputs: Inputs,
         home: Project,
-    ) -> bytes:
-        """Let a connection in, with the subscriptions of its URL, and return the framed ``connected``.
+        since: Since | None = None,
+    ) -> tuple[bytes, list[Start]]:
+        """Let a connection in, with the subscriptions of its URL.
 
-        ``home`` is the project whose pages may connect. Raises :class:`MessageError`; nothing has
-        changed then.
+        ``home`` is the project whose pages may connect. ``since``: up to where the client of an event stream
+        has the events. Returns the message ``connected``, and where the events of each subscription begin.
+        Raises :class:`MessageError` if the connection is refused.
         """
         if self._limit is not None and not self._limit.admits(inputs.network):
             raise MessageError(
@@ -66,18 +75,23 @@ class Doorkeeper:
         )
         _check_limits(hub, receiver, wanted.slots)
         if receiver.acknowledges and is_page(inputs.origin or ""):
-            receiver.page = Reading(hub.received)
+            receiver.page = PageProgress(hub.progress.received)
         hub.enter(receiver, identity, foreign=visitor.admin)
         if visitor.key is not None:
-            hub.admit_program(receiver, inputs.key, visitor.key)
+            hub.admit_api_key(receiver, inputs.key, visitor.key)
         if visitor.awaited is not None:
             hub.roles.await_factor(receiver, visitor.awaited)
         ids = {slot.name: unique_id() for slot in wanted.slots}
         session_id = identity.session_id if identity is not None and not visitor.admin else ""
-        _subscribe(hub, receiver, session_id, [(ids[slot.name], slot) for slot in wanted.slots])
+        requests = _requests(wanted.slots, ids, session_id, since)
+        starts = start_subscriptions(hub, receiver, requests)
+        if hub.recovery is not None and requests and not session_id:
+            hub.recovery.await_session(receiver, [each.name for each in requests])
         account = identity.account if identity else None
-        place = hub.place if visitor.key is None else {"program": True, **hub.place}
-        return frames.connected(wanted.channels, ids if wanted.channels else None, account, place)
+        position = hub.progress.position
+        if visitor.key is not None:
+            position = {"program": True, **position}
+        return frames.connected(wanted.channels, ids if wanted.channels else None, account, position), starts
 
     def _may_connect(self, origin: str, visitor: Visitor, home: Project) -> bool:
         """Whether a page of this origin may: nobody's cookies serve a strange page."""
@@ -89,42 +103,30 @@ class Doorkeeper:
 
 
 def _check_limits(hub: Hub, receiver: Receiver, slots: Sequence[Slot]) -> None:
-    filters = [Filter.of(slot.queries) for slot in slots]
-    asked = list(zip(slots, filters, strict=True))
-    problem = beyond_limits(hub, total(extent_of(slot.channels, each) for slot, each in asked))
+    asked = [(slot, Filter.of(slot.queries)) for slot in slots]
+    problem = exceeded_limit(hub, total(footprint_of(slot.channels, each) for slot, each in asked))
     if problem:
         # To try again would not help.
         raise MessageError(POLICY_VIOLATION, problem, limit="subscriptions")
-    outlook = hub.spending.outlook(receiver.origin)
+    preview = hub.query_costs.preview(receiver.origin)
     for slot, each in asked:
-        problem = beyond_address(hub, outlook, each, len(slot.channels))
+        problem = exceeded_address_limit(hub, preview, each, len(slot.channels))
         if problem:
             raise MessageError(TOO_MUCH, problem, limit="subscriptions")
 
 
-def _subscribe(hub: Hub, receiver: Receiver, session_id: str, slots: Sequence[tuple[str, Slot]]) -> None:
-    """Make the subscriptions of a URL; with a session it is known when the same URL comes back."""
-    recovery = hub.recovery
-    if recovery is None:
-        for name, slot in slots:
-            hub.subscribe(receiver, name, slot.channels, Filter.of(slot.queries))
-        return
-    asked = [
-        Asked(
+def _requests(
+    slots: Sequence[Slot], ids: Mapping[str, str], session_id: str, since: Since | None
+) -> list[SubscriptionRequest]:
+    """The subscriptions of a URL; with a session they are known when the same URL comes back."""
+    return [
+        SubscriptionRequest(
             url_key(session_id, slot.channels, slot.queries) if session_id else None,
-            name,
+            ids[slot.name],
             slot.channels,
             slot.queries,
+            Filter.of(slot.queries),
+            since,
         )
-        for name, slot in slots
+        for slot in slots
     ]
-    known = recovery.look_up(receiver, [(each.id, False) for each in asked])
-    if known is None:
-        raise MessageError(TOO_MUCH, MISSED_UNKNOWN)
-    starts = recovery.starts(receiver, asked, known)
-    for each, start in zip(asked, starts, strict=True):
-        hub.subscribe(receiver, each.name, each.channels, Filter.of(each.queries), start.since)
-    hub.replay(receiver, {each.name for each, start in zip(asked, starts, strict=True) if start.recovered})
-    recovery.keep(receiver, asked)
-    if asked and not session_id:
-        recovery.await_session(receiver, [each.name for each in asked])

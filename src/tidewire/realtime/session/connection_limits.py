@@ -1,4 +1,4 @@
-"""Limits of connections: how many a minute (realtime-protocol, section 5), and how many at once."""
+"""Limits of connections: how many a minute, and how many at once."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class ConnectLimit:
 
 
 class OpenConnections:
-    """The connections that are open at once: not too many in all, nor from one IP address."""
+    """Counts the connections that are open at once, in all and by IP address."""
 
     def __init__(self, total: int, per_address: int) -> None:
         self._total = total

@@ -1,4 +1,4 @@
-"""What the frames of a client do, and what they are answered."""
+"""The conversation with a client: what its messages do, and what they are answered."""
 
 from __future__ import annotations
 
@@ -20,28 +20,29 @@ from tidewire.realtime.protocol.messages import (
     SubscribeRow,
     Unsubscribe,
 )
-from tidewire.realtime.receivers.subscriptions import Receiver
+from tidewire.realtime.receivers.receiver import Receiver
 from tidewire.realtime.recovery.recovery import NOTHING_KNOWN, Known
 from tidewire.realtime.roles.api_keys import SCOPE
-from tidewire.realtime.session.subscribing import Rows, Subscribing, slices
+from tidewire.realtime.session.subscribing import Subscribing, slices, start_subscriptions
 
 
 def respond(
     hub: Hub, receiver: Receiver, message: Ping | Subscribe | Unsubscribe, known: Known = NOTHING_KNOWN
-) -> bytes:
-    """Do what ``message`` asks for and return the framed answer. Raises :class:`MessageError`.
+) -> list[bytes]:
+    """Do what a message asks for and return the messages that answer it. Raises :class:`MessageError`.
 
-    ``known``: what :meth:`Recovery.look_up` found of the subscriptions of a :class:`Subscribe`.
+    ``known``: what recovery knows of the subscriptions of a :class:`Subscribe`.
     """
     if isinstance(message, Ping):
-        if not message.place or receiver.replay is not None or not hub.epoch:
-            return frames.PONG
-        return frames.pong({"offset": hub.acknowledgements.settled, "epoch": hub.epoch})
+        epoch = hub.progress.epoch
+        if not message.place or receiver.replay is not None or not epoch:
+            return [frames.PONG]
+        return [frames.pong({"offset": hub.acknowledgements.settled, "epoch": epoch})]
     if isinstance(message, Subscribe):
         subscribing = Subscribing(hub, receiver)
         subscribing.do(message.asked, known)
         return subscribing.answer()
-    return frames.unsubscribed([(name, hub.unsubscribe(receiver, name)) for name in message.ids])
+    return [frames.unsubscribed([(name, hub.unsubscribe(receiver, name)) for name in message.ids])]
 
 
 def known_to(hub: Hub, receiver: Receiver, message: Ping | Subscribe | Unsubscribe) -> Known | None:
@@ -60,15 +61,15 @@ def known_to(hub: Hub, receiver: Receiver, message: Ping | Subscribe | Unsubscri
         return None
     if hub.recovery is None:
         return NOTHING_KNOWN
-    return hub.recovery.look_up(receiver, _named(message.asked))
+    return hub.recovery.look_up(receiver, message.rows)
 
 
 async def subscribe_in_slices(
     hub: Hub, receiver: Receiver, message: Subscribe, turn: Callable[[], Awaitable[None]]
-) -> bytes:
-    """Do what a ``subscribe`` asks for, a little in each ``turn``, and return the framed answer.
+) -> list[bytes]:
+    """Do what a ``subscribe`` asks for, a little in each ``turn``, and return the messages that answer it.
 
-    Empty if the connection ended meanwhile. Raises :class:`MessageError`.
+    There are none if the connection ended meanwhile. Raises :class:`MessageError`.
     """
     if hub.console is not None:
         await hub.console.prepare(receiver, message)
@@ -77,31 +78,27 @@ async def subscribe_in_slices(
         await turn()
         known = None
         if hub.recovery is not None:
-            known = hub.recovery.look_up(receiver, _named(rows))
+            asked = [row for row in rows if isinstance(row, SubscribeRow)]
+            known = hub.recovery.look_up(receiver, asked)
             if known is None:
-                known = await hub.recovery.read(receiver, _named(rows))
+                known = await hub.recovery.read(receiver, asked)
         if not receiver.roles:
-            return b""
+            return []
         subscribing.do(rows, known or NOTHING_KNOWN)
     await turn()
     return subscribing.answer()
 
 
-def _named(rows: Rows) -> list[tuple[str | None, bool]]:
-    """The ids of rows, and whether the client says where it is."""
-    return [(row.id, row.since is not None) for row in rows if isinstance(row, SubscribeRow)]
-
-
 async def authenticate(hub: Hub, receiver: Receiver, message: Authenticate) -> bytes:
-    """Log a connection in and return the framed answer. Raises :class:`MessageError`."""
+    """Log a connection in and return the message that answers. Raises :class:`MessageError`."""
     if message.key:
-        key = await hub.programs.find(message.key) if hub.programs is not None else None
+        key = await hub.api_keys.find(message.key) if hub.api_keys is not None else None
         if key is None:
             raise MessageError(UNAUTHORIZED, "There is no such API key.", "user_unauthorized")
         if SCOPE not in key.scopes:
             lacking = f"The API key lacks the scope ({SCOPE})."
             raise MessageError(UNAUTHORIZED, lacking, "general_unauthorized_scope")
-        hub.admit_program(receiver, message.key, key)
+        hub.admit_api_key(receiver, message.key, key)
         return frames.authenticated(None)
     policy = await hub.factors()
     identity = await hub.identify(lambda: hub.identities.by_session(message.session))
@@ -117,9 +114,12 @@ async def authenticate(hub: Hub, receiver: Receiver, message: Authenticate) -> b
         check_user_limit(hub, identity.user_id)
     hub.authenticate(receiver, identity)
     if hub.recovery is not None:
-        await hub.recovery.claim(receiver, identity.session_id)
+        claimed = hub.recovery.claimed(receiver, identity.session_id)
+        known = await hub.recovery.read(receiver, claimed) if claimed else NOTHING_KNOWN
+        if receiver.roles:  # else it ended meanwhile
+            start_subscriptions(hub, receiver, claimed, known)
     if hub.console is not None:
-        await hub.console.review()  # the projects of a user's teams are looked at from now on
+        await hub.console.review()  # the logs of the projects of the user's teams are followed from now on
     return frames.authenticated(identity.account)
 
 

@@ -1,4 +1,4 @@
-"""Messages to custom channels that clients send over their connections (docs/channels.md)."""
+"""Publishing: messages to custom channels that clients send over their connections (docs/channels.md)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tidewire.core.errors import TidewireError
 from tidewire.realtime.hub.hub import Hub
 from tidewire.realtime.protocol import frames
 from tidewire.realtime.protocol.messages import TOO_MUCH, MessageError, Publish
-from tidewire.realtime.receivers.subscriptions import Receiver
+from tidewire.realtime.receivers.receiver import Receiver
 from tidewire.realtime.roles.api_keys import PUBLISHING_SCOPE
 from tidewire.store.engine.database import Database
 
@@ -19,15 +19,15 @@ _CODES: Final = {"general_rate_limit_exceeded": TOO_MUCH}
 
 
 async def publish(
-    channels: Channels, database: Database, hub: Hub, author: Receiver, address: str, message: Publish
+    channels: Channels, database: Database, hub: Hub, author: Receiver, message: Publish
 ) -> bytes:
-    """Send messages of a connection and return the framed answer.
+    """Send the messages of a connection and return the message that answers.
 
-    ``address`` is where the connection comes from. Raises :class:`MessageError`; then none was sent.
+    Raises :class:`MessageError`; then none was sent.
     """
-    # What its user lost by a commit before counts already.
+    # What the user lost by an earlier commit counts already.
     await hub.catch_up()
-    publisher = _publisher(hub, author, address)
+    publisher = _publisher(hub, author)
     try:
         receipts = await channels.publish(database, publisher, message.drafts)
     except TidewireError as error:
@@ -37,16 +37,16 @@ async def publish(
     return frames.published([receipt.model for receipt in receipts])
 
 
-def _publisher(hub: Hub, author: Receiver, address: str) -> Publisher:
-    """Who the connection is now. Raises :class:`MessageError` for those who can send nothing."""
-    key = hub.programs.key_of(author) if hub.programs is not None else None
+def _publisher(hub: Hub, author: Receiver) -> Publisher:
+    """The publisher that a connection is now. Raises :class:`MessageError` if it may send nothing."""
+    key = hub.api_keys.key_of(author) if hub.api_keys is not None else None
     if key is not None:
         if PUBLISHING_SCOPE not in key.scopes:
             raise MessageError(_UNAUTHORIZED, f"The API key lacks the scope ({PUBLISHING_SCOPE}).")
         return Publisher("key", None)
     if author.login is not None and author.login.foreign:
-        raise MessageError(_UNAUTHORIZED, "People of the console send messages by REST.")
+        raise MessageError(_UNAUTHORIZED, "Users of the console send messages by REST.")
     if not author.user_id:
-        return Publisher("guest", author.roles, f"guest:{address}")
+        return Publisher("guest", author.roles, f"guest:{author.origin}")
     name = f"user:{author.user_id}"
     return Publisher(name, author.roles, name, author.user_id)

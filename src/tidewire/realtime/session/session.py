@@ -1,18 +1,20 @@
-"""One realtime client: let in, then answered, frame after frame in their order."""
+"""The session of one client: admitted, then answered, message after message in their order."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 import structlog
 from websockets.http11 import Request
 
+from tidewire.core.realtime_queries import normal_form
 from tidewire.identity.heads import trusted_hops
-from tidewire.realtime.hub.hub import Hub
+from tidewire.realtime.project.project import ProjectRealtime
 from tidewire.realtime.protocol import frames
+from tidewire.realtime.protocol.event_stream import stream_start
 from tidewire.realtime.protocol.messages import (
     INTERNAL,
     INVALID_FORMAT,
@@ -25,18 +27,19 @@ from tidewire.realtime.protocol.messages import (
     Ping,
     Publish,
     SetPresence,
+    Since,
     Subscribe,
 )
 from tidewire.realtime.protocol.request import CONSOLE, Inputs, read_inputs
-from tidewire.realtime.protocol.states import CloseStatus, State
+from tidewire.realtime.protocol.states import CloseStatus
 from tidewire.realtime.session.conversation import authenticate, known_to, respond, subscribe_in_slices
+from tidewire.realtime.session.message_reader import LongText, MessageReader
+from tidewire.realtime.session.publishing import publish
+from tidewire.realtime.session.services import Services
 from tidewire.realtime.session.sign_in import sign_in
-from tidewire.realtime.wire.message_intake import Intake, LongText
+from tidewire.realtime.wire.contract import Wire
 from tidewire.store.errors import StoreError, is_unanswered
 from tidewire.store.records.projects import project_unavailable
-
-if TYPE_CHECKING:
-    from tidewire.realtime.engine import Realtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,168 +67,182 @@ _UNANSWERED: Final = "The database cannot answer just now; try again."
 _log: Final = structlog.get_logger(__name__)
 
 
-class Connection(Intake):
-    """One realtime connection, from its upgrade to its end."""
+class Session(MessageReader):
+    """The session of one connection, from its opening request to its end."""
 
-    __slots__ = (
-        "_address",
-        "_backlog",
-        "_hub",
-        "_impersonated",
-        "_realtime",
-    )
+    __slots__ = ("_address", "_backlog", "_impersonated", "_project")
 
-    def __init__(self, realtime: Realtime, siblings: set[Any]) -> None:
-        super().__init__(realtime.settings, siblings, realtime.flow)
-        self._realtime = realtime
+    def __init__(self, services: Services, wire: Wire) -> None:
+        super().__init__(services, wire)
         self._address: str | None = None
-        """Where it comes from, while it counts as open."""
-        self._hub: Hub | None = None
-        """Of the project, from the time that it is known until the connection ends."""
+        """Where the client comes from, while the connection counts as open."""
+        self._project: ProjectRealtime | None = None
+        """Set from the time that the project is known until the connection ends."""
         self._backlog: deque[Message | MessageError | LookUp | LongText] | None = deque()
         """What waits until an earlier message is done with; None: the next one is handled at once."""
         self._impersonated = False
-        """Its user is another's disguise."""
+        """Whether another user acts as the user of the connection."""
 
-    def opened(self, request: Request) -> None:
+    def opened(self, request: Request, last_event: str | None = None) -> None:
         """Find out who it is, while messages wait."""
-        peer = self.transport.get_extra_info("peername")
-        address = str(peer[0]) if isinstance(peer, tuple) else ""
-        inputs = read_inputs(request, address, trusted_hops(self._settings))
+        inputs = read_inputs(request, self.wire.peer, trusted_hops(self.services.settings))
         try:
-            self._address = self._realtime.open_connections.enter(inputs.network)
+            self._address = self.services.open_connections.enter(inputs.network)
         except MessageError as error:
             self._refuse(error)
         else:
-            self._realtime.run(self._set_up(inputs))
+            self.services.tasks.run(self._set_up(inputs, last_event))
 
     def received(self, text: str) -> None:
-        """A message came: count what it shows, and answer it when it is its turn."""
-        if self.page is not None and self._hub is not None:
-            self._hub.acknowledgements.shown(self)
+        """Note what the message shows of a page, and answer it when it is its turn."""
+        if self.page is not None and self._project is not None:
+            self._project.hub.acknowledgements.shown(self)
         super().received(text)
 
     def handle(self, message: Message | MessageError | LongText) -> None:
         """Answer a message, or keep it until it is its turn."""
         if isinstance(message, Ping) and not self.roles:
-            # Some SDKs send one before they are let in.
-            self.send(frames.PONG)
+            # Some SDKs send one before they are admitted.
+            self.tell(frames.PONG)
         elif self._backlog is not None:
             self._backlog.append(message)
-            self.read_on()
+            self.wire.read_on()
         elif isinstance(message, LENGTHY):
             self._backlog = deque((message,))
-            self._realtime.run(self._work_off())
+            self.services.tasks.run(self._work_off())
         else:
             self._answer(message)
 
-    def ping(self) -> None:
-        """Ask for a sign of life and an acknowledgement, unless that is waited for already."""
-        if self._hub is None:
-            self.send(frames.PING)
-        elif not self.asked:
-            self.send(self._hub.acknowledgements.ping(self) or frames.PING)
+    def next_ping(self) -> bytes | None:
+        """See :class:`WireUser`."""
+        if self._project is None:
+            return b""
+        return self._project.hub.acknowledgements.ping(self) if not self.asked else None
 
     def pong(self, payload: bytes) -> None:
-        """Take an acknowledgement."""
-        if self._hub is not None:
-            self._hub.acknowledgements.answered(self, payload)
+        """See :class:`WireUser`: a pong is an acknowledgement."""
+        if self._project is not None:
+            self._project.hub.acknowledgements.answered(self, payload)
+
+    def reached(self) -> str:
+        """See :class:`WireUser`."""
+        if self._project is None or self.replay is not None:
+            return ""
+        hub = self._project.hub
+        begun = max((held.since for held in self.subscriptions.values()), default=0)
+        return _position(hub.progress.epoch, max(begun, hub.acknowledgements.settled))
+
+    def closed(self, reason: str) -> None:
+        """See :class:`WireUser`."""
+        self.services.meters.closes[reason] += 1
+        if reason in CLOSED_FOR:
+            self.held_up(CLOSED_FOR[reason])
+
+    def held_up(self, limit: str) -> None:
+        """See :class:`WireUser`."""
+        self.services.limits_reached.tell(limit, address=self.origin)
 
     def ended(self) -> None:
-        """Leave the hub."""
+        """See :class:`WireUser`: leave the project."""
         self._backlog = None
         self.forget_delayed()
-        if self._hub is not None:
-            self._realtime.admins.forget(self)
-            self._realtime.release(self._hub, self)
-            if self._hub.recovery is not None:
-                self._hub.recovery.lose(self)
-            self._hub.leave(self)
-            self._hub.connections -= 1
-            self._hub = None
+        if self._project is not None:
+            hub = self._project.hub
+            self.services.admins.forget(self)
+            self._project.release(self)
+            if hub.recovery is not None:
+                hub.recovery.lose(self)
+            hub.leave(self)
+            hub.connections -= 1
+            self._project = None
         if self._address is not None:
-            self._realtime.open_connections.leave(self._address)
+            self.services.open_connections.leave(self._address)
             self._address = None
 
     @property
     def id(self) -> str:
         """Names the connection in logs and in answers, unlike any other ever."""
-        return f"{self._realtime.process.id}-{self.number}"
+        return f"{self.services.process_id()}-{self.number}"
 
     @property
     def origin(self) -> str:
-        """The address that it comes from, while it counts as open."""
+        """The address that the connection comes from, while it counts as open."""
         return self._address or ""
 
-    def close(self, status: CloseStatus, reason: str = "") -> None:
-        """Close, and count why."""
-        if self.state is State.OPEN:
-            self._count_close(reason or status.name.lower())
-        super().close(status)
+    @property
+    def acknowledges(self) -> bool:
+        """See :class:`Receiver`."""
+        return self.wire.acknowledges
 
-    def is_in(self, hub: Hub) -> bool:
-        """Whether it is one of this hub's connections."""
-        return self._hub is hub
+    @property
+    def congested(self) -> bool:
+        """See :class:`Receiver`."""
+        return self.wire.congested
+
+    def send(self, framed: bytes) -> None:
+        """See :class:`Receiver`."""
+        self.wire.send(framed)
+
+    def write(self, framed: bytes) -> None:
+        """See :class:`Receiver`."""
+        self.wire.write(framed)
+
+    def tell(self, text: bytes) -> None:
+        """See :class:`Receiver`."""
+        self.wire.send_text(text)
+
+    def close(self, status: CloseStatus, reason: str = "") -> None:
+        """See :class:`Receiver`."""
+        self.wire.close(status, reason)
+
+    def all_has_arrived(self) -> bool:
+        """See :class:`Receiver`."""
+        return self.wire.all_has_arrived()
+
+    def is_in(self, project_id: str) -> bool:
+        """Whether it is a connection to this project."""
+        return self._project is not None and self._project.hub.project_id == project_id
 
     @property
     def is_overloaded(self) -> bool:
-        """Whether nothing more is to be read for now."""
+        """See :class:`WireUser`."""
         waiting = self._backlog
-        if super().is_overloaded or not waiting:
-            return super().is_overloaded
+        if not waiting:
+            return False
         long = sum(len(each.text) for each in waiting if isinstance(each, LongText))
-        return len(waiting) > MAX_BACKLOG or long > self._settings.realtime_max_message_bytes
+        return len(waiting) > MAX_BACKLOG or long > self.services.settings.realtime_max_message_bytes
 
     @property
-    def is_program(self) -> bool:
+    def has_api_key(self) -> bool:
         """Whether an API key was shown."""
-        programs = self._hub.programs if self._hub is not None else None
-        return programs is not None and programs.key_of(self) is not None
+        api_keys = self._project.hub.api_keys if self._project is not None else None
+        return api_keys is not None and api_keys.key_of(self) is not None
 
     def refused(self, error: MessageError) -> None:
         """Count a message that was refused, in whole or in part, and say so in the log now and then."""
         super().refused(error)
-        self._realtime.meters.refused[str(error.code)] += 1
+        self.services.meters.refused[str(error.code)] += 1
         self._tell_limit(error)
         assert self.refusals is not None
         count = self.refusals.number
         if count.bit_count() == 1:  # the first, then ever fewer: a client may go on for hours
-            project = self._hub.project_id if self._hub is not None else ""
+            project = self._project.hub.project_id if self._project is not None else ""
             _log.info("messages refused", connection=self.id, project=project, count=count, code=error.code)
-
-    def _rest(self, now: float) -> None:
-        super()._rest(now)
-        if self.state is State.OPEN:
-            self._realtime.reached.tell(CLOSED_FOR["flood"], address=self.origin)
-
-    def _rest_with_others(self, ahead: float) -> None:
-        super()._rest_with_others(ahead)
-        self._realtime.reached.tell("frames of an address", address=self.origin)
 
     def _tell_limit(self, error: MessageError) -> None:
         if error.limit:
-            project = self._hub.project_id if self._hub is not None else ""
-            self._realtime.reached.tell(
+            project = self._project.hub.project_id if self._project is not None else ""
+            self.services.limits_reached.tell(
                 error.limit, address=self.origin, project=project, reason=error.message
             )
 
-    def _count_close(self, reason: str) -> None:
-        self._realtime.meters.closes[reason] += 1
-        if reason in CLOSED_FOR:
-            self._realtime.reached.tell(CLOSED_FOR[reason], address=self.origin)
-
-    def _finish(self, *, answered: bool, too_large: bool) -> None:
-        if too_large:
-            self._count_close("too_large")
-        elif not answered:
-            self._count_close("protocol")
-        super()._finish(answered=answered, too_large=too_large)
-
-    async def _set_up(self, inputs: Inputs) -> None:
+    async def _set_up(self, inputs: Inputs, last_event: str | None) -> None:
+        settings = self.services.settings
         try:
-            async with asyncio.timeout(self._settings.realtime_handshake_seconds), self._realtime.setting_up:
-                if self.state is State.OPEN:
-                    await self._be_admitted(inputs)
+            async with asyncio.timeout(settings.realtime_handshake_seconds), self.services.setting_up:
+                if self.wire.is_open():
+                    since = stream_start(inputs, last_event) if last_event is not None else None
+                    await self._be_admitted(inputs, since)
         except MessageError as error:
             self._refuse(error)
         except TimeoutError:
@@ -246,47 +263,70 @@ class Connection(Intake):
                 self._refuse(MessageError(INTERNAL, "The server failed to set the connection up."))
         await self._work_off()
 
-    async def _be_admitted(self, inputs: Inputs) -> None:
-        store = await self._realtime.stores.project(inputs.project_id)
+    async def _be_admitted(self, inputs: Inputs, since: Since | None) -> None:
+        """Check everything in its order, and greet the client. Raises :class:`MessageError`."""
+        services = self.services
+        stores = services.stores
+        store = await stores.project(inputs.project_id)
         if store is None:
             raise MessageError(POLICY_VIOLATION, UNKNOWN_PROJECT, explanation="There is no such project.")
-        if self.state is not State.OPEN:
+        if not self.wire.is_open():
             return
-        room = self._realtime.room(store)
-        hub = self._hub = room.hub
+        project = self._project = services.projects.open(store)
+        hub = project.hub
         hub.connections += 1
-        if hub.connections > self._settings.realtime_max_connections_per_project:
+        if hub.connections > services.settings.realtime_max_connections_per_project:
             raise MessageError(
                 TOO_MUCH,
                 "The project has as many connections as it may have; try again later.",
                 limit="connections of a project",
             )
-        await room.feed.follow()
-        stores = self._realtime.stores
+        await project.feed.follow()
         changed = {""}
         while changed:
-            # Whose roles change meanwhile is looked up again.
+            # A visitor whose roles change meanwhile is looked up again.
             with hub.roles.look_up() as changes:
                 visitor = await sign_in(stores, store, hub, inputs)
                 console = await stores.project(CONSOLE) if visitor.admin else None
             changed = changes & {visitor.user_id}
-        if self.state is State.OPEN:
-            self._impersonated = visitor.impersonated
-            self.number = next(self._realtime.numbers)
-            home = (console or store).project
-            self.send(self._realtime.doorkeeper.admit(hub, self, visitor, inputs, home))
-            if visitor.admin:
-                self._realtime.admins.admit(self, inputs)
-            if hub.console is not None:
-                await hub.console.review()
+        if not self.wire.is_open():
+            return
+        self._impersonated = visitor.impersonated
+        self.number = next(services.numbers)
+        home = (console or store).project
+        connected, starts = services.admission.admit(hub, self, visitor, inputs, home, since)
+        recovered = all(start.recovered for start in starts) if since is not None else None
+        progress = hub.progress
+        self.wire.send_text(
+            connected, _position(progress.epoch, progress.received) if recovered is None else ""
+        )
+        if recovered is not None:
+            self._tell_recovered(project, recovered)
+        if visitor.admin:
+            services.admins.admit(self, inputs)
+        if hub.console is not None:
+            await hub.console.review()
+
+    def _tell_recovered(self, project: ProjectRealtime, recovered: bool) -> None:
+        """Tell a client that said where it was whether what it missed is sent now."""
+        place = project.hub.progress.position
+        rows = [
+            {
+                "subscriptionId": each.id,
+                "channels": each.channels,
+                "queries": [normal_form(query) for query in each.queries],
+                "recovered": recovered,
+                **place,
+            }
+            for each in self.subscriptions.values()
+        ]
+        self.tell(frames.subscribed(rows, place))
+        if not recovered:
+            self.wire.tell_position(self.reached())
 
     def _refuse(self, error: MessageError) -> None:
         self._tell_limit(error)
-        self.send(frames.error(error.code, error.message, error.kind, error.explanation))
-        if error.code == INTERNAL:
-            self.close(CloseStatus.INTERNAL_ERROR)
-        else:
-            self.close(CloseStatus.TRY_LATER if error.code == TOO_MUCH else CloseStatus.REFUSED)
+        self.wire.refuse(error)
 
     async def _work_off(self) -> None:
         """Handle what waits, and what comes to wait meanwhile."""
@@ -297,11 +337,10 @@ class Connection(Intake):
             else:
                 self._answer(message)
         self._backlog = None
-        self.read_on()
+        self.wire.read_on()
 
     async def _take_time(self, message: Authenticate | SetPresence | Publish | LookUp | LongText) -> None:
         """Answer a message that needs the database, or is long."""
-        assert self._hub is not None
         if isinstance(message, LongText):
             admitted = await self.admit_later(message.text)
             if isinstance(admitted, LENGTHY):
@@ -309,17 +348,20 @@ class Connection(Intake):
             elif admitted is not None:
                 self._answer(admitted)
             return
+        project = self._project
+        assert project is not None
         try:
             if isinstance(message, SetPresence):
-                self.send(frames.presence(await self._realtime.set_presence(self._hub, self, message)))
+                self.tell(frames.presence(await project.presences.set(self, message)))
             elif isinstance(message, LookUp):
-                await self._subscribe(self._hub, message.message)
+                await self._subscribe(project, message.message)
             elif isinstance(message, Publish):
-                self.send(await self._realtime.publish(self._hub, self, self._address or "", message))
+                channels = self.services.channels
+                self.tell(await publish(channels, project.database, project.hub, self, message))
             elif self._impersonated:
                 raise MessageError(INVALID_FORMAT, "An impersonated connection cannot log in.")
             else:
-                self.send(await authenticate(self._hub, self, message))
+                self.tell(await authenticate(project.hub, self, message))
         except MessageError as error:
             self.count(isinstance(message, Publish))
             self._report(error)
@@ -330,29 +372,32 @@ class Connection(Intake):
                     # SDKs send these once, but again when they come back.
                     self.close(CloseStatus.TRY_LATER)
                 return
-            _log.exception("realtime message failed", connection=self.id, project=self._hub.project_id)
+            _log.exception("realtime message failed", connection=self.id, project=project.hub.project_id)
             self._report(MessageError(INTERNAL, "The server failed to do what the message asks for."))
 
-    async def _subscribe(self, hub: Hub, message: Subscribe) -> None:
+    async def _subscribe(self, project: ProjectRealtime, message: Subscribe) -> None:
         """Answer a ``subscribe`` that takes a while, before anything that happens meanwhile."""
-        earlier, answer = self.keep_back(), b""
+        wire = self.wire
+        earlier, answer = wire.keep_back(), list[bytes]()
         try:
-            answer = await subscribe_in_slices(hub, self, message, self._realtime.flow.reading.turn)
+            answer = await subscribe_in_slices(project.hub, self, message, self.services.reading.turn)
         finally:
-            self.go_ahead(earlier, answer)
+            wire.go_ahead(earlier, answer)
 
     def _answer(self, message: Message | MessageError) -> None:
         if isinstance(message, MessageError):
             self._report(message)
-        elif self._hub is not None:
+        elif self._project is not None:
             assert not isinstance(message, LENGTHY)
+            hub = self._project.hub
             try:
-                known = known_to(self._hub, self, message)
+                known = known_to(hub, self, message)
                 if known is None:
                     assert isinstance(message, Subscribe)
                     self._answer_later(message)
                 else:
-                    self.send(respond(self._hub, self, message, known))
+                    for text in respond(hub, self, message, known):
+                        self.tell(text)
             except MessageError as error:
                 self._report(error)
 
@@ -363,10 +408,15 @@ class Connection(Intake):
             self._backlog = deque()
         self._backlog.appendleft(LookUp(message))
         if not waiting:
-            self._realtime.run(self._work_off())
+            self.services.tasks.run(self._work_off())
 
     def _report(self, error: MessageError) -> None:
         self.refused(error)
-        self.send(frames.error(error.code, error.message, error.kind, error.explanation))
+        self.tell(frames.error(error.code, error.message, error.kind, error.explanation))
         if error.code == POLICY_VIOLATION:
             self.close(CloseStatus.REFUSED)
+
+
+def _position(epoch: str, offset: int) -> str:
+    """A position in an event log as the ``id`` of an event names it; empty without a log."""
+    return f"{epoch}:{offset}" if epoch else ""

@@ -1,4 +1,4 @@
-"""Who a new connection belongs to, by all that it shows."""
+"""Signing in: who a new connection belongs to, by the credentials that it shows."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ _FORBIDDEN: Final = 403
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Somebody who wants to connect."""
+    """The sender of a connection's opening request."""
 
     identity: Identity | None
     """None: a guest."""
     impersonated: bool = False
-    """Another user acts as this one."""
+    """Whether another user acts as this one."""
     admin: bool = False
-    """It is a user of the console, who acts as a member of the team that owns the project."""
+    """Whether it is a user of the console, who acts as a member of the team that owns the project."""
     by_dev_key: bool = False
-    """A developer at work: pages are not checked."""
+    """Whether a developer key was shown: the origin of the page is not checked then."""
     key: ApiKey | None = None
-    """Of a program, which gets every event of the project."""
+    """The API key of a program, which gets every event of the project."""
     awaited: Identity | None = None
-    """Of a guest: the user whose session lacks its second factor, and whose the connection is then."""
+    """The user of a session that lacks its second factor; the connection is a guest's until it is shown."""
 
     @property
     def user_id(self) -> str:
@@ -53,7 +53,7 @@ async def sign_in(stores: Stores, store: ProjectStore, hub: Hub, inputs: Inputs)
     admin = inputs.admin and store.project.id != CONSOLE
     people = await stores.project(CONSOLE) if admin else store
     assert people is not None, "there always is a console project"
-    key = None if admin else await _program_key(hub, inputs)
+    key = None if admin else await _api_key(hub, inputs)
     if key is not None:
         return Visitor(None, key=key)
     shown = await hub.identify(lambda: _person(stores, people, inputs))
@@ -78,11 +78,11 @@ async def sign_in(stores: Stores, store: ProjectStore, hub: Hub, inputs: Inputs)
     return Visitor(in_place_of(target, own), impersonated=True, by_dev_key=by_dev_key)
 
 
-async def _program_key(hub: Hub, inputs: Inputs) -> ApiKey | None:
+async def _api_key(hub: Hub, inputs: Inputs) -> ApiKey | None:
     """The key of a program; any other key of the project makes a guest."""
-    if not inputs.key or hub.programs is None:
+    if not inputs.key or hub.api_keys is None:
         return None
-    key = await hub.programs.find(inputs.key)
+    key = await hub.api_keys.find(inputs.key)
     return key if key is not None and SCOPE in key.scopes else None
 
 

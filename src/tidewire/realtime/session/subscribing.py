@@ -1,9 +1,9 @@
-"""A ``subscribe`` carried out: each row judged by the limits, made, and answered in its place.
+"""Subscribing: making subscriptions, and carrying out a ``subscribe`` row by row.
 
-A frame may have very many rows. They are done in slices then, between which the event loop serves others.
-Each slice is complete by itself, as if it had been sent in a frame of its own: its subscriptions get every
-event from the moment that they are made, by a replay if they are to get earlier ones. Who carries it out
-keeps back what is sent to the connection meanwhile, so that the answer comes first.
+A message may have very many rows. They are done in slices then, between which the event loop serves others.
+Each slice is complete by itself, as if it had been sent in a message of its own: its subscriptions get every
+event from the moment that they are made, and earlier ones by a replay. What is sent to the connection
+meanwhile is kept back, so that the answer comes first.
 """
 
 from __future__ import annotations
@@ -17,26 +17,29 @@ from tidewire.core.realtime_queries import normal_form
 from tidewire.realtime.hub.hub import Hub
 from tidewire.realtime.protocol import frames
 from tidewire.realtime.protocol.messages import TOO_MUCH, MessageError, RefusedRow, SubscribeRow
-from tidewire.realtime.receivers.subscriptions import EVERYTHING, Extent, Filter, Receiver
-from tidewire.realtime.recovery.recovery import Asked, Known, Start
+from tidewire.realtime.receivers.filters import Filter
+from tidewire.realtime.receivers.receiver import EVERYTHING, Footprint, Receiver
+from tidewire.realtime.recovery.recovery import MISSED_UNKNOWN, Known, Start, SubscriptionRequest
 from tidewire.realtime.session.subscription_limits import (
-    beyond_address,
-    beyond_limits,
-    extent_of,
-    extent_of_held,
+    exceeded_address_limit,
+    exceeded_limit,
+    footprint_of,
+    footprint_of_held,
     total_held,
 )
 
 Rows = Sequence[SubscribeRow | RefusedRow]
 
 SLICE: Final = 24
-"""Rows and conditions of their queries, by weight, that are done in one go: a millisecond or two."""
+"""Weight of the rows of a slice, which takes a millisecond or two: 1 for each row, and its conditions."""
+MANY: Final = 16
+"""Subscriptions from which what they take together is kept for the next message; fewer are summed up."""
 CONDITIONS_A_ROW: Final = 4
-"""That cost as much as a row without any."""
+"""Conditions, or channels, that cost as much as a row without any."""
 
 
 def slices(rows: Rows) -> Iterator[Rows]:
-    """Rows in their order, so many together as can be done in one go."""
+    """Rows in their order, as many together as make a slice."""
     begin = weight = 0
     for place, row in enumerate(rows):
         weight += _weight(row)
@@ -55,14 +58,37 @@ def _weight(row: SubscribeRow | RefusedRow) -> int:
 
 
 class _Accepted(NamedTuple):
-    """A subscription that is made."""
+    """A row that can be done."""
 
-    row: SubscribeRow
-    name: str
-    channels: list[str]
+    request: SubscriptionRequest
     queries: list[str]
     """In their normal form."""
-    filter: Filter | None
+
+
+def start_subscriptions(
+    hub: Hub, receiver: Receiver, requests: Sequence[SubscriptionRequest], known: Known | None = None
+) -> list[Start]:
+    """Make subscriptions of a connection, and send it what they have missed; where the events of each begin.
+
+    This is the one way for all of them: those of a URL, those of a message, those of a guest who signs in,
+    and those of an event stream. What is kept of them is looked up, it is judged where each begins, they are
+    made, replayed to, and kept for when the client comes back. ``known``: what was looked up before; without
+    it :class:`MessageError` is raised if the database cannot answer at once.
+    """
+    recovery = hub.recovery
+    if recovery is None:
+        starts = [Start() if each.since is None else Start(recovered=False) for each in requests]
+    else:
+        known = known or recovery.look_up(receiver, requests)
+        if known is None:
+            raise MessageError(TOO_MUCH, MISSED_UNKNOWN)
+        starts = recovery.starts(receiver, requests, known)
+    for each, start in zip(requests, starts, strict=True):
+        hub.subscribe(receiver, each.name, each.channels, each.filter, start.since)
+    hub.replay(receiver, {each.name for each, start in zip(requests, starts, strict=True) if start.recovered})
+    if recovery is not None:
+        recovery.keep(receiver, requests)
+    return starts
 
 
 class Subscribing:
@@ -73,46 +99,41 @@ class Subscribing:
         self._receiver = receiver
         self._told: list[dict[str, Any]] = []
         self._refused: MessageError | None = None
-        """Why the first row that could not be done could not."""
+        """The refusal of the first row that was refused."""
         self._made = False
         """Whether any row was done."""
 
     def do(self, rows: Rows, known: Known) -> None:
-        """Make the subscriptions of some rows; ``known``: what :class:`Recovery` found of them."""
-        hub, receiver = self._hub, self._receiver
+        """Make the subscriptions of some rows; ``known``: what recovery knows of them."""
         judged, total = self._judged(rows)
         accepted = [each for each in judged if isinstance(each, _Accepted)]
-        asked = [
-            Asked(row.id, name, channels, row.queries, row.since) for row, name, channels, *_ in accepted
-        ]
-        if hub.recovery is not None:
-            starts = hub.recovery.starts(receiver, asked, known)
-        else:
-            starts = [Start() if row.since is None else Start(recovered=False) for row in asked]
-        made: list[dict[str, Any]] = []
-        for (_, name, channels, queries, wanted), start in zip(accepted, starts, strict=True):
-            hub.subscribe(receiver, name, channels, wanted, start.since)
-            told: dict[str, Any] = {"subscriptionId": name, "channels": channels, "queries": queries}
-            if start.recovered is not None:
-                told |= {"recovered": start.recovered, **hub.place}
-            made.append(told)
-        hub.replay(
-            receiver, {each.name for each, start in zip(asked, starts, strict=True) if start.recovered}
+        starts = iter(
+            start_subscriptions(self._hub, self._receiver, [each.request for each in accepted], known)
         )
-        if hub.recovery is not None:
-            hub.recovery.keep(receiver, asked)
-        receiver.extent = total
-        self._made = self._made or bool(made)
-        remaining = iter(made)
+        if len(self._receiver.subscriptions) > MANY:
+            self._receiver.footprint = total
+        self._made = self._made or bool(accepted)
         for each in judged:
             if isinstance(each, RefusedRow):
                 self._refused = self._refused or each.error
                 self._told.append(_refusal(each))
             else:
-                self._told.append(next(remaining))
+                self._told.append(self._told_of(each, next(starts)))
 
-    def answer(self) -> bytes:
-        """The framed answer, once all rows are done.
+    def _told_of(self, accepted: _Accepted, start: Start) -> dict[str, Any]:
+        """What the answer says of a row that was done."""
+        request = accepted.request
+        told: dict[str, Any] = {
+            "subscriptionId": request.name,
+            "channels": request.channels,
+            "queries": accepted.queries,
+        }
+        if start.recovered is not None:
+            told |= {"recovered": start.recovered, **self._hub.progress.position}
+        return told
+
+    def answer(self) -> list[bytes]:
+        """The messages that answer, once all rows are done.
 
         The first refusal is told by an error frame too, which is what SDKs show. If all rows are refused, it
         is the whole answer: raises :class:`MessageError`.
@@ -120,21 +141,21 @@ class Subscribing:
         refused = self._refused
         if refused is not None and not self._made:
             raise refused.anew()
-        answer = frames.subscribed(self._told, self._hub.place)
+        answer = frames.subscribed(self._told, self._hub.progress.position)
         if refused is None:
-            return answer
+            return [answer]
         self._receiver.refused(refused)
-        return frames.error(refused.code, refused.message, refused.kind, refused.explanation) + answer
+        return [frames.error(refused.code, refused.message, refused.kind, refused.explanation), answer]
 
-    def _judged(self, rows: Rows) -> tuple[list[_Accepted | RefusedRow], Extent]:
+    def _judged(self, rows: Rows) -> tuple[list[_Accepted | RefusedRow], Footprint]:
         """Which rows can be done, in their order, so far as the limits of a connection admit them.
 
-        With them comes what all subscriptions take once these are made.
+        With them comes what all subscriptions of the connection take once these are made.
         """
         receiver = self._receiver
-        outlook = self._hub.spending.outlook(receiver.origin)
-        total = receiver.extent or total_held(receiver)
-        extents: dict[str, Extent] = {}
+        preview = self._hub.query_costs.preview(receiver.origin)
+        total = receiver.footprint or total_held(receiver)
+        footprints: dict[str, Footprint] = {}
         judged: list[_Accepted | RefusedRow] = []
         for row in rows:
             if isinstance(row, RefusedRow):
@@ -143,30 +164,31 @@ class Subscribing:
             name, channels = row.id or unique_id(), _channels(receiver, row.channels)
             queries = [normal_form(query) for query in row.queries]
             wanted = Filter.of(row.queries, queries)
-            extent = extent_of(channels, wanted)
-            before = extents.get(name) or extent_of_held(receiver, name)
-            after = total.changed(before, extent)
-            problem = beyond_limits(self._hub, after) or beyond_address(
-                self._hub, outlook, wanted, len(channels)
+            footprint = footprint_of(channels, wanted)
+            before = footprints.get(name) or footprint_of_held(receiver, name)
+            after = total.changed(before, footprint)
+            problem = exceeded_limit(self._hub, after) or exceeded_address_limit(
+                self._hub, preview, wanted, len(channels)
             )
             if problem:
-                judged.append(
-                    RefusedRow(row.id or "", MessageError(TOO_MUCH, problem, limit="subscriptions"))
-                )
+                error = MessageError(TOO_MUCH, problem, limit="subscriptions")
+                judged.append(RefusedRow(row.id or "", error))
             else:
-                total, extents[name] = after, extent
-                judged.append(_Accepted(row, name, channels, queries, wanted))
+                total, footprints[name] = after, footprint
+                request = SubscriptionRequest(row.id, name, channels, row.queries, wanted, row.since)
+                judged.append(_Accepted(request, queries))
         return judged, total
 
 
 def _channels(receiver: Receiver, asked: Sequence[str]) -> list[str]:
-    """What a client gets of the channels that it asked for; a program gets them as they are."""
+    """The channels that a client gets for those that it asked for; with an API key it gets them as they
+    are."""
     if receiver.roles == EVERYTHING:
         return list(dict.fromkeys(asked))
     return convert_channels(asked, receiver.user_id)
 
 
 def _refusal(row: RefusedRow) -> dict[str, Any]:
-    """What the answer says of a row that was refused: it holds nothing, and why."""
+    """What the answer says of a row that was refused: no channels, and why."""
     error = {"code": row.error.code, "message": row.error.message}
     return {"subscriptionId": row.id, "channels": [], "queries": [], "error": error}

@@ -1,20 +1,22 @@
-"""What this process answers when all processes of the server are asked something.
+"""Answering: what this process answers to the questions of a survey.
 
-There may be very many connections: they are looked through in slices, between which others get their turn.
+There may be very many connections: they are looked through in slices, between which the event loop serves
+others.
 """
 
 from __future__ import annotations
 
 import asyncio
 import heapq
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Sequence
+from typing import Final
 
 import msgspec
 
 from tidewire.core.models.realtime import RealtimeConnection, RealtimeVerdict
-from tidewire.realtime.session.session import Connection
+from tidewire.realtime.session.session import Session
 from tidewire.realtime.survey.inspection import described, verdict
-from tidewire.realtime.survey.metrics import readings
+from tidewire.realtime.survey.metrics import Counted, readings
 from tidewire.realtime.survey.survey import (
     Answer,
     CountConnections,
@@ -29,67 +31,69 @@ from tidewire.realtime.survey.survey import (
     Readings,
 )
 
-if TYPE_CHECKING:
-    from tidewire.realtime.engine import Realtime
-
 SLICE: Final = 2000
-"""Connections that are looked at in one go."""
+"""Connections that are looked at in one slice."""
 
 
-async def answer(realtime: Realtime, question: Question) -> Answer:
-    """Answer a question for this process alone."""
-    if isinstance(question, FindConnections):
-        found = await _entered(realtime, question.project_id, question.user_id)
-        return Found(len(found), heapq.nsmallest(question.most, found))
-    if isinstance(question, DescribeConnections):
-        return await _describe(realtime, question)
-    if isinstance(question, ExplainEvent):
-        return await _explain(realtime, question)
-    if isinstance(question, CountConnections):
-        return Counts({name: room.hub.connections for name, room in realtime.rooms.items()})
-    return Readings(readings(realtime))
+class Answering:
+    """Answers questions for this process alone."""
 
+    def __init__(self, counted: Counted, sessions: Callable[[], Sequence[Session]]) -> None:
+        """``sessions`` gives all open ones of this process."""
+        self._counted = counted
+        self._sessions = sessions
 
-async def _describe(realtime: Realtime, question: DescribeConnections) -> Described:
-    found = await _entered(realtime, question.project_id)
-    told: list[RealtimeConnection | None] = []
-    size = 0
-    for number in question.numbers:
-        connection = found.get(number)
-        told.append(described(connection) if connection is not None and connection.roles else None)
-        size += len(msgspec.json.encode(told[-1]))
-        if size > question.most_bytes:
-            break
-        await asyncio.sleep(0)
-    return Described(told)
+    async def answer(self, question: Question) -> Answer:
+        """The answer to a question; the sessions are looked through as they are meanwhile."""
+        if isinstance(question, FindConnections):
+            found = await self._admitted(question.project_id, question.user_id)
+            return Found(len(found), heapq.nsmallest(question.most, found))
+        if isinstance(question, DescribeConnections):
+            return await self._describe(question)
+        if isinstance(question, ExplainEvent):
+            return await self._explain(question)
+        if isinstance(question, CountConnections):
+            projects = self._counted.projects
+            return Counts({name: project.hub.connections for name, project in projects.items()})
+        return Readings(readings(self._counted))
 
+    async def _describe(self, question: DescribeConnections) -> Described:
+        found = await self._admitted(question.project_id)
+        told: list[RealtimeConnection | None] = []
+        size = 0
+        for number in question.numbers:
+            session = found.get(number)
+            told.append(described(session) if session is not None and session.roles else None)
+            size += len(msgspec.json.encode(told[-1]))
+            if size > question.most_bytes:
+                break
+            await asyncio.sleep(0)
+        return Described(told)
 
-async def _explain(realtime: Realtime, question: ExplainEvent) -> Explained:
-    found = await _entered(realtime, question.project_id, question.user_id or None)
-    numbers = [question.number] if question.number is not None else heapq.nsmallest(question.most, found)
-    payload = msgspec.json.decode(question.event.payload)
-    told: list[tuple[int, RealtimeVerdict]] = []
-    size = 0
-    for number in numbers:
-        connection = found.get(number)
-        if connection is None or not connection.roles:
-            continue  # it has ended
-        told.append((number, verdict(connection, question.event, payload)))
-        size += len(msgspec.json.encode(told[-1]))
-        if size > question.most_bytes:
-            break
-        await asyncio.sleep(0)
-    return Explained(told)
+    async def _explain(self, question: ExplainEvent) -> Explained:
+        found = await self._admitted(question.project_id, question.user_id or None)
+        numbers = [question.number] if question.number is not None else heapq.nsmallest(question.most, found)
+        payload = msgspec.json.decode(question.event.payload)
+        told: list[tuple[int, RealtimeVerdict]] = []
+        size = 0
+        for number in numbers:
+            session = found.get(number)
+            if session is None or not session.roles:
+                continue  # it has ended
+            told.append((number, verdict(session, question.event, payload)))
+            size += len(msgspec.json.encode(told[-1]))
+            if size > question.most_bytes:
+                break
+            await asyncio.sleep(0)
+        return Explained(told)
 
-
-async def _entered(realtime: Realtime, project_id: str, user_id: str | None = None) -> dict[int, Connection]:
-    """Connections that were let in to a project, of one user if given, by their numbers."""
-    room = realtime.rooms.get(project_id)
-    connections = realtime.connections() if room is not None else []
-    found = {}
-    for start in range(0, len(connections), SLICE):
-        for each in connections[start : start + SLICE]:
-            if room is not None and each.is_in(room.hub) and each.roles and user_id in (None, each.user_id):
-                found[each.number] = each
-        await asyncio.sleep(0)
-    return found
+    async def _admitted(self, project_id: str, user_id: str | None = None) -> dict[int, Session]:
+        """The sessions that were admitted to a project, of one user if given, by their numbers."""
+        sessions = self._sessions() if project_id in self._counted.projects else ()
+        found = {}
+        for start in range(0, len(sessions), SLICE):
+            for each in sessions[start : start + SLICE]:
+                if each.roles and each.is_in(project_id) and user_id in (None, each.user_id):
+                    found[each.number] = each
+            await asyncio.sleep(0)
+        return found

@@ -1,4 +1,4 @@
-"""What is open, and why an event reaches a connection or does not: the conditions of delivery in words."""
+"""Inspection: what a connection is like, and why an event reaches it or does not, in words."""
 
 from __future__ import annotations
 
@@ -15,55 +15,55 @@ from tidewire.core.models.realtime import (
 )
 from tidewire.core.realtime_queries import Attributes, compile_queries, normal_form
 from tidewire.realtime.matching.role_keys import ANYONE, holds_role
-from tidewire.realtime.receivers.subscriptions import EVERYTHING, Subscription
-from tidewire.realtime.session.session import Connection
-from tidewire.realtime.wire.message_intake import Refusals
+from tidewire.realtime.receivers.receiver import EVERYTHING, Subscription
+from tidewire.realtime.session.message_reader import Refusals
+from tidewire.realtime.session.session import Session
 
 MAX_TEXT: Final = 1_000_000
-"""Characters of the subscriptions, or of the steps, that are told of one connection."""
+"""Characters of the subscriptions, or of the steps, that are told of one session."""
 
 MAX_REFUSAL: Final = 1000
 """Characters of a refusal that are told."""
 
 
-def described(connection: Connection) -> RealtimeConnection:
+def described(session: Session) -> RealtimeConnection:
     """What a connection is like."""
     subscriptions = []
     length = 0
-    for held in connection.subscriptions.values():
+    for held in session.subscriptions.values():
         queries = [normal_form(query) for query in held.queries]
         length += sum(map(len, (held.id, *held.channels, *queries)))
         if length > MAX_TEXT:
             break
         subscriptions.append(RealtimeSubscription(id=held.id, channels=list(held.channels), queries=queries))
     return RealtimeConnection(
-        id=connection.id,
-        user_id=connection.user_id,
-        roles=list(connection.roles),
-        queued_bytes=connection.queued_bytes,
-        refused_messages=connection.refusals.number if connection.refusals is not None else 0,
+        id=session.id,
+        user_id=session.user_id,
+        roles=list(session.roles),
+        queued_bytes=session.wire.queued_bytes,
+        refused_messages=session.refusals.number if session.refusals is not None else 0,
         subscriptions=subscriptions,
-        truncated=len(subscriptions) < len(connection.subscriptions),
+        truncated=len(subscriptions) < len(session.subscriptions),
     )
 
 
-def verdict(connection: Connection, event: Occurrence, payload: dict[str, Any]) -> RealtimeVerdict:
+def verdict(session: Session, event: Occurrence, payload: dict[str, Any]) -> RealtimeVerdict:
     """Why an event with this payload reaches a connection or does not."""
-    steps = list(_of_connection(connection, event))
+    steps = list(_of_connection(session, event))
     values = Attributes(payload)
     matched = []
-    for held in connection.subscriptions.values():
+    for held in session.subscriptions.values():
         own = list(_of_subscription(held, event, values))
         if all(step.passed for step in own):
             matched.append(held.id)
         steps += own
     entitled = all(step.passed for step in steps if not step.subscription_id)
-    if not connection.subscriptions:
+    if not session.subscriptions:
         steps.append(_step("channel", "", False, "The connection has no subscriptions."))
     told = _as_many_as_fit(steps)
     return RealtimeVerdict(
-        connection_id=connection.id,
-        user_id=connection.user_id,
+        connection_id=session.id,
+        user_id=session.user_id,
         delivered=entitled and bool(matched),
         subscriptions=matched if entitled else [],
         steps=told,
@@ -76,9 +76,9 @@ def _as_many_as_fit(steps: list[RealtimeStep]) -> list[RealtimeStep]:
     return [step for step, length in zip(steps, lengths, strict=True) if length <= MAX_TEXT]
 
 
-def _of_connection(connection: Connection, event: Occurrence) -> Iterator[RealtimeStep]:
-    is_program = connection.roles == EVERYTHING
-    published = bool(event.channels and (event.roles or is_program))
+def _of_connection(session: Session, event: Occurrence) -> Iterator[RealtimeStep]:
+    has_api_key = session.roles == EVERYTHING
+    published = bool(event.channels and (event.roles or has_api_key))
     yield _step(
         "published",
         "",
@@ -87,10 +87,10 @@ def _of_connection(connection: Connection, event: Occurrence) -> Iterator[Realti
         if published
         else "The event is not published on realtime: it has no channels, or nobody may read its subject.",
     )
-    yield _step("role", "", holds_role(connection, event.roles), _on_roles(connection, event.roles))
-    if connection.refusals is not None:
-        yield _step("refused", "", True, _on_refusals(connection.refusals))
-    if connection.replay is not None and event.offset is not None:
+    yield _step("role", "", holds_role(session, event.roles), _on_roles(session, event.roles))
+    if session.refusals is not None:
+        yield _step("refused", "", True, _on_refusals(session.refusals))
+    if session.replay is not None and event.offset is not None:
         yield _step(
             "replay",
             "",
@@ -108,11 +108,11 @@ def _on_refusals(refusals: Refusals) -> str:
     )
 
 
-def _on_roles(connection: Connection, roles: list[str]) -> str:
-    if connection.roles == EVERYTHING:
+def _on_roles(session: Session, roles: list[str]) -> str:
+    if session.roles == EVERYTHING:
         return "It is a program with an API key: it gets the event whoever may read its subject."
-    held = [role for role in roles if role == ANYONE or role in connection.roles]
-    who = f"user {connection.user_id}" if connection.user_id else "guest"
+    held = [role for role in roles if role == ANYONE or role in session.roles]
+    who = f"user {session.user_id}" if session.user_id else "guest"
     if held:
         return f"The {who} may read it as {', '.join(held)}."
     return f"The {who} holds none of the roles that may read it: {', '.join(roles) or '(none)'}."

@@ -1,4 +1,4 @@
-"""Looking into realtime from outside: what all processes of the server know, as one answer."""
+"""The inspector: what all processes of the server know of their connections, as one answer."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Final
 from tidewire.core.custom_channels import Member
 from tidewire.core.inspection import Explanations, Occurrence
 from tidewire.core.models.realtime import RealtimeConnection, RealtimeConnectionList
-from tidewire.realtime.presence.channel_presence import Attendance
+from tidewire.realtime.presence.channel_presence import ChannelPresence
 from tidewire.realtime.survey.survey import (
     DescribeConnections,
     Described,
-    Everywhere,
     Explained,
     ExplainEvent,
     FindConnections,
     Found,
+    Survey,
 )
 
 MAX_EXPLAINED: Final = 1000
@@ -26,22 +26,22 @@ MAX_BYTES: Final = 8 * 1024 * 1024
 """About how much is told in one answer."""
 
 _NUMBER: Final = re.compile(r"[0-9]{1,18}")
-"""Of a connection; there is none with the number 0."""
+"""The number of a connection; no connection has the number 0."""
 
-Place = tuple[int, str]
-"""Number and process of a connection: its place in the order of all, the same whoever is asked."""
+ConnectionKey = tuple[int, str]
+"""Number and process of a connection, which order all connections in the same way in every process."""
 
 
 class Inspector:
-    """Sees the connections of all processes."""
+    """Lists the connections of all processes, and explains events to them."""
 
-    def __init__(self, everywhere: Everywhere, attendance: Attendance) -> None:
-        self._everywhere = everywhere
-        self._attendance = attendance
+    def __init__(self, survey: Survey, channel_presence: ChannelPresence) -> None:
+        self._survey = survey
+        self._channel_presence = channel_presence
 
     def members(self, project_id: str, channel: str) -> list[Member]:
-        """Who is on a custom channel, in the order of their coming."""
-        return self._attendance.members((project_id, channel))
+        """The members of a custom channel, in the order in which they joined."""
+        return self._channel_presence.members((project_id, channel))
 
     async def connections(
         self, project_id: str, user_id: str | None, limit: int, offset: int
@@ -50,14 +50,14 @@ class Inspector:
 
         First it is found which are on the page, then these are described, each by the process that has it.
         """
-        found = await self._everywhere.ask(FindConnections(project_id, user_id, offset + limit), Found)
+        found = await self._survey.ask(FindConnections(project_id, user_id, offset + limit), Found)
         places = sorted((number, name) for name, each in found.given.items() for number in each.numbers)
         page = places[offset : offset + limit]
         numbers: dict[str, list[int]] = {}
         for number, name in page:
             numbers.setdefault(name, []).append(number)
         share = MAX_BYTES // max(1, len(numbers))
-        described = await self._everywhere.ask_each(
+        described = await self._survey.ask_each(
             {name: DescribeConnections(project_id, wanted, share) for name, wanted in numbers.items()},
             Described,
         )
@@ -71,14 +71,14 @@ class Inspector:
         self, project_id: str, event: Occurrence, connection_id: str | None, user_id: str
     ) -> Explanations:
         """Why the event reaches a connection, or without one all of a user, or does not."""
-        number, processes = None, self._everywhere.processes()
+        number, processes = None, self._survey.processes()
         if connection_id is not None:
             holder, _, digits = connection_id.rpartition("-")
             number = int(digits) if _NUMBER.fullmatch(digits) else 0
             processes = [holder] if holder in processes else []
         share = MAX_BYTES // max(1, len(processes))
         question = ExplainEvent(project_id, event, number, user_id, MAX_EXPLAINED, share)
-        answers = await self._everywhere.ask_each(dict.fromkeys(processes, question), Explained)
+        answers = await self._survey.ask_each(dict.fromkeys(processes, question), Explained)
         found = [
             (number, name, verdict)
             for name, each in answers.given.items()
@@ -88,7 +88,7 @@ class Inspector:
         return Explanations([verdict for _, _, verdict in found][:MAX_EXPLAINED], sorted(answers.missing))
 
 
-def _in_order(page: Iterable[Place], given: dict[str, Described]) -> Iterator[RealtimeConnection]:
+def _in_order(page: Iterable[ConnectionKey], given: dict[str, Described]) -> Iterator[RealtimeConnection]:
     """The connections of a page, up to the first one that was too much for its process's answer."""
     described = {name: iter(each.connections) for name, each in given.items()}
     for _, name in page:

@@ -1,4 +1,4 @@
-"""What realtime counts, as Prometheus metrics.
+"""Metrics: what realtime counts, in the text format of Prometheus.
 
 Each process counts for itself, and one answer has what all of them have counted. The table of the
 documentation is made from :data:`METRICS`.
@@ -6,32 +6,42 @@ documentation is made from :data:`METRICS`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
-from tidewire.realtime.runtime.meters import Histogram
-from tidewire.realtime.survey.survey import Answers, Everywhere, Reading, Readings, ReadMetrics
-
-if TYPE_CHECKING:
-    from tidewire.realtime.engine import Realtime
+from tidewire.realtime.project.project import ProjectRealtime
+from tidewire.realtime.runtime.meters import Histogram, Meters
+from tidewire.realtime.session.connection_limits import OpenConnections
+from tidewire.realtime.session.session import Session
+from tidewire.realtime.survey.survey import Answers, Reading, Readings, ReadMetrics, Survey
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 @dataclass(frozen=True)
+class Counted:
+    """What the metrics of this process are read from."""
+
+    meters: Meters
+    open_connections: OpenConnections
+    projects: Mapping[str, ProjectRealtime]
+    sessions: Callable[[], Iterable[Session]]
+
+
+@dataclass(frozen=True)
 class Metric:
-    """One metric: how it is called, what it means, and where it comes from."""
+    """One metric: its name, what it means, and where its value is read."""
 
     name: str
     kind: Literal["counter", "gauge", "histogram"]
     meaning: str
-    read: Callable[[Realtime], float | Mapping[str, float] | Histogram]
-    """A mapping is by the value of ``label``."""
+    read: Callable[[Counted], float | Mapping[str, float] | Histogram]
+    """Reads the value; a mapping has one value for each value of ``label``."""
     label: str = ""
 
     @property
@@ -53,73 +63,73 @@ METRICS: Final = (
         "tidewire_realtime_connections",
         "gauge",
         "Open connections, those that are being set up included.",
-        lambda realtime: realtime.open_connections.count,
+        lambda counted: counted.open_connections.count,
     ),
     Metric(
         "tidewire_realtime_subscriptions",
         "gauge",
         "Subscriptions of all connections.",
-        lambda realtime: sum(len(each.subscriptions) for each in realtime.connections()),
+        lambda counted: sum(len(each.subscriptions) for each in counted.sessions()),
     ),
     Metric(
         "tidewire_realtime_events_total",
         "counter",
         "Events of the log that were matched with connections.",
-        lambda realtime: realtime.meters.events,
+        lambda counted: counted.meters.events,
     ),
     Metric(
         "tidewire_realtime_frames_total",
         "counter",
         "Event frames handed to connections.",
-        lambda realtime: realtime.meters.frames,
+        lambda counted: counted.meters.frames,
     ),
     Metric(
         "tidewire_realtime_bytes_total",
         "counter",
         "Bytes of these frames before compression, without what differs between receivers.",
-        lambda realtime: realtime.meters.bytes,
+        lambda counted: counted.meters.bytes,
     ),
     Metric(
         "tidewire_realtime_dropped_total",
         "counter",
         "Messages of custom channels without history, joins and leaves that did not get from one process to "
         "another, or were too many to deliver there.",
-        lambda realtime: realtime.meters.dropped,
+        lambda counted: counted.meters.dropped,
     ),
     Metric(
         "tidewire_realtime_queued_bytes",
         "gauge",
         "Bytes sent to connections that the network has not taken yet.",
-        lambda realtime: sum(each.queued_bytes for each in realtime.connections()),
+        lambda counted: sum(each.wire.queued_bytes for each in counted.sessions()),
     ),
     Metric(
         "tidewire_realtime_recoveries_total",
         "counter",
         "Subscriptions that came back or said where they were, by whether they got what they missed.",
-        lambda realtime: realtime.meters.recovered,
+        lambda counted: counted.meters.recovered,
         label="recovered",
     ),
     Metric(
         "tidewire_realtime_replayed_frames_total",
         "counter",
         "Event frames sent from the log to connections that had missed them.",
-        lambda realtime: realtime.meters.replayed,
+        lambda counted: counted.meters.replayed,
     ),
     Metric(
         "tidewire_realtime_replays",
         "gauge",
         "Connections that are being replayed to.",
-        lambda realtime: sum(each.replay is not None for each in realtime.connections()),
+        lambda counted: sum(each.replay is not None for each in counted.sessions()),
     ),
     Metric(
         "tidewire_realtime_kept_subscriptions",
         "gauge",
         "Subscriptions whose positions are kept, by project that has connections; each process knows of all, "
         "so take the highest and no sum.",
-        lambda realtime: {
-            name: room.hub.recovery.positions.count
-            for name, room in realtime.rooms.items()
-            if room.hub.recovery is not None
+        lambda counted: {
+            name: project.hub.recovery.positions.count
+            for name, project in counted.projects.items()
+            if project.hub.recovery is not None
         },
         label="project",
     ),
@@ -131,7 +141,7 @@ METRICS: Final = (
         "`unfinished` (1013: one of too many large messages that do not end), `try_later` (1013: another "
         "limit), `silent` (1001), `too_large` (1009: a message), `protocol` (1002, 1003, 1007: broken "
         "frames).",
-        lambda realtime: realtime.meters.closes,
+        lambda counted: counted.meters.closes,
         label="reason",
     ),
     Metric(
@@ -139,40 +149,40 @@ METRICS: Final = (
         "counter",
         "Messages of clients that were refused, in whole or in part, by the code of the error frame: 1013 "
         "over a limit, 1003 not understood.",
-        lambda realtime: realtime.meters.refused,
+        lambda counted: counted.meters.refused,
         label="code",
     ),
     Metric(
         "tidewire_realtime_matching_seconds",
         "histogram",
         "Time to find the receivers of an event.",
-        lambda realtime: realtime.meters.matching,
+        lambda counted: counted.meters.matching,
     ),
     Metric(
         "tidewire_realtime_delivery_seconds",
         "histogram",
         "From the time of an event until the last of its frames is handed to a transport.",
-        lambda realtime: realtime.meters.latency,
+        lambda counted: counted.meters.latency,
     ),
     Metric(
         "tidewire_realtime_log_offset",
         "gauge",
         "Offset of the newest event known, by project that has connections; no sum either.",
-        lambda realtime: {name: room.hub.received for name, room in realtime.rooms.items()},
+        lambda counted: {name: project.hub.progress.received for name, project in counted.projects.items()},
         label="project",
     ),
 )
 
 
-def readings(realtime: Realtime) -> dict[str, Reading]:
+def readings(counted: Counted) -> dict[str, Reading]:
     """All metrics of this process, by their names."""
-    return {metric.name: _reading(metric.read(realtime)) for metric in METRICS}
+    return {metric.name: _reading(metric.read(counted)) for metric in METRICS}
 
 
-async def exposition(everywhere: Everywhere) -> bytes:
+async def exposition(survey: Survey) -> bytes:
     """All metrics of all processes in Prometheus' text format."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_RealtimeCollector(await everywhere.ask(ReadMetrics(), Readings)))
+    registry.register(_RealtimeCollector(await survey.ask(ReadMetrics(), Readings)))
     return generate_latest(registry)
 
 

@@ -1,6 +1,6 @@
-"""What the realtime parts of all processes of a server are asked, and how the answers are put together.
+"""Surveys: questions to all processes of a server, and how the answers are put together.
 
-Nothing that is secret is in a question or in an answer: no session, no key, no address.
+Questions and answers hold no secrets: no session, no key, no address.
 """
 
 from __future__ import annotations
@@ -53,14 +53,14 @@ class ExplainEvent(msgspec.Struct, frozen=True, tag="explain", array_like=True):
     project_id: str
     event: Occurrence
     number: int | None
-    """Of one connection; None: all of the user."""
+    """The number of one connection; None: all of the user."""
     user_id: str
     most: int
     most_bytes: int
 
 
 class Explained(msgspec.Struct, frozen=True, array_like=True):
-    """What becomes of the event at the oldest of these connections, by their numbers."""
+    """Numbers of the oldest of these connections, each with what becomes of the event there."""
 
     verdicts: list[tuple[int, RealtimeVerdict]]
 
@@ -83,9 +83,9 @@ class Reading(msgspec.Struct, frozen=True, array_like=True):
     """The present state of a metric."""
 
     values: dict[str, float] = {}
-    """By the value of its label; under an empty one if it has none."""
+    """Values by the value of the label; under an empty one if the metric has no label."""
     buckets: list[tuple[str, float]] = []
-    """Of a histogram."""
+    """Upper bounds and counts of a histogram."""
     total: float = 0.0
 
 
@@ -104,7 +104,7 @@ _decode: Final = msgspec.msgpack.Decoder(Question).decode
 _log: Final = structlog.get_logger(__name__)
 
 
-class Others(Protocol):
+class OtherProcesses(Protocol):
     """The other processes of the server (:class:`tidewire.bus.mesh.Mesh`)."""
 
     def others(self) -> list[str]:
@@ -116,21 +116,21 @@ class Others(Protocol):
 
 @dataclass(frozen=True)
 class Answers(Generic[A]):
-    """What the processes answered."""
+    """The answers of the processes to one question."""
 
     given: dict[str, A]
     """By the id of the process."""
     missing: list[str]
-    """Ids of those that live and did not answer in time."""
+    """Ids of the processes that live and did not answer in time."""
 
 
-class Everywhere:
-    """All processes of the server, this one among them."""
+class Survey:
+    """Asks all processes of the server, this one among them, and answers for this one."""
 
     def __init__(self, here: Callable[[], str], find: Callable[[Question], Awaitable[Answer]]) -> None:
         self._here = here
         self._find = find
-        self.others: Others | None = None
+        self.others: OtherProcesses | None = None
         """None: there are no others."""
 
     def processes(self) -> list[str]:
@@ -138,7 +138,7 @@ class Everywhere:
         return [self._here(), *(self.others.others() if self.others is not None else ())]
 
     async def answer(self, question: bytes) -> bytes:
-        """Answer what another process asks. Raises msgspec.MsgspecError for what is no question."""
+        """Answer a question of another process. Raises msgspec.MsgspecError if it is none."""
         return _encode(await self._find(_decode(question)))
 
     async def ask(self, question: Question, kind: type[A]) -> Answers[A]:

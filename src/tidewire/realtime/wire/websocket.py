@@ -1,217 +1,112 @@
-"""One WebSocket on its transport: upgrade, messages in, frames out, close; not what they mean."""
+"""WebSocket (RFC 6455): the upgrade, frames in, and frames out; not what messages mean."""
 
 from __future__ import annotations
 
-import asyncio
-import fcntl
-import random
-import sys
-import termios
-from enum import IntFlag
+import time
 from functools import cache
-from typing import Any, Final, cast
+from typing import Final
 
 from websockets.exceptions import InvalidHandshake
-from websockets.http11 import Request, Response
+from websockets.http11 import Response
 from websockets.server import ServerProtocol
 
+from tidewire.realtime.protocol import frames
 from tidewire.realtime.protocol.compression import OFFERS, negotiated_window
-from tidewire.realtime.protocol.frames import close_message
 from tidewire.realtime.protocol.request import parse_request, path_of
 from tidewire.realtime.protocol.states import CloseStatus, State
-from tidewire.realtime.wire.flood import Flow
-from tidewire.realtime.wire.reader import Inflow
-from tidewire.realtime.wire.write_queue import Queued
-from tidewire.settings import Settings
+from tidewire.realtime.runtime.loop_scheduler import PIECE_SECONDS
+from tidewire.realtime.wire.budgets import BYTES_A_UNIT
+from tidewire.realtime.wire.frame_decoder import FrameDecoder, read_alone
+from tidewire.realtime.wire.socket import SocketWire, WireContext
 
 PATH: Final = "/v1/realtime"
-CLOSE_SECONDS: Final = 3.0
-"""How long a client may take to read what it was sent and to answer a close frame; then it is cut off."""
-
-
-def unacknowledged_bytes(transport: asyncio.Transport) -> int | None:
-    """Bytes that the kernel took but the other machine has not acknowledged; None if it cannot tell."""
-    raw = transport.get_extra_info("socket")
-    try:
-        count = fcntl.ioctl(raw.fileno(), termios.TIOCOUTQ, bytes(4))  # SIOCOUTQ, by its older name
-    except (OSError, ValueError, AttributeError):
-        return None
-    return int.from_bytes(count, sys.byteorder)
+ALONE_BYTES: Final = 4096
+"""The longest frame that is read by itself."""
+STEP_BYTES: Final = 256
+"""Bytes read at once; the smallest frames take some ten microseconds each, and six bytes."""
 
 
 @cache
 def _handshake(*, compression: bool) -> ServerProtocol:
-    """Reads and answers the requests of all connections; of one it keeps what was agreed until the next."""
+    """Reads and answers the requests of all connections; what was agreed with one is kept until the next."""
     return ServerProtocol(extensions=OFFERS if compression else None)
 
 
-class _Blocked(IntFlag):
-    """Why what is sent is not written yet."""
+class WebSocket(SocketWire):
+    """The WebSocket of one connection.
 
-    BY_CLIENT = 1
-    """It reads more slowly than it is sent to."""
-    BEHIND_ANSWER = 2
-    """An answer that is being made comes first."""
-
-
-class WebSocket(Inflow, asyncio.Protocol):
-    """The socket of one connection. When idle it owns no task, timer or buffer.
-
-    ``siblings`` is uvicorn's set of connections: those in it are shut down with the server.
+    What arrives is read a little at a time: the rest waits until others had their turn, and meanwhile the
+    socket is not read, so that the client's system holds back what it still has.
     """
 
-    __slots__ = ("_blocked", "_queued", "_siblings", "_timer")
+    __slots__ = ("_decoder", "_in_turn", "_unread")
 
-    def __init__(self, settings: Settings, siblings: set[Any], flow: Flow) -> None:
-        super().__init__(settings, flow)
-        self._siblings = siblings
-        self._timer: asyncio.TimerHandle | None = None
-        """Set while the connection ends."""
-        self._blocked = 0
-        """Reasons, as in :class:`_Blocked`."""
-        self._queued: Queued | None = None
-        """What was sent while the transport still had something to write; None: nothing."""
+    acknowledges = True
+    writes_past_transport = True
 
-    def opened(self, request: Request) -> None:
-        """Called once the client has its 101."""
-        raise NotImplementedError
+    def __init__(self, context: WireContext) -> None:
+        super().__init__(context)
+        self._unread: memoryview | None = None
+        """What arrived and is not read yet; None: nothing."""
+        self._in_turn = False
+        """Whether it waits for its turn to read on."""
+        self._decoder: FrameDecoder | None = None
+        """None between messages."""
 
-    def ping(self) -> None:
-        """Ask for a sign of life."""
-        raise NotImplementedError
+    def data_received(self, data: bytes) -> None:
+        """Take bytes: at first the whole head of the request, perhaps with frames behind it; then frames."""
+        self._silence = 0
+        if self.state is State.OPEN and self._unread is None:
+            if self._decoder is None and len(data) <= ALONE_BYTES:
+                alone = read_alone(data, self._context.settings.realtime_max_message_bytes)
+                if alone is not None:
+                    if isinstance(alone, str):
+                        self.spend(1)
+                        self.session.received(alone)
+                    else:
+                        asked = self.session.asked
+                        self.session.pong(alone)
+                        self.spend(1, alone=self.session.asked != asked)
+                    return
+            if len(data) <= STEP_BYTES:
+                self._receive(data)
+                return
+        if self.state is State.NEW:
+            self._open_in_turn(data)
+        elif self.state is not State.LEAVING:
+            self._unread = memoryview(data if self._unread is None else bytes(self._unread) + data)
+            self.read_on()
 
-    def ended(self) -> None:
-        """Called when no message will come or be sent any more; perhaps more than once."""
-        raise NotImplementedError
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take over the socket of an HTTP connection that asked for an upgrade."""
-        # uvloop's transports are asyncio's in all but their base class.
-        self.transport = cast("asyncio.Transport", transport)
-        self._siblings.add(self)
-        previous = self.transport.get_protocol()
-        if hasattr(previous, "parser"):
-            # uvicorn's protocol and its parser refer to each other: together, several kilobytes a
-            # connection, they would wait for the garbage collector.
-            previous.parser = None
-
-    def eof_received(self) -> None:
-        """The client closed its side without a close frame: the transport now closes the other."""
-        self._end(State.LEAVING)
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
-        """The socket is gone."""
-        self._end(State.LEAVING)
-        assert self._timer is not None
-        self._timer.cancel()
-        self._siblings.discard(self)
-
-    def pause_writing(self) -> None:
-        """The client reads more slowly than it is sent to: from now on look at what is queued."""
-        self._block(_Blocked.BY_CLIENT)
-
-    def resume_writing(self) -> None:
-        """It caught up."""
-        self._unblock(_Blocked.BY_CLIENT)
-
-    def keep_back(self) -> Queued | None:
-        """An answer is being made that comes before all that is sent from now on: until :meth:`go_ahead`.
-
-        Returns what comes before the answer, to be given back then.
-        """
-        earlier, self._queued = self._queued, None
-        self._block(_Blocked.BEHIND_ANSWER)
-        return earlier
-
-    def go_ahead(self, earlier: Queued | None, answer: bytes) -> None:
-        """Send an answer, maybe an empty one, and what was kept back behind it."""
-        behind, self._queued = self._queued, earlier or Queued()
-        if answer:
-            self._queued.add(answer)
-        while behind:
-            self._queued.add(behind.take())
-        self._unblock(_Blocked.BEHIND_ANSWER)
-
-    def _block(self, reason: _Blocked) -> None:
-        self._blocked |= reason
-        self.direct = False
-        self.express = -1
-
-    def _unblock(self, reason: _Blocked) -> None:
-        self._blocked &= ~reason
-        while self._queued and not self._blocked:
-            self.transport.write(self._queued.take())
-        if not self._blocked:
-            self._queued = None
-            self.direct = self.state is State.OPEN
-            if self.replay is not None:
-                self.replay.go_on()
-
-    @property
-    def congested(self) -> bool:
-        """Whether what is sent has to wait."""
-        return self._blocked > 0
-
-    @property
-    def queued_bytes(self) -> int:
-        """What was sent, but not yet taken by the kernel."""
-        return self.transport.get_write_buffer_size() + len(self._queued or ())
-
-    def all_has_arrived(self) -> bool:
-        """Whether the client's machine has received everything that was sent, as far as TCP tells."""
-        return not self.queued_bytes and unacknowledged_bytes(self.transport) == 0
-
-    def give_up(self) -> None:
-        """Close, so that the client comes back and learns what it has missed."""
-        self.close(CloseStatus.TRY_LATER)
-
-    def shutdown(self) -> None:
-        """The server stops: close, at a random moment, or all clients would come back at once."""
-        delay = random.random() * self._settings.drain_seconds  # noqa: S311 - no secret
-        asyncio.get_running_loop().call_later(delay, self.close, CloseStatus.RESTART)
-
-    def send(self, message: bytes) -> None:
-        """Send a framed message; close instead if too much is queued already. After the end do nothing."""
-        if self.state is not State.OPEN:
-            return
-        if self._blocked and self.queued_bytes > self._settings.realtime_max_queue_bytes:
-            self._queued = None
-            self.close(CloseStatus.TRY_LATER, "slow")
-        else:
-            self.write(message)
-
-    def write(self, message: bytes) -> None:
-        """Send what is framed already, however much is queued."""
-        if self._blocked:
-            if self._queued is None:
-                self._queued = Queued()
-            self._queued.add(message)
-        else:
-            self.transport.write(message)
-
-    def close(self, status: CloseStatus, reason: str = "") -> None:  # noqa: ARG002 - for who counts them
-        """Send a close frame and give the client a moment to answer it. After the end do nothing."""
-        if self.state is State.OPEN:
-            self.write(close_message(status))
-            self._end(State.CLOSING)
+    def read_on(self) -> None:
+        """See :class:`tidewire.realtime.wire.contract.Wire`."""
+        if self._unread is None:
+            super().read_on()
+        elif not self._in_turn and self.state not in {State.NEW, State.LEAVING}:
+            self.transport.pause_reading()
+            if not self._is_overloaded:
+                self._in_turn = True
+                self._context.reading.enter(self._read_some)
 
     def look(self, rounds: int) -> None:
-        """See whether the client is still there; called in even intervals.
-
-        After half of ``rounds`` intervals of silence the client is pinged, after all of them closed.
-        """
+        """After half of ``rounds`` intervals of silence ping the client, after all of them close."""
         if self._silence >= rounds:
             self.close(CloseStatus.SILENT)
         elif self._silence >= rounds // 2:
-            self.ping()
+            ping = self.session.next_ping()
+            if ping is not None:
+                self.send(ping or frames.PING)
         self._silence += 1
 
-    def _upgrade(self, data: bytes) -> None:
-        if self.state is not State.NEW:
-            return  # it is gone already
-        self.transport.resume_reading()
+    def _framed(self, text: bytes, position: str = "") -> bytes:  # noqa: ARG002 - frames name no position
+        return frames.text_message(text)
+
+    def _say_goodbye(self, status: CloseStatus) -> None:
+        self.write(frames.close_message(status))
+        self._end(State.CLOSING)
+
+    def _open(self, data: bytes) -> None:
         head, _, early = data.partition(b"\r\n\r\n")
-        handshake = _handshake(compression=self._settings.realtime_compression)
+        handshake = _handshake(compression=self._context.settings.realtime_compression)
         try:
             request = parse_request(head)
         except (ValueError, InvalidHandshake):
@@ -226,11 +121,11 @@ class WebSocket(Inflow, asyncio.Protocol):
             self._decline(response)
             return
         self.transport.write(response.serialize())
-        self.window = negotiated_window(handshake.extensions)
+        self.session.form = negotiated_window(handshake.extensions)
         self.state = State.OPEN
-        self.direct = True
+        self.session.direct = True
         self._reach_socket()
-        self.opened(request)
+        self.session.opened(request)
         if early:
             self.data_received(early)
 
@@ -238,7 +133,7 @@ class WebSocket(Inflow, asyncio.Protocol):
         """Let events be written past the transport, which then must never keep anything unnoticed."""
         if self.transport.get_extra_info("sslcontext") is None:
             self.transport.set_write_buffer_limits(high=0)
-            self.descriptor = self.transport.get_extra_info("socket").fileno()
+            self.session.descriptor = self.transport.get_extra_info("socket").fileno()
             if self.transport.get_write_buffer_size():
                 self.pause_writing()  # only the HTTP protocol was told, if it was full before
 
@@ -248,12 +143,62 @@ class WebSocket(Inflow, asyncio.Protocol):
         self._end(State.LEAVING)
         self.transport.close()
 
-    def _finish(self, *, answered: bool, too_large: bool) -> None:  # noqa: ARG002 - for who counts them
-        """The last close frame is written.
+    def _read_some(self) -> None:
+        self._in_turn = False
+        end = time.perf_counter() + PIECE_SECONDS
+        while self._unread is not None and not self._is_overloaded and time.perf_counter() < end:
+            piece, rest = bytes(self._unread[:STEP_BYTES]), self._unread[STEP_BYTES:]
+            self._unread = rest or None
+            self._receive(piece)
+        self.read_on()
+
+    def _receive(self, data: bytes) -> None:
+        decoder = self._decoder or self._new_decoder()
+        received = decoder.receive(data)
+        if self.state is State.CLOSING:
+            self._decoder = decoder
+            if received.ended:
+                self.transport.close()
+            return
+        self._decoder = None if decoder.idle else decoder
+        if decoder.held > self._context.settings.realtime_max_message_bytes:
+            self._context.large_messages.begin(self, self._give_way)
+        else:
+            self._context.large_messages.end(self)
+        self.spend(received.frames + len(data) / BYTES_A_UNIT)
+        for payload in received.pongs:
+            self.session.pong(payload)
+        for step in received.steps:
+            if self.state is not State.OPEN:
+                break  # an earlier one has ended the connection
+            if isinstance(step, str):
+                self.session.received(step)
+            else:
+                self.send(step)
+        if received.ended and self.state is State.OPEN:
+            self.session.left = received.closed
+            self._finish(answered=received.closed > 0, too_large=received.too_large)
+
+    def _give_way(self) -> None:
+        self.close(CloseStatus.TRY_LATER, "unfinished")
+
+    def _new_decoder(self) -> FrameDecoder:
+        settings = self._context.settings
+        # A frame that subscribes may hold all that a connection may be subscribed to: SDKs that come back
+        # send it in one.
+        longest = settings.realtime_max_message_bytes + settings.realtime_max_subscription_bytes
+        return FrameDecoder(longest, compressed=self.session.form > 0)
+
+    def _finish(self, *, answered: bool, too_large: bool) -> None:
+        """The last close frame is written; ``answered``: the client has sent one too.
 
         A client that broke the protocol may be sending still. To close the socket then would reset it, and
         the client might never see why: it gets the end of the stream, and its own end closes the socket.
         """
+        if too_large:
+            self.session.closed("too_large")
+        elif not answered:
+            self.session.closed("protocol")
         self._end(State.LEAVING)
         self._hand_over()
         if answered or not self.transport.can_write_eof():
@@ -261,17 +206,8 @@ class WebSocket(Inflow, asyncio.Protocol):
         else:
             self.transport.write_eof()
 
-    def _hand_over(self) -> None:
-        """Give the transport all that was queued."""
-        queued, self._queued = self._queued, None
-        while queued:
-            self.transport.write(queued.take())
-
     def _end(self, state: State) -> None:
-        self.state = max(state, self.state)
-        self.direct = False
-        self.express = -1
-        self._read_no_more()
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(CLOSE_SECONDS, self.transport.abort)
-        self.ended()
+        self._decoder = None
+        self._unread = None
+        self._context.large_messages.end(self)
+        super()._end(state)

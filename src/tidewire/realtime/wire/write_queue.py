@@ -1,4 +1,4 @@
-"""Messages that wait until their client reads: packed, since each by itself takes more than its bytes."""
+"""The write queue: messages that wait until their client reads, joined to blocks to save memory."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections import deque
 from typing import Final
 
 BLOCK_BYTES: Final = 8 * 1024
-"""Messages are joined once they are so many bytes; larger ones stay as they are."""
+"""Bytes at which waiting messages are joined to a block; larger messages are blocks of their own."""
 
 
-class Queued:
-    """Messages in their order, which are taken out several at a time."""
+class WriteQueue:
+    """Messages in their order, which are taken out a block at a time."""
 
     __slots__ = ("_blocks", "_latest", "_latest_bytes", "_size")
 
     def __init__(self) -> None:
         self._blocks: deque[bytes] = deque()
         self._latest: list[bytes] = []
-        """Not joined yet."""
+        """Messages that are not joined yet."""
         self._latest_bytes = 0
         self._size = 0
 

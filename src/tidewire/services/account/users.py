@@ -13,10 +13,10 @@ from tidewire.core.checks.lists import QueryList
 from tidewire.core.checks.names import CustomId
 from tidewire.core.checks.numbers import Boolean
 from tidewire.core.checks.texts import Password, Text
+from tidewire.core.entitlements import ACCOUNT_ENDED
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import Account, LogList
 from tidewire.core.rate_limits import RateLimit
-from tidewire.core.standings import ACCOUNT_ENDED
 from tidewire.services.account import operations
 from tidewire.services.account.records import chosen_id, find_user, insert_user, signed_in
 from tidewire.services.account.sign_up import require_method, require_room

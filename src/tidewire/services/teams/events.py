@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import Row
 
-from tidewire.core.standings import FOUNDER_JOINED
+from tidewire.core.entitlements import FOUNDER_JOINED
 from tidewire.services.publishing import publish_unseen
 from tidewire.store.engine.database import Transaction
 

@@ -1,8 +1,8 @@
-"""What a user is entitled to, followed through the events that change it.
+"""Entitlements: what the roles of a user follow from, and the events that change it.
 
-Somebody who reads the event log in order, beginning with what was stored at some point of it, knows the roles
-of a user at every later point: each event here says itself what has changed, so that nothing has to be looked
-up that may be newer than the event.
+A reader of the event log who begins with what was stored at some point of it, and goes on in order, knows the
+roles of a user at every later point: each of these events says itself what has changed, so that nothing has
+to be looked up that may be newer than the event.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from tidewire.core.roles import GUEST_ROLES, Membership, user_roles
 from tidewire.core.second_factors import FACTORS_NEEDED
 
 ACCOUNT_ENDED: Final = "identities.[userId].delete"
-"""A user deleted the own account. An event for the server itself: nobody can subscribe to this name."""
+"""The event that users deleted their own account. It is for the server itself: it has no channels."""
 FOUNDER_JOINED: Final = "identities.[userId].memberships.[membershipId].create"
-"""Who created a team is a member of it. For the server itself too."""
+"""The event that the creator of a team has become a member of it. It is for the server itself too."""
 
 
 @dataclass(frozen=True)
-class Standing:
-    """All that the roles of a user depend on, whoever of the user's sessions it is."""
+class Entitlements:
+    """All that the roles of a user depend on, the same for all sessions of the user."""
 
     user_id: str
     verified: bool
@@ -45,10 +45,10 @@ class Standing:
         return user_roles(self.user_id, self.verified, self.labels, self.memberships)
 
 
-def standing_of(identity: Identity) -> Standing:
-    """The standing of a user as stored."""
+def entitlements_of(identity: Identity) -> Entitlements:
+    """The entitlements of a user as stored."""
     account = identity.account
-    return Standing(
+    return Entitlements(
         user_id=identity.user_id,
         verified=bool(account.email_verification or account.phone_verification),
         labels=tuple(account.labels),
@@ -58,7 +58,7 @@ def standing_of(identity: Identity) -> Standing:
     )
 
 
-Kind = Literal["standing", "sessions", "session", "user", "anything"]
+Kind = Literal["entitlements", "sessions", "session", "user", "anything"]
 
 
 @dataclass(frozen=True)
@@ -67,14 +67,14 @@ class Change:
 
     user_id: str
     kind: Kind
-    """``standing``: :attr:`apply` gives the new one, and sessions may need a second factor that did not, or
-    no longer; ``sessions``: some have ended; ``session``: one lasts
-    longer; ``user``: there is no such user any more; ``anything``: the event does not say what."""
-    apply: Callable[[Standing], Standing] = lambda standing: standing
+    """``entitlements``: :attr:`apply` gives the new ones, and whether sessions need a second factor may have
+    changed; ``sessions``: some have ended; ``session``: one lasts longer; ``user``: there is no such user any
+    more; ``anything``: the event does not say what changed."""
+    apply: Callable[[Entitlements], Entitlements] = lambda entitlements: entitlements
     session_id: str = ""
-    """Of kind ``session``."""
+    """The session, if the kind is ``session``."""
     expires: str = ""
-    """Of kind ``session``: when it ends, ISO 8601."""
+    """When the session ends (ISO 8601), if the kind is ``session``."""
 
 
 def change_of(event: Event) -> Change | None:
@@ -99,21 +99,22 @@ def _member(event: Event) -> Change | None:
     joined = Membership(parameters["membershipId"], team_id, tuple(roles), confirmed)
     proves_address = event.pattern.endswith(".update.status")
 
-    def apply(standing: Standing) -> Standing:
-        others = tuple(each for each in standing.memberships if each.team_id != team_id)
-        return replace(standing, memberships=(*others, joined), verified=standing.verified or proves_address)
+    def apply(entitlements: Entitlements) -> Entitlements:
+        others = tuple(each for each in entitlements.memberships if each.team_id != team_id)
+        verified = entitlements.verified or proves_address
+        return replace(entitlements, memberships=(*others, joined), verified=verified)
 
-    return Change(user_id, "standing", apply)
+    return Change(user_id, "entitlements", apply)
 
 
 def _left(event: Event) -> Change:
     team_id = event.parameters["teamId"]
 
-    def apply(standing: Standing) -> Standing:
-        others = tuple(each for each in standing.memberships if each.team_id != team_id)
-        return replace(standing, memberships=others)
+    def apply(entitlements: Entitlements) -> Entitlements:
+        others = tuple(each for each in entitlements.memberships if each.team_id != team_id)
+        return replace(entitlements, memberships=others)
 
-    return Change(_user_id(event), "standing", apply)
+    return Change(_user_id(event), "entitlements", apply)
 
 
 def _user(event: Event) -> Change | None:
@@ -124,23 +125,23 @@ def _user(event: Event) -> Change | None:
         return None
     verified = bool(payload.get("emailVerification") or payload.get("phoneVerification"))
 
-    def apply(standing: Standing) -> Standing:
-        known = replace(standing, verified=verified, labels=tuple(labels), blocked=not status)
-        return replace(known, mfa=payload.get("mfa", standing.mfa))
+    def apply(entitlements: Entitlements) -> Entitlements:
+        known = replace(entitlements, verified=verified, labels=tuple(labels), blocked=not status)
+        return replace(known, mfa=payload.get("mfa", entitlements.mfa))
 
-    return Change(_user_id(event), "standing", apply)
+    return Change(_user_id(event), "entitlements", apply)
 
 
 def _factors(event: Event) -> Change:
     """Second factors were switched on or off, which the payload tells, or there are others now."""
     mfa = _payload(event).get("mfa")
     if not isinstance(mfa, bool):
-        return Change(_user_id(event), "standing")
-    return Change(_user_id(event), "standing", lambda standing: replace(standing, mfa=mfa))
+        return Change(_user_id(event), "entitlements")
+    return Change(_user_id(event), "entitlements", lambda entitlements: replace(entitlements, mfa=mfa))
 
 
 def _address_proven(event: Event) -> Change:
-    return Change(_user_id(event), "standing", lambda standing: replace(standing, verified=True))
+    return Change(_user_id(event), "entitlements", lambda entitlements: replace(entitlements, verified=True))
 
 
 def _signed_in(event: Event) -> Change | None:
@@ -154,7 +155,7 @@ def _signed_in(event: Event) -> Change | None:
         return None
     if payload.get("provider") in _BY_ADDRESS and not _ADDRESSES.isdisjoint(factors):
         return _address_proven(event)
-    return Change(_user_id(event), "standing") if len(factors) >= FACTORS_NEEDED else None
+    return Change(_user_id(event), "entitlements") if len(factors) >= FACTORS_NEEDED else None
 
 
 def _session_updated(event: Event) -> Change:

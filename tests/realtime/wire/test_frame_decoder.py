@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 
 from tests.realtime.world import read_frames
-from tidewire.realtime.wire.frame_reader import Inbound, Received, read_alone
+from tidewire.realtime.wire.frame_decoder import FrameDecoder, Received, read_alone
 
 LIMIT = 1000
 
@@ -47,7 +47,7 @@ def test_messages_do_not_depend_on_the_cuts(conversation: tuple[list[str], bytes
     messages, inbound, position, step = [], None, 0, 0
     while position < len(wire):
         end = position + steps[step % len(steps)]
-        inbound = inbound or Inbound(LIMIT)
+        inbound = inbound or FrameDecoder(LIMIT)
         received = inbound.receive(wire[position:end])
         messages += _messages(received)
         assert not received.ended
@@ -79,7 +79,7 @@ def test_messages_do_not_depend_on_the_cuts(conversation: tuple[list[str], bytes
     ids=lambda value: f"{len(value)} bytes" if isinstance(value, bytes) else str(value),
 )
 def test_broken_frames_end_it_with_their_status(wire: bytes, status: int) -> None:
-    received = Inbound(LIMIT).receive(_masked(Opcode.TEXT, b"before") + wire)
+    received = FrameDecoder(LIMIT).receive(_masked(Opcode.TEXT, b"before") + wire)
     assert _messages(received) == ["before"]
     assert received.ended
     [frame] = read_frames(_output(received))
@@ -89,7 +89,7 @@ def test_broken_frames_end_it_with_their_status(wire: bytes, status: int) -> Non
 
 @pytest.mark.parametrize("data", [b"", b"\x03\xe8", b"\x03\xf0bye"])
 def test_a_close_frame_is_answered_alike(data: bytes) -> None:
-    received = Inbound(LIMIT).receive(_masked(Opcode.CLOSE, data))
+    received = FrameDecoder(LIMIT).receive(_masked(Opcode.CLOSE, data))
     assert received.ended
     assert received.closed
     [frame] = read_frames(_output(received))
@@ -98,19 +98,19 @@ def test_a_close_frame_is_answered_alike(data: bytes) -> None:
 
 def test_a_message_of_the_greatest_size_passes() -> None:
     half = b"x" * (LIMIT // 2)
-    received = Inbound(LIMIT).receive(_masked(Opcode.TEXT, half, fin=False) + _masked(Opcode.CONT, half))
+    received = FrameDecoder(LIMIT).receive(_masked(Opcode.TEXT, half, fin=False) + _masked(Opcode.CONT, half))
     assert _messages(received) == ["x" * LIMIT]
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_understood_or_refused(data: bytes) -> None:
-    received = Inbound(LIMIT).receive(data)
+    received = FrameDecoder(LIMIT).receive(data)
     assert not received.ended or read_frames(_output(received))
 
 
 def test_answers_to_pings_keep_their_place_among_the_messages() -> None:
     wire = _masked(Opcode.PING, b"1") + _masked(Opcode.TEXT, b"a") + _masked(Opcode.PING, b"2")
-    received = Inbound(LIMIT).receive(wire + _masked(Opcode.TEXT, b"b") + _masked(Opcode.CLOSE, b""))
+    received = FrameDecoder(LIMIT).receive(wire + _masked(Opcode.TEXT, b"b") + _masked(Opcode.CLOSE, b""))
     assert received.steps == [b"\x8a\x011", "a", b"\x8a\x012", "b", b"\x88\x00"]
 
 
@@ -124,7 +124,7 @@ def test_answers_to_pings_keep_their_place_among_the_messages() -> None:
 def test_what_is_read_alone_is_what_is_read_otherwise(data: bytes) -> None:
     alone = read_alone(data, LIMIT)
     if alone is not None:
-        inbound = Inbound(LIMIT)
+        inbound = FrameDecoder(LIMIT)
         received = inbound.receive(data)
         assert [*received.steps, *received.pongs] == [alone]
         assert inbound.idle

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from tidewire.core.entitlements import ACCOUNT_ENDED, FOUNDER_JOINED, Change, Entitlements, change_of
 from tidewire.core.events import Event
 from tidewire.core.roles import GUEST_ROLES, Membership
-from tidewire.core.standings import ACCOUNT_ENDED, FOUNDER_JOINED, Change, Standing, change_of
 
-ANNA = Standing("anna", verified=False, labels=(), memberships=(), blocked=False, mfa=False)
+ANNA = Entitlements("anna", verified=False, labels=(), memberships=(), blocked=False, mfa=False)
 MEMBER = "teams.[teamId].memberships.[membershipId]."
 IDS = {"teamId": "t", "userId": "anna", "membershipId": "m", "sessionId": "s", "tokenId": "k"}
 
@@ -23,11 +23,11 @@ def event(pattern: str, payload: Any = None, **changes: Any) -> Event:
     )
 
 
-def after(standing: Standing, pattern: str, payload: Any = None) -> Standing:
+def after(entitlements: Entitlements, pattern: str, payload: Any = None) -> Entitlements:
     change = change_of(event(pattern, payload))
     assert change is not None
-    assert (change.user_id, change.kind) == ("anna", "standing")
-    return change.apply(standing)
+    assert (change.user_id, change.kind) == ("anna", "entitlements")
+    return change.apply(entitlements)
 
 
 def test_memberships_come_and_go() -> None:
@@ -45,17 +45,17 @@ def test_memberships_come_and_go() -> None:
 def test_leaving_ends_whatever_membership_of_the_team_there_is() -> None:
     others = Membership("x", "other", (), confirmed=True)
     rejoined = Membership("m2", "t", (), confirmed=True)
-    standing = Standing("anna", False, (), (others, rejoined), blocked=False, mfa=False)
-    assert after(standing, MEMBER + "delete").memberships == (others,)
+    entitlements = Entitlements("anna", False, (), (others, rejoined), blocked=False, mfa=False)
+    assert after(entitlements, MEMBER + "delete").memberships == (others,)
 
 
 def test_the_account_says_what_changed_in_it() -> None:
     payload = {"labels": ["vip"], "emailVerification": True, "phoneVerification": False, "status": True}
-    standing = after(ANNA, "users.[userId].update.labels", payload)
-    assert {"label:vip", "users/verified"} <= set(standing.roles)
-    blocked = after(standing, "users.[userId].update.status", payload | {"status": False})
+    entitlements = after(ANNA, "users.[userId].update.labels", payload)
+    assert {"label:vip", "users/verified"} <= set(entitlements.roles)
+    blocked = after(entitlements, "users.[userId].update.status", payload | {"status": False})
     assert blocked.roles == GUEST_ROLES
-    assert after(blocked, "users.[userId].update.status", payload) == standing
+    assert after(blocked, "users.[userId].update.status", payload) == entitlements
 
 
 @pytest.mark.parametrize("pattern", ["verification.[tokenId].update", "recovery.[tokenId].update"])

@@ -1,4 +1,4 @@
-"""What a page in a browser has read, by what it sends itself.
+"""How far a page in a browser has read, judged by the messages that the page itself sends.
 
 A browser receives for its pages in a process of its own. That process answers pings, and acknowledges to
 TCP, while a page is frozen or kept for the way back, and throws away what it holds for the page when the page
@@ -28,7 +28,7 @@ APART: Final = 5
 anything: several may have been sent in the same instant."""
 
 
-class Reading:
+class PageProgress:
     """How far a page has read."""
 
     __slots__ = ("_marked", "_round", "opened", "read")
@@ -39,9 +39,9 @@ class Reading:
         self.read = 0
         """Offset up to which the page has read everything."""
         self._marked = 0
-        """What its browser had acknowledged when the message came that the next will make count."""
+        """What the browser had acknowledged when the last counted message came; the next proves it."""
         self._round = 0
-        """In which that was."""
+        """The round in which that was."""
 
     def shown(self, arrived: int, current: int) -> None:
         """The page sent something in the round ``current``; its browser has everything up to ``arrived``."""
@@ -50,6 +50,6 @@ class Reading:
             self._marked, self._round = arrived, current
 
     def rewind(self, offset: int) -> None:
-        """What was read beyond ``offset`` does not count."""
+        """Forget what was read beyond ``offset``: it is sent again."""
         self.read = min(self.read, offset)
         self._marked = min(self._marked, offset)

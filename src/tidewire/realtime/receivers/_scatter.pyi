@@ -1,12 +1,12 @@
 from collections.abc import Sequence
 
-class Lane:
+class SocketState:
     descriptor: int
-    express: int
+    fast_round: int
     sent: int
 
 def scatter(
-    lanes: Sequence[Lane],
+    lanes: Sequence[SocketState],
     tails: Sequence[bytes],
     start: int,
     stop: int,

@@ -1,4 +1,4 @@
-"""Bytes from a client to messages, by the protocol core of ``websockets``."""
+"""The frame decoder: bytes from a client to messages, by the protocol core of ``websockets``."""
 
 from __future__ import annotations
 
@@ -38,27 +38,28 @@ _utf8_decoder: Final = codecs.getincrementaldecoder("utf-8")
 
 @dataclass(slots=True)
 class Received:
-    """What some bytes amounted to."""
+    """What some bytes were decoded to."""
 
     steps: list[str | bytes]
-    """Messages, and frames to be written (pongs, at last perhaps a close frame), in their order."""
+    """Messages (str), and frames to be written (bytes: pongs and perhaps a close frame), in their order."""
     ended: bool
-    """The client closed the connection, or broke the protocol: no bytes count any more."""
+    """Whether the client closed the connection or broke the protocol: no later bytes count."""
     closed: int
-    """The status that the client closed it with; 0: it did not."""
+    """The status that the client closed the connection with; 0: it did not."""
     too_large: bool
-    """It ended because a message is larger than it may be."""
+    """Whether it ended because a message is larger than it may be."""
     pongs: list[bytes]
     """Payloads of answers to pings."""
     frames: int = 0
-    """How many came, of all kinds."""
+    """How many frames of all kinds came."""
 
 
 def read_alone(data: bytes, longest: int) -> str | bytes | None:
     """The one message that ``data`` is, or the payload of the one pong; None for anything else.
 
-    These are the commonest things to receive, and here cost a tenth of what :class:`Inbound` takes. What
-    is left to that may well be a message or a pong too; messages of more than ``longest`` bytes are.
+    These are the commonest things to receive, and cost a tenth here of what :class:`FrameDecoder` takes. What
+    is left to that class may be a message or a pong as well, such as a message of more than ``longest``
+    bytes.
     """
     length, start = len(data) - 6, 6
     if length < 0 or (data[0] != _WHOLE_TEXT and data[0] != _PONG):
@@ -79,10 +80,11 @@ def read_alone(data: bytes, longest: int) -> str | bytes | None:
         return None
 
 
-class Inbound:
-    """The reading side of one WebSocket connection.
+class FrameDecoder:
+    """Decodes the frames of one client.
 
-    Kept only while a message is incomplete: the protocol core is far larger than an idle connection may be.
+    It is kept only while a message is incomplete: the protocol core is far larger than an idle connection may
+    be.
     """
 
     __slots__ = ("_decoder", "_measure", "_pieces", "_protocol", "_text", "_unread")
@@ -95,9 +97,9 @@ class Inbound:
         self._unread = 0
         """Bytes received that no frame has accounted for yet."""
         self._pieces: list[str] = []
-        """Of a message in fragments, those that came."""
+        """Fragments that came of the present message."""
         self._text = 0
-        """Characters of these."""
+        """Characters of these fragments."""
         self._decoder: codecs.IncrementalDecoder | None = None
         """None between messages."""
 
@@ -167,7 +169,7 @@ class Inbound:
 
 
 class _Measure(Extension):
-    """Looks on as frames arrive: how many bytes they took, before anything else changes them."""
+    """Counts the bytes of frames as they arrive, before another extension changes them."""
 
     def __init__(self) -> None:
         self._bytes = 0

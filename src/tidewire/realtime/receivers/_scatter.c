@@ -19,13 +19,13 @@
 #define DONE (-2)
 
 struct state {
-    PyTypeObject *lane;
+    PyTypeObject *socket;
 };
 
-struct lane {
+struct socket {
     PyObject_HEAD
     int descriptor;
-    int express;
+    int fast_round;
     long long sent;
 };
 
@@ -45,8 +45,8 @@ struct part {
 };
 
 struct job {
-    PyTypeObject *lane;
-    PyObject *lanes;
+    PyTypeObject *socket;
+    PyObject *sockets;
     PyObject *tails;
     Py_ssize_t start;
     Py_ssize_t count;
@@ -61,15 +61,15 @@ struct job {
     char *message;
 };
 
-static void read_lane(struct part *part, struct lane *lane, const struct job *job)
+static void read_socket(struct part *part, struct socket *socket, const struct job *job)
 {
     part->taken = ELSEWHERE;
-    if (lane->express != job->round)
+    if (socket->fast_round != job->round)
         return;
     part->taken = 0;
-    part->descriptor = lane->descriptor;
+    part->descriptor = socket->descriptor;
     if (job->offset != 0)
-        lane->sent = job->offset;
+        socket->sent = job->offset;
 }
 
 static int read_parts(struct job *job)
@@ -77,16 +77,16 @@ static int read_parts(struct job *job)
     PyTypeObject *known = NULL;
     for (Py_ssize_t i = 0; i < job->count; i++) {
         struct part *part = &job->parts[i];
-        PyObject *lane = PyList_GetItem(job->lanes, job->start + i);
+        PyObject *socket = PyList_GetItem(job->sockets, job->start + i);
         if (i + AHEAD < job->count) {
-            __builtin_prefetch(PyList_GetItem(job->lanes, job->start + i + AHEAD));
+            __builtin_prefetch(PyList_GetItem(job->sockets, job->start + i + AHEAD));
             __builtin_prefetch(PyList_GetItem(job->tails, job->start + i + AHEAD));
         }
-        if (Py_TYPE(lane) != known && !PyObject_TypeCheck(lane, job->lane)) {
-            PyErr_SetString(PyExc_TypeError, "there must be nothing but lanes");
+        if (Py_TYPE(socket) != known && !PyObject_TypeCheck(socket, job->socket)) {
+            PyErr_SetString(PyExc_TypeError, "there must be nothing but sockets");
             return -1;
         }
-        known = Py_TYPE(lane);
+        known = Py_TYPE(socket);
         char *tail;
         if (PyBytes_AsStringAndSize(PyList_GetItem(job->tails, job->start + i), &tail, &part->length) != 0)
             return -1;
@@ -95,7 +95,7 @@ static int read_parts(struct job *job)
             job->longest = part->length;
         part->taken = DONE;
         if (job->done == NULL || !job->done[job->start + i])
-            read_lane(part, (struct lane *)lane, job);
+            read_socket(part, (struct socket *)socket, job);
     }
     return 0;
 }
@@ -190,77 +190,77 @@ static PyObject *send_all(struct job *job, PyObject *arounds)
 
 static PyObject *scatter(PyObject *module, PyObject *arguments)
 {
-    struct job job = {.lane = ((struct state *)PyModule_GetState(module))->lane};
+    struct job job = {.socket = ((struct state *)PyModule_GetState(module))->socket};
     PyObject *arounds, *found = NULL;
     Py_ssize_t stop;
     Py_buffer done;
-    if (!PyArg_ParseTuple(arguments, "O!O!nnz*O!LL", &PyList_Type, &job.lanes, &PyList_Type, &job.tails, &job.start,
+    if (!PyArg_ParseTuple(arguments, "O!O!nnz*O!LL", &PyList_Type, &job.sockets, &PyList_Type, &job.tails, &job.start,
                           &stop, &done, &PyList_Type, &arounds, &job.round, &job.offset))
         return NULL;
     job.done = done.buf;
     job.count = stop - job.start;
-    if (PyList_Size(job.tails) != PyList_Size(job.lanes))
-        PyErr_SetString(PyExc_ValueError, "there must be as many tails as lanes");
-    else if (job.start < 0 || job.count < 0 || stop > PyList_Size(job.lanes) || (job.done != NULL && stop > done.len))
-        PyErr_SetString(PyExc_ValueError, "the places must be some of those of the lanes");
+    if (PyList_Size(job.tails) != PyList_Size(job.sockets))
+        PyErr_SetString(PyExc_ValueError, "there must be as many tails as sockets");
+    else if (job.start < 0 || job.count < 0 || stop > PyList_Size(job.sockets) || (job.done != NULL && stop > done.len))
+        PyErr_SetString(PyExc_ValueError, "the places must be some of those of the sockets");
     else
         found = send_all(&job, arounds);
     PyBuffer_Release(&done);
     return found;
 }
 
-static PyObject *new_lane(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
+static PyObject *new_socket(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
 {
     allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
-    struct lane *lane = (struct lane *)allocate(type, 0);
+    struct socket *socket = (struct socket *)allocate(type, 0);
     (void)arguments;
     (void)keywords;
-    if (lane != NULL)
-        lane->descriptor = lane->express = -1;
-    return (PyObject *)lane;
+    if (socket != NULL)
+        socket->descriptor = socket->fast_round = -1;
+    return (PyObject *)socket;
 }
 
-static void free_lane(PyObject *lane)
+static void free_socket(PyObject *socket)
 {
-    PyTypeObject *type = Py_TYPE(lane);
-    ((freefunc)PyType_GetSlot(type, Py_tp_free))(lane);
+    PyTypeObject *type = Py_TYPE(socket);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(socket);
     Py_DECREF(type);
 }
 
-static PyMemberDef lane_members[] = {
-    {"descriptor", T_INT, offsetof(struct lane, descriptor), 0, NULL},
-    {"express", T_INT, offsetof(struct lane, express), 0, NULL},
-    {"sent", T_LONGLONG, offsetof(struct lane, sent), 0, NULL},
+static PyMemberDef socket_members[] = {
+    {"descriptor", T_INT, offsetof(struct socket, descriptor), 0, NULL},
+    {"fast_round", T_INT, offsetof(struct socket, fast_round), 0, NULL},
+    {"sent", T_LONGLONG, offsetof(struct socket, sent), 0, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
-static PyType_Slot lane_slots[] = {
-    {Py_tp_new, new_lane},
-    {Py_tp_dealloc, free_lane},
-    {Py_tp_members, lane_members},
+static PyType_Slot socket_slots[] = {
+    {Py_tp_new, new_socket},
+    {Py_tp_dealloc, free_socket},
+    {Py_tp_members, socket_members},
     {0, NULL},
 };
 
-static PyType_Spec lane_specification = {
-    "tidewire.realtime._scatter.Lane", sizeof(struct lane), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, lane_slots,
+static PyType_Spec socket_specification = {
+    "tidewire.realtime.receivers._scatter.SocketState", sizeof(struct socket), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, socket_slots,
 };
 
 static int fill(PyObject *module)
 {
     struct state *state = PyModule_GetState(module);
-    state->lane = (PyTypeObject *)PyType_FromSpec(&lane_specification);
-    return state->lane == NULL ? -1 : PyModule_AddObjectRef(module, "Lane", (PyObject *)state->lane);
+    state->socket = (PyTypeObject *)PyType_FromSpec(&socket_specification);
+    return state->socket == NULL ? -1 : PyModule_AddObjectRef(module, "SocketState", (PyObject *)state->socket);
 }
 
 static int traverse(PyObject *module, visitproc visit, void *arg)
 {
-    Py_VISIT(((struct state *)PyModule_GetState(module))->lane);
+    Py_VISIT(((struct state *)PyModule_GetState(module))->socket);
     return 0;
 }
 
 static int clear(PyObject *module)
 {
-    Py_CLEAR(((struct state *)PyModule_GetState(module))->lane);
+    Py_CLEAR(((struct state *)PyModule_GetState(module))->socket);
     return 0;
 }
 

@@ -1,6 +1,6 @@
-"""Frames of one connection that came faster than it may subscribe: they are done a little later.
+"""Delayed subscribes: messages of one connection that came faster than it may subscribe are done later.
 
-SDKs send a ``subscribe`` once, and look at no answer: what is refused is lost to them for good.
+SDKs send a ``subscribe`` once, and look at no answer: a subscription that is refused is lost for good.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from tidewire.realtime.protocol.messages import Message, Subscribe, Unsubscribe
 from tidewire.settings import Settings
 
 
-class Delayed:
-    """What waits, in its order, and is done together when ``realtime_delay_seconds`` are over.
+class DelayedSubscribes:
+    """Messages that wait in their order, and are done together when ``realtime_delay_seconds`` are over.
 
-    Not more than one connection may be subscribed to: ``realtime_max_subscriptions`` in number, and
-    ``realtime_max_subscription_bytes``. Of what is unsubscribed from only that waits which is still to be
-    subscribed to, each name once: so it is bounded too, and never refused.
+    Their number and size are bounded by what a connection may hold: ``realtime_max_subscriptions`` and
+    ``realtime_max_subscription_bytes``. Removals of subscriptions wait only if these still wait to be made,
+    each name once: so they are bounded too, and never refused.
     """
 
     __slots__ = ("_bytes", "_most", "_most_bytes", "_names", "_rows", "_timer", "messages")
@@ -28,13 +28,13 @@ class Delayed:
         self._most_bytes = settings.realtime_max_subscription_bytes
         self._timer = asyncio.get_running_loop().call_later(settings.realtime_delay_seconds, release)
         self._names: set[str] = set()
-        """Subscriptions that there will be, of those that wait."""
+        """Names of the waiting subscriptions that there will be."""
         self._rows = 0
         self._bytes = 0
         self.messages: list[Message] = []
 
     def add(self, message: Subscribe) -> bool:
-        """Have a message wait too; False if that would be too much."""
+        """Have a message wait too; False if that would exceed a bound."""
         if self._rows + len(message.rows) > self._most or self._bytes + message.size > self._most_bytes:
             return False
         self._rows += len(message.rows)
@@ -44,7 +44,7 @@ class Delayed:
         return True
 
     def add_removals(self, message: Unsubscribe) -> Unsubscribe | None:
-        """Have what a message removes of what waits wait behind it; returns the rest, to be done now."""
+        """Have the removals of waiting subscriptions wait behind these; returns the rest, to be done now."""
         waiting = self._names.intersection(message.ids)
         if not waiting:
             return message
@@ -54,5 +54,5 @@ class Delayed:
         return Unsubscribe(others) if others else None
 
     def cancel(self) -> None:
-        """Nothing of it will be done."""
+        """Do none of the messages."""
         self._timer.cancel()

@@ -1,0 +1,78 @@
+"""What realtime does again and again, whether anything happens or not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import Final
+
+import structlog
+
+from tidewire.core.time import now
+from tidewire.realtime.console.console import TELL_SECONDS, Console, test_event
+from tidewire.realtime.fanout.acknowledgements import ROUND_SECONDS
+from tidewire.realtime.project.project import ProjectRealtime
+from tidewire.realtime.project.projects import Projects
+from tidewire.realtime.protocol.request import CONSOLE
+from tidewire.realtime.session.admins import Admins
+from tidewire.realtime.survey.survey import CountConnections, Counts, Survey
+from tidewire.store.instance.platform import Stores
+
+EXPIRY_SECONDS: Final = 5.0
+"""Between two looks for expired sessions; before each event there is another."""
+
+_log: Final = structlog.get_logger(__name__)
+
+
+class Housekeeping:
+    """The work in intervals of one process; each method runs until it is cancelled."""
+
+    def __init__(self, stores: Stores, projects: Projects, admins: Admins, survey: Survey) -> None:
+        self._stores = stores
+        self._projects = projects
+        self._admins = admins
+        self._survey = survey
+
+    async def expire(self) -> None:
+        """Take from connections what their sessions, API keys and admins have lost by time."""
+        while True:
+            await asyncio.sleep(EXPIRY_SECONDS)
+            for project in list(self._projects.by_id.values()):
+                project.hub.roles.expire(now())
+            self._projects.review_api_keys()
+            await self._admins.review()
+
+    async def begin_rounds(self) -> None:
+        """Begin the rounds in which connections are asked for acknowledgements."""
+        while True:
+            await asyncio.sleep(ROUND_SECONDS)
+            for project in list(self._projects.by_id.values()):
+                if project.hub.recovery is not None:
+                    project.hub.recovery.begin_round()
+
+    async def tell_console(self) -> None:
+        """Tell the console how many connections the projects have."""
+        while True:
+            await asyncio.sleep(TELL_SECONDS)
+            project = self._projects.by_id.get(CONSOLE)
+            if project is None or project.hub.console is None or project.hub.connections == 0:
+                continue
+            try:
+                await self.tell_console_once(project, project.hub.console)
+            except Exception:
+                _log.exception("the console is not told")
+
+    async def tell_console_once(self, project: ProjectRealtime, console: Console) -> None:
+        """Send the console's connections a test event, and the counts of connections."""
+        project.unlogged.take(test_event())
+        await console.review()
+        counts = await self._survey.ask(CountConnections(), Counts)
+        if counts.missing:
+            return  # what they have is not known, and a sum without them would be wrong
+        sums: Counter[str] = Counter()
+        for each in counts.given.values():
+            sums.update(each.by_project)
+        for project_id, count in sums.items():
+            store = await self._stores.project(project_id)
+            if store is not None:
+                console.tell_counts(project_id, store.project.team_id, count)

@@ -1,0 +1,1 @@
+"""Projects: what realtime has for each project with connections, put together."""
