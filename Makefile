@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 JAVASCRIPT := tests/javascript
 
-.PHONY: run test check verify bench chaos docs clean
+.PHONY: run test check verify hooks bench chaos docs clean
 
 run: $(VENV)/.installed
 	@$(BIN)/tidewire serve --demo $(ARGS)
@@ -24,6 +24,9 @@ verify: $(VENV)/.installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo | tail -n 2
 	$(BIN)/python scripts/generate_docs.py --check
+
+hooks:
+	git config core.hooksPath scripts/hooks
 
 bench: $(VENV)/.installed
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -14,6 +14,12 @@ PAGES = [*TESTS.parent.glob("*.md"), *DOCS, *TESTS.parent.glob("examples/*/*.md"
 _LINK = re.compile(r'\]\(([^)\s]+)\)|src="([^"]+)"')
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 _QUOTED = re.compile(r"`([^`\s]+)`")
+_ROOMS = "|".join(
+    sorted(path.name for path in (TESTS.parent / "src" / "tidewire").iterdir() if path.is_dir())
+)
+_SOURCE = re.compile(
+    rf"`((?:src/tidewire/)?(?:{_ROOMS})/[\w/]*(?:\.py)?|(?:tests|scripts|benchmarks)/[\w/]*(?:\.py)?)`"
+)
 _NAMED = re.compile(r"(?:tests/)?(?P<file>[\w/]*test_\w+\.py)?…?(?:::)?(?P<test>test_\w+)?")
 
 
@@ -48,6 +54,13 @@ def test_every_guarantee_names_a_test(page: str, first: str) -> None:
     assert len(promises) > 20
     for promise, tests in promises:
         assert "test_" in tests, promise
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_modules_and_folders_that_are_named_exist(page: Path) -> None:
+    root = TESTS.parent
+    for quoted in _SOURCE.findall(page.read_text()):
+        assert any((base / quoted).exists() for base in (root, root / "src" / "tidewire")), quoted
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
