@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Integer, MetaData, Text, false, true
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Integer, MetaData, String, Text, false, true
 
 NAMES: Final = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -71,26 +71,15 @@ def created() -> tuple[Column[int], Column[int]]:
     )
 
 
+def resource() -> tuple[Column[Any], ...]:
+    """What every resource of the API has: its number, its public id, and its times."""
+    return (sequence(), Column("id", String(ID_LENGTH), nullable=False, unique=True), *created())
+
+
 def client() -> tuple[Column[str], ...]:
     """From where and with which program something was done."""
-    return tuple(
-        text(name)
-        for name in (
-            "ip",
-            "user_agent",
-            "os_code",
-            "os_name",
-            "os_version",
-            "client_type",
-            "client_code",
-            "client_name",
-            "client_version",
-            "client_engine",
-            "client_engine_version",
-            "device_name",
-            "device_brand",
-            "device_model",
-            "country_code",
-            "country_name",
-        )
+    names = (
+        "ip user_agent os_code os_name os_version client_type client_code client_name client_version"
+        " client_engine client_engine_version device_name device_brand device_model country_code country_name"
     )
+    return tuple(text(name) for name in names.split())

@@ -18,6 +18,7 @@ from tidewire.store.schema.columns import (
     flag,
     json,
     project_metadata,
+    resource,
     sequence,
     text,
 )
@@ -28,9 +29,7 @@ STATUS_LENGTH: Final = 10
 databases = Table(
     "databases",
     project_metadata,
-    sequence(),
-    Column("id", String(ID_LENGTH), nullable=False, unique=True),
-    *created(),
+    *resource(),
     Column("type", String(16), nullable=False),  # legacy, tablesdb, documentsdb or vectorsdb
     Column("name", String(128), nullable=False),
     flag("enabled", True),

@@ -13,6 +13,7 @@ from tidewire.store.schema.columns import (
     flag,
     json,
     project_metadata,
+    resource,
     sequence,
     text,
 )
@@ -20,9 +21,7 @@ from tidewire.store.schema.columns import (
 buckets = Table(
     "buckets",
     project_metadata,
-    sequence(),
-    Column("id", String(ID_LENGTH), nullable=False, unique=True),
-    *created(),
+    *resource(),
     json("permissions", list),
     Column("name", String(128), nullable=False),
     flag("file_security", False),

@@ -9,11 +9,11 @@ from tidewire.store.schema.columns import (
     ID_LENGTH,
     Milliseconds,
     client,
-    created,
     flag,
     json,
     number,
     project_metadata,
+    resource,
     sequence,
     text,
     time,
@@ -27,9 +27,7 @@ def _of_user() -> Column[str]:
 users = Table(
     "users",
     project_metadata,
-    sequence(),
-    Column("id", String(ID_LENGTH), nullable=False, unique=True),
-    *created(),
+    *resource(),
     text("name"),
     Column("email", String(320), unique=True, nullable=True),  # lower case; NULL: none
     Column("phone", String(16), unique=True, nullable=True),
@@ -59,9 +57,7 @@ users = Table(
 sessions = Table(
     "sessions",
     project_metadata,
-    sequence(),
-    Column("id", String(ID_LENGTH), nullable=False, unique=True),
-    *created(),
+    *resource(),
     Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
     Column("secret_hash", String(64), nullable=False),  # hex SHA-256
     Column("expires_at", Milliseconds, nullable=False, index=True),
@@ -79,9 +75,7 @@ sessions = Table(
 teams = Table(
     "teams",
     project_metadata,
-    sequence(),
-    Column("id", String(ID_LENGTH), nullable=False, unique=True),
-    *created(),
+    *resource(),
     json("permissions", list),  # fixed by the server
     text("name"),
     number("total"),  # confirmed members
@@ -92,9 +86,7 @@ teams = Table(
 memberships = Table(
     "memberships",
     project_metadata,
-    sequence(),
-    Column("id", String(ID_LENGTH), nullable=False, unique=True),
-    *created(),
+    *resource(),
     json("permissions", list),  # fixed by the server
     Column("team_id", ForeignKey("teams.id", ondelete="CASCADE"), nullable=False),
     _of_user(),
@@ -114,9 +106,7 @@ memberships = Table(
 targets = Table(
     "targets",
     project_metadata,
-    sequence(),
-    Column("id", String(ID_LENGTH), nullable=False, unique=True),
-    *created(),
+    *resource(),
     _of_user(),
     Column("session_id", ForeignKey("sessions.id", ondelete="SET NULL"), nullable=True),
     text("name"),
@@ -132,9 +122,7 @@ targets = Table(
 user_identities = Table(
     "user_identities",
     project_metadata,
-    sequence(),
-    Column("id", String(ID_LENGTH), nullable=False, unique=True),
-    *created(),
+    *resource(),
     _of_user(),
     Column("provider", String(64), nullable=False),
     text("provider_uid"),
@@ -150,9 +138,7 @@ user_identities = Table(
 tokens = Table(
     "tokens",
     project_metadata,
-    sequence(),
-    Column("id", String(ID_LENGTH), nullable=False, unique=True),
-    *created(),
+    *resource(),
     _of_user(),
     Column("type", String(32), nullable=False),  # verification, recovery, magic-url, email, phone, ...
     Column("secret_hash", String(HASH_LENGTH), nullable=False),  # hex SHA-256
@@ -167,9 +153,7 @@ tokens = Table(
 authenticators = Table(
     "authenticators",
     project_metadata,
-    sequence(),
-    Column("id", String(ID_LENGTH), nullable=False, unique=True),
-    *created(),
+    *resource(),
     _of_user(),
     Column("type", String(16), nullable=False),  # totp
     flag("verified", False),
@@ -181,9 +165,7 @@ authenticators = Table(
 challenges = Table(
     "challenges",
     project_metadata,
-    sequence(),
-    Column("id", String(ID_LENGTH), nullable=False, unique=True),
-    *created(),
+    *resource(),
     _of_user(),
     text("session_id"),
     Column("type", String(16), nullable=False),  # totp, email, phone or recoveryCode

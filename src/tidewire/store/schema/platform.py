@@ -12,6 +12,7 @@ from tidewire.store.schema.columns import (
     json,
     number,
     platform_metadata,
+    resource,
     sequence,
     text,
     time,
@@ -25,9 +26,7 @@ def _of_project(*, nullable: bool = False) -> Column[str]:
 projects = Table(
     "projects",
     platform_metadata,
-    sequence(),
-    Column("id", String(ID_LENGTH), nullable=False, unique=True),
-    *created(),
+    *resource(),
     text("name"),
     text("team_id"),  # of the console project: the team that owns the project; empty: only the operator does
     text("region", "default"),

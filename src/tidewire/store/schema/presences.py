@@ -8,19 +8,16 @@ from tidewire.store.schema.columns import (
     ID_LENGTH,
     Milliseconds,
     Sequence,
-    created,
     json,
     project_metadata,
-    sequence,
+    resource,
     text,
 )
 
 presences = Table(
     "presences",
     project_metadata,
-    sequence(),
-    Column("id", String(ID_LENGTH), nullable=False, unique=True),
-    *created(),
+    *resource(),
     Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), nullable=False, unique=True),
     Column("user_internal_id", Text, nullable=False),  # the user's sequence, as text
     json("permissions", list),

@@ -9,19 +9,17 @@ from tidewire.store.schema.columns import (
     ID_LENGTH,
     Bytes,
     Milliseconds,
-    created,
     flag,
     number,
     project_metadata,
+    resource,
     sequence,
 )
 
 transactions = Table(
     "transactions",
     project_metadata,
-    sequence(),
-    Column("id", String(ID_LENGTH), nullable=False, unique=True),
-    *created(),
+    *resource(),
     Column(
         "kind", String(16), nullable=False
     ),  # of the databases it is about: legacy, documentsdb, vectorsdb
