@@ -17,9 +17,7 @@ _QUOTED = re.compile(r"`([^`\s]+)`")
 _ROOMS = "|".join(
     sorted(path.name for path in (TESTS.parent / "src" / "tidewire").iterdir() if path.is_dir())
 )
-_SOURCE = re.compile(
-    rf"`((?:src/tidewire/)?(?:{_ROOMS})/[\w/]*(?:\.py)?|(?:tests|scripts|benchmarks)/[\w/]*(?:\.py)?)`"
-)
+_SOURCE = re.compile(rf"`((?:src/tidewire/)?(?:{_ROOMS}|tests|scripts)/(?:(?!test_)\w+/?)*(?:\.py)?)`")
 _NAMED = re.compile(r"(?:tests/)?(?P<file>[\w/]*test_\w+\.py)?…?(?:::)?(?P<test>test_\w+)?")
 
 
@@ -60,7 +58,10 @@ def test_every_guarantee_names_a_test(page: str, first: str) -> None:
 def test_the_modules_and_folders_that_are_named_exist(page: Path) -> None:
     root = TESTS.parent
     for quoted in _SOURCE.findall(page.read_text()):
-        assert any((base / quoted).exists() for base in (root, root / "src" / "tidewire")), quoted
+        places = [
+            base / each for base in (root, root / "src" / "tidewire") for each in (quoted, f"{quoted}.py")
+        ]
+        assert any(place.exists() for place in places), quoted
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
