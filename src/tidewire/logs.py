@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import logging
-import sqlite3
 import sys
 import time
 from collections.abc import Callable
 from typing import Any, Final
 
 import structlog
+
+from tidewire.store.engine.failures import circumstance_of
 
 REPEAT_SECONDS: Final = 10.0
 """Between two lines about what may happen any number of times."""
@@ -29,19 +30,6 @@ _OF_SYSTEM: Final = frozenset(
         errno.EPERM,
     }
 )
-_OF_SQLITE: Final = frozenset(
-    {
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_NOMEM,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_PROTOCOL,
-        sqlite3.SQLITE_READONLY,
-    }
-)
-"""Primary result codes."""
 
 
 def configure_logging(level: str) -> None:
@@ -113,11 +101,8 @@ class Circumstances:
 def circumstance(error: BaseException) -> str | None:
     """What an error says of the system, the disk or the data directory; None: it is a defect, or may be."""
     cause = getattr(error, "orig", error)
-    if isinstance(cause, sqlite3.OperationalError):
-        code = getattr(cause, "sqlite_errorcode", None)
-        return (
-            f"{cause} ({cause.sqlite_errorname})" if code is not None and code & 0xFF in _OF_SQLITE else None
-        )
+    if (said := circumstance_of(cause)) is not None:
+        return said
     if isinstance(cause, OSError) and (cause.errno is None or cause.errno in _OF_SYSTEM):
         return str(cause)  # those without a number are our own, and say it all
     return None

@@ -20,7 +20,7 @@ from tests.store.samples import event
 from tidewire.core.errors import TidewireError
 from tidewire.store.engine import event_log
 from tidewire.store.engine.connection import Connection
-from tidewire.store.engine.database import Database
+from tidewire.store.engine.database import NEVER, Database
 from tidewire.store.engine.reading import Share, present_share
 from tidewire.store.engine.state import read_state, write_state
 from tidewire.store.engine.workers import Workers
@@ -100,15 +100,16 @@ async def test_what_a_unit_held_goes_with_it(database: Database) -> None:
         gc.enable()
 
 
-async def test_data_version_changes_with_commits_of_all(database: Database, tmp_path: Path) -> None:
-    version = database.data_version()
-    assert database.data_version() == version
+async def test_what_was_found_counts_until_anyone_commits(database: Database, tmp_path: Path) -> None:
+    found = await database.find(event_log.last_offset, NEVER)
+    assert await database.find(event_log.last_offset, found) is found
     await write(database, "own")
-    assert database.data_version() != version
-    version = database.data_version()
+    own = await database.find(event_log.last_offset, found)
+    assert own is not found
+    assert await database.find(event_log.last_offset, own) is own
     other = await Database.open(database.path, "shop")
     await write(other, "foreign")
-    assert database.data_version() != version
+    assert await database.find(event_log.last_offset, own) is not own
     await other.close()
 
 

@@ -200,7 +200,7 @@ async def test_a_change_while_the_user_is_read_is_not_missed(
         return identity
 
     with monkeypatch.context() as patch:
-        patch.setattr(database, "glance", lambda _: None)
+        patch.setattr(database, "find_at_once", lambda *_: None)
         patch.setattr(database, "read", overtaken)
         await cache.by_session(SESSION)
     assert await cache.by_session(SESSION) is None
@@ -228,10 +228,12 @@ async def test_a_locked_database_is_asked_again(
 ) -> None:
     made = Made(monkeypatch)
     assert await cache.by_session(SESSION) is not None
-    version = iter(range(-1, -9, -1))
-    monkeypatch.setattr(database, "data_version", lambda: next(version))
-    monkeypatch.setattr(database, "glance", lambda _: None)
-    assert await cache.by_session(SESSION) is not None
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "find_at_once", lambda *_: None)
+        await apply(database, CHANGES["member of another team"])
+        found = await cache.by_session(SESSION)
+    assert found is not None
+    assert found == await fresh(database)
     assert made.count == 2
 
 

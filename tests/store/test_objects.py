@@ -19,8 +19,8 @@ from tidewire.store.objects.storage import (
     ObjectStorage,
     ObjectWriter,
     StoredObject,
-    local_store,
 )
+from tidewire.store.objects.stores import DirectoryStore
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def objects(root: Path) -> ObjectStorage:
-    return ObjectStorage(local_store(root), "shop", durable=True)
+    return ObjectStorage(DirectoryStore(root), "shop", durable=True)
 
 
 async def store(objects: ObjectStorage, *pieces: bytes) -> StoredObject:
@@ -172,9 +172,10 @@ async def test_a_killed_writer_leaves_nothing_after_the_next_sweep(
 ) -> None:
     program = (
         "import asyncio, pathlib, sys\n"
-        "from tidewire.store.objects.storage import ObjectStorage, local_store\n"
+        "from tidewire.store.objects.storage import ObjectStorage\n"
+        "from tidewire.store.objects.stores import DirectoryStore\n"
         "async def main():\n"
-        "    objects = ObjectStorage(local_store(pathlib.Path(sys.argv[1])), 'shop', durable=True)\n"
+        "    objects = ObjectStorage(DirectoryStore(pathlib.Path(sys.argv[1])), 'shop', durable=True)\n"
         "    writer = objects.writer()\n"
         "    await writer.write(b'x' * 3_000_000)\n"
         "    print('written', flush=True)\n"
@@ -197,7 +198,7 @@ async def test_a_killed_writer_leaves_nothing_after_the_next_sweep(
 
 
 async def test_projects_do_not_share_objects(root: Path) -> None:
-    first, second = (ObjectStorage(local_store(root), name, durable=False) for name in ("a", "ab"))
+    first, second = (ObjectStorage(DirectoryStore(root), name, durable=False) for name in ("a", "ab"))
     for each in (first, second):
         make_older(root / (await store(each, b"x")).key, 100)
     await first.sweep(no_references, grace_ms=0)

@@ -70,8 +70,9 @@ from tidewire.services.large_results import HeldResults, LargeResults
 from tidewire.services.passwords import PasswordHasher
 from tidewire.settings import Settings
 from tidewire.store.engine.database import DatabaseClosedError
+from tidewire.store.engine.failures import is_unanswered
 from tidewire.store.engine.reading import present_share
-from tidewire.store.errors import StoreError, is_unanswered
+from tidewire.store.errors import StoreError
 from tidewire.store.instance.platform import CONSOLE_PROJECT_ID, Project, ProjectStore, Stores
 from tidewire.store.machine.disk_space import disk_full
 from tidewire.store.records.projects import project_not_found, project_unavailable

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import NamedTuple
+
 from tidewire.core.custom_channels import ChannelRule, patterns_for
-from tidewire.store.engine.database import Database
+from tidewire.store.engine.connection import Connection
+from tidewire.store.engine.database import NEVER, Database, Finding
 from tidewire.store.records.channel_rules import read_rules, rules_version
+
+
+class _Rules(NamedTuple):
+    version: str
+    by_pattern: dict[str, ChannelRule]
 
 
 class RuleBook:
@@ -16,30 +25,18 @@ class RuleBook:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._rules: dict[str, ChannelRule] = {}
-        self._version: str | None = None
-        """Of the rules that are kept; None: none are yet."""
-        self._seen: int | None = None
-        """Version of the database at which they were last known to be these."""
+        self._found: Finding[_Rules] = NEVER
 
     async def find(self, name: str) -> ChannelRule | None:
         """The rule for a channel: the most specific one; None if there is none."""
-        if not self._is_current():
-            seen = self._database.data_version()
-            self._version, self._rules = await self._database.read(
-                lambda connection: (rules_version(connection), read_rules(connection)), lane="identities"
-            )
-            self._seen = seen
-        rules = self._rules
+        known: _Rules | None = self._found.value
+        self._found = await self._database.find(partial(_load, known=known), self._found)
+        rules = self._found.value.by_pattern
         return next((rules[pattern] for pattern in patterns_for(name) if pattern in rules), None)
 
-    def _is_current(self) -> bool:
-        # The database's version first: what is committed after it makes another look necessary.
-        seen = self._database.data_version()
-        if seen == self._seen:
-            return True
-        version = self._database.glance(rules_version)
-        if version is None or version != self._version:
-            return False
-        self._seen = seen
-        return True
+
+def _load(connection: Connection, known: _Rules | None) -> _Rules:
+    version = rules_version(connection)
+    if known is not None and version == known.version:
+        return known
+    return _Rules(version, read_rules(connection))

@@ -318,7 +318,7 @@ async def test_a_database_that_cannot_tell_at_once_is_asked_with_time(
     assert store is not None
     async with server.client() as client:
         await receive(client)
-        monkeypatch.setattr(store.database, "glance", lambda _: None)
+        monkeypatch.setattr(store.database, "find_at_once", lambda *_: None)
         assert (await _recover(client, place))["recovered"] is True
         assert await _offsets(client, 1) == [missed.offset]
         assert await ask(client, "ping") == {"type": "pong"}
@@ -332,7 +332,7 @@ async def test_a_stream_whose_place_cannot_be_judged_just_now_comes_back(
         place = await _place(client)
         store = await server.stores.project(PROJECT)
         assert store is not None
-        monkeypatch.setattr(store.database, "glance", lambda _: None)
+        monkeypatch.setattr(store.database, "find_at_once", lambda *_: None)
         address = f"http://127.0.0.1:{server.port}/v1/realtime/sse?project={PROJECT}&channels[]={CHANNEL}"
         last = {"Last-Event-ID": f"{place['epoch']}:{place['offset'] + 1000}"}
         async with httpx.AsyncClient() as http:

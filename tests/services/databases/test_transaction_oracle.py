@@ -155,7 +155,7 @@ async def _play(sales: Sales, steps: list[Any]) -> None:
                 staged.touch(model, row_id)
         elif step == "forget":
             # As if the next request came to another process.
-            sales.shop.world.database.shadows.forget(staged.id)
+            sales.shop.world.database.staging.forget(staged.id)
             staged.forgotten = True
         else:
             expected = staged.commit(model) if step == "commit" else ""

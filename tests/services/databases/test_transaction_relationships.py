@@ -36,7 +36,7 @@ def test_random_requests_within_a_transaction(data: st.DataObject) -> None:
         for _ in range(data.draw(st.integers(1, 6), "requests within")):
             model = await request(within, model, data)
             if data.draw(st.booleans(), "another process"):
-                world.database.shadows.forget(transaction)
+                world.database.staging.forget(transaction)
             await compare(within, model)
         await compare(library, before)
         assert (await sales.end(transaction))["status"] == "committed"

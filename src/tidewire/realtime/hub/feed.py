@@ -94,9 +94,7 @@ class Feed:
 
     async def catch_up(self) -> None:
         """Return when all events that are committed now have been handled."""
-        offset = self._database.glance(last_offset)
-        if offset is None:
-            offset = await self._database.read(last_offset, lane="feed")
+        offset = (await self._database.find(last_offset, lane="feed")).value
         if self._position is None or offset <= self._handled:
             return
         handled = asyncio.get_running_loop().create_future()

@@ -19,7 +19,7 @@ from tidewire.core.permissions import InvalidPermissionError, validate_permissio
 from tidewire.core.presences import MAX_PERMISSIONS, PERMISSION_TYPES
 from tidewire.core.queries import Query
 from tidewire.core.realtime_queries import InvalidRealtimeQueryError, parse_realtime_queries
-from tidewire.store.errors import is_unanswered
+from tidewire.store.engine.failures import is_unanswered
 from tidewire.store.secrets.credentials import MAX_KEY_LENGTH
 
 INVALID_FORMAT: Final = 1003

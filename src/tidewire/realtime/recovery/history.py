@@ -92,7 +92,8 @@ class History:
         self._idle += 1
         if not self._next:
             return
-        if self._idle > KEPT_ROUNDS or self._database.glance(purges) not in {None, self._purges}:
+        counted = self._database.find_at_once(purges)
+        if self._idle > KEPT_ROUNDS or (counted is not None and counted.value != self._purges):
             self._clear()
 
     def _clear(self) -> None:

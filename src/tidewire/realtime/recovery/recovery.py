@@ -142,8 +142,8 @@ class Recovery:
         keys = self._keys(receiver, asked)
         if not keys and all(each.since is None for each in asked):
             return NOTHING_KNOWN
-        found = self._database.glance(partial(_look_up, keys=keys))
-        return None if found is None else self._known(keys, *found)
+        found = self._database.find_at_once(partial(_look_up, keys=keys))
+        return None if found is None else self._known(keys, *found.value)
 
     async def read(self, receiver: Receiver, asked: Sequence[Identified]) -> Known:
         """The same as :meth:`look_up`, waiting for the database."""

@@ -7,14 +7,14 @@ database of the keys since: a program that has lost the key gets nothing of what
 from __future__ import annotations
 
 import math
-from typing import Final, NamedTuple
+from typing import Final
 
 from tidewire.identity.keys import find_project_key
 from tidewire.realtime.protocol.messages import refused_as_by_rest
 from tidewire.realtime.protocol.states import CloseStatus
 from tidewire.realtime.receivers.receiver import Receiver
 from tidewire.store.engine.connection import Connection
-from tidewire.store.engine.database import Database
+from tidewire.store.engine.database import NEVER, Database, Finding
 from tidewire.store.instance.platform import Stores
 from tidewire.store.records.api_keys import ApiKey, find_api_key, hash_api_key
 from tidewire.store.secrets.credentials import is_ephemeral
@@ -23,11 +23,8 @@ SCOPE: Final = "realtime.read"
 PUBLISHING_SCOPE: Final = "realtime.write"
 
 
-class _Found(NamedTuple):
-    """What the database has to say of a key."""
-
-    key: ApiKey | None
-    """None: there is no such key here."""
+_Keys = dict[str, ApiKey | None]
+"""Keys by the hashes of their secrets; None: there is no such key here."""
 
 
 class ApiKeyConnections:
@@ -39,7 +36,8 @@ class ApiKeyConnections:
         self._project_id = project_id
         self._keys: dict[Receiver, tuple[str, ApiKey]] = {}
         """By connection: the hash of the secret that was shown, empty for an ephemeral key, and the key."""
-        self._version = 0
+        self._found: Finding[_Keys] = NEVER
+        """The keys that are stored, as they were looked at last."""
         self._next_expiry: float = math.inf
 
     async def find(self, secret: str) -> ApiKey | None:
@@ -56,7 +54,7 @@ class ApiKeyConnections:
         assert secret_hash is not None, "a key was found by it"
         self._keys[receiver] = (secret_hash, key)
         # What was committed since the key was found counts from the next event on.
-        self._version = 0
+        self._found = NEVER
         self._next_expiry = min(self._next_expiry, key.expires or math.inf)
 
     def forget(self, receiver: Receiver) -> None:
@@ -72,30 +70,26 @@ class ApiKeyConnections:
         """Close the connections whose keys are gone, have expired or lack the scope now."""
         if not self._keys:
             return
-        version = self._platform.data_version()
-        if version == self._version and moment < self._next_expiry:
+        found = self._platform.find_at_once(self._look_up, self._found)
+        if found is self._found and moment < self._next_expiry:
             return
+        self._found = NEVER if found is None else found
         self._next_expiry = math.inf
-        known: dict[str, _Found | None] = {}
-        for receiver, (secret_hash, shown) in list(self._keys.items()):
-            if secret_hash and secret_hash not in known:
-                known[secret_hash] = self._look_up(secret_hash)
-            found = known[secret_hash] if secret_hash else _Found(shown)
-            key = found.key if found is not None else None
-            if key is None or SCOPE not in key.scopes or (key.expires and key.expires <= moment):
+        for receiver, (secret_hash, key) in list(self._keys.items()):
+            present = key if not secret_hash else found.value[secret_hash] if found is not None else None
+            if present is None or SCOPE not in present.scopes or 0 < present.expires <= moment:
                 self._keys.pop(receiver, None)
                 # A key that nothing can be said of just now may be as good as before: its program comes back.
-                receiver.close(CloseStatus.REFUSED if found is not None else CloseStatus.TRY_LATER)
+                is_told = found is not None or not secret_hash
+                receiver.close(CloseStatus.REFUSED if is_told else CloseStatus.TRY_LATER)
             else:
-                self._keys[receiver] = (secret_hash, key)
-                self._next_expiry = min(self._next_expiry, key.expires or math.inf)
-        self._version = version
+                self._keys[receiver] = (secret_hash, present)
+                self._next_expiry = min(self._next_expiry, present.expires or math.inf)
 
-    def _look_up(self, secret_hash: str) -> _Found | None:
-        """The key as it is now; None if the database cannot tell."""
-
-        def find(connection: Connection) -> _Found:
+    def _look_up(self, connection: Connection) -> _Keys:
+        """The keys of all connections as they are now."""
+        keys: _Keys = {}
+        for secret_hash in {each for each, _ in self._keys.values() if each}:
             key = find_api_key(connection, secret_hash)
-            return _Found(key if key is not None and key.project_id == self._project_id else None)
-
-        return self._platform.glance(find)
+            keys[secret_hash] = key if key is not None and key.project_id == self._project_id else None
+        return keys

@@ -12,7 +12,7 @@ from tidewire.core.second_factors import second_factor_missing
 from tidewire.identity.people import admin_roles, find_person
 from tidewire.realtime.protocol.request import CONSOLE, Inputs
 from tidewire.realtime.protocol.states import CloseStatus
-from tidewire.store.errors import is_unanswered
+from tidewire.store.engine.failures import is_unanswered
 from tidewire.store.instance.platform import Stores
 
 _log: Final = structlog.get_logger(__name__)

@@ -38,7 +38,8 @@ from tidewire.realtime.session.publishing import publish
 from tidewire.realtime.session.services import Services
 from tidewire.realtime.session.sign_in import sign_in
 from tidewire.realtime.wire.contract import Wire
-from tidewire.store.errors import StoreError, is_unanswered
+from tidewire.store.engine.failures import is_unanswered
+from tidewire.store.errors import StoreError
 from tidewire.store.records.projects import project_unavailable
 
 

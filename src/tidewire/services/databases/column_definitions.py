@@ -20,6 +20,7 @@ from tidewire.services.databases.records import column_model
 from tidewire.services.databases.schema_changes import column_step
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
+from tidewire.store.engine.dialect import elements_of
 from tidewire.store.schema import user_columns, user_indexes
 from tidewire.store.user_tables.changes import add_column
 from tidewire.store.user_tables.columns import column_of
@@ -256,7 +257,7 @@ def _fits(connection: Connection, row: Row[Any], size: int) -> bool:
     if column.rules.encrypted:
         too_long = stored.is_not(None)
     elif column.as_json:
-        element = func.json_each(stored).table_valued("value").alias("element")
+        element = elements_of(stored)
         too_long = exists(select(1).select_from(element).where(func.length(element.c.value) > size))
     return connection.execute(select(rows.c.sequence).where(too_long).limit(1)).first() is None
 

@@ -33,6 +33,7 @@ from tidewire.services.permissions import unauthorized
 from tidewire.store.engine.database import Transaction
 from tidewire.store.user_tables.columns import UserColumn
 from tidewire.store.user_tables.listing import StoredRow
+from tidewire.store.user_tables.operators import NoResultError
 from tidewire.store.user_tables.rows import Changes, DuplicateValueError, update_row
 from tidewire.store.user_tables.tables import DOCUMENT, SYSTEM_COLUMNS, UserTable
 
@@ -126,6 +127,8 @@ def _count(
         changed = update_row(connection, table, row, changes)
     except DuplicateValueError:
         raise duplicate_value(call) from None
+    except NoResultError as error:
+        raise _beyond(call, column, str(error)) from None
     _require_within(call, table, column, changed[_position(table, key)], method, bound)
     return publish_row(transaction, call, table, changed, "update")
 
@@ -193,6 +196,10 @@ def _require_within(
     beyond = bound is not None and (stored > bound if method == "increment" else stored < bound)
     problem = f"it must not pass {bound}." if beyond else problem_of_stored(table, column, stored)
     if problem:
-        word = call.dialect.word("column")
-        message = f'The {word} "{column.key}" cannot take this value: {problem}'
-        raise call.dialect.error("column_limit_exceeded", message)
+        raise _beyond(call, column, problem)
+
+
+def _beyond(call: DialectCall, column: UserColumn, problem: str) -> TidewireError:
+    word = call.dialect.word("column")
+    message = f'The {word} "{column.key}" cannot take this value: {problem}'
+    return call.dialect.error("column_limit_exceeded", message)

@@ -24,7 +24,7 @@ from tidewire.services.databases.schema_changes import index_step
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.schema import user_columns, user_indexes
-from tidewire.store.user_tables.indexed import INDEXED_FIELDS
+from tidewire.store.user_tables.indexed_fields import INDEXED_FIELDS
 from tidewire.store.user_tables.steps import is_small
 from tidewire.store.user_tables.tables import DOCUMENT
 

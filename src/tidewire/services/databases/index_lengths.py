@@ -12,7 +12,7 @@ from tidewire.core.errors import TidewireError
 from tidewire.services.databases.dialects import DialectCall
 from tidewire.services.databases.records import columns_of, indexes_of
 from tidewire.store.engine.connection import Connection
-from tidewire.store.user_tables.indexed import INDEXED_FIELDS
+from tidewire.store.user_tables.indexed_fields import INDEXED_FIELDS
 
 BOUNDED: Final = frozenset({"key", "unique"})
 """Types of indexes that have a greatest length."""

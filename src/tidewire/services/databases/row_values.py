@@ -18,7 +18,6 @@ from tidewire.core.time import now, parse_datetime
 from tidewire.services.databases.dialects import DialectCall
 from tidewire.services.databases.related_values import read_related
 from tidewire.services.permissions import ITEM_ACTIONS
-from tidewire.store.engine.sqlite.functions import LARGEST_MADE, NO_VALUE
 from tidewire.store.user_tables.columns import UserColumn
 from tidewire.store.user_tables.listing import StoredRow
 from tidewire.store.user_tables.rows import Changes
@@ -91,16 +90,16 @@ def require_fitting(call: DialectCall, table: UserTable, row: StoredRow, changes
     for key in changes.operators:
         problem = problem_of_stored(table, table.columns[key], stored[key])
         if problem:
-            raise wrong_structure(call, f'The operator makes the {_column(call)} "{key}" invalid: {problem}')
+            raise invalid_operation(call, key, problem)
+
+
+def invalid_operation(call: DialectCall, key: str, problem: str) -> TidewireError:
+    """The error for an operator whose result the column does not take."""
+    return wrong_structure(call, f'The operator makes the {_column(call)} "{key}" invalid: {problem}')
 
 
 def problem_of_stored(table: UserTable, column: UserColumn, stored: Any) -> str:
     """What keeps a stored value from being one that the column takes; empty if nothing does."""
-    if stored == NO_VALUE:
-        return _problem_of_none(column)
-    if column.rules.kind.storage == "integer" and isinstance(stored, float):
-        # What SQL makes of an integer that has no place in 64 bits.
-        return "it must be an integer of 64 bits."
     try:
         column.rules.accept(column.shown(stored, table.encryption))
     except InvalidValueError as error:
@@ -108,16 +107,6 @@ def problem_of_stored(table: UserTable, column: UserColumn, stored: Any) -> str:
     except (ValueError, OverflowError):
         return "it is out of range."
     return ""
-
-
-def _problem_of_none(column: UserColumn) -> str:
-    """Why an operator gave no value."""
-    rules = column.rules
-    if rules.array:
-        return f"an array must have at most {LARGEST_MADE} characters as JSON."
-    if rules.kind.storage == "text":
-        return f"it must have at most {min(rules.kind.size or rules.size, LARGEST_MADE)} characters."
-    return "there is no such number."
 
 
 def given_permissions(value: object) -> list[str] | None:

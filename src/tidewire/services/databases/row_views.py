@@ -18,7 +18,7 @@ from tidewire.services.databases.events import ROW, row_parameters
 from tidewire.services.permissions import may
 from tidewire.services.publishing import event_outline
 from tidewire.store.engine.database import Transaction
-from tidewire.store.engine.sqlite.overlay import FIRST_SEQUENCE
+from tidewire.store.engine.staging import FIRST_SEQUENCE
 from tidewire.store.user_tables.listing import StoredRow
 from tidewire.store.user_tables.rows import permissions_of
 from tidewire.store.user_tables.tables import SYSTEM_COLUMNS, UserTable

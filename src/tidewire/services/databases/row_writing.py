@@ -23,6 +23,7 @@ from tidewire.services.databases.row_values import (
     changes_nothing,
     completed,
     given_permissions,
+    invalid_operation,
     new_values,
     require_fitting,
     require_size,
@@ -43,9 +44,10 @@ from tidewire.services.permissions import (
     unauthorized,
 )
 from tidewire.store.engine.database import Transaction
-from tidewire.store.engine.sqlite.overlay import FIRST_SEQUENCE
+from tidewire.store.engine.staging import FIRST_SEQUENCE
 from tidewire.store.user_tables.listing import StoredRow
 from tidewire.store.user_tables.loading import find_related_table
+from tidewire.store.user_tables.operators import NoResultError
 from tidewire.store.user_tables.related_changes import add_pair
 from tidewire.store.user_tables.relations import Relation
 from tidewire.store.user_tables.rows import (
@@ -196,6 +198,8 @@ def _change(
         changed = update_row(transaction.connection, table, row, changes)
     except DuplicateValueError:
         raise duplicate_value(call) from None
+    except NoResultError as error:
+        raise invalid_operation(call, error.key, str(error)) from None
     require_fitting(call, table, changed, changes)
     payload = publish_row(transaction, call, table, changed, action)
     if changes.related:

@@ -437,7 +437,8 @@ async def _at_once(
     ``fully`` is done there instead of it, if that takes more than can be done at once.
     """
     try:
-        found = call.context.database.glance(unit)
+        answer = call.context.database.find_at_once(unit)
+        found = None if answer is None else answer.value
     except NoResultFound:
         # The table changed between two statements.
         found = None

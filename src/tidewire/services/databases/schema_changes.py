@@ -15,6 +15,7 @@ from tidewire.services.databases.records import column_model, index_model
 from tidewire.services.publishing import project_event
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Database, Transaction
+from tidewire.store.engine.dialect import Indexed
 from tidewire.store.errors import StoreError
 from tidewire.store.instance.platform import CONSOLE_PROJECT_ID, Project, Stores
 from tidewire.store.schema import (
@@ -27,7 +28,7 @@ from tidewire.store.schema import (
 )
 from tidewire.store.secrets.encryption import Encryption
 from tidewire.store.user_tables.changes import advance_column, advance_dropped_table, advance_index
-from tidewire.store.user_tables.indexed import INDEXED_FIELDS, Indexed
+from tidewire.store.user_tables.indexed_fields import INDEXED_FIELDS
 from tidewire.store.user_tables.names import value_column
 from tidewire.store.user_tables.relationship_changes import advance_relationship, shown_columns
 from tidewire.store.user_tables.tables import DOCUMENT

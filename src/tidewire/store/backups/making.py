@@ -6,9 +6,8 @@ Objects never change, and none is deleted meanwhile; so whatever is in a copied 
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -23,9 +22,16 @@ from tidewire.store.backups.manifest import (
     database_name,
     is_file_of_backup,
 )
+from tidewire.store.engine.files import (
+    CopyError,
+    DamagedError,
+    Look,
+    OpenFile,
+    Synchronous,
+    checked_copy,
+    copy_database,
+)
 from tidewire.store.engine.migration import PLATFORM, PROJECT
-from tidewire.store.engine.sqlite.connections import BUSY_TIMEOUT_MS, Synchronous, driver
-from tidewire.store.engine.sqlite.opening import OpenFile
 from tidewire.store.errors import StoreError
 from tidewire.store.instance.data_directory import database_path
 from tidewire.store.instance.deletion_lock import nothing_deleted
@@ -35,21 +41,9 @@ from tidewire.store.records.projects import CONSOLE_PROJECT_ID
 from tidewire.store.schema import file_parts, projects, state, upload_parts
 from tidewire.store.secrets.secret_file import SECRETS_NAME
 
-_STEP_PAGES: Final = 1024
-_TARGET_FULL: Final = frozenset(
-    {
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_IOERR_WRITE,
-        sqlite3.SQLITE_IOERR_FSYNC,
-        sqlite3.SQLITE_IOERR_TRUNCATE,
-    }
-)
-"""Result codes that are about the file which is written."""
-_PROJECTS: Final = str(select(projects.c.id))
-_STATES: Final = str(select(state.c.name))
-_KEYS: Final = str(union(select(file_parts.c.key), select(upload_parts.c.key)))
+_PROJECTS: Final = select(projects.c.id)
+_STATES: Final = select(state.c.name)
+_KEYS: Final = union(select(file_parts.c.key), select(upload_parts.c.key))
 
 
 class Target(Protocol):
@@ -103,8 +97,8 @@ class _Backup:
     def platform(self) -> tuple[list[str], set[str]]:
         """Copy the platform; return all projects, and those whose databases must have been made."""
         with self._copied(CONSOLE_PROJECT_ID) as copy:
-            listed = [row[0] for row in copy.execute(_PROJECTS)]
-            being_made = {row[0].removeprefix(CREATION) for row in copy.execute(_STATES)}
+            listed = [row[0] for row in copy(_PROJECTS)]
+            being_made = {row[0].removeprefix(CREATION) for row in copy(_STATES)}
             keys = _keys(copy)
         self._take(CONSOLE_PROJECT_ID, keys)
         return listed, set(listed) - being_made
@@ -118,7 +112,7 @@ class _Backup:
                 keys = _keys(copy)
         except BackupError:
             raise
-        except (StoreError, sqlite3.DatabaseError) as error:
+        except StoreError as error:
             reason = str(error).partition("\n")[0]  # what follows is an address of SQLAlchemy's manual
             self.manifest.missing.append(Missing(database_name(project_id), reason))
             (self._target.staging / database_name(project_id)).unlink(missing_ok=True)
@@ -148,11 +142,10 @@ class _Backup:
                 self.manifest.missing.append(Missing(name, "it is missing in object storage"))
 
     @contextmanager
-    def _copied(self, project_id: str) -> Iterator[sqlite3.Connection]:
+    def _copied(self, project_id: str) -> Iterator[Look]:
         """A copy of a database below the staging directory, checked, open for reading.
 
-        Raises :class:`BackupError` if it cannot be written; StoreError or DatabaseError if the database is
-        damaged or missing.
+        Raises :class:`BackupError` if it cannot be written; StoreError if the database is damaged or missing.
         """
         copy = self._target.staging / database_name(project_id)
         copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -165,44 +158,26 @@ class _Backup:
             create=False,
             due=None if is_platform else DueProjects(self._directory),
         )
+        what = f"database of {project_id}"
+        self._watcher.begin(what, 0)
+
+        def report(done: int, total: int) -> None:
+            self._watcher.begin(what, total)
+            self._watcher.reached(done)
+
         try:
-            self._copy(driver(file.watcher), copy, project_id)
+            copy_database(file, copy, report)
+        except CopyError as error:
+            message = f"the copy of the database of {project_id} cannot be written: {error}"
+            raise BackupError(message) from error
         finally:
             file.close()
-        with closing(sqlite3.connect(f"{copy.absolute().as_uri()}?immutable=1", uri=True)) as connection:
-            found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-            if found != "ok":
-                raise StoreError(f"the database {database_path(self._directory, project_id)}: {found}")
-            yield connection
-
-    def _copy(self, source: sqlite3.Connection, path: Path, project_id: str) -> None:
-        """Copy all pages as they are at one moment, however much is written meanwhile."""
-        self._watcher.begin(f"database of {project_id}", 0)
-
-        def report(_status: int, remaining: int, total: int) -> None:
-            self._watcher.begin(f"database of {project_id}", total)
-            self._watcher.reached(total - remaining)
-
-        # Nobody else writes to the copy; a target on a network file system need not know locks.
-        address = f"{path.absolute().as_uri()}?nolock=1"
         try:
-            with closing(sqlite3.connect(address, uri=True)) as target:
-                source.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-                # Within a transaction that reads, the copy is of its moment, and never begins anew.
-                source.execute("BEGIN")
-                try:
-                    source.execute("SELECT count(*) FROM sqlite_master").fetchone()
-                    source.backup(target, pages=_STEP_PAGES, progress=report)
-                finally:
-                    source.execute("ROLLBACK")
-        except sqlite3.Error as error:
-            code = getattr(error, "sqlite_errorcode", 0)
-            if code in _TARGET_FULL or code & 0xFF in _TARGET_FULL:
-                raise BackupError(
-                    f"the copy of the database of {project_id} cannot be written: {error}"
-                ) from error
-            raise
+            with checked_copy(copy) as look:
+                yield look
+        except DamagedError as error:
+            raise StoreError(f"the database {database_path(self._directory, project_id)}: {error}") from error
 
 
-def _keys(copy: sqlite3.Connection) -> list[str]:
-    return sorted(row[0] for row in copy.execute(_KEYS))
+def _keys(copy: Look) -> list[str]:
+    return sorted(row[0] for row in copy(_KEYS))

@@ -9,6 +9,7 @@ import msgspec
 
 from tidewire import __version__
 from tidewire.core.time import format_datetime, now
+from tidewire.store.engine.files import DATABASE_NAME
 from tidewire.store.engine.migration import PLATFORM, PROJECT, Chain
 from tidewire.store.errors import StoreError
 from tidewire.store.records.projects import CONSOLE_PROJECT_ID
@@ -21,7 +22,7 @@ OBJECTS: Final = "objects/"
 """What names of objects begin with."""
 _ID: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,35}"
 _NAME: Final = re.compile(
-    rf"projects/{_ID}/database\.sqlite3|objects/{_ID}/[0-9]{{8}}/[0-9a-f]{{32}}"
+    rf"projects/{_ID}/{re.escape(DATABASE_NAME)}|objects/{_ID}/[0-9]{{8}}/[0-9a-f]{{32}}"
     rf"|outbox/[A-Za-z0-9][A-Za-z0-9._-]*\.eml|{re.escape(SECRETS_NAME)}"
 )
 _CHAINS: Final[tuple[Chain, ...]] = (PROJECT, PLATFORM)
@@ -68,7 +69,7 @@ class _Head(msgspec.Struct):
 
 def database_name(project_id: str) -> str:
     """Name of a project's database."""
-    return f"projects/{project_id}/database.sqlite3"
+    return f"projects/{project_id}/{DATABASE_NAME}"
 
 
 def is_file_of_backup(name: str) -> bool:

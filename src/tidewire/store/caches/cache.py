@@ -1,4 +1,4 @@
-"""What was read from a database, kept until anybody changes that database."""
+"""What was read from a database, kept while it is current."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from tidewire.store.engine.connection import Connection
-from tidewire.store.engine.database import Database
+from tidewire.store.engine.database import NEVER, Database, Finding
 
 T = TypeVar("T")
 
 
 class Cache(Generic[T]):
-    """Values by name; all are dropped at any commit to ``database``, also one by another process.
+    """Values by name, each read again once anybody, in any process, has committed to the database.
 
     Meant for databases that change rarely. What is not found is not kept: names come from clients.
     """
@@ -20,21 +20,17 @@ class Cache(Generic[T]):
     def __init__(self, database: Database, capacity: int) -> None:
         self._database = database
         self._capacity = capacity
-        self._version = 0
-        self._values: dict[str, T] = {}
+        self._found: dict[str, Finding[T | None]] = {}
 
     async def get(self, name: str, find: Callable[[Connection], T | None]) -> T | None:
         """The value called ``name``; ``find`` reads it if it is not kept."""
-        version = self._database.data_version()
-        if version != self._version:
-            self._values.clear()
-            self._version = version
-        value = self._values.get(name)
-        if value is None:
-            value = await self._database.read(find, lane="identities")
-            # A commit during the read may be one that the value does not show.
-            if value is not None and self._version == version == self._database.data_version():
-                if len(self._values) >= self._capacity:
-                    self._values.clear()
-                self._values[name] = value
-        return value
+        known: Finding[T | None] = self._found.get(name, NEVER)
+        found = await self._database.find(find, known)
+        if found is not known:
+            if found.value is None:
+                self._found.pop(name, None)
+            else:
+                if len(self._found) >= self._capacity:
+                    self._found.clear()
+                self._found[name] = found
+        return found.value

@@ -15,7 +15,7 @@ from typing import Any, Final
 from tidewire.core.identities import Identity
 from tidewire.core.time import now
 from tidewire.store.engine.connection import Connection
-from tidewire.store.engine.database import Database
+from tidewire.store.engine.database import NEVER, Database, Finding
 from tidewire.store.records.identities import (
     IdentityRows,
     identity_of,
@@ -44,8 +44,9 @@ class _Key:
 class _Entry:
     identity: Identity
     rows: IdentityRows
-    version: int
-    """Of the database when ``rows`` were last seen to be these."""
+
+
+_Found = Finding["_Entry | None"]
 
 
 class IdentityCache:
@@ -55,7 +56,7 @@ class IdentityCache:
         self._database = database
         self._jwt_secret = jwt_secret
         self._capacity = capacity
-        self._entries: dict[_Key, _Entry] = {}
+        self._found: dict[_Key, _Found] = {}
         self._tokens: dict[str, SessionClaims] = {}
 
     async def by_session(self, session: str) -> Identity | None:
@@ -88,7 +89,7 @@ class IdentityCache:
 
     def clear(self) -> None:
         """Keep nothing."""
-        self._entries.clear()
+        self._found.clear()
         self._tokens.clear()
 
     def _claims(self, token: str) -> SessionClaims:
@@ -101,37 +102,21 @@ class IdentityCache:
         return claims
 
     async def _identity(self, key: _Key) -> Identity | None:
-        entry = self._entries.pop(key, None)
-        if entry is None or not self._holds(key, entry):
-            entry = await self._find(key)
-        if entry is None or unexpired(entry.identity, now()) is None:
+        known: _Found = self._found.pop(key, NEVER)
+        found = await self._database.find(partial(_load, key=key, known=known), known)
+        if found.value is None or unexpired(found.value.identity, now()) is None:
             return None
-        _keep(self._entries, key, entry, self._capacity)
-        return entry.identity
-
-    def _holds(self, key: _Key, entry: _Entry) -> bool:
-        # The version first: what is committed after it makes another look necessary.
-        version = self._database.data_version()
-        if version == entry.version:
-            return True
-        if self._database.glance(partial(_rows, key=key)) != entry.rows:
-            return False
-        entry.version = version
-        return True
-
-    async def _find(self, key: _Key) -> _Entry | None:
-        version = self._database.data_version()
-        unit = partial(_load, key=key, version=version)
-        entry = self._database.glance(unit)
-        # What is committed between two of its statements would make it a user who never was.
-        if entry is None or self._database.data_version() != version:
-            entry = await self._database.read(unit, lane="identities")
-        return entry
+        _keep(self._found, key, found, self._capacity)
+        return found.value.identity
 
 
-def _load(connection: Connection, key: _Key, version: int) -> _Entry | None:
+def _load(connection: Connection, key: _Key, known: _Found) -> _Entry | None:
     rows = _rows(connection, key)
-    return _Entry(identity_of(connection, rows), rows, version) if rows is not None else None
+    if rows is None:
+        return None
+    if known.value is not None and known.value.rows == rows:
+        return known.value
+    return _Entry(identity_of(connection, rows), rows)
 
 
 def _rows(connection: Connection, key: _Key) -> IdentityRows | None:

@@ -19,23 +19,19 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     String,
     Table,
-    bindparam,
     column,
     insert,
-    literal,
     select,
     table,
 )
 
 from tidewire.store.engine.connection import Connection
+from tidewire.store.engine.dialect import has_table
 from tidewire.store.engine.prepared_statements import Prepared
 from tidewire.store.schema import PLATFORM_REVISION, PROJECT_REVISION, platform_metadata, project_metadata
 
 _MIGRATIONS: Final = Path(__file__).parent.with_name("migrations")
 _one_at_a_time: Final = threading.Lock()
-_TABLE: Final = Prepared(
-    select(literal(1)).select_from(table("sqlite_master")).where(column("name", String) == bindparam("name"))
-)
 
 
 class MigrationError(Exception):
@@ -83,7 +79,7 @@ def bring_up_to_date(connection: Connection, chain: Chain, *, create: bool = Tru
 
 def _revision_of(connection: Connection, chain: Chain) -> str | None:
     """The revision that a database has; None: it has no tables of the chain."""
-    if not _TABLE.fetch(connection, {"name": chain.version_table}):
+    if not has_table(connection, chain.version_table):
         return None
     rows = _revision(chain.version_table).fetch(connection, {})
     return rows[0][0] if rows else ""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import sqlite3
 import time
 from collections import Counter, deque
 from collections.abc import Callable
@@ -20,8 +19,8 @@ from typing import Any, Final, Generic, Literal, TypeVar
 import msgspec
 
 from tidewire.core.errors import TidewireError
+from tidewire.store.engine.failures import raisable
 from tidewire.store.engine.threads import ThreadPool
-from tidewire.store.machine.disk_space import disk_full
 
 T = TypeVar("T")
 
@@ -320,18 +319,3 @@ class FairQueue:
 
 def _busy(message: str) -> TidewireError:
     return TidewireError("general_server_busy", message)
-
-
-def raisable(error: BaseException) -> BaseException:
-    """An error that a future can hold: StopIteration would end the waiting coroutine in silence.
-
-    Where SQLite had no room on the disk, it is the error that clients are told.
-    """
-    cause = getattr(error, "orig", error)
-    if isinstance(cause, sqlite3.Error) and cause.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL:
-        return disk_full()
-    if isinstance(error, Exception) and not isinstance(error, StopIteration):
-        return error
-    wrapped = RuntimeError(f"a unit of work raised {type(error).__name__}")
-    wrapped.__cause__ = error
-    return wrapped

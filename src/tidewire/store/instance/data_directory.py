@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from tidewire.core.ids import is_id
-from tidewire.store.engine.sqlite.opening import locked
+from tidewire.store.engine.files import DATABASE_NAME
 from tidewire.store.errors import StoreError
 from tidewire.store.machine.file_systems import require_local
+from tidewire.store.machine.locks import locked
 from tidewire.store.records.projects import CONSOLE_PROJECT_ID
 from tidewire.store.secrets.secret_file import SECRETS_NAME, Secrets, load_secrets
 
@@ -16,7 +17,7 @@ def database_path(directory: Path, project_id: str) -> Path:
     """Where the database of a project is. Raises :class:`StoreError` for what is no id."""
     if not is_id(project_id):
         raise StoreError(f"{project_id!r} is not the id of a project")
-    return directory / "projects" / project_id / "database.sqlite3"
+    return directory / "projects" / project_id / DATABASE_NAME
 
 
 def prepare_directory(directory: Path, *, create: bool, allow_network: bool) -> Secrets:

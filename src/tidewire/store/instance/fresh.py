@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
+from sqlalchemy import literal_column, select
+
 from tidewire.settings import Settings
+from tidewire.store.engine.files import looked_into
 from tidewire.store.instance.data_directory import database_path
 from tidewire.store.instance.platform import CONSOLE_PROJECT_ID
+from tidewire.store.schema import users
 from tidewire.store.secrets.purposes import sign_up_code
 from tidewire.store.secrets.secret_file import SECRETS_NAME, load_secrets
 
@@ -18,9 +20,8 @@ def code_of_fresh_instance(settings: Settings) -> str:
     if settings.console_signup != "first":
         return ""
     directory = Path(settings.data_dir)
-    path = database_path(directory, CONSOLE_PROJECT_ID).resolve()
-    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=10)) as console:
-        if console.execute("SELECT 1 FROM users LIMIT 1").fetchone() is not None:
+    with looked_into(database_path(directory, CONSOLE_PROJECT_ID)) as look:
+        if look(select(users.c.sequence).limit(literal_column("1"))):
             return ""
     generated = load_secrets(directory / SECRETS_NAME, create=False).jwt_secret
     return sign_up_code(settings.secret_key.encode() or generated)

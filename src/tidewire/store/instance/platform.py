@@ -29,7 +29,6 @@ from tidewire.store.caches.key_ring import KeyRing
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Database, Transaction
 from tidewire.store.engine.migration import PLATFORM, PROJECT
-from tidewire.store.engine.sqlite.opening import locked
 from tidewire.store.engine.state import delete_state, read_state, write_state
 from tidewire.store.engine.workers import Workers
 from tidewire.store.errors import StoreError
@@ -38,7 +37,9 @@ from tidewire.store.instance.data_directory import database_path, prepare_direct
 from tidewire.store.instance.deletion_lock import deleting
 from tidewire.store.instance.project_databases import ProjectDatabases
 from tidewire.store.machine.disk_space import DiskSpace
-from tidewire.store.objects.storage import ObjectStorage, empty_trash, local_store
+from tidewire.store.machine.locks import locked
+from tidewire.store.objects.storage import ObjectStorage
+from tidewire.store.objects.stores import DirectoryStore, day_of
 from tidewire.store.records.api_keys import (
     ApiKey,
     KeyOwner,
@@ -109,7 +110,7 @@ class Stores:
         something is left to be done there by whoever looks after that."""
         self.disk: Final = disk
         self._directory = Path(settings.data_dir)
-        self._object_store = local_store(self._directory / "objects")
+        self._object_store = DirectoryStore(self._directory / "objects")
         self._background = Background()
         self._reported: dict[str, float] = {}
         self._workers = Workers(
@@ -387,7 +388,7 @@ class Stores:
 
     async def empty_trash(self) -> None:
         """Delete for good what the sweeps of object storage took long ago."""
-        await empty_trash(self._object_store, self.settings.trash_max_age * 1000)
+        await self._object_store.empty_trash(day_of(now() - self.settings.trash_max_age * 1000))
 
     async def create_platform(
         self, project_id: str, name: str, platform: Platform, platform_id: str | None = None

@@ -1,11 +1,11 @@
-"""Many conditions joined, as a tree that is never deep, for SQLite refuses deep ones; and many values."""
+"""Many conditions joined, as a tree that is never deep: databases refuse deep ones."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Boolean, ColumnElement, Select, and_, exists, func, not_, or_, select
+from sqlalchemy import Boolean, ColumnElement, and_, or_
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 
@@ -25,27 +25,6 @@ def all_of(conditions: Sequence[Condition]) -> Condition:
 def any_of(conditions: Sequence[Condition]) -> Condition:
     """Whether any of at least one condition holds."""
     return _joined(or_, list(conditions))
-
-
-def listed(values: ColumnElement[Any]) -> Select[Any]:
-    """The values of a JSON array, for ``in_``: one parameter, however many they are."""
-    return select(func.json_each(values).table_valued("value").alias("given").c.value)
-
-
-def array_contains(array: ColumnElement[Any], method: str, values: ColumnElement[Any]) -> Condition:
-    """``contains``, ``containsAny``, ``containsAll`` or ``notContains`` on a JSON array.
-
-    ``values`` is a JSON array too. Unknown where there is no array.
-    """
-    element = func.json_each(array).table_valued("value").alias("element")
-    found = element.c.value.in_(listed(values))
-    if method == "containsAll":
-        given = listed(values).subquery().c.value
-        wanted = select(func.count(given.distinct())).scalar_subquery()
-        held = select(func.count(element.c.value.distinct())).select_from(element).where(found)
-        return and_(array.is_not(None), held.scalar_subquery() == wanted)
-    held_one = exists(select(1).select_from(element).where(found))
-    return and_(array.is_not(None), not_(held_one)) if method == "notContains" else held_one
 
 
 def _joined(join: Callable[..., Any], conditions: list[Condition]) -> Condition:

@@ -23,7 +23,6 @@ from sqlalchemy import (
     Text,
     and_,
     cast,
-    func,
     literal,
     or_,
     true,
@@ -32,8 +31,15 @@ from sqlalchemy import (
 from tidewire.core.folding import fold
 from tidewire.core.queries import MAX_VALUES, Query
 from tidewire.core.time import parse_datetime
-from tidewire.store.lists.conditions import FEW, all_of, any_of, array_contains, listed
-from tidewire.store.lists.folded import contains, ends_with, starts_with
+from tidewire.store.engine.dialect import (
+    array_contains,
+    contains,
+    contains_of,
+    ends_with,
+    listed,
+    starts_with,
+)
+from tidewire.store.lists.conditions import FEW, all_of, any_of
 
 MAX_SEARCH_LENGTH: Final = 256
 """Characters of a text to search for."""
@@ -225,7 +231,7 @@ def _ends_with(column: Column[Any], values: list[Any]) -> ColumnElement[bool]:
 
 def _contained(column: Column[Any], values: list[Any], *, every: bool = False) -> ColumnElement[bool]:
     if len(values) > FEW:
-        return func.tidewire_contains(column, _json([fold(value) for value in values]), int(every)) == 1
+        return contains_of(column, _json([fold(value) for value in values]), every=every)
     parts = [contains(column, _part(value)) for value in values]
     return all_of(parts) if every else any_of(parts)
 

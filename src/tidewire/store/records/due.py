@@ -99,6 +99,10 @@ class DueProjects:
         else:
             self._write(project_id, due_at)
 
+    def due_at(self, connection: Connection) -> int | None:
+        """When something is to be done in the project next: :func:`due_at`."""
+        return due_at(connection)
+
     def read(self) -> dict[str, int]:
         """When something is due in which projects; :data:`OPEN` for those that are open or were."""
         found: dict[str, int] = {}

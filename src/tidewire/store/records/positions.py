@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import msgspec
-from sqlalchemy import bindparam, case, delete, func, select, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import bindparam, case, delete, select, update
 
 from tidewire.core.time import now
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
+from tidewire.store.engine.dialect import listed, upsert
 from tidewire.store.engine.prepared_statements import Prepared
 from tidewire.store.engine.state import read_state
 from tidewire.store.schema import realtime_positions, realtime_processes
@@ -85,7 +85,7 @@ _p = realtime_positions.c
 _COLUMNS: Final = (
     "subject", "id", "process", "connection", "wants", "epoch", "position", "exact", "page", "lost_at", "away"
 )  # fmt: skip
-_insert = insert(realtime_positions).values({name: bindparam(name) for name in _COLUMNS})
+_insert = upsert(realtime_positions).values({name: bindparam(name) for name in _COLUMNS})
 _take = Prepared(
     _insert.on_conflict_do_update(
         index_elements=["subject", "id"], set_={name: _insert.excluded[name] for name in _COLUMNS[2:]}
@@ -115,10 +115,10 @@ _find = Prepared(
     )
     .where(
         _p.subject == bindparam("subject"),
-        _p.id.in_(select(func.json_each(bindparam("ids")).table_valued("value").c.value)),
+        _p.id.in_(listed(bindparam("ids"))),
     )
 )
-_reach_insert = insert(realtime_processes).values(
+_reach_insert = upsert(realtime_processes).values(
     {name: bindparam(name) for name in ("process", "position", "pages")}
 )
 _reach = Prepared(

@@ -20,8 +20,8 @@ from tidewire.core.events import Event
 from tidewire.core.models.presences import Presence
 from tidewire.core.time import format_datetime, now
 from tidewire.store.engine.connection import Connection
+from tidewire.store.engine.database import Transaction
 from tidewire.store.engine.event_log import epoch
-from tidewire.store.engine.sqlite.writer import Transaction
 from tidewire.store.engine.state import read_state, write_state
 from tidewire.store.records.grants import delete_grants, write_grants
 from tidewire.store.schema import presence_connections, presences, users

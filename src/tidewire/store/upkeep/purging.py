@@ -2,16 +2,13 @@
 
 The transaction that deletes a user notes that this is to be done, so that it is done whatever happens: at
 once, and if the process ends meanwhile in the next round of maintenance. Offsets stay, and every event keeps
-its name, its ids and its receivers; only what else stood in its payload is gone. Deleted values are
-overwritten in the file (``secure_delete``), and the write-ahead log is emptied afterwards.
+its name, its ids and its receivers; only what else stood in its payload is gone, from the disk too.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Iterable
-from contextlib import closing
 from functools import partial
 from typing import Any, Final
 
@@ -22,7 +19,6 @@ from sqlalchemy import delete, func, or_, select, update
 from tidewire.store.engine import event_log
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Database, Transaction
-from tidewire.store.engine.sqlite.connections import BUSY_TIMEOUT_MS
 from tidewire.store.engine.state import delete_state, read_state, write_state
 from tidewire.store.records.event_secrets import forget_secrets
 from tidewire.store.schema import audit_log, outgoing_messages, state, targets
@@ -92,7 +88,7 @@ async def purge(database: Database, outbox: Outbox, user_id: str) -> int:
         addresses = frozenset(each.lower() for each in kept.addresses)
         await asyncio.to_thread(outbox.forget, database.project_id, addresses)
         await database.write(lambda transaction: delete_state(transaction.connection, _PURGE + user_id))
-    await asyncio.to_thread(_empty_wal, database)
+    await database.overwrite_deleted()
     return blanked
 
 
@@ -147,16 +143,6 @@ def _delete_rows(user_id: str, transaction: Transaction) -> None:
     connection.execute(
         delete(outgoing_messages).where(func.lower(outgoing_messages.c.recipient).in_(recipients))
     )
-
-
-def _empty_wal(database: Database) -> None:
-    """Take what was overwritten out of the write-ahead log too; later commits do it if others read now."""
-    timeout = BUSY_TIMEOUT_MS / 1000
-    try:
-        with closing(sqlite3.connect(database.path, timeout=timeout, isolation_level=None)) as connection:
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    except sqlite3.Error:
-        _log.warning("wal_not_emptied", project=database.project_id, exc_info=True)
 
 
 def _read(connection: Connection, user_id: str) -> _Purge | None:

@@ -7,22 +7,20 @@ in one that was started later, goes on from there.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Column, Row, Table, delete, select, text, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Row, Table, delete, select, update
 
 from tidewire.core.time import now
+from tidewire.store.engine import dialect
 from tidewire.store.engine.connection import Connection
+from tidewire.store.engine.dialect import Indexed, SideIndex
 from tidewire.store.schema import dropped_tables, user_columns, user_indexes, user_tables
 from tidewire.store.secrets.encryption import Encryption
 from tidewire.store.user_tables import names
 from tidewire.store.user_tables.columns import UserColumn, column_of, sql_column
-from tidewire.store.user_tables.indexed import Indexed
 from tidewire.store.user_tables.relationship_changes import remove_relationships_of
-from tidewire.store.user_tables.side_indexes import SideIndex
 from tidewire.store.user_tables.steps import is_small, new_version, reach
 from tidewire.store.user_tables.tables import readers_table, sql_table
 
@@ -47,27 +45,10 @@ def drop_table(connection: Connection, sequence: int) -> None:
 
 def add_column(connection: Connection, table: int, column: UserColumn) -> None:
     """Make the SQL column of a new column; rows that there are have nothing in it yet."""
-    added: Column[Any] = sql_column(column)
-    sql_type = added.type.compile(dialect=connection.dialect)
-    connection.execute(text(f"ALTER TABLE {names.rows_table(table)} ADD COLUMN {column.name} {sql_type}"))
+    rows = names.rows_table(table)
+    dialect.add_column(connection, rows, sql_column(column))
     if column.rules.kind.storage == "vector":
-        _keep_vectors(connection, table, column.name)
-
-
-def _keep_vectors(connection: Connection, table: int, column: str) -> None:
-    """Keep the vectors of a column once more as they are compared: little to read when all of them are."""
-    vectors, rows = names.vectors_table(table), names.rows_table(table)
-    connection.execute(text(f"CREATE TABLE {vectors} (row INTEGER PRIMARY KEY, vector BLOB NOT NULL)"))
-    kept = f"INSERT OR REPLACE INTO {vectors} SELECT new.sequence, tidewire_vector(new.{column})"
-    for event in ("INSERT", f"UPDATE OF {column}"):
-        connection.exec_driver_sql(
-            f"CREATE TRIGGER {vectors}_{event[:6].lower()} AFTER {event} ON {rows} "
-            f"WHEN new.{column} IS NOT NULL BEGIN {kept}; END"
-        )
-    forgotten = f"DELETE FROM {vectors} WHERE row = old.sequence"  # noqa: S608 - its name is no user's
-    connection.exec_driver_sql(
-        f"CREATE TRIGGER {vectors}_delete AFTER DELETE ON {rows} BEGIN {forgotten}; END"
-    )
+        dialect.keep_vectors(connection, names.vectors_table(table), rows, column.name)
 
 
 def is_empty(connection: Connection, table: int) -> bool:
@@ -80,8 +61,7 @@ def advance_column(connection: Connection, row: Row[Any], encryption: Encryption
     column = column_of(row)
     erased = row.status == "deleting"
     if erased and is_small(connection, row.table_sequence):
-        table, name = names.rows_table(row.table_sequence), column.name
-        connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {name}"))
+        dialect.drop_column(connection, names.rows_table(row.table_sequence), column.name)
         return _finished(connection, row, erased)
     value = None if erased else column.rules.default
     if value is not None or erased:
@@ -119,7 +99,7 @@ def advance_index(connection: Connection, row: Row[Any], columns: Sequence[Index
     if row.type in {"key", "unique"}:
         error = _create_index(connection, row, columns)
         return _index_finished(connection, row, error)
-    index = SideIndex(row.table_sequence, row.sequence, row.type, columns)
+    index = _side_index(row, columns)
     if row.progress == 0:
         index.create(connection)
     reached = reach(connection, _rows(row.table_sequence), row.progress)
@@ -135,9 +115,9 @@ def advance_index(connection: Connection, row: Row[Any], columns: Sequence[Index
 def drop_index(connection: Connection, row: Row[Any]) -> None:
     """Take an index away, as far as it was made, and its description."""
     if row.type in {"key", "unique", *DESCRIPTIVE_TYPES}:
-        connection.execute(text(f"DROP INDEX IF EXISTS {names.index_name(row.table_sequence, row.sequence)}"))
+        dialect.drop_index(connection, names.index_name(row.table_sequence, row.sequence))
     else:
-        SideIndex(row.table_sequence, row.sequence, row.type, []).drop(connection)
+        _side_index(row).drop(connection)
     connection.execute(delete(user_indexes).where(user_indexes.c.sequence == row.sequence))
 
 
@@ -149,8 +129,7 @@ def advance_dropped_table(connection: Connection, table: int) -> bool:
         connection.execute(delete(readers).where(readers.c.row <= reached))
         connection.execute(delete(rows).where(rows.c.sequence <= reached))
         return False
-    for dropped in (names.vectors_table(table), readers.name, rows.name):
-        connection.execute(text(f"DROP TABLE IF EXISTS {dropped}"))
+    dialect.drop_tables(connection, names.vectors_table(table), readers.name, rows.name)
     connection.execute(delete(dropped_tables).where(dropped_tables.c.table_sequence == table))
     return True
 
@@ -158,26 +137,16 @@ def advance_dropped_table(connection: Connection, table: int) -> bool:
 def _create_index(connection: Connection, row: Row[Any], columns: Sequence[Indexed]) -> str:
     """Make an index; what went wrong, empty if nothing did."""
     descending = [order == "desc" for order in row.orders][: len(columns)]
-    descending += [False] * (len(columns) - len(descending))
-    # SQLite puts the row's number at the end of an index, always ascending, and reads an index either way.
-    # So the last column ascends too: rows with equal values are then in the order that lists want.
-    indexed = [
-        f"{column.value()} DESC" if descends != descending[-1] else column.value()
-        for column, descends in zip(columns, descending, strict=True)
-    ]
-    if row.type == "unique":
-        indexed += [column.kind() for column in columns if column.path is not None]
-    unique = "UNIQUE " if row.type == "unique" else ""
     name, rows = names.index_name(row.table_sequence, row.sequence), names.rows_table(row.table_sequence)
-    connection.execute(text("SAVEPOINT new_index"))
-    try:
-        connection.exec_driver_sql(f"CREATE {unique}INDEX {name} ON {rows} ({', '.join(indexed)})")
-    except (IntegrityError, sqlite3.IntegrityError):
-        connection.execute(text("ROLLBACK TO new_index"))
-        return "Rows that there are have equal values: they cannot be unique."
-    finally:
-        connection.execute(text("RELEASE new_index"))
-    return ""
+    unique = row.type == "unique"
+    if dialect.create_index(connection, name, rows, columns, descending, unique=unique):
+        return ""
+    return "Rows that there are have equal values: they cannot be unique."
+
+
+def _side_index(row: Row[Any], columns: Sequence[Indexed] = ()) -> SideIndex:
+    name, rows = names.index_name(row.table_sequence, row.sequence), names.rows_table(row.table_sequence)
+    return SideIndex(rows, name, row.sequence, row.type, columns)
 
 
 def _index_finished(connection: Connection, row: Row[Any], error: str) -> bool:

@@ -6,18 +6,28 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, and_, exists, func, select
+from sqlalchemy import ColumnElement, and_, exists, select
 
 from tidewire.core.folding import fold
 from tidewire.core.queries import Query
-from tidewire.store.engine.sqlite.functions import compiled_pattern
-from tidewire.store.lists.conditions import all_of, any_of, array_contains, listed
+from tidewire.store.engine.dialect import (
+    array_contains,
+    contains,
+    contains_of,
+    elements_of,
+    ends_with,
+    listed,
+    match_expression,
+    matches,
+    starts_with,
+    words_found,
+)
+from tidewire.store.engine.patterns import compiled_pattern
+from tidewire.store.lists.conditions import all_of, any_of
 from tidewire.store.lists.filters import InvalidFilterError, given_values
-from tidewire.store.lists.folded import contains, ends_with, starts_with
 from tidewire.store.user_tables import spatial_filters
 from tidewire.store.user_tables.fields import Field, text_of, value_of, wrong_value
 from tidewire.store.user_tables.prefixes import ranges_of, within_ranges
-from tidewire.store.user_tables.words import has_word, match_expression
 
 Bound = ColumnElement[Any]
 _Applies = Literal["text", "order", "any"]
@@ -66,7 +76,7 @@ def array_condition(field: Field, method: str, bound: Sequence[Bound]) -> Column
     """The condition on a column that holds a JSON array."""
 
     def holds(*values: Bound) -> ColumnElement[bool]:
-        element = func.json_each(field.column).table_valued("value").alias("element")
+        element = elements_of(field.column)
         return exists(select(1).select_from(element).where(element.c.value.in_(values)))
 
     if method == "containsAll":
@@ -84,8 +94,8 @@ def many_condition(field: Field, method: str, values: Bound) -> ColumnElement[bo
         return field.column.in_(listed(values))
     if method == "notEqual":
         return field.column.not_in(listed(values))
-    found = func.tidewire_contains(field.column, values, int(method == "containsAll"))
-    return found == int(method != "notContains")
+    found = contains_of(field.column, values, every=method == "containsAll")
+    return ~found if method == "notContains" else found
 
 
 def _read_values(field: Field, query: Query) -> list[Any]:
@@ -131,6 +141,10 @@ def _all_contained(field: Field, bound: Sequence[Bound]) -> ColumnElement[bool]:
     return all_of([contains(field.column, each) for each in bound])
 
 
+def _has_word(field: Field, bound: Sequence[Bound]) -> ColumnElement[bool]:
+    return words_found(field.rows, field.words, bound[0])
+
+
 def _equal(field: Field, bound: Sequence[Bound]) -> ColumnElement[bool]:
     return field.column == bound[0] if len(bound) == 1 else field.column.in_(bound)
 
@@ -162,16 +176,14 @@ METHODS: Final[Mapping[str, Method]] = {
     ),
     "endsWith": Method("text", 1, lambda field, bound: ends_with(field.column, bound[0]), _read_folded),
     "notEndsWith": Method("text", 1, lambda field, bound: ~ends_with(field.column, bound[0]), _read_folded),
-    "search": Method("text", 1, lambda field, bound: has_word(field, bound[0]), _read_search),
+    "search": Method("text", 1, lambda field, bound: _has_word(field, bound), _read_search),
     "notSearch": Method(
         "text",
         1,
-        lambda field, bound: and_(field.column.is_not(None), ~has_word(field, bound[0])),
+        lambda field, bound: and_(field.column.is_not(None), ~_has_word(field, bound)),
         _read_search,
     ),
-    "regex": Method(
-        "text", 1, lambda field, bound: func.tidewire_matches(field.column, bound[0]) == 1, _read_pattern
-    ),
+    "regex": Method("text", 1, lambda field, bound: matches(field.column, bound[0]), _read_pattern),
 }
 """By name; those on shapes are in :mod:`tidewire.store.user_tables.spatial_filters`."""
 

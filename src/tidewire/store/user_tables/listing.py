@@ -11,9 +11,9 @@ from sqlalchemy import ColumnElement, Select, and_, bindparam, func, literal_col
 
 from tidewire.core.errors import TidewireError
 from tidewire.store.engine.connection import Connection
+from tidewire.store.engine.dialect import prepare_vectors
 from tidewire.store.engine.prepared_statements import TooLargeError
 from tidewire.store.engine.sizes import row_size
-from tidewire.store.engine.sqlite.vectors import prepare_vectors
 from tidewire.store.lists.conditions import all_of
 from tidewire.store.lists.resource_lists import MAX_TOTAL
 from tidewire.store.user_tables.access import Access

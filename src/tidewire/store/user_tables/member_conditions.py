@@ -10,12 +10,22 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, case, exists, false, func, literal_column, or_, select
 
-from tidewire.store.lists.conditions import all_of, any_of, array_contains, listed
-from tidewire.store.lists.folded import contains, ends_with, starts_with
+from tidewire.store.engine.dialect import (
+    array_contains,
+    contains,
+    contains_of,
+    elements_of,
+    ends_with,
+    folded,
+    listed,
+    matches,
+    starts_with,
+    words_found,
+)
+from tidewire.store.lists.conditions import all_of, any_of
 from tidewire.store.user_tables.member_values import Kind, ScalarKind
 from tidewire.store.user_tables.members import Member
 from tidewire.store.user_tables.prefixes import within_ranges
-from tidewire.store.user_tables.words import words_found
 
 Bound = ColumnElement[Any]
 Condition = ColumnElement[bool]
@@ -129,8 +139,8 @@ def _contains(member: Member, kind: ScalarKind, bound: Bound | None, *, whole: b
     """
     if kind != "text" or bound is None:
         return case((member.type == ARRAY, _held(member, kind, bound)), else_=false())
-    part = func.tidewire_folded(bound)
-    element = func.json_each(member.source, member.path).table_valued("value", "type").alias()
+    part = folded(bound)
+    element = elements_of(member.source, member.path)
     within = exists(
         select(1).select_from(element).where(element.c.type == _TEXT, contains(element.c.value, part))
     )
@@ -148,19 +158,19 @@ def _contains_many(member: Member, method: str, texts: Bound) -> Condition:
         array = case((member.type == ARRAY, member.value), else_="[]")
         held = array_contains(array, method, texts)
     else:
-        element = func.json_each(member.source, member.path).table_valued("value", "type").alias()
-        part = func.tidewire_contains(element.c.value, texts, 0) == 1
+        element = elements_of(member.source, member.path)
+        part = contains_of(element.c.value, texts, every=False)
         held = exists(select(1).select_from(element).where(element.c.type == _TEXT, part))
     return case(
         (member.type == ARRAY, held),
-        (member.type == _TEXT, func.tidewire_contains(member.value, texts, int(every)) == 1),
+        (member.type == _TEXT, contains_of(member.value, texts, every=every)),
         else_=false(),
     )
 
 
 def _held(member: Member, kind: ScalarKind, bound: Bound | None) -> Condition:
     """Whether an array has the value among its elements."""
-    element = func.json_each(member.source, member.path).table_valued("value", "type").alias()
+    element = elements_of(member.source, member.path)
     same = [] if bound is None else [element.c.value == bound]
     return exists(select(1).select_from(element).where(*same, _is(element.c.type, kind)))
 
@@ -190,7 +200,7 @@ def _search(member: Member, kinds: Sequence[Kind], bound: Sequence[Bound]) -> Co
 
 def _regex(member: Member, kinds: Sequence[Kind], bound: Sequence[Bound]) -> Condition:
     del kinds
-    return and_(_is(member.type, "text"), func.tidewire_matches(member.value, bound[0]) == 1)
+    return and_(_is(member.type, "text"), matches(member.value, bound[0]))
 
 
 CONDITIONS: Final[Mapping[str, Callable[[Member, Sequence[Kind], Sequence[Bound]], Condition]]] = {

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
-from sqlalchemy import and_, case, exists, false, func, not_, null, select
+from sqlalchemy import and_, case, exists, false, not_, null, select
 
 from tidewire.core.queries import MAX_VALUES, Query
+from tidewire.store.engine.dialect import elements_of
 from tidewire.store.lists.conditions import all_of, any_of
 from tidewire.store.lists.filters import InvalidFilterError
 from tidewire.store.user_tables.member_conditions import ARRAY, CONDITIONS, OBJECT, Bound, Condition
@@ -110,7 +111,7 @@ def _unplaced(attribute: str) -> Member:
 
 def _element_matches(member: Member, parts: Sequence[Shape], binds: Iterator[Bound]) -> Condition:
     """Whether one element of an array, an object, fits all of the filters."""
-    element = func.json_each(member.source, member.path).table_valued("value", "type").alias()
+    element = elements_of(member.source, member.path)
     # What is no object is no JSON text either, as it stands here.
     source = case((element.c.type == OBJECT, element.c.value), else_="{}")
     conditions = [

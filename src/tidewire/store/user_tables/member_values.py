@@ -10,12 +10,12 @@ import msgspec
 from tidewire.core.columns import INT64, text_problem
 from tidewire.core.folding import fold
 from tidewire.core.queries import MAX_VALUES, Query
-from tidewire.store.engine.sqlite.functions import compiled_pattern
+from tidewire.store.engine.dialect import match_expression
+from tidewire.store.engine.patterns import compiled_pattern
 from tidewire.store.lists.conditions import FEW
 from tidewire.store.lists.filters import InvalidFilterError, given_values
 from tidewire.store.user_tables.members import Member
 from tidewire.store.user_tables.prefixes import ranges_of
-from tidewire.store.user_tables.words import match_expression
 
 ScalarKind = Literal["number", "text", "texts", "true", "false", "null", "object", "array"]
 """``object`` and ``array`` are those that are empty, within an object that a query gives; ``texts`` are many,

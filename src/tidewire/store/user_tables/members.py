@@ -1,23 +1,17 @@
-"""Members of documents in SQL: what stands at a path in JSON text.
-
-Names of members are users' data. A name that consists of letters, digits, ``_`` and ``-`` stands in
-statements as it is, quoted, so that indexes on the same expression answer; any other is bound as a parameter.
-"""
+"""Members of documents: what a query names within them, and what stands at a path in SQL."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
-from sqlalchemy import ColumnElement, Table, func, literal, literal_column
+from sqlalchemy import ColumnElement, Table
 
 from tidewire.core.documents import DEEPEST_PATH, followed, path_of
+from tidewire.store.engine.dialect import path_to, type_at, value_at, words_column
 from tidewire.store.lists.filters import InvalidFilterError
 from tidewire.store.user_tables import names
 from tidewire.store.user_tables.tables import UserTable
-
-_PLAIN: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True)
@@ -44,17 +38,17 @@ class Member:
     @property
     def path(self) -> ColumnElement[Any]:
         """The path in SQL."""
-        return _sql_path(self.names)
+        return path_to(self.names)
 
     @property
     def value(self) -> ColumnElement[Any]:
         """Nothing for a missing member and null, 1 and 0 for true and false, JSON text for what has parts."""
-        return func.json_extract(self.source, self.path)
+        return value_at(self.source, self.path)
 
     @property
     def type(self) -> ColumnElement[Any]:
         """``null``, ``true``, ``false``, ``integer``, ``real``, ``text``, ``array``, ``object``; if any."""
-        return func.json_type(self.source, self.path)
+        return type_at(self.source, self.path)
 
 
 def member_of(table: UserTable, attribute: str) -> Member | None:
@@ -73,7 +67,7 @@ def member_of(table: UserTable, attribute: str) -> Member | None:
         path,
         table.rows,
         names.index_name(table.sequence, words.sequence) if words else "",
-        names.words_column(words.columns.index(attribute)) if words else "",
+        words_column(words.columns.index(attribute)) if words else "",
     )
 
 
@@ -97,13 +91,6 @@ def element_member(source: ColumnElement[Any], attribute: str) -> Member:
     return Member(attribute, source, _path(attribute))
 
 
-def quoted_path(path: tuple[str, ...]) -> str:
-    """A path as a literal of SQL. Raises ValueError for a name that cannot stand in one as it is."""
-    if not all(map(_PLAIN.fullmatch, path)):
-        raise ValueError(path)
-    return "'$" + "".join(f'."{name}"' for name in path) + "'"
-
-
 def _path(attribute: str) -> tuple[str, ...]:
     path = path_of(attribute)
     if path is None:
@@ -112,9 +99,3 @@ def _path(attribute: str) -> tuple[str, ...]:
             "without quotation marks, backslashes and control characters."
         )
     return path
-
-
-def _sql_path(path: tuple[str, ...]) -> ColumnElement[Any]:
-    if all(map(_PLAIN.fullmatch, path)):
-        return literal_column(quoted_path(path))
-    return literal("$" + "".join(f'."{name}"' for name in path))

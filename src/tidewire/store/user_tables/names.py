@@ -23,11 +23,6 @@ def index_name(table: int, index: int) -> str:
     return f"t{table}_i{index}"
 
 
-def words_column(position: int) -> str:
-    """The column of an index of words that has the words of a member of documents."""
-    return f"w{position}"
-
-
 def vectors_table(table: int) -> str:
     """The table that holds the vectors of rows as they are compared."""
     return f"t{table}_vectors"

@@ -11,7 +11,7 @@ from sqlalchemy import table as sql_table
 
 from tidewire.core.queries import Query
 from tidewire.core.vectors import vector_problem
-from tidewire.store.engine.sqlite.vectors import packed
+from tidewire.store.engine.dialect import cosine_distance, euclidean_distance, packed
 from tidewire.store.lists.filters import InvalidFilterError
 from tidewire.store.user_tables import names
 from tidewire.store.user_tables.fields import Field, field_of
@@ -72,10 +72,10 @@ def _distance(method: str, vector: ColumnElement[Any]) -> ColumnElement[Any]:
     """The less, the nearer."""
     given: ColumnElement[Any] = bindparam("vector", type_=BLOB)
     if method == "vectorEuclidean":
-        return func.vec_distance_l2(vector, given)
+        return euclidean_distance(vector, given)
     # Zeros have no direction: they are neither like anything nor its opposite.
-    cosine = func.coalesce(func.vec_distance_cosine(vector, given), 1.0)
+    cosine = func.coalesce(cosine_distance(vector, given), 1.0)
     if method == "vectorCosine":
         return cosine
-    length = func.vec_distance_l2(vector, bindparam("origin", type_=BLOB))
+    length = euclidean_distance(vector, bindparam("origin", type_=BLOB))
     return (cosine - 1.0) * length * bindparam("length", type_=Double)

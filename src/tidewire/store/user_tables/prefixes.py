@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_
+from sqlalchemy import ColumnElement, or_
 
 from tidewire.core.folding import beginnings
+from tidewire.store.engine.dialect import within_range
 
 
 def ranges_of(prefix: str) -> list[str]:
@@ -26,11 +27,7 @@ def ranges_of(prefix: str) -> list[str]:
 
 def within_ranges(text: ColumnElement[Any], ends: Sequence[ColumnElement[Any]]) -> list[ColumnElement[bool]]:
     """The condition that a text is in one of the ranges; none if there are none."""
-    # SQLite takes a range for much of the table unless it is told otherwise, and several for all of it.
-    ranges = [
-        and_(func.unlikely(text >= low), func.unlikely(text < high))
-        for low, high in zip(ends[::2], ends[1::2], strict=True)
-    ]
+    ranges = [within_range(text, low, high) for low, high in zip(ends[::2], ends[1::2], strict=True)]
     return [or_(*ranges)] if ranges else []
 
 

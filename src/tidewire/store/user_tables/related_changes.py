@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from sqlalchemy import BindParameter, bindparam, delete, select
-from sqlalchemy.dialects.sqlite import insert
 
 from tidewire.store.engine.connection import Connection
-from tidewire.store.engine.sqlite.overlay import written_pairs
+from tidewire.store.engine.dialect import upsert
 from tidewire.store.user_tables.listing import StoredRow
 from tidewire.store.user_tables.relations import Relation
 from tidewire.store.user_tables.rows import all_columns
+from tidewire.store.user_tables.staging import written_pairs
 from tidewire.store.user_tables.tables import UserTable
 
 
@@ -75,7 +75,7 @@ def add_pair(
     }
     statement = table.prepared(
         ("pair", relation.relationship, relation.side),
-        lambda: insert(pairs).values(values).on_conflict_do_nothing(),
+        lambda: upsert(pairs).values(values).on_conflict_do_nothing(),
     )
     statement.execute(connection, {"one": sequence, "other": related})
 

@@ -6,9 +6,10 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Select, bindparam, func, select
+from sqlalchemy import Column, ColumnElement, Select, bindparam, select
 
 from tidewire.store.engine.connection import Connection
+from tidewire.store.engine.dialect import listed
 from tidewire.store.user_tables.reached import Reached
 from tidewire.store.user_tables.relations import Relation
 from tidewire.store.user_tables.tables import SYSTEM_COLUMNS, UserTable
@@ -62,7 +63,7 @@ def related_statement(table: UserTable, reached: Reached, columns: Sequence[str]
     assert access is not None
     rows = related.rows.c
     read = [rows[name] for name in (*SYSTEM_COLUMNS, *(related.columns[key].name for key in columns))]
-    owners = select(func.json_each(bindparam("owners")).table_valued("value").c.value)
+    owners = listed(bindparam("owners"))
     owner, conditions = owner_of(table, relation, related)
     statement = select(owner, *read).where(*conditions, owner.in_(owners), *access.conditions(related))
     return statement.limit(bindparam("limit"))

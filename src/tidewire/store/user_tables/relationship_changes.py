@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, delete, or_, select, text, update
+from sqlalchemy import BigInteger, Column, Row, Select, and_, delete, or_, select, update
 
 from tidewire.core.relationships import KIND, key_holder
 from tidewire.core.time import now
+from tidewire.store.engine import dialect
 from tidewire.store.engine.connection import Connection
 from tidewire.store.schema import relationships, user_columns, user_tables
 from tidewire.store.user_tables import names, steps
@@ -23,7 +24,7 @@ def add_relationship(connection: Connection, row: Row[Any]) -> None:
         pairs_table(row.sequence).create(connection, checkfirst=False)
         return
     rows, name = names.rows_table(holder), names.key_column(row.sequence)
-    connection.execute(text(f"ALTER TABLE {rows} ADD COLUMN {name} BIGINT"))
+    dialect.add_column(connection, rows, Column(name, BigInteger))
 
 
 def begin_removal(connection: Connection, row: Row[Any]) -> None:
@@ -46,9 +47,9 @@ def advance_relationship(connection: Connection, row: Row[Any]) -> bool:
         return _advance_removal(connection, row)
     holder = holding_table(row)
     if holder is not None:
-        kind = "UNIQUE INDEX" if row.type == "oneToOne" else "INDEX"
-        index, name = names.key_index(holder, row.sequence), names.key_column(row.sequence)
-        connection.execute(text(f"CREATE {kind} {index} ON {names.rows_table(holder)} ({name})"))
+        key = dialect.Indexed(names.key_column(row.sequence))
+        index, rows = names.key_index(holder, row.sequence), names.rows_table(holder)
+        dialect.create_index(connection, index, rows, [key], unique=row.type == "oneToOne")
     of_relationship = relationships.c.sequence == row.sequence
     connection.execute(update(relationships).where(of_relationship).values(status="available"))
     _set_status(connection, row, "available")
@@ -96,16 +97,16 @@ def _erase_pairs(connection: Connection, relationship: int) -> bool:
     for pair in found:
         connection.execute(delete(pairs).where(pairs.c.parent == pair.parent, pairs.c.child == pair.child))
     if len(found) < steps.STEP_ROWS:
-        connection.execute(text(f"DROP TABLE {pairs.name}"))
+        dialect.drop_tables(connection, pairs.name)
         return True
     return False
 
 
 def _erase_keys(connection: Connection, row: Row[Any], holder: int) -> bool:
     name = names.key_column(row.sequence)
-    connection.execute(text(f"DROP INDEX IF EXISTS {names.key_index(holder, row.sequence)}"))
+    dialect.drop_index(connection, names.key_index(holder, row.sequence))
     if is_small(connection, holder):
-        connection.execute(text(f"ALTER TABLE {names.rows_table(holder)} DROP COLUMN {name}"))
+        dialect.drop_column(connection, names.rows_table(holder), name)
         return True
     # SQLite would write the whole table anew to drop a column: of a large one only the values go.
     rows = sql_table(holder, (), (name,))

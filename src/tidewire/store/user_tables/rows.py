@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,14 +9,14 @@ from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Delete, Insert, Select, Update, bindparam, delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
 from tidewire.core.permissions import roles_granted
 from tidewire.core.row_operators import Operator
 from tidewire.store.engine.connection import Connection
-from tidewire.store.engine.sqlite.overlay import written
-from tidewire.store.user_tables.changed_values import operator_expression, operator_shape, operator_values
+from tidewire.store.engine.failures import duplicate_of
 from tidewire.store.user_tables.listing import StoredRow
+from tidewire.store.user_tables.operators import operated
+from tidewire.store.user_tables.staging import written
 from tidewire.store.user_tables.tables import SYSTEM_COLUMNS, UserTable
 
 _encode = msgspec.json.Encoder().encode
@@ -76,7 +75,10 @@ def insert_row(
 
 
 def update_row(connection: Connection, table: UserTable, row: StoredRow, changes: Changes) -> StoredRow:
-    """Change a row and return what it became. Raises :class:`DuplicateValueError`."""
+    """Change a row, which is as it was read in this unit of work, and return what it became.
+
+    Raises :class:`DuplicateValueError`, and :class:`NoResultError` of an operator.
+    """
     table = written(connection, table, row[0])
     values: dict[str, Any] = {"of_sequence": row[0], "updated_at": changes.updated_at}
     if changes.created_at is not None:
@@ -86,14 +88,17 @@ def update_row(connection: Connection, table: UserTable, row: StoredRow, changes
     for key, value in changes.values.items():
         column = table.columns[key]
         values[column.name] = column.stored(value, table.encryption)
-    for key, operator in changes.operators.items():
-        values |= operator_values(table.columns[key], operator)
+    if changes.operators:
+        stored = dict(zip(table.columns, row[len(SYSTEM_COLUMNS) :], strict=True))
+        for key, operator in changes.operators.items():
+            column = table.columns[key]
+            values[column.name] = operated(column, stored[key], operator)
     values |= changes.keys
     shape = (
         "update",
         tuple(changes.values),
         tuple(changes.keys),
-        tuple((key, operator_shape(operator)) for key, operator in changes.operators.items()),
+        tuple(changes.operators),
         changes.permissions is not None,
         changes.created_at is not None,
     )
@@ -154,11 +159,8 @@ def _update(table: UserTable, changes: Changes) -> Update:
         values["created_at"] = bindparam("created_at")
     if changes.permissions is not None:
         values["permissions"] = bindparam("permissions")
-    for key in changes.values:
+    for key in (*changes.values, *changes.operators):
         values[table.columns[key].name] = bindparam(table.columns[key].name)
-    for key, operator in changes.operators.items():
-        column = table.columns[key]
-        values[column.name] = operator_expression(table, column, operator)
     values |= {name: bindparam(name) for name in changes.keys}
     changed = update(table.rows).where(table.rows.c.sequence == bindparam("of_sequence"))
     return changed.values(values).returning(*all_columns(table))
@@ -199,7 +201,8 @@ def _duplicates_told() -> Iterator[None]:
     """Raise our own errors where a unique index refuses a row."""
     try:
         yield
-    except (sqlite3.IntegrityError, IntegrityError) as error:
-        if str(getattr(error, "orig", error)).endswith(_OF_ID):
-            raise DuplicateRowError from None
-        raise DuplicateValueError from None
+    except Exception as error:
+        duplicate = duplicate_of(error)
+        if duplicate is None:
+            raise
+        raise (DuplicateRowError if duplicate.endswith(_OF_ID) else DuplicateValueError) from None

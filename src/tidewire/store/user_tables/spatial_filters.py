@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, column, func, select, table
+from sqlalchemy import ColumnElement, and_
 
 from tidewire.core.geometry import EARTH_RADIUS, bounds, shape_of
 from tidewire.core.queries import Query
+from tidewire.store.engine.dialect import box_meets, relates
+from tidewire.store.engine.dialect import distance as distance_between
 from tidewire.store.lists.filters import InvalidFilterError
 from tidewire.store.user_tables.fields import Field, wrong_value
 from tidewire.store.user_tables.tables import UserTable
@@ -60,13 +62,13 @@ def condition(
 ) -> ColumnElement[bool]:
     """The condition; an index of boxes is looked at first where one can tell that a row does not fit."""
     if method in _DISTANCES:
-        distance = func.tidewire_distance(field.column, bound[0], bound[2])
-        fits, box = _COMPARISONS[method](distance, bound[1]), bound[3:]
+        apart = distance_between(field.column, bound[0], bound[2])
+        fits, box = _COMPARISONS[method](apart, bound[1]), bound[3:]
     else:
         relation = _RELATIONS.get(method) or _NEGATIONS[method]
-        relates = func.tidewire_relates(relation, field.column, bound[0])
-        fits, box = relates == int(method in _RELATIONS), bound[1:]
-    return and_(fits, _box_condition(user_table, field, box)) if box else fits
+        related = relates(relation, field.column, bound[0])
+        fits, box = related == int(method in _RELATIONS), bound[1:]
+    return and_(fits, box_meets(field.boxes, user_table.rows.c.sequence, box)) if box else fits
 
 
 _COMPARISONS: Final[Mapping[str, Callable[[Any, Any], ColumnElement[bool]]]] = {
@@ -96,18 +98,6 @@ def _read_distance(field: Field, query: Query) -> list[Any]:
         raise wrong_value(field, "distances in metres are between points.")
     box = _widened(bounds(shape), distance, metres) if _by_box(field, query.method) else ()
     return [_encode(shape).decode(), float(distance), int(metres), *box]
-
-
-def _box_condition(
-    user_table: UserTable, field: Field, box: Sequence[ColumnElement[Any]]
-) -> ColumnElement[bool]:
-    """The condition that the box around the row's shape meets the given one."""
-    index = table(field.boxes, *(column(name) for name in ("id", "west", "east", "south", "north")))
-    west, east, south, north = box
-    met = select(index.c.id).where(
-        index.c.west <= east, index.c.east >= west, index.c.south <= north, index.c.north >= south
-    )
-    return user_table.rows.c.sequence.in_(met)
 
 
 def _shape(field: Field, value: object) -> list[Any]:

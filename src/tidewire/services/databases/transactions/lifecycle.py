@@ -125,7 +125,7 @@ async def update_transaction(
         return end_transaction(connection, find_pending(connection, call, transaction_id), "failed")
 
     ended = await call.context.database.write(unit)
-    call.context.database.shadows.forget(transaction_id)
+    call.context.database.staging.forget(transaction_id)
     if isinstance(ended, TidewireError):
         raise ended
     return ended
@@ -141,7 +141,7 @@ async def delete_transaction(call: DialectCall, transaction_id: ResourceId) -> N
         connection.execute(delete(transactions).where(transactions.c.sequence == row.sequence))
 
     await call.context.database.write(unit)
-    call.context.database.shadows.forget(transaction_id)
+    call.context.database.staging.forget(transaction_id)
 
 
 def _operation_list(dialect: Dialect) -> Any:

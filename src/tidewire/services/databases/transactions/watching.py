@@ -10,13 +10,13 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 from sqlalchemy import bindparam, func, select
-from sqlalchemy.dialects.sqlite import insert
 
 from tidewire.core.errors import TidewireError
 from tidewire.services.databases.conflicts import require_seen
 from tidewire.services.databases.dialects import DialectCall
 from tidewire.services.databases.transactions.records import KeptTransaction
 from tidewire.store.engine.connection import Connection
+from tidewire.store.engine.dialect import listed, upsert
 from tidewire.store.engine.prepared_statements import Prepared
 from tidewire.store.schema import transaction_rows
 from tidewire.store.user_tables.loading import find_table
@@ -44,12 +44,12 @@ _KNOWN: Final = Prepared(
         _of_transaction,
         _r.database_id == bindparam("database"),
         _r.table_id == bindparam("table"),
-        _r.row_id.in_(select(func.json_each(bindparam("ids")).table_valued("value").c.value)),
+        _r.row_id.in_(listed(bindparam("ids"))),
     )
 )
 _NUMBER: Final = Prepared(select(func.count()).where(_of_transaction))
 _WRITTEN: Final = Prepared(select(*(_r[name] for name in Watched._fields)).where(_of_transaction, _r.written))
-_insert = insert(transaction_rows).values(
+_insert = upsert(transaction_rows).values(
     transaction_sequence=bindparam("transaction"), **{name: bindparam(name) for name in Watched._fields}
 )
 _WATCH: Final = Prepared(

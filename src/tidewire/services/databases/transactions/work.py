@@ -1,9 +1,8 @@
 """Staging, reading within a transaction, and committing it.
 
-What is staged is done at once, but on a shadow (:mod:`tidewire.store.engine.sqlite.staging`), which shows
-to the transaction alone what the tables would be like. A process that has no shadow of a transaction, or
-whose shadow does not have what others staged, does again what is missing. The writer only keeps what was
-staged.
+What is staged is done at once, but on a staging connection (:mod:`tidewire.store.engine.contract`), which
+shows to the transaction alone what the tables would be like. A process that has none for a transaction, or
+one without what others staged, does again what is missing. The writer only keeps what was staged.
 """
 
 from __future__ import annotations
@@ -94,7 +93,7 @@ _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 @dataclass
 class _Done:
-    """What was done on a shadow, and what is to be kept of it."""
+    """What was done on a staging connection, and what is to be kept of it."""
 
     kept: KeptTransaction
     results: list[Any]
@@ -207,23 +206,23 @@ def _unseen(event: Event) -> Event:
 async def _do(
     call: DialectCall, transaction_id: str, work: Callable[[Connection, KeptTransaction], _Done]
 ) -> _Done:
-    """Do ``work`` on the transaction's shadow, and keep what it says is to be kept."""
+    """Do ``work`` on the transaction's staging connection, and keep what it says is to be kept."""
     database = call.context.database
-    # Before a shadow is made: there may be no such transaction.
-    database.glance(lambda connection: find_pending(connection, call, transaction_id))
+    # Before a staging connection is made: there may be no such transaction.
+    database.find_at_once(lambda connection: find_pending(connection, call, transaction_id))
 
     def unit(connection: Connection) -> _Done:
         return work(connection, find_pending(connection, call, transaction_id))
 
     while True:
-        async with database.shadows.use(transaction_id) as shadow:
-            done = await shadow.run(partial(_catch_up, call, transaction_id), unit)
+        async with database.staging.use(transaction_id) as staged:
+            done = await staged.run(partial(_catch_up, call, transaction_id), unit)
             if not done.watched and not done.operations:
                 return done
             position = await database.write(partial(_keep, call, done))
             if position is not None:
                 if done.operations:
-                    shadow.keep(position)
+                    staged.keep(position)
                 return done
         # Another process has staged something meanwhile: it comes first.
 

@@ -6,7 +6,7 @@ import math
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -93,6 +93,13 @@ def connect(
         return SQLiteConnection(_engine, project_id, encryption, list_bytes)
     finally:
         _wanted.reset(wanted)
+
+
+def empty_log(path: Path) -> None:
+    """Empty the write-ahead log of a database into its file, as far as nobody reads what is in it."""
+    timeout = BUSY_TIMEOUT_MS / 1000
+    with closing(sqlite3.connect(path, timeout=timeout, isolation_level=None)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def make_read_only(connection: sqlite3.Connection) -> None:

@@ -7,61 +7,42 @@ closed when nobody has for a while; whoever holds a :class:`Database` need not k
 from __future__ import annotations
 
 import asyncio
-import itertools
 import math
 import sqlite3
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 import structlog
 from sqlalchemy.exc import OperationalError
 
 from tidewire.core.events import LoggedEvent
 from tidewire.store.engine.connection import Connection
+from tidewire.store.engine.contract import (
+    UNKNOWN,
+    DatabaseClosedError,
+    DueNotes,
+    Finding,
+    Keeper,
+    Listener,
+    Transaction,
+)
 from tidewire.store.engine.migration import PROJECT, Chain
 from tidewire.store.engine.reading import Job, Lane
-from tidewire.store.engine.sqlite.connections import BUSY_TIMEOUT_MS, Synchronous, connect, driver
+from tidewire.store.engine.sqlite.connections import BUSY_TIMEOUT_MS, Synchronous, connect, driver, empty_log
 from tidewire.store.engine.sqlite.opening import OpenFile
 from tidewire.store.engine.sqlite.readers import Readers
-from tidewire.store.engine.sqlite.staging import Shadows
-from tidewire.store.engine.sqlite.writer import Transaction, Write, Writer
+from tidewire.store.engine.sqlite.staging import StagingConnections
+from tidewire.store.engine.sqlite.writer import Write, Writer
 from tidewire.store.engine.workers import Workers
 from tidewire.store.errors import StoreError
-from tidewire.store.records.due import DueProjects
 from tidewire.store.secrets.encryption import Encryption
 
 T = TypeVar("T")
-Listener = Callable[[Sequence[LoggedEvent]], None]
 
 _log = structlog.get_logger("tidewire.store")
 _VERSIONS: Final = 2**40
 """More than there are versions of a file in one opening."""
-
-__all__ = ["Database", "DatabaseClosedError", "Keeper", "Transaction"]
-
-
-class DatabaseClosedError(RuntimeError):
-    """The database was closed for good before the unit of work could begin."""
-
-
-class Keeper(Protocol):
-    """Who looks after databases that open and close as they are needed."""
-
-    def woke(self, database: Database) -> None:
-        """The files of a database were opened."""
-
-    def slept(self, database: Database, due_at: int | None) -> None:
-        """They were closed; ``due_at``: when something is to be done there, milliseconds since the epoch."""
-
-    async def is_new(self, project_id: str, error: StoreError) -> bool:
-        """Whether the database of a project, which cannot be opened, is to be made."""
-
-    async def created(self, project_id: str) -> None:
-        """It was made."""
-
-    def committed(self, project_id: str) -> None:
-        """A transaction was committed. Called in the thread that writes, before the writers are told."""
 
 
 class Database:
@@ -77,7 +58,7 @@ class Database:
         chains: Sequence[Chain] = (PROJECT,),
         encryption: Encryption | None = None,
         create: bool = True,
-        due: DueProjects | None = None,
+        due: DueNotes | None = None,
         keeper: Keeper | None = None,
         list_bytes: float = math.inf,
     ) -> None:
@@ -115,9 +96,8 @@ class Database:
         """Once it is closed for good: none does."""
         self._change: asyncio.Task[None] | None = None
         """Opens or closes the files."""
-        self.shadows: Final = Shadows(self._connect, self._in_thread)
+        self.staging: Final = StagingConnections(self._connect, self._in_thread)
         """For what is done and not written."""
-        self._unknown_versions = itertools.count(-1, -1)
         self._closed = False
         self._beside: set[asyncio.Task[None]] = set()
         self.uses = 0
@@ -228,34 +208,54 @@ class Database:
         self._listeners.append(callback)
         return lambda: self._listeners.remove(callback)
 
-    def data_version(self) -> int:
-        """A number that changes whenever anyone, in this process or another, commits. Takes microseconds.
+    def find_at_once(
+        self, unit: Callable[[Connection], T], since: Finding[T] | None = None
+    ) -> Finding[T] | None:
+        """:meth:`find` without waiting; None if that cannot be told at once.
 
-        While the files are not open it is another one at each call.
+        Each statement of ``unit`` sees what was committed before it. SQLite answers on the event loop, in
+        microseconds, unless the files are not open or another process holds them.
         """
-        if self._watched is not None:
-            try:
-                version: int = self._watched.execute("PRAGMA data_version").fetchone()[0]
-            except sqlite3.OperationalError:
-                pass
-            else:
-                return self._openings * _VERSIONS + version
-        # Nobody may take what was read before for current.
-        return next(self._unknown_versions)
-
-    def glance(self, unit: Callable[[Connection], T]) -> T | None:
-        """Run ``unit`` at once, on the event loop; None if the database cannot answer just now, or sleeps.
-
-        Only for a few rows found by indexes, of which the values of the driver are enough. Statements see
-        what was committed before each of them.
-        """
-        if self._watcher is None:
+        if self._watched is None or self._watcher is None:
             return None
         self.uses += 1
         try:
-            return unit(self._watcher)
+            moment = UNKNOWN if since is None else self._moment()
+            if since is not None and moment == since.moment != UNKNOWN:
+                return since
+            return Finding(unit(self._watcher), moment)
         except (sqlite3.OperationalError, OperationalError):
             return None
+
+    async def find(
+        self,
+        unit: Callable[[Connection], T],
+        since: Finding[T] | None = None,
+        lane: Lane = "identities",
+    ) -> Finding[T]:
+        """What ``unit`` finds now: all that was committed before the call counts, here or elsewhere.
+
+        ``since`` is what it found before, :data:`NEVER` at first: that is returned if nothing was committed
+        meanwhile, which takes microseconds. Without it the answer is not for keeping, and several statements
+        of ``unit`` may see different moments. Only for a few rows found by indexes; ``unit`` may run twice,
+        the second time in the lane ``lane`` of reads.
+        """
+        found = self.find_at_once(unit, since)
+        if found is not None and (found is since or since is None or found.moment == self._moment()):
+            return found
+        # It cannot be told at once, or something was committed between two statements.
+        moment = UNKNOWN if since is None else self._moment()
+        return Finding(await self.read(unit, lane), moment)
+
+    def _moment(self) -> int:
+        """A number that is another one whenever anyone, in this process or another, has committed."""
+        if self._watched is None:
+            return UNKNOWN
+        try:
+            version: int = self._watched.execute("PRAGMA data_version").fetchone()[0]
+        except sqlite3.OperationalError:
+            return UNKNOWN
+        return self._openings * _VERSIONS + version
 
     def run_beside(self, work: Coroutine[Any, Any, None]) -> None:
         """Run ``work`` on the event loop beside everything else; :meth:`close` cancels it.
@@ -265,6 +265,16 @@ class Database:
         task = asyncio.create_task(work)
         self._beside.add(task)
         task.add_done_callback(self._forget)
+
+    async def overwrite_deleted(self) -> None:
+        """Take what was deleted off the disk, as far as nobody reads it just now; later commits do the rest.
+
+        In the file itself it is overwritten at once (``secure_delete``), but not in the write-ahead log.
+        """
+        try:
+            await asyncio.to_thread(empty_log, self.path)
+        except sqlite3.Error:
+            _log.warning("wal_not_emptied", project=self.project_id, exc_info=True)
 
     def close_spare(self) -> None:
         """Close connections that were not needed for a while."""
@@ -345,7 +355,7 @@ class Database:
         file, writer, readers = self._file, self._writer, self._readers
         assert file is not None
         self._file = self._watcher = self._watched = None
-        unused = self.shadows.let_go()
+        unused = self.staging.let_go()
 
         def close() -> int | None:
             writer.close()
@@ -360,7 +370,7 @@ class Database:
                 self._keeper.slept(self, due_at)
 
     def _is_needed(self) -> bool:
-        return bool(self._busy or self._beside or self.shadows.are_used) or any(
+        return bool(self._busy or self._beside or self.staging.are_used) or any(
             reason() for reason in self._reasons
         )
 

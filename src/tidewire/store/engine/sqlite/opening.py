@@ -15,6 +15,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from tidewire.store.engine import event_log
 from tidewire.store.engine.connection import Connection
+from tidewire.store.engine.contract import DueNotes
 from tidewire.store.engine.migration import Chain, MigrationError, bring_up_to_date
 from tidewire.store.engine.sqlite.connections import (
     Synchronous,
@@ -32,20 +33,9 @@ from tidewire.store.engine.sqlite.witness import (
     origin,
 )
 from tidewire.store.errors import StoreError
-from tidewire.store.records.due import DueProjects, due_at
+from tidewire.store.machine.locks import locked
 
 _log = structlog.get_logger("tidewire.store")
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[int]:
-    """Hold the lock file ``path``, whose descriptor is given; other processes and threads wait."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def _require_content(path: Path) -> None:
@@ -87,7 +77,7 @@ class OpenFile:
         chains: Sequence[Chain],
         *,
         create: bool,
-        due: DueProjects | None = None,
+        due: DueNotes | None = None,
     ) -> None:
         self._path = path
         self._project_id = project_id
@@ -134,7 +124,7 @@ class OpenFile:
                     for connection in (self.watcher, *others):
                         stack.callback(connection.close)
                     if alone:
-                        due = due_at(self.watcher) if self._due is not None else None
+                        due = self._due.due_at(self.watcher) if self._due is not None else None
                         self._mark_closed()
                 if alone:
                     note_closed(lock, self._path)

@@ -3,9 +3,9 @@
 A connection can have an overlay: a temporary database, attached to it, with a table of the same making, with
 the same indexes, for each table of rows that was written to on this connection. The name of the table then
 leads to a view: the rows of the real table that were not written to, and those of the overlay. So whatever
-reads needs to know nothing of all this. What writes asks :func:`written` or :func:`written_pairs` where to;
-a row is copied into the overlay when it is first written to. What is in the real tables cannot be changed on
-such a connection, whatever is tried.
+reads needs to know nothing of all this. What writes asks where to
+(:mod:`tidewire.store.user_tables.staging`); a row is copied into the overlay when it is first written to.
+What is in the real tables cannot be changed on such a connection, whatever is tried.
 
 What others commit is seen, except in rows that were written to. When the definition of a table in the overlay
 changes, the overlay is of no more use (:func:`is_current`).
@@ -15,25 +15,23 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Table
-
 from tidewire.store.engine.connection import Connection
-from tidewire.store.user_tables import names
-from tidewire.store.user_tables.indexed import INDEXED_FIELDS, Indexed
-from tidewire.store.user_tables.members import column_and_path
-from tidewire.store.user_tables.relations import Relation, pairs_table
-from tidewire.store.user_tables.tables import UserTable
+from tidewire.store.engine.sqlite.indexed import Indexed
 
 SCHEMA: Final = "overlay"
+Unique = tuple[str, Sequence[Indexed]]
+"""What may stand in a table once only: a name for it, and its parts."""
 FIRST_SEQUENCE: Final = 2**52
 """Of rows that are new in an overlay; no real table has so many. Clients are not shown these."""
 
 _CREATE: Final = re.compile(r"CREATE (VIRTUAL )?(?:UNIQUE )?(TABLE|INDEX|TRIGGER) ", re.IGNORECASE)
-_SIDE_TABLES: Final = {"fulltext": "rowid", "spatial": "id"}
-"""Types of the indexes that are tables, and what in these is the sequence of the row."""
+WORDS_KEY: Final = "rowid"
+"""What in an index of words is the sequence of the row."""
+BOXES_KEY: Final = "id"
+"""The same in an index of boxes."""
 _OF_BOXES: Final = ("_node", "_parent", "_rowid")
 """What the tables end with that R*Tree keeps an index of boxes in."""
 _WRITES: Final = frozenset({sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE})
@@ -84,41 +82,8 @@ def is_current(connection: Connection) -> bool:
     return not _do(connection, changed)
 
 
-def written(connection: Connection, table: UserTable, sequence: int | None = None) -> UserTable:
-    """The table to write to instead of ``table``, the row of this sequence being there already."""
-    if not connection.is_staging:
-        return table
-    rows = table.rows.name
-    if not _is_overlaid(connection, rows):
-        _overlay(connection, table)
-    if sequence is not None:
-        _copy_row(connection, table, sequence)
-    return table.within(SCHEMA)
-
-
-def written_pairs(
-    connection: Connection, table: UserTable, relation: Relation, sequence: int, related: int | None = None
-) -> tuple[UserTable, Table]:
-    """Where to write pairs to of a row of ``table`` (and one other): whose statements, and the table."""
-    if not connection.is_staging:
-        pairs = relation.pairs
-        assert pairs is not None
-        return table, pairs
-    name = names.pairs_table(relation.relationship)
-    if not _is_overlaid(connection, name):
-        _overlay_pairs(connection, name, (table.sequence, relation.related))
-    found = f"{relation.own_column} = {sequence:d}"
-    if related is not None:
-        found += f" AND {relation.related_column} = {related:d}"
-    _do(
-        connection,
-        f"INSERT INTO {SCHEMA}.{name} SELECT parent, child FROM main.{name} "
-        f"WHERE {found} AND (parent, child) NOT IN (SELECT parent, child FROM {SCHEMA}.{name}_changed)",
-    )
-    return table.within(SCHEMA), pairs_table(relation.relationship, SCHEMA)
-
-
-def _is_overlaid(connection: Connection, name: str) -> bool:
+def is_overlaid(connection: Connection, name: str) -> bool:
+    """Whether the overlay has a table of this name."""
     known = f"SELECT 1 FROM {SCHEMA}.overlaid WHERE name = ?"
     return bool(_do(connection, known, name))
 
@@ -134,14 +99,15 @@ def _note(connection: Connection, name: str, tables: tuple[int, ...]) -> None:
         )
 
 
-def _overlay(connection: Connection, table: UserTable) -> None:
-    rows, readers = table.rows.name, table.readers.name
-    vectors = names.vectors_table(table.sequence)
-    keys = {readers: "row", vectors: "row"}
-    for index in table.indexes:
-        if index.type in _SIDE_TABLES:
-            keys[names.index_name(table.sequence, index.sequence)] = _SIDE_TABLES[index.type]
-    _copy_definitions(connection, (rows, *keys))
+def overlay_rows(
+    connection: Connection, rows: str, beside: Mapping[str, str], unique: Sequence[Unique], user_table: int
+) -> None:
+    """Have changes of the table ``rows`` in the overlay from now on.
+
+    ``beside`` names the tables beside it, and of each the column that has the sequence of the row.
+    ``user_table`` is the sequence of the description: when that changes, the overlay is of no more use.
+    """
+    _copy_definitions(connection, (rows, *beside))
     _do(connection, f"INSERT INTO {SCHEMA}.sqlite_sequence VALUES (?, ?)", rows, FIRST_SEQUENCE - 1)
     _do(
         connection,
@@ -152,21 +118,22 @@ def _overlay(connection: Connection, table: UserTable) -> None:
         f"CREATE TRIGGER {SCHEMA}.{rows}_changes AFTER INSERT ON {rows} "
         f"BEGIN INSERT OR IGNORE INTO {rows}_changed VALUES (new.sequence, new.id); END",
     )
-    _keep_unique(connection, table)
+    _keep_unique(connection, rows, unique)
     # By id: what others make of it in the real table is not seen, not even another row of the same id.
     _show(connection, rows, _columns(connection, rows), f"id NOT IN (SELECT id FROM {SCHEMA}.{rows}_changed)")
-    for name, key in keys.items():
+    for name, key in beside.items():
         shown = _columns(connection, name)
         if not shown:
             continue
-        if key == "rowid":
-            # An index of words: its hidden column is what is asked for words.
-            shown = ["rowid", name]
+        if key == WORDS_KEY:
+            # The hidden column of an index of words is what is asked for words.
+            shown = [key, name]
         _show(connection, name, shown, f"{key} NOT IN (SELECT sequence FROM {SCHEMA}.{rows}_changed)")
-    _note(connection, rows, (table.sequence,))
+    _note(connection, rows, (user_table,))
 
 
-def _overlay_pairs(connection: Connection, name: str, tables: tuple[int, ...]) -> None:
+def overlay_pairs(connection: Connection, name: str, user_tables: tuple[int, ...]) -> None:
+    """Have changes of a table of pairs, of rows of these tables, in the overlay from now on."""
     _copy_definitions(connection, (name,))
     _do(
         connection,
@@ -180,7 +147,17 @@ def _overlay_pairs(connection: Connection, name: str, tables: tuple[int, ...]) -
     )
     changed = f"SELECT parent, child FROM {SCHEMA}.{name}_changed"
     _show(connection, name, ["parent", "child"], f"(parent, child) NOT IN ({changed})")
-    _note(connection, name, tables)
+    _note(connection, name, user_tables)
+
+
+def copy_pairs(connection: Connection, name: str, given: Mapping[str, int]) -> None:
+    """Copy the pairs with the given values into the overlay, those that are not there or were changed."""
+    found = " AND ".join(f"{column} = {value:d}" for column, value in given.items())
+    _do(
+        connection,
+        f"INSERT INTO {SCHEMA}.{name} SELECT parent, child FROM main.{name} "
+        f"WHERE {found} AND (parent, child) NOT IN (SELECT parent, child FROM {SCHEMA}.{name}_changed)",
+    )
 
 
 def _copy_definitions(connection: Connection, tables: tuple[str, ...]) -> None:
@@ -217,8 +194,8 @@ def _show(connection: Connection, name: str, columns: list[str], unchanged: str)
     )
 
 
-def _copy_row(connection: Connection, table: UserTable, sequence: int) -> None:
-    rows, readers = table.rows.name, table.readers.name
+def copy_row(connection: Connection, rows: str, readers: str, sequence: int) -> None:
+    """Copy a row, with its readers, into the overlay, unless it is there or was."""
     known = f"SELECT 1 FROM {SCHEMA}.{rows}_changed WHERE sequence = ?"
     if _do(connection, known, sequence):
         return
@@ -231,18 +208,19 @@ def _copy_row(connection: Connection, table: UserTable, sequence: int) -> None:
         )
 
 
-def _keep_unique(connection: Connection, table: UserTable) -> None:
+def _keep_unique(connection: Connection, rows: str, unique: Sequence[Unique]) -> None:
     """Refuse new values that rows of either table are in the way of, as the indexes of the real one would.
 
     Not what a row has had before: that others have the same by now is for the commit to find.
     """
-    rows = table.rows.name
     unchanged = (
         f"SELECT 1 FROM main.{rows} WHERE sequence NOT IN (SELECT sequence FROM {SCHEMA}.{rows}_changed)"
     )
     changed = f"SELECT 1 FROM {SCHEMA}.{rows} WHERE 1"
     inserting, updating = [], []
-    for name, values in _unique(table):
+    for name, indexed in unique:
+        kinds = [each.kind for each in indexed if each.path is not None]
+        values = [*(each.value for each in indexed), *kinds]
         same = " AND ".join([f"{value('')} = {value('new.')}" for value in values])
         others = f"AND {same} AND sequence <> new.sequence"
         taken = f"(EXISTS ({unchanged} {others}) OR EXISTS ({changed} {others}))"
@@ -259,29 +237,6 @@ def _keep_unique(connection: Connection, table: UserTable) -> None:
             f"CREATE TEMP TRIGGER {rows}_unique_{event} AFTER {event} ON {SCHEMA}.{rows} {condition} "
             f"BEGIN {' '.join(checks)} END",
         )
-
-
-def _unique(table: UserTable) -> Iterator[tuple[str, list[Callable[[str], str]]]]:
-    """What may stand in a table once only: a name for it, and the values, of a row with a prefix, in SQL."""
-    yield "id", [Indexed("id").value]
-    for index in table.indexes:
-        if index.type == "unique":
-            indexed = [_indexed(table, key) for key in index.columns]
-            kinds = [each.kind for each in indexed if each.path is not None]
-            yield "values", [*(each.value for each in indexed), *kinds]
-    for relation in table.all_relations:
-        if relation.own_key and relation.type == "oneToOne":
-            yield "keys", [Indexed(relation.own_key).value]
-
-
-def _indexed(table: UserTable, key: str) -> Indexed:
-    if key in INDEXED_FIELDS:
-        return Indexed(INDEXED_FIELDS[key])
-    if key in table.columns:
-        return Indexed(table.columns[key].name)
-    found = column_and_path(table, key)
-    assert found is not None
-    return Indexed(*found)
 
 
 def _do(connection: Connection, sql: str, *values: Any) -> list[Any]:

@@ -1,6 +1,6 @@
-"""Shadows: connections for what is to be done but not written yet, kept from one use to the next.
+"""Staging connections: connections for what is to be done but not written yet, kept from one use to the next.
 
-A shadow sees what is committed and, over that, what was done on it
+A staging connection sees what is committed and, over that, what was done on it
 (:mod:`tidewire.store.engine.sqlite.overlay`). It can be thrown away at any time: whoever uses one can say how
 to bring a new one to where the last one was.
 """
@@ -22,12 +22,12 @@ from tidewire.store.engine.sqlite.overlay import clear_overlay, is_current, open
 
 T = TypeVar("T")
 
-SHADOWS_KEPT: Final = 32
+CONNECTIONS_KEPT: Final = 32
 """Of one database, in one process; more are kept only while they are in use."""
 IDLE_SECONDS: Final = 60.0
-"""A shadow that nobody has used for so long is not kept."""
+"""A staging connection that nobody has used for so long is not kept."""
 SPARES_KEPT: Final = 4
-"""Connections kept for shadows to come: to open one takes longer than to clear one."""
+"""Connections kept for staging connections to come: to open one takes longer than to clear one."""
 _CACHE_KIB: Final = 512
 
 
@@ -73,8 +73,8 @@ class _Connections:
         return spares
 
 
-class Shadow:
-    """One of them. Whoever has it from :meth:`Shadows.use` has it alone."""
+class StagingConnection:
+    """One of them. Whoever has it from :meth:`StagingConnections.use` has it alone."""
 
     def __init__(self, connections: _Connections, in_thread: InThread) -> None:
         self.users = 0
@@ -91,8 +91,8 @@ class Shadow:
     async def run(self, catch_up: Callable[[Connection, int], int], unit: Callable[[Connection], T]) -> T:
         """Run ``unit`` in a thread, in a snapshot that stays until :meth:`keep` or the end of the use.
 
-        Before it, ``catch_up`` is given the position that the shadow has, 0 if it is new; it does what is
-        missing and returns the position then. What it does stays, whatever comes of the unit.
+        Before it, ``catch_up`` is given the position that the connection has, 0 if it is new; it does what
+        is missing and returns the position then. What it does stays, whatever comes of the unit.
         Raises ``database_timeout``.
         """
         job: Job[T] = await self._in_thread(lambda seconds: self._run(catch_up, unit, seconds))
@@ -100,13 +100,13 @@ class Shadow:
         return await job.future
 
     def keep(self, position: int) -> None:
-        """What the unit has done stays in the shadow, which has this position now."""
+        """What the unit has done stays in the staging connection, which has this position now."""
         assert self._connection is not None
         driver(self._connection).execute("COMMIT")
         self._position = position
 
     def settle(self) -> None:
-        """Undo what is not kept. Closes the shadow if it is of no more use."""
+        """Undo what is not kept. Closes the staging connection if it is of no more use."""
         if self._work is not None and not self._work.finished:
             # Nobody waits for it any more, but it works on.
             self.close()
@@ -130,7 +130,7 @@ class Shadow:
             self._connection = None
 
     def take_connection(self) -> Connection | None:
-        """Its connection, which it has no more; nobody may be using the shadow."""
+        """Its connection, which it has no more; nobody may be using the staging connection."""
         self.closed = True
         connection, self._connection = self._connection, None
         return connection
@@ -179,75 +179,75 @@ class Shadow:
         raw.execute("COMMIT")
 
 
-class Shadows:
-    """The shadows of one database, by a key of their users' choice. Belongs to one event loop."""
+class StagingConnections:
+    """The staging connections of one database, by a key of their users' choice. Belongs to one event loop."""
 
     def __init__(self, connect: Callable[[], Connection], in_thread: InThread) -> None:
         """``connect`` opens a connection, in the thread that ``in_thread`` has work done in."""
         self._connections = _Connections(connect)
         self._in_thread = in_thread
-        self._shadows: OrderedDict[str, Shadow] = OrderedDict()
+        self._kept: OrderedDict[str, StagingConnection] = OrderedDict()
         """Those used last stand last."""
         self._loop = asyncio.get_running_loop()
         self._sweeping = False
 
     @property
     def are_used(self) -> bool:
-        """Whether anybody has a shadow."""
-        return any(shadow.users for shadow in self._shadows.values())
+        """Whether anybody has a staging connection."""
+        return any(staged.users for staged in self._kept.values())
 
     @asynccontextmanager
-    async def use(self, key: str) -> AsyncIterator[Shadow]:
-        """Have a shadow alone, the one that was kept under ``key`` or a new one."""
+    async def use(self, key: str) -> AsyncIterator[StagingConnection]:
+        """Have a staging connection alone, the one that was kept under ``key`` or a new one."""
         while True:
-            shadow = self._take(key)
+            staged = self._take(key)
             try:
-                async with shadow.lock:
-                    if shadow.closed:
+                async with staged.lock:
+                    if staged.closed:
                         continue
                     try:
-                        yield shadow
+                        yield staged
                     finally:
-                        shadow.settle()
+                        staged.settle()
                     return
             finally:
-                self._give_back(key, shadow)
+                self._give_back(key, staged)
 
     def forget(self, key: str) -> None:
-        """A shadow is not needed any more."""
-        shadow = self._shadows.pop(key, None)
-        if shadow is not None and not shadow.users:
-            shadow.close()
+        """A staging connection is not needed any more."""
+        staged = self._kept.pop(key, None)
+        if staged is not None and not staged.users:
+            staged.close()
 
     def let_go(self) -> list[Connection]:
         """Keep none of those that nobody uses; return their connections, which are to be closed."""
-        unused = [key for key, shadow in self._shadows.items() if not shadow.users]
-        connections = [self._shadows.pop(key).take_connection() for key in unused]
+        unused = [key for key, staged in self._kept.items() if not staged.users]
+        connections = [self._kept.pop(key).take_connection() for key in unused]
         return [each for each in connections if each is not None] + self._connections.let_go()
 
-    def _take(self, key: str) -> Shadow:
-        shadow = self._shadows.get(key)
-        if shadow is None:
-            shadow = self._shadows[key] = Shadow(self._connections, self._in_thread)
-        shadow.users += 1
-        self._shadows.move_to_end(key)
-        return shadow
+    def _take(self, key: str) -> StagingConnection:
+        staged = self._kept.get(key)
+        if staged is None:
+            staged = self._kept[key] = StagingConnection(self._connections, self._in_thread)
+        staged.users += 1
+        self._kept.move_to_end(key)
+        return staged
 
-    def _give_back(self, key: str, shadow: Shadow) -> None:
-        shadow.users -= 1
-        shadow.used_at = time.monotonic()
-        kept = self._shadows.get(key) is shadow
-        if shadow.closed and kept:
-            del self._shadows[key]
-        elif not shadow.users and not kept:
-            shadow.close()
-        self._forget_unused(len(self._shadows) - SHADOWS_KEPT)
+    def _give_back(self, key: str, staged: StagingConnection) -> None:
+        staged.users -= 1
+        staged.used_at = time.monotonic()
+        kept = self._kept.get(key) is staged
+        if staged.closed and kept:
+            del self._kept[key]
+        elif not staged.users and not kept:
+            staged.close()
+        self._forget_unused(len(self._kept) - CONNECTIONS_KEPT)
         if not self._sweeping:
             self._sweeping = True
             self._loop.call_later(IDLE_SECONDS, self._sweep)
 
     def _sweep(self) -> None:
-        self._sweeping = bool(self._shadows)
+        self._sweeping = bool(self._kept)
         if self._sweeping:
             self._forget_unused(0)
             self._loop.call_later(IDLE_SECONDS, self._sweep)
@@ -256,10 +256,10 @@ class Shadows:
                 connection.close()
 
     def _forget_unused(self, excess: int) -> None:
-        """Let go of shadows that nobody uses: as many as there are too many, and those long idle."""
+        """Let go of those that nobody uses: as many as there are too many, and those long idle."""
         oldest = time.monotonic() - IDLE_SECONDS
-        unused = [(key, shadow) for key, shadow in self._shadows.items() if not shadow.users]
-        for number, (key, shadow) in enumerate(unused):
-            if number >= excess and shadow.used_at > oldest:
+        unused = [(key, staged) for key, staged in self._kept.items() if not staged.users]
+        for number, (key, staged) in enumerate(unused):
+            if number >= excess and staged.used_at > oldest:
                 break
             self.forget(key)

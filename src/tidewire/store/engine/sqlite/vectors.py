@@ -11,18 +11,43 @@ import sqlite3
 import struct
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from sqlalchemy import ColumnElement, func
 
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.sqlite.connections import SQLiteConnection, driver
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 def packed(vector: Sequence[float]) -> bytes:
     """A vector in the form in which it is compared."""
     return struct.pack(f"<{len(vector)}f", *vector)
+
+
+def cosine_distance(vector: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[Any]:
+    """One less the cosine of the angle between two vectors; NULL if one is all zeros."""
+    return func.vec_distance_cosine(vector, other)
+
+
+def euclidean_distance(vector: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The length of the difference between two vectors."""
+    return func.vec_distance_l2(vector, other)
+
+
+def keep_vectors(connection: Connection, kept: str, rows: str, column: str) -> None:
+    """Keep the vectors of a column of ``rows`` once more in the new table ``kept``, as they are compared.
+
+    That table is small beside the rows, which is what a list by nearness reads in whole.
+    """
+    connection.exec_driver_sql(f"CREATE TABLE {kept} (row INTEGER PRIMARY KEY, vector BLOB NOT NULL)")
+    insert = f"INSERT OR REPLACE INTO {kept} SELECT new.sequence, tidewire_vector(new.{column})"
+    for event in ("INSERT", f"UPDATE OF {column}"):
+        connection.exec_driver_sql(
+            f"CREATE TRIGGER {kept}_{event[:6].lower()} AFTER {event} ON {rows} "
+            f"WHEN new.{column} IS NOT NULL BEGIN {insert}; END"
+        )
+    delete = f"DELETE FROM {kept} WHERE row = old.sequence"  # noqa: S608 - its name is no user's
+    connection.exec_driver_sql(f"CREATE TRIGGER {kept}_delete AFTER DELETE ON {rows} BEGIN {delete}; END")
 
 
 def prepare_vectors(connection: Connection) -> None:
@@ -55,7 +80,7 @@ def register_fallback(connection: sqlite3.Connection) -> str:
     """Make the same functions known, in Python; return what does the work."""
     import numpy
 
-    def read(vector: bytes) -> NDArray[Any]:
+    def read(vector: bytes) -> Any:
         # Sums of single precision lose digits.
         return numpy.frombuffer(vector, dtype="<f4").astype("f8")
 

@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
-from tidewire.core.events import Event, LoggedEvent
-from tidewire.store.engine import event_log
+from tidewire.core.events import LoggedEvent
 from tidewire.store.engine.connection import Connection
-from tidewire.store.engine.reading import raisable
+from tidewire.store.engine.contract import Transaction
+from tidewire.store.engine.failures import raisable
 from tidewire.store.engine.sqlite.connections import driver
 from tidewire.store.engine.threads import ThreadPool
 
@@ -27,22 +27,6 @@ LOCK_SECONDS: Final = 60.0
 """How long another process may hold the lock: to make an index of a large table takes seconds."""
 TURN_SECONDS: Final = 0.02
 """After which a thread that waits for the lock sees to other databases first."""
-
-
-class Transaction:
-    """What a unit of work writes with."""
-
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
-        """For reading and writing; beginning and ending transactions is not the unit's business."""
-        self.events: list[LoggedEvent] = []
-        """What :meth:`append` wrote so far."""
-
-    def append(self, event: Event) -> LoggedEvent:
-        """Write ``event`` to the project's log: it becomes known if and only if the unit is committed."""
-        logged = event_log.append(self.connection, event)
-        self.events.append(logged)
-        return logged
 
 
 class Write:

@@ -1,4 +1,4 @@
-"""Shadows: what is done on them, and what becomes of them."""
+"""Staging connections: what is done on them, and what becomes of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tidewire.services.databases import indexes
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.reading import Job
 from tidewire.store.engine.sqlite import staging as module
-from tidewire.store.engine.sqlite.staging import Shadow, Shadows
+from tidewire.store.engine.sqlite.staging import StagingConnection, StagingConnections
 from tidewire.store.user_tables.loading import find_table
 from tidewire.store.user_tables.rows import (
     Changes,
@@ -61,37 +61,37 @@ def names(world: World, connection: Connection) -> list[str]:
     return [row[0] for row in connection.exec_driver_sql(f"SELECT id FROM {rows} ORDER BY sequence")]
 
 
-async def seen(shadow: Shadow, world: World) -> list[str]:
-    return await shadow.run(unchanged, partial(names, world))
+async def seen(staged: StagingConnection, world: World) -> list[str]:
+    return await staged.run(unchanged, partial(names, world))
 
 
-async def test_what_is_kept_is_seen_on_the_shadow_alone(world: World) -> None:
-    shadows = world.database.shadows
-    async with shadows.use("x") as shadow:
-        await shadow.run(unchanged, partial(add, world, "b"))
-        shadow.keep(7)
-    async with shadows.use("x") as shadow:
+async def test_what_is_kept_is_seen_on_the_connection_alone(world: World) -> None:
+    staging = world.database.staging
+    async with staging.use("x") as staged:
+        await staged.run(unchanged, partial(add, world, "b"))
+        staged.keep(7)
+    async with staging.use("x") as staged:
         # Not kept.
-        await shadow.run(lambda _, position: position + 1, partial(add, world, "c"))
-    async with shadows.use("x") as shadow:
+        await staged.run(lambda _, position: position + 1, partial(add, world, "c"))
+    async with staging.use("x") as staged:
         positions: list[int] = []
 
         def note(_connection: Connection, position: int) -> int:
             positions.append(position)
             return position
 
-        found = await shadow.run(note, partial(names, world))
+        found = await staged.run(note, partial(names, world))
         assert (found, positions) == (["a", "b"], [8])
-    async with shadows.use("y") as shadow:
-        assert await seen(shadow, world) == ["a"]
+    async with staging.use("y") as staged:
+        assert await seen(staged, world) == ["a"]
     assert await world.database.read(partial(names, world)) == ["a"]
-    shadows.forget("x")
-    async with shadows.use("x") as shadow:
-        assert await seen(shadow, world) == ["a"]
+    staging.forget("x")
+    async with staging.use("x") as staged:
+        assert await seen(staged, world) == ["a"]
 
 
 async def test_rows_are_changed_over_the_table_and_what_others_do_is_seen(world: World) -> None:
-    shop, shadows = Shop(world), world.database.shadows
+    shop, staging = Shop(world), world.database.staging
 
     def change(connection: Connection) -> Any:
         table = table_of(world, connection)
@@ -108,24 +108,24 @@ async def test_rows_are_changed_over_the_table_and_what_others_do_is_seen(world:
         assert row is not None
         delete_row(connection, table, row[0])
 
-    async with shadows.use("x") as shadow:
-        changed = await shadow.run(unchanged, change)
+    async with staging.use("x") as staged:
+        changed = await staged.run(unchanged, change)
         assert (changed[1], changed[5], permissions_of(changed)) == ("a", "staged", ['read("any")'])
-        shadow.keep(1)
+        staged.keep(1)
     await shop.update("a", name="by others")
     await shop.create("b")
-    async with shadows.use("x") as shadow:
-        assert (await shadow.run(unchanged, partial(found, "a")))[5] == "staged"
-    async with shadows.use("x") as shadow:
-        assert await shadow.run(unchanged, partial(found, "b")) is not None
-    async with shadows.use("x") as shadow:
-        await shadow.run(unchanged, delete)
-        shadow.keep(2)
+    async with staging.use("x") as staged:
+        assert (await staged.run(unchanged, partial(found, "a")))[5] == "staged"
+    async with staging.use("x") as staged:
+        assert await staged.run(unchanged, partial(found, "b")) is not None
+    async with staging.use("x") as staged:
+        await staged.run(unchanged, delete)
+        staged.keep(2)
     await shop.delete("a")
     await shop.create("a")
-    async with shadows.use("x") as shadow:
-        # Another row of the same id is not that which was deleted on the shadow, and not seen there either.
-        assert await seen(shadow, world) == ["b"]
+    async with staging.use("x") as staged:
+        # Another row of the same id is not the one that was deleted here, and not seen here either.
+        assert await seen(staged, world) == ["b"]
 
 
 @pytest.mark.parametrize(
@@ -142,17 +142,17 @@ async def test_rows_are_changed_over_the_table_and_what_others_do_is_seen(world:
 async def test_nothing_is_written_to_the_tables(world: World, statement: str) -> None:
     rows = await world.database.read(lambda connection: table_of(world, connection).rows.name)
     text = statement % rows if "%s" in statement else statement
-    async with world.database.shadows.use("x") as shadow:
+    async with world.database.staging.use("x") as staged:
         with pytest.raises(Exception, match="not authorized"):
-            await shadow.run(unchanged, lambda connection: connection.exec_driver_sql(text))
+            await staged.run(unchanged, lambda connection: connection.exec_driver_sql(text))
     assert await world.database.read(partial(names, world)) == ["a"]
 
 
-async def test_a_new_definition_of_a_table_makes_a_new_shadow(world: World) -> None:
-    shadows, shop = world.database.shadows, Shop(world)
-    async with shadows.use("x") as shadow:
-        await shadow.run(unchanged, partial(add, world, "b"))
-        shadow.keep(3)
+async def test_a_new_definition_of_a_table_makes_a_new_staging_connection(world: World) -> None:
+    staging, shop = world.database.staging, Shop(world)
+    async with staging.use("x") as staged:
+        await staged.run(unchanged, partial(add, world, "b"))
+        staged.keep(3)
     await indexes.create_index(shop.call(), "d", "t", "names", "key", ["name"])
     caught_up: list[int] = []
 
@@ -161,24 +161,24 @@ async def test_a_new_definition_of_a_table_makes_a_new_shadow(world: World) -> N
         add(world, "again", connection)
         return 3
 
-    async with shadows.use("x") as shadow:
-        assert await shadow.run(catch_up, partial(names, world)) == ["a", "again"]
+    async with staging.use("x") as staged:
+        assert await staged.run(catch_up, partial(names, world)) == ["a", "again"]
     assert caught_up == [0]
 
 
 async def test_a_connection_is_cleared_before_it_is_used_again(world: World) -> None:
-    shadows = world.database.shadows
+    staging = world.database.staging
     for number in range(3):
-        async with shadows.use(f"x{number}") as shadow:
-            await shadow.run(unchanged, partial(add, world, "b"))
-            shadow.keep(1)
-        async with shadows.use(f"x{number}") as shadow:
-            assert await seen(shadow, world) == ["a", "b"]
-        shadows.forget(f"x{number}")
+        async with staging.use(f"x{number}") as staged:
+            await staged.run(unchanged, partial(add, world, "b"))
+            staged.keep(1)
+        async with staging.use(f"x{number}") as staged:
+            assert await seen(staged, world) == ["a", "b"]
+        staging.forget(f"x{number}")
 
 
-async def test_whoever_goes_away_leaves_no_half_done_shadow(world: World) -> None:
-    shadows = world.database.shadows
+async def test_whoever_goes_away_leaves_no_half_done_staging_connection(world: World) -> None:
+    staging = world.database.staging
     began, go_on = threading.Event(), threading.Event()
 
     def slow(connection: Connection) -> None:
@@ -187,9 +187,9 @@ async def test_whoever_goes_away_leaves_no_half_done_shadow(world: World) -> Non
         go_on.wait(10)
 
     async def use(unit: Callable[[Connection], None]) -> None:
-        async with shadows.use("x") as shadow:
-            await shadow.run(unchanged, unit)
-            shadow.keep(1)
+        async with staging.use("x") as staged:
+            await staged.run(unchanged, unit)
+            staged.keep(1)
 
     task = asyncio.create_task(use(slow))
     await asyncio.to_thread(began.wait, 10)
@@ -199,50 +199,50 @@ async def test_whoever_goes_away_leaves_no_half_done_shadow(world: World) -> Non
     await asyncio.wait([task])
     await waiting
     go_on.set()
-    async with shadows.use("x") as shadow:
-        assert await seen(shadow, world) == ["a", "c"]
+    async with staging.use("x") as staged:
+        assert await seen(staged, world) == ["a", "c"]
 
 
 async def test_a_unit_that_takes_too_long_is_interrupted(world: World) -> None:
     async def in_thread(work: Callable[[float], Any]) -> Job[Any]:
         return await world.database._in_thread(lambda _: work(0.05))
 
-    hurried = Shadows(world.database._connect, in_thread)
+    hurried = StagingConnections(world.database._connect, in_thread)
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
-    async with hurried.use("x") as shadow:
-        await shadow.run(unchanged, partial(add, world, "b"))
-        shadow.keep(1)
-    async with hurried.use("x") as shadow:
+    async with hurried.use("x") as staged:
+        await staged.run(unchanged, partial(add, world, "b"))
+        staged.keep(1)
+    async with hurried.use("x") as staged:
         with pytest.raises(TidewireError) as caught:
-            await shadow.run(unchanged, lambda connection: connection.exec_driver_sql(endless).all())
+            await staged.run(unchanged, lambda connection: connection.exec_driver_sql(endless).all())
         assert caught.value.type == "database_timeout"
-    async with hurried.use("x") as shadow:
-        assert await seen(shadow, world) == ["a", "b"]
+    async with hurried.use("x") as staged:
+        assert await seen(staged, world) == ["a", "b"]
     for connection in hurried.let_go():
         connection.close()
 
 
 async def test_only_so_many_are_kept_and_none_for_long(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SHADOWS_KEPT", 2)
-    shadows = world.database.shadows
+    monkeypatch.setattr(module, "CONNECTIONS_KEPT", 2)
+    staging = world.database.staging
 
     async def keep(key: str) -> None:
-        async with shadows.use(key) as shadow:
-            await shadow.run(unchanged, partial(add, world, "b"))
-            shadow.keep(1)
+        async with staging.use(key) as staged:
+            await staged.run(unchanged, partial(add, world, "b"))
+            staged.keep(1)
 
     for key in ("x", "y", "z"):
         await keep(key)
-    assert list(shadows._shadows) == ["y", "z"]
-    async with shadows.use("x") as shadow:
-        assert await seen(shadow, world) == ["a"]
-    assert list(shadows._shadows) == ["z", "x"]
+    assert list(staging._kept) == ["y", "z"]
+    async with staging.use("x") as staged:
+        assert await seen(staged, world) == ["a"]
+    assert list(staging._kept) == ["z", "x"]
     monkeypatch.setattr(module, "IDLE_SECONDS", 0.0)
-    shadows._sweep()
-    assert not shadows._shadows
+    staging._sweep()
+    assert not staging._kept
 
 
-async def test_a_value_that_is_taken_in_the_table_is_taken_on_a_shadow(world: World) -> None:
-    async with world.database.shadows.use("x") as shadow:
+async def test_a_value_that_is_taken_in_the_table_is_taken_on_a_staging_connection(world: World) -> None:
+    async with world.database.staging.use("x") as staged:
         with pytest.raises(DuplicateRowError):
-            await shadow.run(unchanged, partial(add, world, "a"))
+            await staged.run(unchanged, partial(add, world, "a"))

@@ -1,10 +1,10 @@
-"""Text without the case of its letters in SQL: what :mod:`tidewire.core.folding` makes of it."""
+"""Text in SQL: compared without the case of its letters (:mod:`tidewire.core.folding`), and matched."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, LargeBinary, case, cast, func
+from sqlalchemy import ColumnElement, LargeBinary, and_, case, cast, func
 
 Text = ColumnElement[Any]
 Condition = ColumnElement[bool]
@@ -31,3 +31,19 @@ def ends_with(text: Text, suffix: Text) -> Condition:
     whole = folded(text)
     beginning = func.length(whole) - func.length(suffix)
     return (beginning >= 0) & (func.substr(whole, beginning + 1) == suffix)
+
+
+def contains_of(text: Text, parts: Text, *, every: bool) -> Condition:
+    """Whether the text contains one, or every one, of a JSON array of texts, in upper or lower case."""
+    return func.tidewire_contains(text, parts, int(every)) == 1
+
+
+def matches(text: Text, pattern: Text) -> Condition:
+    """Whether a regular expression is found in the text (:mod:`tidewire.store.engine.patterns`)."""
+    return func.tidewire_matches(text, pattern) == 1
+
+
+def within_range(text: Text, low: Text, high: Text) -> Condition:
+    """Whether the text is in a range of which little of the table is: an index shall be asked."""
+    # Otherwise SQLite takes a range for much of the table, and several for all of it.
+    return and_(func.unlikely(text >= low), func.unlikely(text < high))

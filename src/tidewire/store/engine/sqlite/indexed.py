@@ -3,17 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
-from tidewire.store.user_tables.members import quoted_path
-
-INDEXED_FIELDS: Final = {
-    "$id": "id",
-    "$createdAt": "created_at",
-    "$updatedAt": "updated_at",
-    "$sequence": "sequence",
-}
-"""What indexes can have in them besides columns, and what it is called in SQL."""
+from tidewire.store.engine.sqlite.json_values import quoted_path
 
 
 @dataclass(frozen=True)

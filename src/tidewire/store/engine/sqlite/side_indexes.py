@@ -7,23 +7,24 @@ filled in as they are then. All names come from sequences.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 from sqlalchemy import text
 
 from tidewire.store.engine.connection import Connection
-from tidewire.store.user_tables import names
-from tidewire.store.user_tables.indexed import Indexed
-
-_BOXES: Final = ("west", "east", "south", "north")
+from tidewire.store.engine.sqlite.full_text import words_column
+from tidewire.store.engine.sqlite.indexed import Indexed
+from tidewire.store.engine.sqlite.spatial import BOX
 
 
 class SideIndex:
     """An index of type ``fulltext`` or ``spatial``."""
 
-    def __init__(self, table: int, index: int, index_type: str, columns: Sequence[Indexed]) -> None:
-        self._rows = names.rows_table(table)
-        self._name = names.index_name(table, index)
+    def __init__(
+        self, rows: str, name: str, index: int, index_type: str, columns: Sequence[Indexed] = ()
+    ) -> None:
+        """``rows`` and ``name`` are the tables of the rows and of the index, ``index`` its sequence."""
+        self._rows = rows
+        self._name = name
         self._index = index
         self._is_words = index_type == "fulltext"
         self._indexed = list(columns)
@@ -39,7 +40,7 @@ class SideIndex:
                 f"fts5({self._listed()}, content={content}, tokenize='unicode61 remove_diacritics 2')"
             )
         else:
-            definition = f"rtree(id, {', '.join(_BOXES)})"
+            definition = f"rtree(id, {', '.join(BOX)})"
         connection.execute(text(f"CREATE VIRTUAL TABLE {self._name} USING {definition}"))
         reached = f"(SELECT progress FROM user_indexes WHERE sequence = {self._index})"  # noqa: S608
         self._create_triggers(connection, f"WHEN %s.sequence <= {reached}")
@@ -99,7 +100,7 @@ class SideIndex:
             for axis in (0, 1)
             for least in ("min", "max")
         )
-        return f"INSERT INTO {self._name}(id, {', '.join(_BOXES)}) SELECT {row}.sequence, {numbers}{source}"
+        return f"INSERT INTO {self._name}(id, {', '.join(BOX)}) SELECT {row}.sequence, {numbers}{source}"
 
     def _only(self, row: str, keyword: str) -> str:
         """The condition that there is something to take in: a missing shape has no box."""
@@ -117,7 +118,7 @@ class SideIndex:
     def _listed(self) -> str:
         """The columns of the index of words."""
         if self._of_members:
-            return ", ".join(names.words_column(position) for position in range(len(self._indexed)))
+            return ", ".join(words_column(position) for position in range(len(self._indexed)))
         return ", ".join(self._columns)
 
     def _words(self, row: str) -> str:

@@ -7,9 +7,12 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Table, column, select, table
 
-from tidewire.store.user_tables.fields import Field
-
 _WORD: Final = re.compile(r"\w+")
+
+
+def words_column(position: int) -> str:
+    """The column of an index of words that has the words of a member of documents."""
+    return f"w{position}"
 
 
 def match_expression(text: str, name: str) -> str:
@@ -20,11 +23,6 @@ def match_expression(text: str, name: str) -> str:
     # Words consist of letters, digits and underscores: quotes cannot be closed by them.
     terms = [f'"{word}"' for word in words]
     return f"{name} : ({' OR '.join(terms)}*)" if terms else f'{name} : ""'
-
-
-def has_word(field: Field, expression: ColumnElement[Any]) -> ColumnElement[bool]:
-    """The condition that the index of words finds the row."""
-    return words_found(field.rows, field.words, expression)
 
 
 def words_found(rows: Table, words: str, expression: ColumnElement[Any]) -> ColumnElement[bool]:

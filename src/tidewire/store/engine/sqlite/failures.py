@@ -1,0 +1,57 @@
+"""What errors of SQLite say: that the file cannot answer just now, that the disk is full, and the like."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+_PASSING: Final = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_INTERRUPT,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+    }
+)
+"""Primary result codes of a database that cannot answer just now."""
+_OF_SYSTEM: Final = (_PASSING - {sqlite3.SQLITE_INTERRUPT}) | {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY}
+"""Primary result codes about the system or the disk."""
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether the database could not answer just now."""
+    return isinstance(cause := _cause(error), sqlite3.OperationalError) and _code(cause) in _PASSING
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether there was no room on the disk."""
+    return isinstance(cause := _cause(error), sqlite3.Error) and _code(cause) == sqlite3.SQLITE_FULL
+
+
+def circumstance_of(error: BaseException) -> str | None:
+    """What an error says of the system or the disk; None: it is about something else."""
+    cause = _cause(error)
+    if isinstance(cause, sqlite3.OperationalError) and _code(cause) in _OF_SYSTEM:
+        return f"{cause} ({cause.sqlite_errorname})"
+    return None
+
+
+def duplicate_of(error: BaseException) -> str | None:
+    """What a unique index or key refused, as ``table.column``; None: the error is another one."""
+    cause = _cause(error)
+    return str(cause) if isinstance(cause, sqlite3.IntegrityError) else None
+
+
+def _cause(error: BaseException) -> BaseException:
+    """The driver's error, where SQLAlchemy has wrapped it."""
+    cause = getattr(error, "orig", None)
+    return cause if isinstance(cause, BaseException) else error
+
+
+def _code(error: sqlite3.Error) -> int | None:
+    """The primary result code; None: the driver itself raised the error."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
