@@ -16,7 +16,7 @@ from typing import Any, cast
 import structlog
 import uvicorn
 
-from tidewire import garbage, memory
+from tidewire import gc_tuning, memory
 from tidewire.api.http_protocol import bounded_http_protocol
 from tidewire.app import Application, open_application
 from tidewire.logs import Repeated
@@ -77,7 +77,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to listen, then say so."""
         await super().startup(sockets)
-        garbage.begin()
+        gc_tuning.begin()
         sys.setswitchinterval(SWITCH_SECONDS)
         self._on_ready()
 
@@ -86,7 +86,7 @@ async def serve(settings: Settings, listener: socket.socket, on_ready: Callable[
     """Serve on a bound socket until a signal; ``on_ready`` is called when requests are accepted."""
     memory.return_freed()
     async with open_application(settings) as application:
-        collecting = asyncio.create_task(garbage.collect_thoroughly())
+        collecting = asyncio.create_task(gc_tuning.collect_thoroughly())
         try:
             await Server(_config(settings, application), on_ready).serve([listener])
         finally:

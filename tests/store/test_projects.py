@@ -22,8 +22,8 @@ from tidewire.settings import Settings
 from tidewire.store.caches.key_ring import KeyRing
 from tidewire.store.engine.database import NEVER
 from tidewire.store.engine.state import read_state
-from tidewire.store.instance.background import Background
 from tidewire.store.instance.platform import DEFAULT_PROJECT_ID, Project, Stores
+from tidewire.store.machine.background import Background
 from tidewire.store.records import dev_keys, registered_platforms
 from tidewire.store.records.api_keys import (
     ACCESS_PRECISION,

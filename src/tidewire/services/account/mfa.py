@@ -20,7 +20,10 @@ from tidewire.services.audit import record
 from tidewire.services.context import Context
 from tidewire.services.one_time import invalid_token
 from tidewire.services.publishing import publish
-from tidewire.services.second_factors import (
+from tidewire.services.visits import Visit, visit_of
+from tidewire.store.engine.connection import Connection
+from tidewire.store.engine.database import Transaction
+from tidewire.store.records.authenticators import (
     delete_authenticator,
     find_authenticator,
     matching_step,
@@ -30,9 +33,6 @@ from tidewire.services.second_factors import (
     seal_codes,
     verify_authenticator,
 )
-from tidewire.services.visits import Visit, visit_of
-from tidewire.store.engine.connection import Connection
-from tidewire.store.engine.database import Transaction
 
 MFA_UPDATED: Final = "users.[userId].update.mfa"
 MFA_DELETED: Final = "users.[userId].delete.mfa"

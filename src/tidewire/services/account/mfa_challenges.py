@@ -26,10 +26,10 @@ from tidewire.services.one_time import CODE_SECONDS, MOST_ATTEMPTS, invalid_toke
 from tidewire.services.outgoing import enqueue_mail, enqueue_text_message
 from tidewire.services.phones import phone_code, require_text_messages
 from tidewire.services.publishing import publish
-from tidewire.services.second_factors import use_authenticator, without_code
 from tidewire.services.visits import visit_of
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
+from tidewire.store.records.authenticators import use_authenticator, without_code
 from tidewire.store.schema import challenges
 from tidewire.store.secrets.encryption import SealError
 

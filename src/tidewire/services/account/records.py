@@ -14,10 +14,10 @@ from tidewire.core.ids import unique_id
 from tidewire.core.models import Account
 from tidewire.core.time import now
 from tidewire.services.account.emails import Mailbox, mailbox
-from tidewire.services.contact_targets import change_contact
 from tidewire.services.context import Context
 from tidewire.store.engine.connection import Connection
 from tidewire.store.lists.search import search_text
+from tidewire.store.records.contact_targets import change_contact
 from tidewire.store.records.identities import account_of
 from tidewire.store.records.targets import targets_of
 from tidewire.store.schema import users

@@ -20,12 +20,12 @@ from tidewire.core.time import now
 from tidewire.services.context import Context
 from tidewire.services.permissions import PARENT_ACTIONS
 from tidewire.services.storage import operations
-from tidewire.services.storage.deletion import drop_files_of
 from tidewire.services.storage.events import BUCKET_CREATED, BUCKET_DELETED, BUCKET_UPDATED, publish_bucket
 from tidewire.services.storage.records import bucket_of, find_bucket
 from tidewire.store.engine.database import Transaction
 from tidewire.store.lists.resource_lists import list_rows, resource_list
 from tidewire.store.records.grants import delete_grants, write_grants
+from tidewire.store.records.stored_files import drop_files_of
 from tidewire.store.schema import buckets
 
 DEFAULT_FILE_SIZE: Final = 30_000_000

@@ -14,13 +14,13 @@ from tidewire.core.time import now
 from tidewire.services.context import Context
 from tidewire.services.storage.chunks import wrong_upload_id
 from tidewire.services.storage.content import Part, parts_of, read_parts
-from tidewire.services.storage.deletion import add_to_bucket, drop_upload
 from tidewire.services.storage.events import FILE_CREATED, publish_file
 from tidewire.services.storage.records import file_of, find_file, find_upload
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.objects.storage import ObjectMissingError
 from tidewire.store.records.grants import write_grants
+from tidewire.store.records.stored_files import add_to_bucket, drop_upload
 from tidewire.store.schema import buckets, file_parts, files, upload_parts, uploads
 
 _INSERT: Final = insert(files).returning(files)

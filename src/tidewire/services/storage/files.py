@@ -19,7 +19,6 @@ from tidewire.core.time import now
 from tidewire.services.context import Context
 from tidewire.services.permissions import ITEM_ACTIONS, PARENT_ACTIONS, may, require_grantable, unauthorized
 from tidewire.services.storage import operations
-from tidewire.services.storage.deletion import drop_file, drop_upload
 from tidewire.services.storage.events import FILE_DELETED, FILE_UPDATED, publish_file
 from tidewire.services.storage.records import (
     file_of,
@@ -35,6 +34,7 @@ from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.lists.resource_lists import list_rows, resource_list
 from tidewire.store.records.grants import readable_among, write_grants
+from tidewire.store.records.stored_files import drop_file, drop_upload
 from tidewire.store.schema import files, upload_parts
 
 _LIST: Final = resource_list(

@@ -17,13 +17,6 @@ from tidewire.services.account.records import change_user, find_user
 from tidewire.services.context import Context
 from tidewire.services.one_time import invalid_token
 from tidewire.services.publishing import publish
-from tidewire.services.second_factors import (
-    delete_authenticator,
-    find_authenticator,
-    new_recovery_codes,
-    open_codes,
-    seal_codes,
-)
 from tidewire.services.users import operations
 from tidewire.services.users.events import (
     MFA_DELETED,
@@ -34,6 +27,13 @@ from tidewire.services.users.events import (
 from tidewire.services.users.records import change_and_publish, require_server
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
+from tidewire.store.records.authenticators import (
+    delete_authenticator,
+    find_authenticator,
+    new_recovery_codes,
+    open_codes,
+    seal_codes,
+)
 from tidewire.store.records.identities import account_of
 from tidewire.store.schema import challenges
 

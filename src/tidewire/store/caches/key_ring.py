@@ -7,7 +7,7 @@ from typing import Final
 from tidewire.core.time import now
 from tidewire.store.caches.cache import Cache
 from tidewire.store.engine.database import Database, Transaction
-from tidewire.store.instance.background import Background
+from tidewire.store.machine.background import Background
 from tidewire.store.records.api_keys import (
     ACCESS_PRECISION,
     MAX_SDKS,

@@ -32,10 +32,10 @@ from tidewire.store.engine.migration import PLATFORM, PROJECT
 from tidewire.store.engine.state import delete_state, read_state, write_state
 from tidewire.store.engine.workers import Workers
 from tidewire.store.errors import StoreError
-from tidewire.store.instance.background import Background
 from tidewire.store.instance.data_directory import database_path, prepare_directory
 from tidewire.store.instance.deletion_lock import deleting
 from tidewire.store.instance.project_databases import ProjectDatabases
+from tidewire.store.machine.background import Background
 from tidewire.store.machine.disk_space import DiskSpace
 from tidewire.store.machine.locks import locked
 from tidewire.store.objects.storage import ObjectStorage

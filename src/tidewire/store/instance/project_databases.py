@@ -10,7 +10,7 @@ from typing import Final
 
 from tidewire.store.caches.identity_cache import IdentityCache
 from tidewire.store.engine.database import Database
-from tidewire.store.instance.background import Background
+from tidewire.store.machine.background import Background
 from tidewire.store.machine.memory import give_back
 from tidewire.store.records.projects import Project
 
