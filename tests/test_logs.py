@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import sqlite3
@@ -24,7 +25,7 @@ def lines_of(fails: Callable[[], object]) -> list[EventDict]:
         with suppress(structlog.DropEvent):
             try:
                 fails()
-            except Exception as error:
+            except BaseException as error:
                 written.append(
                     rule(None, "error", {"event": "work failed", "project": "p", "exc_info": error})
                 )
@@ -39,6 +40,10 @@ def no_such_directory() -> None:
     sqlite3.connect("/nowhere/at/all.sqlite3").execute("SELECT 1")
 
 
+def cut_off() -> None:
+    raise asyncio.CancelledError
+
+
 def damaged() -> None:
     raise StoreError("the database of project p is damaged")
 
@@ -49,6 +54,7 @@ def damaged() -> None:
         (no_descriptors, "[Errno 24] Too many open files"),
         (no_such_directory, "unable to open database file (SQLITE_CANTOPEN)"),
         (damaged, "the database of project p is damaged"),
+        (cut_off, "the server stops, and the time for what was begun is over"),
     ],
 )
 def test_what_the_system_refuses_is_one_line(fails: Callable[[], None], reason: str) -> None:

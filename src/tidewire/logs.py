@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import sys
@@ -65,8 +66,9 @@ def configure_logging(level: str) -> None:
 class Circumstances:
     """Makes one line of an error that no program is to blame for, in place of a traceback.
 
-    That is what the system, the disk or the data directory refuse: as :class:`Repeated` it is written at
-    once, then no more than once in :data:`REPEAT_SECONDS`, for each event and reason.
+    That is what the system, the disk or the data directory refuse, and what the end of the server cuts off.
+    As :class:`Repeated` it is written at once, then no more than once in :data:`REPEAT_SECONDS`, for each
+    event and reason.
     """
 
     def __init__(self) -> None:
@@ -99,7 +101,12 @@ class Circumstances:
 
 
 def circumstance(error: BaseException) -> str | None:
-    """What an error says of the system, the disk or the data directory; None: it is a defect, or may be."""
+    """What an error says of the system, the disk, the data directory or the end of the server.
+
+    None: it is a defect, or may be.
+    """
+    if isinstance(error, asyncio.CancelledError):
+        return "the server stops, and the time for what was begun is over"
     cause = getattr(error, "orig", error)
     if (said := circumstance_of(cause)) is not None:
         return said

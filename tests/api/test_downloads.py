@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
 import socket
 import sqlite3
 import time
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 
 import httpx
@@ -214,13 +216,27 @@ def test_a_content_that_breaks_off(client: httpx.Client) -> None:
     assert client.get(URL).status_code == 200
 
 
-@pytest.mark.parametrize(("lost", "status"), [(0, 404), (1, 200)])
-def test_missing_content_is_told(server: TidewireServer, api_key: str, lost: int, status: int) -> None:
-    """Of a file in two parts, the first or the second is gone."""
+@pytest.fixture(scope="module")
+def heard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TidewireServer]:
+    """A server whose log is kept."""
+    directory = tmp_path_factory.mktemp("heard")
+    running = TidewireServer(
+        directory / "data", ["--demo", "--drain-seconds", "0.2"], errors=directory / "log"
+    ).start()
+    yield running
+    assert running.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("lost", "left", "status"),
+    [(0, None, 404), (0, 0, 404), (0, 4_000_000, 200), (1, None, 200), (1, 0, 200), (1, 300_000, 200)],
+)
+def test_missing_content_is_told(heard: TidewireServer, lost: int, left: int | None, status: int) -> None:
+    """Of a file in two parts, the first or the second is gone, or is shorter than it was."""
     content = b"x" * 6_000_000
-    headers = {"X-Appwrite-Project": server.project, "X-Appwrite-Key": api_key}
-    file_id = f"lost{lost}"
-    with httpx.Client(base_url=server.endpoint, headers=headers, timeout=20) as client:
+    headers = {"X-Appwrite-Project": heard.project, "X-Appwrite-Key": heard.create_key()}
+    file_id = f"lost{lost}x{left}"
+    with httpx.Client(base_url=heard.endpoint, headers=headers, timeout=20) as client:
         chunk = 5 * 1024 * 1024
         for start in range(0, len(content), chunk):
             piece = content[start : start + chunk]
@@ -232,10 +248,16 @@ def test_missing_content_is_told(server: TidewireServer, api_key: str, lost: int
                 headers={"Content-Range": place, "X-Appwrite-ID": file_id},
             )
             assert made.is_success, made.text
-        with closing(sqlite3.connect(server.data_dir / "projects/default/database.sqlite3")) as database:
+        with closing(sqlite3.connect(heard.data_dir / "projects/default/database.sqlite3")) as database:
             query = "SELECT key FROM file_parts JOIN files ON file_sequence = files.sequence WHERE id = ?"
             keys = [key for (key,) in database.execute(f"{query} ORDER BY position", (file_id,))]
-        (server.data_dir / "objects" / keys[lost]).unlink()
+        lost_object = heard.data_dir / "objects" / keys[lost]
+        if left is None:
+            lost_object.unlink()
+        else:
+            os.truncate(lost_object, left)
+        assert heard.errors
+        before = heard.errors.read_text()
         address = f"/storage/buckets/demo/files/{file_id}/download"
         if status == 404:
             answer = client.get(address)
@@ -243,3 +265,8 @@ def test_missing_content_is_told(server: TidewireServer, api_key: str, lost: int
         else:
             with pytest.raises(httpx.RemoteProtocolError, match=r"incomplete|without sending complete"):
                 client.get(address)
+        assert client.get("/ping").is_success
+    (line,) = heard.errors.read_text().removeprefix(before).splitlines()
+    told = json.loads(line)
+    assert (told["event"], told["level"]) == ("content_missing", "error")
+    assert keys[lost] in told["reason"]

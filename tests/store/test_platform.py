@@ -335,6 +335,29 @@ async def test_a_lost_project_is_refused_and_others_are_not(
     await stores.close()
 
 
+async def test_the_database_of_another_project_is_refused(settings: Settings, directory: Path) -> None:
+    stores = await Stores.open(settings)
+    for project_id in ("one", "other"):
+        await stores.create_project(project_id, project_id)
+        await wake(stores, project_id)
+    await stores.close()
+    places = {name: directory / "projects" / name / "database.sqlite3" for name in ("one", "other")}
+    right = places["one"].read_bytes()
+    shutil.copyfile(places["other"], places["one"])
+    put = places["one"].read_bytes()
+    stores = await Stores.open(settings)
+    for _ in range(2):
+        with pytest.raises(StoreError, match="is that of the project 'other', not of 'one'"):
+            await wake(stores, "one")
+    await wake(stores, "other")
+    assert places["one"].read_bytes() == put, "it is left as it is"
+    await stores.close()
+    places["one"].write_bytes(right)
+    stores = await Stores.open(settings)
+    await wake(stores, "one")
+    await stores.close()
+
+
 async def test_a_project_that_was_not_wholly_made_is_made_to_its_end(
     settings: Settings, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,7 @@ import structlog
 from tidewire.api.asgi import Headers, Send
 from tidewire.api.content_range import parse_range
 from tidewire.api.errors import error_body
+from tidewire.api.http_answers import BROKEN_OFF
 from tidewire.api.requests import Request
 from tidewire.api.responses import COMMON_HEADERS, send_empty, send_json
 from tidewire.core.downloads import Download
@@ -91,9 +92,13 @@ async def _send_content(request: Request, send: Send, content: AsyncIterator[byt
                 await send({"type": "http.response.body", "body": piece, "more_body": size > 0})
                 if gone.done() or size <= 0:
                     return
-    except Exception:
+    except ObjectMissingError as missing:
         # The headers are out: all that can be done is to break off, which the client sees by the length.
+        _log.error("content_missing", path=request.path, reason=str(missing))
+        await send({"type": BROKEN_OFF})
+    except Exception:
         _log.exception("download_failed", path=request.path)
+        await send({"type": BROKEN_OFF})
     finally:
         gone.cancel()
 

@@ -10,6 +10,9 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 _LINE: Final = b"%b: %b\r\n"
 LARGE_ANSWER: Final = 64 * 1024
 """Bytes from which on an answer is not copied behind its head."""
+BROKEN_OFF: Final = "tidewire.broken_off"
+"""Type of a message in place of the rest of an answer, which there is not: the connection ends, as its client
+sees by the length. Why is logged by whoever sends it."""
 PIECES: Final = "tidewire.pieces"
 """Of a message with the body of an answer: the body in pieces, which are written without being joined."""
 
@@ -29,6 +32,11 @@ class Cycle(RequestResponseCycle):
             cycle.__class__ = cls
 
     async def send(self, message: Any) -> None:
+        if message["type"] == BROKEN_OFF:
+            self.response_complete = True
+            self.message_event.set()
+            self.transport.close()
+            return
         head, self._head = self._head, None
         if head is None and message["type"] == "http.response.start":
             self._head = message

@@ -145,7 +145,14 @@ class ObjectStorage:
         except (FileNotFoundError, obstore.exceptions.BaseError) as error:
             raise ObjectMissingError(f"the object {key} is missing or too short") from error
         missing = end - start
-        async for piece in result.stream(min_chunk_size=READ_BYTES):
+        pieces = result.stream(min_chunk_size=READ_BYTES)
+        while True:
+            try:
+                piece = await anext(pieces, None)
+            except (OSError, obstore.exceptions.BaseError) as error:
+                raise ObjectMissingError(f"the object {key} cannot be read to its end: {error}") from error
+            if piece is None:
+                break
             missing -= len(piece)
             yield bytes(piece)
         if missing:

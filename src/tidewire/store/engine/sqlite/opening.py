@@ -32,10 +32,13 @@ from tidewire.store.engine.sqlite.witness import (
     note_writing,
     origin,
 )
+from tidewire.store.engine.state import read_state, write_state
 from tidewire.store.errors import StoreError
 from tidewire.store.machine.locks import locked
 
 _log = structlog.get_logger("tidewire.store")
+_PROJECT: Final = "project"
+"""The value of a database that names its project."""
 
 
 def _require_content(path: Path) -> None:
@@ -178,12 +181,24 @@ class OpenFile:
         with self._transaction(connection, kind):
             for chain in chains:
                 bring_up_to_date(connection, chain, create=create)
+            self._require_own(connection)
             put_back = event_log.settle_epoch(
                 connection, durable=self._durable, first=first, origin=present if as_left else ""
             )
             if first:
                 event_log.note_origin(connection, present)
         return put_back
+
+    def _require_own(self, connection: Connection) -> None:
+        """Refuse the database of another project; one that names none yet is given the name."""
+        named = read_state(connection, _PROJECT)
+        if named is None:
+            write_state(connection, _PROJECT, self._project_id)
+        elif named != self._project_id:
+            raise StoreError(
+                f"the database {self._path} is that of the project {named!r}, not of {self._project_id!r}: "
+                "put the right one back from a backup"
+            )
 
     def _mark_closed(self) -> None:
         if event_log.is_marked_open(self.watcher):
