@@ -19,8 +19,7 @@ from sqlalchemy.exc import OperationalError
 from tests.store.samples import event
 from tidewire.core.errors import TidewireError
 from tidewire.store.engine import event_log
-from tidewire.store.engine.connection import Connection
-from tidewire.store.engine.database import NEVER, Database
+from tidewire.store.engine.database import Database
 from tidewire.store.engine.reading import Share, present_share
 from tidewire.store.engine.state import read_state, write_state
 from tidewire.store.engine.workers import Workers
@@ -29,25 +28,6 @@ from tidewire.store.errors import StoreError
 
 async def write(database: Database, name: str, value: str = "") -> None:
     await database.write(lambda transaction: write_state(transaction.connection, name, value))
-
-
-async def test_a_read_sees_one_moment(database: Database) -> None:
-    await write(database, "name", "old")
-    loop = asyncio.get_running_loop()
-
-    def unit(connection: Connection) -> list[str | None]:
-        before = read_state(connection, "name")
-        asyncio.run_coroutine_threadsafe(write(database, "name", "new"), loop).result(10)
-        return [before, read_state(connection, "name")]
-
-    assert await database.read(unit) == ["old", "old"]
-    assert await database.read(lambda connection: read_state(connection, "name")) == "new"
-
-
-async def test_reads_cannot_write(database: Database) -> None:
-    with pytest.raises(OperationalError, match="readonly"):
-        await database.read(lambda connection: write_state(connection, "name", ""))
-    assert await database.read(lambda connection: read_state(connection, "name")) is None
 
 
 async def test_errors_tell_no_parameters(database: Database) -> None:
@@ -98,19 +78,6 @@ async def test_what_a_unit_held_goes_with_it(database: Database) -> None:
         assert [each() for each in seen] == [None] * 4
     finally:
         gc.enable()
-
-
-async def test_what_was_found_counts_until_anyone_commits(database: Database, tmp_path: Path) -> None:
-    found = await database.find(event_log.last_offset, NEVER)
-    assert await database.find(event_log.last_offset, found) is found
-    await write(database, "own")
-    own = await database.find(event_log.last_offset, found)
-    assert own is not found
-    assert await database.find(event_log.last_offset, own) is own
-    other = await Database.open(database.path, "shop")
-    await write(other, "foreign")
-    assert await database.find(event_log.last_offset, own) is not own
-    await other.close()
 
 
 WRITER = """

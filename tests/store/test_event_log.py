@@ -14,29 +14,12 @@ from sqlalchemy import text
 
 from tests.store.samples import event
 from tidewire.core.events import Event
-from tidewire.core.time import now
 from tidewire.store.engine import event_log
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Database
 from tidewire.store.engine.sqlite.connections import Synchronous, connect, driver
 from tidewire.store.engine.state import read_state
 from tidewire.store.schema import project_metadata
-
-
-async def append(database: Database, *events: Event) -> list[int]:
-    logged = await database.write(lambda transaction: [transaction.append(each) for each in events])
-    return [each.offset for each in logged]
-
-
-async def kept(database: Database) -> list[int]:
-    events = await database.read(lambda connection: event_log.read_after(connection, 0, 1000))
-    return [logged.offset for logged in events]
-
-
-async def trim(database: Database, max_age_ms: int, max_bytes: int, limit: int = 500) -> int:
-    return await database.write(
-        lambda transaction: event_log.trim(transaction.connection, max_age_ms, max_bytes, limit)
-    )
 
 
 @pytest.fixture(scope="module")
@@ -71,46 +54,6 @@ def test_an_event_comes_back_as_it_was_written(log: Connection, written: Event) 
     (read,) = event_log.read_after(log, logged.offset - 1, 10)
     assert read == logged
     assert list(read.event.parameters) == list(written.parameters)
-
-
-async def test_reading_goes_on_after_an_offset(database: Database) -> None:
-    assert await database.read(event_log.last_offset) == 0
-    assert await append(database, *map(event, range(10))) == list(range(1, 11))
-    page = await database.read(lambda connection: event_log.read_after(connection, 4, 3))
-    assert [logged.offset for logged in page] == [5, 6, 7]
-    assert page[0].project_id == "shop"
-    assert page[0].event == event(4)
-    assert await database.read(lambda connection: event_log.read_after(connection, 10, 3)) == []
-    assert await database.read(event_log.last_offset) == 10
-
-
-async def test_trimming_by_size_deletes_the_oldest_in_steps(database: Database) -> None:
-    await append(database, *(event(number, payload=b"x" * 1000) for number in range(20)))
-    assert await trim(database, 10**15, 5 * 1200, limit=10) == 10
-    assert await database.read(event_log.trimmed_offset) == 10
-    deleted = await trim(database, 10**15, 5 * 1200, limit=10)
-    assert 3 <= deleted < 10
-    assert await kept(database) == list(range(11 + deleted, 21))
-    assert await trim(database, 10**15, 5 * 1200, limit=10) == 0
-
-
-async def test_trimming_by_age_stops_at_the_first_young_event(database: Database) -> None:
-    old, young = now() - 10_000, now()
-    ages = [old, old, young, old, young]
-    await append(database, *(event(number, timestamp=age) for number, age in enumerate(ages)))
-    assert await trim(database, 5_000, 10**9) == 2
-    assert await kept(database) == [3, 4, 5]
-
-
-async def test_offsets_and_size_go_on_after_everything_was_trimmed(database: Database) -> None:
-    await append(database, *map(event, range(5)))
-    assert await trim(database, 10**15, 0) == 5
-    assert await kept(database) == []
-    assert await database.read(event_log.last_offset) == 5
-    assert await trim(database, 0, 0) == 0
-    assert await append(database, event(6), event(7)) == [6, 7]
-    assert await trim(database, 10**15, 10**6) == 0
-    assert await database.read(event_log.trimmed_offset) == 5
 
 
 async def reopened_epoch(path: Path, synchronous: Synchronous) -> str:

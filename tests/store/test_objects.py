@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import signal
 import subprocess
@@ -14,8 +13,6 @@ from pathlib import Path
 import pytest
 
 from tidewire.store.objects.storage import (
-    HEAD_BYTES,
-    ObjectMissingError,
     ObjectStorage,
     ObjectWriter,
     StoredObject,
@@ -62,64 +59,6 @@ async def no_references(_: list[str]) -> set[str]:
     return set()
 
 
-@pytest.mark.parametrize(
-    "sizes", [[], [0], [1], [10, 20], [HEAD_BYTES + 5], [200_000] * 5, [700_000, 1, 300_000]]
-)
-async def test_what_is_written_is_read(objects: ObjectStorage, root: Path, sizes: list[int]) -> None:
-    pieces = [os.urandom(size) for size in sizes]
-    whole = b"".join(pieces)
-    stored = await store(objects, *pieces)
-    assert stored.size == len(whole)
-    assert stored.md5 == hashlib.md5(whole).hexdigest()
-    assert stored.head == whole[:HEAD_BYTES]
-    assert await content(objects, stored.key, 0, len(whole)) == whole
-    assert (
-        await content(objects, stored.key, len(whole) // 3, len(whole) // 2)
-        == whole[len(whole) // 3 : len(whole) // 2]
-    )
-    assert stored_files(root) == [root / stored.key]
-    assert stored.key.split("/")[0] == "shop"
-
-
-async def test_what_is_missing_or_too_short_is_said(objects: ObjectStorage) -> None:
-    stored = await store(objects, b"short")
-    with pytest.raises(ObjectMissingError):
-        await content(objects, stored.key, 0, 10)
-    with pytest.raises(ObjectMissingError):
-        await content(objects, stored.key, 20, 30)
-    with pytest.raises(ObjectMissingError):
-        await content(objects, "shop/20260101/missing", 0, 1)
-    assert await content(objects, "shop/20260101/missing", 1, 1) == b""
-
-
-async def test_an_object_is_not_there_before_it_is_finished(objects: ObjectStorage, root: Path) -> None:
-    writer = objects.writer()
-    await writer.write(b"x" * 1_000_000)
-    with pytest.raises(ObjectMissingError):
-        await content(objects, writer.key, 0, 1)
-    await writer.abort()
-    assert stored_files(root) == []
-
-
-async def test_aborting_leaves_nothing(objects: ObjectStorage, root: Path) -> None:
-    for size in (0, 100, 1_000_000):
-        writer = objects.writer()
-        await writer.write(b"x" * size)
-        await writer.abort()
-    writer = objects.writer()
-    await writer.abort()
-    assert stored_files(root) == []
-
-
-async def test_aborting_removes_what_is_finished_too(objects: ObjectStorage, root: Path) -> None:
-    writer = objects.writer()
-    await writer.write(b"not needed")
-    await writer.finish()
-    await writer.abort()
-    await writer.abort()
-    assert stored_files(root) == []
-
-
 async def test_a_failure_to_finish_does_not_hide_behind_that_to_abort(
     objects: ObjectStorage, root: Path
 ) -> None:
@@ -129,12 +68,6 @@ async def test_a_failure_to_finish_does_not_hide_behind_that_to_abort(
     with pytest.raises(OSError, match="shop"):
         await writer.finish()
     await writer.abort()
-
-
-async def test_deleting_what_is_not_there_is_no_error(objects: ObjectStorage, root: Path) -> None:
-    stored = [await store(objects, b"x") for _ in range(3)]
-    await objects.delete(["shop/20200101/missing", *(each.key for each in stored[:2]), stored[0].key])
-    assert stored_files(root) == [root / stored[2].key]
 
 
 async def test_a_sweep_deletes_what_nothing_refers_to(objects: ObjectStorage, root: Path) -> None:
@@ -195,14 +128,6 @@ async def test_a_killed_writer_leaves_nothing_after_the_next_sweep(
     make_older(left, 4000)
     await objects.sweep(no_references, grace_ms=3_600_000)
     assert stored_files(root) == []
-
-
-async def test_projects_do_not_share_objects(root: Path) -> None:
-    first, second = (ObjectStorage(DirectoryStore(root), name, durable=False) for name in ("a", "ab"))
-    for each in (first, second):
-        make_older(root / (await store(each, b"x")).key, 100)
-    await first.sweep(no_references, grace_ms=0)
-    assert [path.parts[-3] for path in stored_files(root)] == ["ab"]
 
 
 async def test_a_writer_that_is_cancelled_at_any_moment_leaves_nothing(

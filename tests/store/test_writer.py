@@ -16,7 +16,7 @@ from tidewire.core.events import LoggedEvent
 from tidewire.store.engine import event_log
 from tidewire.store.engine.database import Database, DatabaseClosedError, Transaction
 from tidewire.store.engine.sqlite import writer
-from tidewire.store.engine.sqlite.writer import GROUP_SECONDS, GROUP_UNITS
+from tidewire.store.engine.sqlite.writer import GROUP_SECONDS
 from tidewire.store.engine.state import read_state, write_state
 from tidewire.store.schema import state
 
@@ -126,19 +126,6 @@ async def test_errors_that_a_future_cannot_hold_are_wrapped(
     assert await database.write(set_value("later")) == "later"
 
 
-async def test_listeners_get_events_in_order_before_writers_get_results(database: Database) -> None:
-    offsets: list[int] = []
-    database.listen(lambda events: offsets.extend(logged.offset for logged in events))
-
-    async def write(number: int) -> None:
-        own = await database.write(lambda transaction: transaction.append(event(number)))
-        assert own.offset in offsets
-        assert own.project_id == "shop"
-
-    await asyncio.gather(*(write(number) for number in range(2 * GROUP_UNITS + 10)))
-    assert offsets == list(range(1, 2 * GROUP_UNITS + 11))
-
-
 async def test_a_failing_listener_stops_nobody(database: Database) -> None:
     def broken(_: object) -> None:
         raise LookupError("listener")
@@ -153,24 +140,6 @@ async def test_a_failing_listener_stops_nobody(database: Database) -> None:
     assert isinstance(reported[0]["exception"], LookupError)
 
 
-async def test_a_cancelled_write_is_written_all_the_same(database: Database) -> None:
-    seen: list[LoggedEvent] = []
-    database.listen(seen.extend)
-    release = threading.Event()
-    blocker = asyncio.create_task(database.write(lambda _: release.wait(10)))
-    cancelled = asyncio.create_task(database.write(set_value("cancelled")))
-    failing = asyncio.create_task(database.write(fail))
-    await asyncio.sleep(0.01)
-    cancelled.cancel()
-    failing.cancel()
-    await asyncio.gather(cancelled, failing, return_exceptions=True)
-    release.set()
-    await blocker
-    assert await database.write(set_value("later")) == "later"
-    assert await written(database, "cancelled")
-    assert len(seen) == 2
-
-
 async def test_closing_writes_what_is_queued_and_refuses_the_rest(database: Database) -> None:
     tasks = [asyncio.create_task(database.write(set_value(f"n{number}"))) for number in range(300)]
     await asyncio.sleep(0)
@@ -183,15 +152,6 @@ async def test_closing_writes_what_is_queued_and_refuses_the_rest(database: Data
     again = await Database.open(database.path, "shop")
     assert len(await payloads(again)) == 300
     await again.close()
-
-
-async def test_events_without_a_change_and_changes_without_an_event(database: Database) -> None:
-    seen: list[LoggedEvent] = []
-    database.listen(seen.extend)
-    await database.write(lambda transaction: write_state(transaction.connection, "quiet", ""))
-    assert seen == []
-    await database.write(lambda transaction: [transaction.append(event(1)), transaction.append(event(2))])
-    assert [logged.offset for logged in seen] == [1, 2]
 
 
 async def test_what_a_unit_would_undo_is_not_kept_in_memory(database: Database) -> None:

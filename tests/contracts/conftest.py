@@ -1,0 +1,58 @@
+"""The engines and stores that every contract is held by. Another one is a line here."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+import pytest
+from obstore.store import MemoryStore
+
+from tidewire.store.engine.contract import ProjectDatabase
+from tidewire.store.engine.sqlite.database import Database
+from tidewire.store.objects.storage import ObjectStorage
+from tidewire.store.objects.stores import DirectoryStore, KeyedStore, ObjectStore
+
+Open = Callable[[], Awaitable[ProjectDatabase]]
+"""Opens the one database of a test once more, as another process would: a node."""
+
+
+def on_sqlite(place: Path) -> Open:
+    return lambda: Database.open(place / "database.sqlite3", "shop")
+
+
+ENGINES: Final[Mapping[str, Callable[[Path], Open]]] = {"sqlite": on_sqlite}
+STORES: Final[Mapping[str, Callable[[Path], ObjectStore]]] = {
+    "directory": DirectoryStore,
+    "memory": lambda _: KeyedStore(MemoryStore()),
+}
+
+
+@pytest.fixture(params=sorted(ENGINES))
+async def node(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Open]:
+    open_another = ENGINES[request.param](tmp_path)
+    opened: list[ProjectDatabase] = []
+
+    async def open_node() -> ProjectDatabase:
+        opened.append(await open_another())
+        return opened[-1]
+
+    yield open_node
+    for each in opened:
+        await each.close()
+
+
+@pytest.fixture
+async def database(node: Open) -> ProjectDatabase:
+    return await node()
+
+
+@pytest.fixture(params=sorted(STORES))
+def object_store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
+    return STORES[request.param](tmp_path / "objects")
+
+
+@pytest.fixture
+def objects(object_store: ObjectStore) -> ObjectStorage:
+    return ObjectStorage(object_store, "shop", durable=True)
