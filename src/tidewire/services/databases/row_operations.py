@@ -34,18 +34,16 @@ class RowOperation(Generic[P, R]):
         self._alone: Shell = self._write
         UNITS[action] = unit
 
-    async def __call__(
+    def __call__(
         self, call: DialectCall, *given: Any, transaction_id: str | None = None, **named: Any
-    ) -> R:
+    ) -> Awaitable[R]:
         """Do the operation: alone, or as part of the transaction with the id."""
         if transaction_id is None:
-            answer: R = await self._alone(call, *given, **named)
-            return answer
+            return self._alone(call, *given, **named)
         arguments = self._signature.bind(None, call, *given, **named).arguments
         parameters = list(self._signature.parameters)[2:]
         staged = {name: arguments[name] for name in parameters if name in arguments}
-        done: R = await take_part(call, transaction_id, StagedOperation(self._action, staged))
-        return done
+        return take_part(call, transaction_id, StagedOperation(self._action, staged))
 
     def alone(self, shell: Shell) -> Shell:
         """Do the operation by the decorated coroutine function where it is part of no transaction."""
