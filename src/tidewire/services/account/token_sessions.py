@@ -9,6 +9,7 @@ from sqlalchemy import Row
 from tidewire.core.checks.names import CustomId
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import Session
+from tidewire.core.operations import Method
 from tidewire.core.rate_limits import RateLimit
 from tidewire.services.account import operations
 from tidewire.services.account.parameters import ShownSecret
@@ -35,58 +36,17 @@ _PROVIDERS: Final[dict[TokenType, tuple[str, str]]] = {
 }
 """Type of a token that signs in, to the provider of the session and the factor that it is."""
 _BY_MAIL: Final = frozenset({"magic-url", "email"})
-_LIMIT: Final = RateLimit(10, 3600, ("ip:{ip},userId:{param-userId}",))
-
-
-@operations.declare(
-    "createSession",
-    "POST",
-    "/account/sessions/token",
-    scopes=("sessions.write",),
-    status=201,
-    event=SESSION_CREATED,
-    groups=("session",),
-    limit=_LIMIT,
+_OPERATIONS: Final[tuple[tuple[str, Method, str], ...]] = (
+    ("createSession", "POST", "/account/sessions/token"),
+    ("updateMagicURLSession", "PUT", "/account/sessions/magic-url"),
+    ("updatePhoneSession", "PUT", "/account/sessions/phone"),
 )
+"""The operations that sign in so; older clients call the last two."""
+
+
 @evenly
 async def create_session(context: Context, user_id: CustomId, secret: ShownSecret) -> Session:
     """Sign in with the secret of a link, a code, or a token that a server made."""
-    return await _sign_in(context, user_id, secret)
-
-
-@operations.declare(
-    "updateMagicURLSession",
-    "PUT",
-    "/account/sessions/magic-url",
-    scopes=("sessions.write",),
-    status=201,
-    event=SESSION_CREATED,
-    groups=("session",),
-    limit=_LIMIT,
-)
-@evenly
-async def update_magic_url_session(context: Context, user_id: CustomId, secret: ShownSecret) -> Session:
-    """Sign in with the secret of a link; older clients call it so."""
-    return await _sign_in(context, user_id, secret)
-
-
-@operations.declare(
-    "updatePhoneSession",
-    "PUT",
-    "/account/sessions/phone",
-    scopes=("sessions.write",),
-    status=201,
-    event=SESSION_CREATED,
-    groups=("session",),
-    limit=_LIMIT,
-)
-@evenly
-async def update_phone_session(context: Context, user_id: CustomId, secret: ShownSecret) -> Session:
-    """Sign in with a code; older clients call it so."""
-    return await _sign_in(context, user_id, secret)
-
-
-async def _sign_in(context: Context, user_id: str, secret: str) -> Session:
     visit = await visit_of(context)
 
     def unit(transaction: Transaction) -> NewSession | None:
@@ -97,6 +57,19 @@ async def _sign_in(context: Context, user_id: str, secret: str) -> Session:
     if started is None:
         raise invalid_token()
     return signed_in_answer(context, started)
+
+
+for _name, _method, _path in _OPERATIONS:
+    operations.declare(
+        _name,
+        _method,
+        _path,
+        scopes=("sessions.write",),
+        status=201,
+        event=SESSION_CREATED,
+        groups=("session",),
+        limit=RateLimit(10, 3600, ("ip:{ip},userId:{param-userId}",)),
+    )(create_session)
 
 
 def _start(transaction: Transaction, context: Context, token: Row[Any], visit: Visit) -> NewSession:
