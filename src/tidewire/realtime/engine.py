@@ -37,7 +37,6 @@ from tidewire.realtime.survey.metrics import Counted
 from tidewire.realtime.survey.survey import OtherProcesses, Survey
 from tidewire.realtime.wire.budgets import AddressBudgets
 from tidewire.realtime.wire.event_stream import EventStream
-from tidewire.realtime.wire.liveness import watch
 from tidewire.realtime.wire.socket import SocketWire, WireContext
 from tidewire.realtime.wire.websocket import WebSocket
 from tidewire.settings import Settings
@@ -114,7 +113,7 @@ class Realtime:
         counted = Counted(self.meters, self.open_connections, self.projects.by_id, self.sessions)
         self.survey = Survey(self._process_id, Answering(counted, self.sessions).answer)
         self.inspector = Inspector(self.survey, self.channel_presence)
-        self.housekeeping = Housekeeping(stores, self.projects, self.admins, self.survey)
+        self.housekeeping = Housekeeping(stores, self.projects, self.admins, self.survey, self._open_wires)
         stores.listen_deletions(self.projects.end)
         stores.platform.listen(lambda _: self._review())
 
@@ -135,8 +134,7 @@ class Realtime:
     async def start(self) -> None:
         """Begin to look after connections."""
         self.process = LivingProcess(Path(self._settings.data_dir))
-        idle_seconds = self._settings.realtime_idle_seconds
-        self._tasks.run(watch(lambda: self.wires.siblings, idle_seconds))
+        self._tasks.run(self.housekeeping.watch())
         self._tasks.run(self.housekeeping.expire())
         self._tasks.run(self.housekeeping.begin_rounds())
         self._tasks.run(self.housekeeping.tell_console())
@@ -173,8 +171,10 @@ class Realtime:
 
     def sessions(self) -> list[Session]:
         """All open sessions of this process."""
-        wires = [each for each in list(self.wires.siblings) if isinstance(each, SocketWire)]
-        return [wire.session for wire in wires if isinstance(wire.session, Session)]
+        return [wire.session for wire in self._open_wires() if isinstance(wire.session, Session)]
+
+    def _open_wires(self) -> list[SocketWire]:
+        return [each for each in list(self.wires.siblings) if isinstance(each, SocketWire)]
 
     def _wires_among(self, server_state: Any) -> WireContext:
         if self.wires.siblings is not server_state.connections:

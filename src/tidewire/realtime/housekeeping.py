@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -16,10 +17,15 @@ from tidewire.realtime.project.projects import Projects
 from tidewire.realtime.protocol.request import CONSOLE
 from tidewire.realtime.session.admins import Admins
 from tidewire.realtime.survey.survey import CountConnections, Counts, Survey
+from tidewire.realtime.wire.socket import SocketWire
 from tidewire.store.instance.platform import Stores
 
 EXPIRY_SECONDS: Final = 5.0
 """Between two looks for expired sessions; before each event there is another."""
+ROUNDS: Final = 4
+"""How often each connection is looked at in the time after which it counts as dead."""
+SLICE: Final = 500
+"""Connections that are looked at before the event loop gets to serve others."""
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -27,11 +33,32 @@ _log: Final = structlog.get_logger(__name__)
 class Housekeeping:
     """The work in intervals of one process; each method runs until it is cancelled."""
 
-    def __init__(self, stores: Stores, projects: Projects, admins: Admins, survey: Survey) -> None:
+    def __init__(
+        self,
+        stores: Stores,
+        projects: Projects,
+        admins: Admins,
+        survey: Survey,
+        wires: Callable[[], list[SocketWire]],
+    ) -> None:
+        self._wires = wires
         self._stores = stores
         self._projects = projects
         self._admins = admins
         self._survey = survey
+
+    async def watch(self) -> None:
+        """Ping clients that have been silent, and close those that vanished without closing.
+
+        A client counts as gone once nothing came from it for ``realtime_idle_seconds``. Everything that
+        arrives counts, not pongs alone: one SDK never sends them.
+        """
+        while True:
+            await asyncio.sleep(self._stores.settings.realtime_idle_seconds / ROUNDS)
+            for number, wire in enumerate(self._wires(), 1):
+                wire.look(ROUNDS)
+                if number % SLICE == 0:
+                    await asyncio.sleep(0)
 
     async def expire(self) -> None:
         """Take from connections what their sessions, API keys and admins have lost by time."""

@@ -13,10 +13,8 @@ from hypothesis import strategies as st
 from tests.realtime.world import Client, Wire, World
 from tidewire.core.events import Event, LoggedEvent
 from tidewire.realtime.fanout import fanout
-from tidewire.realtime.fanout.fanout import BATCH_EVENTS, FEW
+from tidewire.realtime.fanout.fanout import BATCH_EVENTS, FEW, FIRST, LEAST, MOST, SliceSizer
 from tidewire.realtime.protocol.frames import EventFrame
-from tidewire.realtime.runtime import slice_sizer as pace
-from tidewire.realtime.runtime.slice_sizer import FIRST, LEAST, MOST, SliceSizer
 
 COUNT = 3 * FIRST + 7
 SUBSCRIBE = json.dumps({"type": "subscribe", "data": [{"subscriptionId": "s", "channels": ["files"]}]})
@@ -298,7 +296,7 @@ def test_every_connection_gets_its_events_once_and_in_order(steps: list[Step]) -
         patch.setattr(fanout, "FEW", 3)
         patch.setattr(fanout, "SLICE", 2)
         for size in ("FIRST", "LEAST", "MOST"):
-            patch.setattr(pace, size, 2)
+            patch.setattr(fanout, size, 2)
         patch.setattr(fanout, "BATCH_BYTES", 2000)
         asyncio.run(_overtaking(steps))
 

@@ -22,10 +22,10 @@ from tests.realtime.conftest import (
     rejection,
 )
 from tests.realtime.raw_client import frame, raw_client
+from tidewire.realtime.housekeeping import ROUNDS
 from tidewire.realtime.protocol.messages import MessageError
 from tidewire.realtime.session.connection_limits import OpenConnections
 from tidewire.realtime.session.subscribing import Subscribing
-from tidewire.realtime.wire.liveness import ROUNDS
 from tidewire.realtime.wire.socket import SocketWire
 
 TRUSTING = {"trusted_proxies": True}
@@ -291,7 +291,7 @@ async def test_no_timer_for_each_idle_connection(server: RealtimeServer) -> None
         for client in clients:
             assert (await ask(client, "ping"))["type"] == "pong"
         names = [str(task.get_coro()) for task in asyncio.all_tasks()]
-        assert len([name for name in names if " watch " in name]) == 1
+        assert len([name for name in names if ".watch " in name]) == 1
         assert not [name for name in names if " Session._" in name or " WebSocket._" in name]
 
 

@@ -11,8 +11,6 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Final
 
-from sqlalchemy import select
-
 from tidewire.core.events import Event, LoggedEvent
 from tidewire.core.live_tail import CHANNEL, tail_of
 from tidewire.core.time import now
@@ -21,9 +19,8 @@ from tidewire.realtime.matching.index import Index
 from tidewire.realtime.protocol import frames
 from tidewire.realtime.protocol.messages import POLICY_VIOLATION, MessageError, Subscribe
 from tidewire.realtime.receivers.receiver import Receiver
-from tidewire.store.engine.connection import Connection
 from tidewire.store.instance.platform import ProjectStore, Stores
-from tidewire.store.schema import projects
+from tidewire.store.records.projects import projects_of_teams
 
 TELL_SECONDS: Final = 5.0
 """Between two frames that tell how many connections there are, and two tests."""
@@ -110,13 +107,10 @@ class Console:
         roles = {role for receivers in lookers.values() for each in receivers for role in each.roles}
         teams = {role.removeprefix("team:") for role in roles if role.startswith("team:") and "/" not in role}
 
-        def read(connection: Connection) -> list[tuple[str, str]]:
-            owned = select(projects.c.id, projects.c.team_id).where(projects.c.team_id.in_(teams))
-            return [(row.id, row.team_id) for row in connection.execute(owned)]
-
+        owned = await self._stores.platform.read(partial(projects_of_teams, teams=teams)) if teams else ()
         return {
             project_id
-            for project_id, team_id in (await self._stores.platform.read(read) if teams else ())
+            for project_id, team_id in owned
             for channel in (_ALL, _ONE + project_id, CHANNEL + project_id)
             if any(f"team:{team_id}" in each.roles for each in lookers.get(channel, ()))
         }

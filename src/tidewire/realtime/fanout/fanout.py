@@ -11,6 +11,8 @@ same: a receiver that is written to out of turn gets all events that it is still
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -25,7 +27,6 @@ from tidewire.realtime.protocol.frames import MAX_TAIL, EventFrame
 from tidewire.realtime.receivers.receiver import Receiver, give_up
 from tidewire.realtime.runtime.loop_scheduler import LoopScheduler
 from tidewire.realtime.runtime.meters import Meters
-from tidewire.realtime.runtime.slice_sizer import SliceSizer
 
 FEW: Final = 128
 """The most receivers of an event that is written at once."""
@@ -39,8 +40,39 @@ BATCH_EVENTS: Final = 16
 """The most events that are written together."""
 BATCH_BYTES: Final = 64 * 1024
 """The most bytes written together to one connection: more would make quick clients look slow."""
+FIRST: Final = 128
+"""Writes in the first slice, which take less than a millisecond."""
+LEAST: Final = 64
+"""Writes in each slice while the event loop has others to serve."""
+MOST: Final = 512
+"""Writes in a slice after nobody else was served for a while, which take some milliseconds at most."""
+BUSY_SECONDS: Final = 50e-6
+"""Time between two slices that shows that others were served: an idle loop takes a tenth of it."""
 
 _log: Final = structlog.get_logger(__name__)
+
+
+class SliceSizer:
+    """Sizes the slices of one piece of work at a time."""
+
+    def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """A piece of work begins, with its first slice to come."""
+        self._size = FIRST
+        self._ended = math.inf
+
+    def size(self) -> int:
+        """How many writes the slice has that begins now."""
+        if time.perf_counter() - self._ended > BUSY_SECONDS:
+            self._size = LEAST
+        return self._size
+
+    def end_slice(self) -> None:
+        """The slice has ended, and the event loop serves whoever is there."""
+        self._size = min(2 * self._size, MOST)
+        self._ended = time.perf_counter()
 
 
 class Fanout:

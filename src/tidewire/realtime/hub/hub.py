@@ -113,6 +113,14 @@ class Hub:
         """Whether all that was published has been written to everybody."""
         return self._fanout.is_idle and not self._query_passes
 
+    def opened(self) -> None:
+        """A connection begins to be set up: from now on it counts."""
+        self.connections += 1
+
+    def closed(self) -> None:
+        """A connection that counted has ended."""
+        self.connections -= 1
+
     async def identify(self, look_up: Callable[[], Awaitable[Identity | None]]) -> Identity | None:
         """Look an identity up as it is after the events that were handled so far, no earlier and no later.
 

@@ -152,24 +152,6 @@ class Index:
         for subscription in held:
             self.add(subscription)
 
-    def audience(
-        self,
-        channels: Sequence[str],
-        roles: Sequence[str],
-        payload: Payload,
-        offset: int,
-        *,
-        with_held: bool = False,
-    ) -> Audience:
-        """The audience of an event: what :meth:`match` finds, but the same object for events that match the
-        same."""
-        found = self.select(channels, roles, payload, offset, with_held=with_held)
-        if isinstance(found, Audience):
-            return found
-        while not found.go_on():
-            pass
-        return found.audience()
-
     def select(
         self,
         channels: Sequence[str],

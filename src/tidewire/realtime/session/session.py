@@ -154,7 +154,7 @@ class Session(MessageReader):
             if hub.recovery is not None:
                 hub.recovery.lose(self)
             hub.leave(self)
-            hub.connections -= 1
+            hub.closed()
             self._project = None
         if self._address is not None:
             self.services.open_connections.leave(self._address)
@@ -275,7 +275,7 @@ class Session(MessageReader):
             return
         project = self._project = services.projects.open(store)
         hub = project.hub
-        hub.connections += 1
+        hub.opened()
         if hub.connections > services.settings.realtime_max_connections_per_project:
             raise MessageError(
                 TOO_MUCH,

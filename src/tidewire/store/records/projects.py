@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -103,6 +103,12 @@ def find_project(connection: Connection, project_id: str, session_duration: int)
         return None
     row = connection.execute(_PROJECT, {"project_id": project_id}).first()
     return project_of(connection, row, session_duration) if row is not None else None
+
+
+def projects_of_teams(connection: Connection, teams: Collection[str]) -> list[tuple[str, str]]:
+    """The projects that these teams own: pairs of the project's id and the team's."""
+    owned = select(projects.c.id, projects.c.team_id).where(projects.c.team_id.in_(teams))
+    return [(row.id, row.team_id) for row in connection.execute(owned)]
 
 
 def project_of(connection: Connection, row: Row[Any], session_duration: int) -> Project:
