@@ -36,7 +36,7 @@ _log: Final = structlog.get_logger(__name__)
 
 
 class Party(Protocol):
-    """Who talks over the mesh."""
+    """A part of the server that talks to the same part of other processes over the mesh."""
 
     def received(self, link: object, frame: bytes) -> None:
         """Take a frame; ``link`` stands for the connection to its sender."""
@@ -49,7 +49,7 @@ class Party(Protocol):
 
 
 class News(Protocol):
-    """Who wants to know of commits of others."""
+    """A part of the server that wants to know of the commits of other processes."""
 
     def rung(self, project_id: str) -> None:
         """Another process has committed something in a project."""
@@ -268,7 +268,7 @@ class _Incoming(asyncio.Protocol):
         self.peer = ""
         """Empty until it has said its name."""
         self.rings = False
-        """It is the connection of somebody who commits, and has not said goodbye."""
+        """Whether it is the connection of a process that commits, and has not said goodbye."""
         self.transport: asyncio.Transport
         self._mesh = mesh
         self._buffer = bytearray()

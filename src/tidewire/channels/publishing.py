@@ -36,7 +36,8 @@ class Publisher:
     name: str
     """``user:<id>``, ``guest`` or ``key``: an idempotency key counts for this publisher alone."""
     roles: Sequence[str] | None
-    """None: a program with a key, which may publish wherever there is a rule."""
+    """The roles of the sender; None: a program with an API key, which may publish wherever there is a
+    rule."""
     source: str = ""
     """The name that the rate is counted under; empty: it is not counted."""
     user_id: str = ""
@@ -86,7 +87,7 @@ class Channels:
         broadcast: Broadcast | None = None,
         announce: Callable[[RepeatKey, SentMessage], None] = lambda _key, _sent: None,
     ) -> None:
-        """Without ``broadcast`` nobody is connected.
+        """Without ``broadcast`` there are no connections to deliver to.
 
         ``announce`` tells other processes of a message that was sent with an idempotency key.
         """

@@ -1,4 +1,4 @@
-"""What the realtime parts of several processes tell each other."""
+"""Peers: what the realtime parts of several processes tell each other."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tidewire.realtime.runtime.meters import Meters
 from tidewire.store.records.sent_messages import SentMessage
 
 
-class Passed(msgspec.Struct, frozen=True, tag="event", array_like=True):
+class UnloggedEvent(msgspec.Struct, frozen=True, tag="event", array_like=True):
     """An event that is in no log."""
 
     project_id: str
@@ -23,7 +23,7 @@ class Passed(msgspec.Struct, frozen=True, tag="event", array_like=True):
 
 
 class Sent(msgspec.Struct, frozen=True, tag="sent", array_like=True):
-    """A message was sent with an idempotency key."""
+    """Note of a message that was sent with an idempotency key."""
 
     key: RepeatKey
     digest: str
@@ -31,8 +31,8 @@ class Sent(msgspec.Struct, frozen=True, tag="sent", array_like=True):
     created_at: int
 
 
-class Crowd(msgspec.Struct, frozen=True, tag="members", array_like=True):
-    """Who has joined a channel and who has left it, as one process sees it."""
+class MemberChanges(msgspec.Struct, frozen=True, tag="members", array_like=True):
+    """Members that have joined a channel or left it, as one process sees it."""
 
     channel: ChannelKey
     joined: list[Member]
@@ -40,21 +40,21 @@ class Crowd(msgspec.Struct, frozen=True, tag="members", array_like=True):
 
 
 _encode: Final = msgspec.msgpack.Encoder().encode
-_decode: Final = msgspec.msgpack.Decoder(Passed | Sent | Crowd).decode
+_decode: Final = msgspec.msgpack.Decoder(UnloggedEvent | Sent | MemberChanges).decode
 
 
 class Send(Protocol):
     """Sends a frame to all other processes."""
 
     def __call__(self, frame: bytes, *, may_be_lost: bool = True) -> int:
-        """Send it; return to how many it was not sent, because too much waited already.
+        """Send a frame; return to how many processes it was not sent, because too much waited already.
 
-        A frame that may not be lost arrives, or the greeting does that is sent anew.
+        A frame that may not be lost arrives, or the greeting is sent again.
         """
 
 
 class Peers:
-    """The other processes; a party of the mesh (:mod:`tidewire.bus.mesh`)."""
+    """Talks to the other processes over the mesh (:mod:`tidewire.bus.mesh`)."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class Peers:
     def tell_event(self, project_id: str, event: Event) -> None:
         """Have the others deliver an event that is in no log."""
         if self.send is not None:
-            self._meters.dropped += self.send(_encode(Passed(project_id, event)))
+            self._meters.dropped += self.send(_encode(UnloggedEvent(project_id, event)))
 
     def tell_sent(self, key: RepeatKey, sent: SentMessage) -> None:
         """Have the others recognise a message when it is sent again."""
@@ -81,22 +81,21 @@ class Peers:
             self.send(_encode(Sent(key, sent.digest, sent.id, sent.created_at)))
 
     def tell_members(self, channel: ChannelKey, joined: list[Member], left: list[str]) -> None:
-        """Have the others know who has joined a channel here, and who has left it."""
+        """Tell the others which members have joined a channel here, and which have left it."""
         if self.send is not None:
-            self.send(_encode(Crowd(channel, joined, left)), may_be_lost=False)
+            self.send(_encode(MemberChanges(channel, joined, left)), may_be_lost=False)
 
     def greeting(self) -> Sequence[bytes]:
-        """What another process must know first of all: who is on the channels here."""
-        return [
-            _encode(Crowd(channel, members, [])) for channel, members in self._channel_presence.seen_by(HERE)
-        ]
+        """What another process is told first: the members of the channels here."""
+        seen = self._channel_presence.seen_by(HERE)
+        return [_encode(MemberChanges(channel, members, [])) for channel, members in seen]
 
     def received(self, link: object, frame: bytes) -> None:
-        """Take what another process tells."""
+        """Take a frame of another process."""
         told = _decode(frame)
-        if isinstance(told, Passed):
+        if isinstance(told, UnloggedEvent):
             self._pass_on(told.project_id, told.event)
-        elif isinstance(told, Crowd):
+        elif isinstance(told, MemberChanges):
             self._channel_presence.joined(link, told.channel, told.joined)
             self._channel_presence.left(link, told.channel, told.left)
         else:

@@ -97,7 +97,7 @@ class Fanout:
         self._deliveries: list[Delivery] = []
         """Events that some receivers have still to get, the oldest first."""
         self._kept: list[Delivery] = []
-        """Those of them that wait for more events to be written together with."""
+        """Deliveries that wait for more events to be written together with."""
         self._bytes = 0
         """Size of all deliveries: what a connection is sent that gets them all."""
         self._spent = 0

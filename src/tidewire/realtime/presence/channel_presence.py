@@ -80,7 +80,7 @@ class ChannelPresence:
             del self._stays[channel]
 
     def members(self, channel: ChannelKey) -> list[Member]:
-        """Who is on a channel, in the order of their coming."""
+        """The members of a channel, in the order in which they joined."""
         stays = self._stays.get(channel, {}).values()
         return sorted((stay.member for stay in stays), key=lambda member: (member.joined_at, member.id))
 

@@ -192,7 +192,7 @@ class EventFrame:
         """For a tail, its end included, of less than :data:`MAX_FRAGMENT` bytes, ``heads[len(tail)] + tail``
         is the message."""
         self.compressed: dict[int, dict[int, bytes] | None] = _Compressed(self._text)
-        """By the window of the receiver, heads for ``heads[len(tail)] + tail + STORED_END``.
+        """By the window of a receiver the heads for ``heads[len(tail)] + tail + STORED_END``.
 
         None if the event is better sent as it is.
         """
@@ -246,7 +246,7 @@ class _Heads(dict[int, bytes]):
 
 
 class _CompressedHeads(dict[int, bytes]):
-    """The same for compressed text; the tail is a stored block, and the message goes on after it."""
+    """The heads of compressed text: the tail is a stored block, and the message goes on after it."""
 
     __slots__ = ("_fragments", "_rest")
 

@@ -69,7 +69,7 @@ class MessageError(Exception):
         """What was wrong and what to do, where the message is a fixed text; else empty."""
 
     def anew(self) -> MessageError:
-        """The same error, to be raised by who keeps it.
+        """The same error as a new object, for a caller that kept this one and raises it later.
 
         An error that is raised refers to the frames that it goes through. If these refer to it, that is a
         cycle, which is memory until the garbage collector finds it.
@@ -119,7 +119,7 @@ class Since:
 
     offset: int
     epoch: str
-    """Of the log that the offset is of; empty: the client does not say."""
+    """The epoch of the log that the offset is of; empty: the client does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +127,12 @@ class SubscribeRow:
     """One subscription asked for."""
 
     id: str | None
-    """None: the server makes one."""
+    """The id that the client chose; None: the server makes one."""
     channels: list[str]
-    """As sent."""
+    """Channels as the client sent them."""
     queries: list[Query]
     since: Since | None = None
-    """Up to where the client has the events already; None: it does not say."""
+    """The position up to which the client has the events; None: it does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ class RefusedRow:
     """One subscription asked for that cannot be; those beside it can."""
 
     id: str
-    """As sent; empty if it was none, or wrong."""
+    """The id as sent; empty if there was none, or a wrong one."""
     error: MessageError
 
 
@@ -149,13 +149,13 @@ class Subscribe:
     """Subscriptions to add, or to replace where the id is in use."""
 
     asked: list[SubscribeRow | RefusedRow]
-    """As sent, in their order; not all of them are refused, unless there is none."""
+    """Rows in the order of the message; at least one is not refused, unless there is none."""
     size: int = 0
     """Characters of the frame."""
 
     @property
     def rows(self) -> list[SubscribeRow]:
-        """Those that are not refused."""
+        """The rows that are not refused."""
         return [row for row in self.asked if isinstance(row, SubscribeRow)]
 
 
@@ -168,14 +168,14 @@ class Unsubscribe:
 
 @dataclass(frozen=True, slots=True)
 class SetPresence:
-    """That the user of the connection is around."""
+    """A presence of the user of the connection."""
 
     id: str | None
-    """None: the server makes one."""
+    """The id that the client chose; None: the server makes one."""
     status: str
     metadata: dict[str, Any]
     permissions: list[str] | None
-    """As sent; None: not sent."""
+    """Permissions as the client sent them; None: it sent none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,11 +63,11 @@ class Inputs:
     dev_key: str
     impersonated: Impersonated
     origin: str | None
-    """Of the web page or app; other programs send none."""
+    """The origin of the web page or app; other programs send none."""
     network: str
     """The address, or network of addresses, that limits for an address count."""
     parameters: dict[str, Any]
-    """Of the query string, channels and queries among them."""
+    """The parameters of the query string, channels and queries among them."""
 
 
 def read_inputs(request: Request, peer: str, hops: Hops | None) -> Inputs:

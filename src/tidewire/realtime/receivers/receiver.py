@@ -52,7 +52,7 @@ class Footprint(NamedTuple):
     subscriptions: int
     channels: int
     bytes: int
-    """Of its row in a message, as a client's JSON has it that writes nothing but ASCII characters."""
+    """Bytes of the row in a message, as a client's JSON has it that writes nothing but ASCII characters."""
     memory: int
     """Bytes that its queries take compiled."""
     work: int
@@ -121,11 +121,11 @@ class Receiver(SocketState):
         self.user_id = ""
         """Empty for a guest."""
         self.login: Login | None = None
-        """None for a guest without a session, and for a user who did not come by one."""
+        """The session that was shown; None for a guest, and for a user who showed none."""
         self.roles: tuple[str, ...] = ()
         """Empty before the connection is admitted and after it ended: then it receives nothing."""
         self.subscriptions: dict[str, Subscription] = {}
-        """By id, which is unique within the connection only."""
+        """Subscriptions by id, which is unique within the connection only."""
         self.footprint: Footprint | None = None
         """How much the subscriptions take together; None: that has to be summed up."""
         self.page: PageProgress | None = None

@@ -38,7 +38,7 @@ RETRY_SECONDS: Final = 1.0
 LAGGING_ROUNDS: Final = 5
 """Rounds behind after which a connection does not hold the position of the process back any more."""
 PAGE_ROUNDS: Final = 150
-"""The same for a page: in this time come two messages of a tab that was hidden for long."""
+"""Rounds behind for a page: in this time come two messages of a tab that was hidden for long."""
 GUEST_ID_LENGTH: Final = 16
 """Characters that the id of a guest's subscription must have to be kept: shorter ones may be another's."""
 

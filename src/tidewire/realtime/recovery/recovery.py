@@ -146,7 +146,7 @@ class Recovery:
         return None if found is None else self._known(keys, *found.value)
 
     async def read(self, receiver: Receiver, asked: Sequence[Identified]) -> Known:
-        """The same as :meth:`look_up`, waiting for the database."""
+        """Look up like :meth:`look_up`, waiting for the database."""
         keys = self._keys(receiver, asked)
         return self._known(keys, *await self._database.read(partial(_look_up, keys=keys), lane="history"))
 

@@ -80,7 +80,7 @@ class LiveRoles:
         self._identities = identities
         self._factors = factors
         self._entitlements: dict[str, tuple[Entitlements, tuple[str, ...]]] = {}
-        """Of users with open connections, with the roles that follow."""
+        """Entitlements of users with open connections, with the roles that follow from them."""
         self._awaiting: dict[str, set[Receiver]] = {}
         """Connections of guests whose sessions lack a second factor, by the user."""
         self._look_ups: list[set[str]] = []

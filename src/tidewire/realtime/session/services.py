@@ -42,5 +42,5 @@ class Services:
     setting_up: asyncio.Semaphore
     """Held while a connection is set up: after a restart all clients come back within a second."""
     numbers: Iterator[int]
-    """Of connections: among those of all processes, a later one has a higher number."""
+    """The numbers of connections: in all processes together, a later connection has a higher number."""
     process_id: Callable[[], str]

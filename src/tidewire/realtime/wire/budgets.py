@@ -16,7 +16,7 @@ BUDGET_SECONDS: Final = 10.0
 STRIKES: Final = 3
 """The time in a row that a connection uses up its budget at which it is closed."""
 BYTES_A_UNIT: Final = 4096
-"""Of any frame, besides one unit for the frame."""
+"""Bytes of any frame that cost a unit, besides one unit for the frame."""
 TEXT_A_UNIT: Final = 128
 """Characters of a ``subscribe``, which costs far more than other messages."""
 CONTAINERS_A_UNIT: Final = 100

@@ -88,7 +88,7 @@ class WebSocket(SocketWire):
                 self._context.reading.enter(self._read_some)
 
     def look(self, rounds: int) -> None:
-        """After half of ``rounds`` intervals of silence ping the client, after all of them close."""
+        """Ping a client after half of ``rounds`` intervals of silence, and close it after all of them."""
         if self._silence >= rounds:
             self.close(CloseStatus.SILENT)
         elif self._silence >= rounds // 2:
