@@ -131,6 +131,21 @@ def test_a_presence_is_its_users_alone_unless_shared(api: ApiServer, person: Cal
     assert problem(ben.http.delete(path)) == (401, "user_unauthorized")
 
 
+def test_who_may_not_read_a_presence_is_told_of_none(person: Callable[[], Person]) -> None:
+    """Whatever else they may do with it: a presence that is not readable does not exist."""
+    anna, ben = person(), person()
+    granted = ['update("users")', 'delete("users")', f'read("user:{anna.id}")']
+    assert anna.upsert(f"p-{anna.id}", permissions=granted).status_code == 200
+    path = f"/v1/presences/p-{anna.id}"
+    for answer in (
+        ben.http.get(path),
+        ben.http.patch(path, json={"status": "busy"}),
+        ben.http.delete(path),
+    ):
+        assert problem(answer) == (404, "presence_not_found")
+    assert anna.http.get(path).json()["status"] != "busy"
+
+
 def test_a_user_has_one_presence_and_replaces_all_of_it(person: Callable[[], Person]) -> None:
     anna, ben = person(), person()
     first = anna.upsert(f"p-{anna.id}", metadata={"at": "home"}, permissions=['read("users")']).json()

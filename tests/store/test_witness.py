@@ -204,7 +204,7 @@ from tidewire.store.engine.sqlite import opening
 from tidewire.store.engine.database import Database
 
 async def main():
-    database = await Database.open(Path({str(data / NAME)!r}), "p")
+    database = await Database.open(Path({str(data / NAME)!r}), "shop")
     await database.read(event_log.last_offset)
     opening.note_closed = lambda lock, path: os._exit(0)  # the log is gone, and this is not noted yet
     await database.close()
