@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 import structlog
-from sqlalchemy import Row, delete, func, select, update
 
 from tidewire.core.project_settings import SmtpSettings
 from tidewire.core.time import now
 from tidewire.outgoing.carriers import Carrier, DeliveryError, OutgoingMessage
 from tidewire.outgoing.retries import retry_delay
-from tidewire.store.engine.connection import Connection
+from tidewire.store.engine.connection import Row
 from tidewire.store.engine.database import Transaction
 from tidewire.store.instance.platform import Stores
-from tidewire.store.schema import outgoing_messages as table
+from tidewire.store.records.outgoing_messages import change_message, due_messages, forget_message
 from tidewire.store.secrets.encryption import SEALED, SealError
 
 AT_ONCE: Final = 10
@@ -25,8 +25,6 @@ AT_ONCE: Final = 10
 FIRST_RETRY_SECONDS: Final = 30.0
 LONGEST_RETRY_SECONDS: Final = 3600.0
 _LONGEST_ERROR: Final = 500
-_WAITING: Final = table.c.state == "waiting"
-_NEXT: Final = select(func.min(table.c.next_attempt_at)).where(_WAITING)
 
 _log = structlog.get_logger("tidewire.outgoing")
 
@@ -48,7 +46,7 @@ class MessageQueue:
         store = await self._stores.project(self._project_id)
         if store is None:
             return
-        while rows := await store.database.read(_due):
+        while rows := await store.database.read(partial(due_messages, limit=AT_ONCE)):
             await asyncio.gather(*(self._send(row, store.project.settings.smtp) for row in rows))
 
     async def _send(self, row: Row[Any], smtp: SmtpSettings) -> None:
@@ -62,7 +60,7 @@ class MessageQueue:
             _log.exception("message not sent", project=self._project_id, sequence=row.sequence)
             await self._failed(row, type(error).__name__, permanent=False)
         else:
-            await self._write(lambda transaction: _forget(transaction, row.sequence))
+            await self._write(lambda transaction: forget_message(transaction.connection, row.sequence))
 
     def _message(self, row: Row[Any], smtp: SmtpSettings) -> OutgoingMessage:
         merged = msgspec.structs.replace(smtp, **row.sender)
@@ -106,8 +104,7 @@ class MessageQueue:
             values |= {"state": "failed", "subject": "", "html": "", "text": "", "sender": {}}
 
         def unit(transaction: Transaction) -> None:
-            connection = transaction.connection
-            connection.execute(update(table).where(table.c.sequence == row.sequence).values(values))
+            change_message(transaction.connection, row.sequence, values)
 
         _log.warning(
             "message given up" if given_up else "message not sent",
@@ -122,24 +119,3 @@ class MessageQueue:
         store = await self._stores.project(self._project_id)
         if store is not None:
             await store.database.write(unit)
-
-
-def next_message_at(connection: Connection) -> int | None:
-    """When the next message is to be sent, milliseconds since the epoch; None if none is waiting."""
-    next_at: int | None = connection.scalar(_NEXT)
-    return next_at
-
-
-def _due(connection: Connection) -> list[Row[Any]]:
-    """The next messages to be sent."""
-    rows = connection.execute(
-        select(table)
-        .where(_WAITING, table.c.next_attempt_at <= now())
-        .order_by(table.c.next_attempt_at, table.c.sequence)
-        .limit(AT_ONCE)
-    )
-    return list(rows)
-
-
-def _forget(transaction: Transaction, sequence: int) -> None:
-    transaction.connection.execute(delete(table).where(table.c.sequence == sequence))

@@ -13,7 +13,7 @@ from tidewire.core.events import LoggedEvent
 from tidewire.core.time import now
 from tidewire.outbound.http import OutboundHttp
 from tidewire.outgoing.carriers import Carrier
-from tidewire.outgoing.messages import MessageQueue, next_message_at
+from tidewire.outgoing.messages import MessageQueue
 from tidewire.outgoing.webhook_records import Failure, announce_disabled, enabled_webhooks
 from tidewire.outgoing.webhook_requests import Webhook
 from tidewire.outgoing.webhooks import WebhookDelivery
@@ -22,6 +22,7 @@ from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Database, DatabaseClosedError
 from tidewire.store.instance.platform import CONSOLE_PROJECT_ID, Stores
 from tidewire.store.records import presences
+from tidewire.store.records.outgoing_messages import next_message_at
 from tidewire.store.secrets.encryption import Encryption
 
 LOOK_SECONDS: Final = 0.1

@@ -1,4 +1,4 @@
-"""Rows of webhooks: read for delivery, and what delivery notes in them."""
+"""Webhooks as they are delivered to: opened from their rows, and what delivery notes of them."""
 
 from __future__ import annotations
 
@@ -7,22 +7,19 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import ColumnElement, Row, bindparam, func, select, update
 
 from tidewire.core.time import format_datetime, now
 from tidewire.outgoing.webhook_requests import Webhook, webhook_of
 from tidewire.services.messages import webhook_disabled_mail
 from tidewire.services.outgoing import enqueue_mail
-from tidewire.store.engine.connection import Connection
+from tidewire.store.engine.connection import Connection, Row
 from tidewire.store.engine.database import Transaction
 from tidewire.store.instance.platform import Stores
-from tidewire.store.schema import memberships, users
-from tidewire.store.schema import webhooks as table
+from tidewire.store.records import webhooks
+from tidewire.store.records.people import owners_of_team
 from tidewire.store.secrets.encryption import Encryption, SealError
 
 _LONGEST_LOG: Final = 1000
-_ENABLED: Final = select(table).where(table.c.enabled).order_by(table.c.sequence)
-_OF: Final = update(table).where(table.c.sequence == bindparam("of"))
 
 _log = structlog.get_logger("tidewire.outgoing")
 
@@ -42,26 +39,24 @@ class Failure:
 
 def enabled_webhooks(connection: Connection, encryption: Encryption) -> list[Webhook]:
     """The webhooks that are to be delivered to."""
-    found = (_opened(row, encryption.open) for row in connection.execute(_ENABLED))
+    found = (_opened(row, encryption.open) for row in webhooks.enabled_rows(connection))
     return [webhook for webhook in found if webhook is not None]
 
 
 def current_webhook(connection: Connection, encryption: Encryption, sequence: int) -> Webhook | None:
     """A webhook as it is now; None if nothing is to be delivered to it any more."""
-    row = connection.execute(_ENABLED.where(table.c.sequence == sequence)).one_or_none()
+    row = webhooks.enabled_row(connection, sequence)
     return None if row is None else _opened(row, encryption.open)
 
 
 def note_position(connection: Connection, webhook: Webhook, position: int) -> None:
     """Note that everything up to ``position`` is done, though nothing needed to be sent."""
-    connection.execute(_OF.values(position=_further(position)), {"of": webhook.sequence})
+    webhooks.note_position(connection, webhook.sequence, position)
 
 
 def note_delivered(connection: Connection, webhook: Webhook, position: int) -> bool:
     """Note that the event at ``position`` was delivered; False if the webhook was changed meanwhile."""
-    noted = _OF.values(position=_further(position), attempts=0, failures=0, next_attempt_at=0, logs="")
-    changed_at = connection.scalar(noted.returning(table.c.updated_at), {"of": webhook.sequence})
-    return bool(changed_at == webhook.updated_at)
+    return webhooks.note_delivered(connection, webhook.sequence, position) == webhook.updated_at
 
 
 def note_failed(connection: Connection, webhook: Webhook, failure: Failure) -> bool:
@@ -75,24 +70,7 @@ def note_failed(connection: Connection, webhook: Webhook, failure: Failure) -> b
     }
     if failure.disables:
         values["enabled"] = False
-    unchanged = _OF.where(table.c.updated_at == webhook.updated_at)
-    return connection.execute(unchanged.values(values), {"of": webhook.sequence}).rowcount > 0
-
-
-def _further(position: int) -> ColumnElement[int]:
-    """Never back: enabled again, a webhook may have been placed behind what was under way then."""
-    return func.max(table.c.position, position)
-
-
-def owners_of_team(connection: Connection, team_id: str) -> list[tuple[str, str]]:
-    """Address and name of each owner of a team of the console project."""
-    rows = connection.execute(
-        select(users.c.email, users.c.name, memberships.c.roles)
-        .join(memberships, memberships.c.user_id == users.c.id)
-        .where(memberships.c.team_id == team_id, memberships.c.confirmed, users.c.email.is_not(None))
-        .order_by(memberships.c.sequence)
-    )
-    return [(row.email, row.name) for row in rows if "owner" in row.roles]
+    return webhooks.note_failed(connection, webhook.sequence, webhook.updated_at, values)
 
 
 def _opened(row: Row[Any], unseal: Callable[[str], str]) -> Webhook | None:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Row
 
 import tidewire
 from tidewire.core.events import NOBODY, LoggedEvent, event_names
+from tidewire.store.engine.connection import Row
 
 USER_AGENT: Final = f"Tidewire-Server/{tidewire.__version__}"
 

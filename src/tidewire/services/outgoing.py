@@ -9,12 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import insert
-
-from tidewire.core.time import now
 from tidewire.services.messages import MailText
 from tidewire.store.engine.database import Transaction
-from tidewire.store.schema import outgoing_messages
+from tidewire.store.records.outgoing_messages import add_message
 
 
 def enqueue_mail(
@@ -46,9 +43,4 @@ def enqueue_text_message(transaction: Transaction, phone: str, text: str) -> Non
 
 
 def _enqueue(transaction: Transaction, **values: Any) -> None:
-    moment = now()
-    seal = transaction.connection.encryption.seal
-    values |= {name: seal(values[name]) for name in ("html", "text") if values.get(name)}
-    transaction.connection.execute(
-        insert(outgoing_messages), {"created_at": moment, "next_attempt_at": moment, **values}
-    )
+    add_message(transaction.connection, values)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import delete, select, update
-
 from tidewire.services.context import Context
 from tidewire.services.publishing import project_event
 from tidewire.store.engine.database import Database, Transaction
 from tidewire.store.instance.platform import Project
+from tidewire.store.records.people import addresses_of, remove_user
 from tidewire.store.records.presences import end_presences_of
-from tidewire.store.schema import memberships, teams, users
 from tidewire.store.upkeep.outbox import Outbox
 from tidewire.store.upkeep.purging import purge, request_purge
 
@@ -25,11 +23,8 @@ def delete_user(transaction: Transaction, user_id: str) -> None:
     """
     connection = transaction.connection
     end_presences_of(transaction, user_id)
-    addresses = connection.execute(select(users.c.email, users.c.phone).where(users.c.id == user_id)).one()
-    request_purge(connection, user_id, addresses)
-    left = select(memberships.c.team_id).where(memberships.c.user_id == user_id, memberships.c.confirmed)
-    connection.execute(update(teams).where(teams.c.id.in_(left)).values(total=teams.c.total - 1))
-    connection.execute(delete(users).where(users.c.id == user_id))
+    request_purge(connection, user_id, addresses_of(connection, user_id))
+    remove_user(connection, user_id)
 
 
 def publish_deletion(transaction: Transaction, project: Project, actor_id: str, user_id: str) -> None:

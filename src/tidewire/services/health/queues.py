@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
-
-from sqlalchemy import Select, func, select
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated, Final
 
 from tidewire.core.checks.numbers import LooseInt32
 from tidewire.core.checks.texts import AnyCaseChoice
@@ -12,24 +12,14 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.models import HealthQueue
 from tidewire.services.context import Context
 from tidewire.services.health import operations
-from tidewire.store.schema import outgoing_messages, webhooks
+from tidewire.store.engine.connection import Connection
+from tidewire.store.records.outgoing_messages import failed_messages
+from tidewire.store.records.webhooks import failed_webhooks
 
-
-def _failed_messages(channel: str) -> Select[Any]:
-    table = outgoing_messages.c
-    return (
-        select(func.count())
-        .select_from(outgoing_messages)
-        .where(table.state == "failed", table.channel == channel)
-    )
-
-
-_FAILED: Final[dict[str, Select[Any]]] = {
-    "v1-mails": _failed_messages("mail"),
-    "v1-messaging": _failed_messages("sms"),
-    "v1-webhooks": select(func.count())
-    .select_from(webhooks)
-    .where(webhooks.c.enabled.is_(False), webhooks.c.attempts > 0),
+_FAILED: Final[dict[str, Callable[[Connection], int]]] = {
+    "v1-mails": partial(failed_messages, channel="mail"),
+    "v1-messaging": partial(failed_messages, channel="sms"),
+    "v1-webhooks": failed_webhooks,
 }
 """Queues that exist here; of the others that clients know nothing can fail."""
 
@@ -62,7 +52,7 @@ async def get_failed_jobs(
     size = 0
     if counting is not None:
         for database in context.stores.open_databases():
-            size += await database.read(lambda connection: int(connection.scalar(counting) or 0))
+            size += await database.read(counting)
     if size >= threshold:
         raise TidewireError(
             "health_queue_size_exceeded", f"{size} entries of {name} failed; the threshold is {threshold}."

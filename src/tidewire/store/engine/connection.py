@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 
 import sqlalchemy
+from sqlalchemy import Row
 
 from tidewire.store.secrets.encryption import Encryption
+
+__all__ = ["Connection", "Row"]
 
 
 class Connection(sqlalchemy.Connection):
