@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.realtime.world import read_frames, read_messages
 from tidewire.core.events import Event, LoggedEvent
 from tidewire.realtime.protocol.frames import (
+    EVENT_STREAM,
     MAX_FRAGMENT,
     EventFrame,
     close_message,
@@ -21,15 +22,19 @@ from tidewire.realtime.protocol.frames import (
 
 
 def event_frame(text: str) -> EventFrame:
+    return EventFrame(logged(msgspec.json.encode({"text": text})), "e1")
+
+
+def logged(payload: bytes, offset: int = 7) -> LoggedEvent:
     event = Event(
         pattern="buckets.[bucketId].files.[fileId].create",
         parameters={"bucketId": "b", "fileId": "f"},
         channels=["files"],
         roles=["any"],
-        payload=msgspec.json.encode({"text": text}),
+        payload=payload,
         timestamp=1_772_359_200_123,
     )
-    return EventFrame(LoggedEvent("p", 7, event))
+    return LoggedEvent("p", offset, event)
 
 
 texts = st.builds(
@@ -68,6 +73,28 @@ def test_the_event_frame_is_as_documented() -> None:
     assert event["data"]["events"][0] == "buckets.b.files.f.create"
     assert event["data"]["timestamp"] == "2026-03-01T10:00:00.123+00:00"
     assert event["data"]["offset"] == 7
+
+
+@given(st.integers(0, 2 * MAX_FRAGMENT), st.integers(1, 2500), st.booleans())
+def test_an_event_stream_gets_the_same_event_with_its_position(length: int, ids: int, broken: bool) -> None:
+    """A line break in the JSON begins another line of data, which the client joins again."""
+    payload = msgspec.json.encode({"text": "é" * length})
+    payload = payload.replace(b":", b":\n\n") if broken else payload
+    frame = EventFrame(logged(payload), "e1")
+    names = [f"s{number}" for number in range(ids)]
+    block = frame.message(subscription_tail(names), EVENT_STREAM)
+    head, _, body = block.partition(b"data: ")
+    assert head == b"id: e1:7\nevent: event\n"
+    assert block.endswith(b"\n\n")
+    data = json.loads(b"\n".join(line.removeprefix(b"data: ") for line in body[:-2].split(b"\n")))
+    [message] = read_messages(frame.message(subscription_tail(names)))
+    assert data == message
+
+
+def test_an_unlogged_event_has_no_id() -> None:
+    frame = EventFrame(logged(b"{}", offset=0), "e1")
+    block = frame.message(subscription_tail(["s"]), EVENT_STREAM)
+    assert block.startswith(b"event: event\ndata: {")
 
 
 def test_receivers_with_equal_lengths_share_the_head() -> None:
