@@ -35,7 +35,7 @@ class ColumnKind:
     """A kind of column."""
 
     name: str
-    """As in the names of operations: ``integer``, ``float``, ``email``."""
+    """The name as operations have it: ``integer``, ``float``, ``email``."""
     type: str
     """The ``type`` that the API shows."""
     storage: Storage
@@ -100,7 +100,7 @@ class ColumnRules:
     maximum: int | float | None = None
     elements: tuple[str, ...] = ()
     default: Any = None
-    """As on the wire."""
+    """The default as it is on the wire."""
     encrypted: bool = False
 
     def accept(self, value: object) -> Any:

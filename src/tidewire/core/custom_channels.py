@@ -108,7 +108,7 @@ class ChannelRule:
     rate: int = 0
     """Messages a second on one channel; 0: as the settings say."""
     publisher_rate: int = 0
-    """Of them from one publisher; 0: as the settings say."""
+    """Messages a second from one publisher; 0: as the settings say."""
     created_at: int = 0
     """Milliseconds since the epoch."""
     updated_at: int = 0
@@ -138,7 +138,7 @@ class Member(NamedTuple):
     """Somebody who is on a channel."""
 
     id: str
-    """Of the user, or of a guest's connection."""
+    """The id of the user, or of a guest's connection."""
     user_id: str
     """Empty for a guest."""
     joined_at: int

@@ -1,4 +1,4 @@
-"""Whom a request comes from that proxies passed on: each adds to ``X-Forwarded-For`` whom it got it from."""
+"""The sender of a request that proxies passed on: each proxy adds its own peer to ``X-Forwarded-For``."""
 
 from __future__ import annotations
 

@@ -49,4 +49,4 @@ class _Resource(msgspec.Struct):
     """All that is shown of a payload."""
 
     id: Any = msgspec.field(name="$id", default=None)
-    """Of a message on a custom channel it is whatever its publisher wrote there."""
+    """The id of the item; in a message on a custom channel, whatever its publisher wrote there."""

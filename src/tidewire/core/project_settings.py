@@ -119,11 +119,11 @@ class ProjectSettings(msgspec.Struct, frozen=True, kw_only=True):
     mfa_factors: MfaFactors = MfaFactors()
     mock_numbers: tuple[MockNumber, ...] = ()
     disabled_auth_methods: frozenset[str] = frozenset()
-    """Of :data:`AUTH_METHODS`."""
+    """Names of :data:`AUTH_METHODS` that are switched off."""
     disabled_services: frozenset[str] = frozenset()
-    """Of :data:`SERVICES`."""
+    """Names of :data:`SERVICES` that are switched off."""
     disabled_protocols: frozenset[str] = frozenset()
-    """Of :data:`PROTOCOLS`."""
+    """Names of :data:`PROTOCOLS` that are switched off."""
     smtp: SmtpSettings = SmtpSettings()
 
     def allows_auth_method(self, method: str) -> bool:
@@ -137,4 +137,4 @@ CONSOLE_SETTINGS: Final = ProjectSettings(
     ),
     disabled_auth_methods=frozenset({"anonymous"}),
 )
-"""Of the console project, which nobody can change."""
+"""The settings of the console project, which nobody can change."""

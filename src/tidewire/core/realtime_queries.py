@@ -35,7 +35,7 @@ MAX_QUERIES: Final = 100
 FINDING: Final = 100
 """What it costs to look for a text within another, where comparing two values costs 1."""
 _CONDITION_BYTES: Final = 700
-"""Of memory that a condition takes compiled, its texts and values aside; roughly."""
+"""Bytes of memory that a compiled condition takes, roughly, without its texts and values."""
 _VALUE_BYTES: Final = 150
 """That one of its values takes beside its text."""
 

@@ -80,7 +80,7 @@ PROJECT_KEY_SCOPES: Final = _scopes(
 """Scopes that an API key of a project can carry."""
 
 EXTENSION_SCOPES: Final = _scopes("realtime.read realtime.write")
-"""Those of them that are Tidewire's own."""
+"""The scopes that are Tidewire's own."""
 
 DEPRECATED_KEY_SCOPES: Final = _scopes(
     """

@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 LOCAL_PROVIDERS: Final = ("mock", "none")
-"""Those that send nothing anywhere."""
+"""Providers that send nothing anywhere."""
 _HTTP: Final = "http"
 _MOCK_URL: Final = "http://request-catcher-sms:5000/"
 _MOCK_AGENT: Final = "Appwrite Mock Message Sender"

@@ -45,9 +45,9 @@ class Context(msgspec.Struct, eq=False):
     caller: Caller
     client: Client
     database: Database
-    """Of the project."""
+    """The database of the project."""
     objects: ObjectStorage
-    """Of the project."""
+    """The objects of the project."""
     passwords: PasswordHasher
     jwt_secret: bytes
     settings: Settings

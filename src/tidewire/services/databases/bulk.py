@@ -41,7 +41,7 @@ from tidewire.store.user_tables.tables import UserTable
 STEP_ROWS: Final = 500
 """Rows that are held in memory at a time while many are changed."""
 ROWS_SHOWN: Final = 5_000
-"""Of those that were changed, in the answer."""
+"""Rows that an answer shows of those that were changed."""
 
 
 @declare(

@@ -65,7 +65,7 @@ def delete_with_related(
 class _Deletion:
     def __init__(self, transaction: Transaction, call: DialectCall) -> None:
         self.payload = msgspec.Raw(b"")
-        """Of the last deleted row."""
+        """The JSON text of the last deleted row."""
         self._transaction = transaction
         self._connection = transaction.connection
         self._call = call

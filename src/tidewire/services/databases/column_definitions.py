@@ -28,7 +28,7 @@ from tidewire.store.user_tables.steps import is_small, new_version
 from tidewire.store.user_tables.tables import sql_table
 
 MAX_COLUMNS: Final = 1000
-"""Of one table, those that are being deleted included."""
+"""Columns that a table may have, those that are being deleted included."""
 MAX_SIZE: Final = {"string": 2**30, "varchar": 16_381}
 """Characters that columns of these kinds can be made for."""
 MIN_SEALED_SIZE: Final = 150

@@ -98,7 +98,7 @@ def _handler(
 
 
 def _scopes(dialect: Dialect, scopes: Sequence[str]) -> tuple[str, ...]:
-    """Those of the dialect; if none is, all."""
+    """The scopes of the dialect; if it has none of its own, all of them."""
     older = () if dialect is TABLES else tuple(filter(_is_older, scopes))
     return older or tuple(scopes)
 

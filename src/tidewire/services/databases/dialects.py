@@ -47,10 +47,10 @@ def _older(text: str) -> str:
 
 @dataclass(frozen=True)
 class Dialect:
-    """One of them."""
+    """A dialect of the API: the words and paths of one database service."""
 
     database_type: DatabaseType
-    """Of the databases that it creates."""
+    """The type of the databases that it creates."""
     service: str
     """Name in the SDKs."""
     base: str

@@ -29,7 +29,7 @@ from tidewire.store.user_tables.steps import is_small
 from tidewire.store.user_tables.tables import DOCUMENT
 
 MAX_INDEXES: Final = 64
-"""Of one table."""
+"""Indexes that a table may have."""
 TYPES: Final = {
     **dict.fromkeys(STRUCTURED, ("key", "fulltext", "unique", "spatial")),
     DOCUMENTS: ("key", "fulltext", "unique"),

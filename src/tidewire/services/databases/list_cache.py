@@ -28,7 +28,7 @@ from tidewire.store.schema import event_log
 from tidewire.store.user_tables.tables import UserTable
 
 MAX_BYTES: Final = 16 * 2**20
-"""Of all kept lists together, as they are shown; those unused for longest go first."""
+"""Bytes of all kept lists together, as they are shown; the least recently used go first."""
 MAX_LIST_BYTES: Final = 2**20
 """Larger lists are not kept."""
 _EVENTS_LOOKED_AT: Final = 500
@@ -61,7 +61,7 @@ class KeptList:
     made_at: float
     """Monotonic seconds."""
     offset: int
-    """Of the newest event that it shows."""
+    """The offset of the newest event that the list shows."""
     size: int
 
 
@@ -108,7 +108,7 @@ class RowLists:
 
 
 ROW_LISTS: Final = RowLists()
-"""Of this process."""
+"""The lists that this process keeps."""
 
 
 def list_key(connection: Connection, call: DialectCall, table: UserTable, queries: Sequence[str]) -> bytes:

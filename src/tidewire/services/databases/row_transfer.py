@@ -53,7 +53,7 @@ class TransferTable:
     table_id: str
 
     def table(self, connection: Connection) -> UserTable:
-        """As it is now. Raises ``database_not_found`` or ``table_not_found``."""
+        """The table as it is now. Raises ``database_not_found`` or ``table_not_found``."""
         return find_user_table(connection, self.call, self.database_id, self.table_id)
 
 

@@ -48,7 +48,7 @@ class _Wanted:
 
     channels: frozenset[str]
     roles: frozenset[str] | None
-    """One of which an event must be for; None: whatever the permissions."""
+    """An event is shown if it is for one of these roles; None: every event is."""
     accepts: Predicate | None
 
     def wants(self, logged: LoggedEvent) -> bool:

@@ -14,7 +14,7 @@ class ChunkPosition:
     """A part's place in its file."""
 
     number: int
-    """Of the chunk, counted from 1."""
+    """The number of the chunk, counted from 1."""
     count: int
     """Chunks of the file."""
     total: int

@@ -41,7 +41,7 @@ from tidewire.store.schema import memberships
 
 @dataclass(frozen=True)
 class _Invitation:
-    """Whom somebody wants in a team, and as what."""
+    """An invitation: who is asked into a team, and with which roles."""
 
     user_id: str
     email: str

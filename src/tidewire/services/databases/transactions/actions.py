@@ -31,7 +31,7 @@ class StagedOperation:
     action: str
     """A key of :data:`UNITS`."""
     arguments: dict[str, Any]
-    """Of its unit; as JSON has them."""
+    """The arguments of its unit, as JSON has them."""
 
     @property
     def place(self) -> tuple[str, str, str] | None:

@@ -85,7 +85,7 @@ _LEFT_TO_COMMIT: Final = {
 }
 """By action, what does not keep an operation from being staged: it may have changed by the commit."""
 _STATUSES: Final = {"bulkCreate": 200, "upsert": 201}
-"""Of the answers to staged operations, where they differ from what is answered outside of transactions."""
+"""The statuses of answers to staged operations that differ from those outside of transactions."""
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
