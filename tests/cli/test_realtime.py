@@ -99,6 +99,7 @@ def test_listen_prints_for_people_what_the_queries_let_through(server: TidewireS
         (["listen", "files", "--endpoint", "localhost"], 2, "is not an endpoint"),
         (["listen", "files", "--since", "17"], 2, "epoch:offset"),
         (["listen", "files", "--project", "nobody"], 1, "the server refuses"),
+        (["listen", "files", "--endpoint", "SERVER/elsewhere/v1"], 1, "no realtime endpoint at ws://"),
         (["listen"], 2, "Missing argument"),
         (["publish", "chat", "{"], 2, "not JSON"),
         (["publish", "chat", "{}", "--endpoint", "http://127.0.0.1:9/v1"], 1, "cannot publish"),
@@ -108,6 +109,7 @@ def test_listen_prints_for_people_what_the_queries_let_through(server: TidewireS
 def test_mistakes_are_said_in_one_line(
     server: TidewireServer, arguments: list[str], code: int, says: str
 ) -> None:
+    arguments = [each.replace("SERVER", server.endpoint.removesuffix("/v1")) for each in arguments]
     environment = {"TIDEWIRE_ENDPOINT": server.endpoint, "PATH": ""}
     ended = subprocess.run(
         [*COMMAND, *arguments], capture_output=True, text=True, timeout=60, env=environment, check=False

@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -25,6 +26,7 @@ from tests.failures.test_restored import (
     recovered_over_a_socket,
     recovered_over_a_stream,
 )
+from tests.support.mail_server import mail_server
 from tests.support.server import TidewireServer
 from tidewire_client import Realtime
 
@@ -246,6 +248,44 @@ def test_every_form_restores_privately(tmp_path: Path, instance: Instance, form:
         restored.stop()
     assert len(rows) == 5
     assert len(files) == 4
+
+
+async def test_a_mail_that_waited_is_sent_once_after_the_restore(tmp_path: Path) -> None:
+    """It is sealed with a key of ``secrets.json``, which is part of the backup."""
+    server = TidewireServer(tmp_path / "data", ["--drain-seconds", "0"])
+    restored = TidewireServer(tmp_path / "restored", ["--drain-seconds", "0"])
+    common = {"TIDEWIRE_SMTP_HOST": "127.0.0.1", "TIDEWIRE_SMTP_SECURITY": "none"}
+    common |= {"TIDEWIRE_SMTP_SENDER": "tide@example.net"}
+    server.environment |= common | {"TIDEWIRE_SMTP_PORT": "1"}  # nobody listens there
+    try:
+        server.start()
+        headers = {"X-Appwrite-Project": server.project}
+        async with httpx.AsyncClient(base_url=server.endpoint, headers=headers, timeout=60) as guest:
+            asked = {"userId": "ada", "email": "ada@example.com"}
+            made = await guest.post("/account/tokens/email", json=asked)
+            assert made.status_code == 201, made.text
+        await asyncio.to_thread(command, "backup", tmp_path / "backup", "--data-dir", server.data_dir)
+        server.kill()
+        await asyncio.to_thread(command, "restore", tmp_path / "backup", "--data-dir", restored.data_dir)
+        async with mail_server() as mails:
+            restored.environment |= common | {"TIDEWIRE_SMTP_PORT": str(mails.port)}
+            await asyncio.to_thread(restored.start)
+            (mail,) = await mails.received(1, seconds=60)
+            body = mail.get_body(("plain",))
+            assert body is not None
+            code = re.search(r"\b\d{6}\b", body.get_content())
+            assert code is not None
+            async with httpx.AsyncClient(base_url=restored.endpoint, headers=headers, timeout=60) as guest:
+                shown = {"userId": "ada", "secret": code[0]}
+                assert (await guest.post("/account/sessions/token", json=shown)).status_code == 201
+            restored.kill()
+            await asyncio.to_thread(restored.start)
+            await asyncio.sleep(2)
+            assert len(mails.mails) == 1
+    finally:
+        for each in (server, restored):
+            if each.process is not None:
+                each.kill()
 
 
 def flip(path: Path, at: int) -> None:
