@@ -32,7 +32,7 @@ function listen({ Client, Realtime, Query }, { sdk, endpoint, project, channel, 
   };
   const client = new Client().setEndpoint(endpoint).setProject(project);
   if (session) client.setSession(session);
-  const queries = [Query.notEqual("number", -1 - number)]; // true for all, and another for each tab
+  const queries = [Query.notEqual("number", -1 - number)]; // true for all, and another for each app
   const subscriber = Realtime ? new Realtime(client) : client;
   subscriber.subscribe(channel, ({ payload }) => window.rows.push(payload.$id), queries);
 }
@@ -40,7 +40,7 @@ function listen({ Client, Realtime, Query }, { sdk, endpoint, project, channel, 
 async function open(tab, number) {
   const opened = await Tab.open(browser.context, `${site}/page?sdk=${tab.sdk}`);
   const address = tab.who === "cookie" ? endpoint.replace("127.0.0.1", "localhost") : endpoint;
-  const given = { sdk: tab.sdk, endpoint: address, project, channel, session: tab.who === "session" ? session : "", number };
+  const given = { sdk: tab.sdk, endpoint: address, project, channel, session: tab.who === "session" ? session : "", number: tab.twin ?? number };
   await opened.value(`(${listen})(window.Appwrite, ${JSON.stringify(given)})`);
   while (!(await opened.value("window.told.length"))) await pause(0.1);
   return opened;
