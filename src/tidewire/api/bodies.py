@@ -11,8 +11,7 @@ import msgspec
 from tidewire.api.body_budget import BodyLease
 from tidewire.api.large_json import LargeJson
 from tidewire.core.errors import TidewireError
-from tidewire.core.json_bounds import TOO_DEEP
-from tidewire.core.json_pieces import require_once
+from tidewire.core.json_bounds import TOO_DEEP, require_once
 from tidewire.core.json_steps import is_too_deep
 from tidewire.core.query_string import parse_query_string
 

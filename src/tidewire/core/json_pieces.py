@@ -6,7 +6,6 @@ structure shows, and each piece is decoded by itself.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -14,33 +13,8 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from tidewire.core.errors import TidewireError
-from tidewire.core.json_bounds import STEP_BYTES, Steps
+from tidewire.core.json_bounds import STEP_BYTES, Steps, given_twice, require_once
 from tidewire.core.json_structure import Structure, structure_in_steps
-
-
-def require_once(text: bytes, names: Sequence[str]) -> None:
-    """Refuse a JSON text in which one of ``names`` stands twice in one object, at whatever depth.
-
-    The text was decoded before: it is known to be JSON. Raises :class:`TidewireError`
-    ``general_argument_invalid``. It is looked through only where it has such a name twice, or escapes.
-    """
-    if b"\\u" not in text and all(text.count(b'"%b"' % name.encode()) < 2 for name in names):
-        return
-
-    def check(members: list[tuple[str, Any]]) -> None:
-        given = [name for name, _ in members if name in names]
-        if len(given) != len(set(given)):
-            raise given_twice(given[-1])
-
-    # Numbers may be longer than Python reads.
-    json.loads(text, object_pairs_hook=check, parse_int=str)
-
-
-def given_twice(name: str) -> TidewireError:
-    """What is raised where ``name`` stands twice."""
-    return TidewireError("general_argument_invalid", f"`{name}` stands twice in one object of the body.")
-
 
 _LONGEST_NAME: Final = 64 * 1024
 _NAME: Final = re.compile(rb'[ \t\n\r]*("[^"\\]*(?:\\.[^"\\]*)*")[ \t\n\r]*:', re.DOTALL)
@@ -61,7 +35,7 @@ def text_in_pieces(text: str, limit: int) -> Steps:
 def body_in_steps(body: bytearray, structure: Structure, once: Sequence[str] = ()) -> Steps:
     """The value of a JSON text whose structure is known. Raises msgspec's DecodeError.
 
-    Names that are to stand ``once`` in an object are as for :func:`~tidewire.core.json_names.require_once`.
+    Names that are to stand ``once`` in an object are as for :func:`~tidewire.core.json_bounds.require_once`.
     """
     return _Decoder(body, structure, once).value(0, len(body), 1)
 
