@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,3 +43,11 @@ def test_no_change_goes_unnoticed(text: str, place: int, other: str) -> None:
 def test_what_was_never_sealed(sealed: str) -> None:
     with pytest.raises(SealError):
         ONE.open(sealed)
+
+
+@given(TEXTS, TEXTS)
+def test_a_digest_is_that_of_one_text_under_one_key(text: str, other: str) -> None:
+    digest = ONE.digest(text)
+    assert Encryption(b"1" * 32).digest(text) == digest != ANOTHER.digest(text)
+    assert (ONE.digest(other) == digest) == (other == text)
+    assert sha256(text.encode()).hexdigest() != digest

@@ -1,4 +1,4 @@
-"""One-time secrets of users: links, codes and custom tokens. Only hashes of them are stored."""
+"""One-time secrets of users: links, codes and custom tokens. Only keyed digests of them are stored."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from tidewire.services.visits import Visit
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.records.event_secrets import is_asked_for, keep_secret
-from tidewire.store.records.identities import hash_secret
 from tidewire.store.schema import tokens
+from tidewire.store.secrets.encryption import Encryption
 
 TokenType = Literal[
     "verification", "phone-verification", "recovery", "magic-url", "email", "phone", "oauth2", "generic"
@@ -66,6 +66,7 @@ def new_code() -> str:
 
 def issue_token(
     connection: Connection,
+    encryption: Encryption,
     user_id: str,
     type_: TokenType,
     secret: str,
@@ -84,7 +85,7 @@ def issue_token(
             "updated_at": moment,
             "user_id": user_id,
             "type": type_,
-            "secret_hash": hash_secret(secret),
+            "secret_hash": encryption.digest(secret),
             "expires_at": moment + seconds * 1000,
             "ip": visit.ip,
             "user_agent": visit.user_agent,
@@ -94,14 +95,14 @@ def issue_token(
 
 
 def use_token(
-    connection: Connection, user_id: str, types: Collection[TokenType], secret: str
+    connection: Connection, encryption: Encryption, user_id: str, types: Collection[TokenType], secret: str
 ) -> Row[Any] | None:
     """Take the user's token with this secret out of the world; None if there is none.
 
     A wrong secret counts against every code of the user: the transaction must be committed, and the
     error raised after it.
     """
-    found = _find(connection, user_id, types, secret)
+    found = _find(connection, encryption, user_id, types, secret)
     if found is not None:
         connection.execute(delete(tokens).where(tokens.c.sequence == found.sequence))
         return found
@@ -113,9 +114,11 @@ def use_token(
     return None
 
 
-def token_matches(connection: Connection, user_id: str, types: Collection[TokenType], secret: str) -> bool:
+def token_matches(
+    connection: Connection, encryption: Encryption, user_id: str, types: Collection[TokenType], secret: str
+) -> bool:
     """Whether :func:`use_token` would find a token; nothing is changed."""
-    return _find(connection, user_id, types, secret) is not None
+    return _find(connection, encryption, user_id, types, secret) is not None
 
 
 def invalid_token() -> TidewireError:
@@ -159,8 +162,10 @@ def publish_token(
         keep_secret(transaction.connection, offset, token.user_id, sealed, expires)
 
 
-def _find(connection: Connection, user_id: str, types: Collection[TokenType], secret: str) -> Row[Any] | None:
-    secret_hash = hash_secret(secret)
+def _find(
+    connection: Connection, encryption: Encryption, user_id: str, types: Collection[TokenType], secret: str
+) -> Row[Any] | None:
+    secret_hash = encryption.digest(secret)
     usable = connection.execute(
         select(tokens).where(
             tokens.c.user_id == user_id, tokens.c.type.in_(types), tokens.c.expires_at > now()

@@ -45,6 +45,7 @@ from tidewire.services.timing import evenly
 from tidewire.services.visits import Visit, visit_of
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
+from tidewire.store.secrets.encryption import Encryption
 
 RECOVERY_CREATED: Final = "users.[userId].recovery.[tokenId].create"
 RECOVERY_UPDATED: Final = "users.[userId].recovery.[tokenId].update"
@@ -99,7 +100,9 @@ async def update_recovery(
 ) -> Token:
     """Set a new password with what stood in the link. All sessions end unless the project lets them go on."""
     settings = context.project.settings
-    user = await context.database.read(lambda connection: _owner(connection, user_id, secret))
+    user = await context.database.read(
+        lambda connection: _owner(connection, context.encryption, user_id, secret)
+    )
     if user is None:
         raise invalid_token()
     personal = PersonalData(user.id, user.name, user.email or "", user.phone or "")
@@ -109,7 +112,7 @@ async def update_recovery(
     visit = await visit_of(context)
 
     def unit(transaction: Transaction) -> Token | None:
-        row = use_token(transaction.connection, user_id, _TYPES, secret)
+        row = use_token(transaction.connection, context.encryption, user_id, _TYPES, secret)
         if row is None:
             return None
         delete_tokens(transaction.connection, user_id, _TYPES)
@@ -129,7 +132,15 @@ async def update_recovery(
 
 
 def _send(transaction: Transaction, context: Context, user: Row[Any], url: str, visit: Visit) -> Token:
-    issued = issue_token(transaction.connection, user.id, "recovery", new_link_secret(), LINK_SECONDS, visit)
+    issued = issue_token(
+        transaction.connection,
+        context.encryption,
+        user.id,
+        "recovery",
+        new_link_secret(),
+        LINK_SECONDS,
+        visit,
+    )
     token = issued.token
     link = secret_link(url, user.id, issued.secret, token.expire)
     mail = recovery_mail(context.project_name, user.name, link)
@@ -141,9 +152,9 @@ def _send(transaction: Transaction, context: Context, user: Row[Any], url: str, 
     return token
 
 
-def _owner(connection: Connection, user_id: str, secret: str) -> Row[Any] | None:
+def _owner(connection: Connection, encryption: Encryption, user_id: str, secret: str) -> Row[Any] | None:
     """The user, if this is the secret of a link that still works."""
-    if not token_matches(connection, user_id, _TYPES, secret):
+    if not token_matches(connection, encryption, user_id, _TYPES, secret):
         return None
     user = find_user(connection, user_id)
     return user if user.status else None

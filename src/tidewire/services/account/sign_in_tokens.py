@@ -100,7 +100,14 @@ async def create_magic_url_token(
         if user is None:
             return _decoy(transaction, context, address, LINK_SECONDS, words, visit)
         issued = issue_token(
-            transaction.connection, user.id, "magic-url", new_link_secret(), LINK_SECONDS, visit, words
+            transaction.connection,
+            context.encryption,
+            user.id,
+            "magic-url",
+            new_link_secret(),
+            LINK_SECONDS,
+            visit,
+            words,
         )
         link = secret_link(
             url or app_link(context, _MAGIC_URL_PATH),
@@ -140,7 +147,16 @@ async def create_email_token(
         user = _user_by_email(transaction, context, user_id, address)
         if user is None:
             return _decoy(transaction, context, address, CODE_SECONDS, words, visit)
-        issued = issue_token(transaction.connection, user.id, "email", new_code(), CODE_SECONDS, visit, words)
+        issued = issue_token(
+            transaction.connection,
+            context.encryption,
+            user.id,
+            "email",
+            new_code(),
+            CODE_SECONDS,
+            visit,
+            words,
+        )
         mail = otp_mail(context.project_name, user.name, issued.secret, visit.device, visit.ip, words)
         enqueue_mail(transaction, address, user.name, mail)
         record(transaction, user.id, "session.create", visit)
@@ -173,7 +189,9 @@ async def create_phone_token(context: Context, user_id: CustomId, phone: PhoneNu
         if user is None:
             return _decoy(transaction, context, phone, CODE_SECONDS, "", visit)
         code = phone_code(context, phone)
-        issued = issue_token(transaction.connection, user.id, "phone", code.digits, CODE_SECONDS, visit)
+        issued = issue_token(
+            transaction.connection, context.encryption, user.id, "phone", code.digits, CODE_SECONDS, visit
+        )
         if code.sent:
             enqueue_text_message(transaction, phone, otp_text(context.project_name, code.digits))
         record(transaction, user.id, "session.create", visit)

@@ -50,7 +50,7 @@ async def create_session(context: Context, user_id: CustomId, secret: ShownSecre
     visit = await visit_of(context)
 
     def unit(transaction: Transaction) -> NewSession | None:
-        token = use_token(transaction.connection, user_id, _PROVIDERS.keys(), secret)
+        token = use_token(transaction.connection, context.encryption, user_id, _PROVIDERS.keys(), secret)
         return None if token is None else _start(transaction, context, token, visit)
 
     started = await context.database.write(unit)

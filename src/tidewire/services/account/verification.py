@@ -64,6 +64,7 @@ async def create_email_verification(context: Context, url: Redirect) -> Token:
             raise TidewireError("user_email_already_verified", "The email address is verified already.")
         issued = issue_token(
             transaction.connection,
+            context.encryption,
             user_id,
             "verification",
             new_link_secret(),
@@ -118,7 +119,13 @@ async def create_phone_verification(context: Context) -> Token:
         require_text_messages(context, user.phone)
         code = phone_code(context, user.phone)
         issued = issue_token(
-            transaction.connection, user_id, "phone-verification", code.digits, CODE_SECONDS, visit
+            transaction.connection,
+            context.encryption,
+            user_id,
+            "phone-verification",
+            code.digits,
+            CODE_SECONDS,
+            visit,
         )
         if code.sent:
             text = phone_verification_text(context.project_name, code.digits)
@@ -156,7 +163,7 @@ async def _verify(context: Context, user_id: str, type_: TokenType, secret: str)
     verified = "email_verification" if type_ == "verification" else "phone_verification"
 
     def unit(transaction: Transaction) -> Token | None:
-        row = use_token(transaction.connection, user_id, [type_], secret)
+        row = use_token(transaction.connection, context.encryption, user_id, [type_], secret)
         if row is None:
             return None
         change_user(transaction.connection, user_id, **{verified: True})

@@ -138,7 +138,9 @@ async def create_token(
 
     def unit(transaction: Transaction) -> Token:
         find_user(transaction.connection, user_id)
-        token = issue_token(transaction.connection, user_id, "generic", secret, expire, visit).token
+        token = issue_token(
+            transaction.connection, context.encryption, user_id, "generic", secret, expire, visit
+        ).token
         publish_token(transaction, context, TOKEN_CREATED, token, secret)
         return msgspec.structs.replace(token, secret=secret)
 

@@ -141,7 +141,7 @@ tokens = Table(
     *resource(),
     _of_user(),
     Column("type", String(32), nullable=False),  # verification, recovery, magic-url, email, phone, ...
-    Column("secret_hash", String(HASH_LENGTH), nullable=False),  # hex SHA-256
+    Column("secret_hash", String(HASH_LENGTH), nullable=False),  # hex HMAC-SHA-256
     Column("expires_at", Milliseconds, nullable=False, index=True),
     number("attempts"),  # wrong secrets shown
     text("ip"),

@@ -1,9 +1,11 @@
-"""Secrets that are needed again in clear: sealed at rest with a key that is not in the databases."""
+"""Secrets at rest that need a key which is not in the databases: sealed texts, and digests of short ones."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
+import hmac
 import os
 from typing import Final
 
@@ -18,6 +20,7 @@ SEALED: Final = _FORM.encode()
 _KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
 _PURPOSE: Final = b"tidewire sealed values"
+_DIGEST_PURPOSE: Final = b"tidewire digests of one-time secrets"
 
 
 class SealError(Exception):
@@ -25,11 +28,11 @@ class SealError(Exception):
 
 
 class Encryption:
-    """Seals and opens texts with a key derived from the secret of the data directory."""
+    """Seals, opens and digests texts with keys derived from the secret of the data directory."""
 
     def __init__(self, secret: bytes) -> None:
-        key = HKDF(algorithm=SHA256(), length=_KEY_BYTES, salt=None, info=_PURPOSE).derive(secret)
-        self._cipher = AESGCM(key)
+        self._cipher = AESGCM(_derived(secret, _PURPOSE))
+        self._digest_key = _derived(secret, _DIGEST_PURPOSE)
 
     def seal(self, text: str) -> str:
         """A text that shows nothing of ``text`` but its length; another one at each call."""
@@ -46,3 +49,14 @@ class Encryption:
             return self._cipher.decrypt(content[:_NONCE_BYTES], content[_NONCE_BYTES:], None).decode()
         except (InvalidTag, ValueError, binascii.Error):
             raise SealError("a sealed value cannot be opened: was the file of secrets replaced?") from None
+
+    def digest(self, text: str) -> str:
+        """What tells ``text`` again, and shows it to nobody without the key: hexadecimal HMAC-SHA-256.
+
+        For codes of a few digits, which a plain hash gives away to whoever tries all of them.
+        """
+        return hmac.new(self._digest_key, text.encode(), hashlib.sha256).hexdigest()
+
+
+def _derived(secret: bytes, purpose: bytes) -> bytes:
+    return HKDF(algorithm=SHA256(), length=_KEY_BYTES, salt=None, info=purpose).derive(secret)
