@@ -1,14 +1,18 @@
-"""The engines and stores that every contract is held by. Another one is a line here."""
+"""What the contracts are tested on: engines, projects, buses, object stores. Another one is a line here."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import pytest
+import uvloop
 from obstore.store import MemoryStore
 
+from tests.bus.processes import MeshProcess, Process
 from tidewire.store.engine.contract import ProjectDatabase
 from tidewire.store.engine.sqlite.database import Database
 from tidewire.store.objects.storage import ObjectStorage
@@ -23,10 +27,18 @@ def on_sqlite(place: Path) -> Open:
 
 
 ENGINES: Final[Mapping[str, Callable[[Path], Open]]] = {"sqlite": on_sqlite}
+BUSES: Final[Mapping[str, Callable[[Path], Callable[[str], Process]]]] = {
+    "mesh": lambda place: partial(MeshProcess, place)
+}
 STORES: Final[Mapping[str, Callable[[Path], ObjectStore]]] = {
     "directory": DirectoryStore,
     "memory": lambda _: KeyedStore(MemoryStore()),
 }
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The loop that the server runs on."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture(params=sorted(ENGINES))

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import structlog
+
+from tidewire.bus.contract import Answer
 
 MARK: Final = b"?"
 """Begins the first frame of such a connection; the name of a process cannot begin so."""
@@ -21,8 +22,6 @@ MAX_FRAME: Final = 16 * 1024 * 1024
 """Bytes of one frame, whatever it is for; nothing that is sent comes near."""
 PREFIX: Final = 4
 """Bytes before a frame that tell its length."""
-
-Answer = Callable[[bytes], Awaitable[bytes]]
 
 _log: Final = structlog.get_logger(__name__)
 

@@ -1,9 +1,9 @@
 """What the processes of one data directory tell each other directly, because it is in no database.
 
 Every process listens on a Unix socket of its own in the data directory and has a link to each other one. A
-frame is delivered at most once; the frames of one process reach another in their order. What a process that
-does not read would have to be kept is bounded (:data:`MAX_QUEUE`). Questions go beside the links
-(:mod:`tidewire.bus.asking`), and so do the rings of those who commit (:mod:`tidewire.bus.doorbell`).
+link is a stream, which keeps the contract of a bus (:mod:`tidewire.bus.contract`): frames arrive in their
+order or not at all. Questions go beside the links (:mod:`tidewire.bus.asking`), and so do the rings of those
+who commit (:mod:`tidewire.bus.doorbell`).
 """
 
 from __future__ import annotations
@@ -11,20 +11,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import structlog
 
 from tidewire.bus import asking, doorbell
-from tidewire.bus.asking import MAX_FRAME, PREFIX, Answer, framed
+from tidewire.bus.asking import MAX_FRAME, PREFIX, framed
+from tidewire.bus.contract import MAX_QUEUE, Answer, News, Party
 from tidewire.bus.directory import Meeting
 from tidewire.core.ids import is_id
 from tidewire.store.machine.processes import is_alive
 
-MAX_QUEUE: Final = 8 * 1024 * 1024
-"""Bytes that wait for one process."""
 MEET_SECONDS: Final = 2.0
 """How long a new process waits at most until the others have greeted it."""
 FIRST_RETRY_SECONDS: Final = 0.02
@@ -33,29 +32,6 @@ END_SECONDS: Final = 0.05
 """How long a process that was killed may hold its lock after its connections ended."""
 
 _log: Final = structlog.get_logger(__name__)
-
-
-class Party(Protocol):
-    """A part of the server that talks to the same part of other processes over the mesh."""
-
-    def received(self, link: object, frame: bytes) -> None:
-        """Take a frame; ``link`` stands for the connection to its sender."""
-
-    def lost(self, link: object) -> None:
-        """The connection ended: its sender may be gone, or will greet again."""
-
-    def greeting(self) -> Sequence[bytes]:
-        """What a process must know first of all, whenever a link to it is new."""
-
-
-class News(Protocol):
-    """A part of the server that wants to know of the commits of other processes."""
-
-    def rung(self, project_id: str) -> None:
-        """Another process has committed something in a project."""
-
-    def overlooked(self) -> None:
-        """Another process has ended without a word, and may have committed something before."""
 
 
 class Mesh:
@@ -125,8 +101,10 @@ class Mesh:
         """Send a frame to all others; return to how many it was not sent.
 
         Where too much waits already it is dropped; a frame that may not be lost ends the link instead,
-        which then begins anew with the greeting.
+        which then begins anew with the greeting. A frame of more than ``MAX_FRAME`` bytes is sent to nobody.
         """
+        if len(frame) > MAX_FRAME:
+            return len(self._links)
         message = framed(frame)
         return sum(not link.send(message, may_be_lost=may_be_lost) for link in self._links.values())
 
@@ -151,7 +129,14 @@ class Mesh:
     # For the links.
 
     def introduced(self, link: _Incoming, name: str) -> None:
-        """A process said its name, which it does first of all."""
+        """A process said its name, which it does first of all.
+
+        Its link before this one has ended at the other side, whatever of it is still to be read here: that
+        would come too late now.
+        """
+        for earlier in [each for each in self._incoming if each.peer == name]:
+            earlier.transport.abort()
+            self.ended(earlier)
         link.peer = name
         self._meet(name)
         self._met.setdefault(name, asyncio.Event()).set()
@@ -168,8 +153,10 @@ class Mesh:
             _log.exception("frame of another process not understood", process=link.peer)
 
     def ended(self, link: _Incoming) -> None:
-        """A process has gone, or connects anew."""
-        self._incoming.discard(link)
+        """A process has gone, or connects anew. What was told already is not told again."""
+        if link not in self._incoming:
+            return
+        self._incoming.remove(link)
         if link.peer:
             self._met.pop(link.peer, None)
             self._party.lost(link)
