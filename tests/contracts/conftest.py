@@ -13,6 +13,9 @@ import uvloop
 from obstore.store import MemoryStore
 
 from tests.bus.processes import MeshProcess, Process
+from tests.services.databases.shop import Shop
+from tests.services.documents.library import Library
+from tests.services.world import World
 from tidewire.store.engine.contract import ProjectDatabase
 from tidewire.store.engine.sqlite.database import Database
 from tidewire.store.objects.storage import ObjectStorage
@@ -20,6 +23,8 @@ from tidewire.store.objects.stores import DirectoryStore, KeyedStore, ObjectStor
 
 Open = Callable[[], Awaitable[ProjectDatabase]]
 """Opens the one database of a test once more, as another process would: a node."""
+OpenWorld = Callable[[Path], Awaitable[World]]
+"""Opens the data directory of an instance that has one project, which is made if there is none yet."""
 
 
 def on_sqlite(place: Path) -> Open:
@@ -27,6 +32,7 @@ def on_sqlite(place: Path) -> Open:
 
 
 ENGINES: Final[Mapping[str, Callable[[Path], Open]]] = {"sqlite": on_sqlite}
+PROJECTS: Final[Mapping[str, OpenWorld]] = {"sqlite": World.open}
 BUSES: Final[Mapping[str, Callable[[Path], Callable[[str], Process]]]] = {
     "mesh": lambda place: partial(MeshProcess, place)
 }
@@ -58,6 +64,31 @@ async def node(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
 @pytest.fixture
 async def database(node: Open) -> ProjectDatabase:
     return await node()
+
+
+@pytest.fixture(params=sorted(PROJECTS))
+def open_world(request: pytest.FixtureRequest) -> OpenWorld:
+    return PROJECTS[request.param]
+
+
+@pytest.fixture
+async def world(open_world: OpenWorld, tmp_path: Path) -> AsyncIterator[World]:
+    """An empty project."""
+    opened = await open_world(tmp_path)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def shop(world: World) -> Shop:
+    """A database without tables."""
+    return await Shop.open(world)
+
+
+@pytest.fixture
+async def library(world: World) -> Library:
+    """A database for documents and one for vectors, both empty."""
+    return await Library.open(world)
 
 
 @pytest.fixture(params=sorted(STORES))

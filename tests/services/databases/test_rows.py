@@ -4,91 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
 
 from tests.services.databases.shop import COLLECTIONS, Shop, column, decoded, operator, own, query, refusal
 from tests.services.world import KEY, on_the_wire
-from tidewire.core.columns import KINDS
 from tidewire.services.databases import bulk, counting, rows
 from tidewire.services.databases.transactions import lifecycle as transactions
-
-GOOD: dict[str, Any] = {
-    "string": "text",
-    "varchar": "text",
-    "text": "é😀",
-    "mediumtext": "",
-    "longtext": "x" * 70_000,
-    "email": "a@example.com",
-    "enum": "red",
-    "ip": "::1",
-    "url": "https://example.com/a?b#c",
-    "integer": -5,
-    "bigint": 2**63 - 1,
-    "float": 1.5,
-    "boolean": False,
-    "datetime": "2020-10-15T06:38:00.000+00:00",
-    "point": [13.4, 52.5],
-    "line": [[0, 0], [1, 1]],
-    "polygon": [[[0, 0], [1, 0], [1, 1], [0, 0]]],
-}
-BAD: dict[str, list[Any]] = {
-    "string": ["x" * 101, 1, ["a"], "\0", "\ud800"],
-    "email": ["a@", "", 1],
-    "enum": ["green", ""],
-    "ip": ["1.2.3", "localhost", "fe80::1%eth0"],
-    "url": ["example", "http://", "http:// a"],
-    "integer": ["1", 1.5, True, 2**63, -(2**63) - 1],
-    "float": ["1", True, 10**400],
-    "boolean": [1, "true", 0],
-    "datetime": ["tomorrow", 5, "2020-13-01", "x" * 100],
-    "point": [[181, 0], [0], "x", [0, True]],
-    "line": [[[0, 0]], [0, 0]],
-    "polygon": [[[[0, 0], [1, 0], [1, 1]]], [[[0, 0], [1, 0], [1, 1], [2, 2]]], []],
-}
-
-
-def every_kind() -> list[dict[str, Any]]:
-    own: dict[str, dict[str, Any]] = {
-        "enum": {"elements": ["red", "blue"], "format": "enum", "type": "string"}
-    }
-    return [{**column(name, name), **own.get(name, {})} for name in KINDS]
-
-
-async def test_every_kind_of_column_keeps_its_values(shop: Shop) -> None:
-    await shop.table(every_kind())
-    created = await shop.create("r", **GOOD)
-    assert {key: created[key] for key in GOOD} == GOOD
-    assert (await shop.find())["rows"] == [await shop.get("r")] == [created]
-    assert set(created) - set(GOOD) == {
-        "$id",
-        "$sequence",
-        "$databaseId",
-        "$tableId",
-        "$createdAt",
-        "$updatedAt",
-        "$permissions",
-    }
-    assert (created["$databaseId"], created["$tableId"], created["$sequence"]) == ("d", "t", "1")
-    for kind, values in BAD.items():
-        for value in values:
-            assert await refusal(shop.create(**dict[str, Any]({kind: value}))) == "row_invalid_structure", (
-                kind,
-                value,
-            )
-            assert (
-                await refusal(shop.update("r", **dict[str, Any]({kind: value}))) == "row_invalid_structure"
-            ), (kind, value)
-    assert (await shop.find())["total"] == 1
-
-
-async def test_arrays_keep_their_values(shop: Shop) -> None:
-    plain = [each for each in every_kind() if KINDS[each["key"]].shape is None]
-    await shop.table([{**each, "array": True} for each in plain])
-    given: dict[str, Any] = {each["key"]: [GOOD[each["key"]]] * 2 for each in plain}
-    created = await shop.create("r", **given)
-    assert {key: created[key] for key in given} == given
-    assert await refusal(shop.create(integer=5)) == "row_invalid_structure"
-    assert await refusal(shop.create(integer=["x"])) == "row_invalid_structure"
 
 
 async def test_required_columns_and_defaults(shop: Shop) -> None:
@@ -104,19 +24,6 @@ async def test_required_columns_and_defaults(shop: Shop) -> None:
     assert await refusal(shop.update("none", a="x")) == "row_not_found"
     assert await refusal(shop.get("none")) == "row_not_found"
     assert await refusal(shop.delete("none")) == "row_not_found"
-
-
-async def test_unique_indexes(shop: Shop) -> None:
-    unique = {"key": "u", "type": "unique", "columns": ["a"]}
-    await shop.table([column("a", "varchar"), column("b", "integer")], indexes=[unique])
-    await shop.create("1", a="x")
-    await shop.create("2")
-    await shop.create("3")
-    assert await refusal(shop.create("4", a="x")) == "row_unique_constraint_violation"
-    assert await refusal(shop.update("2", a="x")) == "row_unique_constraint_violation"
-    many = bulk.create_rows(shop.call(), "d", "t", [{"$id": "5", "a": "y"}, {"$id": "6", "a": "x"}])
-    assert await refusal(many) == "row_unique_constraint_violation"
-    assert await shop.ids() == ["1", "2", "3"]
 
 
 async def test_both_families_see_the_same_rows(shop: Shop) -> None:

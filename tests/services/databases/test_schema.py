@@ -90,21 +90,6 @@ async def test_changes_survive_the_end_of_the_program(tmp_path: Path, small_step
     await world.close()
 
 
-async def test_unique_indexes_on_equal_values_fail_and_harm_nothing(shop: Shop) -> None:
-    await shop.table([column("a", "integer")])
-    await shop.fill({"a": 1}, {"a": 1})
-    await indexes.create_index(shop.call(), "d", "t", "u", "unique", ["a"])
-    index = on_the_wire(await indexes.get_index(shop.call(), "d", "t", "u"))
-    assert index["status"] == "failed" and index["error"]
-    await shop.create(a=1)
-    await indexes.delete_index(shop.call(), "d", "t", "u")
-    assert await refusal(indexes.get_index(shop.call(), "d", "t", "u")) == "column_index_not_found"
-    told = [
-        event.pattern.rpartition(".")[2] for event in await shop.world.events() if "indexes" in event.pattern
-    ]
-    assert told == ["create", "update", "update", "delete"]
-
-
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -1,4 +1,4 @@
-"""Queries on documents against the oracle: random documents, indexes, filters and orders."""
+"""Lists of documents on every engine: random documents, indexes, filters and orders, against a model."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.contracts.document_oracle import Json, matches, ordered
 from tests.services.documents.library import Library, query, refusal
-from tests.services.documents.oracle import Json, matches, ordered
 
 TEXTS = st.text(st.sampled_from("abAB%_'\"\\é😀\U0010ffff\ud7ff{[ "), max_size=4)
 NUMBERS = st.integers(-2, 2) | st.sampled_from([2**63 - 1, -(2**63), -1.5, 0.0, 1.0, 0.1, 2.5])
@@ -125,7 +125,7 @@ async def test_objects_are_equal_to_their_parts(library: Library) -> None:
 
 
 async def test_as_much_as_queries_may_ask(library: Library) -> None:
-    """SQLite takes neither deep expressions nor deeply nested ones: no query must come to that."""
+    """Databases take neither deep expressions nor deeply nested ones: no query must come to that."""
     await library.collection()
     every = [str(number) for number in range(500)]
     many = {f"k{number}": number for number in range(500)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -124,3 +125,14 @@ def _compare(method: str, value: Any, values: list[Any]) -> bool:
         "greaterThanEqual": value >= first,
     }
     return bool(comparisons[method])
+
+
+def distance(method: str, one: list[float], other: list[float]) -> float:
+    """How far two vectors are apart; the less, the nearer."""
+    dot = sum(a * b for a, b in zip(one, other, strict=True))
+    if method == "vectorDot":
+        return -dot
+    if method == "vectorEuclidean":
+        return math.dist(one, other)
+    lengths = math.hypot(*one) * math.hypot(*other)
+    return 1 - dot / lengths if lengths else 1.0

@@ -1,15 +1,16 @@
-"""Queries on rows against the oracle: random tables, rows and queries."""
+"""Lists of rows on every engine: what is found, in which order, and in which pages."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.services.databases.oracle import matches, ordered
+from tests.contracts.conftest import OpenWorld
+from tests.contracts.row_oracle import matches, ordered
 from tests.services.databases.shop import Shop, column, own, query, refusal
 from tests.services.world import World
 
@@ -94,9 +95,8 @@ def cases(draw: st.DrawFn) -> tuple[dict[str, tuple[str, bool, bool]], list[Json
     return schema, draw(rows_of(schema)), draw(st.lists(lists, min_size=1, max_size=4))
 
 
-async def check(directory: Path, case: Any) -> None:
+async def check(world: World, case: Any) -> None:
     schema, data, lists = case
-    world = await World.open(directory)
     try:
         shop = await Shop.open(world)
         described = [
@@ -143,65 +143,42 @@ async def check_list(
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cases())
-async def test_lists_mean_what_the_oracle_says(tmp_path_factory: Any, case: Any) -> None:
-    await check(tmp_path_factory.mktemp("queries"), case)
+async def test_lists_mean_what_the_oracle_says(
+    open_world: OpenWorld, tmp_path_factory: Any, case: Any
+) -> None:
+    await check(await open_world(tmp_path_factory.mktemp("queries")), case)
 
 
-async def test_words_are_found_by_beginnings_and_phrases(shop: Shop) -> None:
-    await shop.table(
-        [column("text", "text")], indexes=[{"key": "w", "type": "fulltext", "columns": ["text"]}]
-    )
-    await shop.fill(
-        {"$id": "1", "text": "The tide comes in"},
-        {"$id": "2", "text": "wires, cables & TIDES"},
-        {"$id": "3", "text": "nothing"},
-        {"$id": "4", "text": None},
-    )
-    assert await shop.ids(query("search", "text", "tid")) == ["1", "2"]
-    assert await shop.ids(query("search", "text", "nothing cab")) == ["2", "3"]
-    assert await shop.ids(query("search", "text", '"tide comes"')) == ["1"]
-    assert await shop.ids(query("notSearch", "text", "tide")) == ["3"]
-    for strange in ('"', 'a"b OR c5:*', "*", "NEAR(a b)", "-- '", "   "):
-        await shop.ids(query("search", "text", strange))
-    await shop.update("3", text="a low tide")
-    await shop.delete("1")
-    assert await shop.ids(query("search", "text", "tide")) == ["2", "3"]
+TEXTS_IN_ORDER = [
+    "", " ", "0", "A", "Z", "_", "a", "a ", "aA", "a\u00e9", "b", "e\u0301", "\u00c9", "\u00e9", "\ud7ff",
+    "\ufeff", "\uffff", "\U00010000", "\U0001f600",
+]  # fmt: skip
+"""Their code points decide, not the rules of a language or the pairs of UTF-16."""
 
 
-async def test_shapes_are_found_by_place(shop: Shop) -> None:
-    spatial = [{"key": "s", "type": "spatial", "columns": ["at"]}]
-    for indexes in ([], spatial):
-        await shop.table([column("at", "point"), column("area", "polygon")], indexes=indexes)
-        await shop.fill(
-            {
-                "$id": "berlin",
-                "at": [13.4, 52.5],
-                "area": [[[13, 52], [14, 52], [14, 53], [13, 53], [13, 52]]],
-            },
-            {"$id": "paris", "at": [2.35, 48.85]},
-            {"$id": "nowhere"},
-            {"$id": "dateline", "at": [179.9, 0]},
-        )
-        near = [[13.0, 52.4], 40_000, True]
-        assert await shop.ids(query("distanceLessThan", "at", near)) == ["berlin"]
-        assert await shop.ids(query("distanceLessThan", "at", [[-179.9, 0], 30_000, True])) == ["dateline"]
-        assert await shop.ids(query("distanceGreaterThan", "at", near)) == ["paris", "dateline"]
-        assert await shop.ids(query("equal", "at", [2.35, 48.85])) == ["paris"]
-        europe = [[[0, 40], [20, 40], [20, 60], [0, 60], [0, 40]]]
-        assert await shop.ids(query("intersects", "at", europe)) == ["berlin", "paris"]
-        assert await shop.ids(query("notIntersects", "at", europe)) == ["dateline"]
-        assert await shop.ids(query("contains", "area", [13.5, 52.5])) == ["berlin"]
-        await shop.update("berlin", at=[100, 10])
-        assert await shop.ids(query("intersects", "at", europe)) == ["paris"]
-        bow_tie = [[[0, 0], [1, 1], [1, 0], [0, 1], [0, 0]]]
-        await shop.ids(query("overlaps", "area", bow_tie))
-        for wrong in ([181, 0], "x", [], [[1]], [1, 2, 3], {"type": "Point"}):
-            assert await refusal(shop.find(query("intersects", "at", wrong))) == "general_query_invalid"
-        await shop.drop()
+@pytest.mark.parametrize("indexed", [False, True])
+async def test_texts_are_ordered_by_code_points_and_null_comes_first(shop: Shop, indexed: bool) -> None:
+    by_text = [{"key": "i", "type": "key", "columns": ["text"]}] if indexed else []
+    await shop.table([column("text", "varchar")], indexes=by_text)
+    texts = [None, None, *TEXTS_IN_ORDER]
+    await shop.fill(*({"$id": f"r{place}", "text": texts[place]} for place in range(len(texts) - 1, -1, -1)))
+    ascending = [f"r{place}" for place in range(len(texts))]
+    ascending[:2] = ["r1", "r0"]  # equal ones by their creation
+    descending = ascending[::-1]
+    for order, expected in (("orderAsc", ascending), ("orderDesc", descending)):
+        assert await shop.ids(query(order, "text"), query("limit", "", 100)) == expected
+        for place, row_id in enumerate(expected):
+            page = [query(order, "text"), query("limit", "", 3)]
+            assert await shop.ids(*page, query("cursorAfter", "", row_id)) == expected[place + 1 : place + 4]
+            before = expected[max(0, place - 3) : place]
+            assert await shop.ids(*page, query("cursorBefore", "", row_id)) == before
+    for place, text in enumerate(TEXTS_IN_ORDER):
+        greater = await shop.ids(query("greaterThan", "text", text), query("limit", "", 100))
+        assert sorted(greater) == sorted(ascending[place + 3 :])
 
 
 async def test_as_much_as_queries_may_ask(shop: Shop) -> None:
-    """SQLite takes no deep expressions: no query must come to that."""
+    """Databases take no deep expressions: no query must come to that."""
     await shop.table([column("a", "varchar"), column("b", "varchar", array=True), column("f", "double")])
     every = [str(number) for number in range(500)]
     await shop.fill({"$id": "r", "a": "".join(every)[:100], "b": every, "f": 0.5})
