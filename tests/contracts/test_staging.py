@@ -1,4 +1,4 @@
-"""Staging connections: what is done on them, and what becomes of them."""
+"""What staging connections promise on every engine: what is seen on them, and what becomes of it."""
 
 from __future__ import annotations
 
@@ -6,63 +6,29 @@ import asyncio
 import threading
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.services.databases.shop import Shop, column
+from tests.services.databases.shop import Shop
 from tests.services.world import World
-from tidewire.core.errors import TidewireError
+from tests.store.staged import add, names, seen, stock, table_of, unchanged
 from tidewire.services.databases import indexes
 from tidewire.store.engine.connection import Connection
-from tidewire.store.engine.reading import Job
-from tidewire.store.engine.sqlite import staging as module
-from tidewire.store.engine.sqlite.staging import StagingConnection, StagingConnections
-from tidewire.store.user_tables.loading import find_table
 from tidewire.store.user_tables.rows import (
     Changes,
     DuplicateRowError,
     delete_row,
     find_row,
-    insert_row,
     permissions_of,
     update_row,
 )
-from tidewire.store.user_tables.tables import UserTable
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> Any:
-    opened = await World.open(tmp_path)
-    shop = await Shop.open(opened)
-    await shop.table([column("name", "varchar"), column("n", "integer")])
-    await shop.create("a", name="A", permissions=['read("any")'])
-    yield opened
-    await opened.close()
-
-
-def unchanged(_connection: Connection, position: int) -> int:
-    return position
-
-
-def table_of(world: World, connection: Connection) -> UserTable:
-    table = find_table(connection, world.context().encryption, "d", "t", disabled=True)
-    assert table is not None
-    return table
-
-
-def add(world: World, row_id: str, connection: Connection) -> None:
-    insert_row(connection, table_of(world, connection), row_id, ['read("any")'], Changes(updated_at=1))
-
-
-def names(world: World, connection: Connection) -> list[str]:
-    rows = table_of(world, connection).rows.name
-    return [row[0] for row in connection.exec_driver_sql(f"SELECT id FROM {rows} ORDER BY sequence")]
-
-
-async def seen(staged: StagingConnection, world: World) -> list[str]:
-    return await staged.run(unchanged, partial(names, world))
+async def world(world: World) -> World:
+    await stock(world)
+    return world
 
 
 async def test_what_is_kept_is_seen_on_the_connection_alone(world: World) -> None:
@@ -128,26 +94,6 @@ async def test_rows_are_changed_over_the_table_and_what_others_do_is_seen(world:
         assert await seen(staged, world) == ["b"]
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "UPDATE main.%s SET id = 'x'",
-        "DELETE FROM main.%s",
-        "INSERT INTO main.%s_readers VALUES ('any', 1)",
-        "UPDATE main.user_tables SET enabled = 0",
-        "DROP TABLE main.%s",
-        "CREATE TABLE main.made_%s (x)",
-    ],
-)
-async def test_nothing_is_written_to_the_tables(world: World, statement: str) -> None:
-    rows = await world.database.read(lambda connection: table_of(world, connection).rows.name)
-    text = statement % rows if "%s" in statement else statement
-    async with world.database.staging.use("x") as staged:
-        with pytest.raises(Exception, match="not authorized"):
-            await staged.run(unchanged, lambda connection: connection.exec_driver_sql(text))
-    assert await world.database.read(partial(names, world)) == ["a"]
-
-
 async def test_a_new_definition_of_a_table_makes_a_new_staging_connection(world: World) -> None:
     staging, shop = world.database.staging, Shop(world)
     async with staging.use("x") as staged:
@@ -203,46 +149,31 @@ async def test_whoever_goes_away_leaves_no_half_done_staging_connection(world: W
         assert await seen(staged, world) == ["a", "c"]
 
 
-async def test_a_unit_that_takes_too_long_is_interrupted(world: World) -> None:
-    async def in_thread(work: Callable[[float], Any]) -> Job[Any]:
-        return await world.database._in_thread(lambda _: work(0.05))
-
-    hurried = StagingConnections(world.database._connect, in_thread)
-    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
-    async with hurried.use("x") as staged:
-        await staged.run(unchanged, partial(add, world, "b"))
-        staged.keep(1)
-    async with hurried.use("x") as staged:
-        with pytest.raises(TidewireError) as caught:
-            await staged.run(unchanged, lambda connection: connection.exec_driver_sql(endless).all())
-        assert caught.value.type == "database_timeout"
-    async with hurried.use("x") as staged:
-        assert await seen(staged, world) == ["a", "b"]
-    for connection in hurried.let_go():
-        connection.close()
-
-
-async def test_only_so_many_are_kept_and_none_for_long(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "CONNECTIONS_KEPT", 2)
-    staging = world.database.staging
-
-    async def keep(key: str) -> None:
-        async with staging.use(key) as staged:
-            await staged.run(unchanged, partial(add, world, "b"))
-            staged.keep(1)
-
-    for key in ("x", "y", "z"):
-        await keep(key)
-    assert list(staging._kept) == ["y", "z"]
-    async with staging.use("x") as staged:
-        assert await seen(staged, world) == ["a"]
-    assert list(staging._kept) == ["z", "x"]
-    monkeypatch.setattr(module, "IDLE_SECONDS", 0.0)
-    staging._sweep()
-    assert not staging._kept
-
-
 async def test_a_value_that_is_taken_in_the_table_is_taken_on_a_staging_connection(world: World) -> None:
     async with world.database.staging.use("x") as staged:
         with pytest.raises(DuplicateRowError):
             await staged.run(unchanged, partial(add, world, "a"))
+
+
+async def test_what_a_failed_unit_did_is_undone_and_what_was_caught_up_stays(world: World) -> None:
+    staging = world.database.staging
+
+    caught_up: list[int] = []
+
+    def catch_up(connection: Connection, position: int) -> int:
+        caught_up.append(position)
+        if position == 0:
+            add(world, "b", connection)
+        return 4
+
+    def fail(connection: Connection) -> None:
+        add(world, "failed", connection)
+        raise LookupError
+
+    for _ in range(2):
+        async with staging.use("x") as staged:
+            with pytest.raises(LookupError):
+                await staged.run(catch_up, fail)
+    async with staging.use("x") as staged:
+        assert await staged.run(catch_up, partial(names, world)) == ["a", "b"]
+    assert caught_up == [0, 4, 4]
