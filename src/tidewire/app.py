@@ -25,7 +25,7 @@ from tidewire.services.geoip import GeoIp
 from tidewire.services.passwords import PasswordHasher
 from tidewire.settings import Settings
 from tidewire.store.instance.commits import CommitListener, Commits
-from tidewire.store.instance.platform import Stores
+from tidewire.store.instance.instance import Instance
 from tidewire.store.upkeep.maintenance import maintain
 from tidewire.store.upkeep.outbox import Outbox
 
@@ -34,14 +34,14 @@ from tidewire.store.upkeep.outbox import Outbox
 class Application:
     """The parts of one serving process."""
 
-    stores: Stores
+    instance: Instance
     realtime: Realtime
     asgi: AsgiApplication
 
 
 @asynccontextmanager
 async def open_application(settings: Settings) -> AsyncIterator[Application]:
-    """Open the stores, build the application, run its background work; undo all of it at the end.
+    """Open the instance, build the application, run its background work; undo all of it at the end.
 
     Raises OSError if the data directory or, with a type of its own, the GeoIP file cannot be used.
     """
@@ -51,15 +51,15 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         # Until the very end: what is written while everything closes is told too.
         doorbell = Doorbell(Path(settings.data_dir))
         stack.callback(doorbell.close)
-        stores = await Stores.open(settings)
-        stack.push_async_callback(stores.close)
+        instance = await Instance.open(settings)
+        stack.push_async_callback(instance.close)
         commits = Commits(doorbell.ring)
-        stores.on_commit = commits.committed
+        instance.on_commit = commits.committed
         passwords = PasswordHasher()
         stack.callback(passwords.close)
         if settings.demo:
-            await ensure_demo_bucket(stores, passwords)
-        realtime = Realtime(settings, stores)
+            await ensure_demo_bucket(instance, passwords)
+        realtime = Realtime(settings, instance)
         await realtime.start()
         stack.push_async_callback(realtime.close)
         doorbell.own = realtime.process.id
@@ -72,14 +72,14 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         if settings.workers > 1:
             realtime.connect(mesh.send, mesh)
         background = [
-            asyncio.create_task(maintain(stores, settings), name="maintenance"),
-            asyncio.create_task(deliver(stores, settings, commits), name="deliveries"),
-            asyncio.create_task(resume_changes(stores), name="changes of tables"),
+            asyncio.create_task(maintain(instance, settings), name="maintenance"),
+            asyncio.create_task(deliver(instance, settings, commits), name="deliveries"),
+            asyncio.create_task(resume_changes(instance), name="changes of tables"),
         ]
         stack.push_async_callback(_stop, background)
         api = create_api(
             settings,
-            stores,
+            instance,
             Registry(ALL_OPERATIONS),
             passwords,
             geoip,
@@ -93,7 +93,7 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
             served = with_metrics(
                 served, settings.metrics_key, CONTENT_TYPE, lambda: exposition(realtime.survey)
             )
-        yield Application(stores, realtime, served)
+        yield Application(instance, realtime, served)
 
 
 async def _stop(tasks: list[asyncio.Task[None]]) -> None:

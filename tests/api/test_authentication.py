@@ -15,7 +15,7 @@ from tests.support.api import ApiServer
 from tests.support.responses import checked_client
 from tests.support.unanswering import unanswering
 from tidewire.core.time import now
-from tidewire.store.instance.platform import ProjectStore
+from tidewire.store.instance.instance import ProjectStore
 from tidewire.store.schema import sessions, users
 
 
@@ -222,7 +222,7 @@ def test_blocked_user(api: ApiServer, plain: httpx.Client, login: Login) -> None
 
 
 def test_credentials_of_another_project(api: ApiServer, plain: httpx.Client, login: Login, key: str) -> None:
-    other = api.run(lambda: api.stores.create_project(f"p{uuid4().hex[:20]}", "other"))
+    other = api.run(lambda: api.instance.create_project(f"p{uuid4().hex[:20]}", "other"))
     plain.headers["X-Appwrite-Project"] = other.id
     for headers in (
         {"X-Appwrite-Session": login.value},
@@ -233,7 +233,7 @@ def test_credentials_of_another_project(api: ApiServer, plain: httpx.Client, log
 
 
 def _store(api: ApiServer) -> ProjectStore:
-    store = api.run(lambda: api.stores.project(api.project))
+    store = api.run(lambda: api.instance.project(api.project))
     assert store
     return store
 
@@ -242,10 +242,10 @@ def test_who_cannot_be_looked_up_just_now_is_not_refused_for_good(
     api: ApiServer, client: httpx.Client, login: Login
 ) -> None:
     """A client that is told 401 throws away its session."""
-    store = api.run(lambda: api.stores.project(api.project))
+    store = api.run(lambda: api.instance.project(api.project))
     assert store is not None
     for shown in ({"x-appwrite-session": login.value}, {"x-appwrite-key": "standard_" + "0" * 256}):
-        with unanswering(store.database), unanswering(api.stores.platform):
+        with unanswering(store.database), unanswering(api.instance.database):
             # Not by the checked client: the reference has no type for it.
             headers = {"x-appwrite-project": api.project, **shown}
             answer = httpx.get(f"{api.url}/v1/account", headers=headers, timeout=20)

@@ -91,7 +91,7 @@ def test_what_is_not_there(monitor: httpx.Client) -> None:
 
 def test_failed_jobs(api: ApiServer, monitor: httpx.Client) -> None:
     async def give_up() -> None:
-        store = await api.stores.project(api.project)
+        store = await api.instance.project(api.project)
         assert store
         row = {"created_at": 1, "channel": "mail", "recipient": "a@example.com", "state": "failed"}
         await store.database.write(

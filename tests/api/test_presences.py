@@ -64,7 +64,7 @@ def events_of(api: ApiServer, presence_id: str) -> list[Json]:
     """Pattern, roles, channels and payload of the events of a presence."""
 
     async def read() -> list[Json]:
-        store = await api.stores.project(api.project)
+        store = await api.instance.project(api.project)
         assert store is not None
         logged = await store.database.read(lambda connection: read_after(connection, 0, 100_000))
         return [
@@ -83,7 +83,7 @@ def events_of(api: ApiServer, presence_id: str) -> list[Json]:
 
 def expire(api: ApiServer, presence_id: str) -> None:
     async def write() -> None:
-        store = await api.stores.project(api.project)
+        store = await api.instance.project(api.project)
         assert store is not None
         past = update(presences).where(presences.c.id == presence_id).values(expires_at=now() - 1)
         await store.database.write(lambda transaction: transaction.connection.execute(past) and None)
@@ -258,7 +258,7 @@ def test_maintenance_tells_the_end_of_what_expired(api: ApiServer, person: Calla
     expire(api, f"p-{anna.id}")
 
     async def maintain() -> int:
-        store = await api.stores.project(api.project)
+        store = await api.instance.project(api.project)
         assert store is not None
         return await store.database.write(end_expired)
 

@@ -43,9 +43,9 @@ def link_to(api: ApiServer, address: str) -> dict[str, str]:
     """What the link in the newest message to this address says."""
 
     async def read() -> str:
-        store = await api.stores.project(api.project)
+        store = await api.instance.project(api.project)
         assert store is not None
-        encryption = api.stores.encryption
+        encryption = api.instance.encryption
         waiting = await store.database.read(lambda connection: waiting_messages(connection, encryption))
         return str([message.text for message in waiting if message.recipient == address][-1])
 

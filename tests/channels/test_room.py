@@ -13,7 +13,7 @@ from tidewire.core.events import Event
 from tidewire.settings import Settings
 from tidewire.store.engine.database import Transaction
 from tidewire.store.engine.event_log import last_offset
-from tidewire.store.instance.platform import DEFAULT_PROJECT_ID, Stores
+from tidewire.store.instance.instance import DEFAULT_PROJECT_ID, Instance
 from tidewire.store.records.channel_rules import insert_rule
 
 
@@ -40,9 +40,9 @@ def _make_rules(transaction: Transaction) -> None:
 
 async def test_a_batch_for_which_there_is_no_room_is_refused_whole(tmp_path: Path) -> None:
     settings = Settings(data_dir=str(tmp_path))
-    stores = await Stores.open(settings)
+    instance = await Instance.open(settings)
     try:
-        store = await stores.project(DEFAULT_PROJECT_ID)
+        store = await instance.project(DEFAULT_PROJECT_ID)
         assert store is not None
         await store.database.write(_make_rules)
         before = await store.database.read(last_offset)
@@ -58,4 +58,4 @@ async def test_a_batch_for_which_there_is_no_room_is_refused_whole(tmp_path: Pat
         await channels.publish(store.database, program, batch[:2])
         assert (len(crowd.sent), await store.database.read(last_offset)) == (3, before + 2)
     finally:
-        await stores.close()
+        await instance.close()

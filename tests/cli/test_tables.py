@@ -95,7 +95,7 @@ class Tables:
         """The command in this process, where it takes no time to start."""
         program = self.command(*arguments, table=table)[3:]
         # Loggers keep the stream that they are given first, and this one ends with the command.
-        with patch("tidewire.cli.stores.configure_logging"):
+        with patch("tidewire.cli.instance.configure_logging"):
             return CliRunner().invoke(main, program, input=given)
 
     def done(self, *arguments: str, table: str = "t", given: bytes = b"") -> Result:

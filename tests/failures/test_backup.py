@@ -327,7 +327,7 @@ def test_damage_is_refused_and_puts_nothing_in_place(tmp_path: Path, instance: I
     refused(packed, "damaged")
     manifest = latest(backup) / "manifest.json"
     written = json.loads(manifest.read_bytes())
-    for change in ({"format": 2, "files": 7}, {"revisions": {"project": "project_9999", "platform": ""}}):
+    for change in ({"format": 2, "files": 7}, {"revisions": {"project": "project_9999", "instance": ""}}):
         manifest.write_text(json.dumps(written | change))
         refused(backup, "later Tidewire")
     manifest.write_text(json.dumps(written | {"files": {"../../x": {"size": 0, "sha256": ""}}}))

@@ -17,7 +17,7 @@ from tests.support.server import TidewireServer
 
 PROGRAM = """
 import asyncio, os, signal, sys
-from tidewire.cli.stores import opened
+from tidewire.cli.instance import opened
 from tidewire.core.events import Event
 from tidewire.core.time import now
 from tidewire.settings import Settings

@@ -1,4 +1,4 @@
-"""``kill -9`` between a change in the platform's database and its event in the project's: it comes, once."""
+"""``kill -9`` between a change in the instance's database and its event in the project's: it comes, once."""
 
 from __future__ import annotations
 

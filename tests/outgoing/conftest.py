@@ -23,7 +23,7 @@ from tidewire.settings import Settings
 from tidewire.store.engine import event_log
 from tidewire.store.engine.database import Database, Transaction
 from tidewire.store.instance.commits import Commits
-from tidewire.store.instance.platform import DEFAULT_PROJECT_ID, Stores
+from tidewire.store.instance.instance import DEFAULT_PROJECT_ID, Instance
 from tidewire.store.schema import outgoing_messages
 from tidewire.store.schema import webhooks as webhook_table
 
@@ -44,25 +44,25 @@ class Post:
 
     directory: Path
     settings: Settings
-    stores: Stores
+    instance: Instance
     project_id: str = DEFAULT_PROJECT_ID
     databases: dict[str, Database] = field(default_factory=dict)
     commits: Commits = field(default_factory=lambda: Commits(lambda _: None))
 
     async def database(self) -> Database:
-        store = await self.stores.project(self.project_id)
+        store = await self.instance.project(self.project_id)
         assert store
         return store.database
 
     async def reopen(self) -> None:
         """Close everything and open it again, as after a restart."""
-        await self.stores.close()
-        self.stores = await Stores.open(self.settings)
+        await self.instance.close()
+        self.instance = await Instance.open(self.settings)
 
     @asynccontextmanager
     async def delivering(self, guard: Guard = ANYWHERE, **others: Any) -> AsyncIterator[None]:
-        self.stores.on_commit = self.commits.committed
-        work = deliver(self.stores, self.settings, self.commits, guard=guard, **others)
+        self.instance.on_commit = self.commits.committed
+        work = deliver(self.instance, self.settings, self.commits, guard=guard, **others)
         task = asyncio.create_task(work)
         try:
             yield
@@ -90,7 +90,7 @@ class Post:
 
     async def webhook(self, url: str, events: Iterable[str] = ("buckets.*",), **changes: Any) -> str:
         """Register a webhook that gets events from now on."""
-        webhook_id, seal = unique_id(), self.stores.encryption.seal
+        webhook_id, seal = unique_id(), self.instance.encryption.seal
         password = changes.pop("auth_password", "")
 
         def unit(transaction: Transaction) -> None:
@@ -140,9 +140,9 @@ async def post(tmp_path: Path) -> AsyncIterator[Post]:
         drain_seconds=0.2,
         outbound_allowed_hosts=["localhost"],
     )
-    made = Post(tmp_path / "data", settings, await Stores.open(settings))
+    made = Post(tmp_path / "data", settings, await Instance.open(settings))
     yield made
-    await made.stores.close()
+    await made.instance.close()
 
 
 async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:

@@ -46,11 +46,11 @@ async def use_server(post: Post, server: MailServer, **changes: Any) -> None:
         port=server.port,
         sender_email="team@example.org",
         sender_name="The Team",
-        password=password and post.stores.encryption.seal(password),
+        password=password and post.instance.encryption.seal(password),
         **changes,
     )
 
-    await post.stores.update_project(
+    await post.instance.update_project(
         post.project_id,
         lambda project: replace(project, settings=msgspec.structs.replace(project.settings, smtp=smtp)),
     )
@@ -258,7 +258,7 @@ async def test_one_project_does_not_delay_another(post: Post) -> None:
     for _ in range(20):
         await enqueue(post)
     async with post.delivering():
-        await post.stores.create_project("other", "Other")
+        await post.instance.create_project("other", "Other")
         post.project_id = "other"
         await enqueue(post)
         await until(lambda: all_sent(post))

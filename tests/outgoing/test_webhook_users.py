@@ -198,7 +198,7 @@ async def publish(post: Post, expires_at: int) -> None:
     )
 
     def unit(transaction: Transaction) -> None:
-        sealed = post.stores.encryption.seal("the secret")
+        sealed = post.instance.encryption.seal("the secret")
         offset = transaction.append(event).offset
         keep_secret(transaction.connection, offset, "ada", sealed, expires_at)
 
@@ -218,7 +218,7 @@ async def test_a_secret_that_expired_is_not_delivered_and_goes(post: Post) -> No
         async with post.delivering():
             requests = await receiver.received(2)
     assert [request.json["secret"] for request in requests] == ["", "the secret"]
-    store = await post.stores.project(post.project_id)
+    store = await post.instance.project(post.project_id)
     assert store is not None
     await maintain_project(store, post.settings)
     assert await kept(post) == 1

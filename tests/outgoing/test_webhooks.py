@@ -22,7 +22,7 @@ from tidewire.core.time import now
 from tidewire.outbound.guard import Guard
 from tidewire.outgoing import webhooks
 from tidewire.store.engine.event_log import epoch, last_offset, trim
-from tidewire.store.instance.platform import Stores
+from tidewire.store.instance.instance import Instance
 from tidewire.store.schema import memberships, outgoing_messages, teams, users
 from tidewire.store.schema import webhooks as table
 
@@ -45,7 +45,7 @@ async def disabled(post: Post, webhook_id: str) -> bool:
 
 
 def configure(post: Post, **settings: Any) -> None:
-    post.settings = post.stores.settings = msgspec.structs.replace(post.settings, **settings)
+    post.settings = post.instance.settings = msgspec.structs.replace(post.settings, **settings)
 
 
 async def test_what_a_receiver_gets(post: Post) -> None:
@@ -235,7 +235,7 @@ async def test_disabled_after_many_failures_with_a_notice(post: Post) -> None:
 
 async def make_owner(post: Post) -> None:
     """Give the project a team with an owner, a member, and somebody who has not joined."""
-    await post.stores.update_project(post.project_id, lambda project: replace(project, team_id="t1"))
+    await post.instance.update_project(post.project_id, lambda project: replace(project, team_id="t1"))
 
     def unit(transaction: Any) -> None:
         connection = transaction.connection
@@ -253,12 +253,12 @@ async def make_owner(post: Post) -> None:
                 | {"roles": roles, "confirmed": confirmed},
             )
 
-    await post.stores.platform.write(unit)
+    await post.instance.database.write(unit)
 
 
 async def test_enabled_again_it_goes_on_from_then(post: Post) -> None:
     post.settings = msgspec.structs.replace(post.settings, webhook_max_failures=2)
-    post.stores.settings = post.settings
+    post.instance.settings = post.settings
     async with receiving(lambda _: _answered(500)) as receiver, post.delivering():
         webhook_id = await post.webhook(receiver.url())
         await post.publish(1)
@@ -394,7 +394,7 @@ async def test_a_name_that_moves_inside_is_refused(post: Post) -> None:
 async def test_many_webhooks_of_many_projects(post: Post) -> None:
     async with receiving() as receiver, post.delivering():
         for number in range(5):
-            await post.stores.create_project(f"p{number}", "P")
+            await post.instance.create_project(f"p{number}", "P")
             post.project_id = f"p{number}"
             for _ in range(3):
                 await post.webhook(receiver.url())
@@ -411,12 +411,12 @@ async def test_projects_sleep_until_something_is_due(post: Post, monkeypatch: py
     """No database is kept open for webhooks that wait; a ring, or the time of the next attempt, opens it."""
     monkeypatch.setattr(webhooks, "QUIET_SECONDS", 0.1)
     monkeypatch.setattr(webhooks, "SOON_MS", 0)
-    await post.stores.close()
+    await post.instance.close()
     post.settings = msgspec.structs.replace(post.settings, database_idle_seconds=0.2)
-    post.stores = await Stores.open(post.settings)
+    post.instance = await Instance.open(post.settings)
 
     async def asleep() -> bool:
-        return post.stores.open_databases() == [post.stores.platform]
+        return post.instance.open_databases() == [post.instance.database]
 
     async with receiving() as receiver:
         webhook = await post.webhook(receiver.url())
@@ -425,10 +425,10 @@ async def test_projects_sleep_until_something_is_due(post: Post, monkeypatch: py
             assert file_ids(await receiver.received(1)) == ids(1)
             await until(asleep)
             # Another process commits, and rings.
-            others, post.stores = post.stores, await Stores.open(post.settings)
+            others, post.instance = post.instance, await Instance.open(post.settings)
             await post.publish(2)
-            await post.stores.close()
-            post.stores = others
+            await post.instance.close()
+            post.instance = others
             await until(asleep)
             post.commits.rung(post.project_id)
             assert file_ids(await receiver.received(2)) == ids(1, 2)
@@ -445,10 +445,10 @@ async def test_projects_sleep_until_something_is_due(post: Post, monkeypatch: py
 
 async def test_a_damaged_database_keeps_no_other_project_waiting(post: Post) -> None:
     for project_id in ("broken", "fine"):
-        await post.stores.create_project(project_id, project_id)
-    await post.stores.close()
+        await post.instance.create_project(project_id, project_id)
+    await post.instance.close()
     (post.directory / "projects" / "broken" / "database.sqlite3").write_bytes(b"no database at all " * 500)
-    post.stores = await Stores.open(post.settings)
+    post.instance = await Instance.open(post.settings)
     async with receiving() as receiver:
         post.project_id = "fine"
         await post.webhook(receiver.url())
@@ -461,14 +461,14 @@ async def test_a_damaged_database_keeps_no_other_project_waiting(post: Post) -> 
 
 
 async def test_deleted_projects_are_let_go(post: Post) -> None:
-    await post.stores.create_project("gone", "Gone")
+    await post.instance.create_project("gone", "Gone")
     async with receiving() as receiver, post.delivering():
         default, post.project_id = post.project_id, "gone"
         await post.webhook(receiver.url())
         await post.publish(1)
         await receiver.received(1)
-        await post.stores.delete_project("gone")
-        await post.stores.create_project("gone", "Again")
+        await post.instance.delete_project("gone")
+        await post.instance.create_project("gone", "Again")
         await post.webhook(receiver.url("/again"))
         await post.publish(2)
         await receiver.received(2)
@@ -478,12 +478,12 @@ async def test_deleted_projects_are_let_go(post: Post) -> None:
 
 async def test_notices_need_people(post: Post) -> None:
     """A project that belongs to no team has nobody to tell."""
-    post.stores.settings = msgspec.structs.replace(post.settings, webhook_max_failures=1)
+    post.instance.settings = msgspec.structs.replace(post.settings, webhook_max_failures=1)
     async with receiving(lambda _: _answered(500)) as receiver, post.delivering():
         webhook_id = await post.webhook(receiver.url())
         await post.publish(1)
         await until(lambda: disabled(post, webhook_id))
-    count = await post.stores.platform.read(
+    count = await post.instance.database.read(
         lambda connection: len(connection.execute(select(outgoing_messages)).all())
     )
     assert count == 0

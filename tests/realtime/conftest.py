@@ -26,7 +26,7 @@ from tidewire.core.time import now
 from tidewire.realtime import Realtime
 from tidewire.settings import Settings
 from tidewire.store.engine.connection import Connection
-from tidewire.store.instance.platform import DEFAULT_PROJECT_ID, Stores
+from tidewire.store.instance.instance import DEFAULT_PROJECT_ID, Instance
 from tidewire.store.records.identities import encode_session, hash_secret
 
 PROJECT = DEFAULT_PROJECT_ID
@@ -52,7 +52,7 @@ async def _nothing(scope: Any, receive: Any, send: Any) -> None:
 class RealtimeServer:
     """A running server."""
 
-    stores: Stores
+    instance: Instance
     realtime: Realtime
     uvicorn: uvicorn.Server
     port: int
@@ -93,7 +93,7 @@ class RealtimeServer:
 
     async def sign_up(self, user_id: str, **changes: Any) -> str:
         """Create a user with a session; the encoded session."""
-        store = await self.stores.project(PROJECT)
+        store = await self.instance.project(PROJECT)
         assert store is not None
 
         def create(connection: Connection) -> None:
@@ -111,7 +111,7 @@ class RealtimeServer:
 
     async def publish(self, number: int = 1, **changes: Any) -> LoggedEvent:
         """Commit an event."""
-        store = await self.stores.project(PROJECT)
+        store = await self.instance.project(PROJECT)
         assert store is not None
         return await store.database.write(lambda transaction: transaction.append(event(number, **changes)))
 
@@ -163,8 +163,8 @@ async def running(directory: Path, **changes: Any) -> AsyncIterator[RealtimeServ
         "drain_seconds": 0.1,
     }
     settings = Settings(**(values | changes))
-    stores = await Stores.open(settings)
-    realtime = Realtime(settings, stores)
+    instance = await Instance.open(settings)
+    realtime = Realtime(settings, instance)
     await realtime.start()
     config = uvicorn.Config(
         cast("Any", _nothing),
@@ -179,12 +179,12 @@ async def running(directory: Path, **changes: Any) -> AsyncIterator[RealtimeServ
     listener = socket.create_server(("127.0.0.1", 0))
     serving = asyncio.create_task(server.serve([listener]))
     try:
-        yield RealtimeServer(stores, realtime, server, listener.getsockname()[1], serving)
+        yield RealtimeServer(instance, realtime, server, listener.getsockname()[1], serving)
     finally:
         server.should_exit = True
         await serving
         await realtime.close()
-        await stores.close()
+        await instance.close()
 
 
 async def receive(client: ClientConnection) -> Json:

@@ -16,7 +16,7 @@ from tests.sdk.node import JAVASCRIPT, run_node
 from tests.support.server import TidewireServer
 from tidewire.core.origins import Platform
 from tidewire.settings import Settings
-from tidewire.store.instance.platform import DEFAULT_PROJECT_ID, Stores
+from tidewire.store.instance.instance import DEFAULT_PROJECT_ID, Instance
 
 
 @pytest.fixture(scope="module")
@@ -30,11 +30,13 @@ def restarted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TidewireServ
 
 
 async def _register_app(data_dir: Path) -> None:
-    stores = await Stores.open(Settings(data_dir=str(data_dir)))
+    instance = await Instance.open(Settings(data_dir=str(data_dir)))
     try:
-        await stores.create_platform(DEFAULT_PROJECT_ID, "Tides", Platform("apple", "", "org.example.tides"))
+        await instance.create_platform(
+            DEFAULT_PROJECT_ID, "Tides", Platform("apple", "", "org.example.tides")
+        )
     finally:
-        await stores.close()
+        await instance.close()
 
 
 def run_generation(server: TidewireServer, sdk: str, style: str) -> Any:

@@ -15,7 +15,7 @@ from tests.support.responses import checked_client
 from tidewire.services import ALL_OPERATIONS
 from tidewire.settings import Settings
 from tidewire.store.engine.connection import Connection
-from tidewire.store.instance.platform import CONSOLE_PROJECT_ID, ProjectStore
+from tidewire.store.instance.instance import CONSOLE_PROJECT_ID, ProjectStore
 
 PASSWORD = "a password of nobody else"
 
@@ -167,7 +167,7 @@ class World:
 
     def store(self, project_id: str) -> ProjectStore:
         """What a project stores."""
-        found = self.api.run(lambda: self.api.stores.project(project_id))
+        found = self.api.run(lambda: self.api.instance.project(project_id))
         assert found is not None
         return found
 

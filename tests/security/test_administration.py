@@ -11,7 +11,7 @@ from sqlalchemy import delete, update
 
 from tests.security.conftest import Organization, Person, World, fresh
 from tidewire.core.time import now
-from tidewire.store.instance.platform import CONSOLE_PROJECT_ID, Project
+from tidewire.store.instance.instance import CONSOLE_PROJECT_ID, Project
 from tidewire.store.records.dev_keys import insert_dev_key
 from tidewire.store.schema import memberships
 
@@ -41,7 +41,7 @@ def _change_settings(world: World, project_id: str, **settings: Any) -> None:
     def change(project: Project) -> Project:
         return replace(project, settings=msgspec.structs.replace(project.settings, **settings))
 
-    world.api.run(lambda: world.api.stores.update_project(project_id, change))
+    world.api.run(lambda: world.api.instance.update_project(project_id, change))
 
 
 def test_admins_are_members_of_the_team_that_owns_the_project(
@@ -247,17 +247,17 @@ def test_pages_of_a_project_do_not_act_as_its_admins(world: World, own: Organiza
 
 
 def test_dev_keys(world: World, own: Organization, other: Organization) -> None:
-    stores = world.api.stores
+    instance = world.api.instance
 
     def make(project_id: str, expires: int) -> str:
         key = world.api.run(
-            lambda: stores.platform.write(
+            lambda: instance.database.write(
                 lambda transaction: insert_dev_key(
-                    transaction.connection, stores.encryption, project_id, "Key", expires
+                    transaction.connection, instance.encryption, project_id, "Key", expires
                 )
             )
         )
-        return stores.encryption.open(key.sealed_secret)
+        return instance.encryption.open(key.sealed_secret)
 
     page = {"Origin": "https://anywhere.example"}
     user = world.person(own.project_id)

@@ -15,7 +15,7 @@ from tests.support.api import running_api
 from tests.support.responses import checked_client
 from tidewire.core.time import now
 from tidewire.services import ALL_OPERATIONS
-from tidewire.store.instance.platform import CONSOLE_PROJECT_ID
+from tidewire.store.instance.instance import CONSOLE_PROJECT_ID
 from tidewire.store.records.api_keys import KeyOwner, insert_api_key
 from tidewire.store.schema import keys, sessions, users
 from tidewire.store.secrets.credentials import encode_jwt, encode_key, encode_session
@@ -146,7 +146,7 @@ def test_forged_and_misplaced_tokens_are_refused(
     attacker = world.person(own.project_id, victim.user_id)
     token = attacker.call("POST", "/account/jwts").json()["jwt"]
     claims = jwt.decode(token, options={"verify_signature": False})
-    secret = world.api.stores.jwt_secret
+    secret = world.api.instance.jwt_secret
     victims_session = victim.call("GET", "/account/sessions/current").json()["$id"]
     claims_of_victim = claims | {"sessionId": victims_session, "projectId": other.project_id}
     refused = {
@@ -182,7 +182,7 @@ def test_a_token_ends_with_its_session(world: World, own: Organization) -> None:
 def test_keys_are_for_their_project_only(world: World, own: Organization, other: Organization) -> None:
     call = world.guest(other.project_id)
     assert call("GET", "/users", X_Appwrite_Key=other.key).status_code == 200
-    secret = world.api.stores.jwt_secret
+    secret = world.api.instance.jwt_secret
     for key in (
         own.key,
         other.key[:-1],
@@ -210,7 +210,7 @@ def test_keys_are_for_their_project_only(world: World, own: Organization, other:
 def test_what_is_signed_for_one_purpose_counts_for_no_other(world: World, own: Organization) -> None:
     """The same claims, which would do for a person and for a program: only the key tells them apart."""
     person = world.person(own.project_id)
-    secret = world.api.stores.jwt_secret
+    secret = world.api.instance.jwt_secret
     claims = {
         "userId": person.user_id,
         "sessionId": person.call("GET", "/account/sessions/current").json()["$id"],
@@ -248,20 +248,20 @@ def test_keys_end_for_good(world: World) -> None:
 
 def test_signed_keys_carry_nothing_but_scopes_of_keys(world: World, own: Organization) -> None:
     scopes = ["account", "console", "home", "projects.read", "projects.write", "users.write", "nonsense"]
-    key = encode_key(own.project_id, scopes, now() + HOUR, world.api.stores.jwt_secret)
+    key = encode_key(own.project_id, scopes, now() + HOUR, world.api.instance.jwt_secret)
     call = world.guest(own.project_id).with_headers(X_Appwrite_Key=key)
     assert call.error("GET", "/account") == UNAUTHORIZED
     assert call.error("GET", "/projects") == (401, "general_access_forbidden")
     console = world.guest(CONSOLE_PROJECT_ID)
     for project_id in (own.project_id, CONSOLE_PROJECT_ID):
-        forged = encode_key(project_id, scopes, now() + HOUR, world.api.stores.jwt_secret)
+        forged = encode_key(project_id, scopes, now() + HOUR, world.api.instance.jwt_secret)
         assert console.error("GET", "/projects", X_Appwrite_Key=forged) == UNAUTHORIZED
         assert console.error("GET", "/users", X_Appwrite_Key=forged) == UNAUTHORIZED
 
 
 def test_keys_of_organisations_and_accounts(world: World, own: Organization, other: Organization) -> None:
     def make(owner: KeyOwner, scopes: list[str], expires: int = 0) -> str:
-        platform = world.api.stores.platform
+        platform = world.api.instance.database
         _, secret = world.api.run(
             lambda: platform.write(
                 lambda transaction: insert_api_key(transaction.connection, owner, "Key", scopes, expires)

@@ -22,7 +22,9 @@ URL = "http://localhost/join"
 
 async def messages(world: World) -> list[Any]:
     """Everything in line to be sent, oldest first."""
-    return await world.database.read(lambda connection: waiting_messages(connection, world.stores.encryption))
+    return await world.database.read(
+        lambda connection: waiting_messages(connection, world.instance.encryption)
+    )
 
 
 async def sent_link(world: World) -> dict[str, str]:

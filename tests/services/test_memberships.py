@@ -11,7 +11,7 @@ from tidewire.core.identities import Caller
 from tidewire.core.models import Membership
 from tidewire.services.teams import invitations, memberships, teams
 from tidewire.services.user_deletion import delete_user
-from tidewire.store.instance.platform import CONSOLE_PROJECT_ID
+from tidewire.store.instance.instance import CONSOLE_PROJECT_ID
 
 
 async def choir(world: World) -> tuple[Caller, Caller, str]:

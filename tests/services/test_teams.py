@@ -173,20 +173,20 @@ async def test_a_session_from_before_counts_for_nothing(world: World) -> None:
 
 
 async def test_an_organisation_goes_with_its_projects(world: World) -> None:
-    console = await world.stores.project("console")
+    console = await world.instance.project("console")
     assert console is not None
     world.project, world.database = console.project, console.database
     ada, eve = await world.user("ada"), await sign_up_in_console(world, "eve")
     await teams.create(world.context(ada), "company", "Company")
     await teams.create(world.context(eve), "other", "Other")
-    await world.stores.create_project("shop", "Shop", team_id="company")
-    await world.stores.create_project("blog", "Blog", team_id="other")
+    await world.instance.create_project("shop", "Shop", team_id="company")
+    await world.instance.create_project("blog", "Blog", team_id="other")
     with refused("team_not_found"):
         await teams.delete_team(world.context(eve), "company")
-    assert await world.stores.project("shop") is not None
+    assert await world.instance.project("shop") is not None
     await teams.delete_team(world.context(ada), "company")
-    assert await world.stores.project("shop") is None
-    assert await world.stores.project("blog") is not None
+    assert await world.instance.project("shop") is None
+    assert await world.instance.project("blog") is not None
 
 
 async def sign_up_in_console(world: World, user_id: str) -> Caller:

@@ -20,7 +20,7 @@ from tidewire.services.storage import buckets
 from tidewire.settings import Settings
 from tidewire.store.engine import event_log
 from tidewire.store.engine.database import Database
-from tidewire.store.instance.platform import Project, Stores
+from tidewire.store.instance.instance import Instance, Project
 from tidewire.store.objects.storage import ObjectStorage
 from tidewire.store.records.identities import session_identity, user_identity
 
@@ -44,14 +44,14 @@ class World:
     passwords: PasswordHasher
     settings: Settings
     project: Project
-    stores: Stores
+    instance: Instance
 
     @classmethod
     async def open(cls, directory: Path, settings: Settings | None = None) -> World:
-        stores = await Stores.open(Settings(data_dir=str(directory), synchronous="normal"))
-        if await stores.project("p1") is None:
-            await stores.create_project("p1", "Project")
-        store = await stores.project("p1")
+        instance = await Instance.open(Settings(data_dir=str(directory), synchronous="normal"))
+        if await instance.project("p1") is None:
+            await instance.create_project("p1", "Project")
+        store = await instance.project("p1")
         assert store is not None
         passwords = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
         return cls(
@@ -61,11 +61,11 @@ class World:
             passwords,
             settings or Settings(data_dir=str(directory)),
             store.project,
-            stores,
+            instance,
         )
 
     async def close(self) -> None:
-        await self.stores.close()
+        await self.instance.close()
         self.passwords.close()
 
     def context(self, caller: Caller = KEY) -> Context:
@@ -79,7 +79,7 @@ class World:
             passwords=self.passwords,
             jwt_secret=JWT_SECRET,
             settings=self.settings,
-            stores=self.stores,
+            instance=self.instance,
         )
 
     async def user(self, user_id: str) -> Caller:

@@ -9,7 +9,7 @@ import pytest
 
 from tidewire.settings import Settings
 from tidewire.store.engine.database import Database
-from tidewire.store.instance.platform import Stores
+from tidewire.store.instance.instance import Instance
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def directory(settings: Settings) -> Path:
 
 
 @pytest.fixture
-async def stores(settings: Settings) -> AsyncIterator[Stores]:
-    opened = await Stores.open(settings)
+async def instance(settings: Settings) -> AsyncIterator[Instance]:
+    opened = await Instance.open(settings)
     yield opened
     await opened.close()

@@ -18,7 +18,7 @@ from tidewire.store.engine import event_log
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.instance.deletion_lock import nothing_deleted
-from tidewire.store.instance.platform import DEFAULT_PROJECT_ID, ProjectStore, Stores
+from tidewire.store.instance.instance import DEFAULT_PROJECT_ID, Instance, ProjectStore
 from tidewire.store.records.deletions import discard_objects
 from tidewire.store.schema import (
     audit_log,
@@ -37,8 +37,8 @@ from tidewire.store.upkeep.maintenance import maintain, maintain_project
 
 
 @pytest.fixture
-async def shop(stores: Stores) -> ProjectStore:
-    store = await stores.project(DEFAULT_PROJECT_ID)
+async def shop(instance: Instance) -> ProjectStore:
+    store = await instance.project(DEFAULT_PROJECT_ID)
     assert store is not None
     return store
 
@@ -184,7 +184,7 @@ async def test_a_sweep_spares_what_any_row_refers_to(
 
 
 async def test_what_nothing_refers_to_goes_to_the_trash_first(
-    stores: Stores,
+    instance: Instance,
     shop: ProjectStore,
     settings: Settings,
     directory: Path,
@@ -197,27 +197,27 @@ async def test_what_nothing_refers_to_goes_to_the_trash_first(
     (trashed,) = (directory / "objects" / ".trash").glob(f"*/{stray}")
     assert trashed.read_bytes() == b"content"
     assert "put into the trash" in capsys.readouterr().out
-    await stores.empty_trash()
+    await instance.empty_trash()
     assert trashed.exists()
     day = directory / "objects" / ".trash" / trashed.relative_to(directory / "objects" / ".trash").parts[0]
     for age, left in ((7, True), (8, False)):
         aged = day.with_name((datetime.now(UTC) - timedelta(days=age)).strftime("%Y%m%d"))
         day.rename(aged)
-        await stores.empty_trash()
+        await instance.empty_trash()
         assert aged.exists() is left
         day = aged
 
 
 async def test_nothing_is_deleted_while_a_backup_is_made(
-    stores: Stores, shop: ProjectStore, settings: Settings, directory: Path
+    instance: Instance, shop: ProjectStore, settings: Settings, directory: Path
 ) -> None:
     key = await stored(shop)
     await shop.database.write(lambda transaction: discard_objects(transaction.connection, [key]))
     with nothing_deleted(directory):
         await maintain_project(shop, settings, sweep_grace_ms=0)
-        await stores.delete_project(DEFAULT_PROJECT_ID)
+        await instance.delete_project(DEFAULT_PROJECT_ID)
         assert exists(directory, key)
-    await stores.finish_deletions()
+    await instance.finish_deletions()
     assert not exists(directory, key)
 
 
@@ -234,10 +234,10 @@ async def test_the_log_is_trimmed_to_the_settings(shop: ProjectStore, directory:
 
 
 async def test_rounds_cover_all_projects_and_survive_a_broken_one(
-    stores: Stores, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    instance: Instance, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for project_id in ("broken", "last"):
-        await stores.create_project(project_id, "")
+        await instance.create_project(project_id, "")
     monkeypatch.setattr(maintenance, "ROUND_SECONDS", 0.01)
     rounds: dict[str, int] = {}
     done = asyncio.Event()
@@ -250,7 +250,7 @@ async def test_rounds_cover_all_projects_and_survive_a_broken_one(
             done.set()
 
     monkeypatch.setattr(maintenance, "maintain_project", observed)
-    task = asyncio.create_task(maintain(stores, settings))
+    task = asyncio.create_task(maintain(instance, settings))
     await asyncio.wait_for(done.wait(), 20)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
@@ -258,7 +258,11 @@ async def test_rounds_cover_all_projects_and_survive_a_broken_one(
 
 
 async def test_a_round_that_cannot_begin_ends_nothing(
-    shop: ProjectStore, stores: Stores, settings: Settings, directory: Path, monkeypatch: pytest.MonkeyPatch
+    shop: ProjectStore,
+    instance: Instance,
+    settings: Settings,
+    directory: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(maintenance, "ROUND_SECONDS", 0.01)
     lock = Path(settings.data_dir) / "maintenance.lock"
@@ -269,7 +273,7 @@ async def test_a_round_that_cannot_begin_ends_nothing(
         add_session(transaction.connection, "s1", "u1", secret_hash="", expires_at=1)
 
     await shop.database.write(expired)
-    task = asyncio.create_task(maintain(stores, settings))
+    task = asyncio.create_task(maintain(instance, settings))
     await asyncio.sleep(0.1)
     assert not task.done()
     lock.rmdir()
@@ -281,7 +285,7 @@ async def test_a_round_that_cannot_begin_ends_nothing(
     task.cancel()
 
 
-async def test_one_process_maintains(stores: Stores, settings: Settings, directory: Path) -> None:
+async def test_one_process_maintains(instance: Instance, settings: Settings, directory: Path) -> None:
     only = maintenance._only_process
     async with only(directory / "maintenance.lock") as first, only(directory / "maintenance.lock") as second:
         assert (first, second) == (True, False)

@@ -12,7 +12,7 @@ from sqlalchemy import Column, Integer, MetaData, Table, text
 
 from tidewire.store.engine import migration
 from tidewire.store.engine.database import Database
-from tidewire.store.engine.migration import PLATFORM, PROJECT, Chain
+from tidewire.store.engine.migration import INSTANCE, PROJECT, Chain
 from tidewire.store.errors import StoreError
 
 SHIPPED = sorted((Path(__file__).parent / "revisions").glob("*.sql"))
@@ -21,7 +21,7 @@ comes later adds its file, which ``python -m tests.store.revisions.write`` makes
 
 
 def chain_of(revision: str) -> Chain:
-    return next(chain for chain in (PROJECT, PLATFORM) if revision.startswith(chain.name))
+    return next(chain for chain in (PROJECT, INSTANCE) if revision.startswith(chain.name))
 
 
 def scripts(chain: Chain) -> ScriptDirectory:
@@ -58,12 +58,12 @@ def definitions(path: Path) -> dict[str, set[tuple[object, ...]]]:
     return described
 
 
-@pytest.mark.parametrize("chain", [PROJECT, PLATFORM], ids=lambda chain: str(chain.name))
+@pytest.mark.parametrize("chain", [PROJECT, INSTANCE], ids=lambda chain: str(chain.name))
 def test_the_newest_migration_is_the_one_the_schema_names(chain: Chain) -> None:
     assert scripts(chain).get_current_head() == chain.head
 
 
-@pytest.mark.parametrize("chain", [PROJECT, PLATFORM], ids=lambda chain: str(chain.name))
+@pytest.mark.parametrize("chain", [PROJECT, INSTANCE], ids=lambda chain: str(chain.name))
 def test_the_tables_of_every_revision_are_known(chain: Chain) -> None:
     revisions = {script.revision for script in scripts(chain).walk_revisions()}
     assert {path.stem for path in SHIPPED if chain_of(path.stem) is chain} == revisions

@@ -22,7 +22,7 @@ from tidewire.settings import Settings
 from tidewire.store.caches.key_ring import KeyRing
 from tidewire.store.engine.database import NEVER
 from tidewire.store.engine.state import read_state
-from tidewire.store.instance.platform import DEFAULT_PROJECT_ID, Project, Stores
+from tidewire.store.instance.instance import DEFAULT_PROJECT_ID, Instance, Project
 from tidewire.store.machine.background import Background
 from tidewire.store.records import dev_keys, registered_platforms
 from tidewire.store.records.api_keys import (
@@ -47,8 +47,8 @@ CHANGED = ProjectSettings(
 )
 
 
-async def project_of(stores: Stores, project_id: str = DEFAULT_PROJECT_ID) -> Project:
-    store = await stores.project(project_id)
+async def project_of(instance: Instance, project_id: str = DEFAULT_PROJECT_ID) -> Project:
+    store = await instance.project(project_id)
     assert store is not None
     return store.project
 
@@ -62,10 +62,10 @@ def refused(error: str) -> Iterator[None]:
 
 
 async def test_what_is_changed_stays_changed(settings: Settings) -> None:
-    stores = await Stores.open(settings)
-    created = await stores.create_project("shop", "Shop", "founders", "default")
+    instance = await Instance.open(settings)
+    created = await instance.create_project("shop", "Shop", "founders", "default")
     assert (created.team_id, created.region, created.settings) == ("founders", "default", ProjectSettings())
-    changed = await stores.update_project(
+    changed = await instance.update_project(
         "shop",
         lambda project: replace(
             project, name="Ärla", team_id="others", settings=CHANGED, labels=("a", "b"), ping_count=2
@@ -73,48 +73,48 @@ async def test_what_is_changed_stays_changed(settings: Settings) -> None:
     )
     assert changed.settings == CHANGED
     assert changed.updated_at >= created.updated_at
-    assert await project_of(stores, "shop") == changed
-    await stores.close()
-    again = await Stores.open(settings)
+    assert await project_of(instance, "shop") == changed
+    await instance.close()
+    again = await Instance.open(settings)
     assert await project_of(again, "shop") == changed
     assert [project.id for project in await again.list_projects()] == [DEFAULT_PROJECT_ID, "shop"]
     await again.close()
 
 
-async def test_a_change_that_is_refused_changes_nothing(stores: Stores) -> None:
-    before = await project_of(stores)
+async def test_a_change_that_is_refused_changes_nothing(instance: Instance) -> None:
+    before = await project_of(instance)
 
     def refuse(_: Project) -> Project:
         raise TidewireError("general_bad_request", "No.")
 
     with refused("general_bad_request"):
-        await stores.update_project(DEFAULT_PROJECT_ID, refuse)
+        await instance.update_project(DEFAULT_PROJECT_ID, refuse)
     with refused("project_not_found"):
-        await stores.update_project("missing", lambda project: project)
-    assert await project_of(stores) == before
+        await instance.update_project("missing", lambda project: project)
+    assert await project_of(instance) == before
 
 
 async def test_sessions_last_as_long_as_the_server_says_until_the_project_does(settings: Settings) -> None:
-    stores = await Stores.open(msgspec.structs.replace(settings, session_duration=100))
-    assert (await project_of(stores)).settings.session_duration == 100
-    await stores.update_project(DEFAULT_PROJECT_ID, lambda project: replace(project, name="Renamed"))
-    assert (await project_of(stores)).settings.session_duration == 100
+    instance = await Instance.open(msgspec.structs.replace(settings, session_duration=100))
+    assert (await project_of(instance)).settings.session_duration == 100
+    await instance.update_project(DEFAULT_PROJECT_ID, lambda project: replace(project, name="Renamed"))
+    assert (await project_of(instance)).settings.session_duration == 100
     year = ProjectSettings().session_duration
-    await stores.update_project(
+    await instance.update_project(
         DEFAULT_PROJECT_ID,
         lambda project: replace(
             project, settings=msgspec.structs.replace(project.settings, session_duration=year)
         ),
     )
-    assert (await project_of(stores)).settings.session_duration == year
-    console = await project_of(stores, "console")
+    assert (await project_of(instance)).settings.session_duration == year
+    console = await project_of(instance, "console")
     assert console.settings.session_duration == 100
-    await stores.close()
+    await instance.close()
 
 
-async def test_settings_of_other_programs_are_read(stores: Stores) -> None:
+async def test_settings_of_other_programs_are_read(instance: Instance) -> None:
     """Those that a newer program wrote, or that an older one did not know."""
-    await stores.platform.write(
+    await instance.database.write(
         lambda transaction: (
             transaction.connection.exec_driver_sql(
                 'UPDATE projects SET settings = \'{"user_limit": 7, "from_the_future": {}}\''
@@ -122,32 +122,32 @@ async def test_settings_of_other_programs_are_read(stores: Stores) -> None:
             and None
         )
     )
-    assert (await project_of(stores)).settings == ProjectSettings(user_limit=7)
+    assert (await project_of(instance)).settings == ProjectSettings(user_limit=7)
 
 
-async def test_a_deleted_project_leaves_nothing(stores: Stores, directory: Path) -> None:
-    await stores.create_project("shop", "Shop")
-    store = await stores.project("shop")
+async def test_a_deleted_project_leaves_nothing(instance: Instance, directory: Path) -> None:
+    await instance.create_project("shop", "Shop")
+    store = await instance.project("shop")
     assert store is not None
     await store.database.write(lambda transaction: add_user(transaction.connection, "u1"))
     writer = store.objects.writer()
     await writer.write(b"content")
     await writer.finish()
-    _, secret = await stores.create_key("shop", "Key", ["users.read"], 0)
-    await stores.create_platform("shop", "Site", Platform("web", hostname="shop.example"))
+    _, secret = await instance.create_key("shop", "Key", ["users.read"], 0)
+    await instance.create_platform("shop", "Site", Platform("web", hostname="shop.example"))
     noticed: list[str] = []
-    stores.listen_deletions(noticed.append)
-    await stores.delete_project("shop")
+    instance.listen_deletions(noticed.append)
+    await instance.delete_project("shop")
     assert noticed == ["shop"]
-    assert await stores.project("shop") is None
-    assert await stores.keys.find(secret) is None
+    assert await instance.project("shop") is None
+    assert await instance.keys.find(secret) is None
     assert not (directory / "projects" / "shop").exists()
     assert not (directory / "objects" / "shop").exists()
-    assert stores.open_databases() == [stores.platform]
+    assert instance.open_databases() == [instance.database]
     with refused("project_not_found"):
-        await stores.delete_project("shop")
-    await stores.create_project("shop", "Another")
-    again = await stores.project("shop")
+        await instance.delete_project("shop")
+    await instance.create_project("shop", "Another")
+    again = await instance.project("shop")
     assert again is not None
     assert await again.database.read(lambda connection: user_identity(connection, "u1")) is None
     assert again.project.platforms == ()
@@ -156,43 +156,43 @@ async def test_a_deleted_project_leaves_nothing(stores: Stores, directory: Path)
 async def test_a_deletion_that_was_cut_short_is_finished(
     settings: Settings, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stores = await Stores.open(settings)
-    await stores.create_project("shop", "Shop")
+    instance = await Instance.open(settings)
+    await instance.create_project("shop", "Shop")
 
     def fail(_: object) -> None:
         raise OSError("the disk is busy")
 
     monkeypatch.setattr(shutil, "rmtree", fail)
-    await stores.delete_project("shop")
+    await instance.delete_project("shop")
     assert (directory / "projects" / "shop").exists()
     with pytest.raises(OSError, match="busy"):
-        await stores.create_project("shop", "Another")
+        await instance.create_project("shop", "Another")
     monkeypatch.undo()
-    await stores.close()
-    again = await Stores.open(settings)
+    await instance.close()
+    again = await Instance.open(settings)
     assert await again.project("shop") is None
     await again.finish_deletions()
     assert not (directory / "projects" / "shop").exists()
-    assert await again.platform.read(lambda c: read_state(c, "platform.deletion.shop")) is None
+    assert await again.database.read(lambda c: read_state(c, "platform.deletion.shop")) is None
     await again.finish_deletions()
     await again.close()
 
 
-async def test_another_process_deletes_and_recreates_a_project(stores: Stores) -> None:
-    other = await Stores.open(stores.settings)
-    await stores.create_project("shop", "Shop")
-    mine, theirs = await stores.project("shop"), await other.project("shop")
+async def test_another_process_deletes_and_recreates_a_project(instance: Instance) -> None:
+    other = await Instance.open(instance.settings)
+    await instance.create_project("shop", "Shop")
+    mine, theirs = await instance.project("shop"), await other.project("shop")
     assert mine is not None
     assert theirs is not None
     await mine.database.write(lambda transaction: add_user(transaction.connection, "u1"))
     noticed: list[str] = []
     other.listen_deletions(noticed.append)
-    await stores.delete_project("shop")
+    await instance.delete_project("shop")
     await other.notice_deletions()
     assert noticed == ["shop"]
     assert await other.project("shop") is None
     await asyncio.sleep(0.002)
-    await stores.create_project("shop", "Another")
+    await instance.create_project("shop", "Another")
     recreated = await other.project("shop")
     assert recreated is not None
     assert recreated.project.name == "Another"
@@ -200,20 +200,20 @@ async def test_another_process_deletes_and_recreates_a_project(stores: Stores) -
     await other.close()
 
 
-async def test_keys_belong_to_one_owner(stores: Stores) -> None:
+async def test_keys_belong_to_one_owner(instance: Instance) -> None:
     owners = [KeyOwner(project_id=DEFAULT_PROJECT_ID), KeyOwner(team_id="t1"), KeyOwner(user_id="t1")]
     made = {}
     for owner in owners:
-        key, secret = await stores.platform.write(
+        key, secret = await instance.database.write(
             lambda transaction, owner=owner: insert_api_key(  # type: ignore[misc]
                 transaction.connection, owner, "Key", ["b", "a", "b"], 0, "same"
             )
         )
         assert (key.type, key.owner, key.listed_scopes) == (owner.type, owner, ("b", "a", "b"))
         assert secret.startswith(f"{owner.type}_")
-        assert await stores.keys.find(secret) == key
+        assert await instance.keys.find(secret) == key
         made[owner] = key
-    assert await stores.keys.of_project("", secret) is None
+    assert await instance.keys.of_project("", secret) is None
     first, second, third = owners
 
     def unit(transaction: Any) -> None:
@@ -230,22 +230,22 @@ async def test_keys_belong_to_one_owner(stores: Stores) -> None:
         with refused("key_not_found"):
             delete_api_key(connection, third, "same")
 
-    await stores.platform.write(unit)
+    await instance.database.write(unit)
 
 
-async def test_the_use_of_keys_is_noted_rarely(stores: Stores) -> None:
+async def test_the_use_of_keys_is_noted_rarely(instance: Instance) -> None:
     background = Background()
-    ring = KeyRing(stores.platform, background)
-    _, secret = await stores.create_key(DEFAULT_PROJECT_ID, "Key", ["users.read"], 0)
+    ring = KeyRing(instance.database, background)
+    _, secret = await instance.create_key(DEFAULT_PROJECT_ID, "Key", ["users.read"], 0)
 
     async def used(sdk: str) -> int:
         key = await ring.find(secret)
         assert key is not None
-        found = await stores.platform.find(lambda _: None, NEVER)
+        found = await instance.database.find(lambda _: None, NEVER)
         for _ in range(3):
             ring.note_access(key, sdk)
         await background.finish()
-        return int(await stores.platform.find(lambda _: None, found) is not found)
+        return int(await instance.database.find(lambda _: None, found) is not found)
 
     assert await used("") == 1
     assert await used("") == 0
@@ -259,17 +259,17 @@ async def test_the_use_of_keys_is_noted_rarely(stores: Stores) -> None:
     assert now() - key.accessed_at < ACCESS_PRECISION
 
 
-async def test_dev_keys_can_be_looked_up_again(stores: Stores) -> None:
-    secret = await stores.create_dev_key(DEFAULT_PROJECT_ID, "Key", now() + 60_000)
-    found = await stores.keys.dev_key(DEFAULT_PROJECT_ID, secret)
+async def test_dev_keys_can_be_looked_up_again(instance: Instance) -> None:
+    secret = await instance.create_dev_key(DEFAULT_PROJECT_ID, "Key", now() + 60_000)
+    found = await instance.keys.dev_key(DEFAULT_PROJECT_ID, secret)
     assert found is not None
-    assert stores.encryption.open(found.sealed_secret) == secret
-    assert await stores.keys.dev_key("other", secret) is None
+    assert instance.encryption.open(found.sealed_secret) == secret
+    assert await instance.keys.dev_key("other", secret) is None
     for wrong in ("", "ü", "x" * 5000, secret[:-1]):
-        assert await stores.keys.dev_key(DEFAULT_PROJECT_ID, wrong) is None
+        assert await instance.keys.dev_key(DEFAULT_PROJECT_ID, wrong) is None
 
     background = Background()
-    KeyRing(stores.platform, background).note_access(found, "web")
+    KeyRing(instance.database, background).note_access(found, "web")
     await background.finish()
 
     def expire(transaction: Any) -> None:
@@ -277,27 +277,27 @@ async def test_dev_keys_can_be_looked_up_again(stores: Stores) -> None:
         dev_keys.update_dev_key(connection, DEFAULT_PROJECT_ID, found.id, "Renamed", now() - 1)
         assert dev_keys.find_dev_key(connection, DEFAULT_PROJECT_ID, found.id).sdks == ("web",)
 
-    await stores.platform.write(expire)
-    assert await stores.keys.dev_key(DEFAULT_PROJECT_ID, secret) is None
+    await instance.database.write(expire)
+    assert await instance.keys.dev_key(DEFAULT_PROJECT_ID, secret) is None
 
     def forget(transaction: Any) -> None:
         dev_keys.delete_dev_key(transaction.connection, DEFAULT_PROJECT_ID, found.id)
         with refused("key_not_found"):
             dev_keys.delete_dev_key(transaction.connection, DEFAULT_PROJECT_ID, found.id)
 
-    await stores.platform.write(forget)
+    await instance.database.write(forget)
 
 
-async def test_platforms_have_ids_within_their_project(stores: Stores) -> None:
-    await stores.create_project("shop", "Shop")
+async def test_platforms_have_ids_within_their_project(instance: Instance) -> None:
+    await instance.create_project("shop", "Shop")
     for project_id in (DEFAULT_PROJECT_ID, "shop"):
-        await stores.create_platform(
+        await instance.create_platform(
             project_id, "Site", Platform("web", hostname=f"{project_id}.test"), "web"
         )
     with refused("platform_already_exists"):
-        await stores.create_platform("shop", "Site", Platform("web"), "web")
+        await instance.create_platform("shop", "Site", Platform("web"), "web")
     with refused("project_not_found"):
-        await stores.create_platform("missing", "Site", Platform("web"))
+        await instance.create_platform("missing", "Site", Platform("web"))
 
     def unit(transaction: Any) -> None:
         connection = transaction.connection
@@ -312,6 +312,6 @@ async def test_platforms_have_ids_within_their_project(stores: Stores) -> None:
         with refused("platform_not_found"):
             registered_platforms.delete_platform(connection, "shop", "web")
 
-    await stores.platform.write(unit)
-    assert (await project_of(stores)).platforms == (Platform("web", hostname="default.test"),)
-    assert (await project_of(stores, "shop")).platforms == ()
+    await instance.database.write(unit)
+    assert (await project_of(instance)).platforms == (Platform("web", hostname="default.test"),)
+    assert (await project_of(instance, "shop")).platforms == ()

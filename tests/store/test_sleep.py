@@ -18,14 +18,14 @@ from tidewire.store.engine.database import NEVER
 from tidewire.store.engine.deadlines import too_long
 from tidewire.store.engine.reading import FairQueue, Job, Share
 from tidewire.store.engine.threads import ThreadPool
-from tidewire.store.instance.platform import DEFAULT_PROJECT_ID, ProjectStore, Stores
+from tidewire.store.instance.instance import DEFAULT_PROJECT_ID, Instance, ProjectStore
 from tidewire.store.records.due import OPEN
 from tidewire.store.schema import outgoing_messages
 
 
 @pytest.fixture
-async def sleepy(settings: Settings) -> AsyncIterator[Stores]:
-    opened = await Stores.open(msgspec.structs.replace(settings, database_idle_seconds=0.1))
+async def sleepy(settings: Settings) -> AsyncIterator[Instance]:
+    opened = await Instance.open(msgspec.structs.replace(settings, database_idle_seconds=0.1))
     yield opened
     await opened.close()
 
@@ -41,14 +41,14 @@ def held(what: str) -> int:
     return len(list(Path(f"/proc/self/{what}").iterdir()))
 
 
-async def opened(stores: Stores, project_id: str = DEFAULT_PROJECT_ID) -> ProjectStore:
-    store = await stores.project(project_id)
+async def opened(instance: Instance, project_id: str = DEFAULT_PROJECT_ID) -> ProjectStore:
+    store = await instance.project(project_id)
     assert store is not None
     await store.database.wake()
     return store
 
 
-async def test_an_idle_database_sleeps_and_wakes_with_what_was_written(sleepy: Stores) -> None:
+async def test_an_idle_database_sleeps_and_wakes_with_what_was_written(sleepy: Instance) -> None:
     database = (await opened(sleepy)).database
     heard: list[int] = []
     database.listen(lambda events: heard.extend(logged.offset for logged in events))
@@ -56,14 +56,14 @@ async def test_an_idle_database_sleeps_and_wakes_with_what_was_written(sleepy: S
     await database.write(lambda transaction: transaction.append(event()))
     await until(lambda: not database.is_awake)
     assert database.find_at_once(event_log.last_offset, found) is None
-    assert sleepy.open_databases() == [sleepy.platform]
+    assert sleepy.open_databases() == [sleepy.database]
     assert await database.read(event_log.last_offset) == 1
     await until(lambda: not database.is_awake)
     await database.write(lambda transaction: transaction.append(event()))
     assert heard == [1, 2]
 
 
-async def test_it_wakes_in_the_moment_in_which_it_has_fallen_asleep(sleepy: Stores) -> None:
+async def test_it_wakes_in_the_moment_in_which_it_has_fallen_asleep(sleepy: Instance) -> None:
     database = (await opened(sleepy)).database
     read: list[asyncio.Task[int]] = []
     fall_asleep = database._fall_asleep
@@ -78,7 +78,7 @@ async def test_it_wakes_in_the_moment_in_which_it_has_fallen_asleep(sleepy: Stor
     assert await read[0] == 0
 
 
-async def test_who_needs_it_keeps_it_awake(sleepy: Stores) -> None:
+async def test_who_needs_it_keeps_it_awake(sleepy: Instance) -> None:
     database = (await opened(sleepy)).database
     needed = True
     withdraw = database.keep_awake_while(lambda: needed)
@@ -89,7 +89,7 @@ async def test_who_needs_it_keeps_it_awake(sleepy: Stores) -> None:
     await until(lambda: not database.is_awake)
 
 
-async def test_many_projects_need_no_more_threads_and_descriptors(sleepy: Stores) -> None:
+async def test_many_projects_need_no_more_threads_and_descriptors(sleepy: Instance) -> None:
     await opened(sleepy)
     before = held("fd")
     for number in range(60):
@@ -97,21 +97,21 @@ async def test_many_projects_need_no_more_threads_and_descriptors(sleepy: Stores
     async with asyncio.timeout(60):
         while await sleepy.due():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
-    assert sleepy.open_databases() == [sleepy.platform]
+    assert sleepy.open_databases() == [sleepy.database]
     assert held("fd") <= before + 12
     assert held("task") <= 64
 
 
-async def test_databases_that_sleep_give_their_memory_back(sleepy: Stores) -> None:
+async def test_databases_that_sleep_give_their_memory_back(sleepy: Instance) -> None:
     projects = [f"p{number}" for number in range(60)]
     for project_id in projects:
         await sleepy.create_project(project_id, "")
-    await until(lambda: sleepy.open_databases() == [sleepy.platform])
+    await until(lambda: sleepy.open_databases() == [sleepy.database])
     before = resident()
-    stores = [await opened(sleepy, project_id) for project_id in projects]
-    for store in stores:
+    instance = [await opened(sleepy, project_id) for project_id in projects]
+    for store in instance:
         await store.database.read(event_log.last_offset)
-    await until(lambda: sleepy.open_databases() == [sleepy.platform])
+    await until(lambda: sleepy.open_databases() == [sleepy.database])
     await until(lambda: resident() - before < 0.1 * len(projects))
 
 
@@ -122,21 +122,21 @@ def resident() -> float:
 
 
 async def test_what_is_due_is_known_without_opening(settings: Settings, directory: Path) -> None:
-    stores = await Stores.open(settings)
-    await stores.create_project("quiet", "")
-    database = (await opened(stores)).database
-    assert await stores.due() == {"quiet": OPEN, DEFAULT_PROJECT_ID: OPEN}
+    instance = await Instance.open(settings)
+    await instance.create_project("quiet", "")
+    database = (await opened(instance)).database
+    assert await instance.due() == {"quiet": OPEN, DEFAULT_PROJECT_ID: OPEN}
     message = {"channel": "mail", "recipient": "a@b.test", "created_at": 1, "next_attempt_at": 77}
     await database.write(
         lambda transaction: (
             transaction.connection.execute(outgoing_messages.insert().values(message)) and None
         )
     )
-    await stores.close()
-    stores = await Stores.open(settings)
-    assert await stores.due() == {DEFAULT_PROJECT_ID: 77}
-    assert stores.open_databases() == [stores.platform]
-    await stores.close()
+    await instance.close()
+    instance = await Instance.open(settings)
+    assert await instance.due() == {DEFAULT_PROJECT_ID: 77}
+    assert instance.open_databases() == [instance.database]
+    await instance.close()
 
 
 async def test_a_caller_with_many_reads_holds_nobody_up() -> None:

@@ -21,7 +21,7 @@ from tidewire.core.operations import Operations
 from tidewire.services.geoip import GeoIp
 from tidewire.services.passwords import PasswordHasher
 from tidewire.settings import Settings
-from tidewire.store.instance.platform import DEFAULT_PROJECT_ID, Stores
+from tidewire.store.instance.instance import DEFAULT_PROJECT_ID, Instance
 
 T = TypeVar("T")
 
@@ -33,7 +33,7 @@ class ApiServer:
     url: str
     """Base address without ``/v1``."""
     settings: Settings
-    stores: Stores
+    instance: Instance
     loop: asyncio.AbstractEventLoop
     project: str = DEFAULT_PROJECT_ID
 
@@ -53,7 +53,9 @@ class ApiServer:
 
     def create_key(self, scopes: Sequence[str], expires: int = 0) -> str:
         """Secret of a new API key of the project."""
-        _, secret = self.run(lambda: self.stores.create_key(self.project, "test", frozenset(scopes), expires))
+        _, secret = self.run(
+            lambda: self.instance.create_key(self.project, "test", frozenset(scopes), expires)
+        )
         return secret
 
     def stored_objects(self) -> set[Path]:
@@ -71,10 +73,10 @@ def running_api(settings: Settings, services: Sequence[Operations]) -> Iterator[
     stop: list[uvicorn.Server] = []
 
     async def serve() -> None:
-        stores = await Stores.open(settings)
+        instance = await Instance.open(settings)
         passwords = PasswordHasher()
         try:
-            api = create_api(settings, stores, Registry(services), passwords, GeoIp(settings.geoip_file))
+            api = create_api(settings, instance, Registry(services), passwords, GeoIp(settings.geoip_file))
             config = uvicorn.Config(
                 cast("Any", api),
                 http=bounded_http_protocol(settings),
@@ -90,12 +92,12 @@ def running_api(settings: Settings, services: Sequence[Operations]) -> Iterator[
             server = uvicorn.Server(config)
             stop.append(server)
             address = "http://{}:{}".format(*listener.getsockname())
-            ready.append(ApiServer(address, settings, stores, asyncio.get_running_loop()))
+            ready.append(ApiServer(address, settings, instance, asyncio.get_running_loop()))
             started.set()
             await server.serve([listener])
         finally:
             passwords.close()
-            await stores.close()
+            await instance.close()
 
     def run() -> None:
         try:

@@ -132,7 +132,7 @@ def run_here(*arguments: str) -> str:
     try:
         # In a thread, which has no event loop yet. Loggers keep the stream that they are given first, and
         # this one ends.
-        with patch("tidewire.cli.stores.configure_logging"), ThreadPoolExecutor(1) as thread:
+        with patch("tidewire.cli.instance.configure_logging"), ThreadPoolExecutor(1) as thread:
             result = thread.submit(CliRunner().invoke, main, arguments).result()
     finally:
         os.umask(umask)

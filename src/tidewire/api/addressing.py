@@ -11,7 +11,7 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.ids import is_id
 from tidewire.core.origins import is_origin, origin_allowed
 from tidewire.identity.callers import sdk_of
-from tidewire.store.instance.platform import CONSOLE_PROJECT_ID, Project, ProjectStore, Stores
+from tidewire.store.instance.instance import CONSOLE_PROJECT_ID, Instance, Project, ProjectStore
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -42,7 +42,7 @@ class Address(msgspec.Struct, frozen=True):
 
 
 async def find_address(
-    request: Request, stores: Stores, match: Match | None, given: RequestParameters
+    request: Request, instance: Instance, match: Match | None, given: RequestParameters
 ) -> Address:
     """Find the project that a request names.
 
@@ -54,7 +54,7 @@ async def find_address(
     named = _named_project(request, given)
     in_path = match.project_id if match else ""
     project_id = in_path or named or CONSOLE_PROJECT_ID
-    store = await stores.project(project_id) if is_id(project_id) else None
+    store = await instance.project(project_id) if is_id(project_id) else None
     admin_mode = _mode(request) == "admin"
     admin = project_id != CONSOLE_PROJECT_ID and (
         admin_mode or (bool(in_path) and named in {"", CONSOLE_PROJECT_ID})
@@ -63,8 +63,8 @@ async def find_address(
     ambiguous = bool(elsewhere) and named not in {"", CONSOLE_PROJECT_ID, elsewhere}
     if store is None:
         return Address(None, None, ambiguous=ambiguous)
-    by_dev_key = await _shows_dev_key(request, stores, store)
-    console = await stores.project(CONSOLE_PROJECT_ID) if admin else None
+    by_dev_key = await _shows_dev_key(request, instance, store)
+    console = await instance.project(CONSOLE_PROJECT_ID) if admin else None
     home = (console or store).project
     return Address(store, home, admin, by_dev_key, ambiguous, bool(in_path or named), admin_mode)
 
@@ -74,11 +74,11 @@ def _about(match: Match | None) -> str:
     return match.values.get(PROJECT_PLACEHOLDER, "") if match else ""
 
 
-async def _shows_dev_key(request: Request, stores: Stores, store: ProjectStore) -> bool:
+async def _shows_dev_key(request: Request, instance: Instance, store: ProjectStore) -> bool:
     secret = request.header(b"x-appwrite-dev-key")
-    key = await stores.keys.dev_key(store.project.id, secret) if secret else None
+    key = await instance.keys.dev_key(store.project.id, secret) if secret else None
     if key is not None:
-        stores.keys.note_access(key, sdk_of(request))
+        instance.keys.note_access(key, sdk_of(request))
     return key is not None
 
 

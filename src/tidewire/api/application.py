@@ -73,7 +73,7 @@ from tidewire.store.engine.database import DatabaseClosedError
 from tidewire.store.engine.failures import is_unanswered
 from tidewire.store.engine.reading import present_share
 from tidewire.store.errors import StoreError
-from tidewire.store.instance.platform import CONSOLE_PROJECT_ID, Project, ProjectStore, Stores
+from tidewire.store.instance.instance import CONSOLE_PROJECT_ID, Instance, Project, ProjectStore
 from tidewire.store.machine.disk_space import disk_full
 from tidewire.store.records.projects import project_not_found, project_unavailable
 
@@ -87,7 +87,7 @@ LONGEST_USER_AGENT: Final = 1024
 
 def create_api(
     settings: Settings,
-    stores: Stores,
+    instance: Instance,
     registry: Registry,
     passwords: PasswordHasher,
     geoip: GeoIp | None = None,
@@ -96,7 +96,7 @@ def create_api(
 ) -> Application:
     """The application that serves the operations of ``registry`` below ``/v1``."""
     return _Api(
-        settings, stores, registry, passwords, geoip or GeoIp(), realtime, channels or Channels(settings)
+        settings, instance, registry, passwords, geoip or GeoIp(), realtime, channels or Channels(settings)
     )
 
 
@@ -104,7 +104,7 @@ class _Api:
     def __init__(
         self,
         settings: Settings,
-        stores: Stores,
+        instance: Instance,
         registry: Registry,
         passwords: PasswordHasher,
         geoip: GeoIp,
@@ -113,7 +113,7 @@ class _Api:
     ) -> None:
         self.settings = settings
         self.hops = trusted_hops(settings)
-        self.stores = stores
+        self.instance = instance
         self.registry = registry
         self.passwords = passwords
         self.geoip = geoip
@@ -272,14 +272,14 @@ class _Exchange:
     def _require_disk(self) -> None:
         """Refuse what adds to a disk that is full; deletions make room."""
         deletes = self.request.method == "DELETE"
-        if self.api.stores.disk.is_full(look=deletes) and not deletes:
+        if self.api.instance.disk.is_full(look=deletes) and not deletes:
             raise disk_full()
 
     async def _admitted(
         self, match: Match | None, given: RequestParameters
     ) -> tuple[Match, ProjectStore, Caller]:
         """The operation and the project that the request is about, and who may call it there."""
-        address = await find_address(self.request, self.api.stores, match, given)
+        address = await find_address(self.request, self.api.instance, match, given)
         service = service_of(match, self.request.path)
         if address.store is not None and not address.ambiguous:
             self._require_place(service, address, address.store.project)
@@ -294,7 +294,7 @@ class _Exchange:
             raise project_not_found()
         try:
             caller = await identify(
-                self.request, self.request.query_string, self.api.stores, store, admin=address.admin
+                self.request, self.request.query_string, self.api.instance, store, admin=address.admin
             )
         except TidewireError as error:
             if is_unanswered(error):
@@ -441,9 +441,9 @@ class _Exchange:
             database=store.database,
             objects=store.objects,
             passwords=self.api.passwords,
-            jwt_secret=self.api.stores.jwt_secret,
+            jwt_secret=self.api.instance.jwt_secret,
             settings=self.api.settings,
-            stores=self.api.stores,
+            instance=self.api.instance,
             held=self.held,
             channels=self.api.channels,
             locale=(

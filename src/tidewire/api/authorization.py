@@ -11,7 +11,7 @@ from tidewire.core.identities import Caller, Identity
 from tidewire.core.project_settings import SERVICES
 from tidewire.core.second_factors import NEEDS_SECOND_FACTOR, second_factor_fresh, second_factor_missing
 from tidewire.core.time import now
-from tidewire.store.instance.platform import CONSOLE_PROJECT_ID, Project
+from tidewire.store.instance.instance import CONSOLE_PROJECT_ID, Project
 
 _SUBJECTS: Final = {"guest": "A guest", "user": "The user", "key": "The API key", "admin": "The user"}
 _UNKNOWN_KEY: Final = "The API key is not known in this project: it is wrong, or was deleted. A guest"

@@ -10,15 +10,15 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from tidewire.cli.instance import opened
 from tidewire.cli.options import fail
-from tidewire.cli.stores import opened
 from tidewire.core.errors import TidewireError
 from tidewire.core.ids import is_id, unique_id
 from tidewire.core.scopes import PROJECT_KEY_SCOPES
 from tidewire.core.time import format_datetime, now
 from tidewire.settings import Settings
 from tidewire.store.errors import StoreError
-from tidewire.store.instance.platform import Stores
+from tidewire.store.instance.instance import Instance
 
 T = TypeVar("T")
 
@@ -31,8 +31,8 @@ def create_project(settings: Settings, project_id: str, name: str) -> None:
             f"{project_id!r} is not a project id: use 1 to 36 letters, digits, periods, hyphens, underscores",
             code=2,
         )
-    project = with_stores(
-        settings, lambda stores: stores.create_project(project_id, name or project_id), create=True
+    project = with_instance(
+        settings, lambda instance: instance.create_project(project_id, name or project_id), create=True
     )
     click.echo(project.id)
 
@@ -40,7 +40,7 @@ def create_project(settings: Settings, project_id: str, name: str) -> None:
 def list_projects(settings: Settings) -> None:
     """Print a table of all projects."""
     table = Table("Project", "Name", "Created")
-    for project in with_stores(settings, lambda stores: stores.list_projects()):
+    for project in with_instance(settings, lambda instance: instance.list_projects()):
         table.add_row(project.id, project.name, format_datetime(project.created_at))
     Console().print(table)
 
@@ -52,8 +52,8 @@ def create_key(settings: Settings, project_id: str, name: str, scopes: str, expi
     if unknown:
         fail(f"unknown scope {unknown[0]!r}; known are: {', '.join(sorted(PROJECT_KEY_SCOPES))}", code=2)
     expires = 0 if expires_in is None else now() + int(expires_in * 1000)
-    _, secret = with_stores(
-        settings, lambda stores: stores.create_key(project_id, name, frozenset(wanted), expires)
+    _, secret = with_instance(
+        settings, lambda instance: instance.create_key(project_id, name, frozenset(wanted), expires)
     )
     click.echo(secret)
 
@@ -61,15 +61,15 @@ def create_key(settings: Settings, project_id: str, name: str, scopes: str, expi
 def create_dev_key(settings: Settings, project_id: str, name: str, expires_in: float) -> None:
     """Create a dev key and print its secret alone, for use in scripts."""
     expires = now() + int(expires_in * 1000)
-    click.echo(with_stores(settings, lambda stores: stores.create_dev_key(project_id, name, expires)))
+    click.echo(with_instance(settings, lambda instance: instance.create_dev_key(project_id, name, expires)))
 
 
-def with_stores(settings: Settings, work: Callable[[Stores], Awaitable[T]], *, create: bool = False) -> T:
+def with_instance(settings: Settings, work: Callable[[Instance], Awaitable[T]], *, create: bool = False) -> T:
     """Do ``work`` on the data directory, there already unless ``create``; failures are told in a line."""
 
     async def run() -> T:
-        async with opened(settings, create=create) as stores:
-            return await work(stores)
+        async with opened(settings, create=create) as instance:
+            return await work(instance)
 
     try:
         return asyncio.run(run())

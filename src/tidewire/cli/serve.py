@@ -24,7 +24,7 @@ from tidewire.server import serve
 from tidewire.services.geoip import GeoIpError
 from tidewire.settings import Settings, misspelt_variables
 from tidewire.store.instance.fresh import code_of_fresh_instance
-from tidewire.store.instance.platform import DEFAULT_PROJECT_ID
+from tidewire.store.instance.instance import DEFAULT_PROJECT_ID
 from tidewire.store.machine.serving import AlreadyServedError, ServingLock
 
 PORT_SECONDS: Final = 10.0

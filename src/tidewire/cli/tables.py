@@ -13,8 +13,8 @@ from typing import Final
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from tidewire.cli.instance import opened
 from tidewire.cli.options import fail
-from tidewire.cli.stores import opened
 from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Caller
 from tidewire.core.row_files import Format, RowFileError
@@ -79,9 +79,9 @@ def progress_bar() -> Progress:
 async def _run(
     settings: Settings, named: Named, work: Callable[[TransferTable, UserTable], Awaitable[None]]
 ) -> None:
-    async with opened(settings) as stores:
+    async with opened(settings) as instance:
         with closing(PasswordHasher()) as passwords:
-            store = await stores.project(named.project)
+            store = await instance.project(named.project)
             if store is None:
                 fail(f"there is no project {named.project!r}")
             context = Context(
@@ -91,9 +91,9 @@ async def _run(
                 database=store.database,
                 objects=store.objects,
                 passwords=passwords,
-                jwt_secret=stores.jwt_secret,
+                jwt_secret=instance.jwt_secret,
                 settings=settings,
-                stores=stores,
+                instance=instance,
             )
             place, table = await find_place(context, named.database, named.table)
             await work(place, table)

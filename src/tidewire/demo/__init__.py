@@ -14,7 +14,7 @@ from tidewire.demo.outbox import may_look, outbox_page
 from tidewire.services.context import Client, Context
 from tidewire.services.passwords import PasswordHasher
 from tidewire.services.storage.buckets import create_bucket
-from tidewire.store.instance.platform import DEFAULT_PROJECT_ID, Stores
+from tidewire.store.instance.instance import DEFAULT_PROJECT_ID, Instance
 from tidewire.store.upkeep.outbox import Outbox
 
 DEMO_BUCKET_ID: Final = "demo"
@@ -58,9 +58,9 @@ def with_demo(application: Application, outbox: Outbox) -> Application:
     return demo
 
 
-async def ensure_demo_bucket(stores: Stores, passwords: PasswordHasher) -> None:
+async def ensure_demo_bucket(instance: Instance, passwords: PasswordHasher) -> None:
     """Create the bucket that everybody may read, fill and empty, unless it is there."""
-    store = await stores.project(DEFAULT_PROJECT_ID)
+    store = await instance.project(DEFAULT_PROJECT_ID)
     if store is None:
         return
     context = Context(
@@ -70,9 +70,9 @@ async def ensure_demo_bucket(stores: Stores, passwords: PasswordHasher) -> None:
         database=store.database,
         objects=store.objects,
         passwords=passwords,
-        jwt_secret=stores.jwt_secret,
-        settings=stores.settings,
-        stores=stores,
+        jwt_secret=instance.jwt_secret,
+        settings=instance.settings,
+        instance=instance,
     )
     everybody = ['read("any")', 'create("any")', 'delete("any")']
     try:

@@ -27,7 +27,7 @@ from tidewire.identity.credentials import (
 from tidewire.identity.heads import Head
 from tidewire.identity.keys import find_console_key, find_owner, find_project_key
 from tidewire.identity.people import admin_roles, find_impersonated, find_person, in_place_of, jwt_invalid
-from tidewire.store.instance.platform import CONSOLE_PROJECT_ID, ProjectStore, Stores
+from tidewire.store.instance.instance import CONSOLE_PROJECT_ID, Instance, ProjectStore
 from tidewire.store.records.api_keys import ApiKey
 from tidewire.store.records.projects import project_not_found
 
@@ -41,7 +41,7 @@ _SDK_NAME: Final = re.compile(r"[A-Za-z0-9 ._-]{1,32}")
 
 
 async def identify(
-    head: Head, query_string: bytes, stores: Stores, store: ProjectStore, *, admin: bool
+    head: Head, query_string: bytes, instance: Instance, store: ProjectStore, *, admin: bool
 ) -> Caller:
     """Find out who makes a request, by all the credentials that it carries.
 
@@ -51,11 +51,11 @@ async def identify(
     session and act on the project as members of the team that owns it; raises ``project_not_found`` for
     those who are not.
     """
-    console = await stores.project(CONSOLE_PROJECT_ID) if admin else None
+    console = await instance.project(CONSOLE_PROJECT_ID) if admin else None
     people = console or store
     shown = read_credentials(head, people.project.id)
     if shown.key:
-        return await _by_key(head, stores, store, people, shown)
+        return await _by_key(head, instance, store, people, shown)
     identity = await _person(people, shown)
     if identity is None:
         return GUEST
@@ -79,17 +79,17 @@ async def _person(people: ProjectStore, shown: Credentials) -> Identity | None:
 
 
 async def _by_key(
-    head: Head, stores: Stores, store: ProjectStore, people: ProjectStore, shown: Credentials
+    head: Head, instance: Instance, store: ProjectStore, people: ProjectStore, shown: Credentials
 ) -> Caller:
     """Who shows a key, whatever they show beside it."""
     in_console = store.project.id == CONSOLE_PROJECT_ID
     if in_console:
-        key = await find_console_key(stores, shown.key)
+        key = await find_console_key(instance, shown.key)
     else:
-        key = await find_project_key(stores, store.project.id, shown.key)
+        key = await find_project_key(instance, store.project.id, shown.key)
     caller = _WITH_UNKNOWN_KEY if key is None else await _with_key(head, store, key)
     if key is not None and key.id and caller is not _WITH_UNKNOWN_KEY:
-        stores.keys.note_access(key, sdk_of(head))
+        instance.keys.note_access(key, sdk_of(head))
     of_account = caller.kind == "user"
     beside = await _person(people, shown) if shown.jwt or of_account else None
     if of_account and beside is not None:

@@ -6,7 +6,7 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Identity
 from tidewire.core.scopes import PROJECT_KEY_SCOPES
 from tidewire.core.time import now
-from tidewire.store.instance.platform import CONSOLE_PROJECT_ID, ProjectStore, Stores
+from tidewire.store.instance.instance import CONSOLE_PROJECT_ID, Instance, ProjectStore
 from tidewire.store.records.api_keys import ApiKey
 from tidewire.store.secrets.credentials import (
     MAX_KEY_LENGTH,
@@ -17,7 +17,7 @@ from tidewire.store.secrets.credentials import (
 )
 
 
-async def find_project_key(stores: Stores, project_id: str, secret: str) -> ApiKey | None:
+async def find_project_key(instance: Instance, project_id: str, secret: str) -> ApiKey | None:
     """The key of a project with this secret; None for a secret that is not known, or belongs elsewhere.
 
     A key is stored, or signed by this server and stored nowhere: then it has no id. Raises
@@ -26,19 +26,19 @@ async def find_project_key(stores: Stores, project_id: str, secret: str) -> ApiK
     if len(secret) > MAX_KEY_LENGTH:
         return None
     if is_ephemeral(secret):
-        return _ephemeral(stores, project_id, secret)
-    key = await stores.keys.of_project(project_id, secret)
+        return _ephemeral(instance, project_id, secret)
+    key = await instance.keys.of_project(project_id, secret)
     if key is not None:
         _require_unexpired(key)
     return key
 
 
-async def find_console_key(stores: Stores, secret: str) -> ApiKey | None:
+async def find_console_key(instance: Instance, secret: str) -> ApiKey | None:
     """The key of an organisation or of an account with this secret; None if there is none.
 
     Raises :class:`TidewireError` ``project_key_expired`` or ``account_key_expired``.
     """
-    key = await stores.keys.find(secret) if len(secret) <= MAX_KEY_LENGTH else None
+    key = await instance.keys.find(secret) if len(secret) <= MAX_KEY_LENGTH else None
     if key is None or key.type == "standard":
         return None
     _require_unexpired(key)
@@ -50,9 +50,9 @@ async def find_owner(console: ProjectStore, key: ApiKey, named: str) -> Identity
     return await console.identities.by_id(key.user_id) if named == key.user_id else None
 
 
-def _ephemeral(stores: Stores, project_id: str, secret: str) -> ApiKey | None:
+def _ephemeral(instance: Instance, project_id: str, secret: str) -> ApiKey | None:
     try:
-        claims = decode_key(secret, stores.jwt_secret, now())
+        claims = decode_key(secret, instance.jwt_secret, now())
     except ExpiredJwtError:
         raise _expired("project_key_expired") from None
     except InvalidJwtError:

@@ -11,7 +11,7 @@ from tidewire.core.identities import Identity
 from tidewire.core.project_roles import roles_on
 from tidewire.identity.credentials import Impersonated
 from tidewire.store.caches.identity_cache import IdentityCache
-from tidewire.store.instance.platform import Project, ProjectStore
+from tidewire.store.instance.instance import Project, ProjectStore
 from tidewire.store.records.identities import find_user_id
 from tidewire.store.secrets.credentials import InvalidJwtError
 

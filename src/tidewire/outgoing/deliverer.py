@@ -21,7 +21,7 @@ from tidewire.outgoing.projects import Parts, ProjectDeliveries
 from tidewire.outgoing.text_messages import text_message_carrier
 from tidewire.settings import Settings
 from tidewire.store.instance.commits import CommitListener, Commits
-from tidewire.store.instance.platform import CONSOLE_PROJECT_ID, Stores
+from tidewire.store.instance.instance import CONSOLE_PROJECT_ID, Instance
 from tidewire.store.upkeep.outbox import Outbox
 
 LOOK_SECONDS: Final = 0.5
@@ -64,7 +64,7 @@ def carriers_of(settings: Settings, http: OutboundHttp) -> dict[str, Carrier]:
 
 
 async def deliver(
-    stores: Stores,
+    instance: Instance,
     settings: Settings,
     commits: Commits,
     carriers: Mapping[str, Carrier] | None = None,
@@ -83,7 +83,7 @@ async def deliver(
         http = OutboundHttp(guard or guard_of(settings))
         to_operator = OutboundHttp(Guard(allow_private=True))
         carriers = carriers or carriers_of(settings, to_operator)
-        deliverer = _Deliverer(Parts(stores, settings, carriers, http))
+        deliverer = _Deliverer(Parts(instance, settings, carriers, http))
         listener = CommitListener(deliverer.look, deliverer.look_where_due, here=deliverer.look_if_awake)
         commits.listen(listener)
         try:
@@ -104,8 +104,8 @@ class _Deliverer:
         self._timers: dict[str, asyncio.TimerHandle] = {}
         """Of projects that are asleep and in which something is to be done later."""
         self._closed = False
-        parts.stores.listen_deletions(self._forget)
-        parts.stores.listen_sleep(self._slept)
+        parts.instance.listen_deletions(self._forget)
+        parts.instance.listen_sleep(self._slept)
 
     def look(self, project_id: str) -> None:
         """Somebody committed in a project, or something may be due there."""
@@ -121,7 +121,7 @@ class _Deliverer:
 
     def look_if_awake(self, project_id: str) -> None:
         """This process committed in a project; that one has just fallen asleep is told in the same way."""
-        awake = self._parts.stores.open_databases()
+        awake = self._parts.instance.open_databases()
         if project_id in self._projects or any(each.project_id == project_id for each in awake):
             self.look(project_id)
 
@@ -139,7 +139,7 @@ class _Deliverer:
 
     async def _look_where_due(self) -> None:
         self.look(CONSOLE_PROJECT_ID)
-        for project_id, due_at in (await self._parts.stores.due()).items():
+        for project_id, due_at in (await self._parts.instance.due()).items():
             self._look_at(project_id, due_at)
 
     def _look_at(self, project_id: str, due_at: int) -> None:

@@ -16,7 +16,7 @@ from tidewire.outgoing.carriers import Carrier, DeliveryError, OutgoingMessage
 from tidewire.outgoing.retries import retry_delay
 from tidewire.store.engine.connection import Row
 from tidewire.store.engine.database import Transaction
-from tidewire.store.instance.platform import Stores
+from tidewire.store.instance.instance import Instance
 from tidewire.store.records.outgoing_messages import change_message, due_messages, forget_message
 from tidewire.store.secrets.encryption import SEALED, SealError
 
@@ -33,17 +33,17 @@ class MessageQueue:
     """Sends what is due of a project's outgoing messages."""
 
     def __init__(
-        self, stores: Stores, project_id: str, carriers: Mapping[str, Carrier], max_attempts: int
+        self, instance: Instance, project_id: str, carriers: Mapping[str, Carrier], max_attempts: int
     ) -> None:
         """``carriers``: by channel, ``mail`` and ``sms``."""
-        self._stores = stores
+        self._instance = instance
         self._project_id = project_id
         self._carriers = carriers
         self._max_attempts = max_attempts
 
     async def send_due(self) -> None:
         """Send everything that is due now."""
-        store = await self._stores.project(self._project_id)
+        store = await self._instance.project(self._project_id)
         if store is None:
             return
         while rows := await store.database.read(partial(due_messages, limit=AT_ONCE)):
@@ -66,7 +66,7 @@ class MessageQueue:
         merged = msgspec.structs.replace(smtp, **row.sender)
         if merged.password:
             try:
-                password = self._stores.encryption.open(merged.password)
+                password = self._instance.encryption.open(merged.password)
             except SealError:
                 raise DeliveryError("the password of the mail server cannot be opened") from None
             merged = msgspec.structs.replace(merged, password=password)
@@ -86,7 +86,7 @@ class MessageQueue:
         if not text.startswith(SEALED.decode()):  # put in line by a version that did not seal
             return text
         try:
-            return self._stores.encryption.open(text)
+            return self._instance.encryption.open(text)
         except SealError:
             raise DeliveryError("the text of the message cannot be opened", permanent=True) from None
 
@@ -116,6 +116,6 @@ class MessageQueue:
         await self._write(unit)
 
     async def _write(self, unit: Callable[[Transaction], None]) -> None:
-        store = await self._stores.project(self._project_id)
+        store = await self._instance.project(self._project_id)
         if store is not None:
             await store.database.write(unit)

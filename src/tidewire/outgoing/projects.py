@@ -20,7 +20,7 @@ from tidewire.outgoing.webhooks import WebhookDelivery
 from tidewire.settings import Settings
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Database, DatabaseClosedError
-from tidewire.store.instance.platform import CONSOLE_PROJECT_ID, Stores
+from tidewire.store.instance.instance import CONSOLE_PROJECT_ID, Instance
 from tidewire.store.records import presences
 from tidewire.store.records.outgoing_messages import next_message_at
 from tidewire.store.secrets.encryption import Encryption
@@ -38,7 +38,7 @@ _log = structlog.get_logger("tidewire.outgoing")
 class Parts:
     """What the deliveries of all projects share."""
 
-    stores: Stores
+    instance: Instance
     settings: Settings
     carriers: Mapping[str, Carrier]
     """Of messages, by channel."""
@@ -70,7 +70,7 @@ class ProjectDeliveries:
         self._project_id = project_id
         self._on_end = on_end
         self._messages = MessageQueue(
-            parts.stores, project_id, parts.carriers, parts.settings.message_max_attempts
+            parts.instance, project_id, parts.carriers, parts.settings.message_max_attempts
         )
         self._news = asyncio.Event()
         self._messages_due = asyncio.Event()
@@ -104,12 +104,12 @@ class ProjectDeliveries:
         await asyncio.gather(*rest, return_exceptions=True)
 
     async def _look_again_and_again(self) -> None:
-        store = await self._parts.stores.project(self._project_id)
+        store = await self._parts.instance.project(self._project_id)
         if store is None:
             self._on_end()
             return
         database = store.database
-        encryption = self._parts.stores.encryption
+        encryption = self._parts.instance.encryption
         if not self._leave:
             self._leave.append(database.keep_awake_while(self._is_busy))
             if self._project_id != CONSOLE_PROJECT_ID:
@@ -162,7 +162,7 @@ class ProjectDeliveries:
     def _start(self, database: Database, key: tuple[int, str], webhook: Webhook) -> None:
         parts = self._parts
         delivery = WebhookDelivery(
-            webhook, database, parts.stores.encryption, parts.http, parts.settings, self._announce_disabled
+            webhook, database, parts.instance.encryption, parts.http, parts.settings, self._announce_disabled
         )
         self._webhooks[key] = delivery
 
@@ -173,7 +173,7 @@ class ProjectDeliveries:
         self._keep(f"webhook {webhook.id}", delivery.run, ended)
 
     async def _announce_disabled(self, webhook: Webhook, failure: Failure) -> None:
-        await announce_disabled(self._parts.stores, self._project_id, webhook, failure)
+        await announce_disabled(self._parts.instance, self._project_id, webhook, failure)
 
     def _on_events(self, events: Sequence[LoggedEvent]) -> None:
         if self._closed:

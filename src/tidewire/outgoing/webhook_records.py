@@ -14,7 +14,7 @@ from tidewire.services.messages import webhook_disabled_mail
 from tidewire.services.outgoing import enqueue_mail
 from tidewire.store.engine.connection import Connection, Row
 from tidewire.store.engine.database import Transaction
-from tidewire.store.instance.platform import Stores
+from tidewire.store.instance.instance import Instance
 from tidewire.store.records import webhooks
 from tidewire.store.records.people import owners_of_team
 from tidewire.store.secrets.encryption import Encryption, SealError
@@ -82,9 +82,9 @@ def _opened(row: Row[Any], unseal: Callable[[str], str]) -> Webhook | None:
         return None
 
 
-async def announce_disabled(stores: Stores, project_id: str, webhook: Webhook, failure: Failure) -> None:
+async def announce_disabled(instance: Instance, project_id: str, webhook: Webhook, failure: Failure) -> None:
     """Put a mail in line for each owner of the project: one of its webhooks is disabled."""
-    store = await stores.project(project_id)
+    store = await instance.project(project_id)
     if store is None or not store.project.team_id:
         return
     project = store.project
@@ -96,4 +96,4 @@ async def announce_disabled(stores: Stores, project_id: str, webhook: Webhook, f
             )
             enqueue_mail(transaction, address, name, mail)
 
-    await stores.platform.write(unit)
+    await instance.database.write(unit)

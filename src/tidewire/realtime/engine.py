@@ -40,7 +40,7 @@ from tidewire.realtime.wire.event_stream import EventStream
 from tidewire.realtime.wire.socket import SocketWire, WireContext
 from tidewire.realtime.wire.websocket import WebSocket
 from tidewire.settings import Settings
-from tidewire.store.instance.platform import Stores
+from tidewire.store.instance.instance import Instance
 from tidewire.store.machine.processes import LivingProcess
 
 _log: Final = structlog.get_logger(__name__)
@@ -49,9 +49,9 @@ _log: Final = structlog.get_logger(__name__)
 class Realtime:
     """Serves ``/v1/realtime`` and its event streams for one process, from :meth:`start` to :meth:`close`."""
 
-    def __init__(self, settings: Settings, stores: Stores) -> None:
+    def __init__(self, settings: Settings, instance: Instance) -> None:
         self._settings = settings
-        self._stores = stores
+        self._instance = instance
         self.process: LivingProcess
         """This process among the others; from :meth:`start` until :meth:`close`."""
         self.meters = Meters()
@@ -65,7 +65,7 @@ class Realtime:
         )
         shared = Shared(
             settings=settings,
-            stores=stores,
+            instance=instance,
             tasks=self._ending,
             meters=self.meters,
             fanout_scheduler=LoopScheduler(per_round=1),
@@ -83,11 +83,11 @@ class Realtime:
             settings.realtime_max_connections, settings.realtime_max_connections_per_address
         )
         self.limits_reached = RepeatedByKind(_log.warning, "limit_reached", "limit")
-        self.admins = Admins(stores)
+        self.admins = Admins(instance)
         reading = LoopScheduler(seconds=PIECE_SECONDS, rest=PIECE_SECONDS)  # half of the time at most
         services = Services(
             settings=settings,
-            stores=stores,
+            instance=instance,
             tasks=self._tasks,
             projects=self.projects,
             channels=self.channels,
@@ -113,9 +113,9 @@ class Realtime:
         counted = Counted(self.meters, self.open_connections, self.projects.by_id, self.sessions)
         self.survey = Survey(self._process_id, Answering(counted, self.sessions).answer)
         self.inspector = Inspector(self.survey, self.channel_presence)
-        self.housekeeping = Housekeeping(stores, self.projects, self.admins, self.survey, self._open_wires)
-        stores.listen_deletions(self.projects.end)
-        stores.platform.listen(lambda _: self._review())
+        self.housekeeping = Housekeeping(instance, self.projects, self.admins, self.survey, self._open_wires)
+        instance.listen_deletions(self.projects.end)
+        instance.database.listen(lambda _: self._review())
 
     def protocol(
         self,
@@ -161,7 +161,7 @@ class Realtime:
         """Another process committed something in a project."""
         self.projects.wake(project_id)
         if project_id == CONSOLE:
-            self._tasks.run(self._stores.notice_deletions())
+            self._tasks.run(self._instance.notice_deletions())
             self._review()
 
     def wake_all(self) -> None:
@@ -187,7 +187,7 @@ class Realtime:
                 session.close(status)
 
     def _review(self) -> None:
-        """Something was committed to the database of the platform, which keys and admins depend on."""
+        """Something was committed to the database of the instance, which keys and admins depend on."""
         self._tasks.run(self.admins.review())
         self.projects.review_api_keys()
         self._tasks.run(self.projects.review_console())

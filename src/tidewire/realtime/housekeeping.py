@@ -18,7 +18,7 @@ from tidewire.realtime.protocol.request import CONSOLE
 from tidewire.realtime.session.admins import Admins
 from tidewire.realtime.survey.survey import CountConnections, Counts, Survey
 from tidewire.realtime.wire.socket import SocketWire
-from tidewire.store.instance.platform import Stores
+from tidewire.store.instance.instance import Instance
 
 EXPIRY_SECONDS: Final = 5.0
 """Between two looks for expired sessions; before each event there is another."""
@@ -35,14 +35,14 @@ class Housekeeping:
 
     def __init__(
         self,
-        stores: Stores,
+        instance: Instance,
         projects: Projects,
         admins: Admins,
         survey: Survey,
         wires: Callable[[], list[SocketWire]],
     ) -> None:
         self._wires = wires
-        self._stores = stores
+        self._instance = instance
         self._projects = projects
         self._admins = admins
         self._survey = survey
@@ -54,7 +54,7 @@ class Housekeeping:
         arrives counts, not pongs alone: one SDK never sends them.
         """
         while True:
-            await asyncio.sleep(self._stores.settings.realtime_idle_seconds / ROUNDS)
+            await asyncio.sleep(self._instance.settings.realtime_idle_seconds / ROUNDS)
             for number, wire in enumerate(self._wires(), 1):
                 wire.look(ROUNDS)
                 if number % SLICE == 0:
@@ -100,6 +100,6 @@ class Housekeeping:
         for each in counts.given.values():
             sums.update(each.by_project)
         for project_id, count in sums.items():
-            store = await self._stores.project(project_id)
+            store = await self._instance.project(project_id)
             if store is not None:
                 console.tell_counts(project_id, store.project.team_id, count)

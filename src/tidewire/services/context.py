@@ -13,7 +13,7 @@ from tidewire.services.large_results import HeldResults
 from tidewire.services.passwords import PasswordHasher
 from tidewire.settings import Settings
 from tidewire.store.engine.database import Database
-from tidewire.store.instance.platform import CONSOLE_PROJECT_ID, Project, Stores
+from tidewire.store.instance.instance import CONSOLE_PROJECT_ID, Instance, Project
 from tidewire.store.objects.storage import ObjectStorage
 from tidewire.store.secrets.encryption import Encryption
 
@@ -51,7 +51,7 @@ class Context(msgspec.Struct, eq=False):
     passwords: PasswordHasher
     jwt_secret: bytes
     settings: Settings
-    stores: Stores
+    instance: Instance
     """Everything that is open; for what is kept of projects outside their own databases."""
     held: HeldResults | None = None
     """What counts the bytes of large results; None: nothing does."""
@@ -85,4 +85,4 @@ class Context(msgspec.Struct, eq=False):
     @property
     def encryption(self) -> Encryption:
         """Seals what is secret and needed again in clear."""
-        return self.stores.encryption
+        return self.instance.encryption

@@ -17,7 +17,7 @@ from tidewire.services.context import Context
 from tidewire.services.project.records import project_of
 from tidewire.services.projects.access import find_accessible_project, reach_of, require_organization
 from tidewire.services.projects.lists import PROJECT_LIST, QUERY_KINDS, list_projects_of
-from tidewire.store.instance import platform
+from tidewire.store.records.projects import Project as StoredProject
 from tidewire.store.records.projects import project_not_found
 
 operations: Final = Operations("organization")
@@ -35,7 +35,7 @@ async def create_project(
     """Create a project of the organisation."""
     organization_id = _organization(context, "projects.write")
     new_id = unique_id() if project_id == "unique()" else project_id
-    return project_of(await context.stores.create_project(new_id, name, organization_id, region))
+    return project_of(await context.instance.create_project(new_id, name, organization_id, region))
 
 
 @operations.declare("listProjects", "GET", "/organization/projects", scopes=("projects.read",))
@@ -66,7 +66,7 @@ async def update_project(context: Context, project_id: ResourceId, name: Name) -
     """Rename a project of the organisation."""
     project = await _project(context, project_id, "projects.write")
     return project_of(
-        await context.stores.update_project(project.id, lambda current: replace(current, name=name))
+        await context.instance.update_project(project.id, lambda current: replace(current, name=name))
     )
 
 
@@ -79,7 +79,7 @@ async def update_project(context: Context, project_id: ResourceId, name: Name) -
 async def delete_project(context: Context, project_id: ResourceId) -> None:
     """Delete a project of the organisation with everything that belongs to it."""
     project = await _project(context, project_id, "projects.write")
-    await context.stores.delete_project(project.id)
+    await context.instance.delete_project(project.id)
 
 
 def _organization(context: Context, scope: str) -> str:
@@ -89,7 +89,7 @@ def _organization(context: Context, scope: str) -> str:
     return organization_id
 
 
-async def _project(context: Context, project_id: str, scope: str) -> platform.Project:
+async def _project(context: Context, project_id: str, scope: str) -> StoredProject:
     organization_id = _organization(context, scope)
     project = await find_accessible_project(context, project_id, scope)
     if project.team_id != organization_id:

@@ -10,7 +10,7 @@ from tidewire.core.operations import Operations
 from tidewire.core.time import now
 from tidewire.services.context import Context
 from tidewire.services.project.records import change_project, managed_project
-from tidewire.store.instance.platform import Project
+from tidewire.store.instance.instance import Project
 
 PING: Final = "projects.[projectId].ping"
 

@@ -14,7 +14,7 @@ from tidewire.core.models import Model
 from tidewire.core.time import now
 from tidewire.services.context import Context
 from tidewire.store.engine.database import Transaction
-from tidewire.store.instance.platform import CONSOLE_PROJECT_ID, Project
+from tidewire.store.instance.instance import CONSOLE_PROJECT_ID, Project
 
 _ENCODER: Final = msgspec.json.Encoder()
 

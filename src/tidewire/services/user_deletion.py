@@ -7,7 +7,7 @@ from typing import Final
 from tidewire.services.context import Context
 from tidewire.services.publishing import project_event
 from tidewire.store.engine.database import Database, Transaction
-from tidewire.store.instance.platform import Project
+from tidewire.store.instance.instance import Project
 from tidewire.store.records.people import addresses_of, remove_user
 from tidewire.store.records.presences import end_presences_of
 from tidewire.store.upkeep.outbox import Outbox

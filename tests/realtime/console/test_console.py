@@ -134,7 +134,7 @@ async def test_a_live_tail_ends_with_the_role(server: RealtimeServer) -> None:
             transaction.connection.execute(delete(memberships))
             transaction.append(event(1, permissions_changed=True, user_id="ada", channels=[], roles=[]))
 
-        await server.stores.platform.write(leave)
+        await server.instance.database.write(leave)
         [member] = server.realtime.projects.by_id["console"].hub.index.connections_of("ada")
         while f"team:{TEAM}" in member.roles:
             await ask(ada, "ping")

@@ -22,7 +22,7 @@ from tidewire.store.schema import users
 
 async def _other_process(server: RealtimeServer) -> Database:
     """The project's database, opened once more: its commits are not announced to this server."""
-    path = Path(server.stores.settings.data_dir) / "projects" / PROJECT / "database.sqlite3"
+    path = Path(server.instance.settings.data_dir) / "projects" / PROJECT / "database.sqlite3"
     return await Database.open(path, PROJECT, synchronous="normal")
 
 
@@ -152,7 +152,7 @@ async def test_a_feed_survives_a_database_that_fails(
     server: RealtimeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(feed, "RETRY_SECONDS", 0.01)
-    store = await server.stores.project(PROJECT)
+    store = await server.instance.project(PROJECT)
     assert store is not None
     async with server.client() as client:
         await receive(client)
@@ -171,7 +171,7 @@ async def test_a_feed_survives_a_database_that_fails(
 
 async def test_roles_are_fresh_before_the_event_that_changed_them(server: RealtimeServer) -> None:
     session = await server.sign_up("u1")
-    store = await server.stores.project(PROJECT)
+    store = await server.instance.project(PROJECT)
     assert store is not None
     async with server.client(x_appwrite_session=session) as client:
         await receive(client)

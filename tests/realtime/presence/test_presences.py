@@ -19,7 +19,7 @@ from tidewire.store.schema import presence_connections, presences, sessions
 
 
 async def _database(server: RealtimeServer) -> Database:
-    store = await server.stores.project(PROJECT)
+    store = await server.instance.project(PROJECT)
     assert store is not None
     return store.database
 

@@ -202,7 +202,7 @@ async def test_on_another_process_while_the_first_has_not_noticed(tmp_path: Path
     async with running(tmp_path) as one, running(tmp_path) as other, one.client() as client:
         await receive(client)
         await _subscribe(client)
-        store = await one.stores.project(PROJECT)
+        store = await one.instance.project(PROJECT)
         assert store is not None
         positions = one.realtime.projects.by_id[PROJECT].hub.recovery
         assert positions is not None
@@ -234,7 +234,7 @@ async def test_what_fell_off_the_log_is_told(server: RealtimeServer) -> None:
         await _subscribe(client)
     await server.publish(1)
     await server.publish(2)
-    store = await server.stores.project(PROJECT)
+    store = await server.instance.project(PROJECT)
     assert store is not None
     await store.database.write(lambda transaction: trim(transaction.connection, 10**15, 1))
     async with server.client() as client:
@@ -293,7 +293,7 @@ async def test_short_ids_of_guests_are_not_kept(server: RealtimeServer) -> None:
 
 async def test_what_was_lost_makes_room_for_who_is_here(start: START) -> None:
     server = await start(realtime_max_kept=20)
-    store = await server.stores.project(PROJECT)
+    store = await server.instance.project(PROJECT)
     assert store is not None
     async with server.client() as crowd:
         await receive(crowd)
@@ -472,7 +472,7 @@ async def test_who_lags_does_not_share_a_position_that_it_has_not_reached(server
         await _until(lambda: lagging.acknowledged == first)
         _rounds(server, 1)
         await _recovery(server).positions.written()
-        store = await server.stores.project(PROJECT)
+        store = await server.instance.project(PROJECT)
         assert store is not None
         found = await store.database.read(lambda connection: find(connection, [("", ID), ("", f"{ID}1")]))
         assert found["", ID].position == first
@@ -490,7 +490,7 @@ async def test_many_connections_come_back_at_once(server: RealtimeServer) -> Non
     for client in clients:
         client.transport.abort()
     await server.is_left_empty()
-    store = await server.stores.project(PROJECT)
+    store = await server.instance.project(PROJECT)
     assert store is not None
     missed = await store.database.write(
         lambda transaction: [transaction.append(event(number)).offset for number in range(250)]

@@ -130,7 +130,7 @@ class Page(Client):
 
 
 async def _commit(servers: list[RealtimeServer], count: int, channel: str) -> list[int]:
-    store = await servers[0].stores.project(PROJECT)
+    store = await servers[0].instance.project(PROJECT)
     assert store is not None
     events = [event(number, channels=[channel]) for number in range(count)]
     offsets = await store.database.write(

@@ -53,7 +53,7 @@ async def _offsets(client: ClientConnection, count: int) -> list[int]:
 
 async def _publish_all(server: RealtimeServer, events: list[Event]) -> list[int]:
     """Commit events, many in a transaction."""
-    store = await server.stores.project(PROJECT)
+    store = await server.instance.project(PROJECT)
     assert store is not None
     return await store.database.write(
         lambda transaction: [transaction.append(each).offset for each in events]
@@ -204,7 +204,7 @@ async def test_what_fell_off_the_log_is_told(server: RealtimeServer) -> None:
         place = await _place(client)
     await server.publish(1)
     last = await server.publish(2)
-    store = await server.stores.project(PROJECT)
+    store = await server.instance.project(PROJECT)
     assert store is not None
     await store.database.write(lambda transaction: trim(transaction.connection, 10**15, 1))
     async with server.client() as client:
@@ -297,7 +297,7 @@ async def test_a_log_that_is_trimmed_under_a_replay_sends_the_client_back(
         missed = await _publish_all(server, [event(number) for number in range(3)])
         # Once they were delivered as they happened, they are to be had from the log alone.
         assert await _offsets(client, 3) == missed
-    store = await server.stores.project(PROJECT)
+    store = await server.instance.project(PROJECT)
     assert store is not None
     # As if the log was trimmed between the look at its bounds and the first reading.
     monkeypatch.setattr(recovery, "trimmed_offset", lambda _: 0)
@@ -314,7 +314,7 @@ async def test_a_database_that_cannot_tell_at_once_is_asked_with_time(
     async with server.client() as client:
         place = await _place(client)
     missed = await server.publish(1)
-    store = await server.stores.project(PROJECT)
+    store = await server.instance.project(PROJECT)
     assert store is not None
     async with server.client() as client:
         await receive(client)
@@ -330,7 +330,7 @@ async def test_a_stream_whose_place_cannot_be_judged_just_now_comes_back(
     """It is not told that it has everything: its place may be beyond the end of the log."""
     async with server.client() as client:
         place = await _place(client)
-        store = await server.stores.project(PROJECT)
+        store = await server.instance.project(PROJECT)
         assert store is not None
         monkeypatch.setattr(store.database, "find_at_once", lambda *_: None)
         address = f"http://127.0.0.1:{server.port}/v1/realtime/sse?project={PROJECT}&channels[]={CHANNEL}"

@@ -32,7 +32,7 @@ OWNER = KeyOwner(project_id=PROJECT)
 async def _key(
     server: RealtimeServer, *scopes: str, expires: int = 0, project: str = PROJECT
 ) -> tuple[ApiKey, str]:
-    return await server.stores.create_key(project, "test", scopes or ["realtime.read"], expires)
+    return await server.instance.create_key(project, "test", scopes or ["realtime.read"], expires)
 
 
 async def _events(client: Any, count: int) -> list[int]:
@@ -126,7 +126,7 @@ async def test_an_expired_key_is_refused(server: RealtimeServer) -> None:
 
 async def test_ephemeral_keys_serve_until_they_expire(server: RealtimeServer) -> None:
     def ephemeral(seconds: int, *scopes: str, project: str = PROJECT) -> str:
-        return encode_key(project, scopes, now() + seconds * 1000, server.stores.jwt_secret)
+        return encode_key(project, scopes, now() + seconds * 1000, server.instance.jwt_secret)
 
     row = [{"subscriptionId": "subscription-of-a-program", "channels": ["files"]}]
     async with server.client(x_appwrite_key=ephemeral(3, "realtime.read")) as program:
@@ -178,7 +178,7 @@ async def test_who_shows_no_key_is_a_guest(server: RealtimeServer, shown: str) -
 
 
 async def test_the_key_of_another_project_is_none(server: RealtimeServer) -> None:
-    await server.stores.create_project("other", "Other")
+    await server.instance.create_project("other", "Other")
     _, secret = await _key(server, project="other")
     async with server.client(x_appwrite_key=secret) as stranger:
         await receive(stranger)
@@ -208,7 +208,7 @@ async def test_who_loses_the_key_gets_nothing_more(server: RealtimeServer, how: 
         await subscribe(program, "files")
         first = await server.publish(1, roles=["user:u1"])
         assert await _events(program, 1) == [first.offset]
-        await server.stores.platform.write(lambda transaction: _end(transaction.connection, key, how))
+        await server.instance.database.write(lambda transaction: _end(transaction.connection, key, how))
         await server.publish(2, roles=["user:u1"])
         assert await close_status(program) == 1008
 
@@ -216,12 +216,12 @@ async def test_who_loses_the_key_gets_nothing_more(server: RealtimeServer, how: 
 async def test_the_loss_counts_in_other_processes_too(server: RealtimeServer) -> None:
     key, secret = await _key(server)
     async with (
-        running(server.stores.platform.path.parents[2]) as other,
+        running(server.instance.database.path.parents[2]) as other,
         other.client(x_appwrite_key=secret) as program,
     ):
         await receive(program)
         await subscribe(program, "files")
-        await server.stores.platform.write(lambda transaction: _end(transaction.connection, key, "deleted"))
+        await server.instance.database.write(lambda transaction: _end(transaction.connection, key, "deleted"))
         await other.publish(1, roles=["user:u1"])
         assert await close_status(program) == 1008
 
@@ -246,12 +246,12 @@ async def test_a_database_that_cannot_answer_just_now_ends_nothing_for_good(serv
     """Close status 1013 brings programs back, 1008 does not."""
     _, secret = await _key(server)
     _, other = await _key(server)
-    store = await server.stores.project(PROJECT)
+    store = await server.instance.project(PROJECT)
     assert store is not None
     async with server.client(x_appwrite_key=secret) as program, server.client() as guest:
         await receive(program)
         await receive(guest)
-        with unanswering(server.stores.platform):
+        with unanswering(server.instance.database):
             await store.database.write(lambda transaction: transaction.append(event(1)))
             assert await close_status(program) == 1013
             async with server.client(x_appwrite_key=other) as early:
@@ -265,7 +265,7 @@ async def test_a_database_that_cannot_answer_just_now_ends_nothing_for_good(serv
 
 async def test_a_session_that_cannot_be_looked_up_just_now_is_not_refused(server: RealtimeServer) -> None:
     session = await server.sign_up("ada")
-    store = await server.stores.project(PROJECT)
+    store = await server.instance.project(PROJECT)
     assert store is not None
     async with server.client() as guest:
         await receive(guest)
@@ -283,6 +283,6 @@ async def test_an_admin_who_cannot_be_looked_up_just_now_comes_back(server: Real
     await own_project(server)
     async with server.client(f"project={PROJECT}&mode=admin", x_appwrite_session=session) as admin:
         await receive(admin)
-        with unanswering(server.stores.platform):
+        with unanswering(server.instance.database):
             await server.realtime.admins.review()
             assert await close_status(admin) == 1013

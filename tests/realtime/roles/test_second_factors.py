@@ -32,7 +32,7 @@ ASKED = {"mfa": True, "email": "ada@example.com", "email_verification": True}
 
 
 async def execute(server: RealtimeServer, statement: Any) -> None:
-    store = await server.stores.project(PROJECT)
+    store = await server.instance.project(PROJECT)
     assert store is not None
 
     def run(connection: Connection) -> None:
@@ -50,7 +50,7 @@ async def hears_nothing(server: RealtimeServer, client: ClientConnection) -> Non
 
 def ways(session: str, server: RealtimeServer) -> list[tuple[str, dict[str, str]]]:
     """All ways to show a session at the handshake: query string and headers."""
-    token = encode_jwt("ada", "of-ada", now() + 60_000, server.stores.jwt_secret, PROJECT)
+    token = encode_jwt("ada", "of-ada", now() + 60_000, server.instance.jwt_secret, PROJECT)
     name = f"a_session_{PROJECT}"
     return [
         ("", {"cookie": f"{name}={session}"}),
@@ -139,7 +139,7 @@ async def test_admins_have_shown_both(server: RealtimeServer) -> None:
         assert (await receive(admin))["data"]["user"]["$id"] == "ada"
 
         async def ask_for_factor() -> None:
-            await server.stores.platform.write(
+            await server.instance.database.write(
                 lambda transaction: (
                     transaction.connection.execute(update(users).values(**ASKED)),
                     transaction.append(event()),

@@ -37,7 +37,7 @@ async def test_a_guest_is_let_in(server: RealtimeServer) -> None:
 
 async def test_sessions_and_tokens_are_found_where_sdks_put_them(server: RealtimeServer) -> None:
     session = await server.sign_up("u1", name="Ada")
-    token = encode_jwt("u1", "of-u1", now() + 60_000, server.stores.jwt_secret)
+    token = encode_jwt("u1", "of-u1", now() + 60_000, server.instance.jwt_secret)
     ways: list[tuple[str, dict[str, str]]] = [
         ("", {"cookie": f"x=1; a_session_{PROJECT}={session}"}),
         ("", {"cookie": f"a_session_{PROJECT}={quote(session, safe='')}"}),
@@ -88,7 +88,7 @@ async def test_the_project_is_named_in_the_header_or_the_query(server: RealtimeS
 
 async def test_tokens_that_are_wrong_are_refused(server: RealtimeServer) -> None:
     session = await server.sign_up("u1")
-    secret = server.stores.jwt_secret
+    secret = server.instance.jwt_secret
     for token in (
         "x",
         encode_jwt("u1", "of-u1", now() - 1000, secret),
@@ -105,7 +105,7 @@ async def test_tokens_that_are_wrong_are_refused(server: RealtimeServer) -> None
 
 
 async def test_origins(server: RealtimeServer) -> None:
-    await server.stores.create_platform(PROJECT, "site", Platform("web", hostname="good.example"))
+    await server.instance.create_platform(PROJECT, "site", Platform("web", hostname="good.example"))
     for origin in ("http://localhost:3000", "https://good.example"):
         async with server.client(origin=origin) as client:
             assert (await receive(client))["type"] == "connected"

@@ -176,7 +176,7 @@ async def test_roles_are_refreshed_on_connections_without_subscriptions(server: 
         await receive(idle)
         await receive(other)
         await subscribe(other, "teams")
-        store = await server.stores.project(PROJECT)
+        store = await server.instance.project(PROJECT)
         assert store is not None
         await store.database.write(
             lambda transaction: transaction.connection.exec_driver_sql(

@@ -77,7 +77,7 @@ def _event_text(logged: LoggedEvent, *ids: str) -> str:
 async def _prepared(server: RealtimeServer, sdk: Sdk) -> tuple[str, dict[str, str]]:
     """A session of user u1, and the headers of a socket of theirs."""
     if sdk is REACT_NATIVE:
-        await server.stores.create_platform(PROJECT, "App", Platform("apple", "", "org.example"))
+        await server.instance.create_platform(PROJECT, "App", Platform("apple", "", "org.example"))
     session = await server.sign_up("u1", name="Ada")
     return session, sdk.headers if sdk.logs_in else sdk.headers | _cookie(session)
 
@@ -110,7 +110,7 @@ async def _connected(sdk: Sdk, client: RawClient) -> tuple[list[str], Any, Any]:
 
 async def _place(server: RealtimeServer) -> str:
     """What ends the answers to ``subscribe``: where in the log their events begin."""
-    store = await server.stores.project(PROJECT)
+    store = await server.instance.project(PROJECT)
     assert store is not None
     return await store.database.read(lambda log: f'"offset":{last_offset(log)},"epoch":"{epoch(log)}"')
 
@@ -246,7 +246,7 @@ async def test_messages(server: RealtimeServer, sdk: Sdk) -> None:
 async def test_messages_with_a_jwt(server: RealtimeServer, sdk: Sdk, header: str) -> None:
     """Web from 27.0.0 on in the URL, Android from 25.2.0 and Apple from 18.2.0 on in a header."""
     await server.sign_up("u1")
-    token = encode_jwt("u1", "of-u1", now() + 60_000, server.stores.jwt_secret)
+    token = encode_jwt("u1", "of-u1", now() + 60_000, server.instance.jwt_secret)
     query = f"project={PROJECT}" if header else f"project={PROJECT}&jwt={quote(token)}"
     headers = sdk.headers | ({header: token} if header else {})
     async with raw_client(server, query, **headers) as client:

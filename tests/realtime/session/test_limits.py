@@ -300,7 +300,7 @@ async def test_a_storm_of_clients_is_set_up_few_at_once(
 ) -> None:
     server = await start(realtime_handshakes_at_once=3)
     at_once, most = 0, 0
-    project = server.stores.project
+    project = server.instance.project
 
     async def slow(project_id: str) -> Any:
         nonlocal at_once, most
@@ -312,7 +312,7 @@ async def test_a_storm_of_clients_is_set_up_few_at_once(
         finally:
             at_once -= 1
 
-    monkeypatch.setattr(server.stores, "project", slow)
+    monkeypatch.setattr(server.instance, "project", slow)
     async with contextlib.AsyncExitStack() as stack:
         clients = await asyncio.gather(*(stack.enter_async_context(server.client()) for _ in range(12)))
         for client in clients:
@@ -330,7 +330,7 @@ async def test_a_client_that_cannot_be_set_up_in_time_is_told_to_come_later(
         await asyncio.Event().wait()
 
     with monkeypatch.context() as patch:
-        patch.setattr(server.stores, "project", never)
+        patch.setattr(server.instance, "project", never)
         async with server.client() as first, server.client() as waiting:
             assert await rejection(first) == (1013, 1013)
             assert await rejection(waiting) == (1013, 1013)
@@ -343,14 +343,14 @@ async def test_a_client_that_leaves_while_it_waits_costs_nothing_more(
 ) -> None:
     server = await start(realtime_handshakes_at_once=1)
     asked: list[str] = []
-    project, gate = server.stores.project, asyncio.Event()
+    project, gate = server.instance.project, asyncio.Event()
 
     async def waiting(project_id: str) -> Any:
         asked.append(project_id)
         await gate.wait()
         return await project(project_id)
 
-    monkeypatch.setattr(server.stores, "project", waiting)
+    monkeypatch.setattr(server.instance, "project", waiting)
     async with server.client() as first:
         for _ in range(5):
             _, writer = await server.raw()

@@ -15,7 +15,7 @@ from tidewire.core.origins import Platform
 from tidewire.core.project_settings import ProjectSettings
 from tidewire.core.time import now
 from tidewire.store.engine.connection import Connection
-from tidewire.store.instance.platform import Project
+from tidewire.store.instance.instance import Project
 from tidewire.store.records.api_keys import KeyOwner, insert_api_key
 from tidewire.store.records.dev_keys import insert_dev_key
 from tidewire.store.schema import memberships, sessions, users
@@ -37,19 +37,19 @@ async def console_user(server: RealtimeServer, user_id: str, **membership: Any) 
             add_team(connection, TEAM)
             add_membership(connection, f"m-{user_id}", TEAM, user_id, **membership)
 
-    await server.stores.platform.write(lambda transaction: create(transaction.connection))
+    await server.instance.database.write(lambda transaction: create(transaction.connection))
     return encode_session(user_id, "secret")
 
 
 async def own_project(server: RealtimeServer) -> None:
-    await server.stores.update_project(PROJECT, lambda project: replace(project, team_id=TEAM))
+    await server.instance.update_project(PROJECT, lambda project: replace(project, team_id=TEAM))
 
 
 async def change_settings(server: RealtimeServer, **settings: Any) -> None:
     def change(project: Project) -> Project:
         return replace(project, settings=msgspec.structs.replace(ProjectSettings(), **settings))
 
-    await server.stores.update_project(PROJECT, change)
+    await server.instance.update_project(PROJECT, change)
 
 
 async def test_members_of_the_owning_team_connect_as_admins(server: RealtimeServer) -> None:
@@ -81,10 +81,10 @@ async def test_nobody_else_connects_as_an_admin(server: RealtimeServer) -> None:
         f"project={PROJECT}&mode=admin", cookie=f"a_session_console={project_session}"
     ) as client:
         assert (await receive(client))["data"]["user"] is None
-    await server.stores.platform.write(
+    await server.instance.database.write(
         lambda transaction: transaction.connection.execute(update(memberships).values(team_id=TEAM)) and None
     )
-    await server.stores.update_project(PROJECT, lambda project: replace(project, team_id=""))
+    await server.instance.update_project(PROJECT, lambda project: replace(project, team_id=""))
     async with server.client(
         f"project={PROJECT}&mode=admin", cookie=f"a_session_console={invited}"
     ) as client:
@@ -105,7 +105,7 @@ async def test_who_is_an_admin_no_more_is_let_go(server: RealtimeServer) -> None
     ]
 
     async def execute(statement: Any) -> None:
-        await server.stores.platform.write(
+        await server.instance.database.write(
             lambda transaction: (transaction.connection.execute(statement), transaction.append(event()))
         )
 
@@ -129,7 +129,7 @@ async def test_a_project_that_moves_to_another_team_has_other_admins(server: Rea
     session = await console_user(server, "ada", confirmed=True, roles=["owner"])
     async with server.client(f"project={PROJECT}&mode=admin", cookie=f"a_session_console={session}") as admin:
         await receive(admin)
-        await server.stores.update_project(PROJECT, lambda project: replace(project, team_id="others"))
+        await server.instance.update_project(PROJECT, lambda project: replace(project, team_id="others"))
         server.realtime.wake("console")
         assert await close_status(admin) == 1008
 
@@ -137,7 +137,7 @@ async def test_a_project_that_moves_to_another_team_has_other_admins(server: Rea
 async def test_pages_of_a_project_do_not_act_as_its_admins(server: RealtimeServer) -> None:
     session = await console_user(server, "ada", confirmed=True, roles=["owner"])
     await own_project(server)
-    await server.stores.create_platform(PROJECT, "site", Platform("web", hostname="shop.example"))
+    await server.instance.create_platform(PROJECT, "site", Platform("web", hostname="shop.example"))
     cookie = f"a_session_console={session}"
     for origin, admitted in (("https://shop.example", False), ("http://localhost:3000", True)):
         async with server.client(f"project={PROJECT}&mode=admin", cookie=cookie, origin=origin) as client:
@@ -166,16 +166,16 @@ async def test_realtime_can_be_switched_off(server: RealtimeServer) -> None:
 
 
 async def test_dev_keys_open_a_project_to_all_pages(server: RealtimeServer) -> None:
-    stores = server.stores
-    await stores.create_project("other", "Other")
+    instance = server.instance
+    await instance.create_project("other", "Other")
 
     async def secret(project_id: str, expires: int) -> str:
-        key = await stores.platform.write(
+        key = await instance.database.write(
             lambda transaction: insert_dev_key(
-                transaction.connection, stores.encryption, project_id, "Key", expires
+                transaction.connection, instance.encryption, project_id, "Key", expires
             )
         )
-        return stores.encryption.open(key.sealed_secret)
+        return instance.encryption.open(key.sealed_secret)
 
     valid = await secret(PROJECT, now() + 60_000)
     for query, headers in ((f"&devKey={valid}", {}), ("", {"x_appwrite_dev_key": valid})):
@@ -221,7 +221,7 @@ async def test_impersonation(server: RealtimeServer) -> None:
             user = (await receive(client))["data"]["user"]
             assert user["$id"] != "target"
             assert user["impersonatorUserId"] is None
-    store = await server.stores.project(PROJECT)
+    store = await server.instance.project(PROJECT)
     assert store is not None
     await store.database.write(
         lambda transaction: (
@@ -238,7 +238,7 @@ async def test_account_keys(server: RealtimeServer) -> None:
     session = await console_user(server, "ada")
 
     async def secret(owner: KeyOwner, expires: int = 0) -> str:
-        _, made = await server.stores.platform.write(
+        _, made = await server.instance.database.write(
             lambda transaction: insert_api_key(transaction.connection, owner, "Key", ["account"], expires)
         )
         return made
@@ -264,7 +264,7 @@ async def test_account_keys(server: RealtimeServer) -> None:
 
 async def test_tokens_of_other_projects(server: RealtimeServer) -> None:
     await server.sign_up("u1")
-    secret = server.stores.jwt_secret
+    secret = server.instance.jwt_secret
     for token in (
         encode_jwt("u1", "", now() + 60_000, secret),
         encode_jwt("u1", "", now() + 60_000, secret, "other"),
@@ -282,12 +282,12 @@ async def test_connections_end_with_their_project(server: RealtimeServer) -> Non
     async with server.client() as client, server.client("project=console") as console:
         await receive(client)
         await receive(console)
-        await server.stores.delete_project(PROJECT)
+        await server.instance.delete_project(PROJECT)
         assert await close_status(client) == 1008
         assert (await ask(console, "ping"))["type"] == "pong"
     async with server.client() as client:
         assert await rejection(client) == (1008, 1008)
-    await server.stores.create_project(PROJECT, "Again")
+    await server.instance.create_project(PROJECT, "Again")
     async with server.client() as client:
         assert (await receive(client))["type"] == "connected"
         await server.publish(1)

@@ -33,7 +33,7 @@ from tidewire.realtime.wire.contract import WireUser
 from tidewire.realtime.wire.socket import SocketWire, WireContext
 from tidewire.realtime.wire.websocket import WebSocket
 from tidewire.settings import Settings
-from tidewire.store.instance.platform import ProjectStore
+from tidewire.store.instance.instance import ProjectStore
 
 
 def _text(message: Any) -> str:
@@ -133,13 +133,13 @@ async def test_before_being_let_in_pings_are_answered_and_the_rest_waits(
     server: RealtimeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate = asyncio.Event()
-    look_up = server.stores.project
+    look_up = server.instance.project
 
     async def slow_look_up(project_id: str) -> ProjectStore | None:
         await gate.wait()
         return await look_up(project_id)
 
-    monkeypatch.setattr(server.stores, "project", slow_look_up)
+    monkeypatch.setattr(server.instance, "project", slow_look_up)
     async with server.client() as client:
         await client.send(
             _text({"type": "subscribe", "data": [{"subscriptionId": "s", "channels": ["files"]}]})

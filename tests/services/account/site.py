@@ -22,7 +22,7 @@ from tidewire.core.time import now
 from tidewire.store.engine import event_log
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
-from tidewire.store.instance.platform import ProjectStore
+from tidewire.store.instance.instance import ProjectStore
 from tidewire.store.schema import sessions, tokens, users
 
 T = TypeVar("T")
@@ -82,12 +82,12 @@ class Site:
     @classmethod
     def open(cls, api: ApiServer) -> Site:
         project_id = f"site{next(_numbers)}"
-        api.run(lambda: api.stores.create_project(project_id, f"Project {project_id}"))
+        api.run(lambda: api.instance.create_project(project_id, f"Project {project_id}"))
         return cls(api, project_id, cls._store(api, project_id))
 
     @staticmethod
     def _store(api: ApiServer, project_id: str) -> ProjectStore:
-        store = api.run(lambda: api.stores.project(project_id))
+        store = api.run(lambda: api.instance.project(project_id))
         assert store is not None
         return store
 
@@ -106,7 +106,7 @@ class Site:
     def server(self, *scopes: str) -> Person:
         """A program with an API key."""
         _, secret = self.api.run(
-            lambda: self.api.stores.create_key(self.project_id, "test", frozenset(scopes), 0)
+            lambda: self.api.instance.create_key(self.project_id, "test", frozenset(scopes), 0)
         )
         return self.visitor(**{"X-Appwrite-Key": secret})
 
@@ -127,9 +127,9 @@ class Site:
 
     def program(self, *scopes: str) -> httpx.Client:
         """A program with an API key; its answers are checked."""
-        key = self.api.run(lambda: self.api.stores.create_key(self.project_id, "key", frozenset(scopes), 0))[
-            1
-        ]
+        key = self.api.run(
+            lambda: self.api.instance.create_key(self.project_id, "key", frozenset(scopes), 0)
+        )[1]
         headers = {"X-Appwrite-Project": self.project_id, "X-Appwrite-Key": key}
         client = checked_client(base_url=self.api.url, headers=headers, timeout=20)
         return self._clients.enter_context(client)
@@ -141,7 +141,7 @@ class Site:
             replaced = msgspec.structs.replace(project.settings, **settings)
             return type(project)(**{**project.__dict__, "settings": replaced})
 
-        self.api.run(lambda: self.api.stores.update_project(self.project_id, change))
+        self.api.run(lambda: self.api.instance.update_project(self.project_id, change))
 
     def read(self, unit: Callable[[Connection], T]) -> T:
         return self.api.run(lambda: self.store.database.read(unit))
@@ -151,7 +151,7 @@ class Site:
 
     def messages(self) -> list[Any]:
         """Everything that waits to be sent, the oldest first."""
-        return self.read(lambda connection: waiting_messages(connection, self.api.stores.encryption))
+        return self.read(lambda connection: waiting_messages(connection, self.api.instance.encryption))
 
     def message_to(self, recipient: str) -> Any:
         """The newest message to an address or number."""

@@ -206,7 +206,7 @@ def test_the_first_person_gets_the_console(fresh: ApiServer) -> None:
 @pytest.mark.parametrize("fresh", ["first"], indirect=True)
 @pytest.mark.parametrize("in_url", [False, True])
 def test_from_elsewhere_the_first_person_needs_the_code(fresh: ApiServer, in_url: bool) -> None:
-    code = sign_up_code(fresh.stores.jwt_secret)
+    code = sign_up_code(fresh.instance.jwt_secret)
     for headers in ELSEWHERE:
         for wrong in ("", "A" * len(code), code[:-1], code.lower()):
             sent = {"X_Tidewire_Sign_Up_Code": wrong}
@@ -220,7 +220,7 @@ def test_from_elsewhere_the_first_person_needs_the_code(fresh: ApiServer, in_url
 
 @pytest.mark.parametrize("fresh", ["localhost"], indirect=True)
 def test_the_first_person_from_this_computer(fresh: ApiServer) -> None:
-    code = sign_up_code(fresh.stores.jwt_secret)
+    code = sign_up_code(fresh.instance.jwt_secret)
     for headers in ELSEWHERE:
         status, answer = console_sign_up(fresh, "eve", X_Tidewire_Sign_Up_Code=code, **headers)
         assert (status, answer["type"]) == (401, "user_ip_not_whitelisted")
@@ -249,7 +249,7 @@ def test_an_owner_leaves_the_team_before_the_console(fresh: ApiServer) -> None:
         assert client.request("DELETE", "/v1/account").status_code == 204
     # The team without projects went along with its only member.
     left = select(func.count()).select_from(teams)
-    assert fresh.run(lambda: fresh.stores.platform.read(lambda connection: connection.scalar(left))) == 0
+    assert fresh.run(lambda: fresh.instance.database.read(lambda connection: connection.scalar(left))) == 0
     assert console_sign_up(fresh, "bob")[0] == 201
 
 
@@ -267,5 +267,5 @@ def test_people_of_the_console_are_told_of_new_sign_ins_where_that_is_set(
                 body = {"email": "ada@example.com", "password": PASSWORD}
                 assert client.post("/v1/account/sessions/email", json=body).status_code == 201
         sent = select(outgoing_messages.c.recipient, outgoing_messages.c.channel)
-        told = api.run(lambda: api.stores.platform.read(lambda connection: connection.execute(sent).all()))
+        told = api.run(lambda: api.instance.database.read(lambda connection: connection.execute(sent).all()))
     assert [tuple(row) for row in told] == ([("ada@example.com", "mail")] if alerts else [])

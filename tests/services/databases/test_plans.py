@@ -30,7 +30,7 @@ async def plan(shop: Shop, queries: list[str], access: Access, part: Part = "all
     """What SQLite says about the statement of a list."""
 
     def unit(connection: Connection) -> str:
-        table = find_table(connection, shop.world.stores.encryption, "d", "t", disabled=True)
+        table = find_table(connection, shop.world.instance.encryption, "d", "t", disabled=True)
         assert table is not None
         page = read_page(table, queries)
         compiled = list_statement(table, page, access, part).compile(dialect=connection.dialect)
@@ -102,7 +102,7 @@ async def test_statements_are_compiled_once_per_shape(shop: Shop) -> None:
     await shop.table([column("a", "integer")])
     await shop.find(query("equal", "a", 1))
     table: Any = await shop.world.database.read(
-        lambda connection: find_table(connection, shop.world.stores.encryption, "d", "t", disabled=True)
+        lambda connection: find_table(connection, shop.world.instance.encryption, "d", "t", disabled=True)
     )
     assert isinstance(table, UserTable)
     before = len(table._statements)

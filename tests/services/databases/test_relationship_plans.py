@@ -26,7 +26,7 @@ async def explained(library: Library, statement_of: Any) -> str:
     """What SQLite says about a statement on the table a."""
 
     def unit(connection: Connection) -> str:
-        table = find_table(connection, library.shop.world.stores.encryption, "d", "a", disabled=True)
+        table = find_table(connection, library.shop.world.instance.encryption, "d", "a", disabled=True)
         assert table is not None
         statement, values = statement_of(connection, table)
         compiled = statement.compile(dialect=connection.dialect)

@@ -30,7 +30,7 @@ def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 async def settle(shop: Shop) -> None:
     """Do all that takes long, together with those who are at it."""
     world = shop.world
-    await finish_changes(world.project, world.database, world.stores.encryption)
+    await finish_changes(world.project, world.database, world.instance.encryption)
 
 
 async def add(shop: Shop, key: str, kind: str, **given: Any) -> dict[str, Any]:
@@ -78,7 +78,7 @@ async def test_changes_survive_the_end_of_the_program(tmp_path: Path, small_step
     assert await status(shop, "b") == "processing"
     await shop.update("r7", s="changed meanwhile", a=-7)
     await shop.delete("r8")
-    await resume_changes(world.stores)
+    await resume_changes(world.instance)
     assert (await shop.find(query("equal", "b", "d"), query("limit", "", 1)))["total"] == 299
     assert await shop.ids(query("search", "s", "word200")) == ["r200"]
     assert await shop.ids(query("search", "s", "meanwhile")) == ["r7"]

@@ -517,7 +517,7 @@ async def test_an_expired_transaction_is_of_no_use_and_goes(sales: Sales, tmp_pa
         await refusal(rows.delete_row(sales.shop.call(), "d", "t", "a", transaction_id=transaction))
         == expired
     )
-    store = await world.stores.project("p1")
+    store = await world.instance.project("p1")
     assert store is not None
     settings = msgspec.structs.replace(world.settings, data_dir=str(tmp_path))
     await maintain_project(store, settings)

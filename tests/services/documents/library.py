@@ -126,7 +126,7 @@ class Library:
         ]
 
     def table(self, connection: Connection) -> UserTable:
-        table = find_table(connection, self.world.stores.encryption, *self.place, disabled=True)
+        table = find_table(connection, self.world.instance.encryption, *self.place, disabled=True)
         assert table is not None
         return table
 

@@ -25,7 +25,7 @@ def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 async def settle(library: Library) -> None:
     """Do all that is still to be done."""
     world = library.world
-    await finish_changes(world.project, world.database, world.stores.encryption)
+    await finish_changes(world.project, world.database, world.instance.encryption)
 
 
 async def test_indexes_survive_the_end_of_the_program(tmp_path: Path, small_steps: None) -> None:
@@ -45,7 +45,7 @@ async def test_indexes_survive_the_end_of_the_program(tmp_path: Path, small_step
     await library.update("d7", deep={"text": "changed meanwhile"})
     await library.update("d250", deep={"text": ["no", "text"]})
     await library.delete("d8")
-    await resume_changes(world.stores)
+    await resume_changes(world.instance)
     assert await library.ids(query("search", "deep.text", "word200")) == ["d200"]
     assert await library.ids(query("search", "deep.text", "meanwhile")) == ["d7"]
     assert await library.ids(query("search", "deep.text", "word7")) == [f"d7{n}" for n in range(10)]

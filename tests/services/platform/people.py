@@ -104,7 +104,7 @@ def join(api: ApiServer, person: Person, team_id: str, *roles: str, confirmed: b
     }
 
     async def work() -> None:
-        await api.stores.platform.write(
+        await api.instance.database.write(
             lambda transaction: transaction.connection.execute(insert(memberships), row) and None
         )
 

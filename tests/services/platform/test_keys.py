@@ -181,7 +181,7 @@ def test_dev_keys_are_made_by_the_operator(api: ApiServer, person: Person, proje
     base = f"/projects/{project}/dev-keys"
     body = {"name": "Laptop", "expire": "2099-01-01T00:00:00Z"}
     assert person.refused("POST", base, body) == "dev_key_gone"
-    secret = api.run(lambda: api.stores.create_dev_key(project, "Laptop", 4_000_000_000_000))
+    secret = api.run(lambda: api.instance.create_dev_key(project, "Laptop", 4_000_000_000_000))
     (key,) = person.done("GET", base)["devKeys"]
     assert (key["name"], key["secret"]) == ("Laptop", secret)
     path = f"{base}/{key['$id']}"

@@ -68,7 +68,7 @@ def test_they_are_ordered_as_null_is(keys: Program) -> None:
 def test_other_lists(person: Person, admin: Program, project: str) -> None:
     earlier = query("lessThan", "accessedAt", LATER)
     path = f"/projects/{project}/dev-keys"
-    person.api.run(lambda: person.api.stores.create_dev_key(project, "K", now() + 60_000))
+    person.api.run(lambda: person.api.instance.create_dev_key(project, "K", now() + 60_000))
     assert listed(person, path, earlier) == []
     used = listed(person, path, query("isNull", "accessedAt"))
     assert len(used) == 1

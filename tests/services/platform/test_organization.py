@@ -12,7 +12,7 @@ def organization_key(api: ApiServer, team_id: str, *scopes: str) -> Program:
     """A program with a key of the organisation."""
     owner = KeyOwner(team_id=team_id)
     _, secret = api.run(
-        lambda: api.stores.platform.write(
+        lambda: api.instance.database.write(
             lambda transaction: insert_api_key(transaction.connection, owner, "Key", scopes, 0)
         )
     )

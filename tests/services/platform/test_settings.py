@@ -61,7 +61,7 @@ def events(api: ApiServer, project: str) -> list[Event]:
     """Everything in the log of the project."""
 
     async def work() -> list[Event]:
-        store = await api.stores.project(project)
+        store = await api.instance.project(project)
         assert store is not None
         logged = await store.database.read(lambda connection: event_log.read_after(connection, 0, 100_000))
         return [each.event for each in logged]
@@ -234,7 +234,7 @@ def test_test_mails(api: ApiServer, person: Person, project: str, admin: Program
     person.done("POST", f"/projects/{project}/smtp/tests", given)
 
     async def work() -> list[Any]:
-        store = await api.stores.project(project)
+        store = await api.instance.project(project)
         assert store is not None
         return await store.database.read(
             lambda connection: list(connection.execute(select(outgoing_messages)))
@@ -255,8 +255,11 @@ def test_mails_of_the_console_name_the_platform(api: ApiServer) -> None:
     wanted = select(outgoing_messages.c.subject, outgoing_messages.c.text).where(
         outgoing_messages.c.recipient == address
     )
-    mail: Any = api.run(lambda: api.stores.platform.read(lambda connection: connection.execute(wanted).one()))
+    mail: Any = api.run(
+        lambda: api.instance.database.read(lambda connection: connection.execute(wanted).one())
+    )
     assert mail.subject == f"Password Reset for {api.settings.platform_name}"
-    assert f"Reset your {api.settings.platform_name} password using the link." in api.stores.encryption.open(
-        mail.text
+    assert (
+        f"Reset your {api.settings.platform_name} password using the link."
+        in api.instance.encryption.open(mail.text)
     )

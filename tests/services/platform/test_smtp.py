@@ -48,9 +48,9 @@ def test_a_server_that_works_is_used(
     reply = person.done("PATCH", f"/projects/{project}/smtp", older)
     assert (reply["smtpReplyToEmail"], reply["smtpEnabled"]) == ("reply@example.com", False)
     wanted = select(projects.c.settings).where(projects.c.id == project)
-    stored: Any = api.run(lambda: api.stores.platform.read(lambda connection: connection.scalar(wanted)))
+    stored: Any = api.run(lambda: api.instance.database.read(lambda connection: connection.scalar(wanted)))
     assert LOGIN["password"] not in str(stored)
-    assert api.stores.encryption.open(stored["smtp"]["password"]) == LOGIN["password"]
+    assert api.instance.encryption.open(stored["smtp"]["password"]) == LOGIN["password"]
 
 
 def test_a_server_that_is_to_be_used_and_does_not_work_is_refused(admin: Program, server: MailServer) -> None:

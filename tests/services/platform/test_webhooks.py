@@ -25,7 +25,7 @@ def new_webhook(**fields: Any) -> dict[str, Any]:
 
 def stored(api: ApiServer, project: str) -> Any:
     async def work() -> Any:
-        store = await api.stores.project(project)
+        store = await api.instance.project(project)
         assert store is not None
         return await store.database.read(lambda connection: connection.execute(select(webhooks)).one())
 
@@ -77,8 +77,8 @@ def test_each_change_is_later_than_what_was_before(
 def test_secrets_are_sealed_and_stay_out_of_the_log(api: ApiServer, admin: Program, project: str) -> None:
     created = admin.done("POST", "/webhooks", new_webhook(authPassword="pass-word"))
     row = stored(api, project)
-    assert api.stores.encryption.open(row.secret) == created["secret"]
-    assert api.stores.encryption.open(row.auth_password) == "pass-word"
+    assert api.instance.encryption.open(row.secret) == created["secret"]
+    assert api.instance.encryption.open(row.auth_password) == "pass-word"
     everything = str(row) + str(events(api, project))
     assert created["secret"] not in everything
     assert "pass-word" not in everything
@@ -180,7 +180,7 @@ def test_an_update_keeps_the_password_unless_one_is_given(
 ) -> None:
     def password() -> str:
         sealed = stored(api, project).auth_password
-        return api.stores.encryption.open(sealed) if sealed else ""
+        return api.instance.encryption.open(sealed) if sealed else ""
 
     created = admin.done("POST", "/webhooks", new_webhook(authUsername="me", authPassword="pass-word"))
     path = f"/webhooks/{created['$id']}"

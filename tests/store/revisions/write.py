@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tidewire.store.engine.database import Database
-from tidewire.store.engine.migration import PLATFORM, PROJECT, Chain
+from tidewire.store.engine.migration import INSTANCE, PROJECT, Chain
 
 
 async def tables_of(chain: Chain) -> str:
@@ -35,5 +35,5 @@ async def tables_of(chain: Chain) -> str:
 
 
 if __name__ == "__main__":
-    for chain in (PROJECT, PLATFORM):
+    for chain in (PROJECT, INSTANCE):
         Path(__file__).with_name(f"{chain.head}.sql").write_text(asyncio.run(tables_of(chain)))

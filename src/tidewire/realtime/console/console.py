@@ -19,7 +19,7 @@ from tidewire.realtime.matching.index import Index
 from tidewire.realtime.protocol import frames
 from tidewire.realtime.protocol.messages import POLICY_VIOLATION, MessageError, Subscribe
 from tidewire.realtime.receivers.receiver import Receiver
-from tidewire.store.instance.platform import ProjectStore, Stores
+from tidewire.store.instance.instance import Instance, ProjectStore
 from tidewire.store.records.projects import projects_of_teams
 
 TELL_SECONDS: Final = 5.0
@@ -50,14 +50,16 @@ def test_event() -> Event:
 class Console:
     """The connections to the console's project of this process, beyond what all connections get."""
 
-    def __init__(self, stores: Stores, index: Index, follow: Follow, forget: Callable[[str], None]) -> None:
-        self._stores = stores
+    def __init__(
+        self, instance: Instance, index: Index, follow: Follow, forget: Callable[[str], None]
+    ) -> None:
+        self._instance = instance
         self._index = index
         self._follow = follow
         self._forget = forget
         self._followed: set[str] = set()
         self._changing = asyncio.Lock()
-        self.tail = LiveTail(index, stores.settings.realtime_tail_rate)
+        self.tail = LiveTail(index, instance.settings.realtime_tail_rate)
 
     def concerns(self, message: Subscribe) -> bool:
         """Whether :meth:`prepare` has to be called before ``message`` is answered."""
@@ -67,7 +69,7 @@ class Console:
         """Follow what the subscriptions want. Raises :class:`MessageError` for a tail that is not theirs."""
         channels = [channel for row in message.rows for channel in row.channels]
         for project_id in {tail_of(channel) for channel in channels} - {""}:
-            store = await self._stores.project(project_id)
+            store = await self._instance.project(project_id)
             team_id = store.project.team_id if store is not None else ""
             if not team_id or f"team:{team_id}" not in receiver.roles:
                 raise MessageError(POLICY_VIOLATION, _NO_TAIL)
@@ -87,7 +89,7 @@ class Console:
                     lookers[channel] = lookers.get(channel, set()) | {newcomer}
             wanted = await self._projects_seen(lookers) if any(lookers.values()) else set()
             for project_id in wanted:
-                store = await self._stores.project(project_id)
+                store = await self._instance.project(project_id)
                 if store is not None:
                     await self._follow(store, partial(self.tail.take, store.project.team_id))
             for project_id in self._followed - wanted:
@@ -107,7 +109,7 @@ class Console:
         roles = {role for receivers in lookers.values() for each in receivers for role in each.roles}
         teams = {role.removeprefix("team:") for role in roles if role.startswith("team:") and "/" not in role}
 
-        owned = await self._stores.platform.read(partial(projects_of_teams, teams=teams)) if teams else ()
+        owned = await self._instance.database.read(partial(projects_of_teams, teams=teams)) if teams else ()
         return {
             project_id
             for project_id, team_id in owned

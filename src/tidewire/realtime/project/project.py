@@ -26,7 +26,7 @@ from tidewire.realtime.protocol.states import CloseStatus
 from tidewire.realtime.receivers.receiver import Receiver
 from tidewire.realtime.recovery.recovery import Recovery
 from tidewire.realtime.roles.api_keys import ApiKeyConnections
-from tidewire.store.instance.platform import ProjectStore
+from tidewire.store.instance.instance import ProjectStore
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -61,7 +61,7 @@ class ProjectRealtime:
         progress = LogProgress()
         acknowledgements = Acknowledgements(enabled=settings.realtime_recovery_seconds > 0)
         # Connections to the console get events of several logs: there is nothing that they could recover.
-        api_keys = None if is_console else ApiKeyConnections(shared.stores, project_id)
+        api_keys = None if is_console else ApiKeyConnections(shared.instance, project_id)
         recovery = None
         if api_keys is not None:
             recovery = Recovery(
@@ -87,7 +87,9 @@ class ProjectRealtime:
             query_costs=shared.query_costs,
             recovery=recovery,
             api_keys=api_keys,
-            console=Console(shared.stores, index, others.watch, others.watch_no_more) if is_console else None,
+            console=Console(shared.instance, index, others.watch, others.watch_no_more)
+            if is_console
+            else None,
             catch_up=lambda: self.feed.catch_up(),
             factors=self._factors,
             signed_out=self.release,
@@ -117,5 +119,5 @@ class ProjectRealtime:
             _log.exception("presence not ended", connection=name)
 
     async def _factors(self) -> MfaFactors:
-        store = await self._shared.stores.project(self._project_id)
+        store = await self._shared.instance.project(self._project_id)
         return store.project.settings.mfa_factors if store is not None else MfaFactors()

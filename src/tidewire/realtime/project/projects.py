@@ -14,7 +14,7 @@ from tidewire.realtime.project.project import ProjectRealtime
 from tidewire.realtime.project.shared import Shared
 from tidewire.realtime.protocol.request import CONSOLE
 from tidewire.realtime.protocol.states import CloseStatus
-from tidewire.store.instance.platform import ProjectStore
+from tidewire.store.instance.instance import ProjectStore
 
 
 class Projects:

@@ -14,7 +14,7 @@ from tidewire.realtime.runtime.meters import Meters
 from tidewire.realtime.runtime.tasks import Tasks
 from tidewire.settings import Settings
 from tidewire.store.engine.database import Database
-from tidewire.store.instance.platform import Stores
+from tidewire.store.instance.instance import Instance
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Shared:
     """The collaborators of :class:`tidewire.realtime.project.project.ProjectRealtime`."""
 
     settings: Settings
-    stores: Stores
+    instance: Instance
     tasks: Tasks
     meters: Meters
     fanout_scheduler: LoopScheduler

@@ -15,7 +15,7 @@ from tidewire.realtime.protocol.states import CloseStatus
 from tidewire.realtime.receivers.receiver import Receiver
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import NEVER, Database, Finding
-from tidewire.store.instance.platform import Stores
+from tidewire.store.instance.instance import Instance
 from tidewire.store.records.api_keys import ApiKey, find_api_key, hash_api_key
 from tidewire.store.secrets.credentials import is_ephemeral
 
@@ -30,9 +30,9 @@ _Keys = dict[str, ApiKey | None]
 class ApiKeyConnections:
     """The API-key connections of one project in this process."""
 
-    def __init__(self, stores: Stores, project_id: str) -> None:
-        self._stores = stores
-        self._platform: Database = stores.platform
+    def __init__(self, instance: Instance, project_id: str) -> None:
+        self._instance = instance
+        self._platform: Database = instance.database
         self._project_id = project_id
         self._keys: dict[Receiver, tuple[str, ApiKey]] = {}
         """By connection: the hash of the secret that was shown, empty for an ephemeral key, and the key."""
@@ -46,7 +46,7 @@ class ApiKeyConnections:
         Raises :class:`MessageError` if it has expired. Whether it has the scope is for the caller to see.
         """
         with refused_as_by_rest():
-            return await find_project_key(self._stores, self._project_id, secret)
+            return await find_project_key(self._instance, self._project_id, secret)
 
     def admit(self, receiver: Receiver, secret: str, key: ApiKey) -> None:
         """Begin to give a connection every event."""

@@ -13,7 +13,7 @@ from tidewire.identity.people import admin_roles, find_person
 from tidewire.realtime.protocol.request import CONSOLE, Inputs
 from tidewire.realtime.protocol.states import CloseStatus
 from tidewire.store.engine.failures import is_unanswered
-from tidewire.store.instance.platform import Stores
+from tidewire.store.instance.instance import Instance
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -39,8 +39,8 @@ class Admins:
     them up again, after commits of the console and every few seconds.
     """
 
-    def __init__(self, stores: Stores) -> None:
-        self._stores = stores
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
         self._admitted: dict[Closable, _Admission] = {}
 
     def admit(self, connection: Closable, inputs: Inputs) -> None:
@@ -66,8 +66,8 @@ class Admins:
                 connection.close(status)
 
     async def _still_holds(self, admission: _Admission) -> bool:
-        store = await self._stores.project(admission.project_id)
-        console = await self._stores.project(CONSOLE)
+        store = await self._instance.project(admission.project_id)
+        console = await self._instance.project(CONSOLE)
         if store is None or console is None:
             return False
         try:

@@ -26,7 +26,7 @@ from tidewire.realtime.session.subscription_limits import (
     total,
 )
 from tidewire.settings import Settings
-from tidewire.store.instance.platform import Project
+from tidewire.store.instance.instance import Project
 
 
 class Admission:

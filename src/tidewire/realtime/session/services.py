@@ -17,7 +17,7 @@ from tidewire.realtime.session.admins import Admins
 from tidewire.realtime.session.admission import Admission
 from tidewire.realtime.session.connection_limits import OpenConnections
 from tidewire.settings import Settings
-from tidewire.store.instance.platform import Stores
+from tidewire.store.instance.instance import Instance
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Services:
     """The collaborators of :class:`tidewire.realtime.session.session.Session`."""
 
     settings: Settings
-    stores: Stores
+    instance: Instance
     tasks: Tasks
     projects: Projects
     channels: Channels

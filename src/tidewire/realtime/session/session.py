@@ -267,8 +267,8 @@ class Session(MessageReader):
     async def _be_admitted(self, inputs: Inputs, since: Since | None) -> None:
         """Check everything in its order, and greet the client. Raises :class:`MessageError`."""
         services = self.services
-        stores = services.stores
-        store = await stores.project(inputs.project_id)
+        instance = services.instance
+        store = await instance.project(inputs.project_id)
         if store is None:
             raise MessageError(POLICY_VIOLATION, UNKNOWN_PROJECT, explanation="There is no such project.")
         if not self.wire.is_open():
@@ -287,8 +287,8 @@ class Session(MessageReader):
         while changed:
             # A visitor whose roles change meanwhile is looked up again.
             with hub.roles.look_up() as changes:
-                visitor = await sign_in(stores, store, hub, inputs)
-                console = await stores.project(CONSOLE) if visitor.admin else None
+                visitor = await sign_in(instance, store, hub, inputs)
+                console = await instance.project(CONSOLE) if visitor.admin else None
             changed = changes & {visitor.user_id}
         if not self.wire.is_open():
             return

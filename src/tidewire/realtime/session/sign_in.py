@@ -18,7 +18,7 @@ from tidewire.realtime.protocol.messages import (
 )
 from tidewire.realtime.protocol.request import CONSOLE, Inputs
 from tidewire.realtime.roles.api_keys import SCOPE
-from tidewire.store.instance.platform import ProjectStore, Stores
+from tidewire.store.instance.instance import Instance, ProjectStore
 from tidewire.store.records.api_keys import ApiKey
 
 _FORBIDDEN: Final = 403
@@ -48,15 +48,15 @@ class Visitor:
         return identity.user_id if identity else ""
 
 
-async def sign_in(stores: Stores, store: ProjectStore, hub: Hub, inputs: Inputs) -> Visitor:
+async def sign_in(instance: Instance, store: ProjectStore, hub: Hub, inputs: Inputs) -> Visitor:
     """Look up who it is. Raises :class:`MessageError` if what it shows is refused."""
     admin = inputs.admin and store.project.id != CONSOLE
-    people = await stores.project(CONSOLE) if admin else store
+    people = await instance.project(CONSOLE) if admin else store
     assert people is not None, "there always is a console project"
     key = None if admin else await _api_key(hub, inputs)
     if key is not None:
         return Visitor(None, key=key)
-    shown = await hub.identify(lambda: _person(stores, people, inputs))
+    shown = await hub.identify(lambda: _person(instance, people, inputs))
     lacking = shown is not None and second_factor_missing(shown, people.project.settings.mfa_factors)
     own = None if lacking else shown
     as_admin = admin and own is not None
@@ -66,7 +66,7 @@ async def sign_in(stores: Stores, store: ProjectStore, hub: Hub, inputs: Inputs)
     if "websocket" in store.project.settings.disabled_protocols and not as_admin:
         raise MessageError(_FORBIDDEN, "Realtime is switched off for this project.")
     by_dev_key = (
-        bool(inputs.dev_key) and await stores.keys.dev_key(store.project.id, inputs.dev_key) is not None
+        bool(inputs.dev_key) and await instance.keys.dev_key(store.project.id, inputs.dev_key) is not None
     )
     if lacking and not admin and not inputs.impersonated:
         return Visitor(None, by_dev_key=by_dev_key, awaited=shown)
@@ -86,13 +86,13 @@ async def _api_key(hub: Hub, inputs: Inputs) -> ApiKey | None:
     return key if key is not None and SCOPE in key.scopes else None
 
 
-async def _person(stores: Stores, people: ProjectStore, inputs: Inputs) -> Identity | None:
+async def _person(instance: Instance, people: ProjectStore, inputs: Inputs) -> Identity | None:
     """The user of the session, the JWT or the account key; a session that is not valid makes a guest."""
     with refused_as_by_rest():
         person = await find_person(people.identities, inputs.session, inputs.jwt)
         if inputs.jwt or inputs.project_id != CONSOLE or not (inputs.key and inputs.key_user):
             return person
-        key = await find_console_key(stores, inputs.key)
+        key = await find_console_key(instance, inputs.key)
     owner = await find_owner(people, key, inputs.key_user) if key is not None and key.user_id else None
     if owner is not None and person is not None:
         raise MessageError(_FORBIDDEN, "Send either a session or an account key, not both.")

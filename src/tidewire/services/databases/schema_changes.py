@@ -17,7 +17,7 @@ from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Database, Transaction
 from tidewire.store.engine.dialect import Indexed
 from tidewire.store.errors import StoreError
-from tidewire.store.instance.platform import CONSOLE_PROJECT_ID, Project, Stores
+from tidewire.store.instance.instance import CONSOLE_PROJECT_ID, Instance, Project
 from tidewire.store.schema import (
     databases,
     dropped_tables,
@@ -42,14 +42,14 @@ def begin_changes(call: DialectCall) -> None:
     context.database.run_beside(finish_changes(context.project, context.database, context.encryption))
 
 
-async def resume_changes(stores: Stores) -> None:
+async def resume_changes(instance: Instance) -> None:
     """Finish what was going on in any project when the program ended."""
-    for project_id, due_at in (await stores.due()).items():
-        store = await stores.project(project_id) if due_at <= now() else None
+    for project_id, due_at in (await instance.due()).items():
+        store = await instance.project(project_id) if due_at <= now() else None
         if store is None or project_id == CONSOLE_PROJECT_ID:
             continue
         try:
-            await finish_changes(store.project, store.database, stores.encryption)
+            await finish_changes(store.project, store.database, instance.encryption)
         except StoreError:
             continue  # it was logged; the others must not wait for it
 

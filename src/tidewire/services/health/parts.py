@@ -33,7 +33,7 @@ _log = structlog.get_logger("tidewire.health")
 async def get_db(context: Context) -> HealthStatusList:
     """Check the databases: each is read from, and its writer has a turn."""
     return await _several(
-        ("platform", lambda: _check_database(context.stores.platform)),
+        ("platform", lambda: _check_database(context.instance.database)),
         ("project", lambda: _check_database(context.database)),
     )
 
@@ -44,7 +44,7 @@ async def get_cache(context: Context) -> HealthStatusList:
 
     async def check() -> None:
         for _ in range(2):
-            store = await context.stores.project(context.project.id)
+            store = await context.instance.project(context.project.id)
             if store is None or store.project.id != context.project.id:
                 raise RuntimeError("a project is not where it was")
 
@@ -160,5 +160,5 @@ async def get_stats(context: Context) -> dict[str, Any]:
     usage = await asyncio.to_thread(shutil.disk_usage, context.settings.data_dir)
     return {
         "storage": {"total": usage.total, "used": usage.used, "free": usage.free},
-        "databases": len(context.stores.open_databases()),
+        "databases": len(context.instance.open_databases()),
     }

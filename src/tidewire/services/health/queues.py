@@ -51,7 +51,7 @@ async def get_failed_jobs(
     counting = _FAILED.get(name)
     size = 0
     if counting is not None:
-        for database in context.stores.open_databases():
+        for database in context.instance.open_databases():
             size += await database.read(counting)
     if size >= threshold:
         raise TidewireError(

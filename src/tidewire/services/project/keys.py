@@ -94,7 +94,7 @@ async def list_keys(
 ) -> KeyList:
     """List the API keys of the project, without their secrets."""
     owner = KeyOwner(project_id=managed_project(context).id)
-    count, rows = await context.stores.platform.read(
+    count, rows = await context.instance.database.read(
         lambda connection: list_rows(connection, _LIST, queries, "", [owner.condition()], total)
     )
     return KeyList(total=count, keys=[key_of(api_key_of(row)) for row in rows])
@@ -110,7 +110,9 @@ async def list_keys(
 async def get_key(context: Context, key_id: ResourceId) -> Key:
     """Get an API key, without its secret."""
     owner = KeyOwner(project_id=managed_project(context).id)
-    return key_of(await context.stores.platform.read(lambda connection: find_key(connection, owner, key_id)))
+    return key_of(
+        await context.instance.database.read(lambda connection: find_key(connection, owner, key_id))
+    )
 
 
 @operations.declare(

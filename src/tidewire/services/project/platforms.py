@@ -165,7 +165,7 @@ async def list_platforms(
 ) -> PlatformList:
     """List the platforms of the project."""
     of_project = platforms.c.project_id == managed_project(context).id
-    count, rows = await context.stores.platform.read(
+    count, rows = await context.instance.database.read(
         lambda connection: list_rows(connection, _LIST, queries, "", [of_project], total)
     )
     return PlatformList(total=count, platforms=[platform_of(registered_platform_of(row)) for row in rows])
@@ -182,7 +182,7 @@ async def get_platform(context: Context, platform_id: ResourceId) -> AnyPlatform
     """Get a platform."""
     project = managed_project(context)
     return platform_of(
-        await context.stores.platform.read(
+        await context.instance.database.read(
             lambda connection: find_platform(connection, project.id, platform_id)
         )
     )
@@ -258,7 +258,7 @@ async def update_web_platform(
     if not key:
         return platform_of(await change(context, platform_id, name, _web(hostname)))
     project = managed_project(context)
-    current = await context.stores.platform.read(
+    current = await context.instance.database.read(
         lambda connection: find_platform(connection, project.id, platform_id)
     )
     kind = current.platform.type

@@ -21,7 +21,7 @@ from tidewire.services.context import Context
 from tidewire.services.project import operations
 from tidewire.services.project.records import change_project, change_settings, managed_project, project_of
 from tidewire.services.publishing import event_of
-from tidewire.store.instance.platform import Project as StoredProject
+from tidewire.store.instance.instance import Project as StoredProject
 
 Labels = Annotated[Sequence[str], Items(Alphanumeric(1, 36), 1000)]
 
@@ -54,7 +54,7 @@ async def update_labels(context: Context, labels: Labels) -> Project:
 )
 async def delete(context: Context) -> None:
     """Delete the project with everything that belongs to it."""
-    await context.stores.delete_project(managed_project(context).id)
+    await context.instance.delete_project(managed_project(context).id)
 
 
 Enabled = Annotated[bool, TrueOrFalse()]

@@ -16,7 +16,7 @@ from tidewire.services.answers import shown
 from tidewire.services.context import Context
 from tidewire.services.publishing import project_event
 from tidewire.store.engine.database import Transaction
-from tidewire.store.instance.platform import CONSOLE_PROJECT_ID, Project
+from tidewire.store.instance.instance import CONSOLE_PROJECT_ID, Project
 from tidewire.store.records.pending_events import keep_event
 from tidewire.store.records.projects import project_not_found
 
@@ -56,7 +56,7 @@ async def change_project(
             project_event(project, context.caller.user_id, pattern, known, project_of(project))
         )
 
-    return await context.stores.update_project(project_id, change, announce if pattern else None)
+    return await context.instance.update_project(project_id, change, announce if pattern else None)
 
 
 async def change_settings(context: Context, change: SettingsChange, told: Told | None = None) -> Project:
@@ -70,18 +70,18 @@ async def change_settings(context: Context, change: SettingsChange, told: Told |
         if told is not None:
             keep_event(transaction.connection, database.project_id, told(project))
 
-    changed = await context.stores.update_project(
+    changed = await context.instance.update_project(
         managed_project(context).id,
         lambda project: replace(project, settings=change(project.settings)),
         announce if told else None,
     )
     if told:
-        await context.stores.relay_events(database)
+        await context.instance.relay_events(database)
     return changed
 
 
 async def change_platform(context: Context, unit: Callable[[Transaction], tuple[T, Event]]) -> T:
-    """Run a unit of work on what the platform's database has of the project; the event of it comes after.
+    """Run a unit of work on what the instance's database has of the project; the event of it comes after.
 
     The event is kept in the same transaction and reaches the project's log whatever happens between.
     """
@@ -91,8 +91,8 @@ async def change_platform(context: Context, unit: Callable[[Transaction], tuple[
         keep_event(transaction.connection, context.database.project_id, event)
         return result
 
-    result = await context.stores.platform.write(with_event)
-    await context.stores.relay_events(context.database)
+    result = await context.instance.database.write(with_event)
+    await context.instance.relay_events(context.database)
     return result
 
 

@@ -11,7 +11,7 @@ from tidewire.core.project_roles import roles_on, roles_on_projects
 from tidewire.core.roles import Membership
 from tidewire.core.scopes import ROLE_SCOPES, TEAM_ROLES
 from tidewire.services.context import Context
-from tidewire.store.instance.platform import CONSOLE_PROJECT_ID, Project
+from tidewire.store.instance.instance import CONSOLE_PROJECT_ID, Project
 from tidewire.store.records.projects import project_not_found
 
 _MEMBER_SCOPES: Final = frozenset({"projects.read"})
@@ -91,7 +91,7 @@ async def find_accessible_project(context: Context, project_id: str, scope: str)
     """
     if project_id == CONSOLE_PROJECT_ID:
         raise project_not_found()
-    store = await context.stores.project(project_id)
+    store = await context.instance.project(project_id)
     scopes = scopes_on(context, store.project) if store else None
     if store is None or scopes is None:
         raise project_not_found()

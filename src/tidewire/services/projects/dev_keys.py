@@ -59,7 +59,7 @@ async def list_dev_keys(
     """List the dev keys of a project."""
     project = await find_accessible_project(context, project_id, "devKeys.read")
     of_project = table.c.project_id == project.id
-    count, rows = await context.stores.platform.read(
+    count, rows = await context.instance.database.read(
         lambda connection: list_rows(connection, _LIST, queries, "", [of_project], True)
     )
     return DevKeyList(total=count, dev_keys=[_shown(context, dev_key_of(row)) for row in rows])
@@ -69,7 +69,7 @@ async def list_dev_keys(
 async def get_dev_key(context: Context, project_id: ResourceId, key_id: ResourceId) -> models.DevKey:
     """Get a dev key with its secret."""
     project = await find_accessible_project(context, project_id, "devKeys.read")
-    key = await context.stores.platform.read(
+    key = await context.instance.database.read(
         lambda connection: dev_keys.find_dev_key(connection, project.id, key_id)
     )
     return _shown(context, key)
@@ -86,7 +86,7 @@ async def update_dev_key(
 ) -> models.DevKey:
     """Change name and end of a dev key."""
     project = await find_accessible_project(context, project_id, "devKeys.write")
-    key = await context.stores.platform.write(
+    key = await context.instance.database.write(
         lambda transaction: dev_keys.update_dev_key(transaction.connection, project.id, key_id, name, expire)
     )
     return _shown(context, key)
@@ -101,7 +101,7 @@ async def update_dev_key(
 async def delete_dev_key(context: Context, project_id: ResourceId, key_id: ResourceId) -> None:
     """Delete a dev key."""
     project = await find_accessible_project(context, project_id, "devKeys.write")
-    await context.stores.platform.write(
+    await context.instance.database.write(
         lambda transaction: dev_keys.delete_dev_key(transaction.connection, project.id, key_id)
     )
 

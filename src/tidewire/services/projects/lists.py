@@ -22,7 +22,7 @@ from tidewire.services.webhooks import webhook_of
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import DatabaseClosedError
 from tidewire.store.errors import StoreError
-from tidewire.store.instance.platform import Project, ProjectStore
+from tidewire.store.instance.instance import Project, ProjectStore
 from tidewire.store.lists.resource_lists import invalid_queries, list_rows, resource_list
 from tidewire.store.records.api_keys import KeyOwner, api_key_of
 from tidewire.store.records.projects import project_of as project_of_row
@@ -74,7 +74,7 @@ async def list_projects_of(
         count, rows = list_rows(connection, PROJECT_LIST, wanted, search, [or_(of_teams, *single)], total)
         return count, [project_of_row(connection, row, duration) for row in rows]
 
-    count, found = await context.stores.platform.read(unit)
+    count, found = await context.instance.database.read(unit)
     return ProjectList(total=count, projects=[project_of(project) for project in found])
 
 
@@ -119,11 +119,11 @@ async def details_of(context: Context, project_id: str, wanted: Collection[str])
 
     Lists that may not be read, or not now, are empty. Raises nothing.
     """
-    store = await context.stores.project(project_id)
+    store = await context.instance.project(project_id)
     if store is None:
         return ProjectDetails()
     allowed = _readable(context, store)
-    platform = context.stores.platform
+    platform = context.instance.database
     try:
         return ProjectDetails(
             settings=store.project.settings,

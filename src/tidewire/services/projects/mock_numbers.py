@@ -21,7 +21,7 @@ from tidewire.services.context import Context
 from tidewire.services.project.records import project_of
 from tidewire.services.projects import operations
 from tidewire.services.projects.access import find_accessible_project
-from tidewire.store.instance.platform import Project
+from tidewire.store.instance.instance import Project
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ async def update_mock_numbers_legacy(
         mocks = tuple(_mock_number(known.get(number), number, otp) for number, otp in numbers)
         return replace(current, settings=msgspec.structs.replace(current.settings, mock_numbers=mocks))
 
-    return project_of(await context.stores.update_project(project.id, change))
+    return project_of(await context.instance.update_project(project.id, change))
 
 
 def _mock_number(known: MockNumber | None, number: str, otp: str) -> MockNumber:

@@ -46,7 +46,7 @@ async def create_project(
     """Create a project of an organisation."""
     require_organization(context, team_id, "projects.write")
     new_id = unique_id() if project_id == "unique()" else project_id
-    return project_of(await context.stores.create_project(new_id, name, team_id, region))
+    return project_of(await context.instance.create_project(new_id, name, team_id, region))
 
 
 @operations.declare("listProjects", "GET", "/projects", scopes=("projects.read",))
@@ -78,7 +78,7 @@ async def update_project(
     """Rename a project; what else older clients tell of it is not kept, as no answer shows it."""
     project = await find_accessible_project(context, project_id, "projects.write")
     return project_of(
-        await context.stores.update_project(project.id, lambda current: replace(current, name=name))
+        await context.instance.update_project(project.id, lambda current: replace(current, name=name))
     )
 
 
@@ -90,5 +90,5 @@ async def update_team(context: Context, project_id: ResourceId, team_id: Resourc
     if not is_owner(context, project.team_id):
         raise TidewireError("user_unauthorized", "Only an owner of the organisation may hand a project over.")
     return project_of(
-        await context.stores.update_project(project.id, lambda current: replace(current, team_id=team_id))
+        await context.instance.update_project(project.id, lambda current: replace(current, team_id=team_id))
     )

@@ -34,7 +34,7 @@ from tidewire.services.teams.records import add_to_total, find_owned_team, inser
 from tidewire.services.teams.views import MEMBERS, SERVER, Viewer, membership_of
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
-from tidewire.store.instance.platform import CONSOLE_PROJECT_ID
+from tidewire.store.instance.instance import CONSOLE_PROJECT_ID
 from tidewire.store.records.identities import hash_secret
 from tidewire.store.schema import memberships
 

@@ -31,7 +31,7 @@ from tidewire.services.teams.records import (
 from tidewire.services.teams.views import MEMBERS, membership_of, memberships_of, viewer_of
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
-from tidewire.store.instance.platform import CONSOLE_PROJECT_ID
+from tidewire.store.instance.instance import CONSOLE_PROJECT_ID
 from tidewire.store.lists.resource_lists import list_rows, resource_list
 from tidewire.store.schema import memberships
 

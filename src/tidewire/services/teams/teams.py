@@ -36,7 +36,7 @@ from tidewire.services.teams.records import (
 )
 from tidewire.services.teams.views import MEMBERS, memberships_of
 from tidewire.store.engine.database import Transaction
-from tidewire.store.instance.platform import CONSOLE_PROJECT_ID
+from tidewire.store.instance.instance import CONSOLE_PROJECT_ID
 from tidewire.store.lists.resource_lists import list_rows, resource_list
 from tidewire.store.lists.search import search_text
 from tidewire.store.schema import memberships, teams
@@ -191,9 +191,9 @@ async def _delete_projects(context: Context, team_id: str) -> None:
     await context.database.read(
         lambda connection: find_owned_team(connection, context.caller, team_id, _DELETE)
     )
-    for project in await context.stores.list_projects():
+    for project in await context.instance.list_projects():
         if project.team_id == team_id:
-            await context.stores.delete_project(project.id)
+            await context.instance.delete_project(project.id)
 
 
 def _change(transaction: Transaction, team_id: str, values: dict[str, Any]) -> Row[Any]:

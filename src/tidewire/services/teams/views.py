@@ -19,7 +19,7 @@ from tidewire.services.answers import datetime_or_empty, shown
 from tidewire.services.context import Context
 from tidewire.services.teams.records import owns
 from tidewire.store.engine.connection import Connection
-from tidewire.store.instance.platform import CONSOLE_PROJECT_ID
+from tidewire.store.instance.instance import CONSOLE_PROJECT_ID
 from tidewire.store.records.identities import account_of
 from tidewire.store.schema import authenticators, teams, users
 

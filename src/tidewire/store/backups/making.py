@@ -31,11 +31,11 @@ from tidewire.store.engine.files import (
     checked_copy,
     copy_database,
 )
-from tidewire.store.engine.migration import PLATFORM, PROJECT
+from tidewire.store.engine.migration import INSTANCE, PROJECT
 from tidewire.store.errors import StoreError
 from tidewire.store.instance.data_directory import database_path
 from tidewire.store.instance.deletion_lock import nothing_deleted
-from tidewire.store.instance.platform import CREATION
+from tidewire.store.instance.instance import CREATION
 from tidewire.store.records.due import DueProjects
 from tidewire.store.records.projects import CONSOLE_PROJECT_ID
 from tidewire.store.schema import file_parts, projects, state, upload_parts
@@ -73,7 +73,7 @@ def back_up(directory: Path, target: Target, watcher: Watcher, synchronous: Sync
     """Copy the instance in the data directory ``directory`` to ``target``; return what was copied.
 
     Databases and objects that are damaged or missing are left out and named in the manifest. Waits for
-    another backup of the same directory. Raises OSError if the platform's database or the secrets cannot be
+    another backup of the same directory. Raises OSError if the instance's database or the secrets cannot be
     read, or the target cannot be written to.
     """
     backup = _Backup(directory, target, watcher, synchronous)
@@ -154,7 +154,7 @@ class _Backup:
             database_path(self._directory, project_id),
             project_id,
             self._synchronous,
-            (PROJECT, PLATFORM) if is_platform else (PROJECT,),
+            (PROJECT, INSTANCE) if is_platform else (PROJECT,),
             create=False,
             due=None if is_platform else DueProjects(self._directory),
         )

@@ -10,7 +10,7 @@ import msgspec
 from tidewire import __version__
 from tidewire.core.time import format_datetime, now
 from tidewire.store.engine.files import DATABASE_NAME
-from tidewire.store.engine.migration import PLATFORM, PROJECT, Chain
+from tidewire.store.engine.migration import INSTANCE, PROJECT, Chain
 from tidewire.store.errors import StoreError
 from tidewire.store.records.projects import CONSOLE_PROJECT_ID
 from tidewire.store.secrets.secret_file import SECRETS_NAME
@@ -25,7 +25,7 @@ _NAME: Final = re.compile(
     rf"projects/{_ID}/{re.escape(DATABASE_NAME)}|objects/{_ID}/[0-9]{{8}}/[0-9a-f]{{32}}"
     rf"|outbox/[A-Za-z0-9][A-Za-z0-9._-]*\.eml|{re.escape(SECRETS_NAME)}"
 )
-_CHAINS: Final[tuple[Chain, ...]] = (PROJECT, PLATFORM)
+_CHAINS: Final[tuple[Chain, ...]] = (PROJECT, INSTANCE)
 
 
 class BackupError(StoreError):

@@ -1,4 +1,4 @@
-"""The keys of all projects as programs show them, kept while the platform's database does not change."""
+"""The keys of all projects as programs show them, kept while the instance's database does not change."""
 
 from __future__ import annotations
 

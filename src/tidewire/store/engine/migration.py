@@ -28,7 +28,7 @@ from sqlalchemy import (
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.dialect import has_table
 from tidewire.store.engine.prepared_statements import Prepared
-from tidewire.store.schema import PLATFORM_REVISION, PROJECT_REVISION, platform_metadata, project_metadata
+from tidewire.store.schema import INSTANCE_REVISION, PROJECT_REVISION, instance_metadata, project_metadata
 
 _MIGRATIONS: Final = Path(__file__).parent.with_name("migrations")
 _one_at_a_time: Final = threading.Lock()
@@ -59,7 +59,7 @@ class Chain:
 
 
 PROJECT: Final = Chain("project", PROJECT_REVISION, project_metadata)
-PLATFORM: Final = Chain("platform", PLATFORM_REVISION, platform_metadata)
+INSTANCE: Final = Chain("instance", INSTANCE_REVISION, instance_metadata)
 
 
 def bring_up_to_date(connection: Connection, chain: Chain, *, create: bool = True) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import literal_column, select
 from tidewire.settings import Settings
 from tidewire.store.engine.files import looked_into
 from tidewire.store.instance.data_directory import database_path
-from tidewire.store.instance.platform import CONSOLE_PROJECT_ID
+from tidewire.store.instance.instance import CONSOLE_PROJECT_ID
 from tidewire.store.schema import users
 from tidewire.store.secrets.purposes import sign_up_code
 from tidewire.store.secrets.secret_file import SECRETS_NAME, load_secrets

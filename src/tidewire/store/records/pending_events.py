@@ -1,7 +1,7 @@
-"""Events of changes in the platform's database that belong into the log of a project.
+"""Events of changes in the instance's database that belong into the log of a project.
 
 The two databases have no transaction in common. So an event is first kept beside the change, in the same
-transaction of the platform's database, and then relayed: at once by the process that made the change, and in
+transaction of the instance's database, and then relayed: at once by the process that made the change, and in
 the first round of maintenance after a crash. A project's log notes how far it was relayed to in the
 transaction that writes the events, so that none is written twice.
 """
@@ -22,7 +22,7 @@ from tidewire.store.engine.state import read_state, write_state
 from tidewire.store.schema import pending_events
 
 _RELAYED: Final = "pending_events.relayed"
-"""In the project's database: epoch of the platform's log and sequence of the last event relayed."""
+"""In the project's database: epoch of the instance's log and sequence of the last event relayed."""
 _STEP: Final = 100
 
 _encode = msgspec.json.Encoder().encode
@@ -39,7 +39,7 @@ def keep_event(connection: Connection, project_id: str, event: Event) -> None:
     """Keep an event for the log of a project; ``connection`` is in the transaction of the change."""
     values = {
         "project_id": project_id,
-        # Sequences begin again where an older copy of the platform's database was restored.
+        # Sequences begin again where an older copy of the instance's database was restored.
         "epoch": event_log.epoch(connection),
         "event": _encode(event).decode(),
     }

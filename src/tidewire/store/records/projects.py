@@ -1,4 +1,4 @@
-"""Projects as rows of the platform's database."""
+"""Projects as rows of the instance's database."""
 
 from __future__ import annotations
 

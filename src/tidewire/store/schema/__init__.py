@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import Final
 
 from tidewire.store.schema.channels import channel_rules, sent_messages
-from tidewire.store.schema.columns import platform_metadata, project_metadata
+from tidewire.store.schema.columns import instance_metadata, project_metadata
 from tidewire.store.schema.databases import (
     databases,
     dropped_tables,
@@ -34,6 +34,7 @@ from tidewire.store.schema.files import (
     upload_parts,
     uploads,
 )
+from tidewire.store.schema.instance import dev_keys, keys, pending_events, platforms, projects
 from tidewire.store.schema.log import event_log, event_secrets, outgoing_messages, state, webhooks
 from tidewire.store.schema.people import (
     audit_log,
@@ -47,10 +48,9 @@ from tidewire.store.schema.people import (
     user_identities,
     users,
 )
-from tidewire.store.schema.platform import dev_keys, keys, pending_events, platforms, projects
 from tidewire.store.schema.presences import presence_connections, presences
 from tidewire.store.schema.realtime import realtime_positions, realtime_processes
 from tidewire.store.schema.transactions import transaction_operations, transaction_rows, transactions
 
 PROJECT_REVISION: Final = "project_0100"
-PLATFORM_REVISION: Final = "platform_0100"
+INSTANCE_REVISION: Final = "instance_0100"

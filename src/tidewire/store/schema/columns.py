@@ -16,8 +16,8 @@ NAMES: Final = {
 project_metadata = MetaData(naming_convention=NAMES)
 """Tables of every project's database."""
 
-platform_metadata = MetaData(naming_convention=NAMES)
-"""Tables that the platform's database has besides those of a project."""
+instance_metadata = MetaData(naming_convention=NAMES)
+"""Tables that the instance's database has besides those of a project."""
 
 Milliseconds = BigInteger
 Bytes = BigInteger

@@ -23,7 +23,7 @@ from tidewire.store.engine.database import Database, Transaction
 from tidewire.store.engine.state import read_state, write_state
 from tidewire.store.errors import StoreError
 from tidewire.store.instance.deletion_lock import deleting
-from tidewire.store.instance.platform import ProjectStore, Stores
+from tidewire.store.instance.instance import Instance, ProjectStore
 from tidewire.store.machine.processes import is_alive
 from tidewire.store.objects.storage import SWEEP_GRACE_MS
 from tidewire.store.records import positions, presences
@@ -61,13 +61,13 @@ _SWEPT: Final = "objects.swept"
 _log = structlog.get_logger("tidewire.store")
 
 
-async def maintain(stores: Stores, settings: Settings) -> None:
+async def maintain(instance: Instance, settings: Settings) -> None:
     """Maintain all projects, round after round, until cancelled. One process of a data directory does it.
 
     Those that are open are maintained in each round; of the others a few, so that the work does not grow with
     their number: each is opened for it, and closed again.
     """
-    rounds = Rounds(stores, settings)
+    rounds = Rounds(instance, settings)
     while True:
         try:
             async with _only_process(Path(settings.data_dir) / "maintenance.lock") as chosen:
@@ -128,8 +128,8 @@ async def maintain_project(
 class Rounds:
     """What was done when, in the rounds of one process."""
 
-    def __init__(self, stores: Stores, settings: Settings) -> None:
-        self._stores = stores
+    def __init__(self, instance: Instance, settings: Settings) -> None:
+        self._instance = instance
         self._settings = settings
         self._swept: dict[str, float] = {}
         """When the objects of projects were last swept, monotonic seconds."""
@@ -139,27 +139,27 @@ class Rounds:
     async def next(self) -> None:
         """Do one round."""
         try:
-            await self._stores.finish_deletions()
-            await self._stores.finish_creations()
-            await self._stores.empty_trash()
+            await self._instance.finish_deletions()
+            await self._instance.finish_creations()
+            await self._instance.empty_trash()
         except Exception:
             _log.exception("projects remain that were not wholly made or deleted")
         try:
-            await self._stores.relay_all_events()
+            await self._instance.relay_all_events()
         except Exception:
             _log.exception("events of changed projects wait")
-        maintained = {database.project_id for database in self._stores.open_databases()}
+        maintained = {database.project_id for database in self._instance.open_databases()}
         for project_id in maintained:
             await self._maintain(project_id)
         if not self._sleeping:
-            self._sleeping.extend(project.id for project in await self._stores.list_projects())
+            self._sleeping.extend(project.id for project in await self._instance.list_projects())
         for _ in range(min(SLEEPING_PER_ROUND, len(self._sleeping))):
             project_id = self._sleeping.popleft()
             if project_id not in maintained:
                 await self._visit(project_id)
 
     async def _visit(self, project_id: str) -> None:
-        store = await self._stores.project(project_id)
+        store = await self._instance.project(project_id)
         if store is not None:
             # Others may have opened it since the round began: it still waits for its maintenance.
             was_awake = store.database.is_awake
@@ -173,7 +173,7 @@ class Rounds:
             self._swept[project_id] = time.monotonic()
         grace = SWEEP_GRACE_MS if sweep else None
         try:
-            store = await self._stores.project(project_id)
+            store = await self._instance.project(project_id)
             if store is not None:
                 await maintain_project(store, self._settings, sweep_grace_ms=grace)
             else:

@@ -50,7 +50,7 @@ from tidewire.services.databases.transactions.watching import (
 )
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
-from tidewire.store.instance.platform import Project
+from tidewire.store.instance.instance import Project
 
 _REFUSED: Final = frozenset(
     {

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +24,7 @@ from tidewire.store.engine import event_log
 from tidewire.store.engine.database import Database
 from tidewire.store.engine.state import read_state, write_state
 from tidewire.store.errors import StoreError
-from tidewire.store.instance.platform import CONSOLE_PROJECT_ID, DEFAULT_PROJECT_ID, Stores
+from tidewire.store.instance.instance import CONSOLE_PROJECT_ID, DEFAULT_PROJECT_ID, Instance
 from tidewire.store.schema import keys, projects
 from tidewire.store.secrets.secret_file import load_secrets, settle_secrets
 from tidewire.store.upkeep.maintenance import Rounds
@@ -47,14 +49,14 @@ HOSTILE = [
 
 
 async def test_the_first_start_creates_what_is_needed(settings: Settings, directory: Path) -> None:
-    stores = await Stores.open(settings)
+    instance = await Instance.open(settings)
     assert directory.stat().st_mode & 0o777 == 0o700
     assert (directory / "secrets.json").stat().st_mode & 0o777 == 0o600
-    assert len(stores.jwt_secret) == 32
-    assert [project.id for project in await stores.list_projects()] == [DEFAULT_PROJECT_ID]
-    await stores.close()
-    again = await Stores.open(settings)
-    assert again.jwt_secret == stores.jwt_secret
+    assert len(instance.jwt_secret) == 32
+    assert [project.id for project in await instance.list_projects()] == [DEFAULT_PROJECT_ID]
+    await instance.close()
+    again = await Instance.open(settings)
+    assert again.jwt_secret == instance.jwt_secret
     assert len(await again.list_projects()) == 1
     await again.close()
 
@@ -63,17 +65,19 @@ async def test_nothing_is_readable_for_others_in_a_directory_somebody_made(
     settings: Settings, directory: Path
 ) -> None:
     directory.mkdir(mode=0o755)
-    stores = await Stores.open(settings)
-    await stores.project(DEFAULT_PROJECT_ID)
+    instance = await Instance.open(settings)
+    await instance.project(DEFAULT_PROJECT_ID)
     assert {entry.stat().st_mode & 0o077 for entry in directory.rglob("*")} == {0}
-    await stores.close()
+    await instance.close()
 
 
 async def test_a_deleted_first_project_does_not_come_back(settings: Settings) -> None:
-    stores = await Stores.open(settings)
-    await stores.platform.write(lambda transaction: transaction.connection.execute(delete(projects)) and None)
-    await stores.close()
-    again = await Stores.open(settings)
+    instance = await Instance.open(settings)
+    await instance.database.write(
+        lambda transaction: transaction.connection.execute(delete(projects)) and None
+    )
+    await instance.close()
+    again = await Instance.open(settings)
     assert await again.list_projects() == []
     await again.close()
 
@@ -82,12 +86,12 @@ async def test_processes_that_start_at_once_share_one_directory(settings: Settin
     program = (
         "import asyncio, sys\n"
         "from tidewire.settings import Settings\n"
-        "from tidewire.store.instance.platform import Stores\n"
+        "from tidewire.store.instance.instance import Instance\n"
         "async def main():\n"
-        "    stores = await Stores.open(Settings(data_dir=sys.argv[1]))\n"
-        "    await stores.project('default')\n"
-        "    print(stores.jwt_secret.hex())\n"
-        "    await stores.close()\n"
+        "    instance = await Instance.open(Settings(data_dir=sys.argv[1]))\n"
+        "    await instance.project('default')\n"
+        "    print(instance.jwt_secret.hex())\n"
+        "    await instance.close()\n"
         "asyncio.run(main())\n"
     )
     processes = [
@@ -99,9 +103,9 @@ async def test_processes_that_start_at_once_share_one_directory(settings: Settin
     outputs = {(await process.communicate())[0] for process in processes}
     assert [process.returncode for process in processes] == [0] * 4
     assert len(outputs) == 1
-    stores = await Stores.open(settings)
-    assert len(await stores.list_projects()) == 1
-    await stores.close()
+    instance = await Instance.open(settings)
+    assert len(await instance.list_projects()) == 1
+    await instance.close()
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b'{"jwt_secret":"zz"}', b'{"jwt_secret":"00"}', b"\xff"])
@@ -111,35 +115,35 @@ async def test_a_damaged_file_of_secrets_is_named(
     directory.mkdir()
     (directory / "secrets.json").write_bytes(content)
     with pytest.raises(StoreError, match=r"secrets\.json"):
-        await Stores.open(settings)
+        await Instance.open(settings)
 
 
-async def test_projects_have_databases_and_objects_of_their_own(stores: Stores) -> None:
-    await stores.create_project("second", "Two")
-    first, second = await stores.project(DEFAULT_PROJECT_ID), await stores.project("second")
+async def test_projects_have_databases_and_objects_of_their_own(instance: Instance) -> None:
+    await instance.create_project("second", "Two")
+    first, second = await instance.project(DEFAULT_PROJECT_ID), await instance.project("second")
     assert first is not None
     assert second is not None
     assert second.project.name == "Two"
-    assert (await stores.project("second")).database is second.database  # type: ignore[union-attr]
+    assert (await instance.project("second")).database is second.database  # type: ignore[union-attr]
     await first.database.write(lambda transaction: write_state(transaction.connection, "name", "first"))
     assert await second.database.read(lambda connection: read_state(connection, "name")) is None
     assert second.objects.writer().key.startswith("second/")
 
 
-async def test_the_console_is_a_project(stores: Stores) -> None:
-    console = await stores.project(CONSOLE_PROJECT_ID)
+async def test_the_console_is_a_project(instance: Instance) -> None:
+    console = await instance.project(CONSOLE_PROJECT_ID)
     assert console is not None
-    assert console.database is stores.platform
+    assert console.database is instance.database
     assert console.objects.writer().key.startswith("console/")
 
 
 @pytest.mark.parametrize("project_id", HOSTILE)
-async def test_hostile_ids_are_no_projects(stores: Stores, project_id: str) -> None:
-    assert await stores.project(project_id) is None
+async def test_hostile_ids_are_no_projects(instance: Instance, project_id: str) -> None:
+    assert await instance.project(project_id) is None
     with pytest.raises(TidewireError) as caught:
-        await stores.create_project(project_id, "Hostile")
+        await instance.create_project(project_id, "Hostile")
     assert caught.value.type == "general_argument_invalid"
-    assert await stores.keys.of_project(project_id, "standard_x") is None
+    assert await instance.keys.of_project(project_id, "standard_x") is None
 
 
 @pytest.mark.parametrize(
@@ -151,85 +155,85 @@ async def test_hostile_ids_are_no_projects(stores: Stores, project_id: str) -> N
         ("Console", "project_reserved_project"),
     ],
 )
-async def test_taken_ids_are_refused(stores: Stores, project_id: str, error: str) -> None:
+async def test_taken_ids_are_refused(instance: Instance, project_id: str, error: str) -> None:
     with pytest.raises(TidewireError) as caught:
-        await stores.create_project(project_id, "")
+        await instance.create_project(project_id, "")
     assert caught.value.type == error
 
 
-async def test_many_requests_open_a_project_once(stores: Stores) -> None:
-    await stores.create_project("busy", "")
-    found = [await stores.project(DEFAULT_PROJECT_ID) for _ in range(20)]
+async def test_many_requests_open_a_project_once(instance: Instance) -> None:
+    await instance.create_project("busy", "")
+    found = [await instance.project(DEFAULT_PROJECT_ID) for _ in range(20)]
     [database] = {store.database for store in found if store}
     waiting = asyncio.create_task(database.wake())
     await asyncio.sleep(0)
     waiting.cancel()
     assert await asyncio.gather(*(database.read(event_log.last_offset) for _ in range(20))) == [0] * 20
-    assert len(stores.open_databases()) == 3
+    assert len(instance.open_databases()) == 3
 
 
-async def test_a_project_that_could_not_be_opened_can_be_later(stores: Stores, directory: Path) -> None:
+async def test_a_project_that_could_not_be_opened_can_be_later(instance: Instance, directory: Path) -> None:
     obstacle = directory / "projects" / DEFAULT_PROJECT_ID
     obstacle.write_text("in the way")
-    store = await stores.project(DEFAULT_PROJECT_ID)
+    store = await instance.project(DEFAULT_PROJECT_ID)
     assert store is not None
     for _ in range(2):
         with pytest.raises(OSError, match=DEFAULT_PROJECT_ID):
             await store.database.read(event_log.last_offset)
-    assert stores.open_databases() == [stores.platform]
+    assert instance.open_databases() == [instance.database]
     obstacle.unlink()
     assert await store.database.read(event_log.last_offset) == 0
 
 
-async def test_a_key_belongs_to_its_project(stores: Stores) -> None:
-    await stores.create_project("second", "")
-    key, secret = await stores.create_key("second", "Key", frozenset({"files.read", "files.write"}), 5)
+async def test_a_key_belongs_to_its_project(instance: Instance) -> None:
+    await instance.create_project("second", "")
+    key, secret = await instance.create_key("second", "Key", frozenset({"files.read", "files.write"}), 5)
     assert secret.startswith("standard_")
     assert len(secret) == len("standard_") + 256
-    assert await stores.keys.of_project("second", secret) == key
-    assert await stores.keys.of_project("second", secret.removeprefix("standard_")) == key
+    assert await instance.keys.of_project("second", secret) == key
+    assert await instance.keys.of_project("second", secret.removeprefix("standard_")) == key
     assert key.scopes == {"files.read", "files.write"}
     assert key.expires == 5
-    assert await stores.keys.of_project(DEFAULT_PROJECT_ID, secret) is None
+    assert await instance.keys.of_project(DEFAULT_PROJECT_ID, secret) is None
     for wrong in ("", "standard_", secret[:-1], secret + "0", secret.upper(), "ü", "x" * 5000):
-        assert await stores.keys.of_project("second", wrong) is None
+        assert await instance.keys.of_project("second", wrong) is None
     with pytest.raises(TidewireError) as caught:
-        await stores.create_key("missing", "Key", frozenset(), 0)
+        await instance.create_key("missing", "Key", frozenset(), 0)
     assert caught.value.type == "project_not_found"
 
 
-async def test_secrets_are_stored_only_as_hashes(stores: Stores, directory: Path) -> None:
-    _, secret = await stores.create_key(DEFAULT_PROJECT_ID, "Key", frozenset(), 0)
-    assert await stores.keys.of_project(DEFAULT_PROJECT_ID, secret) is not None
-    await stores.close()
+async def test_secrets_are_stored_only_as_hashes(instance: Instance, directory: Path) -> None:
+    _, secret = await instance.create_key(DEFAULT_PROJECT_ID, "Key", frozenset(), 0)
+    assert await instance.keys.of_project(DEFAULT_PROJECT_ID, secret) is not None
+    await instance.close()
     bare = secret.removeprefix("standard_").encode()
     for file in directory.rglob("*"):
         assert not file.is_file() or bare not in file.read_bytes()
 
 
-async def test_changes_by_another_process_are_seen_at_once(stores: Stores) -> None:
-    other = await Stores.open(stores.settings)
-    key, secret = await stores.create_key(DEFAULT_PROJECT_ID, "Key", frozenset(), 0)
+async def test_changes_by_another_process_are_seen_at_once(instance: Instance) -> None:
+    other = await Instance.open(instance.settings)
+    key, secret = await instance.create_key(DEFAULT_PROJECT_ID, "Key", frozenset(), 0)
     for _ in range(2):
-        assert await stores.keys.of_project(DEFAULT_PROJECT_ID, secret) == key
+        assert await instance.keys.of_project(DEFAULT_PROJECT_ID, secret) == key
     await other.create_platform(DEFAULT_PROJECT_ID, "Web", Platform("web", hostname="shop.example"))
-    store = await stores.project(DEFAULT_PROJECT_ID)
+    store = await instance.project(DEFAULT_PROJECT_ID)
     assert store is not None
     assert store.project.platforms == (Platform("web", hostname="shop.example"),)
-    await other.platform.write(
+    await other.database.write(
         lambda transaction: transaction.connection.execute(update(projects).values(name="Renamed")) and None
     )
-    store = await stores.project(DEFAULT_PROJECT_ID)
+    store = await instance.project(DEFAULT_PROJECT_ID)
     assert store is not None
     assert store.project.name == "Renamed"
-    await other.platform.write(lambda transaction: transaction.connection.execute(delete(keys)) and None)
-    assert await stores.keys.of_project(DEFAULT_PROJECT_ID, secret) is None
+    await other.database.write(lambda transaction: transaction.connection.execute(delete(keys)) and None)
+    assert await instance.keys.of_project(DEFAULT_PROJECT_ID, secret) is None
     await other.close()
 
 
-async def test_a_cache_keeps_no_more_than_its_capacity_and_nothing_outdated(stores: Stores) -> None:
+async def test_a_cache_keeps_no_more_than_its_capacity_and_nothing_outdated(instance: Instance) -> None:
     reads: list[str] = []
-    cache: Cache[str] = Cache(stores.platform, 2)
+    cache: Cache[str] = Cache(instance.database, 2)
 
     def read(name: str) -> str:
         reads.append(name)
@@ -241,11 +245,11 @@ async def test_a_cache_keeps_no_more_than_its_capacity_and_nothing_outdated(stor
     for name in ("a", "a", "b", "a", "c", "a"):
         assert await get(name) == name
     assert reads == ["a", "b", "c", "a"]
-    loop = asyncio.get_running_loop()
 
     def overtaken(_: object) -> str:
-        change = stores.platform.write(lambda transaction: write_state(transaction.connection, "x", ""))
-        asyncio.run_coroutine_threadsafe(change, loop).result(10)
+        with closing(sqlite3.connect(instance.database.path)) as another:
+            another.execute("INSERT OR REPLACE INTO state (name, value) VALUES ('x', '')")
+            another.commit()
         return "old"
 
     assert await cache.get("d", overtaken) == "old"
@@ -264,23 +268,23 @@ def test_the_file_of_secrets_is_json(tmp_path: Path) -> None:
 
 
 async def test_many_workers_may_begin_at_the_same_moment(settings: Settings, directory: Path) -> None:
-    first = await Stores.open(settings)
+    first = await Instance.open(settings)
     for number in range(20):
         await first.create_project(f"p{number}", "")
     await first.close()
     for _ in range(5):
         shutil.rmtree(directory / "due")
-        opened = await asyncio.gather(*(Stores.open(settings) for _ in range(8)))
+        opened = await asyncio.gather(*(Instance.open(settings) for _ in range(8)))
         assert len(await opened[0].due()) >= 20
-        for stores in opened:
-            await stores.close()
+        for instance in opened:
+            await instance.close()
 
 
 async def test_lost_secrets_are_not_made_anew(settings: Settings, directory: Path) -> None:
-    await (await Stores.open(settings)).close()
+    await (await Instance.open(settings)).close()
     (directory / "secrets.json").unlink()
     with pytest.raises(StoreError, match=r"secrets\.json is missing"):
-        await Stores.open(settings)
+        await Instance.open(settings)
     assert not list(directory.glob("secrets*"))
 
 
@@ -288,23 +292,23 @@ async def test_lost_secrets_are_not_made_anew(settings: Settings, directory: Pat
 async def test_a_lost_platform_is_not_made_anew(
     settings: Settings, directory: Path, content: bytes | None
 ) -> None:
-    await (await Stores.open(settings)).close()
+    await (await Instance.open(settings)).close()
     spoil(directory, CONSOLE_PROJECT_ID, content)
     with pytest.raises(StoreError, match=r"console/database\.sqlite3"):
-        await Stores.open(settings)
+        await Instance.open(settings)
 
 
 @pytest.mark.parametrize("interrupted", ["secrets.json", "projects/console"])
 async def test_an_interrupted_first_start_is_begun_again(
     settings: Settings, directory: Path, interrupted: str
 ) -> None:
-    await (await Stores.open(settings)).close()
+    await (await Instance.open(settings)).close()
     (directory / "secrets.json").rename(directory / "secrets.json.new")
     if interrupted != "secrets.json":
         spoil(directory, CONSOLE_PROJECT_ID, b"")
-    stores = await Stores.open(settings)
-    assert await stores.project(DEFAULT_PROJECT_ID) is not None
-    await stores.close()
+    instance = await Instance.open(settings)
+    assert await instance.project(DEFAULT_PROJECT_ID) is not None
+    await instance.close()
     assert (directory / "secrets.json").exists()
 
 
@@ -312,56 +316,56 @@ async def test_an_interrupted_first_start_is_begun_again(
 async def test_a_lost_project_is_refused_and_others_are_not(
     settings: Settings, directory: Path, content: bytes | None
 ) -> None:
-    stores = await Stores.open(settings)
-    await stores.create_project("other", "Other")
-    lost = await stores.project(DEFAULT_PROJECT_ID)
+    instance = await Instance.open(settings)
+    await instance.create_project("other", "Other")
+    lost = await instance.project(DEFAULT_PROJECT_ID)
     assert lost is not None
     await lost.database.wake()
     writer = lost.objects.writer()
     await writer.write(b"precious")
     kept = directory / "objects" / (await writer.finish()).key
     os.utime(kept, (1, 1))
-    await stores.close()
+    await instance.close()
     spoil(directory, DEFAULT_PROJECT_ID, content)
-    stores = await Stores.open(settings)
+    instance = await Instance.open(settings)
     for _ in range(2):
         with pytest.raises(StoreError, match=r"default/database\.sqlite3"):
-            await wake(stores, DEFAULT_PROJECT_ID)
-    await wake(stores, "other")
-    await Rounds(stores, settings).next()
+            await wake(instance, DEFAULT_PROJECT_ID)
+    await wake(instance, "other")
+    await Rounds(instance, settings).next()
     assert kept.read_bytes() == b"precious"
     path = directory / "projects" / DEFAULT_PROJECT_ID / "database.sqlite3"
     assert (path.read_bytes() if path.exists() else None) == content
-    await stores.close()
+    await instance.close()
 
 
 async def test_the_database_of_another_project_is_refused(settings: Settings, directory: Path) -> None:
-    stores = await Stores.open(settings)
+    instance = await Instance.open(settings)
     for project_id in ("one", "other"):
-        await stores.create_project(project_id, project_id)
-        await wake(stores, project_id)
-    await stores.close()
+        await instance.create_project(project_id, project_id)
+        await wake(instance, project_id)
+    await instance.close()
     places = {name: directory / "projects" / name / "database.sqlite3" for name in ("one", "other")}
     right = places["one"].read_bytes()
     shutil.copyfile(places["other"], places["one"])
     put = places["one"].read_bytes()
-    stores = await Stores.open(settings)
+    instance = await Instance.open(settings)
     for _ in range(2):
         with pytest.raises(StoreError, match="is that of the project 'other', not of 'one'"):
-            await wake(stores, "one")
-    await wake(stores, "other")
+            await wake(instance, "one")
+    await wake(instance, "other")
     assert places["one"].read_bytes() == put, "it is left as it is"
-    await stores.close()
+    await instance.close()
     places["one"].write_bytes(right)
-    stores = await Stores.open(settings)
-    await wake(stores, "one")
-    await stores.close()
+    instance = await Instance.open(settings)
+    await wake(instance, "one")
+    await instance.close()
 
 
 async def test_a_project_that_was_not_wholly_made_is_made_to_its_end(
     settings: Settings, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stores = await Stores.open(settings)
+    instance = await Instance.open(settings)
 
     async def interrupted(*_: object, **__: object) -> None:
         raise OSError("no power")
@@ -369,37 +373,39 @@ async def test_a_project_that_was_not_wholly_made_is_made_to_its_end(
     with monkeypatch.context() as patch:
         patch.setattr(Database, "wake", interrupted)
         with pytest.raises(OSError, match="no power"):
-            await stores.create_project("new", "New")
-    await stores.close()
-    stores = await Stores.open(settings)
-    await Rounds(stores, settings).next()
-    await wake(stores, "new")
-    await stores.close()
+            await instance.create_project("new", "New")
+    await instance.close()
+    instance = await Instance.open(settings)
+    await Rounds(instance, settings).next()
+    await wake(instance, "new")
+    await instance.close()
     spoil(directory, "new", None)
-    stores = await Stores.open(settings)
+    instance = await Instance.open(settings)
     with pytest.raises(StoreError):
-        await wake(stores, "new")
-    await stores.close()
+        await wake(instance, "new")
+    await instance.close()
 
 
-async def test_a_new_project_does_not_get_the_data_of_an_earlier_one(stores: Stores, directory: Path) -> None:
+async def test_a_new_project_does_not_get_the_data_of_an_earlier_one(
+    instance: Instance, directory: Path
+) -> None:
     path = directory / "projects" / "earlier" / "database.sqlite3"
     path.parent.mkdir()
     path.write_bytes(b"data")
     with pytest.raises(TidewireError, match="earlier project") as caught:
-        await stores.create_project("earlier", "Earlier")
+        await instance.create_project("earlier", "Earlier")
     assert caught.value.type == "project_already_exists"
-    assert await stores.project("earlier") is None
+    assert await instance.project("earlier") is None
 
 
 async def test_who_only_reads_makes_no_data_directory(settings: Settings, directory: Path) -> None:
     with pytest.raises(StoreError, match="there is no data directory"):
-        await Stores.open(settings, create=False)
+        await Instance.open(settings, create=False)
     assert not directory.exists()
 
 
-async def wake(stores: Stores, project_id: str) -> None:
-    store = await stores.project(project_id)
+async def wake(instance: Instance, project_id: str) -> None:
+    store = await instance.project(project_id)
     assert store is not None
     await store.database.wake()
 

@@ -1,6 +1,6 @@
-"""The platform: its projects, their API keys, and everything that is open.
+"""The instance: its projects, their API keys, and everything that is open.
 
-The platform's database is itself a project's, called ``console``, with some more tables.
+The instance's database is itself a project's, called ``console``, with some more tables.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tidewire.store.caches.identity_cache import IdentityCache
 from tidewire.store.caches.key_ring import KeyRing
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Database, Transaction
-from tidewire.store.engine.migration import PLATFORM, PROJECT
+from tidewire.store.engine.migration import INSTANCE, PROJECT
 from tidewire.store.engine.state import delete_state, read_state, write_state
 from tidewire.store.engine.workers import Workers
 from tidewire.store.errors import StoreError
@@ -81,9 +81,9 @@ __all__ = [
     "CONSOLE_PROJECT_ID",
     "DEFAULT_PROJECT_ID",
     "ApiKey",
+    "Instance",
     "Project",
     "ProjectStore",
-    "Stores",
 ]
 
 
@@ -96,7 +96,7 @@ class ProjectStore(msgspec.Struct, frozen=True):
     identities: IdentityCache
 
 
-class Stores:
+class Instance:
     """Everything that is open. Made by :meth:`open`; belongs to the event loop it is opened in."""
 
     def __init__(self, settings: Settings, secrets: Secrets, disk: DiskSpace) -> None:
@@ -127,22 +127,22 @@ class Stores:
             settings.databases_open_max,
             self._project_sleeps,
         )
-        self.platform: Final = Database(
+        self.database: Final = Database(
             database_path(self._directory, CONSOLE_PROJECT_ID),
             CONSOLE_PROJECT_ID,
             self._workers,
             synchronous=settings.synchronous,
-            chains=(PROJECT, PLATFORM),
+            chains=(PROJECT, INSTANCE),
             encryption=self.encryption,
             create=not secrets.settled,
             keeper=self,
             list_bytes=settings.list_bytes_max,
         )
-        self.platform.keep_awake_while(lambda: True)
-        self.keys: Final = KeyRing(self.platform, self._background)
+        self.database.keep_awake_while(lambda: True)
+        self.keys: Final = KeyRing(self.database, self._background)
         """The keys of all projects."""
-        self._projects: Cache[Project] = Cache(self.platform, _PROJECTS_CACHED)
-        self._console_identities = IdentityCache(self.platform, self.jwt_secret)
+        self._projects: Cache[Project] = Cache(self.database, _PROJECTS_CACHED)
+        self._console_identities = IdentityCache(self.database, self.jwt_secret)
         settings_of_console = msgspec.structs.replace(
             CONSOLE_SETTINGS, session_duration=settings.session_duration
         )
@@ -151,11 +151,11 @@ class Stores:
         )
 
     @classmethod
-    async def open(cls, settings: Settings, *, create: bool = True) -> Stores:
+    async def open(cls, settings: Settings, *, create: bool = True) -> Instance:
         """Open the data directory; create it with its secrets and first project if it is new and ``create``.
 
         The databases of projects are opened when they are needed. Raises OSError (:class:`StoreError` with
-        its own text) if the directory cannot be used, or lacks its secrets or the database of the platform:
+        its own text) if the directory cannot be used, or lacks its secrets or the database of the instance:
         neither is made anew.
         """
         directory = Path(settings.data_dir)
@@ -164,19 +164,19 @@ class Stores:
         secrets = await asyncio.to_thread(
             prepare_directory, directory, create=create, allow_network=settings.network_file_systems
         )
-        stores = cls(settings, secrets, disk)
+        instance = cls(settings, secrets, disk)
         try:
-            await stores.platform.wake()
-            await stores.platform.write(_create_first_project)
+            await instance.database.wake()
+            await instance.database.write(_create_first_project)
             if not secrets.settled:
                 await asyncio.to_thread(settle_secrets, directory / SECRETS_NAME)
             ids = select(projects.c.id)
-            listed = await stores.platform.read(lambda connection: list(connection.scalars(ids)))
-            await asyncio.to_thread(stores._prepare_due, listed)
+            listed = await instance.database.read(lambda connection: list(connection.scalars(ids)))
+            await asyncio.to_thread(instance._prepare_due, listed)
         except BaseException:
-            await stores.close()
+            await instance.close()
             raise
-        return stores
+        return instance
 
     def _prepare_due(self, project_ids: Sequence[str]) -> None:
         with locked(self._directory / "lock"):  # other workers begin at the same moment
@@ -186,14 +186,14 @@ class Stores:
         """Close every database."""
         await self._background.finish()
         await self._open_projects.close()
-        await self.platform.close()
+        await self.database.close()
         await asyncio.to_thread(self._workers.close)
 
     async def project(self, project_id: str) -> ProjectStore | None:
         """The project with this id; None if there is none. Its database opens when it is used."""
         if project_id == CONSOLE_PROJECT_ID:
             objects = self._objects(CONSOLE_PROJECT_ID)
-            return ProjectStore(self._console, self.platform, objects, self._console_identities)
+            return ProjectStore(self._console, self.database, objects, self._console_identities)
         duration = self.settings.session_duration
         project = await self._projects.get(
             project_id, lambda connection: find_project(connection, project_id, duration)
@@ -206,7 +206,7 @@ class Stores:
 
     def open_databases(self) -> Sequence[Database]:
         """The databases that are open now, the platform's first."""
-        return [self.platform, *self._open_projects.awake()]
+        return [self.database, *self._open_projects.awake()]
 
     async def due(self) -> dict[str, int]:
         """When something is to be done in which projects, milliseconds since the epoch.
@@ -224,12 +224,12 @@ class Stores:
 
     def woke(self, database: Database) -> None:
         """A database was opened."""
-        if database is not self.platform:
+        if database is not self.database:
             self._open_projects.woke(database)
 
     def slept(self, database: Database, due_at: int | None) -> None:
         """A database was closed."""
-        if database is not self.platform:
+        if database is not self.database:
             self._open_projects.slept(database, due_at)
 
     def committed(self, project_id: str) -> None:
@@ -241,14 +241,14 @@ class Stores:
         if project_id == CONSOLE_PROJECT_ID:
             return False
         marker = CREATION + project_id
-        noted = await self.platform.read(lambda connection: read_state(connection, marker), lane="identities")
+        noted = await self.database.read(lambda connection: read_state(connection, marker), lane="identities")
         if noted is None:
             self._report(project_id, error)
         return noted is not None
 
     async def created(self, project_id: str) -> None:
         """From now on the project's database is never made anew."""
-        await self.platform.write(
+        await self.database.write(
             lambda transaction: delete_state(transaction.connection, CREATION + project_id)
         )
 
@@ -266,7 +266,7 @@ class Stores:
             rows = connection.execute(select(projects).order_by(projects.c.sequence)).all()
             return [project_of(connection, row, duration) for row in rows]
 
-        return await self.platform.read(read)
+        return await self.database.read(read)
 
     async def create_project(
         self, project_id: str, name: str, team_id: str = "", region: str = "default"
@@ -293,7 +293,7 @@ class Stores:
                 raise TidewireError("project_already_exists", message)
             write_state(transaction.connection, CREATION + project_id, str(moment))
 
-        await self.platform.write(unit)
+        await self.database.write(unit)
         await self._open_projects.get(project).database.wake()
         return await self._existing(project_id)
 
@@ -316,21 +316,21 @@ class Stores:
                 announce(transaction, changed)
             return changed
 
-        return await self.platform.write(unit)
+        return await self.database.write(unit)
 
     async def relay_events(self, database: Database) -> None:
-        """Write to a project's log what was kept for it beside changes in the platform's database.
+        """Write to a project's log what was kept for it beside changes in the instance's database.
 
         What cannot be written now is written later, by the next call or the next round of maintenance.
         """
         try:
-            await relay_events(self.platform, database)
+            await relay_events(self.database, database)
         except Exception:
             _log.exception("events_not_relayed", project=database.project_id)
 
     async def relay_all_events(self) -> None:
         """Do so for every project that has any."""
-        for project_id in await self.platform.read(projects_with_pending):
+        for project_id in await self.database.read(projects_with_pending):
             try:
                 store = await self.project(project_id)
             except OSError:
@@ -352,7 +352,7 @@ class Stores:
             delete_state(transaction.connection, CREATION + project_id)
             write_state(transaction.connection, _DELETION + project_id, str(now()))
 
-        await self.platform.write(unit)
+        await self.database.write(unit)
         try:
             await self._finish_deletion(project_id)
         except OSError:
@@ -365,7 +365,7 @@ class Stores:
     async def notice_deletions(self) -> None:
         """Close the databases of projects that another process has deleted."""
         rows = select(projects.c.id, projects.c.created_at)
-        there = await self.platform.read(
+        there = await self.database.read(
             lambda connection: {row.id: row.created_at for row in connection.execute(rows)},
             lane="identities",
         )
@@ -398,7 +398,7 @@ class Stores:
         Raises :class:`TidewireError` ``project_not_found`` or ``platform_already_exists``.
         """
         await self._existing(project_id)
-        return await self.platform.write(
+        return await self.database.write(
             lambda transaction: insert_platform(
                 transaction.connection, project_id, name, platform, platform_id
             )
@@ -415,7 +415,7 @@ class Stores:
         await self._existing(project_id)
         listed = sorted(scopes) if isinstance(scopes, frozenset) else list(scopes)
         owner = KeyOwner(project_id=project_id)
-        return await self.platform.write(
+        return await self.database.write(
             lambda transaction: insert_api_key(transaction.connection, owner, name, listed, expires, key_id)
         )
 
@@ -429,7 +429,7 @@ class Stores:
         def unit(transaction: Transaction) -> DevKey:
             return insert_dev_key(transaction.connection, self.encryption, project_id, name, expires)
 
-        return self.encryption.open((await self.platform.write(unit)).sealed_secret)
+        return self.encryption.open((await self.database.write(unit)).sealed_secret)
 
     async def _existing(self, project_id: str) -> Project:
         store = await self.project(project_id)
@@ -454,7 +454,7 @@ class Stores:
     async def _noted(self, prefix: str) -> list[str]:
         """Ids of the projects with a note of this kind."""
         pattern = select(state.c.name).where(state.c.name.startswith(prefix, autoescape=True))
-        names = await self.platform.read(lambda connection: list(connection.scalars(pattern)))
+        names = await self.database.read(lambda connection: list(connection.scalars(pattern)))
         return [name.removeprefix(prefix) for name in names]
 
     def _report(self, project_id: str, error: StoreError) -> None:
@@ -472,12 +472,12 @@ class Stores:
 
     async def _delete_data(self, project_id: str) -> None:
         marker = _DELETION + project_id
-        if await self.platform.read(lambda connection: read_state(connection, marker)) is None:
+        if await self.database.read(lambda connection: read_state(connection, marker)) is None:
             return
         with ExitStack() as stack:
             lock = locked(self._directory / "deletion.lock")
             await asyncio.to_thread(stack.enter_context, lock)
-            if await self.platform.read(lambda connection: read_state(connection, marker)) is None:
+            if await self.database.read(lambda connection: read_state(connection, marker)) is None:
                 return
             self._open_projects.forget(project_id)
             await self._open_projects.closed()
@@ -486,7 +486,7 @@ class Stores:
                 await asyncio.to_thread(shutil.rmtree, directory)
             await asyncio.to_thread(self._due.closed, project_id, None)
             await self._objects(project_id).delete_all()
-            await self.platform.write(lambda transaction: delete_state(transaction.connection, marker))
+            await self.database.write(lambda transaction: delete_state(transaction.connection, marker))
 
     def _objects(self, project_id: str) -> ObjectStorage:
         return ObjectStorage(self._object_store, project_id, durable=self.settings.synchronous == "full")

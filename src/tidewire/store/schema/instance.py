@@ -1,4 +1,4 @@
-"""Tables of the platform: projects, and what registers programs with them."""
+"""Tables of the instance: projects, and what registers programs with them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from tidewire.store.schema.columns import (
     ID_LENGTH,
     Milliseconds,
     created,
+    instance_metadata,
     json,
     number,
-    platform_metadata,
     resource,
     sequence,
     text,
@@ -25,7 +25,7 @@ def _of_project(*, nullable: bool = False) -> Column[str]:
 
 projects = Table(
     "projects",
-    platform_metadata,
+    instance_metadata,
     *resource(),
     text("name"),
     text("team_id"),  # of the console project: the team that owns the project; empty: only the operator does
@@ -42,7 +42,7 @@ projects = Table(
 
 platforms = Table(
     "platforms",
-    platform_metadata,
+    instance_metadata,
     sequence(),
     Column("id", String(ID_LENGTH), nullable=False),
     *created(),
@@ -56,7 +56,7 @@ platforms = Table(
 
 keys = Table(
     "keys",
-    platform_metadata,
+    instance_metadata,
     sequence(),
     Column("id", String(ID_LENGTH), nullable=False),
     *created(),
@@ -78,7 +78,7 @@ keys = Table(
 
 dev_keys = Table(
     "dev_keys",
-    platform_metadata,
+    instance_metadata,
     sequence(),
     Column("id", String(ID_LENGTH), nullable=False),
     *created(),
@@ -95,7 +95,7 @@ dev_keys = Table(
 
 pending_events = Table(
     "pending_events",
-    platform_metadata,
+    instance_metadata,
     sequence(),
     _of_project(),
     Column("epoch", String(16), nullable=False),  # of the console project's log

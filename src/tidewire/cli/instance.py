@@ -10,22 +10,22 @@ from tidewire.bus.doorbell import Doorbell
 from tidewire.cli.options import keep_private
 from tidewire.logs import configure_logging
 from tidewire.settings import Settings
-from tidewire.store.instance.platform import Stores
+from tidewire.store.instance.instance import Instance
 
 
 @asynccontextmanager
-async def opened(settings: Settings, *, create: bool = False) -> AsyncIterator[Stores]:
+async def opened(settings: Settings, *, create: bool = False) -> AsyncIterator[Instance]:
     """Open the data directory; what is committed is told to the server that runs on it, if one does.
 
     Without ``create`` it must be there. What is made in it is private. Raises OSError if it cannot be used.
     """
     keep_private()
     configure_logging(settings.log_level)  # to standard error: what a command prints is for programs too
-    stores = await Stores.open(settings, create=create)
+    instance = await Instance.open(settings, create=create)
     doorbell = Doorbell(Path(settings.data_dir))
-    stores.on_commit = doorbell.ring
+    instance.on_commit = doorbell.ring
     try:
-        yield stores
+        yield instance
     finally:
-        await stores.close()
+        await instance.close()
         doorbell.close()

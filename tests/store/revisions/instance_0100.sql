@@ -15,6 +15,10 @@ CREATE TABLE dev_keys (
 	CONSTRAINT fk_dev_keys_project_id FOREIGN KEY(project_id) REFERENCES projects (id) ON DELETE CASCADE,
 	CONSTRAINT uq_dev_keys_secret_hash UNIQUE (secret_hash)
 );
+CREATE TABLE instance_revision (
+	version_num VARCHAR(32) NOT NULL,
+	CONSTRAINT instance_revision_pkc PRIMARY KEY (version_num)
+);
 CREATE TABLE keys (
 	sequence INTEGER NOT NULL,
 	id VARCHAR(36) NOT NULL,
@@ -41,10 +45,6 @@ CREATE TABLE pending_events (
 	epoch VARCHAR(16) NOT NULL,
 	event TEXT NOT NULL,
 	CONSTRAINT fk_pending_events_project_id FOREIGN KEY(project_id) REFERENCES projects (id) ON DELETE CASCADE
-);
-CREATE TABLE platform_revision (
-	version_num VARCHAR(32) NOT NULL,
-	CONSTRAINT platform_revision_pkc PRIMARY KEY (version_num)
 );
 CREATE TABLE platforms (
 	sequence INTEGER NOT NULL,

@@ -5,7 +5,7 @@ A database gets them from the schema when it is made; there is nothing older to 
 
 from __future__ import annotations
 
-revision = "platform_0100"
+revision = "instance_0100"
 down_revision = None
 branch_labels = None
 depends_on = None
