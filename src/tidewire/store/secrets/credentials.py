@@ -70,9 +70,9 @@ def decode_session(text: str) -> tuple[str, str] | None:
     if len(text) > MAX_CREDENTIAL_LENGTH:
         return None
     try:
-        content = base64.b64decode(
-            text + "=" * (-len(text) % 4), altchars=b"-_" if {"-", "_"} & set(text) else None
-        )
+        # Strictly: of two sessions in one header the decoder would take the first and pass over the rest.
+        padded = text + "=" * (-len(text) % 4)
+        content = base64.b64decode(padded, b"-_" if {"-", "_"} & set(text) else None, validate=True)
         session = _decode_session(content)
     except (binascii.Error, ValueError, msgspec.DecodeError):
         return None
