@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import msgspec
 import pytest
+from sqlalchemy import Insert
 
 from tests.store.samples import event
 from tidewire.core.errors import TidewireError
+from tidewire.core.time import now
 from tidewire.settings import Settings
 from tidewire.store.engine import event_log
-from tidewire.store.engine.database import NEVER
+from tidewire.store.engine.database import NEVER, Transaction
 from tidewire.store.engine.deadlines import too_long
 from tidewire.store.engine.reading import FairQueue, Job, Share
 from tidewire.store.engine.threads import ThreadPool
 from tidewire.store.instance.instance import DEFAULT_PROJECT_ID, Instance, ProjectStore
 from tidewire.store.records.due import OPEN
-from tidewire.store.schema import outgoing_messages
+from tidewire.store.schema import dropped_tables, outgoing_messages, webhooks
 
 
 @pytest.fixture
@@ -121,20 +126,64 @@ def resident() -> float:
     return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
 
-async def test_what_is_due_is_known_without_opening(settings: Settings, directory: Path) -> None:
+MESSAGE = outgoing_messages.insert().values(
+    channel="mail", recipient="a@b.test", created_at=1, next_attempt_at=77
+)
+WEBHOOK = webhooks.insert().values(
+    id="w", created_at=1, updated_at=1, url="https://example.com", position=0, next_attempt_at=88
+)
+CHANGE = dropped_tables.insert().values(table_sequence=1)
+
+
+@pytest.mark.parametrize(("what", "when"), [(MESSAGE, 77), (WEBHOOK, 88), (CHANGE, None)])
+async def test_what_is_due_is_known_without_opening(
+    settings: Settings, directory: Path, what: Insert, when: int | None
+) -> None:
     instance = await Instance.open(settings)
     await instance.create_project("quiet", "")
     database = (await opened(instance)).database
     assert await instance.due() == {"quiet": OPEN, DEFAULT_PROJECT_ID: OPEN}
-    message = {"channel": "mail", "recipient": "a@b.test", "created_at": 1, "next_attempt_at": 77}
-    await database.write(
-        lambda transaction: (
-            transaction.connection.execute(outgoing_messages.insert().values(message)) and None
-        )
-    )
+
+    def unit(transaction: Transaction) -> None:
+        transaction.connection.execute(what)
+        transaction.append(event())
+
+    await database.write(unit)
+    before = now()
     await instance.close()
     instance = await Instance.open(settings)
-    assert await instance.due() == {DEFAULT_PROJECT_ID: 77}
+    due = await instance.due()
+    assert due.keys() == {DEFAULT_PROJECT_ID}
+    assert due[DEFAULT_PROJECT_ID] == when or (when is None and before <= due[DEFAULT_PROJECT_ID] <= now())
+    assert instance.open_databases() == [instance.database]
+    await instance.close()
+
+
+async def test_after_a_kill_what_was_open_is_known_without_opening(
+    settings: Settings, directory: Path
+) -> None:
+    """Whatever was committed there before: it may be due."""
+    instance = await Instance.open(settings)
+    await instance.create_project("quiet", "")
+    await instance.close()
+    program = f"""
+import asyncio, os, signal
+from tests.store.samples import event
+from tidewire.settings import Settings
+from tidewire.store.instance.instance import DEFAULT_PROJECT_ID, Instance
+
+async def main():
+    instance = await Instance.open(Settings(data_dir={settings.data_dir!r}))
+    store = await instance.project(DEFAULT_PROJECT_ID)
+    await store.database.write(lambda transaction: transaction.append(event()))
+    os.kill(os.getpid(), signal.SIGKILL)
+
+asyncio.run(main())
+"""
+    killed = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", program], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    instance = await Instance.open(settings)
+    assert await instance.due() == {DEFAULT_PROJECT_ID: OPEN}
     assert instance.open_databases() == [instance.database]
     await instance.close()
 
