@@ -1,4 +1,4 @@
-"""Who wants to know that something was committed, in this process or in another one."""
+"""Commits: who is told when something was committed, in this process or in another one."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from typing import Final
 
 INTERVAL_SECONDS: Final = 0.004
-"""Between two times that the same project's commits in other processes are told of."""
+"""Seconds between two calls that tell of commits of other processes in the same project."""
 
 
 @dataclass(frozen=True)
 class CommitListener:
-    """What is called on the event loop."""
+    """Callbacks that are called on the event loop."""
 
     elsewhere: Callable[[str], None]
-    """With the id of a project in which another process has committed something."""
+    """Called with the id of a project in which another process has committed something."""
     overlooked: Callable[[], None]
-    """Another process may have committed something, wherever, of which nobody told: it was killed."""
+    """Called when another process was killed, which may have committed something in any project untold."""
     here: Callable[[str], None] | None = None
-    """With the id of a project in which this process has committed something."""
+    """Called with the id of a project in which this process has committed something."""
 
 
 class Commits:
@@ -35,14 +35,14 @@ class Commits:
         self._here: set[str] = set()
         """Projects whose commits in this process are about to be told."""
         self._calm: dict[str, bool] = {}
-        """Projects that were told of just now, and whether there was another ring since."""
+        """The projects that listeners were told of just now, and whether there was another ring since."""
 
     def listen(self, listener: CommitListener) -> None:
-        """Tell ``listener`` from now on."""
+        """Tell ``listener`` of commits from now on."""
         self._listeners.append(listener)
 
     def unlisten(self, listener: CommitListener) -> None:
-        """Tell it no more."""
+        """Stop telling ``listener``."""
         self._listeners.remove(listener)
 
     def committed(self, project_id: str) -> None:

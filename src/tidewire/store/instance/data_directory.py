@@ -14,7 +14,7 @@ from tidewire.store.secrets.secret_file import SECRETS_NAME, Secrets, load_secre
 
 
 def database_path(directory: Path, project_id: str) -> Path:
-    """Where the database of a project is. Raises :class:`StoreError` for what is no id."""
+    """The path of a project's database. Raises :class:`StoreError` if ``project_id`` is no id."""
     if not is_id(project_id):
         raise StoreError(f"{project_id!r} is not the id of a project")
     return directory / "projects" / project_id / DATABASE_NAME

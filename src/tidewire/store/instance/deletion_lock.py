@@ -1,4 +1,8 @@
-"""No object is deleted while a backup is made: its databases refer to what was there when it began."""
+"""The lock between backups and deletions of objects.
+
+No object is deleted while a backup is made: the databases in it refer to the objects that were there when it
+began.
+"""
 
 from __future__ import annotations
 

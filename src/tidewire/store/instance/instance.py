@@ -70,9 +70,9 @@ _CONSOLE_PLATFORMS: Final = (Platform("web", hostname="localhost"),)
 """Tools on the operator's own computer may always call."""
 _FIRST_PROJECT: Final = "platform.first_project"
 _DELETION: Final = "platform.deletion."
-"""Followed by the id of a project whose rows are gone, but not yet its data."""
+"""The prefix of a note, before the id of a project whose rows are deleted and whose data is not yet."""
 CREATION: Final = "platform.creation."
-"""Followed by the id of a project whose database may not have been made yet."""
+"""The prefix of a note, before the id of a project whose database may not have been made yet."""
 _PROJECTS_CACHED: Final = 10_000
 _REPORT_SECONDS: Final = 60.0
 _log = structlog.get_logger("tidewire.store")
@@ -88,7 +88,7 @@ __all__ = [
 
 
 class ProjectStore(msgspec.Struct, frozen=True):
-    """What a project stores."""
+    """A project with everything that it stores."""
 
     project: Project
     database: Database
@@ -103,7 +103,7 @@ class Instance:
         """To be used after :meth:`open`, which opens the platform."""
         self.settings = settings
         self.jwt_secret: Final = settings.secret_key.encode() or secrets.jwt_secret
-        """Signs JSON Web Tokens; the same for all processes of a data directory."""
+        """The secret that signs JSON Web Tokens; the same for all processes of a data directory."""
         self.encryption: Final = Encryption(secrets.jwt_secret)
         self.on_commit: Callable[[str], None] = _nobody
         """Called with a project's id when something was committed there, in the thread that did it, and when
@@ -223,17 +223,17 @@ class Instance:
         self._sleep_listeners.append(callback)
 
     def woke(self, database: Database) -> None:
-        """A database was opened."""
+        """Count a database as open; the engine calls this when it has opened the files."""
         if database is not self.database:
             self._open_projects.woke(database)
 
     def slept(self, database: Database, due_at: int | None) -> None:
-        """A database was closed."""
+        """Count a database as closed; the engine calls this when it has closed the files."""
         if database is not self.database:
             self._open_projects.slept(database, due_at)
 
     def committed(self, project_id: str) -> None:
-        """Something was committed; called in the thread that did it."""
+        """Tell :attr:`on_commit` of a commit; called in the thread that made it."""
         self.on_commit(project_id)
 
     async def is_new(self, project_id: str, error: StoreError) -> bool:
@@ -247,7 +247,7 @@ class Instance:
         return noted is not None
 
     async def created(self, project_id: str) -> None:
-        """From now on the project's database is never made anew."""
+        """Note that the project's database was made: from now on it is never made anew."""
         await self.database.write(
             lambda transaction: delete_state(transaction.connection, CREATION + project_id)
         )
@@ -329,7 +329,7 @@ class Instance:
             _log.exception("events_not_relayed", project=database.project_id)
 
     async def relay_all_events(self) -> None:
-        """Do so for every project that has any."""
+        """Write the events that are kept to the log of every project that has any."""
         for project_id in await self.database.read(projects_with_pending):
             try:
                 store = await self.project(project_id)
@@ -493,7 +493,7 @@ class Instance:
 
 
 def _nobody(_project_id: str) -> None:
-    """Nobody wants to know of commits."""
+    """The listener to commits while there is none: it does nothing."""
 
 
 def _create_first_project(transaction: Transaction) -> None:

@@ -1,4 +1,4 @@
-"""The databases of projects: open while somebody needs them, and for a while after."""
+"""The databases of projects: they are open while somebody needs them, and for a while after."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from tidewire.store.machine.memory import give_back
 from tidewire.store.records.projects import Project
 
 LOOK_SECONDS: Final = 1.0
-"""Between two looks for databases that nobody needs."""
+"""Seconds between two looks for databases that nobody needs."""
 _SOON_SECONDS: Final = 0.25
-"""Of no use after which a database may be closed if there are too many."""
+"""Seconds without use after which a database may be closed if too many are open."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class ProjectDatabase:
     database: Database
     identities: IdentityCache
     created_at: int
-    """Of the project: another one may have had the same id before."""
+    """When the project was created: another one may have had the same id before."""
 
 
 @dataclass
@@ -39,7 +39,7 @@ class _Awake:
 
 
 class ProjectDatabases:
-    """All projects' databases that were needed so far. Belongs to one event loop."""
+    """The databases of all projects that were needed so far. Belongs to one event loop."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class ProjectDatabases:
         self._timer: asyncio.TimerHandle | None = None
         self._looked_at = 0.0
         self._have_closed = False
-        """Databases were closed whose memory was not given back yet."""
+        """Whether databases were closed whose memory was not given back to the system yet."""
 
     def get(self, project: Project) -> ProjectDatabase:
         """The database of a project that exists. It opens when it is used."""
@@ -82,7 +82,7 @@ class ProjectDatabases:
         return [each.database for each in self._awake.values() if each.database.is_awake]
 
     def created_at(self) -> dict[str, int]:
-        """When the projects were made whose databases were needed so far, by id."""
+        """The times of creation of the projects whose databases were needed so far, by id."""
         return {project_id: held.created_at for project_id, held in self._projects.items()}
 
     def listen(self, callback: Callable[[str], None]) -> None:

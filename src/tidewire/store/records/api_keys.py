@@ -20,10 +20,10 @@ from tidewire.store.schema import keys
 KeyType = Literal["standard", "organization", "account"]
 
 ACCESS_PRECISION: Final = 24 * 3600 * 1000
-"""Milliseconds to which it is known when a key was last used."""
+"""Milliseconds by which the time of the last use of a key may be off: it is not written more often."""
 
 MAX_SDKS: Final = 16
-"""SDKs that are remembered of a key."""
+"""The greatest number of SDKs that are remembered for a key."""
 
 _SECRET_BYTES: Final = 128
 _MAX_SECRET_LENGTH: Final = 1024
@@ -31,7 +31,7 @@ _MAX_SECRET_LENGTH: Final = 1024
 
 @dataclass(frozen=True)
 class KeyOwner:
-    """Whose key it is: one of the three is set."""
+    """The owner of a key: one of the three fields is set."""
 
     project_id: str = ""
     team_id: str = ""
@@ -43,7 +43,7 @@ class KeyOwner:
         return "standard" if self.project_id else "organization" if self.team_id else "account"
 
     def condition(self) -> ColumnElement[bool]:
-        """Which rows of ``keys`` belong to the owner."""
+        """The condition that a row of ``keys`` belongs to the owner."""
         if self.project_id:
             return keys.c.project_id == self.project_id
         column, value = (keys.c.team_id, self.team_id) if self.team_id else (keys.c.user_id, self.user_id)
@@ -52,7 +52,7 @@ class KeyOwner:
 
 @dataclass(frozen=True)
 class ApiKey:
-    """What a program may do with a key."""
+    """An API key, and what a program may do with it."""
 
     id: str
     project_id: str
@@ -63,22 +63,22 @@ class ApiKey:
     """Milliseconds since the epoch; 0: never."""
     type: KeyType = "standard"
     team_id: str = ""
-    """Of the organisation that the key is for."""
+    """Id of the organisation that the key is for; empty for other keys."""
     user_id: str = ""
-    """Of the console user that the key is for."""
+    """Id of the console user that the key is for; empty for other keys."""
     listed_scopes: tuple[str, ...] = ()
-    """As they were given: in their order, with repetitions."""
+    """The scopes as they were given: in their order, with repetitions."""
     created_at: int = 0
     """Milliseconds since the epoch."""
     updated_at: int = 0
     accessed_at: int = 0
-    """Milliseconds since the epoch, known to :data:`ACCESS_PRECISION`; 0: never."""
+    """Milliseconds since the epoch, up to :data:`ACCESS_PRECISION` too early; 0: never."""
     sdks: tuple[str, ...] = ()
-    """That used the key."""
+    """The names of the SDKs that used the key."""
 
     @property
     def owner(self) -> KeyOwner:
-        """Whose key it is."""
+        """The owner of the key."""
         return KeyOwner(self.project_id, self.team_id, self.user_id)
 
 

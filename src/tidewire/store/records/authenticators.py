@@ -18,16 +18,16 @@ from tidewire.store.schema import authenticators
 from tidewire.store.secrets.encryption import Encryption, SealError
 
 RECOVERY_CODES: Final = 6
-"""Made at a time."""
+"""The number of recovery codes that are made at a time."""
 
 _CODE_BYTES: Final = 8
 _STEP_SECONDS: Final = 30
 _TOLERATED_STEPS: Final = (-1, 0, 1)
-"""Clocks of phones are somewhat off, and typing takes a while."""
+"""Time steps by which a code may be off: clocks of phones are inexact, and typing takes a while."""
 
 
 def new_recovery_codes() -> list[str]:
-    """Codes that nobody guesses."""
+    """New recovery codes, too long to be guessed."""
     return [secrets.token_hex(_CODE_BYTES) for _ in range(RECOVERY_CODES)]
 
 
@@ -48,7 +48,7 @@ def open_codes(encryption: Encryption, sealed: Sequence[str]) -> list[str]:
 
 
 def without_code(encryption: Encryption, sealed: Sequence[str], code: str) -> list[str] | None:
-    """What remains stored when ``code`` was used; None if it is none of them."""
+    """The codes that remain stored after ``code`` is used; None if it is not one of them."""
     used = [each for each in sealed if any(_same(known, code) for known in open_codes(encryption, [each]))]
     return [each for each in sealed if each not in used] if used else None
 
@@ -87,7 +87,7 @@ def replace_authenticator(
 
 
 def verify_authenticator(connection: Connection, row: Row[Any]) -> None:
-    """Count the authenticator from now on."""
+    """Mark the authenticator as verified: its codes count from now on."""
     connection.execute(
         update(authenticators)
         .where(authenticators.c.sequence == row.sequence)
@@ -96,14 +96,14 @@ def verify_authenticator(connection: Connection, row: Row[Any]) -> None:
 
 
 def delete_authenticator(connection: Connection, user_id: str) -> None:
-    """Forget the authenticator app of a user."""
+    """Delete the authenticator app of a user."""
     connection.execute(
         delete(authenticators).where(authenticators.c.user_id == user_id, authenticators.c.type == "totp")
     )
 
 
 def matching_step(encryption: Encryption, row: Row[Any], code: str) -> int | None:
-    """The time step whose code this is; None if it is of no step near the present."""
+    """The time step that a code belongs to; None if it belongs to no step near the present."""
     try:
         totp = pyotp.TOTP(encryption.open(row.secret))
     except SealError:

@@ -1,4 +1,4 @@
-"""Rules of custom channels as rows, and a name for their present state."""
+"""Rules of custom channels as rows, and a version that names their present state."""
 
 from __future__ import annotations
 
@@ -21,18 +21,21 @@ _BY_ID: Final = select(channel_rules).where(channel_rules.c.id == bindparam("id"
 
 
 def rules_version(connection: Connection) -> str:
-    """Changes with every change of a rule; empty before there ever was one. Takes microseconds."""
+    """The version of all rules: it changes whenever one of them does, and is empty before the first.
+
+    Takes microseconds.
+    """
     rows = _version.fetch(connection, {"name": _VERSION})
     return str(rows[0][0]) if rows else ""
 
 
 def read_rules(connection: Connection) -> dict[str, ChannelRule]:
-    """All rules by what they are for."""
+    """All rules by the pattern of channels that they are for."""
     return {row.id: rule_of(row) for row in connection.execute(select(channel_rules))}
 
 
 def find_rule(connection: Connection, name: str) -> ChannelRule | None:
-    """The rule for a channel: the most specific one of those that are for it."""
+    """The rule that counts for a channel: the most specific one of those that match it."""
     patterns = list(patterns_for(name))
     rows = connection.execute(select(channel_rules).where(channel_rules.c.id.in_(patterns))).all()
     found = min(rows, key=lambda row: patterns.index(row.id), default=None)
@@ -40,7 +43,7 @@ def find_rule(connection: Connection, name: str) -> ChannelRule | None:
 
 
 def get_rule(connection: Connection, pattern: str) -> ChannelRule:
-    """The rule that is called so. Raises ``channel_not_found``."""
+    """The rule of exactly this pattern. Raises ``channel_not_found``."""
     row = connection.execute(_BY_ID, {"id": pattern}).one_or_none()
     if row is None:
         raise TidewireError("channel_not_found", f"There is no rule for {pattern!r}.")

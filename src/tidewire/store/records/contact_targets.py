@@ -1,4 +1,4 @@
-"""The targets that a user's e-mail address and phone number are, kept in step with them."""
+"""The targets that stand for a user's e-mail address and phone number, and follow their changes."""
 
 from __future__ import annotations
 

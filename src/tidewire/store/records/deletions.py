@@ -18,9 +18,9 @@ from tidewire.store.objects.storage import ObjectStorage
 from tidewire.store.schema import file_parts, object_deletions, upload_parts, uploads
 
 DELETIONS_STEP: Final = 500
-"""Objects deleted between two transactions."""
+"""The number of objects that are deleted between two transactions."""
 EXPIRY_STEP: Final = 20
-"""Unfinished uploads discarded in one transaction."""
+"""The number of unfinished uploads that are discarded in one transaction."""
 
 
 def discard_objects(connection: Connection, keys: Sequence[str] | Select[tuple[str]]) -> None:
@@ -69,6 +69,6 @@ def discard_expired_uploads(transaction: Transaction, max_age_ms: int) -> int:
 
 
 def referenced_keys(connection: Connection, keys: Sequence[str]) -> set[str]:
-    """Those of ``keys`` that a row refers to; objects already noted for deletion count too."""
+    """The ones of ``keys`` that a row refers to; objects already noted for deletion count too."""
     columns = (file_parts.c.key, upload_parts.c.key, object_deletions.c.key)
     return set(connection.scalars(union_all(*(select(column).where(column.in_(keys)) for column in columns))))

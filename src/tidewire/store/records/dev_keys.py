@@ -1,4 +1,4 @@
-"""Dev keys: a program under development calls with one from any origin and without rate limits."""
+"""Dev keys: with one, a program under development calls from any origin and without rate limits."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class DevKey:
     project_id: str
     name: str
     sealed_secret: str
-    """For :meth:`tidewire.store.secrets.encryption.Encryption.open`."""
+    """The secret, sealed; :meth:`tidewire.store.secrets.encryption.Encryption.open` opens it."""
     expires: int
     """Milliseconds since the epoch."""
     created_at: int

@@ -33,7 +33,7 @@ from tidewire.store.schema import (
 )
 
 OPEN: Final = 0
-"""In place of a time: the project is open, or was when its process was killed."""
+"""Stands in place of a time if the project is open, or was when its process was killed."""
 
 _MESSAGES: Final = Prepared(
     select(func.min(outgoing_messages.c.next_attempt_at)).where(outgoing_messages.c.state == "waiting")
@@ -60,7 +60,7 @@ _log = structlog.get_logger("tidewire.store")
 
 
 def due_at(connection: Connection) -> int | None:
-    """When something is to be done in a project next; now or earlier: at once. None: nothing, ever."""
+    """The time at which something is next to be done in a project, now or earlier if at once; None: never."""
     times = [
         _MESSAGES.fetch(connection, {})[0][0],
         _WEBHOOKS.fetch(connection, {"last": last_offset(connection)})[0][0],
@@ -71,7 +71,7 @@ def due_at(connection: Connection) -> int | None:
 
 
 class DueProjects:
-    """The files of one data directory."""
+    """The notes of one data directory, a file for each project."""
 
     def __init__(self, data_dir: Path, name: str = "due") -> None:
         self._directory = data_dir / name
@@ -100,11 +100,11 @@ class DueProjects:
             self._write(project_id, due_at)
 
     def due_at(self, connection: Connection) -> int | None:
-        """When something is to be done in the project next: :func:`due_at`."""
+        """The time at which something is next to be done in the project: :func:`due_at`."""
         return due_at(connection)
 
     def read(self) -> dict[str, int]:
-        """When something is due in which projects; :data:`OPEN` for those that are open or were."""
+        """The times at which something is due, by project; :data:`OPEN` for those that are open or were."""
         found: dict[str, int] = {}
         with suppress(FileNotFoundError):
             for path in self._directory.iterdir():

@@ -16,13 +16,13 @@ from tidewire.store.secrets.encryption import Encryption, SealError
 
 
 def is_asked_for(connection: Connection, names: list[str]) -> bool:
-    """Whether a webhook is to get the secret of an event that goes by these names."""
+    """Whether a webhook is to get the secret of an event with these names."""
     wanted = connection.scalars(select(webhooks.c.events).where(webhooks.c.enabled))
     return any(asks_for_secret(events, names) for events in wanted)
 
 
 def keep_secret(connection: Connection, offset: int, user_id: str, sealed: str, expires_at: int) -> None:
-    """Keep the sealed secret of the event at ``offset`` until then, milliseconds since the epoch."""
+    """Keep the sealed secret of the event at ``offset`` until ``expires_at`` (milliseconds)."""
     connection.execute(
         insert(event_secrets),
         {"offset": offset, "user_id": user_id, "sealed": sealed, "expires_at": expires_at},

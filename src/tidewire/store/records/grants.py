@@ -30,7 +30,7 @@ ResourceType = Literal["bucket", "file", "presence"]
 Action = Literal["create", "read", "update", "delete"]
 
 FEW: Final = 5000
-"""Up to so many resources that somebody may read are found by what is granted; of more, each is asked for."""
+"""Up to so many readable resources are found by their grants; if there are more, each row is checked."""
 
 _ACTIONS: Final[tuple[Action, ...]] = ("create", "read", "update", "delete")
 
@@ -61,7 +61,7 @@ def write_grants(
 def delete_grants(
     connection: Connection, resource_type: ResourceType, resources: int | Select[Any] | ScalarSelect[Any]
 ) -> None:
-    """Forget what is granted on one resource, or on all that a query of sequences gives."""
+    """Delete the grants on one resource, or on all whose sequences a query gives."""
     if isinstance(resources, int):
         connection.execute(_DELETE_OF_ONE, {"of_type": resource_type, "of_resource": resources})
         return

@@ -1,4 +1,4 @@
-"""Who somebody is, by what they show: an encoded session, a JSON Web Token, or a user id.
+"""Identities: who somebody is, found by an encoded session, a JSON Web Token or a user id.
 
 All functions work on a connection to the database of the project. A blocked user is found like any other:
 the caller checks ``identity.account.status``.
@@ -102,7 +102,7 @@ def find_user_id(connection: Connection, *, email: str = "", phone: str = "") ->
 
 
 def session_identities(connection: Connection, user_id: str, now: int) -> list[Identity]:
-    """A user by each of the unexpired sessions there are."""
+    """One identity for each unexpired session of a user."""
     own = _SESSIONS.fetch(connection, {"user_id": user_id})
     people = [identity_of(connection, _with_others(connection, _SESSIONS, user_id, row)) for row in own]
     return [person for person in people if unexpired(person, now) is not None]
@@ -112,7 +112,7 @@ class IdentityRows(NamedTuple):
     """Everything that an identity is made of, as the driver gives it: if it is equal, so is the identity."""
 
     statement: PreparedSelect
-    """Which ``own`` is of."""
+    """The statement that found ``own``."""
     own: tuple[Any, ...]
     """The user, and the session if there is one."""
     memberships: list[tuple[Any, ...]]
@@ -170,7 +170,7 @@ def identity_of(connection: Connection, rows: IdentityRows) -> Identity:
 
 
 def unexpired(identity: Identity, now: int) -> Identity | None:
-    """None if the session of an identity has expired."""
+    """The identity itself; None if its session has expired."""
     return identity if not identity.session_id or identity.session_expires > now else None
 
 

@@ -15,7 +15,7 @@ _WAITING: Final = table.c.state == "waiting"
 
 
 def add_message(connection: Connection, values: Mapping[str, Any]) -> None:
-    """Put a message in line, to be sent at once; what it says is sealed until then."""
+    """Add a message to the queue, to be sent at once; its content is sealed until then."""
     moment = now()
     seal = connection.encryption.seal
     sealed = {name: seal(values[name]) for name in ("html", "text") if values.get(name)}
@@ -41,7 +41,7 @@ def next_message_at(connection: Connection) -> int | None:
 
 
 def change_message(connection: Connection, sequence: int, values: Mapping[str, Any]) -> None:
-    """Note what became of an attempt to send a message."""
+    """Note the outcome of an attempt to send a message."""
     connection.execute(update(table).where(table.c.sequence == sequence).values(values))
 
 
@@ -51,6 +51,6 @@ def forget_message(connection: Connection, sequence: int) -> None:
 
 
 def failed_messages(connection: Connection, channel: str) -> int:
-    """How many messages of a channel were given up."""
+    """The number of messages of a channel that were given up."""
     failed = select(func.count()).where(table.c.state == "failed", table.c.channel == channel)
     return connection.scalar(failed) or 0

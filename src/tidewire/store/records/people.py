@@ -1,4 +1,4 @@
-"""What concerns users and their teams together."""
+"""Users together with their teams: owners' addresses, and the deletion of a user."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far the subscriptions of realtime clients have got, for when they come back, to whichever process.
+"""Positions: how far the subscriptions of realtime clients have got, for when they come back to any process.
 
 Each process notes now and then one position that all its subscriptions have reached, another for those of
 pages in browsers, and for those that have not (``exact``), and those whose connections have ended, a position
@@ -23,12 +23,12 @@ from tidewire.store.engine.state import read_state
 from tidewire.store.schema import realtime_positions, realtime_processes
 
 STEP: Final = 500
-"""Rows written in one transaction, so that other writers need not wait long."""
+"""The number of rows that are written in one transaction: few, so that other writers need not wait long."""
 REMEMBERED: Final = 10
-"""Times the retention for which it is remembered that a subscription came back too late."""
+"""How many times the retention it is remembered that a subscription came back too late."""
 
 Key = tuple[str, str]
-"""Whose subscription, and its id."""
+"""The subject of a subscription (a user, ``key:…``, or empty for guests), and its id."""
 Holder = tuple[str, int]
 """A process, and the number of a connection in it."""
 
@@ -42,18 +42,18 @@ class Kept:
     process: str
     connection: int
     wants: str
-    """Digest of channels and queries."""
+    """The digest of its channels and queries."""
     epoch: str
     position: int
-    """Offset up to which everything has arrived."""
+    """The offset up to which everything has arrived."""
     exact: bool
-    """Otherwise the position of the process counts, if it is greater."""
+    """Whether ``position`` is what counts; otherwise that of the process counts, if it is greater."""
     page: bool = False
-    """Of the positions of the process, that of pages is meant."""
+    """Whether the position that counts is that of the process's pages."""
     lost_at: int = 0
-    """When the connection ended, milliseconds since the epoch; 0: not that anybody knows."""
+    """When the connection ended, milliseconds since the epoch; 0: it is not known to have ended."""
     away: bool = False
-    """It was the browser that ended it: the page was left, or woke."""
+    """Whether the browser ended the connection: the page was left, or woke."""
 
     @property
     def key(self) -> Key:
@@ -75,7 +75,7 @@ class Note:
     lost_at: int = 0
     away: bool = False
     dropped: bool = False
-    """It was ended; nothing is to be kept of it."""
+    """Whether the subscription was ended: nothing is to be kept of it."""
 
 
 _COUNT: Final = "realtime_positions.count"
@@ -103,7 +103,7 @@ _note = Prepared(
     .values({name: bindparam(name) for name in ("position", "exact", "lost_at", "away")})
 )
 _reached = case((_p.page, realtime_processes.c.pages), else_=realtime_processes.c.position)
-"""Of the process that has a subscription, what counts for it unless it is exact."""
+"""The position of the process that has a subscription: it counts unless the subscription's own is exact."""
 _drop = Prepared(delete(realtime_positions).where(*_held))
 _find = Prepared(
     select(*(_p[name] for name in _COLUMNS), _reached.label("reached"))
@@ -130,7 +130,7 @@ _reach = Prepared(
 
 
 def find(connection: Connection, keys: Iterable[Key]) -> dict[Key, Kept]:
-    """What is kept under some keys, with the positions that count."""
+    """The subscriptions kept under some keys, with the positions that count."""
     names: dict[str, list[str]] = {}
     for subject, name in keys:
         names.setdefault(subject, []).append(name)
@@ -177,7 +177,7 @@ def reach(connection: Connection, process: str, position: int, pages: int) -> No
 
 
 def count(connection: Connection) -> int:
-    """Of how many subscriptions something is kept."""
+    """The number of subscriptions that are kept."""
     return int(read_state(connection, _COUNT) or 0)
 
 
@@ -189,7 +189,7 @@ def processes(connection: Connection) -> list[str]:
 
 
 def end_process(transaction: Transaction, process: str) -> int:
-    """A process was killed: its connections ended, let us say now. Ends a step; return how many."""
+    """End a step of the connections of a process that was killed, as if they ended now; return how many."""
     connection = transaction.connection
     rows = connection.execute(
         select(_p.subject, _p.id, _p.connection, _p.position, _p.exact, _reached.label("reached"))
@@ -221,7 +221,7 @@ def end_process(transaction: Transaction, process: str) -> int:
 
 
 def forget(transaction: Transaction, until: int, maximum: int) -> int:
-    """Delete a step of what was lost at or before ``until``, or is too much; return how many."""
+    """Delete a step of the subscriptions lost at or before ``until``, or too many; return how many."""
     connection = transaction.connection
     excess = max(0, count(connection) - maximum)
     lost = select(_p.subject, _p.id, _p.lost_at).where(_p.lost_at > 0).order_by(_p.lost_at).limit(STEP)

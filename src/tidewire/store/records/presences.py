@@ -31,7 +31,7 @@ UPDATED: Final = "presences.[presenceId].update"
 DELETED: Final = "presences.[presenceId].delete"
 
 ENDING_STEP: Final = 100
-"""Presences that are ended in one transaction at most."""
+"""The greatest number of presences that are ended in one transaction."""
 
 _LIST_VERSION: Final = "presences.list_version"
 _encode: Final = msgspec.json.Encoder().encode
@@ -47,12 +47,12 @@ class Writer:
     process: str
     """Id of the process that it is open in."""
     connection: int
-    """Its number there."""
+    """Its number in that process."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PresenceState:
-    """All of a presence that its writer decides."""
+    """The part of a presence that its writer decides."""
 
     user_id: str
     status: str
@@ -111,7 +111,7 @@ def publish_presence(transaction: Transaction, pattern: str, sequence: int) -> P
 
 
 def find_presence(connection: Connection, presence_id: str) -> Row[Any] | None:
-    """The presence with this id, be it expired or not."""
+    """The presence with this id, expired or not."""
     return connection.execute(_BY_ID, {"wanted": presence_id}).one_or_none()
 
 
@@ -150,7 +150,7 @@ def end_expired_of(transaction: Transaction, user_id: str) -> None:
 
 
 def release(transaction: Transaction, writer: Writer) -> None:
-    """A connection ended: end the presences that it wrote and that no other open one wrote too."""
+    """End the presences that a connection, which ended, wrote and that no other open one wrote too."""
     links = presence_connections.c
     mine = (links.process == writer.process, links.connection == writer.connection)
     while _release(transaction, mine) == ENDING_STEP:
@@ -176,7 +176,7 @@ def valid_lists(connection: Connection) -> str:
 
 
 def purge_lists(connection: Connection) -> None:
-    """From the commit on no list that was kept before is valid."""
+    """Make all lists that were kept before invalid, from the commit on."""
     write_state(connection, _LIST_VERSION, str(int(read_state(connection, _LIST_VERSION) or 0) + 1))
 
 

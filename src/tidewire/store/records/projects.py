@@ -33,7 +33,7 @@ class Project:
     id: str
     name: str
     team_id: str
-    """Of the team of the console project that owns it; empty: only the operator of the server does."""
+    """Id of the team of the console project that owns it; empty: only the operator of the server does."""
     created_at: int
     """Milliseconds since the epoch."""
     updated_at: int
@@ -71,7 +71,7 @@ def insert_project(connection: Connection, project: Project) -> None:
 def change_project(
     connection: Connection, project_id: str, change: Callable[[Project], Project], session_duration: int
 ) -> Project:
-    """Replace what is stored of a project by ``change`` of it; platforms are not part of that.
+    """Replace what is stored of a project by what ``change`` makes of it; platforms are not part of that.
 
     Raises :class:`TidewireError` ``project_not_found``, and what ``change`` raises.
     """
@@ -142,7 +142,7 @@ def project_unavailable() -> TidewireError:
 
 
 def _columns(project: Project) -> dict[str, Any]:
-    """What can change of a project but its settings."""
+    """The columns of a project that can change, without its settings."""
     return {
         "updated_at": now(),
         "name": project.name,

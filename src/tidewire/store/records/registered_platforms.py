@@ -35,7 +35,7 @@ class RegisteredPlatform:
 
 
 def platforms_of(connection: Connection, project_id: str) -> tuple[Platform, ...]:
-    """What the origin check of a project goes by, in the order of registration."""
+    """The platforms that the origin check of a project compares with, in the order of registration."""
     rows = connection.execute(_PLATFORMS, {"project_id": project_id})
     return tuple(Platform(row.type, row.hostname, row.key) for row in rows)
 
@@ -92,7 +92,7 @@ def update_platform(
 
 
 def delete_platform(connection: Connection, project_id: str, platform_id: str) -> RegisteredPlatform:
-    """Forget a platform; return what it was. Raises :class:`TidewireError` ``platform_not_found``."""
+    """Delete a platform; return what it was. Raises :class:`TidewireError` ``platform_not_found``."""
     registered = find_platform(connection, project_id, platform_id)
     connection.execute(
         delete(platforms).where(platforms.c.project_id == project_id, platforms.c.id == platform_id)

@@ -23,12 +23,12 @@ class SentMessage:
     """What is known of a message that was sent."""
 
     digest: str
-    """Of its payload."""
+    """The digest of its payload."""
     id: str
     created_at: int
     """Milliseconds since the epoch."""
     offset: int
-    """In the event log; 0: it is not in the log."""
+    """The offset in the event log; 0: it is not in the log."""
 
 
 def find_sent(connection: Connection, channel: str, publisher: str, key: str) -> SentMessage | None:

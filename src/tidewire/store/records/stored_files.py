@@ -48,5 +48,5 @@ def drop_files_of(connection: Connection, bucket_sequence: int) -> None:
 
 
 def add_to_bucket(connection: Connection, bucket_sequence: int, size: int) -> None:
-    """Keep the size of the bucket's content; it is no setting, so ``$updatedAt`` stays."""
+    """Write the size of the bucket's content; it is no setting, so ``$updatedAt`` stays."""
     connection.execute(_ADD_TO_BUCKET, {"bucket_sequence": bucket_sequence, "added": size})

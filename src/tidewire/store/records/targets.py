@@ -1,4 +1,4 @@
-"""Where users can be reached, read from the database."""
+"""Targets: the addresses at which users can be reached, read from the database."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def note_position(connection: Connection, sequence: int, position: int) -> None:
 
 
 def note_delivered(connection: Connection, sequence: int, position: int) -> int | None:
-    """Note that the event at ``position`` was delivered; when the webhook was changed last."""
+    """Note that the event at ``position`` was delivered; return when the webhook was changed last."""
     noted = _OF.values(position=_further(position), attempts=0, failures=0, next_attempt_at=0, logs="")
     changed_at: int | None = connection.scalar(noted.returning(table.c.updated_at), {"of": sequence})
     return changed_at
@@ -43,11 +43,11 @@ def note_failed(connection: Connection, sequence: int, updated_at: int, values: 
 
 
 def failed_webhooks(connection: Connection) -> int:
-    """How many webhooks were disabled because they failed too often."""
+    """The number of webhooks that were disabled because they failed too often."""
     failed = select(func.count()).where(table.c.enabled.is_(False), table.c.attempts > 0)
     return connection.scalar(failed) or 0
 
 
 def _further(position: int) -> ColumnElement[int]:
-    """Never back: enabled again, a webhook may have been placed behind what was under way then."""
+    """The greater position: a webhook enabled again may have been placed behind a delivery under way."""
     return func.max(table.c.position, position)
