@@ -25,6 +25,8 @@ class Cache(Generic[T]):
     async def get(self, name: str, find: Callable[[Connection], T | None]) -> T | None:
         """The value called ``name``; ``find`` reads it if it is not kept."""
         known: Finding[T | None] = self._found.get(name, NEVER)
+        if self._database.holds(known):
+            return known.value
         found = await self._database.find(find, known)
         if found is not known:
             if found.value is None:

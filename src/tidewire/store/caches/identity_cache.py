@@ -103,7 +103,10 @@ class IdentityCache:
 
     async def _identity(self, key: _Key) -> Identity | None:
         known: _Found = self._found.pop(key, NEVER)
-        found = await self._database.find(partial(_load, key=key, known=known), known)
+        if self._database.holds(known):
+            found = known
+        else:
+            found = await self._database.find(partial(_load, key=key, known=known), known)
         if found.value is None or unexpired(found.value.identity, now()) is None:
             return None
         _keep(self._found, key, found, self._capacity)

@@ -125,6 +125,9 @@ class ProjectDatabase(Protocol):
         too many of that caller's reads wait.
         """
 
+    def holds(self, found: Finding[T]) -> bool:
+        """Whether nothing was committed since something was found; False where that cannot be told."""
+
     def find_at_once(
         self, unit: Callable[[Connection], T], since: Finding[T] | None = None
     ) -> Finding[T] | None:
