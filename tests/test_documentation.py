@@ -79,3 +79,23 @@ def test_links_lead_somewhere(page: Path) -> None:
 def anchor(heading: str) -> str:
     """The name by which a link leads to a heading."""
     return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+def test_names_say_the_terms_of_the_glossary() -> None:
+    page = (TESTS.parent / "docs" / "glossary.md").read_text()
+    retired = re.findall(r"^\| (\w+) \| ", page.partition("| not | but |")[2], re.MULTILINE)
+    assert len(retired) > 5
+    source = TESTS.parent / "src" / "tidewire"
+    named = re.compile(rf"(?:class|def|^) *_*(\w*(?:{'|'.join(retired)})\w*)", re.IGNORECASE | re.MULTILINE)
+    for path in source.rglob("*.py"):
+        assert not any(word in path.stem for word in retired), path
+        for line in path.read_text().splitlines():
+            if line.lstrip().startswith(("class ", "def ", "async def ")):
+                assert named.search(line.partition("(")[0]) is None, (path, line)
+
+
+def test_the_terms_are_sorted_and_each_has_one_meaning() -> None:
+    page = (TESTS.parent / "docs" / "glossary.md").read_text()
+    terms = [term.lower() for term in re.findall(r"^- ([^:]+):", page, re.MULTILINE)]
+    assert len(terms) > 50
+    assert terms == sorted(set(terms))
