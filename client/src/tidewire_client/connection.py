@@ -11,7 +11,16 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from tidewire_client.errors import MESSAGE_TOO_BIG, POLICY_VIOLATION, RealtimeError, RefusedError, refusal
-from tidewire_client.frames import Connected, ErrorData, EventData, Frame, Pong, ResponseHead, encode
+from tidewire_client.frames import (
+    Connected,
+    ErrorData,
+    EventData,
+    Frame,
+    Pong,
+    ResponseHead,
+    SubscribeResponse,
+    encode,
+)
 
 Deliver = Callable[[EventData], Awaitable[None]]
 
@@ -21,7 +30,8 @@ class Connection:
 
     def __init__(self, socket: ClientConnection, connected: Connected) -> None:
         self._socket = socket
-        self._waiting: deque[tuple[str, asyncio.Future[msgspec.Raw]]] = deque()
+        self._waiting: deque[tuple[str, object, asyncio.Future[msgspec.Raw]]] = deque()
+        """What was asked for, oldest first: the type of the frame, its data, and the answer."""
         self._sending = asyncio.Lock()
         self.connected = connected
         self.last_offset = 0
@@ -80,7 +90,7 @@ class Connection:
         answer = asyncio.get_running_loop().create_future()
         answer.add_done_callback(_retrieve)
         async with self._sending:  # responses are matched by the order of sending
-            self._waiting.append((kind, answer))
+            self._waiting.append((kind, data, answer))
             await self._socket.send(encode(kind, data))
         return answer
 
@@ -92,21 +102,21 @@ class Connection:
 
     def _answer(self, kind: str, data: msgspec.Raw) -> None:
         for waiting in self._waiting:
-            if waiting[0] == kind:
+            if waiting[0] == kind and (kind != "subscribe" or _answers(data, waiting[1])):
                 self._waiting.remove(waiting)
-                if not waiting[1].done():
-                    waiting[1].set_result(data)
+                if not waiting[2].done():
+                    waiting[2].set_result(data)
                 return
 
     def _fail(self, error: ErrorData) -> None:
         """Errors name no request: they answer the one that has waited longest."""
         if self._waiting:
-            _, answer = self._waiting.popleft()
+            _, _, answer = self._waiting.popleft()
             if not answer.done():
                 answer.set_exception(RealtimeError(error.message, error.code))
 
     def _abandon(self, error: RealtimeError | None = None) -> None:
-        for _, answer in self._waiting:
+        for _, _, answer in self._waiting:
             if not answer.done():
                 answer.set_exception(error or ConnectionResetError("the connection ended before the answer"))
         self._waiting.clear()
@@ -120,6 +130,18 @@ async def _receive(socket: ClientConnection) -> str | bytes:
             reason = closed.rcvd.reason or "The server refuses the connection."
             raise RefusedError(reason, POLICY_VIOLATION) from None
         raise
+
+
+def _answers(response: msgspec.Raw, rows: object) -> bool:
+    """Whether a response to ``subscribe`` is for these rows.
+
+    A frame that was refused in part is answered by an error and then by a response. The error is taken for
+    its answer; the response may come when another ``subscribe`` waits already, and is for nobody then.
+    """
+    confirmed = msgspec.json.decode(response, type=SubscribeResponse).subscriptions
+    return isinstance(rows, list) and [each["subscriptionId"] for each in rows] == [
+        each.subscription_id for each in confirmed
+    ]
 
 
 def _frame(text: str | bytes) -> Frame:
