@@ -22,8 +22,9 @@ from tests.realtime.conftest import (
     rejection,
 )
 from tests.realtime.raw_client import frame, raw_client
+from tests.realtime.world import Json, read_messages
 from tidewire.realtime.housekeeping import ROUNDS
-from tidewire.realtime.protocol.messages import MessageError
+from tidewire.realtime.protocol.messages import MessageError, RefusedRow
 from tidewire.realtime.session.connection_limits import OpenConnections
 from tidewire.realtime.session.subscribing import Subscribing
 from tidewire.realtime.wire.socket import SocketWire
@@ -140,6 +141,24 @@ async def test_each_row_is_answered_by_itself(start: START) -> None:
         await server.publish(1)
         data = (await receive(client))["data"]
         assert data["subscriptions"] == ["s1"], "what could not be changed is as it was"
+
+
+async def test_the_parts_of_an_answer_are_one_write(
+    server: RealtimeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[bytes] = []
+    write = SocketWire.write
+
+    def observed(self: SocketWire, framed: bytes) -> None:
+        written.append(framed)
+        write(self, framed)
+
+    async with server.client() as client:
+        await _accepted(client)
+        monkeypatch.setattr(SocketWire, "write", observed)
+        assert (await ask(client, "subscribe", [*_rows(1), {"channels": None}]))["type"] == "error"
+        assert (await receive(client))["type"] == "response"
+    assert [message["type"] for message in read_messages(written[0])] == ["error", "response"]
 
 
 async def test_all_that_a_connection_may_hold_comes_back_in_one_frame(start: START) -> None:
@@ -373,20 +392,36 @@ async def test_a_message_over_the_size_ends_with_1009(start: START) -> None:
         assert await close_status(client) == 1009
 
 
-async def test_refused_subscribes_leave_no_garbage(start: START) -> None:
+_ROW: Json = {"subscriptionId": "s", "channels": ["files"]}
+_NOT_A_ROW: Json = {"channels": None}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [_NOT_A_ROW],
+        [_NOT_A_ROW] * 300,
+        [_ROW, _NOT_A_ROW],
+        [_ROW] + [_NOT_A_ROW] * 300,
+        [{"channels": ["files.1"]}],
+        [{"channels": [f"files.{number}"]} for number in range(200)],
+    ],
+    ids=["a row", "rows", "beside a row", "rows beside a row", "over the limit", "many over the limit"],
+)
+async def test_refused_subscribes_leave_no_garbage(start: START, rows: list[Json]) -> None:
     """Nor may an error and the frames that it went through keep each other: that waits for the collector."""
     server = await start(realtime_max_subscriptions=1, realtime_messages_per_minute=1000)
     async with server.client() as client:
         await _accepted(client)
-        await ask(client, "subscribe", [{"channels": ["files"]}])
+        await ask(client, "subscribe", [_ROW])
         gc.collect()
         gc.disable()
         try:
-            for rows in (1, 200):
-                refused = [{"channels": [f"files.{number}"]} for number in range(rows)]
-                assert (await ask(client, "subscribe", refused))["type"] == "error"
+            assert (await ask(client, "subscribe", rows))["type"] == "error"
             await asyncio.sleep(0.1)
-            kept = [each for each in gc.get_objects() if isinstance(each, Subscribing | MessageError)]
+            kept = [
+                each for each in gc.get_objects() if isinstance(each, Subscribing | MessageError | RefusedRow)
+            ]
         finally:
             gc.enable()
     assert not kept

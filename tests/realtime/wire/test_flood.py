@@ -330,6 +330,31 @@ async def test_who_leaves_while_subscriptions_are_made_leaves_nothing(server: Re
     assert await server.is_left_empty()
 
 
+async def test_who_breaks_the_protocol_while_subscriptions_are_made_is_told_so(
+    server: RealtimeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stream has its end then, and the answer is none any more, however far it came."""
+    rows = [{"subscriptionId": f"s{number}", "channels": ["files"]} for number in range(1000)]
+    do = Subscribing.do
+
+    def then_break(self: Subscribing, some: Rows, known: Known) -> None:
+        do(self, some, known)
+        if len(connection.subscriptions) == len(rows):
+            wire = connection.wire
+            assert isinstance(wire, WebSocket)
+            wire.data_received(frame(Opcode.BINARY, b"x"))
+
+    monkeypatch.setattr(Subscribing, "do", then_break)
+    async with raw_client(server) as client:
+        await client.message()
+        [connection] = server.realtime.sessions()
+        with capture_logs() as lines:
+            client.send(text(json.dumps({"type": "subscribe", "data": rows})))
+            assert await client.failed() == 1003
+            assert await server.is_left_empty()
+    assert lines == []
+
+
 async def test_of_large_messages_only_some_may_be_unfinished(server: RealtimeServer) -> None:
     """Each may take ten times the memory of any other message: the one that has taken longest gives way."""
     server.realtime.wires.large_messages._most = 2

@@ -269,7 +269,7 @@ def _row_or_refusal(row: Mapping[str, Any], extended_queries: bool) -> Subscribe
         return _parse_row(row, extended_queries)
     except MessageError as error:
         name = row.get("subscriptionId")
-        return RefusedRow(name if isinstance(name, str) and is_id(name) else "", error)
+        return RefusedRow(name if isinstance(name, str) and is_id(name) else "", error.anew())
 
 
 def _parse_row(row: Mapping[str, Any], extended_queries: bool) -> SubscribeRow:

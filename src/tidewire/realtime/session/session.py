@@ -298,9 +298,8 @@ class Session(MessageReader):
         connected, starts = services.admission.admit(hub, self, visitor, inputs, home, since)
         recovered = all(start.recovered for start in starts) if since is not None else None
         progress = hub.progress
-        self.wire.send_text(
-            connected, _position(progress.epoch, progress.received) if recovered is None else ""
-        )
+        begins = _position(progress.epoch, progress.received) if recovered is None else ""
+        self.wire.send_text(connected, position=begins)
         if recovered is not None:
             self._tell_recovered(project, recovered)
         if visitor.admin:
@@ -397,8 +396,7 @@ class Session(MessageReader):
                     assert isinstance(message, Subscribe)
                     self._answer_later(message)
                 else:
-                    for text in respond(hub, self, message, known):
-                        self.tell(text)
+                    self.wire.send_text(*respond(hub, self, message, known))
             except MessageError as error:
                 self._report(error)
 

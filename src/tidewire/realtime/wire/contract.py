@@ -45,8 +45,11 @@ class Wire(Protocol):
     def write(self, framed: bytes) -> None:
         """Send event frames in the form of this wire, however much is queued already."""
 
-    def send_text(self, text: bytes, position: str = "") -> None:
-        """Send a message that is no event. ``position``: the place in the event log that it tells of."""
+    def send_text(self, *texts: bytes, position: str = "") -> None:
+        """Send messages that are no events, in one write.
+
+        ``position``: the place in the event log that they tell of.
+        """
 
     def tell_position(self, position: str) -> None:
         """Have a client that resumes by itself know that it is not behind this place in the event log."""

@@ -203,9 +203,9 @@ class SocketWire(asyncio.Protocol):
         else:
             self.transport.write(framed)
 
-    def send_text(self, text: bytes, position: str = "") -> None:
+    def send_text(self, *texts: bytes, position: str = "") -> None:
         """See :class:`Wire`."""
-        self.send(self._framed(text, position))
+        self.send(b"".join([self._framed(text, position) for text in texts]))
 
     def tell_position(self, position: str) -> None:
         """See :class:`Wire`; most clients do not resume by themselves."""
@@ -236,11 +236,13 @@ class SocketWire(asyncio.Protocol):
 
     def go_ahead(self, earlier: WriteQueue | None, answer: list[bytes]) -> None:
         """See :class:`Wire`."""
+        if self.state is State.LEAVING:
+            return  # the end of the stream may be written already
         behind, self._queued = self._queued, earlier or WriteQueue()
         for text in answer:
             self.write(self._framed(text))
         while behind:
-            self.write(behind.take())
+            self._queued.add(behind.take())
         self._unblock(_Blocked.BEHIND_ANSWER)
 
     def read_on(self) -> None:
