@@ -465,7 +465,7 @@ _NO_DATA: tuple[object, ...] = (None, "", [], {}, '{"queries":[]}')
     ],
 )
 def test_incomplete_and_malformed_operations(operation: object) -> None:
-    with pytest.raises(InvalidParameterError, match="Operation 2"):
+    with pytest.raises(InvalidParameterError, match=r"^Operation 2"):
         OPERATIONS.convert([{"action": "create", **_ROW, "data": {}}, operation])
 
 

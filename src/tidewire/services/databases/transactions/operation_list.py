@@ -46,7 +46,7 @@ class OperationList(Check):
 
     def _operation(self, number: int, value: object) -> StagedOperation:
         if not isinstance(value, dict):
-            raise InvalidParameterError(f"StagedOperation {number} must be an object.")
+            raise InvalidParameterError(f"Operation {number} must be an object.")
         action = str(value.get("action"))[:64]
         try:
             if action in _SINGLE:
@@ -54,9 +54,9 @@ class OperationList(Check):
             if action in BULK:
                 return StagedOperation(action, _table(value) | _bulk(action, value))
         except InvalidParameterError as error:
-            raise InvalidParameterError(f"StagedOperation {number}: {error}") from None
+            raise InvalidParameterError(f"Operation {number}: {error}") from None
         known = ", ".join(sorted(_SINGLE | BULK))
-        raise InvalidParameterError(f"StagedOperation {number}: action must be one of {known}.")
+        raise InvalidParameterError(f"Operation {number}: action must be one of {known}.")
 
 
 def _table(value: dict[str, Any]) -> dict[str, Any]:
