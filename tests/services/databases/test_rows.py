@@ -7,6 +7,7 @@ import json
 
 from tests.services.databases.shop import COLLECTIONS, Shop, column, decoded, operator, own, query, refusal
 from tests.services.world import KEY, on_the_wire
+from tidewire.api.responses import encode_in_pieces
 from tidewire.services.databases import bulk, counting, rows
 from tidewire.services.databases.transactions import lifecycle as transactions
 
@@ -195,3 +196,17 @@ async def test_queries_are_bounded(shop: Shop) -> None:
         "x",
     ):
         assert await refusal(shop.find(wrong)) == "general_query_invalid", wrong
+
+
+async def test_an_answer_that_is_used_up_leaves_the_kept_list_as_it_is(shop: Shop) -> None:
+    await shop.table([column("a", "integer")])
+    for number in range(3):
+        await shop.create(f"r{number}", a=number)
+
+    async def listed() -> bytes:
+        found = await rows.list_rows(shop.call(), "d", "t", ttl=60)
+        return b"".join(encode_in_pieces(found, 1000, gzip=False))
+
+    first = await listed()
+    assert b"r2" in first
+    assert [await listed() for _ in range(2)] == [first, first]

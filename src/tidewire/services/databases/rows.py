@@ -208,7 +208,8 @@ def _list(
     key = list_key(connection, call, table, queries) if ttl > 0 else b""
     kept = ROW_LISTS.find(connection, table, key, ttl) if ttl > 0 else None
     if kept is not None and (kept.total is not None or not total):
-        return _listed(call, kept.total if total else 0, kept.rows), True
+        # A list of its own, for what is answered is used up by its encoding.
+        return _listed(call, kept.total if total else 0, list(kept.rows)), True
     max_bytes = call.context.settings.list_bytes_max
     count = None
     if page.related or table.width * page.size > LARGE_RESULT:
