@@ -368,9 +368,8 @@ async def test_large_lists_wait_for_room() -> None:
     assert results.size == 0
 
 
-def test_large_lists_that_nobody_reads_are_bounded(tmp_path: Path) -> None:
-    """60 clients ask for lists of 14 MB and read nothing of them: 840 MB, of which 256 may be held."""
-    server = TidewireServer(tmp_path / "data", ["--drain-seconds", "0.2"]).start()
+def make_long_list(server: TidewireServer) -> str:
+    """Make a table whose list of rows has 14 MB, which anybody may read; return the path of the rows."""
     headers = {"X-Appwrite-Project": server.project, "X-Appwrite-Key": server.create_key()}
     with httpx.Client(base_url=server.endpoint, headers=headers, timeout=60) as program:
         anyone = ['read("any")']
@@ -386,6 +385,13 @@ def test_large_lists_that_nobody_reads_are_bounded(tmp_path: Path) -> None:
             for number in range(14)
         ]
         assert {answer.status_code for answer in created} == {201}
+    return rows
+
+
+def test_large_lists_that_nobody_reads_are_bounded(tmp_path: Path) -> None:
+    """60 clients ask for lists of 14 MB and read nothing of them: 840 MB, of which 256 may be held."""
+    server = TidewireServer(tmp_path / "data", ["--drain-seconds", "0.2"]).start()
+    rows = make_long_list(server)
     before = resident(server)
     highest = before
     with ExitStack() as stack:
@@ -406,4 +412,27 @@ def test_large_lists_that_nobody_reads_are_bounded(tmp_path: Path) -> None:
     while resident(server) - before > 64 * MEGABYTE and time.monotonic() < ends:
         time.sleep(0.1)
     assert resident(server) - before < 64 * MEGABYTE  # and nothing of it stays
+    assert server.stop() == 0
+
+
+def test_a_large_list_that_is_not_read_takes_no_room_of_others(tmp_path: Path) -> None:
+    """Neither where the connection stays, nor where it is to be closed, as proxies ask by default."""
+    server = TidewireServer(tmp_path / "data", ["--drain-seconds", "0.2"])
+    server.environment |= {"TIDEWIRE_LARGE_ANSWER_BYTES": str(2 * MEGABYTE)}
+    server.start()
+    rows = make_long_list(server)
+    request = f"GET /v1{rows} HTTP/1.1\r\nHost: x\r\nX-Appwrite-Project: default\r\n"
+    with ExitStack() as stack:
+        for line in ("", "Connection: close\r\n"):
+            slow = connect(server, stack, receive_buffer=4096)
+            slow.sendall(f"{request}{line}\r\n".encode())
+            assert select.select([slow], [], [], 60)[0]
+        answer = httpx.get(server.endpoint + rows, headers={"X-Appwrite-Project": "default"}, timeout=60)
+        assert (answer.status_code, len(answer.json()["rows"])) == (200, 14)
+        received = b""
+        while piece := slow.recv(MEGABYTE):
+            received += piece
+    head, _, body = received.partition(b"\r\n\r\n")
+    assert b"\r\nconnection: close" in head
+    assert json.loads(body) == answer.json()
     assert server.stop() == 0

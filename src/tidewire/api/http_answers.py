@@ -14,7 +14,8 @@ BROKEN_OFF: Final = "tidewire.broken_off"
 """Type of a message in place of the rest of an answer, which there is not: the connection ends, as its client
 sees by the length. Why is logged by whoever sends it."""
 PIECES: Final = "tidewire.pieces"
-"""Of a message with the body of an answer: the body in pieces, which are written without being joined."""
+"""Of a message with the body of an answer: the body in pieces, written without being joined where the
+answer can be written at once."""
 
 
 class Cycle(RequestResponseCycle):
@@ -45,8 +46,9 @@ class Cycle(RequestResponseCycle):
             if self._write_whole(head, message):
                 return
             await super().send(head)
-        for piece in message.get(PIECES, ()):
-            await super().send({"type": "http.response.body", "body": piece, "more_body": True})
+        if PIECES in message:
+            # One by one they would wait for the client to read, and hold the room of large lists meanwhile.
+            message = {"type": message["type"], "body": b"".join(message[PIECES])}
         await super().send(message)
 
     def _write_whole(self, head: Any, message: Any) -> bool:
@@ -56,7 +58,6 @@ class Cycle(RequestResponseCycle):
         if (
             message.get("more_body")
             or (b"content-length", b"%d" % size) not in headers
-            or not self.keep_alive
             or self.disconnected
             or self.flow.write_paused
             or self.access_log
@@ -67,6 +68,8 @@ class Cycle(RequestResponseCycle):
         text = (_LINE * lines) % (*chain.from_iterable(headers),)
         if text.count(b"\n") > lines or text.count(b"\r") > lines or b"connection" in text:
             return False
+        if not self.keep_alive:
+            text += b"connection: close\r\n"
         self.response_started = self.response_complete = True
         self.waiting_for_100_continue = False
         if size < LARGE_ANSWER:
@@ -74,5 +77,7 @@ class Cycle(RequestResponseCycle):
         else:
             self.transport.writelines([STATUS_LINE[head["status"]], text, b"\r\n", *pieces])
         self.message_event.set()
+        if not self.keep_alive:
+            self.transport.close()
         self.on_response()
         return True
