@@ -36,6 +36,8 @@ class Entitlements:
     blocked: bool
     mfa: bool
     """Whether sessions need a second factor, if the user has one: each session is to be looked at."""
+    impersonator: bool = False
+    """Whether the user may act as another."""
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -55,6 +57,7 @@ def entitlements_of(identity: Identity) -> Entitlements:
         memberships=identity.memberships,
         blocked=account.status is False,
         mfa=account.mfa,
+        impersonator=bool(account.impersonator),
     )
 
 
@@ -127,7 +130,11 @@ def _user(event: Event) -> Change | None:
 
     def apply(entitlements: Entitlements) -> Entitlements:
         known = replace(entitlements, verified=verified, labels=tuple(labels), blocked=not status)
-        return replace(known, mfa=payload.get("mfa", entitlements.mfa))
+        return replace(
+            known,
+            mfa=payload.get("mfa", entitlements.mfa),
+            impersonator=bool(payload.get("impersonator", entitlements.impersonator)),
+        )
 
     return Change(_user_id(event), "entitlements", apply)
 
@@ -201,7 +208,7 @@ _CHANGES: Final[Mapping[str, Callable[[Event], Change | None]]] = {
     "teams.[teamId].create": lambda _event: None,  # the founder's membership was told of before
     **{
         f"users.[userId].update.{what}": _user
-        for what in ("email", "phone", "status", "labels", "verification")
+        for what in ("email", "phone", "status", "labels", "verification", "impersonator")
     },
     "users.[userId].update.mfa": _factors,
     "users.[userId].delete.mfa": _factors,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from itertools import cycle
 from random import Random
@@ -67,9 +67,12 @@ class Person:
 
 
 @asynccontextmanager
-async def _connected(server: TidewireServer, cookie: str, *channels: str) -> AsyncIterator[ClientConnection]:
+async def _connected(
+    server: TidewireServer, cookie: str, *channels: str, headers: Mapping[str, str] | None = None
+) -> AsyncIterator[ClientConnection]:
     url = f"{server.realtime}?project={server.project}"
-    async with connect(url, additional_headers={"Cookie": cookie}, proxy=None) as socket:
+    shown = {"Cookie": cookie, **(headers or {})}
+    async with connect(url, additional_headers=shown, proxy=None) as socket:
         await socket.recv()
         data = [{"subscriptionId": "s", "channels": list(channels)}]
         await socket.send(json.dumps({"type": "subscribe", "data": data}))
@@ -252,6 +255,34 @@ async def test_who_is_signed_out_becomes_a_guest(
         assert not await _hears(person, admin, "users"), how
         assert not await _hears(person, admin, f"user:{person.id}"), how
         assert await _hears(person, admin, "guests"), how
+
+
+@pytest.mark.parametrize("how", ["delete", "delete all", "delete user", "block", "forbid"])
+async def test_who_acts_as_another_does_so_as_long_as_they_may(
+    server: TidewireServer, admin: httpx.AsyncClient, how: str
+) -> None:
+    async with _person(server, admin) as helper, _person(server, admin) as helped:
+        await _call(admin, "PATCH", f"/users/{helper.id}/impersonator", impersonator=True)
+        as_other = {"X-Appwrite-Impersonate-User-Id": helped.id}
+        async with _connected(server, helper.cookie, "files", headers=as_other) as socket:
+            acting = Person(helped.id, helper.session_id, helper.cookie, socket)
+            await _call(admin, "DELETE", f"/users/{helped.id}/sessions")
+            await _call(admin, "PUT", f"/users/{helper.id}/labels", labels=["calm"])
+            await _call(admin, "PATCH", f"/users/{helper.id}/verification", emailVerification=True)
+            assert await _hears(acting, admin, f"user:{helped.id}"), "what is not about it changes nothing"
+            if how == "delete":
+                await _call(admin, "DELETE", f"/users/{helper.id}/sessions/{helper.session_id}")
+            elif how == "delete all":
+                await _call(admin, "DELETE", f"/users/{helper.id}/sessions")
+            elif how == "delete user":
+                await _call(admin, "DELETE", f"/users/{helper.id}")
+            elif how == "block":
+                await _call(admin, "PATCH", f"/users/{helper.id}/status", status=False)
+            elif how == "forbid":
+                await _call(admin, "PATCH", f"/users/{helper.id}/impersonator", impersonator=False)
+            assert not await _hears(acting, admin, f"user:{helped.id}"), how
+            assert not await _hears(acting, admin, "users"), how
+            assert await _hears(acting, admin, "guests"), how
 
 
 async def test_other_sessions_go_on(server: TidewireServer, admin: httpx.AsyncClient) -> None:

@@ -55,6 +55,19 @@ async def test_a_session_that_is_made_longer_lasts_longer() -> None:
     assert await world.publish(["user:anna"], ["account"]) == {}
 
 
+async def test_who_acts_as_another_does_so_until_their_own_session_expires() -> None:
+    world = World()
+    acting = _enter(world, "acting", "", 0)
+    helper = replace(identity({"$id": "helper"}), session_id="s1", session_expires=now() + HOUR)
+    world.hub.roles.follow_session(acting, helper)
+    assert await world.publish(["user:anna"], ["account"]) == {"acting": ["s"]}
+    world.hub.roles.expire(now() + HOUR)
+    assert await world.publish(["user:anna"], ["account"]) == {}
+    assert (acting.user_id, acting.login) == ("", None)
+    world.close("acting")
+    assert world.hub.is_empty
+
+
 async def test_a_user_of_the_console_is_not_the_user_of_the_project_with_that_id() -> None:
     world = World()
     _enter(world, "console", "s1", now() + HOUR, foreign=True)

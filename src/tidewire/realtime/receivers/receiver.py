@@ -78,7 +78,10 @@ class Login:
         self.foreign = foreign
         """Whether the user is one of the console, whose id may also be that of a user of the project."""
         self.owner = owner
-        """The user whose session it is, while it lacks its second factor and the connection is a guest's."""
+        """The user whose session it is, if the connection is not that user's; else empty.
+
+        It is a guest's while the session lacks its second factor, or that of a user whom the owner acts as.
+        """
 
 
 class Receiver(SocketState):

@@ -49,14 +49,21 @@ class Transition:
 
     def ends(self, receiver: Receiver) -> bool:
         """Whether the session of a connection has ended, and with it the connection's being the user's."""
-        login = receiver.login
-        return self.sessions is None or (login is not None and login.session_id not in self.sessions)
+        if self.sessions is None:
+            return True
+        session = self._session_of(receiver)
+        return bool(session) and session not in self.sessions
 
     def shows(self, receiver: Receiver, *, complete: bool) -> bool:
         """Whether the session of a connection is there, and lacks no second factor, or lacks one."""
-        if self.sessions is None or receiver.login is None:
-            return False
-        return self.sessions.get(receiver.login.session_id) is complete
+        return self.sessions is not None and self.sessions.get(self._session_of(receiver)) is complete
+
+    def _session_of(self, receiver: Receiver) -> str:
+        """The session that a connection showed of the user who changes; empty if it showed none."""
+        login = receiver.login
+        if login is None or login.owner not in {"", self.change.user_id}:
+            return ""
+        return login.session_id
 
 
 class LiveRoles:
@@ -81,8 +88,9 @@ class LiveRoles:
         self._factors = factors
         self._entitlements: dict[str, tuple[Entitlements, tuple[str, ...]]] = {}
         """Entitlements of users with open connections, with the roles that follow from them."""
-        self._awaiting: dict[str, set[Receiver]] = {}
-        """Connections of guests whose sessions lack a second factor, by the user."""
+        self._owned: dict[str, set[Receiver]] = {}
+        """Connections that are not the user's whose session was shown, by that user: those of guests whose
+        sessions lack a second factor, and those of users whom others act as."""
         self._look_ups: list[set[str]] = []
 
     @contextmanager
@@ -106,16 +114,25 @@ class LiveRoles:
             receiver.roles = self._entitle(receiver, identity, foreign=foreign)
         self._index.join(receiver)
 
-    def await_factor(self, receiver: Receiver, identity: Identity) -> None:
-        """Let a guest's connection become the user's once the session shows its second factor."""
+    def follow_session(self, receiver: Receiver, identity: Identity) -> None:
+        """Follow the session that a connection showed of a user whose connection it is not.
+
+        A guest's becomes the user's once the session shows its second factor. That of a user whom the other
+        acts as becomes a guest's once the other's session ends, or the other may not act as anybody any more.
+        """
         user_id = identity.user_id
+        if receiver.user_id == user_id:
+            self._entitle(receiver, identity, foreign=False)
+            return
         receiver.login = Login(identity.session_id, identity.session_expires, foreign=False, owner=user_id)
-        self._awaiting.setdefault(user_id, set()).add(receiver)
+        if identity.session_expires:
+            self.next_expiry = min(self.next_expiry, identity.session_expires)
+        self._owned.setdefault(user_id, set()).add(receiver)
         self._set(entitlements_of(identity))
 
     def awaiting(self, user_id: str) -> int:
         """How many connections await a second factor of this user."""
-        return len(self._awaiting.get(user_id, ()))
+        return len(self._awaited_by(user_id))
 
     def leave(self, receiver: Receiver) -> None:
         """Forget a connection; it may be one that never joined."""
@@ -184,8 +201,12 @@ class LiveRoles:
             for receiver in self._connections_of(user_id):
                 if transition.shows(receiver, complete=False):
                     self._suspend(receiver)
+            for receiver in self._acted_for(user_id):
+                may_act = after.impersonator and not after.blocked
+                if not may_act or transition.shows(receiver, complete=False):
+                    self._sign_out(receiver)
             return
-        for receiver in self._connections_of(user_id):
+        for receiver in self._connections_of(user_id) + self._acted_for(user_id):
             if transition.ends(receiver):
                 self._sign_out(receiver)
         for receiver in self._awaited_by(user_id):
@@ -211,7 +232,7 @@ class LiveRoles:
     @property
     def is_empty(self) -> bool:
         """Whether nothing is known of any user."""
-        return not (self._entitlements or self._look_ups or self._awaiting)
+        return not (self._entitlements or self._look_ups or self._owned)
 
     async def _sessions_of(self, user_id: str) -> dict[str, bool]:
         policy = await self._factors()
@@ -242,7 +263,7 @@ class LiveRoles:
                 self._index.move(receiver, user_id, roles, list(receiver.subscriptions.values()))
 
     def _prolong(self, change: Change) -> None:
-        for receiver in self._connections_of(change.user_id) + self._awaited_by(change.user_id):
+        for receiver in [*self._connections_of(change.user_id), *self._owned.get(change.user_id, ())]:
             if receiver.login is not None and receiver.login.session_id == change.session_id:
                 receiver.login.expires = parse_datetime(change.expires)
 
@@ -261,24 +282,25 @@ class LiveRoles:
         """Make a connection a guest's until its session shows the second factor that it needs now."""
         login, user_id = receiver.login, receiver.user_id
         assert login is not None
-        self._awaiting.setdefault(user_id, set()).add(receiver)
+        self._owned.setdefault(user_id, set()).add(receiver)
         self._sign_out(receiver)
         receiver.login = Login(login.session_id, login.expires, foreign=False, owner=user_id)
 
     def _give_up(self, receiver: Receiver) -> None:
-        """Await no second factor for a connection any more."""
+        """Follow no session any more that is of another user than the connection."""
         owner = receiver.login.owner if receiver.login is not None else ""
         if not owner:
             return
         receiver.login = None
-        others = self._awaiting[owner]
+        others = self._owned[owner]
         others.discard(receiver)
         if not others:
-            del self._awaiting[owner]
+            del self._owned[owner]
             self._forget(owner)
 
     def _sign_out(self, receiver: Receiver) -> None:
         user_id = receiver.user_id
+        self._give_up(receiver)
         subscriptions = [
             Subscription(receiver, held.id, guest_channels(held.channels, user_id), held.filter, held.since)
             for held in receiver.subscriptions.values()
@@ -291,7 +313,7 @@ class LiveRoles:
 
     def _forget(self, user_id: str) -> None:
         """Forget a user who has no connections."""
-        if not self._connections_of(user_id) and user_id not in self._awaiting:
+        if not self._connections_of(user_id) and user_id not in self._owned:
             self._entitlements.pop(user_id, None)
 
     def _connections_of(self, user_id: str) -> list[Receiver]:
@@ -304,7 +326,11 @@ class LiveRoles:
 
     def _awaited_by(self, user_id: str) -> list[Receiver]:
         """The connections that await a second factor of this user."""
-        return list(self._awaiting.get(user_id, ()))
+        return [receiver for receiver in self._owned.get(user_id, ()) if not receiver.user_id]
+
+    def _acted_for(self, user_id: str) -> list[Receiver]:
+        """The connections of others whom this user acts as."""
+        return [receiver for receiver in self._owned.get(user_id, ()) if receiver.user_id]
 
 
 def rebound(receiver: Receiver, user_id: str) -> list[Subscription]:

@@ -79,8 +79,9 @@ class Admission:
         hub.enter(receiver, identity, foreign=visitor.admin)
         if visitor.key is not None:
             hub.admit_api_key(receiver, inputs.key, visitor.key)
-        if visitor.awaited is not None:
-            hub.roles.await_factor(receiver, visitor.awaited)
+        shown = visitor.awaited or visitor.impersonator
+        if shown is not None:
+            hub.roles.follow_session(receiver, shown)
         ids = {slot.name: unique_id() for slot in wanted.slots}
         session_id = identity.session_id if identity is not None and not visitor.admin else ""
         requests = _requests(wanted.slots, ids, session_id, since)

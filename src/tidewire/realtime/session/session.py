@@ -289,10 +289,10 @@ class Session(MessageReader):
             with hub.roles.look_up() as changes:
                 visitor = await sign_in(instance, store, hub, inputs)
                 console = await instance.project(CONSOLE) if visitor.admin else None
-            changed = changes & {visitor.user_id}
+            changed = changes & visitor.user_ids
         if not self.wire.is_open():
             return
-        self._impersonated = visitor.impersonated
+        self._impersonated = visitor.impersonator is not None
         self.number = next(services.numbers)
         home = (console or store).project
         connected, starts = services.admission.admit(hub, self, visitor, inputs, home, since)

@@ -30,8 +30,8 @@ class Visitor:
 
     identity: Identity | None
     """None: a guest."""
-    impersonated: bool = False
-    """Whether another user acts as this one."""
+    impersonator: Identity | None = None
+    """The user who acts as this one; None: nobody does."""
     admin: bool = False
     """Whether it is a user of the console, who acts as a member of the team that owns the project."""
     by_dev_key: bool = False
@@ -46,6 +46,11 @@ class Visitor:
         """The user that the connection is, or may become; empty for a mere guest."""
         identity = self.identity or self.awaited
         return identity.user_id if identity else ""
+
+    @property
+    def user_ids(self) -> set[str]:
+        """The users whose rights the connection depends on."""
+        return {each.user_id for each in (self.identity, self.awaited, self.impersonator) if each is not None}
 
 
 async def sign_in(instance: Instance, store: ProjectStore, hub: Hub, inputs: Inputs) -> Visitor:
@@ -75,7 +80,7 @@ async def sign_in(instance: Instance, store: ProjectStore, hub: Hub, inputs: Inp
     target = await hub.identify(lambda: find_impersonated(store, inputs.impersonated))
     if target is None:
         return Visitor(own, by_dev_key=by_dev_key)
-    return Visitor(in_place_of(target, own), impersonated=True, by_dev_key=by_dev_key)
+    return Visitor(in_place_of(target, own), impersonator=own, by_dev_key=by_dev_key)
 
 
 async def _api_key(hub: Hub, inputs: Inputs) -> ApiKey | None:
