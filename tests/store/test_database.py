@@ -7,23 +7,26 @@ import gc
 import stat
 import subprocess
 import sys
+import threading
 import weakref
 from contextlib import suppress
 from pathlib import Path
 from traceback import format_exception
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import insert, select, text
 from sqlalchemy.exc import OperationalError
 
 from tests.store.samples import event
 from tidewire.core.errors import TidewireError
 from tidewire.store.engine import event_log
-from tidewire.store.engine.database import Database
+from tidewire.store.engine.connection import Connection
+from tidewire.store.engine.database import NEVER, Database, Transaction
 from tidewire.store.engine.reading import Share, present_share
 from tidewire.store.engine.state import read_state, write_state
 from tidewire.store.engine.workers import Workers
 from tidewire.store.errors import StoreError
+from tidewire.store.schema import state
 
 
 async def write(database: Database, name: str, value: str = "") -> None:
@@ -47,6 +50,27 @@ async def test_a_read_that_takes_too_long_is_interrupted(tmp_path: Path) -> None
     assert caught.value.type == "database_timeout"
     assert await database.read(lambda connection: connection.scalar(text("SELECT 1"))) == 1
     await database.close()
+
+
+async def test_what_takes_long_is_not_found_on_the_event_loop(database: Database) -> None:
+    def fill(transaction: Transaction) -> None:
+        rows = [{"name": f"n{number:05}", "value": "1"} for number in range(10_000)]
+        transaction.connection.execute(insert(state), rows)
+
+    def all_values(connection: Connection) -> int:
+        threads.append(threading.get_ident())
+        return len(connection.execute(select(state.c.name, state.c.value)).all())
+
+    await database.write(fill)
+    threads: list[int] = []
+    assert database.find_at_once(all_values) is None
+    found = await database.find(all_values, NEVER)
+    assert found.value >= 10_000
+    assert threads[-1] != threading.get_ident()
+    assert database.holds(found)
+    # The next look has its own time, however many there were, and the files are closed as ever.
+    for _ in range(3_000):
+        assert database.find_at_once(lambda connection: read_state(connection, "n00007")) is not None
 
 
 async def test_what_a_unit_held_goes_with_it(database: Database) -> None:
@@ -83,7 +107,8 @@ async def test_what_a_unit_held_goes_with_it(database: Database) -> None:
 WRITER = """
 import asyncio, pathlib, sys
 from tests.store.samples import event
-from tidewire.store.engine.database import Database
+from tidewire.store.engine.connection import Connection
+from tidewire.store.engine.database import NEVER, Database, Transaction
 async def main(path, name, count):
     database = await Database.open(pathlib.Path(path), "shop")
     async def write(number):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import NamedTuple
 
 from tidewire.core.custom_channels import ChannelRule, patterns_for
@@ -12,7 +11,8 @@ from tidewire.store.records.channel_rules import read_rules, rules_version
 
 
 class _Rules(NamedTuple):
-    version: str
+    version: str | None
+    """None: none were read yet."""
     by_pattern: dict[str, ChannelRule]
 
 
@@ -25,18 +25,21 @@ class RuleBook:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._found: Finding[_Rules] = NEVER
+        self._version: Finding[str] = NEVER
+        """As it was when it was last looked at."""
+        self._rules = _Rules(None, {})
 
     async def find(self, name: str) -> ChannelRule | None:
         """The rule for a channel: the most specific one; None if there is none."""
-        known: _Rules | None = self._found.value
-        self._found = await self._database.find(partial(_load, known=known), self._found)
-        rules = self._found.value.by_pattern
+        if not self._database.holds(self._version):
+            version = await self._database.find(rules_version, self._version)
+            if version.value != self._rules.version:
+                # There may be many: that is work for a thread.
+                self._rules = await self._database.read(_load, lane="identities")
+            self._version = version
+        rules = self._rules.by_pattern
         return next((rules[pattern] for pattern in patterns_for(name) if pattern in rules), None)
 
 
-def _load(connection: Connection, known: _Rules | None) -> _Rules:
-    version = rules_version(connection)
-    if known is not None and version == known.version:
-        return known
-    return _Rules(version, read_rules(connection))
+def _load(connection: Connection) -> _Rules:
+    return _Rules(rules_version(connection), read_rules(connection))

@@ -131,7 +131,10 @@ class ProjectDatabase(Protocol):
     def find_at_once(
         self, unit: Callable[[Connection], T], since: Finding[T] | None = None
     ) -> Finding[T] | None:
-        """:meth:`find` without waiting; None if that cannot be told at once, as an engine may always say."""
+        """:meth:`find` without waiting; None if that cannot be told at once, as an engine may always say.
+
+        A unit that turns out to take milliseconds is given up, so that it holds nobody up.
+        """
 
     async def find(
         self,
@@ -142,7 +145,8 @@ class ProjectDatabase(Protocol):
         """What ``unit`` finds now: all that was committed before the call counts, here or elsewhere.
 
         ``since`` is what it found before, :data:`NEVER` at first: that is returned if nothing was committed
-        meanwhile, which takes microseconds. An engine that hears of commits from a server may take what it
+        meanwhile, which takes microseconds. ``unit`` is for a few rows found by indexes; the lane ``lane`` of
+        reads is for what takes longer. An engine that hears of commits from a server may take what it
         heard at most a quarter of a second ago for the present state.
         """
 

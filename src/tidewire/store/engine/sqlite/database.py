@@ -43,6 +43,10 @@ T = TypeVar("T")
 _log = structlog.get_logger("tidewire.store")
 _VERSIONS: Final = 2**40
 """More than there are versions of a file in one opening."""
+_INSTRUCTIONS_A_LOOK: Final = 1_000
+_LOOKS_AT_ONCE: Final = 20
+"""After so many instructions of SQLite's machine a unit on the event loop is done in a thread instead. They
+are milliseconds: to find a row by an index takes about a hundred, each further row ten or twenty."""
 
 
 class Database:
@@ -89,6 +93,8 @@ class Database:
         """The driver's connection of the watcher."""
         self._writer: Writer
         self._readers: Readers
+        self._looks_left = math.inf
+        """Of the unit that runs on the event loop."""
         self._openings = 0
         self._busy = 0
         """Units that wait or run."""
@@ -219,18 +225,21 @@ class Database:
         """:meth:`find` without waiting; None if that cannot be told at once.
 
         Each statement of ``unit`` sees what was committed before it. SQLite answers on the event loop, in
-        microseconds, unless the files are not open or another process holds them.
+        microseconds, unless the files are not open, another process holds them, or it takes milliseconds.
         """
         if self._watched is None or self._watcher is None:
             return None
         self.uses += 1
+        moment = UNKNOWN if since is None else self._moment()
+        if since is not None and moment == since.moment != UNKNOWN:
+            return since
+        self._looks_left = _LOOKS_AT_ONCE
         try:
-            moment = UNKNOWN if since is None else self._moment()
-            if since is not None and moment == since.moment != UNKNOWN:
-                return since
             return Finding(unit(self._watcher), moment)
         except (sqlite3.OperationalError, OperationalError):
             return None
+        finally:
+            self._looks_left = math.inf
 
     async def find(
         self,
@@ -251,6 +260,11 @@ class Database:
         # It cannot be told at once, or something was committed between two statements.
         moment = UNKNOWN if since is None else self._moment()
         return Finding(await self.read(unit, lane), moment)
+
+    def _is_too_much(self) -> bool:
+        """Whether what is done on the event loop has to be given up; SQLite asks it while it works."""
+        self._looks_left -= 1
+        return self._looks_left < 0
 
     def _moment(self) -> int:
         """A number that is another one whenever anyone, in this process or another, has committed."""
@@ -329,6 +343,7 @@ class Database:
         self._file = file
         self._watcher = file.watcher
         self._watched = driver(file.watcher)
+        self._watched.set_progress_handler(self._is_too_much, _INSTRUCTIONS_A_LOOK)
         self._watcher.sealing = self._encryption
         if self._keeper is not None:
             self._keeper.woke(self)
