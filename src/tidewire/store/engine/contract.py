@@ -145,9 +145,10 @@ class ProjectDatabase(Protocol):
         """What ``unit`` finds now: all that was committed before the call counts, here or elsewhere.
 
         ``since`` is what it found before, :data:`NEVER` at first: that is returned if nothing was committed
-        meanwhile, which takes microseconds. ``unit`` is for a few rows found by indexes; the lane ``lane`` of
-        reads is for what takes longer. An engine that hears of commits from a server may take what it
-        heard at most a quarter of a second ago for the present state.
+        meanwhile, which takes microseconds. Without it the answer is not for keeping, and several statements
+        of ``unit`` may see different moments. Only for a few rows found by indexes: what takes longer is done
+        in the lane ``lane`` of reads. An engine that hears of commits from a server may take what it heard at
+        most a quarter of a second ago for the present state.
         """
 
     def listen(self, callback: Listener) -> Callable[[], None]:

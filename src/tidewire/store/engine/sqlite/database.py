@@ -247,15 +247,9 @@ class Database:
         since: Finding[T] | None = None,
         lane: Lane = "identities",
     ) -> Finding[T]:
-        """What ``unit`` finds now: all that was committed before the call counts, here or elsewhere.
-
-        ``since`` is what it found before, :data:`NEVER` at first: that is returned if nothing was committed
-        meanwhile, which takes microseconds. Without it the answer is not for keeping, and several statements
-        of ``unit`` may see different moments. Only for a few rows found by indexes; ``unit`` may run twice,
-        the second time in the lane ``lane`` of reads.
-        """
+        """What ``unit`` finds now, as the contract says; it may run twice, then in the lane ``lane``."""
         found = self.find_at_once(unit, since)
-        if found is not None and (found is since or since is None or found.moment == self._moment()):
+        if found is not None and (found is since or since is None or self.holds(found)):
             return found
         # It cannot be told at once, or something was committed between two statements.
         moment = UNKNOWN if since is None else self._moment()
