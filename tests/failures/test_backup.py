@@ -330,6 +330,8 @@ def test_damage_is_refused_and_puts_nothing_in_place(tmp_path: Path, instance: I
     for change in ({"format": 2, "files": 7}, {"revisions": {"project": "project_9999", "instance": ""}}):
         manifest.write_text(json.dumps(written | change))
         refused(backup, "later Tidewire")
+    manifest.write_text(json.dumps(written | {"revisions": {"project": "project_0014", "platform": "p"}}))
+    refused(backup, "older than 0.1.0")
     manifest.write_text(json.dumps(written | {"files": {"../../x": {"size": 0, "sha256": ""}}}))
     refused(backup, "damaged")
     manifest.unlink()

@@ -107,6 +107,14 @@ def read_manifest(content: bytes) -> Manifest:
     return manifest
 
 
+def require_known_tables(manifest: Manifest) -> None:
+    """Refuse what was made before 0.1.0, whose tables no migration knows. Raises :class:`BackupError`."""
+    if any(chain.name not in manifest.revisions for chain in _CHAINS):
+        raise BackupError(
+            "the backup was made by a Tidewire older than 0.1.0, whose databases cannot be read"
+        )
+
+
 def _of_later(version: str) -> BackupError:
     return BackupError(
         f"the backup was made by a later Tidewire ({version}; this is {__version__}): restore it with that"

@@ -14,7 +14,7 @@ from typing import Final
 from tidewire.store.backups.archive import unpack
 from tidewire.store.backups.copying import sync_directories, sync_directory, write_file
 from tidewire.store.backups.making import Watcher
-from tidewire.store.backups.manifest import BackupError, Manifest
+from tidewire.store.backups.manifest import BackupError, Manifest, require_known_tables
 from tidewire.store.backups.runs import Runs
 from tidewire.store.machine.serving import AlreadyServedError, ServingLock
 from tidewire.store.secrets.secret_file import SECRETS_NAME
@@ -75,6 +75,7 @@ def _put_in_place(
     )
     try:
         manifest = _read(source, staging, run, watcher)
+        require_known_tables(manifest)
         sync_directories(staging)
         if inside:
             # Without its secrets a data directory is not taken for one.
