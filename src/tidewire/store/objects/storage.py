@@ -188,10 +188,10 @@ class ObjectStorage:
         first_day = day_of(max(0, since - _DAY_MS))
         for day in await self._store.days(self._project_id):
             if day >= first_day:
-                await self._sweepday_of(day, until, referenced)
+                await self._sweep_day(day, until, referenced)
         return until
 
-    async def _sweepday_of(
+    async def _sweep_day(
         self, day: str, until: int, referenced: Callable[[list[str]], Awaitable[set[str]]]
     ) -> None:
         prefix = f"{self._project_id}/{day}"

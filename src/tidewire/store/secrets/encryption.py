@@ -11,13 +11,12 @@ from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from tidewire.store.secrets.purposes import derived_key
 
 _FORM: Final = "v1."
 SEALED: Final = _FORM.encode()
 """What sealed texts begin with."""
-_KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
 _PURPOSE: Final = b"tidewire sealed values"
 _DIGEST_PURPOSE: Final = b"tidewire digests of one-time secrets"
@@ -31,8 +30,8 @@ class Encryption:
     """Seals, opens and digests texts with keys derived from the secret of the data directory."""
 
     def __init__(self, secret: bytes) -> None:
-        self._cipher = AESGCM(_derived(secret, _PURPOSE))
-        self._digest_key = _derived(secret, _DIGEST_PURPOSE)
+        self._cipher = AESGCM(derived_key(secret, _PURPOSE))
+        self._digest_key = derived_key(secret, _DIGEST_PURPOSE)
 
     def seal(self, text: str) -> str:
         """A text that shows nothing of ``text`` but its length; another one at each call."""
@@ -56,7 +55,3 @@ class Encryption:
         For codes of a few digits, which a plain hash gives away to whoever tries all of them.
         """
         return hmac.new(self._digest_key, text.encode(), hashlib.sha256).hexdigest()
-
-
-def _derived(secret: bytes, purpose: bytes) -> bytes:
-    return HKDF(algorithm=SHA256(), length=_KEY_BYTES, salt=None, info=purpose).derive(secret)

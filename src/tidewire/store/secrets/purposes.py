@@ -21,7 +21,11 @@ _GROUP: Final = 4
 @lru_cache(maxsize=64)
 def key_for(purpose: Purpose, secret: bytes) -> bytes:
     """The key for a purpose, always the same."""
-    info = b"tidewire: " + purpose.encode()
+    return derived_key(secret, b"tidewire: " + purpose.encode())
+
+
+def derived_key(secret: bytes, info: bytes) -> bytes:
+    """A key of 32 bytes; who has it learns nothing of ``secret``, or of the key for another ``info``."""
     return HKDF(algorithm=SHA256(), length=_KEY_BYTES, salt=None, info=info).derive(secret)
 
 
