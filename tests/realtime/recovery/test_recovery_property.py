@@ -49,6 +49,14 @@ class Client:
         self._raw: RawClient | None = None
         self._unanswered: list[bytes] = []
         self._on_this: list[int] = []
+        self._answers = False
+        self.may_wait = True
+        """Whether rounds may pass before it answers.
+
+        Who answers nothing on a connection for ``realtime_overlap_seconds`` is taken for a client that never
+        does, and what has arrived at its machine is not sent again. So no second step of rounds passes
+        before the first answer.
+        """
 
     async def connect(self, server: RealtimeServer) -> None:
         """Come, or come back: what was on the way is lost."""
@@ -62,6 +70,7 @@ class Client:
         assert told_of(answer, ID).get("recovered") is not False
         self._unanswered.clear()
         self._on_this.clear()
+        self._answers, self.may_wait = False, True
 
     async def read_until(self, offset: int) -> None:
         """Read events up to one."""
@@ -86,10 +95,16 @@ class Client:
         latest = max(self._on_this[-1:] + self.received[-1:], default=0)
         return [offset for offset in wanted if offset > latest]
 
+    def wait(self) -> None:
+        """Let rounds pass."""
+        self.may_wait = self._answers
+
     def answer(self) -> None:
         """Answer the pings that were read."""
         assert self._raw is not None
-        self._raw.send(*(frame(10, ping) for ping in self._unanswered))
+        if self._unanswered:
+            self._raw.send(*(frame(10, ping) for ping in self._unanswered))
+            self._answers = self.may_wait = True
         self._unanswered.clear()
 
 
@@ -156,7 +171,9 @@ async def _play(steps: list[tuple[str, int]], directory: Path, kind: type[Client
                 await client.read_until(due[min(number, len(due)) - 1])
             elif step == "answer pings":
                 client.answer()
-            elif step == "begin rounds":
+                await asyncio.sleep(MOMENT)
+            elif step == "begin rounds" and client.may_wait:
+                client.wait()
                 for server in servers * ROUNDS:
                     for room in server.realtime.projects.by_id.values():
                         if room.hub.recovery is not None:
