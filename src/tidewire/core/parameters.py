@@ -7,6 +7,7 @@ The checks are in :mod:`tidewire.core.checks`.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import NoneType, UnionType
@@ -20,7 +21,7 @@ class InvalidParameterError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Check:
+class Check(ABC):
     """What a value must be. Subclasses convert a wire value to the one the operation receives."""
 
     json_type: ClassVar[str] = "any"
@@ -30,9 +31,9 @@ class Check:
     conditions_within: ClassVar[tuple[str, ...]] = ()
     """Names of conditions in the objects that it holds."""
 
+    @abstractmethod
     def convert(self, value: object) -> object:
         """Return the value as the operation receives it; raise :class:`InvalidParameterError`."""
-        raise NotImplementedError
 
     def catalog(self) -> dict[str, object]:
         """The check in the terms of the API catalog: ``min_length``, ``format``, ``enum`` and so on."""
