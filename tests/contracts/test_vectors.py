@@ -10,7 +10,7 @@ from tests.contracts.document_oracle import distance
 from tests.services.databases.shop import own
 from tests.services.documents.library import Library, decoded, query
 from tests.services.world import on_the_wire
-from tidewire.services.databases import bulk, rows
+from tidewire.services.databases import bulk, row_reading
 
 METHODS = ["vectorDot", "vectorCosine", "vectorEuclidean"]
 
@@ -66,7 +66,7 @@ async def test_pages_of_the_nearest(library: Library) -> None:
     before = query("cursorBefore", "", "n5")
     assert await store.ids(nearest, query("limit", "", 2), before) == ["n3", "n4"]
     assert await store.ids(nearest, query("offset", "", 8)) == ["n8", "n9"]
-    queried = await rows.list_rows(store.call(), *store.place, [nearest, query("limit", "", 1)])
+    queried = await row_reading.list_rows(store.call(), *store.place, [nearest, query("limit", "", 1)])
     assert on_the_wire(queried)["documents"][0]["$id"] == "n0"
 
 

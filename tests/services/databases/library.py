@@ -11,7 +11,7 @@ from tests.services.databases.shop import Json, Shop, column
 from tests.services.world import KEY, on_the_wire
 from tidewire.core.identities import Caller
 from tidewire.core.relationships import OnDelete, RelationType
-from tidewire.services.databases import relationships, rows
+from tidewire.services.databases import relationships, row_reading, rows
 
 ANYONE = ('read("any")', 'write("any")')
 
@@ -83,11 +83,15 @@ class Library:
     async def get(self, table_id: str, row_id: str, *selected: str, caller: Caller = KEY) -> Json:
         queries = [select(*selected)] if selected else []
         call, within = self.shop.call(caller), self.transaction
-        return on_the_wire(await rows.get_row(call, "d", table_id, row_id, queries, transaction_id=within))
+        return on_the_wire(
+            await row_reading.get_row(call, "d", table_id, row_id, queries, transaction_id=within)
+        )
 
     async def find(self, table_id: str, *queries: str, caller: Caller = KEY) -> Json:
         call, within = self.shop.call(caller), self.transaction
-        return on_the_wire(await rows.list_rows(call, "d", table_id, list(queries), transaction_id=within))
+        return on_the_wire(
+            await row_reading.list_rows(call, "d", table_id, list(queries), transaction_id=within)
+        )
 
     async def ids(self, table_id: str, *queries: str, caller: Caller = KEY) -> list[str]:
         return [row["$id"] for row in (await self.find(table_id, *queries, caller=caller))["rows"]]

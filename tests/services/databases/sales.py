@@ -7,7 +7,7 @@ from typing import Any
 from tests.services.databases.shop import TABLES, Json, Shop
 from tests.services.world import KEY, on_the_wire
 from tidewire.core.identities import Caller
-from tidewire.services.databases import rows
+from tidewire.services.databases import row_reading
 from tidewire.services.databases.dialects import Dialect
 from tidewire.services.databases.transactions import lifecycle as transactions
 from tidewire.services.databases.transactions.operation_list import OperationList
@@ -42,11 +42,11 @@ class Sales:
 
     async def row(self, row_id: str, transaction: str | None = None, caller: Caller = KEY) -> Json:
         call = self.shop.call(caller)
-        return on_the_wire(await rows.get_row(call, "d", "t", row_id, transaction_id=transaction))
+        return on_the_wire(await row_reading.get_row(call, "d", "t", row_id, transaction_id=transaction))
 
     async def listed(self, transaction: str | None = None, *queries: str) -> dict[str, Any]:
         found = on_the_wire(
-            await rows.list_rows(self.shop.call(), "d", "t", list(queries), transaction_id=transaction)
+            await row_reading.list_rows(self.shop.call(), "d", "t", list(queries), transaction_id=transaction)
         )
         assert found["total"] == len(found["rows"])
         return {row["$id"]: (row["name"], row["count"]) for row in found["rows"]}

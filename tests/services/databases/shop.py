@@ -13,7 +13,7 @@ from tests.services.world import KEY, World, on_the_wire
 from tidewire.core.errors import TidewireError
 from tidewire.core.events import Event
 from tidewire.core.identities import Caller
-from tidewire.services.databases import bulk, databases, rows, tables
+from tidewire.services.databases import bulk, databases, row_reading, rows, tables
 from tidewire.services.databases.dialects import COLLECTIONS, TABLES, Dialect, DialectCall
 
 Json = dict[str, Any]
@@ -83,13 +83,15 @@ class Shop:
         return on_the_wire(await rows.upsert_row(self.call(caller), "d", "t", row_id, data, permissions))
 
     async def get(self, row_id: str, caller: Caller = KEY, *queries: str) -> Json:
-        return on_the_wire(await rows.get_row(self.call(caller), "d", "t", row_id, list(queries)))
+        return on_the_wire(await row_reading.get_row(self.call(caller), "d", "t", row_id, list(queries)))
 
     async def delete(self, row_id: str, caller: Caller = KEY) -> None:
         await rows.delete_row(self.call(caller), "d", "t", row_id)
 
     async def find(self, *queries: str, caller: Caller = KEY, total: bool = True) -> Json:
-        return on_the_wire(await rows.list_rows(self.call(caller), "d", "t", list(queries), total=total))
+        return on_the_wire(
+            await row_reading.list_rows(self.call(caller), "d", "t", list(queries), total=total)
+        )
 
     async def ids(self, *queries: str, caller: Caller = KEY) -> list[str]:
         return [row["$id"] for row in (await self.find(*queries, caller=caller))["rows"]]

@@ -8,7 +8,7 @@ import json
 from tests.services.databases.shop import COLLECTIONS, Shop, column, decoded, operator, own, query, refusal
 from tests.services.world import KEY, on_the_wire
 from tidewire.api.responses import encode_in_pieces
-from tidewire.services.databases import bulk, counting, rows
+from tidewire.services.databases import bulk, counting, row_reading, rows
 from tidewire.services.databases.transactions import lifecycle as transactions
 
 
@@ -31,14 +31,14 @@ async def test_both_families_see_the_same_rows(shop: Shop) -> None:
     await shop.table([column("a", "integer")])
     await shop.create("r", a=1)
     older = shop.call(dialect=COLLECTIONS)
-    document = on_the_wire(await rows.get_row(older, "d", "t", "r"))
+    document = on_the_wire(await row_reading.get_row(older, "d", "t", "r"))
     assert document.pop("$collectionId") == "t"
     assert document["a"] == 1 and "$tableId" not in document
-    listed = on_the_wire(await rows.list_rows(older, "d", "t"))
+    listed = on_the_wire(await row_reading.list_rows(older, "d", "t"))
     assert listed["total"] == 1 and len(listed["documents"]) == 1
-    assert await refusal(rows.get_row(older, "d", "t", "none")) == "document_not_found"
-    assert await refusal(rows.get_row(older, "d", "none", "r")) == "collection_not_found"
-    assert await refusal(rows.get_row(older, "none", "t", "r")) == "database_not_found"
+    assert await refusal(row_reading.get_row(older, "d", "t", "none")) == "document_not_found"
+    assert await refusal(row_reading.get_row(older, "d", "none", "r")) == "collection_not_found"
+    assert await refusal(row_reading.get_row(older, "none", "t", "r")) == "database_not_found"
 
 
 async def test_no_count_is_lost(shop: Shop) -> None:
@@ -99,7 +99,9 @@ async def test_selection(shop: Shop) -> None:
     for selected in (["a"], ["a", "$id"]):
         assert own((await shop.find(query("select", "", *selected)))["rows"]) == [{"a": 1}]
     assert own(await shop.get("r", KEY, query("select", "", "b"))) == {"b": 2}
-    older = await rows.get_row(shop.call(dialect=COLLECTIONS), "d", "t", "r", [query("select", "", "b")])
+    older = await row_reading.get_row(
+        shop.call(dialect=COLLECTIONS), "d", "t", "r", [query("select", "", "b")]
+    )
     assert own(on_the_wire(older)) == {"b": 2}
     assert (await shop.find(query("select", "", "*")))["rows"] == [await shop.get("r")]
     assert await refusal(shop.find(query("select", "", "c"))) == "general_query_invalid"
@@ -204,7 +206,7 @@ async def test_an_answer_that_is_used_up_leaves_the_kept_list_as_it_is(shop: Sho
         await shop.create(f"r{number}", a=number)
 
     async def listed() -> bytes:
-        found = await rows.list_rows(shop.call(), "d", "t", ttl=60)
+        found = await row_reading.list_rows(shop.call(), "d", "t", ttl=60)
         return b"".join(encode_in_pieces(found, 1000, gzip=False))
 
     first = await listed()

@@ -16,7 +16,7 @@ from tests.services.databases.shop import Json, Shop, column, operator, query
 from tests.services.world import KEY, World, on_the_wire
 from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Caller
-from tidewire.services.databases import bulk, collections, counting, databases, rows
+from tidewire.services.databases import bulk, collections, counting, databases, row_reading, rows
 from tidewire.services.databases.dialects import DOCUMENTS, TABLES, VECTORS, Dialect, DialectCall
 from tidewire.services.databases.transactions import lifecycle as transactions
 from tidewire.services.databases.vectors import create_collection as create_vector_collection
@@ -257,7 +257,7 @@ async def _listed(
     kind: Kind, shop: Shop, caller: Caller, table: str, within: str | None, queries: list[str]
 ) -> Any:
     call = DialectCall(shop.world.context(caller), kind.dialect)
-    return await _outcome(rows.list_rows(call, "d", table, queries, transaction_id=within))
+    return await _outcome(row_reading.list_rows(call, "d", table, queries, transaction_id=within))
 
 
 async def _outcome(work: Awaitable[Any]) -> Any:

@@ -25,7 +25,7 @@ from tests.services.world import GUEST, World, on_the_wire
 from tidewire.core.errors import TidewireError
 from tidewire.core.parameters import InvalidParameterError
 from tidewire.core.time import now
-from tidewire.services.databases import bulk, counting, rows
+from tidewire.services.databases import bulk, counting, row_reading, rows
 from tidewire.services.databases.dialects import Dialect
 from tidewire.services.databases.transactions import lifecycle as transactions
 from tidewire.store.schema import transaction_operations, transaction_rows
@@ -311,7 +311,7 @@ async def test_what_only_the_commit_decides_is_not_shown(sales: Sales) -> None:
     several = on_the_wire(await bulk.create_rows(call, "d", "t", [{"$id": "b"}, {"name": "c"}], **within))
     assert several == {"total": 2, "rows": []}
     changed = on_the_wire(await rows.update_row_data(call, "d", "t", "a", {"count": 1}, **within))
-    found = on_the_wire(await rows.list_rows(call, "d", "t", **within))["rows"]
+    found = on_the_wire(await row_reading.list_rows(call, "d", "t", **within))["rows"]
     assert [row["$sequence"] for row in (changed, *found)] == ["", kept["$sequence"], "", "", ""]
     await sales.end(transaction)
     assert all(int(row["$sequence"]) < 2**32 for row in (await shop.find())["rows"])
@@ -492,7 +492,7 @@ async def test_limits(sales: Sales) -> None:
     for number in range(5):
         await sales.shop.create(f"r{number}")
     assert await refusal(sales.stage(two, {"action": "bulkDelete", "data": {"queries": []}})) == exceeded
-    assert await refusal(rows.list_rows(call, "d", "t", transaction_id=two)) == exceeded
+    assert await refusal(row_reading.list_rows(call, "d", "t", transaction_id=two)) == exceeded
     many = [{"name": "n" * 100, "$permissions": [f'read("user:{each}")' for each in range(90)]}] * 4
     assert await refusal(sales.stage(two, {"action": "bulkCreate", "data": many})) == exceeded
     assert (await sales.get(two))["operations"] == 0

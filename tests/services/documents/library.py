@@ -11,7 +11,16 @@ from tests.services.world import KEY, World, on_the_wire
 from tidewire.core.events import Event
 from tidewire.core.identities import Caller
 from tidewire.core.ids import unique_id
-from tidewire.services.databases import bulk, collections, databases, indexes, rows, tables, vectors
+from tidewire.services.databases import (
+    bulk,
+    collections,
+    databases,
+    indexes,
+    row_reading,
+    rows,
+    tables,
+    vectors,
+)
 from tidewire.services.databases.dialects import DOCUMENTS, VECTORS, Dialect, DialectCall
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.sqlite.vectors import prepare_vectors
@@ -99,13 +108,17 @@ class Library:
         return on_the_wire(await rows.upsert_row(self.call(caller), *self.place, document_id, data))
 
     async def get(self, document_id: str, caller: Caller = KEY, *queries: str) -> Json:
-        return on_the_wire(await rows.get_row(self.call(caller), *self.place, document_id, list(queries)))
+        return on_the_wire(
+            await row_reading.get_row(self.call(caller), *self.place, document_id, list(queries))
+        )
 
     async def delete(self, document_id: str, caller: Caller = KEY) -> None:
         await rows.delete_row(self.call(caller), *self.place, document_id)
 
     async def find(self, *queries: str, caller: Caller = KEY, total: bool = True) -> Json:
-        return on_the_wire(await rows.list_rows(self.call(caller), *self.place, list(queries), total=total))
+        return on_the_wire(
+            await row_reading.list_rows(self.call(caller), *self.place, list(queries), total=total)
+        )
 
     async def ids(self, *queries: str, caller: Caller = KEY) -> list[str]:
         return [document["$id"] for document in (await self.find(*queries, caller=caller))["documents"]]

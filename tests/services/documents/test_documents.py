@@ -10,7 +10,16 @@ from tests.services.databases.shop import COLLECTIONS, TABLES, own
 from tests.services.documents.library import Library, decoded, query, refusal
 from tests.services.world import World, on_the_wire
 from tidewire.core.errors import TidewireError
-from tidewire.services.databases import bulk, collections, counting, databases, indexes, rows, tables
+from tidewire.services.databases import (
+    bulk,
+    collections,
+    counting,
+    databases,
+    indexes,
+    row_reading,
+    rows,
+    tables,
+)
 from tidewire.services.databases.dialects import DOCUMENTS, VECTORS, DialectCall
 from tidewire.settings import Settings
 
@@ -223,7 +232,7 @@ async def test_each_family_has_its_own_databases(library: Library) -> None:
         for work in (
             databases.get_database(call, "d"),
             tables.get_table(call, "d", "c"),
-            rows.list_rows(call, "d", "c"),
+            row_reading.list_rows(call, "d", "c"),
             rows.create_row(call, "d", "c", "x", {"a": 1}),
             rows.delete_row(call, "d", "c", "x"),
             bulk.delete_rows(call, "d", "c"),

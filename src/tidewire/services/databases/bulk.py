@@ -20,12 +20,11 @@ from tidewire.services.databases.events import ROW
 from tidewire.services.databases.parameters import BulkQueries, ManyRows, RowData
 from tidewire.services.databases.records import find_user_table
 from tidewire.services.databases.related_reading import reach_of
-from tidewire.services.databases.row_operations import row_operation
+from tidewire.services.databases.row_operations import PATH, row_operation
 from tidewire.services.databases.row_values import changed_values, given_permissions, new_values
 from tidewire.services.databases.row_writing import change_row, prepare_row, remove_row, write_row
 from tidewire.services.databases.rows import (
     DELETIONS,
-    PATH,
     WRITE,
     WRITES,
     write_or_change,

@@ -21,14 +21,14 @@ from tidewire.services.databases.events import ROW
 from tidewire.services.databases.parameters import ColumnKey, LooseNumber
 from tidewire.services.databases.records import find_user_table
 from tidewire.services.databases.row_finding import row_to_change
-from tidewire.services.databases.row_operations import row_operation
+from tidewire.services.databases.row_operations import ROW_PATH, row_operation
 from tidewire.services.databases.row_values import problem_of_stored, wrong_structure
 from tidewire.services.databases.row_views import (
     may_with_row,
     publish_row,
 )
 from tidewire.services.databases.row_writing import change_row, duplicate_value
-from tidewire.services.databases.rows import PATH, WRITE, WRITES
+from tidewire.services.databases.rows import WRITE, WRITES
 from tidewire.services.permissions import unauthorized
 from tidewire.store.engine.database import Transaction
 from tidewire.store.user_tables.columns import UserColumn
@@ -37,7 +37,7 @@ from tidewire.store.user_tables.operators import NoResultError
 from tidewire.store.user_tables.rows import Changes, DuplicateValueError, update_row
 from tidewire.store.user_tables.tables import DOCUMENT, SYSTEM_COLUMNS, UserTable
 
-_COUNTED: str = f"{PATH}/{{rowId}}/{{column}}"
+_COUNTED: str = f"{ROW_PATH}/{{column}}"
 
 
 def _declare_for_documents(name: str, action: str) -> Callable[[F], F]:

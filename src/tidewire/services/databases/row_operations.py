@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, Final, Generic, ParamSpec, TypeVar
 
 from tidewire.core.checks.names import Id
 from tidewire.core.operations import Method, locator
@@ -12,6 +12,10 @@ from tidewire.core.parameters import Parameter
 from tidewire.services.databases.dialects import DialectCall
 from tidewire.services.databases.transactions.actions import UNITS, StagedOperation
 from tidewire.services.databases.transactions.work import take_part
+
+PATH: Final = "/{databaseId}/tables/{tableId}/rows"
+"""Of the rows of a table, as operations on them are declared."""
+ROW_PATH: Final = f"{PATH}/{{rowId}}"
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -31,7 +35,7 @@ class RowOperation(Generic[P, R]):
         self.unit = unit
         self._action = action
         self._signature = inspect.signature(unit)
-        self._alone: Shell = self._write
+        self._alone: Shell = self.write
         UNITS[action] = unit
 
     def __call__(
@@ -50,7 +54,8 @@ class RowOperation(Generic[P, R]):
         self._alone = shell
         return shell
 
-    def _write(self, call: DialectCall, *given: Any, **named: Any) -> Awaitable[Any]:
+    def write(self, call: DialectCall, *given: Any, **named: Any) -> Awaitable[R]:
+        """Do the unit alone, in one write to the project's database."""
         unit: Callable[..., R] = self.unit
         return call.context.database.write(lambda transaction: unit(transaction, call, *given, **named))
 
