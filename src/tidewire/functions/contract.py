@@ -1,0 +1,232 @@
+"""What an engine is that builds and runs functions: its interface, its values, its errors.
+
+One engine runs them as processes of this machine, another may in containers or on other machines: whoever
+uses an engine knows only what stands here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal, Protocol
+
+from tidewire.functions.specifications import Specification
+
+Isolation = Literal["bubblewrap", "namespaces", "limits"]
+"""What keeps code apart, the best first. ``limits`` is no sandbox: bounds of resources only."""
+
+MAX_LOG_CHARACTERS: Final = 1_000_000
+"""Of the logs, and of the errors, of one execution, and of the log of one build; the end is kept."""
+TRUNCATED: Final = f"[WARNING] Logs truncated. The output exceeded {MAX_LOG_CHARACTERS} characters.\n"
+"""Stands before logs and errors of which only the end was kept."""
+MAX_REQUEST_BYTES: Final = 20_000_000
+"""Of the body that a function is sent."""
+
+OnLog = Callable[[str], None]
+"""Takes the next piece of a build's log, whole lines where they are shorter than 64 KB. It is called on
+the event loop, at most some ten times a second, and must return at once."""
+OpenArchive = Callable[[], AsyncIterator[bytes]]
+"""Reads the output archive of a deployment from its start, in pieces of any size."""
+
+
+class EngineError(Exception):
+    """A build or an execution that came to no result. The text says why and is fit to be shown."""
+
+    def __init__(self, message: str, *, logs: str = "", errors: str = "") -> None:
+        super().__init__(message)
+        self.logs = logs
+        """What the code had logged until then, bounded as in a response."""
+        self.errors = errors
+
+
+class UnknownRuntimeError(EngineError):
+    """This machine does not have the runtime, or no longer."""
+
+
+class SandboxUnavailableError(EngineError):
+    """The setting ``functions_sandbox`` asks for more isolation than this machine offers."""
+
+
+class NotReadyError(EngineError):
+    """No process could be started, or there is room for no more of them, or of requests that wait."""
+
+
+class TimedOutError(EngineError):
+    """The time was over, and the code did not even say so itself. Its process is ended."""
+
+
+class CrashedError(EngineError):
+    """The process ended, closed its socket or answered with what is no HTTP, amid the execution."""
+
+
+class TooLargeError(EngineError):
+    """A request, an answer, or an archive, packed or unpacked, is beyond its bound."""
+
+
+class BuildFailedError(EngineError):
+    """The commands failed or left nothing to run; ``logs`` has all that they wrote."""
+
+
+class BadArchiveError(BuildFailedError):
+    """A source that is no gzip tar, or one with entries that lead out of it, or a bomb."""
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """A language in a version that this machine has."""
+
+    key: str
+    """As functions name it, such as ``node-22`` or ``python-3.12``."""
+    language: str
+    """``node``, ``python``."""
+    name: str
+    """For people: ``Node.js``, ``Python``."""
+    version: str
+    """As in the key: ``22``, ``3.12``."""
+    release: str
+    """The whole version that was found, such as ``22.11.0``."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A deployment that can be run; the same for all its executions.
+
+    What it says holds for processes that are started from now on; those that are warm keep what they were
+    started with. After a change of the environment or of the specification call :meth:`Engine.stop`.
+    """
+
+    project: str
+    deployment: str
+    runtime: str
+    """The key of a runtime."""
+    entrypoint: str
+    """Path of the file within the archive."""
+    specification: Specification
+    environment: Mapping[str, str]
+    """All of it: the code sees nothing of the server's own."""
+    archive: OpenArchive
+    """Called when the code does not lie unpacked on this machine yet."""
+
+
+@dataclass(frozen=True)
+class FunctionRequest:
+    """One call of a function's ``main``."""
+
+    method: str
+    path: str
+    """With the query: ``/users?limit=5``."""
+    headers: Sequence[tuple[str, str]]
+    """Without ``content-length``, ``transfer-encoding`` and ``x-open-runtimes-*``, which the engine sets."""
+    body: bytes = b""
+    timeout: float = 15.0
+    """Seconds, those of a cold start included."""
+    logging: bool = True
+    """Whether logs and errors are kept; without it both come back empty."""
+
+
+@dataclass(frozen=True)
+class FunctionResponse:
+    """What a function answered. A status of 500 and more is an answer too: the code may have raised.
+
+    503: the code could not be loaded; 500: it raised, returned nothing, or was too slow and the runtime
+    could say so. ``errors`` then has the reason and, where there is one, the stack.
+    """
+
+    status: int
+    headers: list[tuple[str, str]]
+    """Names in lower case, without ``x-open-runtimes-*`` and without those of the connection."""
+    body: bytes
+    logs: str
+    """At most :data:`MAX_LOG_CHARACTERS`, else the end of it with :data:`TRUNCATED` before it."""
+    errors: str
+    duration: float
+    """Seconds, those of a cold start included."""
+    cold_start: bool
+    """Whether a process had to be started for it, or was being started."""
+
+
+@dataclass(frozen=True)
+class BuildRequest:
+    """A source to make a deployment of."""
+
+    project: str
+    deployment: str
+    runtime: str
+    source: Path
+    """A gzip tar. It is only read."""
+    output: Path
+    """Where the gzip tar of the result is written. It is there only after a build that succeeded."""
+    entrypoint: str
+    commands: str
+    """Lines of bash; empty: the source is packed as it is."""
+    environment: Mapping[str, str]
+    specification: Specification
+    """Its memory counts as at least 1024 MB."""
+    timeout: float = 900.0
+    """Seconds for all of it."""
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """A build that succeeded."""
+
+    output_bytes: int
+    """Of the archive at :attr:`BuildRequest.output`."""
+    duration: float
+    """Seconds."""
+    logs: str = field(repr=False)
+    """All that was passed to ``on_log``, or the end of it."""
+
+
+class Engine(Protocol):
+    """Builds and runs code. All methods belong to one event loop; several may run at once.
+
+    Promises, whatever the code does: a call returns or raises within its time and a second, memory of the
+    server stays bounded, other deployments go on, and when :meth:`close` has returned no process is left.
+    After a kill of the server the processes end by themselves.
+    """
+
+    @property
+    def isolation(self) -> Isolation:
+        """What keeps code apart from the server and from other code, on this machine."""
+        ...
+
+    @property
+    def processes(self) -> int:
+        """How many processes of functions are warm."""
+        ...
+
+    def runtimes(self) -> Sequence[Runtime]:
+        """The runtimes of this machine, sorted by language and version. Found once, at the start."""
+        ...
+
+    async def build(self, request: BuildRequest, on_log: OnLog) -> BuildResult:
+        """Unpack the source, run the commands in a sandbox with network, pack what is there then.
+
+        Cancelling the task that waits for it ends the build at once, and leaves nothing behind. Raises
+        :class:`BuildFailedError`, its kind :class:`BadArchiveError`, :class:`TimedOutError`,
+        :class:`TooLargeError`, :class:`UnknownRuntimeError` and :class:`SandboxUnavailableError`.
+        """
+        ...
+
+    async def execute(self, run: Run, request: FunctionRequest) -> FunctionResponse:
+        """Call the function, in a warm process or in one that is started for it.
+
+        Nothing is tried twice: code that was reached may have had effects. Cancelling the task gives the
+        answer up; the code runs on to the end of its time. Raises :class:`NotReadyError`,
+        :class:`TimedOutError`, :class:`CrashedError`, :class:`TooLargeError`, :class:`BadArchiveError`,
+        :class:`UnknownRuntimeError` and :class:`SandboxUnavailableError`; and what ``run.archive`` raises.
+        """
+        ...
+
+    async def stop(self, project: str, deployment: str) -> None:
+        """End the processes of a deployment, with all that runs in them, and forget its code.
+
+        The next execution starts anew. Nothing happens when there are none.
+        """
+        ...
+
+    async def close(self) -> None:
+        """End all processes and builds. Executions that run raise :class:`CrashedError`."""
+        ...
