@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -143,3 +146,30 @@ def test_a_whole_message_is_read_alone(size: int) -> None:
 def test_a_whole_pong_is_read_alone() -> None:
     assert read_alone(_masked(Opcode.PONG, b"17"), LIMIT) == b"17"
     assert read_alone(b"\x8a\xfe\x00\x80" + bytes(4 + 128), LIMIT) is None, "control frames are short"
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize(
+    "wire",
+    [
+        _masked(Opcode.TEXT, b"whole"),
+        _masked(Opcode.TEXT, b"cut off")[:5],
+        _masked(Opcode.TEXT, b"first part", fin=False),
+        _masked(Opcode.TEXT, bytes([0xFF])),
+        _masked(Opcode.TEXT, b"a" * (LIMIT + 1)),
+        _masked(Opcode.CLOSE, b""),
+        bytes([0xFF]) * 5,
+    ],
+    ids=["whole", "half", "fragment", "not UTF-8", "too large", "close", "broken"],
+)
+def test_what_is_closed_leaves_nothing_to_the_garbage_collector(wire: bytes, compressed: bool) -> None:
+    gc.disable()
+    try:
+        decoder = FrameDecoder(LIMIT, compressed=compressed)
+        core = weakref.ref(decoder._protocol)
+        decoder.receive(wire)
+        decoder.close()
+        del decoder
+        assert core() is None
+    finally:
+        gc.enable()

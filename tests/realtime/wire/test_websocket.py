@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from websockets.frames import Frame, Opcode
+from websockets.server import ServerProtocol
 
 from tests.realtime.conftest import (
     PROJECT,
@@ -30,6 +31,7 @@ from tests.realtime.world import read_frames
 from tidewire.realtime.runtime.loop_scheduler import LoopScheduler
 from tidewire.realtime.wire.budgets import AddressBudgets
 from tidewire.realtime.wire.contract import WireUser
+from tidewire.realtime.wire.frame_decoder import FrameDecoder
 from tidewire.realtime.wire.socket import SocketWire, WireContext
 from tidewire.realtime.wire.websocket import WebSocket
 from tidewire.settings import Settings
@@ -435,6 +437,29 @@ async def test_nothing_of_the_http_connection_is_kept(server: RealtimeServer) ->
             patch.setattr(HttpToolsProtocol, "__init__", remember)
             async with server.client() as client:
                 await receive(client)
+                assert [each() for each in made] == [None]
+    finally:
+        gc.enable()
+
+
+async def test_what_decoded_a_message_in_parts_is_freed_without_the_garbage_collector(
+    server: RealtimeServer,
+) -> None:
+    made: list[weakref.ref[ServerProtocol]] = []
+    create = FrameDecoder.__init__
+
+    def remember(self: FrameDecoder, *arguments: Any, **named: Any) -> None:
+        create(self, *arguments, **named)
+        made.append(weakref.ref(self._protocol))
+
+    gc.disable()
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(FrameDecoder, "__init__", remember)
+            async with server.client() as client:
+                await receive(client)
+                await client.send(['{"type":', '"ping"}'])
+                assert (await receive(client))["type"] == "pong"
                 assert [each() for each in made] == [None]
     finally:
         gc.enable()

@@ -160,7 +160,9 @@ class WebSocket(SocketWire):
             if received.ended:
                 self.transport.close()
             return
-        self._decoder = None if decoder.idle else decoder
+        self._decoder = decoder
+        if decoder.idle:
+            self._drop_decoder()
         if decoder.held > self._context.settings.realtime_max_message_bytes:
             self._context.large_messages.begin(self, self._give_way)
         else:
@@ -206,8 +208,13 @@ class WebSocket(SocketWire):
         else:
             self.transport.write_eof()
 
+    def _drop_decoder(self) -> None:
+        if self._decoder is not None:
+            self._decoder.close()
+            self._decoder = None
+
     def _end(self, state: State) -> None:
-        self._decoder = None
+        self._drop_decoder()
         self._unread = None
         self._context.large_messages.end(self)
         super()._end(state)
