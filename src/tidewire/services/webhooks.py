@@ -49,18 +49,17 @@ SigningSecret = Annotated[str, Text(8, 256)] | None
 
 _LIST: Final = resource_list(
     webhooks,
-    {
-        "name": webhooks.c.name,
-        "url": webhooks.c.url,
-        "authUsername": webhooks.c.auth_username,
-        "tls": webhooks.c.tls,
-        "httpUser": webhooks.c.auth_username,  # as older clients call them
-        "security": webhooks.c.tls,
-        "events": webhooks.c.events,
-        "enabled": webhooks.c.enabled,
-        "logs": webhooks.c.logs,
-        "attempts": webhooks.c.attempts,
-    },
+    "name",
+    "url",
+    "authUsername",
+    "tls",
+    "httpUser",
+    "security",
+    "events",
+    "enabled",
+    "logs",
+    "attempts",
+    columns={"httpUser": webhooks.c.auth_username, "security": webhooks.c.tls},
 )
 _BY_ID: Final = select(webhooks).where(webhooks.c.id == bindparam("id"))
 

@@ -28,13 +28,12 @@ IDENTITY_DELETED: Final = "users.[userId].identities.[identityId].delete"
 
 IDENTITIES: Final = resource_list(
     user_identities,
-    {
-        "userId": user_identities.c.user_id,
-        "provider": user_identities.c.provider,
-        "providerUid": user_identities.c.provider_uid,
-        "providerEmail": user_identities.c.provider_email,
-        "providerAccessTokenExpiry": user_identities.c.access_token_expires_at,
-    },
+    "userId",
+    "provider",
+    "providerUid",
+    "providerEmail",
+    "providerAccessTokenExpiry",
+    columns={"providerAccessTokenExpiry": user_identities.c.access_token_expires_at},
 )
 
 

@@ -30,12 +30,7 @@ Enabled = Annotated[bool, TrueOrFalse()]
 
 _WRITE: Final = ("databases.write",)
 _READ: Final = ("databases.read",)
-_LIST: Final = resource_list(
-    databases,
-    {
-        "name": databases.c.name,
-    },
-)
+_LIST: Final = resource_list(databases, "name")
 
 
 @declare("create", "POST", "", scopes=_WRITE, status=201, event=f"{DATABASE}.create", dialects=EVERY)

@@ -69,16 +69,7 @@ def keep_list(key: ListKey, page: PresenceList, seconds: int) -> None:
         _lists.popitem(last=False)
 
 
-_LIST: Final = resource_list(
-    presences,
-    {
-        "userInternalId": presences.c.user_internal_id,
-        "userId": presences.c.user_id,
-        "expiresAt": presences.c.expires_at,
-        "status": presences.c.status,
-        "source": presences.c.source,
-    },
-)
+_LIST: Final = resource_list(presences, "userInternalId", "userId", "expiresAt", "status", "source")
 
 
 @operations.declare("get", "GET", "/presences/{presenceId}", scopes=("presences.read",))

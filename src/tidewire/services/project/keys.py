@@ -45,13 +45,7 @@ Scopes = Annotated[Sequence[str], Items(KeyScope(), 200)]
 Expire = Annotated[int, Datetime()] | None
 
 _LIST: Final = resource_list(
-    keys,
-    {
-        "name": keys.c.name,
-        "scopes": keys.c.scopes,
-        "expire": keys.c.expires_at,
-        "accessedAt": keys.c.accessed_at,
-    },
+    keys, "name", "scopes", "expire", "accessedAt", columns={"expire": keys.c.expires_at}
 )
 
 

@@ -141,14 +141,7 @@ def legacy_platform_of(registered: RegisteredPlatform) -> LegacyPlatform:
     )
 
 
-_LIST: Final = resource_list(
-    platforms,
-    {
-        "type": platforms.c.type,
-        "name": platforms.c.name,
-        "hostname": platforms.c.hostname,
-    },
-)
+_LIST: Final = resource_list(platforms, "type", "name", "hostname")
 
 
 @operations.declare(

@@ -25,13 +25,7 @@ from tidewire.store.schema import dev_keys as table
 Name = Annotated[str, Text(1, 128)]
 Expire = Annotated[int, Datetime()]
 
-_LIST: Final = resource_list(
-    table,
-    {
-        "expire": table.c.expires_at,
-        "accessedAt": table.c.accessed_at,
-    },
-)
+_LIST: Final = resource_list(table, "expire", "accessedAt", columns={"expire": table.c.expires_at})
 
 
 @operations.declare(

@@ -31,14 +31,13 @@ from tidewire.store.schema import keys, platforms, projects, webhooks
 
 PROJECT_LIST: Final = resource_list(
     projects,
-    {
-        "teamId": projects.c.team_id,
-        "name": projects.c.name,
-        "accessedAt": projects.c.console_accessed_at,
-        "search": projects.c.search,
-        "labels": projects.c.labels,
-    },
-    (projects.c.search,),
+    "teamId",
+    "name",
+    "accessedAt",
+    "search",
+    "labels",
+    searchable=(projects.c.search,),
+    columns={"accessedAt": projects.c.console_accessed_at},
 )
 _OLDER_FIELDS: Final = frozenset(
     {

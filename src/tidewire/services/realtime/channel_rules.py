@@ -40,15 +40,7 @@ from tidewire.store.lists.resource_lists import list_rows, resource_list
 from tidewire.store.records.channel_rules import delete_rule, get_rule, insert_rule, rule_of, update_rule
 from tidewire.store.schema import channel_rules
 
-_LIST: Final = resource_list(
-    channel_rules,
-    {
-        "read": channel_rules.c.read,
-        "publish": channel_rules.c.publish,
-        "history": channel_rules.c.history,
-        "presence": channel_rules.c.presence,
-    },
-)
+_LIST: Final = resource_list(channel_rules, "read", "publish", "history", "presence")
 
 
 @operations.declare(

@@ -52,15 +52,13 @@ Compression = Annotated[Literal["none", "gzip", "zstd"], Choice(("none", "gzip",
 
 _LIST: Final = resource_list(
     buckets,
-    {
-        "enabled": buckets.c.enabled,
-        "name": buckets.c.name,
-        "fileSecurity": buckets.c.file_security,
-        "maximumFileSize": buckets.c.maximum_file_size,
-        "encryption": buckets.c.encryption,
-        "antivirus": buckets.c.antivirus,
-        "transformations": buckets.c.transformations,
-    },
+    "enabled",
+    "name",
+    "fileSecurity",
+    "maximumFileSize",
+    "encryption",
+    "antivirus",
+    "transformations",
 )
 
 

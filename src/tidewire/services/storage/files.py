@@ -39,15 +39,14 @@ from tidewire.store.schema import files, upload_parts
 
 _LIST: Final = resource_list(
     files,
-    {
-        "name": files.c.name,
-        "folder": files.c.folder,
-        "signature": files.c.signature,
-        "mimeType": files.c.mime_type,
-        "sizeOriginal": files.c.size,
-        "chunksTotal": files.c.chunks_total,
-        "chunksUploaded": files.c.chunks_total,
-    },
+    "name",
+    "folder",
+    "signature",
+    "mimeType",
+    "sizeOriginal",
+    "chunksTotal",
+    "chunksUploaded",
+    columns={"sizeOriginal": files.c.size, "chunksUploaded": files.c.chunks_total},
 )
 
 

@@ -39,15 +39,18 @@ Roles = Annotated[Sequence[str], Items(KeyName(81))]
 
 MEMBERSHIP_LIST: Final = resource_list(
     memberships,
-    {
-        "userId": memberships.c.user_id,
-        "teamId": memberships.c.team_id,
-        "roles": memberships.c.roles,
+    "userId",
+    "teamId",
+    "roles",
+    "invited",
+    "joined",
+    "confirm",
+    searchable=(memberships.c.search,),
+    columns={
         "invited": memberships.c.invited_at,
         "joined": memberships.c.joined_at,
         "confirm": memberships.c.confirmed,
     },
-    searchable=(memberships.c.search,),
 )
 
 

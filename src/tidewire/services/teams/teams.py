@@ -44,14 +44,7 @@ from tidewire.store.schema import memberships, teams
 Name = Annotated[str, Text(1, 128)]
 
 _DELETE: Final = "delete it"
-_LIST: Final = resource_list(
-    teams,
-    {
-        "name": teams.c.name,
-        "total": teams.c.total,
-    },
-    searchable=(teams.c.search,),
-)
+_LIST: Final = resource_list(teams, "name", "total", searchable=(teams.c.search,))
 
 
 @operations.declare("create", "POST", "/teams", scopes=("teams.write",), status=201, event=TEAM_CREATED)

@@ -32,15 +32,7 @@ Name = Annotated[str, Text(1, 128)]
 
 _FORMS: Final = {"email": (Email(), "general_invalid_email"), "sms": (Phone(), "general_invalid_phone")}
 """Type of target to what its identifier must be, and the error if it is not. Push: anything."""
-_LIST: Final = resource_list(
-    targets,
-    {
-        "userId": targets.c.user_id,
-        "providerType": targets.c.provider_type,
-        "providerId": targets.c.provider_id,
-        "identifier": targets.c.identifier,
-    },
-)
+_LIST: Final = resource_list(targets, "userId", "providerType", "providerId", "identifier")
 
 
 @operations.declare(

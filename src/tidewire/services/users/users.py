@@ -26,20 +26,19 @@ from tidewire.store.schema import users as table
 
 _LIST: Final = resource_list(
     table,
-    {
-        "name": table.c.name,
-        "email": table.c.email,
-        "phone": table.c.phone,
-        "status": table.c.status,
-        "labels": table.c.labels,
-        "passwordUpdate": table.c.password_updated_at,
-        "registration": table.c.registered_at,
-        "emailVerification": table.c.email_verification,
-        "phoneVerification": table.c.phone_verification,
-        "accessedAt": table.c.accessed_at,
-        "impersonator": table.c.impersonator,
-    },
+    "name",
+    "email",
+    "phone",
+    "status",
+    "labels",
+    "passwordUpdate",
+    "registration",
+    "emailVerification",
+    "phoneVerification",
+    "accessedAt",
+    "impersonator",
     searchable=(table.c.search,),
+    columns={"passwordUpdate": table.c.password_updated_at, "registration": table.c.registered_at},
 )
 
 

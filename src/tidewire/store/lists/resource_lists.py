@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -54,17 +55,29 @@ class ListDefinition:
 
 
 def resource_list(
-    table: Table, attributes: Mapping[str, Column[Any]], searchable: tuple[Column[Any], ...] = ()
+    table: Table,
+    *attributes: str,
+    searchable: tuple[Column[Any], ...] = (),
+    columns: Mapping[str, Column[Any]] | None = None,
 ) -> ListDefinition:
-    """The list of a table whose rows have an id, times and a sequence, which are added to ``attributes``."""
-    columns = table.c
+    """The list of a table whose rows have an id, times and a sequence, which can always be asked for.
+
+    ``attributes`` are names on the wire. The column of ``userId`` is ``user_id``; ``columns`` has those that
+    are called otherwise.
+    """
+    other = columns or {}
+    known = {name: other[name] if name in other else table.c[_snake_case(name)] for name in attributes}
     system = {
-        "$id": columns.id,
-        "$createdAt": columns.created_at,
-        "$updatedAt": columns.updated_at,
-        "$sequence": columns.sequence,
+        "$id": table.c.id,
+        "$createdAt": table.c.created_at,
+        "$updatedAt": table.c.updated_at,
+        "$sequence": table.c.sequence,
     }
-    return ListDefinition(table, columns.id, {**attributes, **system}, searchable)
+    return ListDefinition(table, table.c.id, {**known, **system}, searchable)
+
+
+def _snake_case(name: str) -> str:
+    return re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", name)
 
 
 @dataclass
@@ -94,14 +107,16 @@ def list_rows(
     search: str,
     where: Sequence[ColumnElement[bool]],
     total: bool,
+    **of: Any,
 ) -> tuple[int, list[Row[Any]]]:
     """The rows of one page, and how many there are on all pages (0 if ``total`` is false).
 
-    ``where`` holds the conditions that the caller of the API has no say in. Raises :class:`TidewireError`
-    ``general_argument_invalid`` for queries that are wrong, or find more than a list may show, and
-    ``general_cursor_not_found``.
+    ``where``, and ``of``, the values of columns, are conditions that the caller of the API has no say in.
+    Raises :class:`TidewireError` ``general_argument_invalid`` for queries that are wrong, or find more than a
+    list may show, and ``general_cursor_not_found``.
     """
     page = _read_queries(definition, queries)
+    where = [*where, *(definition.table.c[name] == value for name, value in of.items())]
     matching = [*where]
     if page.filters:
         matching.append(all_of(page.filters))

@@ -39,13 +39,7 @@ _NEWER: Final = tuple(dialect for dialect in EVERY if dialect is not COLLECTIONS
 _PATH: Final = "/transactions"
 _ONE: Final = f"{_PATH}/{{transactionId}}"
 
-_LIST: Final = resource_list(
-    transactions,
-    {
-        "status": transactions.c.status,
-        "expiresAt": transactions.c.expires_at,
-    },
-)
+_LIST: Final = resource_list(transactions, "status", "expiresAt")
 
 TimeToLive = Annotated[int, Whole(60, 3600)]
 YesOrNo = Annotated[bool, TrueOrFalse()]
