@@ -7,9 +7,10 @@ from pathlib import Path
 
 import msgspec
 
+from tidewire.cli.settings import ENVIRONMENT_PREFIX, setting_description
 from tidewire.core.errors import ERROR_CODES, SHOWN_STATUSES
 from tidewire.realtime.survey.metrics import METRICS
-from tidewire.settings import ENVIRONMENT_PREFIX, Settings, setting_description
+from tidewire.settings import Settings
 
 DOCS = Path(__file__).parents[1] / "docs"
 

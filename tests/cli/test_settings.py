@@ -7,15 +7,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tidewire.cli.show import show_settings
-from tidewire.settings import (
-    Settings,
+from tidewire.cli.settings import (
     SettingsError,
     is_secret,
     load_settings,
     misspelt_variables,
     setting_description,
 )
+from tidewire.cli.show import show_settings
+from tidewire.settings import Settings
 
 
 def test_flags_win_over_environment_over_file(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ import pytest
 from tests.outgoing.conftest import Post, until
 from tests.support.receiver import Received, Receiver, answer, receiving
 from tests.support.server import TidewireServer
+from tidewire.cli.settings import SettingsError, load_settings
 from tidewire.services.outgoing import enqueue_text_message
-from tidewire.settings import SettingsError, load_settings
 
 HEADERS = ["X-Username: shop", "X-Key: s3cret: 1"]
 

@@ -11,7 +11,8 @@ from typing import Any, NoReturn
 import click
 import msgspec
 
-from tidewire.settings import Settings, SettingsError, load_settings, setting_description
+from tidewire.cli.settings import SettingsError, load_settings, setting_description
+from tidewire.settings import Settings
 
 
 def settings_options(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

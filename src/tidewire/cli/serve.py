@@ -18,11 +18,12 @@ import structlog
 import uvloop
 
 from tidewire.cli.options import fail, keep_private
+from tidewire.cli.settings import misspelt_variables
 from tidewire.cli.workers import run_workers
 from tidewire.logs import configure_logging
 from tidewire.server import serve
 from tidewire.services.geoip import GeoIpError
-from tidewire.settings import Settings, misspelt_variables
+from tidewire.settings import Settings
 from tidewire.store.instance.fresh import code_of_fresh_instance
 from tidewire.store.instance.instance import DEFAULT_PROJECT_ID
 from tidewire.store.machine.serving import AlreadyServedError, ServingLock

@@ -8,7 +8,8 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from tidewire.settings import ENVIRONMENT_PREFIX, Settings, is_secret, setting_description
+from tidewire.cli.settings import ENVIRONMENT_PREFIX, is_secret, setting_description
+from tidewire.settings import Settings
 
 _USUAL: Final = Settings()
 
