@@ -56,7 +56,7 @@ def errors_page() -> str:
         "| type | code |",
         "|---|---|",
     ]
-    for name, code in ERROR_CODES.items():
+    for name, code in sorted(ERROR_CODES.items()):
         hidden = (
             ""
             if code in SHOWN_STATUSES or name.startswith("realtime_") or code == 500

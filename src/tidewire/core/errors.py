@@ -4,307 +4,112 @@ from __future__ import annotations
 
 from typing import Final
 
-ERROR_CODES: Final[dict[str, int]] = {
-    "general_unknown": 500,
-    "general_mock": 400,
-    "general_access_forbidden": 401,
-    "general_resource_blocked": 403,
-    "general_unknown_origin": 403,
-    "general_api_disabled": 403,
-    "general_service_disabled": 403,
-    "general_unauthorized_scope": 401,
-    "general_rate_limit_exceeded": 429,
-    "general_resource_locked": 409,
-    "general_smtp_disabled": 503,
-    "general_phone_disabled": 503,
-    "general_argument_invalid": 400,
-    "general_attribute_query_limit_exceeded": 400,
-    "general_column_query_limit_exceeded": 400,
-    "general_query_invalid": 400,
-    "general_route_not_found": 404,
-    "general_cursor_not_found": 400,
-    "general_server_error": 500,
-    "general_server_busy": 503,
-    "general_protocol_unsupported": 426,
-    "general_codes_disabled": 500,
-    "general_usage_disabled": 501,
-    "general_not_implemented": 405,
-    "general_invalid_email": 400,
-    "general_invalid_phone": 400,
-    "general_region_access_denied": 451,
-    "general_bad_request": 400,
-    "general_feature_unsupported": 400,
-    "user_count_exceeded": 400,
-    "user_console_count_exceeded": 501,
-    "user_jwt_invalid": 401,
-    "user_already_exists": 409,
-    "user_blocked": 403,
-    "user_invalid_token": 401,
-    "user_password_reset_required": 412,
-    "user_email_not_whitelisted": 401,
-    "user_invalid_code": 401,
-    "user_ip_not_whitelisted": 401,
-    "user_invalid_credentials": 401,
-    "user_anonymous_console_prohibited": 401,
-    "user_session_already_exists": 401,
-    "user_not_found": 404,
-    "user_email_not_found": 400,
-    "user_email_already_exists": 409,
-    "user_email_disposable": 400,
-    "user_email_free": 400,
-    "user_email_not_canonical": 400,
-    "user_email_not_corporate": 400,
-    "user_password_mismatch": 400,
-    "password_recently_used": 400,
-    "password_personal_data": 400,
-    "user_session_not_found": 404,
-    "user_identity_not_found": 404,
-    "user_unauthorized": 401,
-    "user_auth_method_unsupported": 501,
-    "user_phone_already_exists": 409,
-    "user_recovery_codes_already_exists": 409,
-    "user_authenticator_not_found": 404,
-    "user_recovery_codes_not_found": 404,
-    "user_authenticator_already_verified": 409,
-    "user_phone_not_found": 400,
-    "user_missing_id": 400,
-    "user_more_factors_required": 401,
-    "user_challenge_required": 401,
-    "user_oauth2_bad_request": 400,
-    "user_oauth2_unauthorized": 401,
-    "user_oauth2_provider_error": 424,
-    "user_oauth2_provider_failure": 424,
-    "user_email_not_verified": 400,
-    "user_email_already_verified": 409,
-    "user_phone_not_verified": 400,
-    "user_phone_already_verified": 409,
-    "user_deletion_prohibited": 400,
-    "user_target_not_found": 404,
-    "user_target_already_exists": 409,
-    "user_api_key_and_session_set": 403,
-    "user_jwt_and_cookie_set": 403,
-    "user_jwt_creation_denied": 403,
-    "api_key_expired": 401,
-    "team_not_found": 404,
-    "team_invite_not_found": 404,
-    "team_invalid_secret": 401,
-    "team_membership_mismatch": 404,
-    "team_invite_mismatch": 401,
-    "team_already_exists": 409,
-    "resource_already_exists": 409,
-    "membership_not_found": 404,
-    "membership_already_confirmed": 409,
-    "membership_deletion_prohibited": 400,
-    "membership_downgrade_prohibited": 400,
-    "avatar_set_not_found": 404,
-    "avatar_not_found": 404,
-    "avatar_image_not_found": 404,
-    "avatar_remote_url_failed": 404,
-    "avatar_icon_not_found": 404,
-    "avatar_svg_sanitization_failed": 400,
-    "storage_file_already_exists": 409,
-    "storage_file_not_found": 404,
-    "storage_device_not_found": 400,
-    "storage_file_empty": 400,
-    "storage_file_type_unsupported": 400,
-    "storage_image_resolution_exceeded": 400,
-    "storage_invalid_file_size": 400,
-    "storage_invalid_file": 403,
-    "storage_bucket_already_exists": 409,
-    "storage_bucket_not_found": 404,
-    "storage_invalid_content_range": 400,
-    "storage_invalid_range": 416,
-    "storage_invalid_appwrite_id": 400,
-    "storage_file_not_public": 403,
-    "storage_bucket_transformations_disabled": 403,
-    "token_not_found": 404,
-    "token_expired": 401,
-    "token_resource_type_invalid": 400,
-    "installation_not_found": 404,
-    "provider_repository_not_found": 404,
-    "repository_not_found": 404,
-    "provider_contribution_conflict": 409,
-    "general_provider_failure": 400,
-    "function_not_found": 404,
-    "function_runtime_unsupported": 404,
-    "function_already_exists": 409,
-    "function_entrypoint_missing": 404,
-    "function_synchronous_timeout": 408,
-    "function_asynchronous_timeout": 408,
-    "function_template_not_found": 404,
-    "function_runtime_not_detected": 400,
-    "function_execute_permission_missing": 401,
-    "site_not_found": 404,
-    "site_already_exists": 409,
-    "site_template_not_found": 404,
-    "build_not_found": 404,
-    "build_not_ready": 400,
-    "build_in_progress": 400,
-    "build_already_completed": 400,
-    "build_canceled": 400,
-    "build_failed": 400,
-    "build_timeout": 408,
-    "deployment_not_found": 404,
-    "deployment_invalid_file_size": 400,
-    "execution_not_found": 404,
-    "execution_in_progress": 400,
-    "log_not_found": 404,
-    "presence_not_found": 404,
-    "presence_already_exists": 409,
-    "database_not_found": 404,
-    "database_already_exists": 409,
-    "database_timeout": 408,
-    "database_query_order_null": 400,
-    "collection_not_found": 404,
-    "collection_already_exists": 409,
-    "collection_limit_exceeded": 400,
-    "table_not_found": 404,
-    "table_already_exists": 409,
-    "table_limit_exceeded": 400,
-    "document_not_found": 404,
-    "document_invalid_structure": 400,
-    "document_missing_data": 400,
-    "document_missing_payload": 400,
-    "document_already_exists": 409,
-    "document_unique_constraint_violation": 409,
-    "document_update_conflict": 409,
-    "document_delete_restricted": 403,
-    "row_not_found": 404,
-    "row_invalid_structure": 400,
-    "row_missing_data": 400,
-    "row_missing_payload": 400,
-    "row_already_exists": 409,
-    "row_unique_constraint_violation": 409,
-    "row_update_conflict": 409,
-    "row_delete_restricted": 403,
-    "attribute_not_found": 404,
-    "attribute_unknown": 400,
-    "attribute_not_available": 400,
-    "attribute_format_unsupported": 400,
-    "attribute_default_unsupported": 400,
-    "attribute_already_exists": 409,
-    "attribute_limit_exceeded": 400,
-    "attribute_value_invalid": 400,
-    "attribute_type_invalid": 400,
-    "attribute_invalid_resize": 400,
-    "ATTRIBUTE_TYPE_NOT_SUPPORTED": 400,
-    "relationship_value_invalid": 400,
-    "column_not_found": 404,
-    "column_unknown": 400,
-    "column_not_available": 400,
-    "column_format_unsupported": 400,
-    "column_default_unsupported": 400,
-    "column_already_exists": 409,
-    "column_limit_exceeded": 400,
-    "column_value_invalid": 400,
-    "column_type_invalid": 400,
-    "column_invalid_resize": 400,
-    "COLUMN_TYPE_NOT_SUPPORTED": 400,
-    "index_not_found": 404,
-    "index_limit_exceeded": 400,
-    "index_already_exists": 409,
-    "index_invalid": 400,
-    "index_dependency": 409,
-    "column_index_not_found": 404,
-    "column_index_limit_exceeded": 400,
-    "column_index_already_exists": 409,
-    "column_index_invalid": 400,
-    "column_index_dependency": 409,
-    "transaction_not_found": 404,
-    "transaction_already_exists": 409,
-    "transaction_invalid": 400,
-    "transaction_failed": 400,
-    "transaction_expired": 410,
-    "transaction_conflict": 409,
-    "transaction_limit_exceeded": 400,
-    "transaction_not_ready": 400,
-    "project_not_found": 404,
-    "project_already_exists": 409,
-    "project_provider_disabled": 412,
-    "project_provider_unsupported": 400,
-    "project_invalid_success_url": 400,
-    "project_invalid_failure_url": 400,
-    "project_reserved_project": 400,
-    "project_key_expired": 401,
-    "account_key_expired": 401,
-    "router_host_not_found": 404,
-    "router_domain_not_configured": 500,
-    "rule_resource_not_found": 404,
-    "rule_not_found": 404,
-    "rule_already_exists": 409,
-    "rule_verification_failed": 400,
-    "project_smtp_config_invalid": 400,
-    "project_template_default_deletion": 401,
-    "project_region_unsupported": 400,
-    "webhook_not_found": 404,
-    "webhook_already_exists": 409,
-    "key_not_found": 404,
-    "key_already_exists": 409,
-    "key_creation_denied": 403,
-    "dev_key_gone": 410,
-    "platform_not_found": 404,
-    "platform_method_unsupported": 400,
-    "platform_already_exists": 409,
-    "variable_not_found": 404,
-    "variable_already_exists": 409,
-    "variable_cannot_unset_secret": 400,
-    "graphql_no_query": 400,
-    "graphql_too_many_queries": 400,
-    "graphql_method_unsupported": 405,
-    "migration_not_found": 404,
-    "migration_already_exists": 409,
-    "migration_in_progress": 409,
-    "migration_database_type_unsupported": 400,
-    "migration_source_project_id_required": 400,
-    "migration_source_project_not_found": 404,
-    "migration_source_type_invalid": 400,
-    "migration_destination_type_invalid": 400,
-    "realtime_message_format_invalid": 1003,
-    "realtime_policy_violation": 1008,
-    "realtime_too_many_messages": 1013,
-    "migration_provider_error": 400,
-    "health_queue_size_exceeded": 503,
-    "health_certificate_expired": 404,
-    "health_invalid_host": 404,
-    "provider_not_found": 404,
-    "provider_already_exists": 409,
-    "provider_incorrect_type": 400,
-    "provider_missing_credentials": 400,
-    "topic_not_found": 404,
-    "topic_already_exists": 409,
-    "subscriber_not_found": 404,
-    "subscriber_already_exists": 409,
-    "message_not_found": 404,
-    "message_already_exists": 409,
-    "message_missing_target": 400,
-    "message_already_sent": 400,
-    "message_already_processing": 400,
-    "message_already_failed": 400,
-    "message_already_scheduled": 400,
-    "message_target_not_email": 400,
-    "message_target_not_sms": 400,
-    "message_target_not_push": 400,
-    "message_missing_schedule": 400,
-    "schedule_not_found": 404,
-    "target_provider_invalid_type": 400,
-    "user_id_missing": 403,
-    "organization_id_missing": 403,
-    "project_id_missing": 403,
-    "mock_number_already_exists": 409,
-    "mock_number_not_found": 404,
-    "mock_number_limit_exceeded": 400,
-    "insight_not_found": 404,
-    "insight_already_exists": 409,
-    "report_not_found": 404,
-    "report_already_exists": 409,
-    "project_database_unavailable": 503,
-    "general_disk_full": 507,
-    "general_content_too_large": 413,
-    "channel_not_found": 404,
-    "channel_already_exists": 409,
-    "channel_limit_exceeded": 400,
-    "channel_message_conflict": 409,
+_TYPES_BY_CODE: Final = {
+    400: """
+        general_mock general_argument_invalid general_attribute_query_limit_exceeded
+        general_column_query_limit_exceeded general_query_invalid general_cursor_not_found
+        general_invalid_email general_invalid_phone general_bad_request general_feature_unsupported
+        user_count_exceeded user_email_not_found user_email_disposable user_email_free
+        user_email_not_canonical user_email_not_corporate user_password_mismatch password_recently_used
+        password_personal_data user_phone_not_found user_missing_id user_oauth2_bad_request
+        user_email_not_verified user_phone_not_verified user_deletion_prohibited
+        membership_deletion_prohibited membership_downgrade_prohibited avatar_svg_sanitization_failed
+        storage_device_not_found storage_file_empty storage_file_type_unsupported
+        storage_image_resolution_exceeded storage_invalid_file_size storage_invalid_content_range
+        storage_invalid_appwrite_id token_resource_type_invalid general_provider_failure
+        function_runtime_not_detected build_not_ready build_in_progress build_already_completed
+        build_canceled build_failed deployment_invalid_file_size execution_in_progress
+        database_query_order_null collection_limit_exceeded table_limit_exceeded document_invalid_structure
+        document_missing_data document_missing_payload row_invalid_structure row_missing_data
+        row_missing_payload attribute_unknown attribute_not_available attribute_format_unsupported
+        attribute_default_unsupported attribute_limit_exceeded attribute_value_invalid
+        attribute_type_invalid attribute_invalid_resize ATTRIBUTE_TYPE_NOT_SUPPORTED
+        relationship_value_invalid column_unknown column_not_available column_format_unsupported
+        column_default_unsupported column_limit_exceeded column_value_invalid column_type_invalid
+        column_invalid_resize COLUMN_TYPE_NOT_SUPPORTED index_limit_exceeded index_invalid
+        column_index_limit_exceeded column_index_invalid transaction_invalid transaction_failed
+        transaction_limit_exceeded transaction_not_ready project_provider_unsupported
+        project_invalid_success_url project_invalid_failure_url project_reserved_project
+        rule_verification_failed project_smtp_config_invalid project_region_unsupported
+        platform_method_unsupported variable_cannot_unset_secret graphql_no_query graphql_too_many_queries
+        migration_database_type_unsupported migration_source_project_id_required
+        migration_source_type_invalid migration_destination_type_invalid migration_provider_error
+        provider_incorrect_type provider_missing_credentials message_missing_target message_already_sent
+        message_already_processing message_already_failed message_already_scheduled message_target_not_email
+        message_target_not_sms message_target_not_push message_missing_schedule target_provider_invalid_type
+        mock_number_limit_exceeded channel_limit_exceeded
+    """,
+    401: """
+        general_access_forbidden general_unauthorized_scope user_jwt_invalid user_invalid_token
+        user_email_not_whitelisted user_invalid_code user_ip_not_whitelisted user_invalid_credentials
+        user_anonymous_console_prohibited user_session_already_exists user_unauthorized
+        user_more_factors_required user_challenge_required user_oauth2_unauthorized api_key_expired
+        team_invalid_secret team_invite_mismatch token_expired function_execute_permission_missing
+        project_key_expired account_key_expired project_template_default_deletion
+    """,
+    403: """
+        general_resource_blocked general_unknown_origin general_api_disabled general_service_disabled
+        user_blocked user_api_key_and_session_set user_jwt_and_cookie_set user_jwt_creation_denied
+        storage_invalid_file storage_file_not_public storage_bucket_transformations_disabled
+        document_delete_restricted row_delete_restricted key_creation_denied user_id_missing
+        organization_id_missing project_id_missing
+    """,
+    404: """
+        general_route_not_found user_not_found user_session_not_found user_identity_not_found
+        user_authenticator_not_found user_recovery_codes_not_found user_target_not_found team_not_found
+        team_invite_not_found team_membership_mismatch membership_not_found avatar_set_not_found
+        avatar_not_found avatar_image_not_found avatar_remote_url_failed avatar_icon_not_found
+        storage_file_not_found storage_bucket_not_found token_not_found installation_not_found
+        provider_repository_not_found repository_not_found function_not_found function_runtime_unsupported
+        function_entrypoint_missing function_template_not_found site_not_found site_template_not_found
+        build_not_found deployment_not_found execution_not_found log_not_found presence_not_found
+        database_not_found collection_not_found table_not_found document_not_found row_not_found
+        attribute_not_found column_not_found index_not_found column_index_not_found transaction_not_found
+        project_not_found router_host_not_found rule_resource_not_found rule_not_found webhook_not_found
+        key_not_found platform_not_found variable_not_found migration_not_found
+        migration_source_project_not_found health_certificate_expired health_invalid_host provider_not_found
+        topic_not_found subscriber_not_found message_not_found schedule_not_found mock_number_not_found
+        insight_not_found report_not_found channel_not_found
+    """,
+    405: "general_not_implemented graphql_method_unsupported",
+    408: "function_synchronous_timeout function_asynchronous_timeout build_timeout database_timeout",
+    409: """
+        general_resource_locked user_already_exists user_email_already_exists user_phone_already_exists
+        user_recovery_codes_already_exists user_authenticator_already_verified user_email_already_verified
+        user_phone_already_verified user_target_already_exists team_already_exists resource_already_exists
+        membership_already_confirmed storage_file_already_exists storage_bucket_already_exists
+        provider_contribution_conflict function_already_exists site_already_exists presence_already_exists
+        database_already_exists collection_already_exists table_already_exists document_already_exists
+        document_unique_constraint_violation document_update_conflict row_already_exists
+        row_unique_constraint_violation row_update_conflict attribute_already_exists column_already_exists
+        index_already_exists index_dependency column_index_already_exists column_index_dependency
+        transaction_already_exists transaction_conflict project_already_exists rule_already_exists
+        webhook_already_exists key_already_exists platform_already_exists variable_already_exists
+        migration_already_exists migration_in_progress provider_already_exists topic_already_exists
+        subscriber_already_exists message_already_exists mock_number_already_exists insight_already_exists
+        report_already_exists channel_already_exists channel_message_conflict
+    """,
+    410: "transaction_expired dev_key_gone",
+    412: "user_password_reset_required project_provider_disabled",
+    413: "general_content_too_large",
+    416: "storage_invalid_range",
+    424: "user_oauth2_provider_error user_oauth2_provider_failure",
+    426: "general_protocol_unsupported",
+    429: "general_rate_limit_exceeded",
+    451: "general_region_access_denied",
+    500: "general_unknown general_server_error general_codes_disabled router_domain_not_configured",
+    501: "general_usage_disabled user_console_count_exceeded user_auth_method_unsupported",
+    503: """
+        general_smtp_disabled general_phone_disabled general_server_busy health_queue_size_exceeded
+        project_database_unavailable
+    """,
+    507: "general_disk_full",
+    1003: "realtime_message_format_invalid",
+    1008: "realtime_policy_violation",
+    1013: "realtime_too_many_messages",
 }
+
+ERROR_CODES: Final = {name: code for code, names in _TYPES_BY_CODE.items() for name in names.split()}
 """Error type to its code: the HTTP status, or for ``realtime_*`` the number in an error frame."""
 
 SHOWN_STATUSES: Final = frozenset(
