@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from msgspec import inspect
 
+from tests.api.catalog_terms import terms
 from tests.reference.catalog import Entry, models, operations
 from tests.reference.validation import ADDED_FIELDS
 from tidewire.api.registry import Registry
@@ -179,7 +180,7 @@ def _constraints(declared: Parameter, expected: dict[str, Any]) -> tuple[object,
         theirs["enum"] = expected["enum"]
     if expected.get("items"):
         theirs["items"] = expected["items"].get("constraints", {})
-    return declared.check.catalog(), theirs
+    return terms(declared.check), theirs
 
 
 def _compare_model(model: type[msgspec.Struct]) -> None:

@@ -8,7 +8,7 @@ The checks are in :mod:`tidewire.core.checks`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Any, ClassVar, Literal, Union, get_args, get_origin
@@ -25,6 +25,8 @@ class Check(ABC):
     """What a value must be. Subclasses convert a wire value to the one the operation receives."""
 
     json_type: ClassVar[str] = "any"
+    details: ClassVar[Mapping[str, object]] = {}
+    """What JSON Schema says of it beside the type."""
     condition: ClassVar[bool] = False
     """It says what a change or a deletion is limited to: null does not count as absent, and it is read
     wherever in the request it stands, so that it is never passed over."""
@@ -35,13 +37,9 @@ class Check(ABC):
     def convert(self, value: object) -> object:
         """Return the value as the operation receives it; raise :class:`InvalidParameterError`."""
 
-    def catalog(self) -> dict[str, object]:
-        """The check in the terms of the API catalog: ``min_length``, ``format``, ``enum`` and so on."""
-        return {}
-
     def schema(self) -> dict[str, object]:
         """The check as JSON Schema, for the OpenAPI document."""
-        return {} if self.json_type == "any" else {"type": self.json_type}
+        return {} if self.json_type == "any" else {"type": self.json_type, **self.details}
 
 
 @dataclass(frozen=True)

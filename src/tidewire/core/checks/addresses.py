@@ -20,6 +20,7 @@ class Email(Check):
     """An e-mail address: one ``@`` between a dotless-edged local part and a dotted domain, at most 320."""
 
     json_type = "string"
+    details: ClassVar = {"format": "email"}
     pattern: ClassVar[re.Pattern[str]] = re.compile(
         r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
         r"@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -29,12 +30,6 @@ class Email(Check):
         if not isinstance(value, str) or len(value) > 320 or not self.pattern.fullmatch(value):
             raise InvalidParameterError("Value must be a valid email address.")
         return value
-
-    def catalog(self) -> dict[str, object]:
-        return {"format": "email"}
-
-    def schema(self) -> dict[str, object]:
-        return {"type": "string", "format": "email"}
 
 
 @dataclass(frozen=True)
@@ -48,9 +43,6 @@ class Phone(Check):
         if not isinstance(value, str) or not self.pattern.fullmatch(value):
             raise InvalidParameterError("Value must be a phone number: a '+' and 7 to 15 digits.")
         return value
-
-    def catalog(self) -> dict[str, object]:
-        return {"format": "phone-e164"}
 
     def schema(self) -> dict[str, object]:
         return {"type": "string", "pattern": "^" + self.pattern.pattern + "$"}
@@ -71,9 +63,6 @@ class RedirectUrl(Check):
             raise InvalidParameterError("Value must be a valid URL, such as https://example.com/path.")
         return value
 
-    def catalog(self) -> dict[str, object]:
-        return {"format": "redirect-url"}
-
     def schema(self) -> dict[str, object]:
         return {"type": "string", "format": "uri", "maxLength": self.maximum}
 
@@ -83,25 +72,17 @@ class Url(Check):
     """An address on the web: ``http`` or ``https``, with a host and without user name and password."""
 
     json_type = "string"
+    details: ClassVar = {"format": "uri", "maxLength": LONGEST_URL}
 
     def convert(self, value: object) -> str:
         if not isinstance(value, str) or len(value) > LONGEST_URL or not _is_web_url(value):
             raise InvalidParameterError("Value must be a valid URL that begins with http:// or https://.")
         return value
 
-    def catalog(self) -> dict[str, object]:
-        return {"format": "url"}
-
-    def schema(self) -> dict[str, object]:
-        return {"type": "string", "format": "uri", "maxLength": LONGEST_URL}
-
 
 @dataclass(frozen=True)
 class WebhookUrl(Url):
     """Where a webhook goes. Whether the host may be called depends on settings: it is for the operation."""
-
-    def catalog(self) -> dict[str, object]:
-        return {**super().catalog(), "schemes": ["http", "https"], "also": ["public-domain"]}
 
 
 @dataclass(frozen=True)
@@ -109,6 +90,7 @@ class Hostname(Check):
     """The name of a host, ``*.`` in front of it for all below it, or empty for none."""
 
     json_type = "string"
+    details: ClassVar = {"maxLength": 253}
     wildcards: bool = True
 
     def convert(self, value: object) -> str:
@@ -117,12 +99,6 @@ class Hostname(Check):
         if value and (not _HOSTNAME.fullmatch(value) or ("*" in value and not self.wildcards)):
             raise InvalidParameterError("Value must be a host name without protocol, port and path.")
         return value.lower()
-
-    def catalog(self) -> dict[str, object]:
-        return {"format": "hostname", "max_length": 253}
-
-    def schema(self) -> dict[str, object]:
-        return {"type": "string", "maxLength": 253}
 
 
 @dataclass(frozen=True)
@@ -133,6 +109,7 @@ class PublicDomain(Check):
     """
 
     json_type = "string"
+    details: ClassVar = {"maxLength": LONGEST_URL}
     pattern: ClassVar[re.Pattern[str]] = re.compile(
         r"([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])"
     )
@@ -143,12 +120,6 @@ class PublicDomain(Check):
         if not isinstance(value, str) or len(value) > 253 or not self.pattern.fullmatch(value):
             raise InvalidParameterError("Value must be a public domain, such as example.com.")
         return value
-
-    def catalog(self) -> dict[str, object]:
-        return {"format": "public-domain"}
-
-    def schema(self) -> dict[str, object]:
-        return {"type": "string", "maxLength": LONGEST_URL}
 
 
 EmailAddress = Annotated[str, Email()]

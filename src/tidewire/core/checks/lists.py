@@ -28,9 +28,6 @@ class Items(Check):
             raise InvalidParameterError(f"Value must have at most {self.maximum} elements.")
         return [self.item.convert(element) for element in value]
 
-    def catalog(self) -> dict[str, object]:
-        return {"max_items": self.maximum, "items": self.item.catalog()}
-
     def schema(self) -> dict[str, object]:
         return {"type": "array", "maxItems": self.maximum, "items": self.item.schema()}
 
@@ -51,13 +48,6 @@ class PermissionList(Check):
         except InvalidPermissionError as error:
             raise InvalidParameterError(str(error)) from None
         return value
-
-    def catalog(self) -> dict[str, object]:
-        return {
-            "max_items": self.maximum,
-            "allowed_actions": list(self.allowed),
-            "items": {"format": "permission"},
-        }
 
     def schema(self) -> dict[str, object]:
         return {"type": "array", "maxItems": self.maximum, "items": {"type": "string"}}
@@ -87,10 +77,6 @@ class QueryList(Check):
             raise InvalidParameterError(f"A query has at most {self.longest} characters.")
         return value
 
-    def catalog(self) -> dict[str, object]:
-        described: dict[str, object] = {"query_kinds": list(self.kinds), "items": {"format": "query"}}
-        return {**described, "queryable": list(self.queryable)} if self.queryable else described
-
     def schema(self) -> dict[str, object]:
         return {"type": "array", "maxItems": self.maximum, "items": {"type": "string"}}
 
@@ -112,9 +98,6 @@ class JsonObject(Check):
             raise InvalidParameterError(f"Value must be at most {self.maximum} bytes of JSON text.")
         return value
 
-    def catalog(self) -> dict[str, object]:
-        return {"max_bytes": self.maximum} if self.maximum else {}
-
 
 @dataclass(frozen=True)
 class JsonOrText(JsonObject):
@@ -131,6 +114,3 @@ class JsonOrText(JsonObject):
             if not isinstance(value, dict):
                 raise InvalidParameterError("Value must be a valid JSON object.")
         return super().convert(value)
-
-    def catalog(self) -> dict[str, object]:
-        return {"accepts_json_string": True}

@@ -17,6 +17,7 @@ class Id(Check):
     """An id of an existing resource: 1 to 36 of ``A-Za-z0-9._-``, not starting with ``. _ -``."""
 
     json_type = "string"
+    details: ClassVar = {"maxLength": 36, "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]*$"}
 
     def convert(self, value: object) -> str:
         if not isinstance(value, str) or not is_id(value):
@@ -26,25 +27,15 @@ class Id(Check):
             )
         return value
 
-    def catalog(self) -> dict[str, object]:
-        return {"format": "uid", "max_length": 36}
-
-    def schema(self) -> dict[str, object]:
-        return {"type": "string", "maxLength": 36, "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]*$"}
-
 
 @dataclass(frozen=True)
 class NewId(Id):
     """An id chosen by the client, or the literal ``unique()`` that asks the server for one."""
 
+    details: ClassVar = {"maxLength": 36}
+
     def convert(self, value: object) -> str:
         return "unique()" if value == "unique()" else super().convert(value)
-
-    def catalog(self) -> dict[str, object]:
-        return {"format": "custom-id", "max_length": 36}
-
-    def schema(self) -> dict[str, object]:
-        return {"type": "string", "maxLength": 36}
 
 
 @dataclass(frozen=True)
@@ -52,6 +43,7 @@ class NewProjectId(Check):
     """The id of a project to be: lower-case letters, digits and hyphens, or ``unique()``."""
 
     json_type = "string"
+    details: ClassVar = {"maxLength": 36}
     pattern: ClassVar[re.Pattern[str]] = re.compile(r"[a-z0-9][a-z0-9-]{0,35}")
 
     def convert(self, value: object) -> str:
@@ -61,12 +53,6 @@ class NewProjectId(Check):
                 "start with a hyphen."
             )
         return value
-
-    def catalog(self) -> dict[str, object]:
-        return {"format": "project-id", "max_length": 36}
-
-    def schema(self) -> dict[str, object]:
-        return {"type": "string", "maxLength": 36}
 
 
 @dataclass(frozen=True)
@@ -85,9 +71,6 @@ class KeyName(Check):
             )
         return value
 
-    def catalog(self) -> dict[str, object]:
-        return {"format": "key", "max_length": self.maximum}
-
     def schema(self) -> dict[str, object]:
         return {"type": "string", "maxLength": self.maximum, "pattern": f"^{self.pattern.pattern}$"}
 
@@ -103,23 +86,18 @@ class EventPattern(Check):
             raise InvalidParameterError("An event is a name such as buckets.*.files.*.create or users.*.")
         return value
 
-    def catalog(self) -> dict[str, object]:
-        return {"format": "event-pattern"}
-
 
 @dataclass(frozen=True)
 class KeyScope(Check):
     """A scope that API keys of projects can carry."""
 
     json_type = "string"
+    details: ClassVar = {"enum": sorted(PROJECT_KEY_SCOPES)}
 
     def convert(self, value: object) -> str:
         if not isinstance(value, str) or value not in PROJECT_KEY_SCOPES:
             raise InvalidParameterError(f"{str(value)[:64]!r} is no scope of API keys.")
         return value
-
-    def schema(self) -> dict[str, object]:
-        return {"type": "string", "enum": sorted(PROJECT_KEY_SCOPES)}
 
 
 ResourceId = Annotated[str, Id()]

@@ -30,9 +30,6 @@ class Whole(Check):
             raise InvalidParameterError(f"Value must be between {self.minimum} and {self.maximum}.")
         return value
 
-    def catalog(self) -> dict[str, object]:
-        return {"min": self.minimum, "max": self.maximum, "accepts_strings": True}
-
     def schema(self) -> dict[str, object]:
         return {"type": "integer", "minimum": self.minimum, "maximum": self.maximum}
 
@@ -51,9 +48,6 @@ class _Integer(Check):
         if not isinstance(value, int) or isinstance(value, bool) or not -largest - 1 <= value <= largest:
             raise InvalidParameterError(f"Value must be an integer of {self.bits} bits.")
         return value
-
-    def catalog(self) -> dict[str, object]:
-        return {"format": f"int{self.bits}"}
 
     def schema(self) -> dict[str, object]:
         return {"type": "integer", "format": f"int{self.bits}"}
@@ -82,9 +76,6 @@ class LooseInt32(Int32):
             value = int(value)
         return super().convert(value)
 
-    def catalog(self) -> dict[str, object]:
-        return {**super().catalog(), "accepts_strings": True}
-
 
 @dataclass(frozen=True)
 class Flag(Check):
@@ -105,9 +96,6 @@ class Flag(Check):
             raise InvalidParameterError("Value must be a boolean: true or false.")
         return self.spellings[value]
 
-    def catalog(self) -> dict[str, object]:
-        return {"accepts_strings": True}
-
 
 @dataclass(frozen=True)
 class TrueOrFalse(Check):
@@ -126,6 +114,7 @@ class Datetime(Check):
     """A date and time as text; the operation receives milliseconds since the epoch."""
 
     json_type = "string"
+    details: ClassVar = {"format": "date-time"}
 
     def convert(self, value: object) -> int:
         try:
@@ -134,12 +123,6 @@ class Datetime(Check):
         except (ValueError, OverflowError):
             pass
         raise InvalidParameterError("Value must be a time as ISO 8601 has it, such as 2030-01-31T12:00:00Z.")
-
-    def catalog(self) -> dict[str, object]:
-        return {"format": "datetime"}
-
-    def schema(self) -> dict[str, object]:
-        return {"type": "string", "format": "date-time"}
 
 
 Boolean = Annotated[bool, Flag()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from tidewire.core.parameters import Check, InvalidParameterError
 
@@ -36,25 +36,14 @@ class Text(Check):
             )
         return value
 
-    def catalog(self) -> dict[str, object]:
-        limits: dict[str, object] = {}
-        if self.minimum:
-            limits["min_length"] = self.minimum
-        if self.maximum:
-            limits["max_length"] = self.maximum
-        return limits
-
     def schema(self) -> dict[str, object]:
-        names = {"min_length": "minLength", "max_length": "maxLength"}
-        return {"type": "string", **{names[key]: value for key, value in Text.catalog(self).items()}}
+        limits = {"minLength": self.minimum, "maxLength": self.maximum}
+        return {"type": "string", **{name: limit for name, limit in limits.items() if limit}}
 
 
 @dataclass(frozen=True)
 class Secret(Text):
     """Something that the client must keep to itself; never logged or shown."""
-
-    def catalog(self) -> dict[str, object]:
-        return {"format": "secret", **super().catalog()}
 
     def schema(self) -> dict[str, object]:
         return {**super().schema(), "format": "password"}
@@ -63,9 +52,6 @@ class Secret(Text):
 @dataclass(frozen=True)
 class Password(Text):
     """A password; its rules beyond length are the project's."""
-
-    def catalog(self) -> dict[str, object]:
-        return {"format": "password", **super().catalog()}
 
     def schema(self) -> dict[str, object]:
         return {**super().schema(), "format": "password"}
@@ -81,24 +67,16 @@ class NotBlank(Text):
             raise InvalidParameterError("Value must not be blank.")
         return text
 
-    def catalog(self) -> dict[str, object]:
-        return {**super().catalog(), "non_blank": True}
-
 
 @dataclass(frozen=True)
 class Alphanumeric(Text):
     """Text of ASCII letters and digits only."""
-
-    alphabet: ClassVar[str] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
     def convert(self, value: object) -> str:
         text = super().convert(value)
         if not (text.isascii() and text.isalnum()):
             raise InvalidParameterError("Value must consist of the letters a-z and A-Z and digits.")
         return text
-
-    def catalog(self) -> dict[str, object]:
-        return {**super().catalog(), "allowed_chars": self.alphabet}
 
 
 @dataclass(frozen=True)
@@ -110,9 +88,6 @@ class Digits(Text):
         if not (text.isascii() and text.isdigit()):
             raise InvalidParameterError("Value must consist of digits.")
         return text
-
-    def catalog(self) -> dict[str, object]:
-        return {**super().catalog(), "allowed_chars": "0-9"}
 
 
 @dataclass(frozen=True)
@@ -143,9 +118,6 @@ class FolderPath(Check):
             )
         return folder
 
-    def catalog(self) -> dict[str, object]:
-        return {"format": "folder-path", "max_length": self.maximum}
-
     def schema(self) -> dict[str, object]:
         return {"type": "string", "maxLength": self.maximum}
 
@@ -162,9 +134,6 @@ class Choice(Check):
             raise InvalidParameterError(f"Value must be one of ({', '.join(self.values)}).")
         return value
 
-    def catalog(self) -> dict[str, object]:
-        return {"enum": list(self.values)}
-
     def schema(self) -> dict[str, object]:
         return {"type": "string", "enum": list(self.values)}
 
@@ -176,9 +145,6 @@ class AnyCaseChoice(Choice):
     def convert(self, value: object) -> str:
         return super().convert(value.lower() if isinstance(value, str) else value)
 
-    def catalog(self) -> dict[str, object]:
-        return {**super().catalog(), "case_insensitive": True}
-
 
 @dataclass(frozen=True)
 class OrEmpty(Check):
@@ -189,9 +155,6 @@ class OrEmpty(Check):
 
     def convert(self, value: object) -> object:
         return "" if value == "" else self.check.convert(value)
-
-    def catalog(self) -> dict[str, object]:
-        return {**self.check.catalog(), "allow_empty": True}
 
     def schema(self) -> dict[str, object]:
         return {"anyOf": [self.check.schema(), {"type": "string", "maxLength": 0}]}

@@ -37,10 +37,6 @@ class RowQueries(QueryList):
             raise InvalidParameterError("A query has at least 1 character.")
         return queries
 
-    def catalog(self) -> dict[str, object]:
-        items = {"min_length": 1, "max_length": self.longest, "format": "query"}
-        return {"max_items": self.maximum, "items": items}
-
 
 @dataclass(frozen=True)
 class Condition(RowQueries):
@@ -66,9 +62,6 @@ class Number(Check):
             raise InvalidParameterError("Value must be a number.")
         return value
 
-    def catalog(self) -> dict[str, object]:
-        return {"accepts_strings": True} if self.loose else {}
-
     def schema(self) -> dict[str, object]:
         return {"type": "number"}
 
@@ -88,9 +81,6 @@ class ValueOf(Check):
             raise InvalidParameterError(f"Value does not fit: {error}") from None
         return shown_time(accepted) if KINDS[self.kind].storage == "time" else accepted
 
-    def catalog(self) -> dict[str, object]:
-        return {"format": self.format}
-
 
 @dataclass(frozen=True)
 class Geometry(Check):
@@ -105,18 +95,12 @@ class Geometry(Check):
             raise InvalidParameterError(f"Value does not fit: {problem}")
         return value
 
-    def catalog(self) -> dict[str, object]:
-        return {"format": f"geo-{self.shape}"}
-
 
 @dataclass(frozen=True)
 class Order(AnyCaseChoice):
     """The order of a column in an index, in upper or lower case."""
 
     values: tuple[str, ...] = ("asc", "desc")
-
-    def catalog(self) -> dict[str, object]:
-        return {"case_insensitive": True}
 
 
 @dataclass(frozen=True)

@@ -65,9 +65,6 @@ class NearFuture(Check):
             raise InvalidParameterError("Value must be in the future, at most 30 days from now.")
         return moment
 
-    def catalog(self) -> dict[str, object]:
-        return {"format": "datetime", "future": True}
-
     def schema(self) -> dict[str, object]:
         return {"type": "string", "format": "date-time"}
 

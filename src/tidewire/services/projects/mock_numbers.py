@@ -37,13 +37,6 @@ class PhoneWithOtp(Check):
             raise InvalidParameterError("Each element must be an object with the texts phone and otp.")
         return self.phone.convert(value["phone"]), self.otp.convert(value["otp"])
 
-    def catalog(self) -> dict[str, object]:
-        described = {
-            name: {"type": "string", **check.catalog()}
-            for name, check in (("phone", self.phone), ("otp", self.otp))
-        }
-        return {"properties": described}
-
     def schema(self) -> dict[str, object]:
         properties = {"phone": self.phone.schema(), "otp": self.otp.schema()}
         return {"type": "object", "properties": properties, "required": ["phone", "otp"]}

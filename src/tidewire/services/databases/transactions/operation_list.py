@@ -37,10 +37,6 @@ class OperationList(Check):
             raise InvalidParameterError("Value must be an array.")
         return [self._operation(number, each) for number, each in enumerate(value, start=1)]
 
-    def catalog(self) -> dict[str, object]:
-        keys = {"collection_key": self.table_key, "document_key": self.row_key}
-        return {"items": {"format": "transaction-operation", **keys}}
-
     def schema(self) -> dict[str, object]:
         return {"type": "array", "items": {"type": "object"}}
 
