@@ -18,8 +18,14 @@ def shown(model: type[M], record: Any, **given: Any) -> M:
     Each field of the model that is not ``given``, and has no default, is the attribute of the record with the
     same name. Times (``*_at``), which records keep in milliseconds, become text; empty if there is none.
     """
-    values = {name: _shown(name, getattr(record, name)) for name in _required(model) if name not in given}
-    return model(**values, **given)
+    return model(**shown_fields(model, record, **given))
+
+
+def shown_fields(model: type[msgspec.Struct], record: Any, **given: Any) -> dict[str, Any]:
+    """The fields of the answer that :func:`shown` makes."""
+    return {
+        name: _shown(name, getattr(record, name)) for name in _required(model) if name not in given
+    } | given
 
 
 def datetime_or_empty(moment: int | None) -> str:

@@ -8,8 +8,8 @@ from tests.services.databases.shop import TABLES, Json, Shop
 from tests.services.world import KEY, on_the_wire
 from tidewire.core.identities import Caller
 from tidewire.services.databases import row_reading
+from tidewire.services.databases import transaction_operations as transactions
 from tidewire.services.databases.dialects import Dialect
-from tidewire.services.databases.transactions import lifecycle as transactions
 from tidewire.services.databases.transactions.operation_list import OperationList
 
 OPERATIONS = OperationList("tableId", "rowId")

@@ -369,7 +369,7 @@ async def test_removal_survives_the_end_of_the_program(tmp_path: Path, small_ste
 async def settle(library: Library) -> None:
     """Do all that takes long, together with those who are at it."""
     world = library.shop.world
-    await finish_changes(world.project, world.database, world.instance.encryption)
+    await finish_changes(world.project, world.database)
 
 
 @pytest.mark.parametrize("relation_type", ["manyToOne", "oneToOne", "oneToMany", "manyToMany"])

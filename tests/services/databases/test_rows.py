@@ -9,7 +9,7 @@ from tests.services.databases.shop import COLLECTIONS, Shop, column, decoded, op
 from tests.services.world import KEY, on_the_wire
 from tidewire.api.responses import encode_in_pieces
 from tidewire.services.databases import bulk, counting, row_reading, rows
-from tidewire.services.databases.transactions import lifecycle as transactions
+from tidewire.services.databases import transaction_operations as transactions
 
 
 async def test_required_columns_and_defaults(shop: Shop) -> None:

@@ -30,7 +30,7 @@ def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 async def settle(shop: Shop) -> None:
     """Do all that takes long, together with those who are at it."""
     world = shop.world
-    await finish_changes(world.project, world.database, world.instance.encryption)
+    await finish_changes(world.project, world.database)
 
 
 async def add(shop: Shop, key: str, kind: str, **given: Any) -> dict[str, Any]:
@@ -228,11 +228,9 @@ async def test_a_sealed_value_needs_room(shop: Shop) -> None:
         await shop.table([column("a", kind, size=150, encrypt=True), column("b", "text", encrypt=True)])
         for size, expected in ((149, "general_bad_request"), (150, "")):
             definition = ColumnDefinition("c", KINDS[kind], size=size, options={"encrypt": True})
-            work = columns.create_column(shop.call(), "d", "t", definition)
-            assert await refusal(work) == expected
+            assert await refusal(columns.create_column(shop.call(), "d", "t", definition)) == expected
             resized = ColumnDefinition("a", KINDS[kind], size=size)
-            work = columns.update_column(shop.call(), "d", "t", resized, None)
-            assert await refusal(work) == expected
+            assert await refusal(columns.update_column(shop.call(), "d", "t", resized, None)) == expected
         await shop.drop()
 
 

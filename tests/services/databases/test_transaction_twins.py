@@ -17,9 +17,9 @@ from tests.services.world import KEY, World, on_the_wire
 from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Caller
 from tidewire.services.databases import bulk, collections, counting, databases, row_reading, rows
+from tidewire.services.databases import transaction_operations as transactions
+from tidewire.services.databases.collections import create_vector_collection
 from tidewire.services.databases.dialects import DOCUMENTS, TABLES, VECTORS, Dialect, DialectCall
-from tidewire.services.databases.transactions import lifecycle as transactions
-from tidewire.services.databases.vectors import create_collection as create_vector_collection
 
 IDS = st.sampled_from(["a", "b", "c", "new"])
 WORDS = st.lists(st.sampled_from(["quick", "brown", "fox", "foxes"]), max_size=3).map(" ".join)

@@ -26,8 +26,8 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.parameters import InvalidParameterError
 from tidewire.core.time import now
 from tidewire.services.databases import bulk, counting, row_reading, rows
+from tidewire.services.databases import transaction_operations as transactions
 from tidewire.services.databases.dialects import Dialect
-from tidewire.services.databases.transactions import lifecycle as transactions
 from tidewire.store.schema import transaction_operations, transaction_rows
 from tidewire.store.schema import transactions as kept
 from tidewire.store.upkeep.maintenance import maintain_project

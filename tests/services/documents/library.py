@@ -19,7 +19,6 @@ from tidewire.services.databases import (
     row_reading,
     rows,
     tables,
-    vectors,
 )
 from tidewire.services.databases.dialects import DOCUMENTS, VECTORS, Dialect, DialectCall
 from tidewire.store.engine.connection import Connection
@@ -70,7 +69,7 @@ class Library:
     ) -> Json:
         given = (self.call(), self.database_id, "c", "Collection")
         if self.dialect is VECTORS:
-            made = await vectors.create_collection(
+            made = await collections.create_vector_collection(
                 *given, dimension, list(permissions), row_security=security
             )
         else:

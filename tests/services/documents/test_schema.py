@@ -25,7 +25,7 @@ def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 async def settle(library: Library) -> None:
     """Do all that is still to be done."""
     world = library.world
-    await finish_changes(world.project, world.database, world.instance.encryption)
+    await finish_changes(world.project, world.database)
 
 
 async def test_indexes_survive_the_end_of_the_program(tmp_path: Path, small_steps: None) -> None:

@@ -13,13 +13,13 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.ids import is_id, unique_id
 from tidewire.core.models import RowList
 from tidewire.core.permissions import expand_permissions
-from tidewire.services.databases.conflicts import require_seen
 from tidewire.services.databases.declarations import declare
 from tidewire.services.databases.dialects import EVERY, DialectCall, as_model
 from tidewire.services.databases.events import ROW
 from tidewire.services.databases.parameters import BulkQueries, ManyRows, RowData
 from tidewire.services.databases.records import find_user_table
 from tidewire.services.databases.related_reading import reach_of
+from tidewire.services.databases.row_finding import require_seen
 from tidewire.services.databases.row_operations import PATH, row_operation
 from tidewire.services.databases.row_values import changed_values, given_permissions, new_values
 from tidewire.services.databases.row_writing import change_row, prepare_row, remove_row, write_row

@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
-
-from sqlalchemy import ColumnElement, Row, exists, func, insert, select, update
 
 from tidewire.core.checks.names import KeyName
 from tidewire.core.columns import KINDS, ColumnKind, ColumnRules, InvalidValueError, shown_time
 from tidewire.core.errors import TidewireError
 from tidewire.core.parameters import InvalidParameterError
-from tidewire.core.time import now
 from tidewire.services.databases.dialects import Dialect, DialectCall
-from tidewire.services.databases.events import COLUMN, publish_definition, table_parameters
-from tidewire.services.databases.index_lengths import require_fitting_indexes
-from tidewire.services.databases.records import column_model
-from tidewire.services.databases.schema_changes import column_step
-from tidewire.store.engine.connection import Connection
+from tidewire.services.databases.index_definitions import require_fitting_indexes
+from tidewire.services.databases.schema_changes import complete
+from tidewire.store.engine.connection import Connection, Row
 from tidewire.store.engine.database import Transaction
-from tidewire.store.engine.dialect import elements_of
+from tidewire.store.records.rows import count_rows, find_row, insert_row, rows_of, update_row
 from tidewire.store.schema import user_columns, user_indexes
-from tidewire.store.user_tables.changes import add_column
+from tidewire.store.user_tables.changes import add_column, fits
 from tidewire.store.user_tables.columns import column_of
 from tidewire.store.user_tables.steps import is_small, new_version
-from tidewire.store.user_tables.tables import sql_table
 
 MAX_COLUMNS: Final = 1000
 """Columns that a table may have, those that are being deleted included."""
@@ -77,9 +71,7 @@ class ColumnDefinition:
         except InvalidValueError as error:
             raise dialect.error("column_value_invalid", f"The default does not fit: {error}") from None
         default = shown_time(accepted) if self.kind.storage == "time" else accepted
-        return ColumnDefinition(
-            self.key, self.kind, self.required, default, self.array, self.size, self.options
-        )
+        return replace(self, default=default)
 
     @property
     def values(self) -> dict[str, Any]:
@@ -144,66 +136,34 @@ def define_column(
     _require_room_for_seal(definition)
     require_new_key(connection, call.dialect, table, definition.key)
     require_room(connection, call.dialect, table)
-    moment = now()
-    row = connection.execute(
-        insert(user_columns)
-        .values(
-            table_sequence=table,
-            created_at=moment,
-            updated_at=moment,
-            status="processing",
-            **definition.values,
-        )
-        .returning(user_columns)
-    ).one()
+    row = insert_row(connection, user_columns, table_sequence=table, status="processing", **definition.values)
     add_column(connection, table, column_of(row))
     return row
 
 
-def complete_if_small(transaction: Transaction, call: DialectCall, row: Row[Any]) -> bool:
+def complete_if_small(transaction: Transaction, call: DialectCall, row: Row[Any]) -> None:
     """Bring a column up to date at once if that does not take long."""
-    context, connection = call.context, transaction.connection
     changing = row.status == "deleting" or row.options.get("default") is not None
-    if changing and not is_small(connection, row.table_sequence):
-        return False
-    following: Row[Any] | None = row
-    while following is not None and not column_step(
-        transaction, context.project, context.encryption, following
-    ):
-        following = connection.execute(
-            select(user_columns).where(user_columns.c.sequence == row.sequence)
-        ).one_or_none()
-    return True
-
-
-def find_column(connection: Connection, dialect: Dialect, table: int, key: str) -> Row[Any]:
-    """The description of a column. Raises ``column_not_found``."""
-    row = connection.execute(
-        select(user_columns).where(user_columns.c.table_sequence == table, user_columns.c.key == key)
-    ).one_or_none()
-    if row is None:
-        raise dialect.error("column_not_found", dialect.word("There is no such column."))
-    return row
+    if not changing or is_small(transaction.connection, row.table_sequence):
+        complete(transaction, call, user_columns, row)
 
 
 def require_new_key(connection: Connection, dialect: Dialect, table: int, key: str) -> None:
     """Refuse a key that is taken: ``column_already_exists``."""
-    of_key = (user_columns.c.table_sequence == table, user_columns.c.key == key)
-    if connection.execute(select(user_columns.c.sequence).where(*of_key)).first():
+    if find_row(connection, user_columns, table_sequence=table, key=key) is not None:
         raise dialect.error("column_already_exists", dialect.word("There is a column with this key."))
 
 
 def require_room(connection: Connection, dialect: Dialect, table: int) -> None:
     """Refuse a further column if there are too many: ``column_limit_exceeded``."""
-    of_table = user_columns.c.table_sequence == table
-    if (connection.scalar(select(func.count()).where(of_table)) or 0) >= MAX_COLUMNS:
+    if count_rows(connection, user_columns, table_sequence=table) >= MAX_COLUMNS:
         raise dialect.error("column_limit_exceeded", f"There can be at most {MAX_COLUMNS}.")
 
 
 def redefine_column(
     connection: Connection, call: DialectCall, row: Row[Any], definition: ColumnDefinition
-) -> None:
-    """Change a column's description.
+) -> Row[Any]:
+    """Change a column's description; return it.
 
     Raises ``column_already_exists``, ``column_invalid_resize`` if what is stored would not fit,
     ``column_index_invalid`` if indexes would not, ``general_bad_request`` if a sealed value would not.
@@ -212,34 +172,13 @@ def redefine_column(
     if definition.key != row.key:
         require_new_key(connection, dialect, row.table_sequence, definition.key)
         _rename_in_indexes(connection, row, definition.key)
-    if definition.size and definition.size < row.size and not _fits(connection, row, definition.size):
+    if definition.size and definition.size < row.size and not fits(connection, row, definition.size):
         raise dialect.error("column_invalid_resize", "There are values that may be longer than the new size.")
     if definition.size and definition.size != row.size:
         _require_room_for_seal(definition)
         require_fitting_indexes(connection, call, row, definition.size)
-    of_column = user_columns.c.sequence == row.sequence
-    connection.execute(update(user_columns).where(of_column).values(updated_at=now(), **definition.values))
     new_version(connection, row.table_sequence)
-
-
-def publish_column(
-    transaction: Transaction,
-    call: DialectCall,
-    action: str,
-    database_id: str,
-    table: Row[Any],
-    row: Row[Any],
-) -> None:
-    """Write the event of a column."""
-    parameters = table_parameters(database_id, table.id) | {"columnId": row.key, "attributeId": row.key}
-    publish_definition(
-        transaction,
-        call,
-        f"{COLUMN}.{action}",
-        parameters,
-        column_model(call.dialect, row),
-        table.database_type,
-    )
+    return update_row(connection, user_columns, row.sequence, **definition.values)
 
 
 def _require_room_for_seal(definition: ColumnDefinition) -> None:
@@ -248,29 +187,11 @@ def _require_room_for_seal(definition: ColumnDefinition) -> None:
         raise TidewireError("general_bad_request", message)
 
 
-def _fits(connection: Connection, row: Row[Any], size: int) -> bool:
-    """Whether all values have at most ``size`` characters; sealed values count as longer."""
-    column = column_of(row)
-    rows = sql_table(row.table_sequence, [column])
-    stored = rows.c[column.name]
-    too_long: ColumnElement[bool] = func.length(stored) > size
-    if column.rules.encrypted:
-        too_long = stored.is_not(None)
-    elif column.as_json:
-        element = elements_of(stored)
-        too_long = exists(select(1).select_from(element).where(func.length(element.c.value) > size))
-    return connection.execute(select(rows.c.sequence).where(too_long).limit(1)).first() is None
-
-
 def _rename_in_indexes(connection: Connection, row: Row[Any], key: str) -> None:
-    indexes = connection.execute(
-        select(user_indexes).where(user_indexes.c.table_sequence == row.table_sequence)
-    )
-    for index in indexes.all():
+    for index in rows_of(connection, user_indexes, table_sequence=row.table_sequence):
         if row.key in index.columns:
             keys = [key if each == row.key else each for each in index.columns]
-            of_index = user_indexes.c.sequence == index.sequence
-            connection.execute(update(user_indexes).where(of_index).values(columns=keys))
+            update_row(connection, user_indexes, index.sequence, columns=keys, updated_at=index.updated_at)
 
 
 def _kind(dialect: Dialect, name: object, format_: object) -> ColumnKind:

@@ -22,6 +22,7 @@ from tidewire.services.databases.dialects import (
     DialectCall,
 )
 from tidewire.services.databases.row_operations import RowOperation
+from tidewire.services.databases.units import UnitOperation
 
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
 
@@ -46,7 +47,7 @@ def declare(
 ) -> Callable[[F], F]:
     """Declare the decorated function as an operation of several dialects.
 
-    Its first argument is a :class:`DialectCall`; it may be a :class:`RowOperation`. Everything is given in
+    Its first argument is a :class:`DialectCall`; it may be a :class:`UnitOperation`. Everything is given in
     the words of tables; ``path`` begins after ``/tablesdb``. Of the scopes the other dialects have those for
     databases, collections and documents. ``older_model`` is needed for a union. ``varying`` gives, for a
     dialect, the annotations of those arguments that differ there. ``parameters`` replace those that the
@@ -54,8 +55,8 @@ def declare(
     """
 
     def declared(function: F) -> F:
-        on_rows = isinstance(function, RowOperation)
-        signature: Callable[..., Any] = function.unit if isinstance(function, RowOperation) else function
+        is_unit = isinstance(function, UnitOperation)
+        signature: Callable[..., Any] = function.unit if isinstance(function, UnitOperation) else function
         answer: Any = model or get_type_hints(signature)["return"]
         is_model = isinstance(answer, type) and issubclass(answer, msgspec.Struct)
         for dialect in dialects:
@@ -63,8 +64,9 @@ def declare(
             given = parameters
             if given is None:
                 annotations = varying(dialect) if varying else None
-                given = parameters_of(signature, method, path, annotations, skipped=2 if on_rows else 1)
-                given = RowOperation.parameters(given, method) if on_rows else given
+                given = parameters_of(signature, method, path, annotations, skipped=2 if is_unit else 1)
+            if isinstance(function, RowOperation):
+                given = RowOperation.parameters(given, method)
             OPERATIONS[dialect].declare(
                 dialect.word(name),
                 method,

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
-
-from sqlalchemy import Row, insert, select
+from typing import Any, Final, NamedTuple
 
 from tidewire.core.checks.lists import Items
 from tidewire.core.checks.names import KeyName
 from tidewire.core.checks.texts import Text
-from tidewire.core.columns import ALL_KINDS, DOCUMENT_KINDS
+from tidewire.core.columns import ALL_KINDS, DOCUMENT_KINDS, KINDS, ColumnKind
 from tidewire.core.documents import path_of
 from tidewire.core.errors import TidewireError
 from tidewire.core.parameters import InvalidParameterError
 from tidewire.core.relationships import KIND as RELATIONSHIP
-from tidewire.core.time import now
 from tidewire.services.databases.dialects import DOCUMENTS, STRUCTURED, VECTORS, Dialect, DialectCall
-from tidewire.services.databases.index_lengths import extents_of, require_lengths
 from tidewire.services.databases.parameters import Length, Order
-from tidewire.services.databases.schema_changes import index_step
-from tidewire.store.engine.connection import Connection
+from tidewire.services.databases.schema_changes import complete
+from tidewire.store.engine.connection import Connection, Row
 from tidewire.store.engine.database import Transaction
+from tidewire.store.records.rows import insert_row, rows_of
 from tidewire.store.schema import user_columns, user_indexes
 from tidewire.store.user_tables.indexed_fields import INDEXED_FIELDS
 from tidewire.store.user_tables.steps import is_small
@@ -36,6 +33,22 @@ TYPES: Final = {
     VECTORS: ("hnsw_euclidean", "hnsw_dot", "hnsw_cosine", "object", "key", "unique"),
 }
 """By dialect."""
+BOUNDED: Final = frozenset({"key", "unique"})
+"""Types of indexes that have a greatest length."""
+
+
+class Extent(NamedTuple):
+    """What a column holds."""
+
+    kind: ColumnKind
+    size: int
+    """Characters that its texts may have."""
+
+
+_SYSTEM: Final = {
+    **dict.fromkeys(INDEXED_FIELDS, Extent(KINDS["integer"], 0)),
+    "$id": Extent(KINDS["varchar"], 36),
+}
 
 
 @dataclass(frozen=True)
@@ -77,51 +90,38 @@ def define_index(
     ``column_index_invalid``; then ``column_index_already_exists``.
     """
     connection, dialect = transaction.connection, call.dialect
-    described = connection.execute(
-        select(user_indexes.c.key).where(user_indexes.c.table_sequence == table)
-    ).all()
+    described = rows_of(connection, user_indexes, table_sequence=table)
     if len(described) >= MAX_INDEXES:
         raise dialect.error("column_index_limit_exceeded", f"There can be at most {MAX_INDEXES} indexes.")
     _require_columns(connection, call, table, definition)
     if definition.key in {row.key for row in described}:
         raise dialect.error("column_index_already_exists", "There is an index with this key.")
-    moment = now()
-    return connection.execute(
-        insert(user_indexes)
-        .values(
-            table_sequence=table,
-            key=definition.key,
-            created_at=moment,
-            updated_at=moment,
-            type=definition.type,
-            status="processing",
-            columns=list(definition.columns),
-            orders=list(definition.orders),
-            lengths=list(definition.lengths),
-        )
-        .returning(user_indexes)
-    ).one()
+    return insert_row(
+        connection,
+        user_indexes,
+        table_sequence=table,
+        key=definition.key,
+        type=definition.type,
+        status="processing",
+        columns=list(definition.columns),
+        orders=list(definition.orders),
+        lengths=list(definition.lengths),
+    )
 
 
-def make_if_small(transaction: Transaction, call: DialectCall, row: Row[Any]) -> bool:
+def make_if_small(transaction: Transaction, call: DialectCall, row: Row[Any]) -> None:
     """Make an index at once if that does not take long."""
-    connection = transaction.connection
-    if not is_small(connection, row.table_sequence):
-        return False
-    of_index = user_indexes.c.sequence == row.sequence
-    while not index_step(transaction, call.context.project, row):
-        row = connection.execute(select(user_indexes).where(of_index)).one()
-    return True
+    if is_small(transaction.connection, row.table_sequence):
+        complete(transaction, call, user_indexes, row)
 
 
-def find_index(connection: Connection, dialect: Dialect, table: int, key: str) -> Row[Any]:
-    """The description of an index. Raises ``column_index_not_found``."""
-    row = connection.execute(
-        select(user_indexes).where(user_indexes.c.table_sequence == table, user_indexes.c.key == key)
-    ).one_or_none()
-    if row is None:
-        raise dialect.error("column_index_not_found", "There is no such index.")
-    return row
+def require_fitting_indexes(connection: Connection, call: DialectCall, column: Row[Any], size: int) -> None:
+    """Refuse a size of a column that the indexes which it is in do not allow: ``column_index_invalid``."""
+    extents = _extents(rows_of(connection, user_columns, table_sequence=column.table_sequence))
+    extents[column.key] = extents[column.key]._replace(size=size)
+    for index in rows_of(connection, user_indexes, table_sequence=column.table_sequence):
+        if column.key in index.columns:
+            _require_lengths(call, index.type, extents, index.columns, index.lengths)
 
 
 def _require_columns(
@@ -132,12 +132,48 @@ def _require_columns(
         raise _invalid(dialect, "An index needs columns, each once.")
     if dialect is not DOCUMENTS and max(len(definition.orders), len(definition.lengths)) > len(keys):
         raise _invalid(dialect, "An index cannot have more orders or lengths than columns.")
-    found = connection.execute(select(user_columns).where(user_columns.c.table_sequence == table))
-    columns = {row.key: row for row in found}
+    columns = {row.key: row for row in rows_of(connection, user_columns, table_sequence=table)}
     for key in keys:
         if key not in INDEXED_FIELDS or definition.type not in {"key", "unique"}:
             _require_column(dialect, columns, key, definition)
-    require_lengths(call, definition.type, extents_of(connection, table), keys, definition.lengths)
+    _require_lengths(call, definition.type, _extents(columns.values()), keys, definition.lengths)
+
+
+def _extents(columns: Iterable[Row[Any]]) -> dict[str, Extent]:
+    """What can be in the indexes of a table, by key: not relationships, and not members of documents."""
+    return _SYSTEM | {
+        row.key: Extent(ALL_KINDS[row.kind], row.size) for row in columns if row.kind in ALL_KINDS
+    }
+
+
+def _require_lengths(
+    call: DialectCall,
+    index_type: str,
+    extents: Mapping[str, Extent],
+    keys: Sequence[str],
+    lengths: Sequence[int],
+) -> None:
+    """Refuse an index that is too long, or lengths that its columns do not have: ``column_index_invalid``."""
+    total = 0
+    for place, key in enumerate(keys):
+        extent = extents.get(key)
+        if extent is None:
+            continue
+        given = lengths[place] if place < len(lengths) else 0
+        is_text = extent.kind.storage == "text"
+        if given and not is_text:
+            raise _invalid(call.dialect, f"The column {key} is no text: no length of it can be in an index.")
+        if given < 0:
+            raise _invalid(call.dialect, f"The length of the column {key} must not be negative.")
+        if is_text and given > extent.size:
+            raise _invalid(
+                call.dialect, f"The column {key} has {extent.size} characters, and its length is {given}."
+            )
+        total += (given or extent.size) if is_text else 2 if extent.kind.storage == "float" else 1
+    greatest = call.context.settings.index_length_max
+    if index_type in BOUNDED and total > greatest:
+        message = f"The index has a length of {total}, and {greatest} is the most. Give lengths of its texts."
+        raise _invalid(call.dialect, message)
 
 
 def _require_column(

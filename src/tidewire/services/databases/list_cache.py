@@ -16,39 +16,19 @@ from hashlib import blake2b
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import bindparam, func, or_, select
 
 from tidewire.core.ids import unique_id
 from tidewire.services.databases.dialects import DialectCall
 from tidewire.store.engine.connection import Connection
-from tidewire.store.engine.event_log import last_offset, trimmed_offset
-from tidewire.store.engine.prepared_statements import Prepared
+from tidewire.store.engine.event_log import last_offset
 from tidewire.store.engine.state import read_state, write_state
-from tidewire.store.schema import event_log
+from tidewire.store.user_tables.row_events import may_have_changed
 from tidewire.store.user_tables.tables import UserTable
 
 MAX_BYTES: Final = 16 * 2**20
 """Bytes of all kept lists together, as they are shown; the least recently used go first."""
 MAX_LIST_BYTES: Final = 2**20
 """Larger lists are not kept."""
-_EVENTS_LOOKED_AT: Final = 500
-"""Since a list was made; after more of them it is made anew."""
-
-_since = (
-    select(event_log.c.pattern, event_log.c.parameters)
-    .where(event_log.c.offset > bindparam("offset"))
-    .order_by(event_log.c.offset)
-    .limit(_EVENTS_LOOKED_AT)
-    .subquery()
-)
-_of_rows: Final = or_(_since.c.pattern.contains(".rows."), _since.c.pattern.contains(".documents."))
-_database: Final = func.json_extract(_since.c.parameters, "$.databaseId") == bindparam("database")
-_table: Final = func.json_extract(_since.c.parameters, "$.tableId") == bindparam("table")
-_written: Final = {
-    False: Prepared(select(func.count()).select_from(_since).where(_of_rows, _database, _table)),
-    True: Prepared(select(func.count()).select_from(_since).where(_of_rows)),
-}
-"""How many events of rows there were, of one table, or of all where there are related rows."""
 
 
 @dataclass
@@ -81,16 +61,7 @@ class RowLists:
                 self._lists.move_to_end(key)
         if kept is None or time.monotonic() - kept.made_at >= ttl:
             return None
-        newest = last_offset(connection)
-        if newest == kept.offset:
-            return kept
-        if newest - kept.offset > _EVENTS_LOOKED_AT or trimmed_offset(connection) > kept.offset:
-            return None
-        values: dict[str, Any] = {"offset": kept.offset}
-        related = bool(table.all_relations)
-        if not related:
-            values |= {"database": table.database_id, "table": table.id}
-        return None if _written[related].fetch(connection, values)[0][0] else kept
+        return None if may_have_changed(connection, table, kept.offset) else kept
 
     def keep(self, connection: Connection, key: bytes, rows: Sequence[Any], total: int | None) -> None:
         """Keep a list that was made just now, on the snapshot of ``connection``."""

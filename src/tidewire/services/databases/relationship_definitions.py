@@ -9,22 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
-
 from tidewire.core.relationships import KIND, OnDelete, RelationType, Side, other_side
-from tidewire.core.time import now
 from tidewire.services.databases.column_definitions import require_new_key, require_room
 from tidewire.services.databases.dialects import DialectCall
-from tidewire.services.databases.schema_changes import relationship_step, tell_column
-from tidewire.store.engine.connection import Connection
+from tidewire.services.databases.events import COLUMN_EVENTS
+from tidewire.services.databases.schema_changes import relationship_step
+from tidewire.store.engine.connection import Connection, Row
 from tidewire.store.engine.database import Transaction
+from tidewire.store.records.descriptions import relationship_columns
+from tidewire.store.records.rows import find_row, insert_row, update_row
 from tidewire.store.schema import relationships, user_columns, user_tables
-from tidewire.store.user_tables.relationship_changes import (
-    add_relationship,
-    begin_removal,
-    holding_table,
-    shown_columns,
-)
+from tidewire.store.user_tables.relationship_changes import add_relationship, begin_removal, holding_table
 from tidewire.store.user_tables.steps import is_small, new_version
 
 
@@ -59,23 +54,18 @@ def define_relationship(
         if table.sequence == related.sequence and definition.key == definition.two_way_key:
             message = "The two sides of a relationship of a table with itself need different keys."
             raise dialect.error("column_already_exists", message)
-    moment = now()
-    row = connection.execute(
-        insert(relationships)
-        .values(
-            created_at=moment,
-            updated_at=moment,
-            parent_table=table.sequence,
-            child_table=related.sequence,
-            parent_key=definition.key,
-            child_key=definition.two_way_key,
-            type=definition.type,
-            on_delete=definition.on_delete,
-            two_way=definition.two_way,
-            status="processing",
-        )
-        .returning(relationships)
-    ).one()
+    row = insert_row(
+        connection,
+        relationships,
+        parent_table=table.sequence,
+        child_table=related.sequence,
+        parent_key=definition.key,
+        child_key=definition.two_way_key,
+        type=definition.type,
+        on_delete=definition.on_delete,
+        two_way=definition.two_way,
+        status="processing",
+    )
     _show(connection, row, "parent")
     if definition.two_way:
         _show(connection, row, "child")
@@ -84,22 +74,22 @@ def define_relationship(
     return row
 
 
-def complete_if_small(transaction: Transaction, call: DialectCall, row: Row[Any]) -> bool:
-    """Bring a relationship to an end of its changes at once if that does not take long."""
-    connection, holder = transaction.connection, holding_table(row)
-    return (holder is None or is_small(connection, holder)) and relationship_step(
-        transaction, call.context.project, row
-    )
+def complete_if_small(transaction: Transaction, call: DialectCall, row: Row[Any]) -> None:
+    """Do a step for a relationship at once if that does not take long."""
+    holder = holding_table(row)
+    if holder is None or is_small(transaction.connection, holder):
+        relationship_step(transaction, call.context.project, row)
 
 
 def find_relationship(connection: Connection, column: Row[Any]) -> tuple[Row[Any], Side]:
     """The relationship that a column shows, and the side that the column is of."""
     side: Side = column.options["side"]
-    table, key = relationships.c[f"{side}_table"], relationships.c[f"{side}_key"]
-    found = select(relationships).where(table == column.table_sequence, key == column.key)
+    named = {f"{side}_table": column.table_sequence, f"{side}_key": column.key}
     if side == "child":
-        found = found.where(relationships.c.two_way)
-    return connection.execute(found).one(), side
+        named["two_way"] = True
+    row = find_row(connection, relationships, **named)
+    assert row is not None
+    return row, side
 
 
 def redefine_relationship(
@@ -112,18 +102,15 @@ def redefine_relationship(
     """Change a relationship's description. Raises ``column_already_exists``."""
     connection = transaction.connection
     row, side = find_relationship(connection, column)
-    values: dict[str, Any] = {"updated_at": now(), "on_delete": on_delete or row.on_delete}
+    values: dict[str, Any] = {"on_delete": on_delete or row.on_delete}
     if new_key is not None and new_key != column.key:
         require_new_key(connection, call.dialect, column.table_sequence, new_key)
         values[f"{side}_key"] = new_key
-    of_relationship = relationships.c.sequence == row.sequence
-    shown = connection.execute(shown_columns(row)).all()
-    connection.execute(update(relationships).where(of_relationship).values(values))
-    changed = connection.execute(select(relationships).where(of_relationship)).one()
+    shown = relationship_columns(connection, row)
+    changed = update_row(connection, relationships, row.sequence, **values)
     for each in shown:
-        of_column = user_columns.c.sequence == each.sequence
         described = _described(connection, changed, each.options["side"])
-        connection.execute(update(user_columns).where(of_column).values(updated_at=now(), **described))
+        update_row(connection, user_columns, each.sequence, **described)
     for table in {row.parent_table, row.child_table}:
         new_version(connection, table)
     _tell(transaction, call, changed, "update")
@@ -133,34 +120,34 @@ def delete_relationship(transaction: Transaction, call: DialectCall, column: Row
     """Delete a relationship with what is related by it, whichever side it is asked for from."""
     connection = transaction.connection
     row, _ = find_relationship(connection, column)
-    begin_removal(connection, row)
-    of_relationship = relationships.c.sequence == row.sequence
-    row = connection.execute(select(relationships).where(of_relationship)).one()
+    row = begin_removal(connection, row)
     _tell(transaction, call, row, "update")
     complete_if_small(transaction, call, row)
 
 
 def _show(connection: Connection, row: Row[Any], side: Side) -> None:
     """Describe the column that shows a relationship in the table of a side."""
-    connection.execute(
-        insert(user_columns).values(
-            table_sequence=row.parent_table if side == "parent" else row.child_table,
-            created_at=row.created_at,
-            updated_at=row.created_at,
-            kind=KIND,
-            type=KIND,
-            status=row.status,
-            **_described(connection, row, side),
-        )
+    insert_row(
+        connection,
+        user_columns,
+        table_sequence=row.parent_table if side == "parent" else row.child_table,
+        created_at=row.created_at,
+        updated_at=row.created_at,
+        kind=KIND,
+        type=KIND,
+        status=row.status,
+        **_described(connection, row, side),
     )
 
 
 def _described(connection: Connection, row: Row[Any], side: Side) -> dict[str, Any]:
     """What the column of a side says of the relationship."""
     keys = {"parent": row.parent_key, "child": row.child_key}
-    related = row.child_table if side == "parent" else row.parent_table
+    sequence = row.child_table if side == "parent" else row.parent_table
+    related = find_row(connection, user_tables, sequence=sequence)
+    assert related is not None
     options = {
-        "related_table": connection.scalar(select(user_tables.c.id).where(user_tables.c.sequence == related)),
+        "related_table": related.id,
         "relation_type": row.type,
         "two_way": row.two_way,
         "two_way_key": keys[other_side(side)],
@@ -171,6 +158,6 @@ def _described(connection: Connection, row: Row[Any], side: Side) -> dict[str, A
 
 
 def _tell(transaction: Transaction, call: DialectCall, row: Row[Any], action: str) -> None:
-    context = call.context
-    for column in transaction.connection.execute(shown_columns(row)).all():
-        tell_column(transaction, context.project, column, action, context.caller.user_id)
+    project, actor_id = call.context.project, call.context.caller.user_id
+    for column in relationship_columns(transaction.connection, row):
+        COLUMN_EVENTS.publish_outcome(transaction, project, column, action, actor_id)

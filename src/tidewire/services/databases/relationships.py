@@ -10,20 +10,20 @@ from tidewire.core.checks.numbers import TrueOrFalse
 from tidewire.core.checks.texts import Choice
 from tidewire.core.models import Column, ColumnRelationship
 from tidewire.core.relationships import KIND, ON_DELETE, TYPES, OnDelete, RelationType
-from tidewire.services.databases.column_definitions import find_column
 from tidewire.services.databases.columns import PATH, WRITE
 from tidewire.services.databases.declarations import F, declare
 from tidewire.services.databases.dialects import COLLECTIONS, TABLES, Dialect, DialectCall
 from tidewire.services.databases.events import COLUMN
 from tidewire.services.databases.parameters import ColumnKey
-from tidewire.services.databases.records import column_model, find_table_row
+from tidewire.services.databases.records import column_model, find_column, find_table_row
 from tidewire.services.databases.relationship_definitions import (
     RelationshipDefinition,
     complete_if_small,
     define_relationship,
     redefine_relationship,
 )
-from tidewire.services.databases.schema_changes import begin_changes
+from tidewire.services.databases.schema_changes import schema_change
+from tidewire.services.databases.units import unit
 from tidewire.store.engine.database import Transaction
 
 _Flag = Annotated[bool, TrueOrFalse()]
@@ -56,7 +56,9 @@ def _declare_change(dialect: Dialect, path: str, alias: str) -> Callable[[F], F]
     model=ColumnRelationship,
     event=f"{COLUMN}.create",
 )
-async def create_relationship_column(
+@schema_change
+def create_relationship_column(
+    transaction: Transaction,
     call: DialectCall,
     database_id: ResourceId,
     table_id: ResourceId,
@@ -69,31 +71,23 @@ async def create_relationship_column(
 ) -> Column:
     """Create a column for related rows of another table, or of this one."""
     definition = RelationshipDefinition(
-        type,
-        key or related_table_id,
-        two_way,
-        two_way_key or table_id,
-        on_delete,
+        type, key or related_table_id, two_way, two_way_key or table_id, on_delete
     )
-
-    def unit(transaction: Transaction) -> tuple[Column, bool]:
-        connection = transaction.connection
-        table = find_table_row(connection, call, database_id, table_id)
-        related = find_table_row(connection, call, database_id, related_table_id)
-        row = define_relationship(transaction, call, table, related, definition)
-        # As it is before it is made, which clients wait for.
-        column = find_column(connection, call.dialect, table.sequence, definition.key)
-        return column_model(call.dialect, column), complete_if_small(transaction, call, row)
-
-    column, complete = await call.context.database.write(unit)
-    if not complete:
-        begin_changes(call)
-    return column
+    connection = transaction.connection
+    table = find_table_row(connection, call, database_id, table_id)
+    related = find_table_row(connection, call, database_id, related_table_id)
+    row = define_relationship(transaction, call, table, related, definition)
+    # The answer has the status before the column is ready, which clients wait for.
+    _, column = find_column(connection, call, database_id, table_id, definition.key)
+    complete_if_small(transaction, call, row)
+    return column_model(call.dialect, column)
 
 
 @_declare_change(TABLES, _BY_KEY, _BY_KIND)
 @_declare_change(COLLECTIONS, _BY_KIND, _BY_KEY)
-async def update_relationship_column(
+@unit
+def update_relationship_column(
+    transaction: Transaction,
     call: DialectCall,
     database_id: ResourceId,
     table_id: ResourceId,
@@ -102,16 +96,12 @@ async def update_relationship_column(
     new_key: _NewKey | None = None,
 ) -> Column:
     """Change what happens to related rows when a row is deleted, or the key of the column."""
-
-    def unit(transaction: Transaction) -> Column:
-        connection, dialect = transaction.connection, call.dialect
-        table = find_table_row(connection, call, database_id, table_id)
-        row = find_column(connection, dialect, table.sequence, key)
-        if row.kind != KIND:
-            raise dialect.error("column_type_invalid", dialect.word("The column is no relationship."))
-        if row.status != "available":
-            raise dialect.error("column_not_available", dialect.word("The column is not ready."))
-        redefine_relationship(transaction, call, row, on_delete, new_key)
-        return column_model(dialect, find_column(connection, dialect, table.sequence, new_key or key))
-
-    return await call.context.database.write(unit)
+    connection, dialect = transaction.connection, call.dialect
+    _, row = find_column(connection, call, database_id, table_id, key)
+    if row.kind != KIND:
+        raise dialect.error("column_type_invalid", dialect.word("The column is no relationship."))
+    if row.status != "available":
+        raise dialect.error("column_not_available", dialect.word("The column is not ready."))
+    redefine_relationship(transaction, call, row, on_delete, new_key)
+    _, row = find_column(connection, call, database_id, table_id, new_key or key)
+    return column_model(dialect, row)

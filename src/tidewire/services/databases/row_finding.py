@@ -6,7 +6,6 @@ else is wrong with the request, the answer is that of an id without a row.
 
 from __future__ import annotations
 
-from tidewire.services.databases.conflicts import require_seen
 from tidewire.services.databases.dialects import DialectCall
 from tidewire.services.databases.row_views import may_with_row, row_not_found
 from tidewire.services.permissions import may, unauthorized
@@ -50,3 +49,12 @@ def row_to_upsert(
         raise row_not_found(call)
     require_seen(call, row)
     return row
+
+
+def require_seen(call: DialectCall, row: StoredRow | None) -> None:
+    """Refuse to change a row that is newer than the request says: ``row_update_conflict``."""
+    seen = call.context.requested_at
+    if seen is not None and row is not None and row[3] > seen:
+        word = call.dialect.word("row")
+        message = f"The {word} was changed after X-Appwrite-Timestamp. Read it again and repeat the change."
+        raise call.dialect.error("row_update_conflict", message)

@@ -1,10 +1,10 @@
-"""Operations on rows: synchronous units of work, done alone or as part of a client's transaction."""
+"""Operations on rows: units of work, done alone or as part of a client's transaction."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final, Generic, ParamSpec, TypeVar
+from typing import Any, Final
 
 from tidewire.core.checks.names import Id
 from tidewire.core.operations import Method, locator
@@ -12,30 +12,27 @@ from tidewire.core.parameters import Parameter
 from tidewire.services.databases.dialects import DialectCall
 from tidewire.services.databases.transactions.actions import UNITS, StagedOperation
 from tidewire.services.databases.transactions.work import take_part
+from tidewire.services.databases.units import P, R, UnitOperation
 
 PATH: Final = "/{databaseId}/tables/{tableId}/rows"
-"""Of the rows of a table, as operations on them are declared."""
+"""The path of the rows of a table, as operations on them are declared."""
 ROW_PATH: Final = f"{PATH}/{{rowId}}"
 
-P = ParamSpec("P")
-R = TypeVar("R")
 Shell = Callable[..., Awaitable[Any]]
 
 
-class RowOperation(Generic[P, R]):
+class RowOperation(UnitOperation[P, R]):
     """An operation on rows.
 
-    Its unit is a synchronous function: it gets the :class:`Transaction` to write in, or the connection to
-    read from, the :class:`DialectCall`, and the parameters, which must be what JSON can express. In a
-    client's transaction the unit is done as it is, when it is staged and again at the commit. Alone it is
-    done in one write to the project's database, unless :meth:`alone` says otherwise.
+    Its parameters must be what JSON can express. In a client's transaction the unit is done as it is, when it
+    is staged and again at the commit. Alone it is done as any unit, unless :meth:`alone` says otherwise.
     """
 
     def __init__(self, action: str, unit: Callable[P, R]) -> None:
-        self.unit = unit
+        super().__init__(unit)
         self._action = action
         self._signature = inspect.signature(unit)
-        self._alone: Shell = self.write
+        self._alone: Shell = self.do_unit
         UNITS[action] = unit
 
     def __call__(
@@ -53,11 +50,6 @@ class RowOperation(Generic[P, R]):
         """Do the operation by the decorated coroutine function where it is part of no transaction."""
         self._alone = shell
         return shell
-
-    def write(self, call: DialectCall, *given: Any, **named: Any) -> Awaitable[R]:
-        """Do the unit alone, in one write to the project's database."""
-        unit: Callable[..., R] = self.unit
-        return call.context.database.write(lambda transaction: unit(transaction, call, *given, **named))
 
     @staticmethod
     def parameters(own: Sequence[Parameter], method: Method) -> tuple[Parameter, ...]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Final, TypeVar
 
-from sqlalchemy.exc import NoResultFound
-
 from tidewire.core.checks.names import ResourceId
 from tidewire.core.checks.numbers import Boolean, Whole
 from tidewire.core.models import Row, RowList
@@ -32,6 +30,7 @@ from tidewire.services.permissions import unauthorized
 from tidewire.store.engine.connection import Connection
 from tidewire.store.user_tables.access import Access
 from tidewire.store.user_tables.listing import list_rows as list_stored_rows
+from tidewire.store.user_tables.loading import TableChangedError
 from tidewire.store.user_tables.queries import Page, read_page, read_selection
 from tidewire.store.user_tables.rows import find_row
 from tidewire.store.user_tables.selections import select_all_related
@@ -225,7 +224,7 @@ async def at_once(
     try:
         answer = call.context.database.find_at_once(unit)
         found = None if answer is None else answer.value
-    except NoResultFound:
+    except TableChangedError:
         # The table changed between two statements.
         found = None
     if found is None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import msgspec
-from sqlalchemy import func, select
 
 from tidewire.core.columns import KINDS, ColumnRules
 from tidewire.core.errors import TidewireError
@@ -24,6 +23,7 @@ from tidewire.services.permissions import ITEM_ACTIONS
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.engine.state import delete_state, read_state, write_state
+from tidewire.store.records.rows import find_row as find_system_row
 from tidewire.store.schema import databases
 from tidewire.store.schema.columns import ID_LENGTH
 from tidewire.store.user_tables.access import EVERYTHING
@@ -33,7 +33,7 @@ from tidewire.store.user_tables.queries import read_page
 from tidewire.store.user_tables.reached import Reached
 from tidewire.store.user_tables.related_rows import find_related
 from tidewire.store.user_tables.relations import Relation
-from tidewire.store.user_tables.rows import Changes, find_row, permissions_of
+from tidewire.store.user_tables.rows import Changes, count_stored_rows, find_row, permissions_of
 from tidewire.store.user_tables.tables import UserTable
 
 Outcome = Literal["created", "changed", "unchanged"]
@@ -78,11 +78,11 @@ async def find_place(context: Context, database_id: str, table_id: str) -> tuple
     """A table of a database of any type. Raises ``database_not_found`` or ``table_not_found``."""
 
     def unit(connection: Connection) -> tuple[TransferTable, UserTable]:
-        kind = connection.scalar(select(databases.c.type).where(databases.c.id == database_id))
-        dialects = [dialect for dialect in EVERY if dialect.database_type == kind]
-        if not dialects:
+        database = find_system_row(connection, databases, id=database_id)
+        if database is None:
             raise database_not_found()
-        place = TransferTable(DialectCall(context, dialects[0]), database_id, table_id)
+        dialect = next(each for each in EVERY if each.database_type == database.type)
+        place = TransferTable(DialectCall(context, dialect), database_id, table_id)
         return place, place.table(connection)
 
     return await context.database.read(unit)
@@ -104,11 +104,9 @@ def exported_keys(table: UserTable) -> list[str]:
 async def count_rows(place: TransferTable) -> int:
     """How many rows the table has now."""
 
-    def unit(connection: Connection) -> int:
-        table = place.table(connection)
-        return connection.scalar(select(func.count()).select_from(table.rows)) or 0
-
-    return await place.call.context.database.read(unit)
+    return await place.call.context.database.read(
+        lambda connection: count_stored_rows(connection, place.table(connection))
+    )
 
 
 async def read_rows(

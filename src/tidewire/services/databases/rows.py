@@ -170,7 +170,7 @@ async def _upsert_alone(
         raise call.dialect.error(
             "row_missing_payload", "There is nothing to write: neither data nor permissions."
         )
-    return await upsert_row.write(call, database_id, table_id, row_id, data, permissions)
+    return await upsert_row.do_unit(call, database_id, table_id, row_id, data, permissions)
 
 
 @declare(

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
 
-from sqlalchemy import Row, insert, select, update
-
 from tidewire.core.checks.lists import Items, JsonOrText, PermissionList, QueryList
 from tidewire.core.checks.names import CustomId, ResourceId
 from tidewire.core.checks.numbers import Boolean, TrueOrFalse
@@ -14,7 +12,6 @@ from tidewire.core.checks.texts import Search, Text
 from tidewire.core.ids import unique_id
 from tidewire.core.models import Table, TableList
 from tidewire.core.permissions import expand_permissions
-from tidewire.core.time import now
 from tidewire.services.databases.column_definitions import (
     ColumnDefinition,
     complete_if_small,
@@ -32,11 +29,14 @@ from tidewire.services.databases.index_definitions import (
 )
 from tidewire.services.databases.list_cache import purge_lists
 from tidewire.services.databases.records import find_database, find_table_row, table_of
-from tidewire.services.databases.schema_changes import begin_changes
+from tidewire.services.databases.schema_changes import schema_change
+from tidewire.services.databases.units import unit
 from tidewire.services.permissions import PARENT_ACTIONS
-from tidewire.store.engine.connection import Connection
+from tidewire.store.engine.connection import Connection, Row
 from tidewire.store.engine.database import Transaction
 from tidewire.store.lists.resource_lists import ListDefinition, list_rows
+from tidewire.store.records.descriptions import COLLECTION_LIST, TABLE_LIST
+from tidewire.store.records.rows import find_row, insert_row, update_row
 from tidewire.store.schema import user_tables
 from tidewire.store.user_tables.changes import create_table as create_sql_table
 from tidewire.store.user_tables.changes import drop_table
@@ -50,34 +50,19 @@ WRITE: Final = ("tables.write", "collections.write")
 _READ: Final = ("tables.read", "collections.read")
 
 
-def _list_definition(dialect: Dialect) -> ListDefinition:
-    """All but the dialect of tables can also ask for the security of documents."""
-    columns = user_tables.c
-    security = {} if dialect is TABLES else {"documentSecurity": columns.row_security}
-    return ListDefinition(
-        user_tables,
-        columns.id,
-        {
-            "name": columns.name,
-            "enabled": columns.enabled,
-            **security,
-            "$id": columns.id,
-            "$createdAt": columns.created_at,
-            "$updatedAt": columns.updated_at,
-            "$sequence": columns.sequence,
-        },
-    )
-
-
-_LISTS: Final = {dialect: _list_definition(dialect) for dialect in EVERY}
+def _list_of(dialect: Dialect) -> ListDefinition:
+    """The list of tables; only the older dialects can query the security of documents."""
+    return TABLE_LIST if dialect is TABLES else COLLECTION_LIST
 
 
 def _queries(dialect: Dialect) -> Any:
-    return Annotated[Sequence[str], QueryList(tuple(_LISTS[dialect].attributes))]
+    return Annotated[Sequence[str], QueryList(tuple(_list_of(dialect).attributes))]
 
 
 @declare("createTable", "POST", "/{databaseId}/tables", scopes=WRITE, status=201, event=f"{TABLE}.create")
-async def create_table(
+@unit
+def create_table(
+    transaction: Transaction,
     call: DialectCall,
     database_id: ResourceId,
     table_id: CustomId,
@@ -89,17 +74,23 @@ async def create_table(
     indexes: Definitions = (),
 ) -> Table:
     """Create a table, maybe with its first columns and indexes."""
-    new_id = unique_id() if table_id == "unique()" else table_id
-    granted = expand_permissions(permissions, PARENT_ACTIONS) or []
+    values = new_table(table_id, name, permissions, row_security, enabled)
     new_columns = [read_column(call.dialect, column) for column in columns]
     new_indexes = [read_index(call.dialect, index) for index in indexes]
+    return write_table(transaction, call, database_id, values, new_columns, new_indexes)
 
-    def unit(transaction: Transaction) -> Table:
-        values: dict[str, Any] = {"id": new_id, "permissions": granted, "name": name}
-        values |= {"enabled": enabled, "row_security": row_security}
-        return write_table(transaction, call, database_id, values, new_columns, new_indexes)
 
-    return await call.context.database.write(unit)
+def new_table(
+    table_id: str, name: str, permissions: Sequence[str] | None, security: bool, enabled: bool
+) -> dict[str, Any]:
+    """The description of a new table."""
+    return {
+        "id": unique_id() if table_id == "unique()" else table_id,
+        "permissions": expand_permissions(permissions, PARENT_ACTIONS) or [],
+        "name": name,
+        "enabled": enabled,
+        "row_security": security,
+    }
 
 
 def write_table(
@@ -116,17 +107,11 @@ def write_table(
     """
     connection = transaction.connection
     database = find_database(connection, call, database_id)
-    of_id = (user_tables.c.database_sequence == database.sequence, user_tables.c.id == values["id"])
-    if connection.execute(select(user_tables.c.sequence).where(*of_id)).first():
+    if find_row(connection, user_tables, database_sequence=database.sequence, id=values["id"]) is not None:
         word = call.dialect.word("table")
         raise call.dialect.error("table_already_exists", f"A {word} with this id already exists.")
-    moment = now()
-    described = {"created_at": moment, "updated_at": moment, "version": unique_id(), **values}
-    sequence: int = connection.execute(
-        insert(user_tables)
-        .values(database_sequence=database.sequence, **described)
-        .returning(user_tables.c.sequence)
-    ).scalar_one()
+    described = {"database_sequence": database.sequence, "version": unique_id(), **values}
+    sequence: int = insert_row(connection, user_tables, **described).sequence
     create_sql_table(connection, sequence)
     for column in columns:
         complete_if_small(transaction, call, define_column(transaction, call, sequence, column))
@@ -143,7 +128,9 @@ def write_table(
     dialects=EVERY,
     varying=lambda dialect: {"queries": _queries(dialect)},
 )
-async def list_tables(
+@unit
+def list_tables(
+    connection: Connection,
     call: DialectCall,
     database_id: ResourceId,
     queries: Sequence[str] = (),
@@ -151,31 +138,27 @@ async def list_tables(
     total: Boolean = True,
 ) -> TableList:
     """List the tables of a database."""
-    definition = _LISTS[call.dialect]
-
-    def unit(connection: Connection) -> TableList:
-        database = find_database(connection, call, database_id)
-        where = [user_tables.c.database_sequence == database.sequence]
-        count, rows = list_rows(connection, definition, queries, search, where, total)
-        tables = [table_of(connection, call.dialect, row, database_id) for row in rows]
-        return as_model(call.dialect, TableList, {"total": count, "tables": tables})
-
-    return await call.context.database.read(unit)
+    of_database = {"database_sequence": find_database(connection, call, database_id).sequence}
+    listed = _list_of(call.dialect)
+    count, rows = list_rows(connection, listed, queries, search, (), total, **of_database)
+    tables = [table_of(connection, call.dialect, row, database_id) for row in rows]
+    return as_model(call.dialect, TableList, {"total": count, "tables": tables})
 
 
 @declare("getTable", "GET", "/{databaseId}/tables/{tableId}", scopes=_READ, dialects=EVERY)
-async def get_table(call: DialectCall, database_id: ResourceId, table_id: ResourceId) -> Table:
+@unit
+def get_table(
+    connection: Connection, call: DialectCall, database_id: ResourceId, table_id: ResourceId
+) -> Table:
     """Get a table."""
-
-    def unit(connection: Connection) -> Table:
-        row = find_table_row(connection, call, database_id, table_id)
-        return table_of(connection, call.dialect, row, database_id)
-
-    return await call.context.database.read(unit)
+    row = find_table_row(connection, call, database_id, table_id)
+    return table_of(connection, call.dialect, row, database_id)
 
 
 @declare("updateTable", "PUT", "/{databaseId}/tables/{tableId}", scopes=WRITE, event=f"{TABLE}.update")
-async def update_table(
+@unit
+def update_table(
+    transaction: Transaction,
     call: DialectCall,
     database_id: ResourceId,
     table_id: ResourceId,
@@ -185,17 +168,13 @@ async def update_table(
     enabled: Enabled = True,
     purge: Boolean = False,
 ) -> Table:
-    """Change a table; a name or permissions that are not given stay. ``purge``: its lists are made anew."""
+    """Change a table; a name or permissions that are not given stay. ``purge``: drop its kept lists."""
     granted = expand_permissions(permissions, PARENT_ACTIONS)
-
-    def unit(transaction: Transaction) -> Table:
-        row = find_table_row(transaction.connection, call, database_id, table_id)
-        if purge:
-            purge_lists(transaction.connection, row.sequence)
-        values = {"name": name or row.name, "row_security": row_security, "enabled": enabled}
-        return change_table(transaction, call, row, values, granted)
-
-    return await call.context.database.write(unit)
+    row = find_table_row(transaction.connection, call, database_id, table_id)
+    if purge:
+        purge_lists(transaction.connection, row.sequence)
+    values = {"name": name or row.name, "row_security": row_security, "enabled": enabled}
+    return change_table(transaction, call, row, values, granted)
 
 
 def change_table(
@@ -207,9 +186,8 @@ def change_table(
 ) -> Table:
     """Change the description of a table; ``granted`` None: its permissions stay."""
     permissions = row.permissions if granted is None else granted
-    described = {**values, "permissions": permissions, "updated_at": now(), "version": unique_id()}
-    changed = update(user_tables).where(user_tables.c.sequence == row.sequence)
-    transaction.connection.execute(changed.values(described))
+    described = {**values, "permissions": permissions, "version": unique_id()}
+    update_row(transaction.connection, user_tables, row.sequence, **described)
     return publish_table(transaction, call, "update", row.database_id, row.id)
 
 
@@ -221,17 +199,14 @@ def change_table(
     event=f"{TABLE}.delete",
     dialects=EVERY,
 )
-async def delete_table(call: DialectCall, database_id: ResourceId, table_id: ResourceId) -> None:
-    """Delete a table with all its rows; no event tells of these."""
-
-    def unit(transaction: Transaction) -> None:
-        connection = transaction.connection
-        row = find_table_row(connection, call, database_id, table_id)
-        publish_table(transaction, call, "delete", database_id, table_id)
-        drop_table(connection, row.sequence)
-
-    await call.context.database.write(unit)
-    begin_changes(call)
+@schema_change
+def delete_table(
+    transaction: Transaction, call: DialectCall, database_id: ResourceId, table_id: ResourceId
+) -> None:
+    """Delete a table with all its rows; there are no events for these."""
+    row = find_table_row(transaction.connection, call, database_id, table_id)
+    publish_table(transaction, call, "delete", database_id, table_id)
+    drop_table(transaction.connection, row.sequence)
 
 
 def publish_table(
@@ -240,12 +215,6 @@ def publish_table(
     """Write the event of a table, and return it as the API shows it."""
     row = find_table_row(transaction.connection, call, database_id, table_id)
     shown = table_of(transaction.connection, call.dialect, row, database_id)
-    publish_definition(
-        transaction,
-        call,
-        f"{TABLE}.{action}",
-        table_parameters(database_id, table_id),
-        shown,
-        row.database_type,
-    )
+    parameters = table_parameters(database_id, table_id)
+    publish_definition(transaction, call, f"{TABLE}.{action}", parameters, shown, row.database_type)
     return shown

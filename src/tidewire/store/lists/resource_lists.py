@@ -59,21 +59,22 @@ def resource_list(
     *attributes: str,
     searchable: tuple[Column[Any], ...] = (),
     columns: Mapping[str, Column[Any]] | None = None,
+    id_name: str = "id",
 ) -> ListDefinition:
     """The list of a table whose rows have an id, times and a sequence, which can always be asked for.
 
     ``attributes`` are names on the wire. The column of ``userId`` is ``user_id``; ``columns`` has those that
-    are called otherwise.
+    are called otherwise. ``id_name`` is the name of the column that holds the id.
     """
     other = columns or {}
     known = {name: other[name] if name in other else table.c[_snake_case(name)] for name in attributes}
     system = {
-        "$id": table.c.id,
+        "$id": table.c[id_name],
         "$createdAt": table.c.created_at,
         "$updatedAt": table.c.updated_at,
         "$sequence": table.c.sequence,
     }
-    return ListDefinition(table, table.c.id, {**known, **system}, searchable)
+    return ListDefinition(table, table.c[id_name], {**known, **system}, searchable)
 
 
 def _snake_case(name: str) -> str:

@@ -15,22 +15,15 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-from sqlalchemy import bindparam, exists, func, literal, or_, select
+from sqlalchemy import bindparam, func, select
 
 from tidewire.core.ids import is_id
 from tidewire.core.time import now
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.event_log import last_offset
 from tidewire.store.engine.prepared_statements import Prepared
-from tidewire.store.schema import (
-    dropped_tables,
-    outgoing_messages,
-    presences,
-    relationships,
-    user_columns,
-    user_indexes,
-    webhooks,
-)
+from tidewire.store.records.descriptions import any_unfinished
+from tidewire.store.schema import outgoing_messages, presences, webhooks
 
 OPEN: Final = 0
 """Stands in place of a time if the project is open, or was when its process was killed."""
@@ -44,17 +37,6 @@ _WEBHOOKS: Final = Prepared(
     )
 )
 _PRESENCES: Final = Prepared(select(func.min(presences.c.expires_at)))
-_CHANGES: Final = Prepared(
-    select(literal(1)).where(
-        or_(
-            *(
-                exists().where(or_(table.c.status == "processing", table.c.status == "deleting"))
-                for table in (user_columns, user_indexes, relationships)
-            ),
-            exists().select_from(dropped_tables),
-        )
-    )
-)
 
 _log = structlog.get_logger("tidewire.store")
 
@@ -65,7 +47,7 @@ def due_at(connection: Connection) -> int | None:
         _MESSAGES.fetch(connection, {})[0][0],
         _WEBHOOKS.fetch(connection, {"last": last_offset(connection)})[0][0],
         _PRESENCES.fetch(connection, {})[0][0],
-        now() if _CHANGES.fetch(connection, {}) else None,
+        now() if any_unfinished(connection) else None,
     ]
     return min((max(1, time) for time in times if time is not None), default=None)
 

@@ -8,15 +8,42 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Delete, Insert, Row, Select, Table, Update, bindparam, delete, insert, select, update
+from sqlalchemy import (
+    Delete,
+    Insert,
+    Row,
+    Select,
+    Table,
+    Update,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from tidewire.core.time import now
 from tidewire.store.engine.connection import Connection
+
+SystemTable = Table
+"""A table with the columns that the module names."""
 
 
 def find_row(connection: Connection, table: Table, **values: Any) -> Row[Any] | None:
     """The one row whose columns have these values; None if there is none."""
     return connection.execute(_find(table, tuple(values)), values).one_or_none()
+
+
+def rows_of(connection: Connection, table: Table, **values: Any) -> list[Row[Any]]:
+    """The rows whose columns have these values, the oldest first."""
+    return list(connection.execute(_find(table, tuple(values)).order_by(table.c.sequence), values))
+
+
+def count_rows(connection: Connection, table: Table, **values: Any) -> int:
+    """The number of the rows whose columns have these values."""
+    counted = _find(table, tuple(values)).with_only_columns(func.count())
+    return connection.scalar(counted, values) or 0
 
 
 def insert_row(connection: Connection, table: Table, **values: Any) -> Row[Any]:

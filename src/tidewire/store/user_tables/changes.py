@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Row, Table, delete, select, update
+from sqlalchemy import ColumnElement, Row, Table, delete, exists, func, select, update
 
 from tidewire.core.time import now
 from tidewire.store.engine import dialect
@@ -54,6 +54,20 @@ def add_column(connection: Connection, table: int, column: UserColumn) -> None:
 def is_empty(connection: Connection, table: int) -> bool:
     """Whether a table has no rows."""
     return connection.scalar(select(_rows(table).c.sequence).limit(1)) is None
+
+
+def fits(connection: Connection, row: Row[Any], size: int) -> bool:
+    """Whether all values of a column have at most ``size`` characters; sealed values count as longer."""
+    column = column_of(row)
+    rows = sql_table(row.table_sequence, [column])
+    stored = rows.c[column.name]
+    too_long: ColumnElement[bool] = func.length(stored) > size
+    if column.rules.encrypted:
+        too_long = stored.is_not(None)
+    elif column.as_json:
+        element = dialect.elements_of(stored)
+        too_long = exists(select(1).select_from(element).where(func.length(element.c.value) > size))
+    return connection.scalar(select(rows.c.sequence).where(too_long).limit(1)) is None
 
 
 def advance_column(connection: Connection, row: Row[Any], encryption: Encryption) -> bool:

@@ -33,6 +33,10 @@ _kept: dict[str, UserTable] = {}
 """By version, which no two tables share, in whatever database they are."""
 
 
+class TableChangedError(Exception):
+    """The table changed while its description was read outside of a snapshot."""
+
+
 def find_table(
     connection: Connection, encryption: Encryption, database_id: str, table_id: str, *, disabled: bool
 ) -> UserTable | None:
@@ -59,8 +63,10 @@ def _table(connection: Connection, encryption: Encryption, version: str) -> User
 
 
 def _load(connection: Connection, encryption: Encryption, version: str) -> UserTable:
-    """Read the description of a table."""
-    row = connection.execute(_LOAD, {"version": version}).one()
+    """Read the description of a table. Raises :class:`TableChangedError`."""
+    row = connection.execute(_LOAD, {"version": version}).one_or_none()
+    if row is None:
+        raise TableChangedError
     columns = connection.execute(
         select(user_columns)
         .where(user_columns.c.table_sequence == row.sequence, user_columns.c.status == "available")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Row, Select, and_, delete, or_, select, update
+from sqlalchemy import BigInteger, Column, Row, delete, or_, select, update
 
-from tidewire.core.relationships import KIND, key_holder
+from tidewire.core.relationships import key_holder
 from tidewire.core.time import now
 from tidewire.store.engine import dialect
 from tidewire.store.engine.connection import Connection
+from tidewire.store.records.descriptions import relationship_columns
+from tidewire.store.records.rows import update_row
 from tidewire.store.schema import relationships, user_columns, user_tables
 from tidewire.store.user_tables import names, steps
 from tidewire.store.user_tables.relations import pairs_table
@@ -27,11 +29,13 @@ def add_relationship(connection: Connection, row: Row[Any]) -> None:
     dialect.add_column(connection, rows, Column(name, BigInteger))
 
 
-def begin_removal(connection: Connection, row: Row[Any]) -> None:
+def begin_removal(connection: Connection, row: Row[Any]) -> Row[Any]:
     """Take a relationship out of use; what is stored of it goes in steps of :func:`advance_relationship`."""
-    of_relationship = relationships.c.sequence == row.sequence
-    connection.execute(update(relationships).where(of_relationship).values(status="deleting", progress=0))
+    removed = update_row(
+        connection, relationships, row.sequence, status="deleting", progress=0, updated_at=row.updated_at
+    )
     _set_status(connection, row, "deleting")
+    return removed
 
 
 def remove_relationships_of(connection: Connection, table: int) -> None:
@@ -56,15 +60,6 @@ def advance_relationship(connection: Connection, row: Row[Any]) -> bool:
     return True
 
 
-def shown_columns(row: Row[Any]) -> Select[Any]:
-    """The descriptions of the columns that show a relationship, of the parent first."""
-    columns = user_columns.c
-    parent = and_(columns.table_sequence == row.parent_table, columns.key == row.parent_key)
-    child = and_(columns.table_sequence == row.child_table, columns.key == row.child_key)
-    either = or_(parent, child) if row.two_way else parent
-    return select(user_columns).where(columns.kind == KIND, either).order_by(columns.sequence)
-
-
 def holding_table(row: Row[Any]) -> int | None:
     """The table whose rows have the key; None if pairs are kept apart."""
     side = key_holder(row.type)
@@ -83,7 +78,7 @@ def _advance_removal(connection: Connection, row: Row[Any]) -> bool:
         gone = connection.execute(exists).first() is None
         done = gone or _erase_keys(connection, row, holder)
     if done:
-        for column in connection.execute(shown_columns(row)).all():
+        for column in relationship_columns(connection, row):
             connection.execute(delete(user_columns).where(user_columns.c.sequence == column.sequence))
         connection.execute(delete(relationships).where(relationships.c.sequence == row.sequence))
         _new_versions(connection, row)
@@ -121,7 +116,7 @@ def _erase_keys(connection: Connection, row: Row[Any], holder: int) -> bool:
 
 
 def _set_status(connection: Connection, row: Row[Any], status: str) -> None:
-    for column in connection.execute(shown_columns(row)).all():
+    for column in relationship_columns(connection, row):
         of_column = user_columns.c.sequence == column.sequence
         connection.execute(update(user_columns).where(of_column).values(status=status, updated_at=now()))
     _new_versions(connection, row)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Delete, Insert, Select, Update, bindparam, delete, insert, select, update
+from sqlalchemy import Delete, Insert, Select, Update, bindparam, delete, func, insert, select, update
 
 from tidewire.core.permissions import roles_granted
 from tidewire.core.row_operators import Operator
@@ -133,6 +133,11 @@ def find_state(connection: Connection, table: UserTable, row_id: str) -> tuple[A
     )
     found = statement.fetch(connection, {"of_id": row_id})
     return found[0] if found else None
+
+
+def count_stored_rows(connection: Connection, table: UserTable) -> int:
+    """The number of all rows of the table."""
+    return connection.scalar(select(func.count()).select_from(table.rows)) or 0
 
 
 def permissions_of(row: StoredRow) -> list[str]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any
 
 import msgspec
-from sqlalchemy import Row, bindparam, delete, insert, select, update
 
 from tidewire.core import models
 from tidewire.core.errors import TidewireError
@@ -17,71 +16,21 @@ from tidewire.services.context import Context
 from tidewire.services.databases.dialects import DialectCall
 from tidewire.services.databases.transactions.actions import StagedOperation
 from tidewire.store.engine.connection import Connection
-from tidewire.store.engine.prepared_statements import Prepared
 from tidewire.store.records.identities import user_identity
-from tidewire.store.schema import transaction_operations, transaction_rows, transactions
+from tidewire.store.records.transactions import KeptTransaction, find_kept, stage_operations, staged_after
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
-class KeptTransaction(NamedTuple):
-    """A transaction as it is kept."""
-
-    sequence: int
-    id: str
-    created_at: int
-    updated_at: int
-    owner_id: str
-    status: str
-    operations: int
-    size: int
-    expires_at: int
-
-
-_t, _o = transactions.c, transaction_operations.c
-_FIND: Final = Prepared(
-    select(*(_t[name] for name in KeptTransaction._fields)).where(
-        _t.id == bindparam("id"), _t.kind == bindparam("kind")
-    )
-)
-_STAGED: Final = Prepared(
-    select(_o.sequence, _o.stager_kind, _o.stager_id, _o.action, _o.arguments)
-    .where(_o.transaction_sequence == bindparam("transaction"), _o.sequence > bindparam("after"))
-    .order_by(_o.sequence)
-)
-_ADD: Final = Prepared(
-    insert(transaction_operations)
-    .values(
-        transaction_sequence=bindparam("transaction"),
-        stager_kind=bindparam("kind"),
-        stager_id=bindparam("id"),
-        action=bindparam("action"),
-        arguments=bindparam("arguments"),
-    )
-    .returning(_o.sequence)
-)
-_COUNT: Final = Prepared(
-    update(transactions)
-    .where(
-        _t.sequence == bindparam("transaction"),
-        _t.status == "pending",
-        _t.operations == bindparam("before"),
-    )
-    .values(operations=bindparam("after"), size=bindparam("bytes"), updated_at=bindparam("moment"))
-    .returning(_t.sequence)
-)
-
-
 def kind_of(call: DialectCall) -> str:
-    """What the transactions of a dialect are about; those of tables and of collections are the same."""
+    """The kind of the transactions of a dialect; those of tables and of collections are the same."""
     return call.dialect.reaches[0]
 
 
 def find_transaction(connection: Connection, call: DialectCall, transaction_id: str) -> KeptTransaction:
-    """A transaction, for who made it and for servers. Raises ``transaction_not_found``."""
-    found = _FIND.fetch(connection, {"id": transaction_id, "kind": kind_of(call)})
-    kept = KeptTransaction(*found[0]) if found else None
+    """A transaction, for the user who made it and for servers. Raises ``transaction_not_found``."""
+    kept = find_kept(connection, transaction_id, kind_of(call))
     caller = call.context.caller
     if kept is None or not (caller.bypasses_permissions or _owns(caller, kept)):
         raise TidewireError("transaction_not_found", "There is no transaction with this id.")
@@ -106,22 +55,9 @@ def _owns(caller: Caller, kept: KeptTransaction) -> bool:
     return caller.kind == "user" and bool(kept.owner_id) and caller.user_id == kept.owner_id
 
 
-def transaction_of(kept: KeptTransaction | Row[Any]) -> models.Transaction:
-    """The transaction as the API shows it."""
+def transaction_of(kept: Any) -> models.Transaction:
+    """The transaction as the API shows it; ``kept`` has its columns as attributes."""
     return shown(models.Transaction, kept)
-
-
-def end_transaction(connection: Connection, kept: KeptTransaction, status: str) -> models.Transaction:
-    """Give a transaction its last status; what was staged goes."""
-    for table in (transaction_operations, transaction_rows):
-        connection.execute(delete(table).where(table.c.transaction_sequence == kept.sequence))
-    moment = now()
-    connection.execute(
-        update(transactions)
-        .where(transactions.c.sequence == kept.sequence)
-        .values(status=status, updated_at=moment, size=0)
-    )
-    return transaction_of(kept._replace(status=status, updated_at=moment))
 
 
 def encoded(call: DialectCall, kept: KeptTransaction, operations: Sequence[StagedOperation]) -> list[str]:
@@ -153,19 +89,16 @@ def add_operations(
         size=kept.size + sum(map(len, texts)),
         updated_at=now(),
     )
-    counted = {"before": kept.operations, "after": after.operations, "bytes": after.size}
-    of_transaction = {"transaction": kept.sequence}
-    if not _COUNT.fetch(connection, of_transaction | counted | {"moment": after.updated_at}):
-        return None
     caller = call.context.caller
     stager = {"kind": caller.kind, "id": caller.user_id if caller.kind == "user" else ""}
-    position = 0
-    for operation, text in zip(operations, texts, strict=True):
-        # There may be values in it that their column keeps sealed.
-        sealed = call.context.encryption.seal(text)
-        values = of_transaction | stager | {"action": operation.action, "arguments": sealed}
-        position = _ADD.fetch(connection, values)[0][0]
-    return after, position
+    # Arguments may hold values that their column keeps sealed.
+    seal = call.context.encryption.seal
+    rows = [
+        {**stager, "action": operation.action, "arguments": seal(text)}
+        for operation, text in zip(operations, texts, strict=True)
+    ]
+    position = stage_operations(connection, kept, after, rows)
+    return None if position is None else (after, position)
 
 
 def staged_operations(
@@ -173,8 +106,7 @@ def staged_operations(
 ) -> Iterator[tuple[int, DialectCall, StagedOperation]]:
     """What is staged after a position, in order: its position, and by whom, with the rights they have now."""
     calls: dict[tuple[str, str], DialectCall] = {}
-    found = _STAGED.fetch(connection, {"transaction": kept.sequence, "after": after})
-    for position, kind, user_id, action, arguments in found:
+    for position, kind, user_id, action, arguments in staged_after(connection, kept, after):
         stager = (kind, user_id)
         if stager not in calls:
             context = _context_of(connection, call.context, *stager)

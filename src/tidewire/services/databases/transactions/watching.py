@@ -3,63 +3,27 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from hashlib import blake2b
-from typing import Any, Final, NamedTuple
-
-import msgspec
-from sqlalchemy import bindparam, func, select
+from typing import Any
 
 from tidewire.core.errors import TidewireError
-from tidewire.services.databases.conflicts import require_seen
 from tidewire.services.databases.dialects import DialectCall
-from tidewire.services.databases.transactions.records import KeptTransaction
+from tidewire.services.databases.row_finding import require_seen
 from tidewire.store.engine.connection import Connection
-from tidewire.store.engine.dialect import listed, upsert
-from tidewire.store.engine.prepared_statements import Prepared
-from tidewire.store.schema import transaction_rows
+from tidewire.store.records.transactions import (
+    KeptTransaction,
+    Watched,
+    count_watched,
+    known_rows,
+    written_rows,
+)
 from tidewire.store.user_tables.loading import find_table
 from tidewire.store.user_tables.rows import find_state
 
 RowAddress = tuple[str, str, str]
 """Ids of database, table and row."""
-
-
-class Watched(NamedTuple):
-    """A row that a transaction is about."""
-
-    database_id: str
-    table_id: str
-    row_id: str
-    fingerprint: str
-    written: bool
-    """Whether the transaction changes it."""
-
-
-_r = transaction_rows.c
-_of_transaction = _r.transaction_sequence == bindparam("transaction")
-_KNOWN: Final = Prepared(
-    select(_r.row_id, _r.written).where(
-        _of_transaction,
-        _r.database_id == bindparam("database"),
-        _r.table_id == bindparam("table"),
-        _r.row_id.in_(listed(bindparam("ids"))),
-    )
-)
-_NUMBER: Final = Prepared(select(func.count()).where(_of_transaction))
-_WRITTEN: Final = Prepared(select(*(_r[name] for name in Watched._fields)).where(_of_transaction, _r.written))
-_insert = upsert(transaction_rows).values(
-    transaction_sequence=bindparam("transaction"), **{name: bindparam(name) for name in Watched._fields}
-)
-_WATCH: Final = Prepared(
-    # What it was like at first stays.
-    _insert.on_conflict_do_update(
-        index_elements=list(transaction_rows.primary_key),
-        set_={"written": True},
-        where=_insert.excluded.written,
-    )
-)
 
 
 def newly_watched(
@@ -78,9 +42,7 @@ def newly_watched(
     found: list[Watched] = []
     more = 0
     for (database_id, table_id), ids in tables.items():
-        of_table = {"transaction": kept.sequence, "database": database_id, "table": table_id}
-        listed = msgspec.json.encode(list(ids)).decode()
-        known = dict(_KNOWN.fetch(connection, {**of_table, "ids": listed}))
+        known = known_rows(connection, kept, database_id, table_id, list(ids))
         state_of = _states(connection, call, database_id, table_id)
         for row_id, written in ids.items():
             if row_id in known and (known[row_id] or not written):
@@ -91,15 +53,10 @@ def newly_watched(
                 require_seen(call, state)
             found.append(Watched(database_id, table_id, row_id, fingerprint(state), written))
     limit = call.context.settings.transaction_max_rows
-    if more and _NUMBER.fetch(connection, {"transaction": kept.sequence})[0][0] + more > limit:
+    if more and count_watched(connection, kept) + more > limit:
         message = f"A transaction can be about at most {limit} rows."
         raise TidewireError("transaction_limit_exceeded", message)
     return found
-
-
-def watch(connection: Connection, kept: KeptTransaction, rows: Sequence[Watched]) -> None:
-    """Remember what rows are like, unless something is remembered of them."""
-    _WATCH.execute_each(connection, [{"transaction": kept.sequence, **row._asdict()} for row in rows])
 
 
 def require_unchanged(
@@ -111,8 +68,7 @@ def require_unchanged(
     name no row, its table: these are ``addressed``, with an empty id for any row.
     """
     states: dict[tuple[str, str], Callable[[str], tuple[Any, ...] | None]] = {}
-    for found in _WRITTEN.fetch(connection, {"transaction": kept.sequence}):
-        row = Watched(*found)
+    for row in written_rows(connection, kept):
         place = (row.database_id, row.table_id)
         if place not in states:
             states[place] = _states(connection, call, *place)

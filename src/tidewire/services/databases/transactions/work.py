@@ -33,24 +33,17 @@ from tidewire.services.databases.transactions.actions import (
     unhindered,
 )
 from tidewire.services.databases.transactions.records import (
-    KeptTransaction,
     add_operations,
     encoded,
-    end_transaction,
     find_pending,
     staged_operations,
     transaction_of,
 )
-from tidewire.services.databases.transactions.watching import (
-    RowAddress,
-    Watched,
-    newly_watched,
-    require_unchanged,
-    watch,
-)
+from tidewire.services.databases.transactions.watching import RowAddress, newly_watched, require_unchanged
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.instance.instance import Project
+from tidewire.store.records.transactions import KeptTransaction, Watched, end_transaction, watch
 
 _REFUSED: Final = frozenset(
     {
@@ -143,7 +136,7 @@ def commit(
         return error
     for event in events:
         transaction.append(event)
-    return end_transaction(connection, kept, "committed")
+    return transaction_of(end_transaction(connection, kept, "committed"))
 
 
 def _commit(connection: Connection, call: DialectCall, kept: KeptTransaction) -> list[Event]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
-from sqlalchemy import delete, func, insert, select
-
 from tidewire.core import models
 from tidewire.core.checks.lists import QueryList
 from tidewire.core.checks.names import ResourceId
@@ -20,7 +18,6 @@ from tidewire.services.databases.dialects import COLLECTIONS, EVERY, Dialect, Di
 from tidewire.services.databases.transactions.actions import StagedOperation
 from tidewire.services.databases.transactions.operation_list import OperationList
 from tidewire.services.databases.transactions.records import (
-    end_transaction,
     find_pending,
     find_transaction,
     kind_of,
@@ -28,8 +25,17 @@ from tidewire.services.databases.transactions.records import (
 )
 from tidewire.services.databases.transactions.work import commit as commit_staged
 from tidewire.services.databases.transactions.work import stage_all
+from tidewire.services.databases.units import unit
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
-from tidewire.store.lists.resource_lists import list_rows, resource_list
+from tidewire.store.lists.resource_lists import list_rows
+from tidewire.store.records.rows import delete_row, insert_row
+from tidewire.store.records.transactions import (
+    TRANSACTION_LIST,
+    count_pending,
+    end_transaction,
+    transactions_of,
+)
 from tidewire.store.schema import transactions
 
 _WRITE: Final = ("documents.write", "rows.write")
@@ -39,69 +45,60 @@ _NEWER: Final = tuple(dialect for dialect in EVERY if dialect is not COLLECTIONS
 _PATH: Final = "/transactions"
 _ONE: Final = f"{_PATH}/{{transactionId}}"
 
-_LIST: Final = resource_list(transactions, "status", "expiresAt")
-
 TimeToLive = Annotated[int, Whole(60, 3600)]
 YesOrNo = Annotated[bool, TrueOrFalse()]
 
 
 @declare("createTransaction", "POST", _PATH, scopes=_WRITE, status=201, dialects=EVERY)
-async def create_transaction(call: DialectCall, ttl: TimeToLive = 300) -> models.Transaction:
+@unit
+def create_transaction(
+    transaction: Transaction, call: DialectCall, ttl: TimeToLive = 300
+) -> models.Transaction:
     """Begin a transaction, which can be used for ``ttl`` seconds."""
     caller = call.context.caller
     if caller.kind == "guest":
         raise TidewireError("user_unauthorized", "Guests cannot begin transactions: sign in first.")
-    owner = "" if caller.bypasses_permissions else caller.user_id
-
-    def unit(transaction: Transaction) -> models.Transaction:
-        connection = transaction.connection
-        moment = now()
-        limit = call.context.settings.transaction_max_pending
-        mine = (transactions.c.owner_id == owner) & (transactions.c.status == "pending")
-        open_ones = select(func.count()).where(mine, transactions.c.expires_at > moment)
-        if (connection.scalar(open_ones) or 0) >= limit:
-            message = f"There are {limit} pending transactions: commit, roll back or delete some."
-            raise TidewireError("transaction_limit_exceeded", message)
-        new = {
-            "id": unique_id(),
-            "created_at": moment,
-            "updated_at": moment,
-            "kind": kind_of(call),
-            "owner_id": owner,
-            "status": "pending",
-            "expires_at": moment + ttl * 1000,
-        }
-        connection.execute(insert(transactions), new)
-        return transaction_of(find_transaction(connection, call, str(new["id"])))
-
-    return await call.context.database.write(unit)
+    owner_id = "" if caller.bypasses_permissions else caller.user_id
+    connection, limit = transaction.connection, call.context.settings.transaction_max_pending
+    if count_pending(connection, owner_id) >= limit:
+        message = f"There are {limit} pending transactions: commit, roll back or delete some."
+        raise TidewireError("transaction_limit_exceeded", message)
+    new = insert_row(
+        connection,
+        transactions,
+        id=unique_id(),
+        kind=kind_of(call),
+        owner_id=owner_id,
+        status="pending",
+        expires_at=now() + ttl * 1000,
+    )
+    return transaction_of(new)
 
 
 @declare("listTransactions", "GET", _PATH, scopes=_READ, dialects=_NEWER)
 @declare("listTransactions", "GET", _PATH, scopes=("rows.read",), dialects=(COLLECTIONS,))
-async def list_transactions(
+@unit
+def list_transactions(
+    connection: Connection,
     call: DialectCall,
-    queries: Annotated[Sequence[str], QueryList(tuple(_LIST.attributes))] = (),
+    queries: Annotated[Sequence[str], QueryList(tuple(TRANSACTION_LIST.attributes))] = (),
     total: Boolean = True,
 ) -> TransactionList:
     """List the caller's transactions; servers see all."""
     caller = call.context.caller
-    where = [transactions.c.kind == kind_of(call)]
-    if not caller.bypasses_permissions:
-        where += [transactions.c.owner_id == caller.user_id, transactions.c.owner_id != ""]
-    count, rows = await call.context.database.read(
-        lambda connection: list_rows(connection, _LIST, queries, "", where, total)
-    )
+    where = transactions_of(kind_of(call), None if caller.bypasses_permissions else caller.user_id)
+    count, rows = list_rows(connection, TRANSACTION_LIST, queries, "", where, total)
     return TransactionList(total=count, transactions=[transaction_of(row) for row in rows])
 
 
 @declare("getTransaction", "GET", _ONE, scopes=_READ, dialects=_NEWER)
 @declare("getTransaction", "GET", _ONE, scopes=("rows.read",), dialects=(COLLECTIONS,))
-async def get_transaction(call: DialectCall, transaction_id: ResourceId) -> models.Transaction:
+@unit
+def get_transaction(
+    connection: Connection, call: DialectCall, transaction_id: ResourceId
+) -> models.Transaction:
     """Get a transaction."""
-    return await call.context.database.read(
-        lambda connection: transaction_of(find_transaction(connection, call, transaction_id))
-    )
+    return transaction_of(find_transaction(connection, call, transaction_id))
 
 
 @declare("updateTransaction", "PATCH", _ONE, scopes=_WRITE, dialects=EVERY)
@@ -112,13 +109,14 @@ async def update_transaction(
     if commit == rollback:
         raise TidewireError("general_bad_request", "Say either commit or rollback: one of them must be true.")
 
-    def unit(transaction: Transaction) -> models.Transaction | TidewireError:
+    def end(transaction: Transaction) -> models.Transaction | TidewireError:
         if commit:
             return commit_staged(transaction, call, transaction_id)
         connection = transaction.connection
-        return end_transaction(connection, find_pending(connection, call, transaction_id), "failed")
+        pending = find_pending(connection, call, transaction_id)
+        return transaction_of(end_transaction(connection, pending, "failed"))
 
-    ended = await call.context.database.write(unit)
+    ended = await call.context.database.write(end)
     call.context.database.staging.forget(transaction_id)
     if isinstance(ended, TidewireError):
         raise ended
@@ -129,12 +127,11 @@ async def update_transaction(
 async def delete_transaction(call: DialectCall, transaction_id: ResourceId) -> None:
     """Delete a transaction; what it has staged is lost."""
 
-    def unit(transaction: Transaction) -> None:
+    def delete(transaction: Transaction) -> None:
         connection = transaction.connection
-        row = find_transaction(connection, call, transaction_id)
-        connection.execute(delete(transactions).where(transactions.c.sequence == row.sequence))
+        delete_row(connection, transactions, find_transaction(connection, call, transaction_id).sequence)
 
-    await call.context.database.write(unit)
+    await call.context.database.write(delete)
     call.context.database.staging.forget(transaction_id)
 
 
