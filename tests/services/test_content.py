@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from tests.services.world import GUEST, World
 from tidewire.services.storage import content, uploads
-from tidewire.services.storage.content import Part, read_parts
+from tidewire.services.storage.content import read_parts
+from tidewire.store.records.stored_files import Part
 
 
 async def test_download_and_view(world: World) -> None:

@@ -13,10 +13,10 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Caller
 from tidewire.core.origins import Platform
 from tidewire.services.account import updates
-from tidewire.services.account.records import find_user
 from tidewire.services.teams import invitations, memberships, teams
 from tidewire.services.users import creation
 from tidewire.services.users import updates as server_updates
+from tidewire.store.records.users import find_user
 from tidewire.store.schema import memberships as table
 from tidewire.store.schema import users
 

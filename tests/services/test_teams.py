@@ -8,9 +8,9 @@ import pytest
 from tests.services.people import accept, invite, refused
 from tests.services.world import KEY, World, on_the_wire, payload
 from tidewire.core.identities import Caller
-from tidewire.services.account.records import insert_user
 from tidewire.services.teams import memberships, teams
 from tidewire.store.records.identities import user_identity
+from tidewire.store.records.users import insert_user
 
 
 async def roles_of(world: World, user_id: str) -> tuple[str, ...]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import click
 
 from tidewire.cli.manage import with_instance
-from tidewire.services.account.records import user_by_id
 from tidewire.services.user_deletion import delete_user, publish_deletion
 from tidewire.settings import Settings
 from tidewire.store.engine.database import Transaction
 from tidewire.store.instance.instance import Instance
 from tidewire.store.records.projects import project_not_found
+from tidewire.store.records.users import user_by
 from tidewire.store.upkeep.outbox import Outbox
 from tidewire.store.upkeep.purging import purge, request_purge
 
@@ -24,7 +24,7 @@ def purge_user(settings: Settings, project_id: str, user_id: str) -> None:
             raise project_not_found()
 
         def unit(transaction: Transaction) -> bool:
-            if user_by_id(transaction.connection, user_id) is None:
+            if user_by(transaction.connection, id=user_id) is None:
                 request_purge(transaction.connection, user_id, ())
                 return False
             delete_user(transaction, user_id)

@@ -25,3 +25,8 @@ def unique_id() -> str:
     """
     seconds, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
     return f"{seconds:08x}{nanoseconds // 1000:05x}{secrets.randbits(28):07x}"
+
+
+def chosen_id(given: str) -> str:
+    """The id that a client chose for a new resource; a new one of ours if it asks for ``unique()``."""
+    return unique_id() if given == "unique()" else given

@@ -16,7 +16,7 @@ from tidewire.store.engine.connection import Connection, Row
 from tidewire.store.engine.database import Transaction
 from tidewire.store.instance.instance import Instance
 from tidewire.store.records import webhooks
-from tidewire.store.records.people import owners_of_team
+from tidewire.store.records.teams import owners_of_team
 from tidewire.store.secrets.encryption import Encryption, SealError
 
 _LONGEST_LOG: Final = 1000

@@ -12,10 +12,12 @@ from tidewire.core.ids import unique_id
 from tidewire.core.models import Token
 from tidewire.core.time import format_datetime, now
 from tidewire.services.context import Context
+from tidewire.services.one_time import SECONDS
+from tidewire.store.records.tokens import TokenType
 from tidewire.store.secrets.purposes import key_for
 
 
-def decoy_token(context: Context, address: str, seconds: int, phrase: str = "") -> Token:
+def decoy_token(context: Context, address: str, type_: TokenType, phrase: str = "") -> Token:
     """A token that was never made; the same address always seems to have the same user."""
     moment = now()
     return Token(
@@ -23,7 +25,7 @@ def decoy_token(context: Context, address: str, seconds: int, phrase: str = "") 
         created_at=format_datetime(moment),
         user_id=_decoy_user_id(context, address),
         secret="",
-        expire=format_datetime(moment + seconds * 1000),
+        expire=format_datetime(moment + SECONDS[type_] * 1000),
         phrase=phrase,
     )
 

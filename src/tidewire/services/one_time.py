@@ -1,48 +1,43 @@
-"""One-time secrets of users: links, codes and custom tokens. Only keyed digests of them are stored."""
+"""One-time secrets of users: links, codes and custom tokens, and what is told of them."""
 
 from __future__ import annotations
 
-import hmac
 import secrets
-from collections.abc import Collection
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, TypeVar
 
 import msgspec
-from sqlalchemy import Row, delete, insert, select, update
 
 from tidewire.core.errors import TidewireError
-from tidewire.core.ids import unique_id
 from tidewire.core.models import Token
-from tidewire.core.time import format_datetime, now, parse_datetime
+from tidewire.core.time import format_datetime, parse_datetime
+from tidewire.services.answers import shown
 from tidewire.services.context import Context
 from tidewire.services.publishing import event_of
 from tidewire.services.visits import Visit
-from tidewire.store.engine.connection import Connection
+from tidewire.store.engine.connection import Connection, Row
 from tidewire.store.engine.database import Transaction
 from tidewire.store.records.event_secrets import is_asked_for, keep_secret
-from tidewire.store.schema import tokens
-from tidewire.store.secrets.encryption import Encryption
+from tidewire.store.records.tokens import TokenType, insert_token
 
-TokenType = Literal[
-    "verification", "phone-verification", "recovery", "magic-url", "email", "phone", "oauth2", "generic"
-]
+R = TypeVar("R")
 
 LINK_SECONDS: Final = 3600
 """How long links to sign in and to set a password work."""
-VERIFICATION_SECONDS: Final = 7 * 24 * 3600
 CODE_SECONDS: Final = 15 * 60
-MOST_ATTEMPTS: Final = 5
-"""Wrong secrets after which a code is worth nothing any more."""
+SECONDS: Final[dict[TokenType, int]] = {
+    "verification": 7 * 24 * 3600,
+    "recovery": LINK_SECONDS,
+    "magic-url": LINK_SECONDS,
+    "phone-verification": CODE_SECONDS,
+    "email": CODE_SECONDS,
+    "phone": CODE_SECONDS,
+}
+"""How long tokens work, by their type."""
 
 _LINK_BYTES: Final = 32
 _CODE_DIGITS: Final = 6
-_MOST_OF_A_TYPE: Final = 10
-"""Links of one type that work for a user at the same time."""
-_GUESSABLE: Final[frozenset[TokenType]] = frozenset({"phone-verification", "email", "phone", "generic"})
-"""Types whose secrets may be short."""
-_ONLY_ONE: Final[frozenset[TokenType]] = frozenset({"phone-verification", "email", "phone"})
-"""Types of which a new one replaces the old: several codes at once would be easier to guess."""
 
 
 @dataclass(frozen=True)
@@ -66,59 +61,18 @@ def new_code() -> str:
 
 def issue_token(
     connection: Connection,
-    encryption: Encryption,
+    visit: Visit,
     user_id: str,
     type_: TokenType,
     secret: str,
-    seconds: int,
-    visit: Visit,
+    *,
+    seconds: int = 0,
     phrase: str = "",
 ) -> IssuedToken:
-    """Make a token for the user that works once within ``seconds``."""
-    _make_room(connection, user_id, type_)
-    moment = now()
-    row = connection.execute(
-        insert(tokens).returning(tokens),
-        {
-            "id": unique_id(),
-            "created_at": moment,
-            "updated_at": moment,
-            "user_id": user_id,
-            "type": type_,
-            "secret_hash": encryption.digest(secret),
-            "expires_at": moment + seconds * 1000,
-            "ip": visit.ip,
-            "user_agent": visit.user_agent,
-        },
-    ).one()
+    """Make a token for a user that works once, within ``seconds`` or as long as those of its type."""
+    lasts = seconds or SECONDS[type_]
+    row = insert_token(connection, user_id, type_, secret, lasts, visit.ip, visit.user_agent)
     return IssuedToken(token_of(row, phrase), secret)
-
-
-def use_token(
-    connection: Connection, encryption: Encryption, user_id: str, types: Collection[TokenType], secret: str
-) -> Row[Any] | None:
-    """Take the user's token with this secret out of the world; None if there is none.
-
-    A wrong secret counts against every code of the user: the transaction must be committed, and the
-    error raised after it.
-    """
-    found = _find(connection, encryption, user_id, types, secret)
-    if found is not None:
-        connection.execute(delete(tokens).where(tokens.c.sequence == found.sequence))
-        return found
-    connection.execute(
-        update(tokens)
-        .where(tokens.c.user_id == user_id, tokens.c.type.in_(_GUESSABLE.intersection(types)))
-        .values(attempts=tokens.c.attempts + 1)
-    )
-    return None
-
-
-def token_matches(
-    connection: Connection, encryption: Encryption, user_id: str, types: Collection[TokenType], secret: str
-) -> bool:
-    """Whether :func:`use_token` would find a token; nothing is changed."""
-    return _find(connection, encryption, user_id, types, secret) is not None
 
 
 def invalid_token() -> TidewireError:
@@ -128,27 +82,33 @@ def invalid_token() -> TidewireError:
     )
 
 
-def delete_tokens(connection: Connection, user_id: str, types: Collection[TokenType]) -> None:
-    """Make all tokens of these types worthless, because what they were for has changed."""
-    connection.execute(delete(tokens).where(tokens.c.user_id == user_id, tokens.c.type.in_(types)))
+async def write_if_valid(context: Context, unit: Callable[[Transaction], R | None]) -> R:
+    """Do a unit that depends on a secret; raises ``user_invalid_token`` if it returns None.
+
+    The error is raised after the commit, for a wrong secret is counted.
+    """
+    result = await context.database.write(unit)
+    if result is None:
+        raise invalid_token()
+    return result
 
 
 def token_of(row: Row[Any], phrase: str = "") -> Token:
     """The token as the API shows it, without its secret."""
-    return Token(
-        id=row.id,
-        created_at=format_datetime(row.created_at),
-        user_id=row.user_id,
-        secret="",
-        expire=format_datetime(row.expires_at),
-        phrase=phrase,
-    )
+    return shown(Token, row, secret="", expire=format_datetime(row.expires_at), phrase=phrase)
+
+
+def shown_token(context: Context, issued: IssuedToken) -> Token:
+    """The token for whoever asked for it; only servers get the secret, for they may send it themselves."""
+    if context.caller.bypasses_permissions:
+        return msgspec.structs.replace(issued.token, secret=issued.secret)
+    return issued.token
 
 
 def publish_token(
     transaction: Transaction, context: Context, pattern: str, token: Token, secret: str
 ) -> None:
-    """Tell of a token, without its secret.
+    """Write the event of a token, without its secret.
 
     Webhooks that name events of tokens themselves get the secret with it, to send it in a way of their own.
     """
@@ -160,35 +120,3 @@ def publish_token(
         sealed = context.encryption.seal(secret)
         expires = parse_datetime(token.expire)
         keep_secret(transaction.connection, offset, token.user_id, sealed, expires)
-
-
-def _find(
-    connection: Connection, encryption: Encryption, user_id: str, types: Collection[TokenType], secret: str
-) -> Row[Any] | None:
-    secret_hash = encryption.digest(secret)
-    usable = connection.execute(
-        select(tokens).where(
-            tokens.c.user_id == user_id, tokens.c.type.in_(types), tokens.c.expires_at > now()
-        )
-    )
-    found = None
-    for row in usable:
-        spent = row.type in _GUESSABLE and row.attempts >= MOST_ATTEMPTS
-        if hmac.compare_digest(row.secret_hash, secret_hash) and not spent:
-            found = row
-    return found
-
-
-def _make_room(connection: Connection, user_id: str, type_: TokenType) -> None:
-    kept = 0 if type_ in _ONLY_ONE else _MOST_OF_A_TYPE - 1
-    newest = (
-        select(tokens.c.sequence)
-        .where(tokens.c.user_id == user_id, tokens.c.type == type_, tokens.c.expires_at > now())
-        .order_by(tokens.c.sequence.desc())
-        .limit(kept)
-    )
-    connection.execute(
-        delete(tokens).where(
-            tokens.c.user_id == user_id, tokens.c.type == type_, tokens.c.sequence.not_in(newest)
-        )
-    )

@@ -10,15 +10,15 @@ from tidewire.core.checks.lists import QueryList
 from tidewire.core.checks.names import NewProjectId, ResourceId
 from tidewire.core.checks.numbers import Boolean
 from tidewire.core.checks.texts import AnyCaseChoice, Search, Text
-from tidewire.core.ids import unique_id
+from tidewire.core.ids import chosen_id
 from tidewire.core.models import Project, ProjectList
 from tidewire.core.operations import Operations
 from tidewire.services.context import Context
 from tidewire.services.project.records import project_of
 from tidewire.services.projects.access import find_accessible_project, reach_of, require_organization
-from tidewire.services.projects.lists import PROJECT_LIST, QUERY_KINDS, list_projects_of
+from tidewire.services.projects.lists import QUERY_KINDS, list_projects_of
+from tidewire.store.records.projects import PROJECTS, project_not_found
 from tidewire.store.records.projects import Project as StoredProject
-from tidewire.store.records.projects import project_not_found
 
 operations: Final = Operations("organization")
 
@@ -34,14 +34,14 @@ async def create_project(
 ) -> Project:
     """Create a project of the organisation."""
     organization_id = _organization(context, "projects.write")
-    new_id = unique_id() if project_id == "unique()" else project_id
+    new_id = chosen_id(project_id)
     return project_of(await context.instance.create_project(new_id, name, organization_id, region))
 
 
 @operations.declare("listProjects", "GET", "/organization/projects", scopes=("projects.read",))
 async def list_projects(
     context: Context,
-    queries: Annotated[Sequence[str], QueryList(tuple(PROJECT_LIST.attributes), QUERY_KINDS)] = (),
+    queries: Annotated[Sequence[str], QueryList(tuple(PROJECTS.attributes), QUERY_KINDS)] = (),
     search: Search = "",
     total: Boolean = True,
 ) -> ProjectList:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Row
-
 from tidewire.core.errors import TidewireError
 from tidewire.core.project_settings import PasswordStrength, ProjectSettings
 from tidewire.core.time import now
+from tidewire.services.context import Context
 from tidewire.services.passwords import OWN_SCHEME, PasswordHasher
+from tidewire.store.engine.connection import Row
 
 _SHORTEST_PERSONAL: Final = 3
 """Shorter names are part of too many words to mean anything."""
@@ -69,6 +69,18 @@ async def require_unused(
     for stored in history[-settings.password_history :]:
         if await passwords.verify(stored, password):
             raise TidewireError("password_recently_used", "The password was used recently: choose a new one.")
+
+
+async def accepted_hash(context: Context, user: Row[Any], password: str) -> str:
+    """The hash of a new password for a user, which the project accepts.
+
+    Raises what :func:`require_acceptable` and :func:`require_unused` raise.
+    """
+    settings = context.project.settings
+    personal = PersonalData(user.id, user.name, user.email or "", user.phone or "")
+    await require_acceptable(settings, password, personal)
+    await require_unused(settings, context.passwords, password, user)
+    return await context.passwords.hash(password)
 
 
 def password_columns(settings: ProjectSettings, new_hash: str, history: Sequence[str]) -> dict[str, Any]:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tidewire.core.errors import TidewireError
 from tidewire.services.context import Context
 from tidewire.services.one_time import new_code
 
 
-@dataclass(frozen=True)
-class PhoneCode:
+class PhoneCode(NamedTuple):
     """A code for a phone."""
 
     digits: str
     sent: bool
-    """Whether it has to be sent; not to mock numbers, whose codes are known beforehand."""
+    """Whether it has to be sent. It need not to a mock number, whose code is known."""
 
 
 def phone_code(context: Context, phone: str) -> PhoneCode:

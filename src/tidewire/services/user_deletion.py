@@ -8,8 +8,8 @@ from tidewire.services.context import Context
 from tidewire.services.publishing import project_event
 from tidewire.store.engine.database import Database, Transaction
 from tidewire.store.instance.instance import Project
-from tidewire.store.records.people import addresses_of, remove_user
 from tidewire.store.records.presences import end_presences_of
+from tidewire.store.records.users import find_user, remove_user
 from tidewire.store.upkeep.outbox import Outbox
 from tidewire.store.upkeep.purging import purge, request_purge
 
@@ -19,11 +19,12 @@ USER_DELETED: Final = "users.[userId].delete"
 def delete_user(transaction: Transaction, user_id: str) -> None:
     """Delete the user; sessions, targets, tokens, factors, memberships and the presence go along.
 
-    What the logs and outboxes have of them is to go too (:func:`purge_user`).
+    What the logs and outboxes have of them is to go too (:func:`purge_later`).
     """
     connection = transaction.connection
+    user = find_user(connection, user_id)
     end_presences_of(transaction, user_id)
-    request_purge(connection, user_id, addresses_of(connection, user_id))
+    request_purge(connection, user_id, (user.email, user.phone))
     remove_user(connection, user_id)
 
 

@@ -7,11 +7,10 @@ from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import Row
-
 from tidewire.services.client_info import MAXIMUM_LENGTH, ClientInfo, client_info
 from tidewire.services.context import Context
 from tidewire.services.countries import UNKNOWN_CODE, country_name
+from tidewire.store.engine.connection import Row
 
 _REMEMBERED: Final = 2048
 """User agents whose description is kept."""

@@ -12,7 +12,7 @@ import pytest
 from tests.services.account.site import PASSWORD, Person, Site, other_code, payload
 from tidewire.core.project_settings import MfaFactors
 from tidewire.core.time import now
-from tidewire.services.one_time import MOST_ATTEMPTS
+from tidewire.store.records.tokens import MOST_ATTEMPTS
 from tidewire.store.schema import authenticators, challenges, sessions
 
 PHONE = "+4915112345678"

@@ -8,7 +8,7 @@ import pytest
 
 from tests.services.account.site import PASSWORD, Site, other_code, payload
 from tidewire.core.project_settings import MockNumber
-from tidewire.services.one_time import MOST_ATTEMPTS
+from tidewire.store.records.tokens import MOST_ATTEMPTS
 from tidewire.store.schema import tokens
 
 URL = "http://localhost/back?x=1"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.services.account.site import PASSWORD, Site, other_code, payload
-from tidewire.services.one_time import MOST_ATTEMPTS
+from tidewire.store.records.tokens import MOST_ATTEMPTS
 from tidewire.store.schema import tokens
 
 URL = "http://localhost/back"

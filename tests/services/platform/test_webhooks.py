@@ -66,7 +66,7 @@ def test_each_change_is_later_than_what_was_before(
 ) -> None:
     """Deliveries know a changed webhook by this, also within one millisecond or with a clock set back."""
     path = f"/webhooks/{admin.done('POST', '/webhooks', new_webhook())['$id']}"
-    monkeypatch.setattr("tidewire.services.webhooks.now", lambda: 1_000_000)
+    monkeypatch.setattr("tidewire.store.records.webhooks.now", lambda: 1_000_000)
     changes = [stored(api, project).updated_at]
     for method, at, body in 2 * (("PUT", path, new_webhook()), ("PATCH", f"{path}/secret", None)):
         admin.done(method, at, body)

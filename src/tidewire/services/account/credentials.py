@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Row
-
 from tidewire.core.errors import TidewireError
 from tidewire.services.context import Context
 from tidewire.services.passwords import OWN_SCHEME
+from tidewire.store.engine.connection import Row
 
 
 def wrong_credentials() -> TidewireError:

@@ -2,51 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
-
-from sqlalchemy import Row, update
+from typing import Annotated, Final
 
 from tidewire.core.checks.addresses import EmailAddress
 from tidewire.core.checks.names import ResourceId
 from tidewire.core.checks.numbers import Whole
 from tidewire.core.checks.texts import Password
 from tidewire.core.errors import TidewireError
+from tidewire.core.identities import Identity
 from tidewire.core.ids import unique_id
 from tidewire.core.models import Jwt, Session, SessionList
 from tidewire.core.rate_limits import RateLimit
 from tidewire.core.time import now
-from tidewire.services.account import operations
+from tidewire.services.account import operations, signed_in
 from tidewire.services.account.credentials import has_password, wrong_credentials
-from tidewire.services.account.records import insert_user, signed_in, user_by_email
+from tidewire.services.account.events import SESSION_CREATED, SESSION_DELETED, SESSION_UPDATED, USER_CREATED
 from tidewire.services.account.sign_in import (
-    SESSION_CREATED,
-    SESSION_DELETED,
     Login,
     NewSession,
-    change_session,
-    end_sessions,
-    find_session,
+    jwt_of,
     publish_ended,
     session_of,
-    sessions_of,
     signed_in_answer,
     start_session,
 )
 from tidewire.services.account.sign_up import require_method, require_room
-from tidewire.services.account.users import USER_CREATED
 from tidewire.services.audit import record
 from tidewire.services.context import Context
 from tidewire.services.passwords import OWN_SCHEME
 from tidewire.services.publishing import publish
-from tidewire.services.visits import visit_of
+from tidewire.services.visits import Visit, visit_of
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
-from tidewire.store.records.identities import encode_jwt
 from tidewire.store.records.projects import CONSOLE_PROJECT_ID
-from tidewire.store.schema import users
+from tidewire.store.records.sessions import change_session, end_sessions, find_session, sessions_of
+from tidewire.store.records.users import insert_user, replace_hash, user_by
 
-SESSION_UPDATED = "users.[userId].sessions.[sessionId].update"
-
-_BY_ADDRESS = RateLimit(100, 3600, ("url:{url},ip:{ip}",))
+_BY_ADDRESS: Final = RateLimit(100, 3600, ("url:{url},ip:{ip}",))
 
 
 @operations.declare(
@@ -66,7 +58,7 @@ async def create_email_password_session(
     """Sign in with e-mail address and password."""
     require_method(context, "email-password")
     address = email.lower()
-    user = await context.database.read(lambda connection: user_by_email(connection, address))
+    user = await context.database.read(lambda connection: user_by(connection, email=address))
     if not await has_password(context, user, password) or user is None:
         raise wrong_credentials()
     new_hash = None
@@ -75,14 +67,14 @@ async def create_email_password_session(
     visit = await visit_of(context)
 
     def unit(transaction: Transaction) -> NewSession:
-        current = user_by_email(transaction.connection, address)
+        current = user_by(transaction.connection, email=address)
         # The password may have been changed, or the user deleted, while it was being checked.
         if current is None or (current.id, current.password_hash) != (user.id, user.password_hash):
             raise wrong_credentials()
         if not current.status:
             raise TidewireError("user_blocked", "This user has been blocked.")
         if new_hash is not None:
-            _replace_hash(transaction, user, new_hash)
+            replace_hash(transaction.connection, user, new_hash, OWN_SCHEME)
         return start_session(transaction, context, user.id, Login("email", address, "password", visit))
 
     return signed_in_answer(context, await context.database.write(unit))
@@ -117,26 +109,25 @@ async def create_anonymous_session(context: Context) -> Session:
     return signed_in_answer(context, await context.database.write(unit))
 
 
-@operations.declare("listSessions", "GET", "/account/sessions", scopes=("account",))
-async def list_sessions(context: Context) -> SessionList:
+@operations.read("listSessions", "GET", "/account/sessions", scopes=("account",))
+def list_sessions(connection: Connection, context: Context) -> SessionList:
     """List the sessions of the signed-in user."""
     identity = signed_in(context)
-    rows = await context.database.read(lambda connection: sessions_of(connection, identity.user_id))
+    rows = sessions_of(connection, identity.user_id)
     return SessionList(
         total=len(rows), sessions=[session_of(row, current=row.id == identity.session_id) for row in rows]
     )
 
 
-@operations.declare("getSession", "GET", "/account/sessions/{sessionId}", scopes=("account",))
-async def get_session(context: Context, session_id: ResourceId) -> Session:
+@operations.read("getSession", "GET", "/account/sessions/{sessionId}", scopes=("account",))
+def get_session(connection: Connection, context: Context, session_id: ResourceId) -> Session:
     """Get a session of the signed-in user; ``current`` is the one that the request was made with."""
     identity = signed_in(context)
-    wanted = identity.session_id if session_id == "current" else session_id
-    row = await context.database.read(lambda connection: find_session(connection, identity.user_id, wanted))
+    row = find_session(connection, identity.user_id, _wanted(identity, session_id))
     return session_of(row, current=row.id == identity.session_id)
 
 
-@operations.declare(
+@operations.audited(
     "updateSession",
     "PATCH",
     "/account/sessions/{sessionId}",
@@ -144,24 +135,19 @@ async def get_session(context: Context, session_id: ResourceId) -> Session:
     event=SESSION_UPDATED,
     limit=RateLimit(10, 3600, ("url:{url},ip:{ip}",)),
 )
-async def update_session(context: Context, session_id: ResourceId) -> Session:
+def update_session(
+    transaction: Transaction, context: Context, visit: Visit, session_id: ResourceId
+) -> Session:
     """Let a session of the signed-in user last as long again as a new one; its secret stays."""
     identity = signed_in(context)
-    wanted = identity.session_id if session_id == "current" else session_id
-    visit = await visit_of(context)
-
-    def unit(transaction: Transaction) -> Row[Any]:
-        found = find_session(transaction.connection, identity.user_id, wanted)
-        expires = now() + context.project.settings.session_duration * 1000
-        row = change_session(transaction.connection, found.sequence, expires_at=expires)
-        parameters = {"userId": identity.user_id, "sessionId": row.id}
-        shown = session_of(row, current=row.id == identity.session_id)
-        publish(transaction, context, SESSION_UPDATED, parameters, shown)
-        record(transaction, identity.user_id, "session.update", visit)
-        return row
-
-    row = await context.database.write(unit)
-    return session_of(row, current=row.id == identity.session_id)
+    found = find_session(transaction.connection, identity.user_id, _wanted(identity, session_id))
+    expires = now() + context.project.settings.session_duration * 1000
+    row = change_session(transaction.connection, found.sequence, expires_at=expires)
+    session = session_of(row, current=row.id == identity.session_id)
+    parameters = {"userId": identity.user_id, "sessionId": row.id}
+    publish(transaction, context, SESSION_UPDATED, parameters, session)
+    record(transaction, identity.user_id, "session.update", visit)
+    return session
 
 
 @operations.declare(
@@ -176,7 +162,7 @@ async def update_session(context: Context, session_id: ResourceId) -> Session:
 async def delete_session(context: Context, session_id: ResourceId) -> None:
     """Sign out of a session of the signed-in user; ``current`` is the one of the request."""
     identity = signed_in(context)
-    wanted = identity.session_id if session_id == "current" else session_id
+    wanted = _wanted(identity, session_id)
     visit = await visit_of(context)
 
     def unit(transaction: Transaction) -> None:
@@ -214,16 +200,6 @@ async def delete_sessions(context: Context) -> None:
     context.session_ended = True
 
 
-def _replace_hash(transaction: Transaction, user: Row[Any], new_hash: str) -> None:
-    """Store the same password hashed as we do it; for everybody else nothing changes."""
-    history = [new_hash if kept == user.password_hash else kept for kept in user.password_history]
-    transaction.connection.execute(
-        update(users)
-        .where(users.c.sequence == user.sequence)
-        .values(password_hash=new_hash, hash=OWN_SCHEME, hash_options={}, password_history=history)
-    )
-
-
 @operations.declare(
     "createJWT",
     "POST",
@@ -244,7 +220,8 @@ async def create_jwt(context: Context, duration: Annotated[int, Whole(0, 3600)] 
     await context.database.read(
         lambda connection: find_session(connection, identity.user_id, identity.session_id)
     )
-    expires = now() + duration * 1000
-    return Jwt(
-        jwt=encode_jwt(identity.user_id, identity.session_id, expires, context.jwt_secret, context.project.id)
-    )
+    return jwt_of(context, identity.user_id, identity.session_id, duration)
+
+
+def _wanted(identity: Identity, session_id: str) -> str:
+    return identity.session_id if session_id == "current" else session_id

@@ -1,20 +1,15 @@
-"""Sessions of users: begun, found, shown and ended."""
+"""Signing users in and out: sessions begin, are shown, and end, with their events."""
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import msgspec
-from sqlalchemy import Row, bindparam, delete, insert, select, update
 
-from tidewire.core.errors import TidewireError
-from tidewire.core.ids import unique_id
-from tidewire.core.models import Session
+from tidewire.core.models import Jwt, Session
 from tidewire.core.time import format_datetime, now
-from tidewire.services.account.records import find_user
+from tidewire.services.account.events import SESSION_CREATED, SESSION_DELETED
 from tidewire.services.answers import datetime_or_empty, shown
 from tidewire.services.audit import record
 from tidewire.services.context import Context, StartedSession
@@ -22,14 +17,12 @@ from tidewire.services.messages import session_alert_mail
 from tidewire.services.outgoing import enqueue_mail
 from tidewire.services.publishing import publish
 from tidewire.services.visits import Visit, shown_visit
-from tidewire.store.engine.connection import Connection
+from tidewire.store.engine.connection import Row
 from tidewire.store.engine.database import Transaction
-from tidewire.store.records.identities import encode_session, hash_secret
+from tidewire.store.records.identities import encode_jwt
 from tidewire.store.records.projects import CONSOLE_PROJECT_ID
-from tidewire.store.schema import sessions, targets, users
-
-_INSERT_SESSION: Final = insert(sessions).returning(sessions)
-_TOUCH_USER: Final = update(users).where(users.c.id == bindparam("of_user"))
+from tidewire.store.records.sessions import end_sessions, insert_session, sessions_of
+from tidewire.store.records.users import find_user
 
 
 @dataclass(frozen=True)
@@ -56,68 +49,6 @@ class NewSession:
     """Milliseconds since the epoch."""
 
 
-def insert_session(connection: Connection, user_id: str, login: Login, duration: int) -> NewSession:
-    """Sign the user in for ``duration`` seconds."""
-    moment = now()
-    session_id, secret, expires = unique_id(), secrets.token_hex(32), moment + duration * 1000
-    row = connection.execute(
-        _INSERT_SESSION,
-        {
-            "id": session_id,
-            "created_at": moment,
-            "updated_at": moment,
-            "user_id": user_id,
-            "secret_hash": hash_secret(secret),
-            "expires_at": expires,
-            "provider": login.provider,
-            "provider_uid": login.provider_uid,
-            "factors": [login.factor],
-            **login.visit.columns(),
-        },
-    ).one()
-    connection.execute(_TOUCH_USER, {"of_user": user_id, "accessed_at": moment})
-    return NewSession(session_of(row), encode_session(user_id, secret), expires)
-
-
-def sessions_of(connection: Connection, user_id: str) -> list[Row[Any]]:
-    """The sessions of a user that have not expired, the oldest first."""
-    return list(
-        connection.execute(
-            select(sessions)
-            .where(sessions.c.user_id == user_id, sessions.c.expires_at > now())
-            .order_by(sessions.c.sequence)
-        )
-    )
-
-
-def find_session(connection: Connection, user_id: str, session_id: str) -> Row[Any]:
-    """Return an unexpired session of the user; raises ``user_session_not_found``."""
-    row = connection.execute(
-        select(sessions).where(
-            sessions.c.id == session_id, sessions.c.user_id == user_id, sessions.c.expires_at > now()
-        )
-    ).one_or_none()
-    if row is None:
-        raise TidewireError("user_session_not_found", "This session does not exist.")
-    return row
-
-
-def change_session(connection: Connection, sequence: int, **values: Any) -> Row[Any]:
-    """Change columns of a session and return its row."""
-    return connection.execute(
-        update(sessions)
-        .where(sessions.c.sequence == sequence)
-        .values(**values, updated_at=now())
-        .returning(sessions)
-    ).one()
-
-
-def end_sessions(connection: Connection, session_ids: Collection[str]) -> None:
-    """Delete sessions; their devices can no longer be reached by push messages."""
-    connection.execute(delete(targets).where(targets.c.session_id.in_(session_ids)))
-    connection.execute(delete(sessions).where(sessions.c.id.in_(session_ids)))
-
-
 def session_of(row: Row[Any], *, current: bool = False) -> Session:
     """The session as the API shows it, without its secret."""
     return shown(
@@ -131,9 +62,6 @@ def session_of(row: Row[Any], *, current: bool = False) -> Session:
     )
 
 
-SESSION_CREATED = "users.[userId].sessions.[sessionId].create"
-SESSION_DELETED = "users.[userId].sessions.[sessionId].delete"
-
 SERVER = "server"
 """Provider of sessions that a server made for its user."""
 _BY_MAIL = frozenset({"magic-url", "email"})
@@ -144,7 +72,16 @@ def start_session(transaction: Transaction, context: Context, user_id: str, logi
     """Sign the user in. The oldest sessions give way if there are too many."""
     settings = context.project.settings
     earlier = sessions_of(transaction.connection, user_id)
-    started = insert_session(transaction.connection, user_id, login, settings.session_duration)
+    row, encoded = insert_session(
+        transaction.connection,
+        user_id,
+        settings.session_duration,
+        provider=login.provider,
+        provider_uid=login.provider_uid,
+        factors=[login.factor],
+        **login.visit.columns(),
+    )
+    started = NewSession(session_of(row), encoded, row.expires_at)
     if settings.session_limit:
         surplus = earlier[: max(0, len(earlier) + 1 - settings.session_limit)]
         publish_ended(transaction, context, surplus)
@@ -166,7 +103,7 @@ def signed_in_answer(context: Context, started: NewSession) -> Session:
     return msgspec.structs.replace(started.session, current=True, secret=secret)
 
 
-def publish_ended(transaction: Transaction, context: Context, ended: list[Row[tuple[object, ...]]]) -> None:
+def publish_ended(transaction: Transaction, context: Context, ended: list[Row[Any]]) -> None:
     """End sessions and tell of each; ``current`` is the one that the caller acts by."""
     identity = context.caller.identity
     acting = identity.session_id if identity else ""
@@ -180,6 +117,12 @@ def end_other_sessions(transaction: Transaction, context: Context, user_id: str,
     """End all sessions of a user but the one with the id ``kept``."""
     others = [row for row in sessions_of(transaction.connection, user_id) if row.id != kept]
     publish_ended(transaction, context, others)
+
+
+def jwt_of(context: Context, user_id: str, session_id: str, duration: int) -> Jwt:
+    """A token that stands for a session of a user for ``duration`` seconds."""
+    expires = now() + duration * 1000
+    return Jwt(jwt=encode_jwt(user_id, session_id, expires, context.jwt_secret, context.project.id))
 
 
 def _alerts(context: Context) -> bool:

@@ -3,49 +3,40 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from typing import Annotated, Any, Final
-
-import msgspec
-from sqlalchemy import Row
 
 from tidewire.core.checks.addresses import EmailAddress, PhoneNumber
 from tidewire.core.checks.names import CustomId
 from tidewire.core.checks.numbers import TrueOrFalse
 from tidewire.core.errors import TidewireError
-from tidewire.core.models import Account, Token
+from tidewire.core.ids import chosen_id
+from tidewire.core.models import Token
 from tidewire.core.rate_limits import RateLimit
 from tidewire.services.account import operations
+from tidewire.services.account.events import USER_CREATED
 from tidewire.services.account.parameters import OptionalRedirect
-from tidewire.services.account.records import (
-    chosen_id,
-    find_user,
-    insert_user,
-    user_by_email,
-    user_by_phone,
-)
 from tidewire.services.account.redirects import app_link, require_redirect, secret_link
 from tidewire.services.account.sign_up import require_method, require_room
-from tidewire.services.account.users import USER_CREATED
 from tidewire.services.audit import record
 from tidewire.services.context import Context
 from tidewire.services.decoys import decoy_token
 from tidewire.services.messages import magic_url_mail, otp_mail, otp_text
-from tidewire.services.one_time import (
-    CODE_SECONDS,
-    LINK_SECONDS,
-    IssuedToken,
-    issue_token,
-    new_code,
-    new_link_secret,
-)
+from tidewire.services.one_time import IssuedToken, issue_token, new_code, new_link_secret, shown_token
 from tidewire.services.outgoing import enqueue_mail, enqueue_text_message
 from tidewire.services.phones import phone_code, require_text_messages
 from tidewire.services.publishing import publish
 from tidewire.services.timing import evenly
 from tidewire.services.visits import Visit, visit_of
-from tidewire.store.engine.connection import Connection
+from tidewire.store.engine.connection import Connection, Row
 from tidewire.store.engine.database import Transaction
+from tidewire.store.records.tokens import TokenType
+from tidewire.store.records.users import find_user, insert_user, user_by
 
+Send = Callable[[Transaction, Row[Any], IssuedToken, Visit], None]
+"""Puts the message with a token in the queue, to a user."""
+
+_MAGIC_URL_PATH: Final = "auth/magic-url"
 _FIRST: Final = """
     amber ancient autumn bold brave bright broad calm clear clever copper coral crisp curious daring
     deep early eager fair fine free fresh gentle golden grand green happy hidden honest humble ivory
@@ -65,9 +56,6 @@ _SECOND: Final = """
 def new_phrase() -> str:
     """A phrase that is not likely to be the same twice in a row."""
     return f"{secrets.choice(_FIRST.split())} {secrets.choice(_SECOND.split())}"
-
-
-_MAGIC_URL_PATH: Final = "auth/magic-url"
 
 
 @operations.declare(
@@ -91,38 +79,15 @@ async def create_magic_url_token(
     require_method(context, "magic-url")
     if url:
         require_redirect(context, url)
-    address = email.lower()
+    page = url or app_link(context, _MAGIC_URL_PATH)
     words = new_phrase() if phrase else ""
-    visit = await visit_of(context)
 
-    def unit(transaction: Transaction) -> Token:
-        user = _user_by_email(transaction, context, user_id, address)
-        if user is None:
-            return _decoy(transaction, context, address, LINK_SECONDS, words, visit)
-        issued = issue_token(
-            transaction.connection,
-            context.encryption,
-            user.id,
-            "magic-url",
-            new_link_secret(),
-            LINK_SECONDS,
-            visit,
-            words,
-        )
-        link = secret_link(
-            url or app_link(context, _MAGIC_URL_PATH),
-            user.id,
-            issued.secret,
-            issued.token.expire,
-            project=context.project.id,
-        )
-        enqueue_mail(
-            transaction, address, user.name, magic_url_mail(context.project_name, user.name, link, words)
-        )
-        record(transaction, user.id, "session.create", visit)
-        return _answer(context, issued)
+    def send(transaction: Transaction, user: Row[Any], issued: IssuedToken, visit: Visit) -> None:  # noqa: ARG001
+        link = secret_link(page, user.id, issued.secret, issued.token.expire, project=context.project.id)
+        mail = magic_url_mail(context.project_name, user.name, link, words)
+        enqueue_mail(transaction, user.email, user.name, mail)
 
-    return await context.database.write(unit)
+    return await _issue(context, user_id, "magic-url", new_link_secret(), send, words, email=email.lower())
 
 
 @operations.declare(
@@ -139,30 +104,13 @@ async def create_email_token(
 ) -> Token:
     """Send a code to sign in with; an address without a user becomes a new user with this id."""
     require_method(context, "email-otp")
-    address = email.lower()
     words = new_phrase() if phrase else ""
-    visit = await visit_of(context)
 
-    def unit(transaction: Transaction) -> Token:
-        user = _user_by_email(transaction, context, user_id, address)
-        if user is None:
-            return _decoy(transaction, context, address, CODE_SECONDS, words, visit)
-        issued = issue_token(
-            transaction.connection,
-            context.encryption,
-            user.id,
-            "email",
-            new_code(),
-            CODE_SECONDS,
-            visit,
-            words,
-        )
+    def send(transaction: Transaction, user: Row[Any], issued: IssuedToken, visit: Visit) -> None:
         mail = otp_mail(context.project_name, user.name, issued.secret, visit.device, visit.ip, words)
-        enqueue_mail(transaction, address, user.name, mail)
-        record(transaction, user.id, "session.create", visit)
-        return _answer(context, issued)
+        enqueue_mail(transaction, user.email, user.name, mail)
 
-    return await context.database.write(unit)
+    return await _issue(context, user_id, "email", new_code(), send, words, email=email.lower())
 
 
 @operations.declare(
@@ -182,52 +130,64 @@ async def create_phone_token(context: Context, user_id: CustomId, phone: PhoneNu
     """
     require_method(context, "phone")
     require_text_messages(context, phone)
+    digits, sent = phone_code(context, phone)
+
+    def send(transaction: Transaction, user: Row[Any], issued: IssuedToken, visit: Visit) -> None:  # noqa: ARG001
+        if sent:
+            enqueue_text_message(transaction, user.phone, otp_text(context.project_name, digits))
+
+    return await _issue(context, user_id, "phone", digits, send, phone=phone)
+
+
+async def _issue(
+    context: Context,
+    user_id: str,
+    type_: TokenType,
+    secret: str,
+    send: Send,
+    phrase: str = "",
+    **address: str,
+) -> Token:
+    """Make a token for the user with an ``email`` or ``phone``, and send it.
+
+    If there is no such user and can be none, the answer looks the same.
+    """
+    [contact] = address.values()
     visit = await visit_of(context)
 
     def unit(transaction: Transaction) -> Token:
-        user = _user_by_phone(transaction, context, user_id, phone)
+        user = _user_with(transaction, context, user_id, address)
+        # Written for a user who does not exist too, so that the answer takes as long.
+        record(transaction, user.id if user else "", "session.create", visit)
         if user is None:
-            return _decoy(transaction, context, phone, CODE_SECONDS, "", visit)
-        code = phone_code(context, phone)
-        issued = issue_token(
-            transaction.connection, context.encryption, user.id, "phone", code.digits, CODE_SECONDS, visit
-        )
-        if code.sent:
-            enqueue_text_message(transaction, phone, otp_text(context.project_name, code.digits))
-        record(transaction, user.id, "session.create", visit)
-        return _answer(context, issued)
+            return decoy_token(context, contact, type_, phrase)
+        issued = issue_token(transaction.connection, visit, user.id, type_, secret, phrase=phrase)
+        send(transaction, user, issued, visit)
+        return shown_token(context, issued)
 
     return await context.database.write(unit)
 
 
-def _user_by_email(transaction: Transaction, context: Context, user_id: str, address: str) -> Row[Any] | None:
-    user = user_by_email(transaction.connection, address)
-    if user is not None or not _has_room(transaction.connection, context):
+def _user_with(
+    transaction: Transaction, context: Context, user_id: str, address: dict[str, str]
+) -> Row[Any] | None:
+    """The user with an ``email`` or ``phone``, who may be new; None if the project is full."""
+    connection = transaction.connection
+    user = user_by(connection, **address)
+    if user is not None or not _has_room(connection, context):
         return user
-    return _new_user(
-        transaction, context, insert_user(transaction.connection, chosen_id(user_id), email=address)
+    account = insert_user(
+        connection, chosen_id(user_id), email=address.get("email"), phone=address.get("phone")
     )
-
-
-def _user_by_phone(transaction: Transaction, context: Context, user_id: str, phone: str) -> Row[Any] | None:
-    user = user_by_phone(transaction.connection, phone)
-    if user is not None or not _has_room(transaction.connection, context):
-        return user
-    return _new_user(
-        transaction, context, insert_user(transaction.connection, chosen_id(user_id), phone=phone)
-    )
-
-
-def _new_user(transaction: Transaction, context: Context, account: Account) -> Row[Any]:
     publish(transaction, context, USER_CREATED, {"userId": account.id}, account)
-    return find_user(transaction.connection, account.id)
+    return find_user(connection, account.id)
 
 
 def _has_room(connection: Connection, context: Context) -> bool:
     """Whether a new user may be made.
 
-    If not, servers are told so. All others get the answer that they would get about a user: a full
-    project must not tell which addresses its users have.
+    If not, servers get the error. All others get the answer that they would get about a user: a full project
+    must not tell which addresses its users have.
     """
     try:
         require_room(connection, context)
@@ -236,18 +196,3 @@ def _has_room(connection: Connection, context: Context) -> bool:
             raise
         return False
     return True
-
-
-def _decoy(
-    transaction: Transaction, context: Context, address: str, seconds: int, phrase: str, visit: Visit
-) -> Token:
-    # Something is written here too, so that the answer takes as long.
-    record(transaction, "", "session.create", visit)
-    return decoy_token(context, address, seconds, phrase)
-
-
-def _answer(context: Context, issued: IssuedToken) -> Token:
-    """The token; only servers see the secret, for they may send it themselves."""
-    if context.caller.bypasses_permissions:
-        return msgspec.structs.replace(issued.token, secret=issued.secret)
-    return issued.token

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from hmac import compare_digest
 
-from sqlalchemy import func, select
-
 from tidewire.core.errors import TidewireError
 from tidewire.services.context import Context
 from tidewire.store.engine.connection import Connection
-from tidewire.store.schema import users
+from tidewire.store.records.users import count_users
 from tidewire.store.secrets.purposes import sign_up_code
 
 
@@ -34,7 +32,7 @@ def require_room(connection: Connection, context: Context) -> None:
     if context.project.id == "console":
         _require_console_room(connection, context)
     limit = context.project.settings.user_limit
-    if limit and _count_users(connection, limit) >= limit:
+    if limit and count_users(connection, limit) >= limit:
         raise TidewireError(
             "user_count_exceeded", f"This project has all the {limit} users that it may have."
         )
@@ -44,7 +42,7 @@ def _require_console_room(connection: Connection, context: Context) -> None:
     rule = context.settings.console_signup
     if rule == "open":
         return
-    if _count_users(connection, 1):
+    if count_users(connection, 1):
         raise TidewireError(
             "user_console_count_exceeded",
             "The console has its first account: further people need an invitation to a team, or the setting "
@@ -62,8 +60,3 @@ def _require_console_room(connection: Connection, context: Context) -> None:
             "The first account of the console can be made on the server, or with the code that "
             "`tidewire serve` printed there, in X-Tidewire-Sign-Up-Code or as signUpCode in the URL.",
         )
-
-
-def _count_users(connection: Connection, limit: int) -> int:
-    some = select(users.c.sequence).limit(limit).subquery()
-    return connection.scalar(select(func.count()).select_from(some)) or 0

@@ -4,28 +4,23 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import Row
-
 from tidewire.core.checks.names import CustomId
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import Session
 from tidewire.core.operations import Method
 from tidewire.core.rate_limits import RateLimit
 from tidewire.services.account import operations
+from tidewire.services.account.events import SESSION_CREATED
 from tidewire.services.account.parameters import ShownSecret
-from tidewire.services.account.records import change_user, find_user
-from tidewire.services.account.sign_in import (
-    SESSION_CREATED,
-    Login,
-    NewSession,
-    signed_in_answer,
-    start_session,
-)
+from tidewire.services.account.sign_in import Login, NewSession, signed_in_answer, start_session
 from tidewire.services.context import Context
-from tidewire.services.one_time import TokenType, invalid_token, use_token
+from tidewire.services.one_time import write_if_valid
 from tidewire.services.timing import evenly
 from tidewire.services.visits import Visit, visit_of
+from tidewire.store.engine.connection import Row
 from tidewire.store.engine.database import Transaction
+from tidewire.store.records.tokens import TokenType, use_token
+from tidewire.store.records.users import change_user, find_user
 
 _PROVIDERS: Final[dict[TokenType, tuple[str, str]]] = {
     "magic-url": ("magic-url", "email"),
@@ -35,7 +30,8 @@ _PROVIDERS: Final[dict[TokenType, tuple[str, str]]] = {
     "generic": ("token", "token"),
 }
 """Type of a token that signs in, to the provider of the session and the factor that it is."""
-_BY_MAIL: Final = frozenset({"magic-url", "email"})
+_PROVE_ADDRESS: Final = frozenset({"magic-url", "email", "phone"})
+"""Types of tokens that were sent to an address or number, which is verified by them."""
 _OPERATIONS: Final[tuple[tuple[str, Method, str], ...]] = (
     ("createSession", "POST", "/account/sessions/token"),
     ("updateMagicURLSession", "PUT", "/account/sessions/magic-url"),
@@ -50,13 +46,10 @@ async def create_session(context: Context, user_id: CustomId, secret: ShownSecre
     visit = await visit_of(context)
 
     def unit(transaction: Transaction) -> NewSession | None:
-        token = use_token(transaction.connection, context.encryption, user_id, _PROVIDERS.keys(), secret)
+        token = use_token(transaction.connection, user_id, _PROVIDERS.keys(), secret)
         return None if token is None else _start(transaction, context, token, visit)
 
-    started = await context.database.write(unit)
-    if started is None:
-        raise invalid_token()
-    return signed_in_answer(context, started)
+    return signed_in_answer(context, await write_if_valid(context, unit))
 
 
 for _name, _method, _path in _OPERATIONS:
@@ -77,10 +70,10 @@ def _start(transaction: Transaction, context: Context, token: Row[Any], visit: V
     if not user.status:
         raise TidewireError("user_blocked", "This user has been blocked.")
     # Who has the secret reads the mails or has the phone.
-    if token.type in _BY_MAIL and not user.email_verification:
-        change_user(transaction.connection, user.id, email_verification=True)
-    if token.type == "phone" and not user.phone_verification:
-        change_user(transaction.connection, user.id, phone_verification=True)
+    address = "phone" if token.type == "phone" else "email"
+    verified = f"{address}_verification"
+    if token.type in _PROVE_ADDRESS and not getattr(user, verified):
+        change_user(transaction.connection, user.id, **{verified: True})
     provider, factor = _PROVIDERS[token.type]
-    uid = user.phone if token.type == "phone" else user.email
-    return start_session(transaction, context, user.id, Login(provider, uid or "", factor, visit))
+    login = Login(provider, getattr(user, address) or "", factor, visit)
+    return start_session(transaction, context, user.id, login)

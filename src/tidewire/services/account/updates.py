@@ -4,40 +4,36 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from sqlalchemy import Row
-
 from tidewire.core.checks.addresses import EmailAddress, PhoneNumber
 from tidewire.core.checks.lists import JsonObject
 from tidewire.core.checks.texts import Password, Secret, Text
 from tidewire.core.models import Account, Preferences
 from tidewire.core.rate_limits import RateLimit
-from tidewire.services.account import operations
+from tidewire.services.account import operations, signed_in
 from tidewire.services.account.credentials import require_password, require_unchanged
-from tidewire.services.account.records import change_user, find_user, signed_in
+from tidewire.services.account.events import (
+    EMAIL_UPDATED,
+    NAME_UPDATED,
+    PASSWORD_UPDATED,
+    PHONE_UPDATED,
+    PREFERENCES_UPDATED,
+    STATUS_UPDATED,
+)
 from tidewire.services.account.sign_in import end_other_sessions
 from tidewire.services.audit import record
 from tidewire.services.context import Context
-from tidewire.services.one_time import TokenType, delete_tokens
 from tidewire.services.password_policy import (
     PersonalData,
+    accepted_hash,
     password_columns,
     require_acceptable,
-    require_unused,
 )
 from tidewire.services.publishing import publish
 from tidewire.services.visits import Visit, visit_of
+from tidewire.store.engine.connection import Row
 from tidewire.store.engine.database import Transaction
-
-NAME_UPDATED = "users.[userId].update.name"
-EMAIL_UPDATED = "users.[userId].update.email"
-PHONE_UPDATED = "users.[userId].update.phone"
-PASSWORD_UPDATED = "users.[userId].update.password"  # noqa: S105 - the pattern of an event
-PREFERENCES_UPDATED = "users.[userId].update.prefs"
-STATUS_UPDATED = "users.[userId].update.status"
-
-_SENT_BY_MAIL: tuple[TokenType, ...] = ("verification", "recovery", "magic-url", "email")
-_RECOVERY: tuple[TokenType, ...] = ("recovery",)
-_SENT_BY_PHONE: tuple[TokenType, ...] = ("phone-verification", "phone")
+from tidewire.store.records.tokens import RECOVERY, SENT_BY_MAIL, SENT_BY_PHONE, delete_tokens
+from tidewire.store.records.users import change_user, find_user
 
 
 @operations.declare("getPrefs", "GET", "/account/prefs", scopes=("account",), model=Preferences)
@@ -46,22 +42,23 @@ async def get_prefs(context: Context) -> dict[str, Any]:
     return signed_in(context).account.prefs
 
 
-@operations.declare("updatePrefs", "PATCH", "/account/prefs", scopes=("account",), event=PREFERENCES_UPDATED)
-async def update_prefs(context: Context, prefs: Annotated[dict[str, Any], JsonObject(65535)]) -> Account:
+@operations.audited("updatePrefs", "PATCH", "/account/prefs", scopes=("account",), event=PREFERENCES_UPDATED)
+def update_prefs(
+    transaction: Transaction,
+    context: Context,
+    visit: Visit,
+    prefs: Annotated[dict[str, Any], JsonObject(65535)],
+) -> Account:
     """Replace the preferences of the signed-in user."""
-    visit = await visit_of(context)
-    return await context.database.write(
-        lambda transaction: _change(transaction, context, visit, PREFERENCES_UPDATED, prefs=prefs)
-    )
+    return _change(transaction, context, visit, PREFERENCES_UPDATED, prefs=prefs)
 
 
-@operations.declare("updateName", "PATCH", "/account/name", scopes=("account",), event=NAME_UPDATED)
-async def update_name(context: Context, name: Annotated[str, Text(1, 128)]) -> Account:
+@operations.audited("updateName", "PATCH", "/account/name", scopes=("account",), event=NAME_UPDATED)
+def update_name(
+    transaction: Transaction, context: Context, visit: Visit, name: Annotated[str, Text(1, 128)]
+) -> Account:
     """Change the name of the signed-in user."""
-    visit = await visit_of(context)
-    return await context.database.write(
-        lambda transaction: _change(transaction, context, visit, NAME_UPDATED, name=name)
-    )
+    return _change(transaction, context, visit, NAME_UPDATED, name=name)
 
 
 @operations.declare("updateEmail", "PATCH", "/account/email", scopes=("account",), event=EMAIL_UPDATED)
@@ -72,21 +69,7 @@ async def update_email(
 
     A user without a password gets ``password``: so an anonymous user becomes one who can sign in.
     """
-    address = email.lower()
-    user = await _read_user(context)
-    values = await _proven(
-        context, user, password, PersonalData(user.id, user.name, address, user.phone or "")
-    )
-    values |= {"email": address, "email_verification": user.email == address and user.email_verification}
-    visit = await visit_of(context)
-
-    def unit(transaction: Transaction) -> Account:
-        require_unchanged(user, find_user(transaction.connection, user.id))
-        if user.email != address:
-            delete_tokens(transaction.connection, user.id, _SENT_BY_MAIL)
-        return _change(transaction, context, visit, EMAIL_UPDATED, **values)
-
-    return await context.database.write(unit)
+    return await _change_contact(context, password, email=email.lower())
 
 
 @operations.declare("updatePhone", "PATCH", "/account/phone", scopes=("account",), event=PHONE_UPDATED)
@@ -97,18 +80,7 @@ async def update_phone(
 
     A user without a password gets ``password``.
     """
-    user = await _read_user(context)
-    values = await _proven(context, user, password, PersonalData(user.id, user.name, user.email or "", phone))
-    values |= {"phone": phone, "phone_verification": user.phone == phone and user.phone_verification}
-    visit = await visit_of(context)
-
-    def unit(transaction: Transaction) -> Account:
-        require_unchanged(user, find_user(transaction.connection, user.id))
-        if user.phone != phone:
-            delete_tokens(transaction.connection, user.id, _SENT_BY_PHONE)
-        return _change(transaction, context, visit, PHONE_UPDATED, **values)
-
-    return await context.database.write(unit)
+    return await _change_contact(context, password, phone=phone)
 
 
 @operations.declare(
@@ -133,16 +105,13 @@ async def update_password(
     user = await _read_user(context)
     if user.password_hash:
         await require_password(context, user, old_password)
-    personal = PersonalData(user.id, user.name, user.email or "", user.phone or "")
-    await require_acceptable(settings, password, personal)
-    await require_unused(settings, context.passwords, password, user)
-    new_hash = await context.passwords.hash(password)
+    new_hash = await accepted_hash(context, user, password)
     visit = await visit_of(context)
 
     def unit(transaction: Transaction) -> Account:
         current = find_user(transaction.connection, user.id)
         require_unchanged(user, current)
-        delete_tokens(transaction.connection, user.id, _RECOVERY)
+        delete_tokens(transaction.connection, user.id, RECOVERY)
         columns = password_columns(settings, new_hash, current.password_history)
         account = _change(transaction, context, visit, PASSWORD_UPDATED, **columns)
         if settings.session_invalidation:  # after the event, which the sessions that end hear too
@@ -168,13 +137,34 @@ async def _read_user(context: Context) -> Row[Any]:
     return await context.database.read(lambda connection: find_user(connection, user_id))
 
 
-async def _proven(context: Context, user: Row[Any], password: str, personal: PersonalData) -> dict[str, Any]:
+async def _change_contact(context: Context, password: str, **contact: str) -> Account:
+    """Change the ``email`` or ``phone`` of the signed-in user, who has or now gets the password."""
+    [(what, value)] = contact.items()
+    verified = f"{what}_verification"
+    event, sent = (EMAIL_UPDATED, SENT_BY_MAIL) if what == "email" else (PHONE_UPDATED, SENT_BY_PHONE)
+    user = await _read_user(context)
+    values = await _proven(context, user, password, contact)
+    unchanged = getattr(user, what) == value
+    values |= {what: value, verified: unchanged and getattr(user, verified)}
+    visit = await visit_of(context)
+
+    def unit(transaction: Transaction) -> Account:
+        require_unchanged(user, find_user(transaction.connection, user.id))
+        if not unchanged:
+            delete_tokens(transaction.connection, user.id, sent)
+        return _change(transaction, context, visit, event, **values)
+
+    return await context.database.write(unit)
+
+
+async def _proven(context: Context, user: Row[Any], password: str, contact: dict[str, str]) -> dict[str, Any]:
     """Check the password; for a user without one return the columns that make it the password."""
     if user.password_hash:
         await require_password(context, user, password)
         return {}
     settings = context.project.settings
-    await require_acceptable(settings, password, personal)
+    known = {"email": user.email or "", "phone": user.phone or "", **contact}
+    await require_acceptable(settings, password, PersonalData(user.id, user.name, **known))
     return password_columns(settings, await context.passwords.hash(password), user.password_history)
 
 

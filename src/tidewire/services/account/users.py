@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-from sqlalchemy import delete as delete_rows
-from sqlalchemy import exists, select
-
 from tidewire.core.checks.addresses import EmailAddress
 from tidewire.core.checks.lists import QueryList
 from tidewire.core.checks.names import CustomId
@@ -15,10 +12,11 @@ from tidewire.core.checks.numbers import Boolean
 from tidewire.core.checks.texts import Password, Text
 from tidewire.core.entitlements import ACCOUNT_ENDED
 from tidewire.core.errors import TidewireError
+from tidewire.core.ids import chosen_id
 from tidewire.core.models import Account, LogList
 from tidewire.core.rate_limits import RateLimit
-from tidewire.services.account import operations
-from tidewire.services.account.records import chosen_id, find_user, insert_user, signed_in
+from tidewire.services.account import operations, signed_in
+from tidewire.services.account.events import USER_CREATED
 from tidewire.services.account.sign_up import require_method, require_room
 from tidewire.services.audit import logs_of, record
 from tidewire.services.context import Context
@@ -29,9 +27,8 @@ from tidewire.services.visits import visit_of
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.records.projects import CONSOLE_PROJECT_ID
-from tidewire.store.schema import memberships, projects, teams
-
-USER_CREATED = "users.[userId].create"
+from tidewire.store.records.teams import delete_team, teams_owned_alone
+from tidewire.store.records.users import find_user, insert_user
 
 
 @operations.declare(
@@ -99,40 +96,26 @@ async def delete(context: Context) -> None:
     context.session_ended = True
 
 
-@operations.declare("listLogs", "GET", "/account/logs", scopes=("account",))
-async def list_logs(
+@operations.read("listLogs", "GET", "/account/logs", scopes=("account",))
+def list_logs(
+    connection: Connection,
     context: Context,
     queries: Annotated[Sequence[str], QueryList((), kinds=("limit", "offset"))] = (),
     total: Boolean = True,
 ) -> LogList:
     """List what the signed-in user did, the newest first."""
-    account = signed_in(context).account
-    return await context.database.read(lambda connection: logs_of(connection, account, queries, total=total))
-
-
-OWNER = "owner"
+    return logs_of(connection, signed_in(context).account, queries, total=total)
 
 
 def leave_owned_teams(connection: Connection, user_id: str) -> None:
-    """Let somebody go who owns teams, in the transaction that deletes the user.
+    """Let an owner of teams go, in the transaction that deletes the user.
 
-    A team with another owner stays as it is, and one that others are in stays without an owner; one that
-    nobody else is in goes along. None of them may leave projects behind that nobody owns:
-    ``user_deletion_prohibited``.
+    A team with another owner stays as it is. One with other members stays without an owner, and one without
+    is deleted too. Raises ``user_deletion_prohibited`` if a team has projects, which nobody would own.
     """
-    of_user = select(memberships.c.team_id, memberships.c.roles).where(
-        memberships.c.user_id == user_id, memberships.c.confirmed
-    )
-    for team_id, roles in connection.execute(of_user).all():
-        others = connection.scalars(
-            select(memberships.c.roles).where(
-                memberships.c.team_id == team_id, memberships.c.user_id != user_id, memberships.c.confirmed
-            )
-        ).all()
-        if OWNER not in roles or any(OWNER in each for each in others):
-            continue
-        if connection.scalar(select(exists().where(projects.c.team_id == team_id))):
+    for team, has_others, has_projects in teams_owned_alone(connection, user_id):
+        if has_projects:
             message = "You are the last owner of a team with projects: hand it over or delete it first."
             raise TidewireError("user_deletion_prohibited", message)
-        if not others:
-            connection.execute(delete_rows(teams).where(teams.c.id == team_id))
+        if not has_others:
+            delete_team(connection, team.sequence)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from tidewire.core.operations import Operations
+from tidewire.services.operations import ServiceOperations
 
-operations: Final = Operations("presences")
-"""The presences service: who is around."""
+operations: Final = ServiceOperations("presences")

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Row
 
 from tidewire.core.checks.lists import QueryList
 from tidewire.core.checks.names import ResourceId
@@ -21,11 +20,14 @@ from tidewire.core.time import format_datetime, now
 from tidewire.services.context import Context
 from tidewire.services.permissions import may
 from tidewire.services.presences import operations
-from tidewire.store.engine.connection import Connection
-from tidewire.store.lists.resource_lists import list_rows, resource_list
-from tidewire.store.records.grants import readable
-from tidewire.store.records.presences import find_presence, presence_of, valid_lists
-from tidewire.store.schema import presences
+from tidewire.store.engine.connection import Connection, Row
+from tidewire.store.records.presences import (
+    PRESENCES,
+    find_presence,
+    presence_of,
+    valid_lists,
+    visible_presences,
+)
 
 MAX_LISTS: Final = 128
 """Lists kept in all; those unused for longest go first."""
@@ -69,23 +71,16 @@ def keep_list(key: ListKey, page: PresenceList, seconds: int) -> None:
         _lists.popitem(last=False)
 
 
-_LIST: Final = resource_list(presences, "userInternalId", "userId", "expiresAt", "status", "source")
-
-
-@operations.declare("get", "GET", "/presences/{presenceId}", scopes=("presences.read",))
-async def get_presence(context: Context, presence_id: ResourceId) -> Presence:
+@operations.read("get", "GET", "/presences/{presenceId}", scopes=("presences.read",))
+def get_presence(connection: Connection, context: Context, presence_id: ResourceId) -> Presence:
     """Get a presence that has not expired."""
-
-    def unit(connection: Connection) -> Presence:
-        return presence_of(find_present(connection, context.caller, presence_id))
-
-    return await context.database.read(unit)
+    return presence_of(find_present(connection, context.caller, presence_id))
 
 
 @operations.declare("list", "GET", "/presences", scopes=("presences.read",))
 async def list_presences(
     context: Context,
-    queries: Annotated[Sequence[str], QueryList(tuple(_LIST.attributes))] = (),
+    queries: Annotated[Sequence[str], QueryList(tuple(PRESENCES.attributes))] = (),
     total: Boolean = True,
     ttl: Annotated[int, Whole(0, 86400)] = 0,
 ) -> PresenceList:
@@ -98,7 +93,8 @@ async def list_presences(
         kept = kept_list(key) if ttl else None
         if kept is not None:
             return key, kept, True
-        count, rows = list_rows(connection, _LIST, queries, "", _visible(caller), total)
+        readers = None if caller.bypasses_permissions else caller.roles
+        count, rows = visible_presences(connection, queries, total, readers)
         return key, PresenceList(total=count, presences=[presence_of(row) for row in rows]), False
 
     key, page, hit = await context.database.read(unit)
@@ -123,10 +119,3 @@ def find_present(connection: Connection, caller: Caller, presence_id: str) -> Ro
     if row.expires_at <= now():
         raise TidewireError("presence_not_found", "There is no presence with this id.")
     return row
-
-
-def _visible(caller: Caller) -> list[ColumnElement[bool]]:
-    present: list[ColumnElement[bool]] = [presences.c.expires_at > now()]
-    if not caller.bypasses_permissions:
-        present.append(readable("presence", presences.c.sequence, caller.roles))
-    return present

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
-from sqlalchemy import Row, select
-
 from tidewire.core.checks.lists import JsonOrText, PermissionList
 from tidewire.core.checks.names import ResourceId
 from tidewire.core.checks.numbers import Boolean
@@ -29,6 +27,7 @@ from tidewire.services.context import Context
 from tidewire.services.permissions import may, unauthorized
 from tidewire.services.presences import operations
 from tidewire.services.presences.reading import find_present, find_readable
+from tidewire.store.engine.connection import Row
 from tidewire.store.engine.database import Transaction
 from tidewire.store.records.presences import (
     DELETED,
@@ -39,13 +38,13 @@ from tidewire.store.records.presences import (
     change_presence,
     end_expired_of,
     end_presence,
+    has_presence,
     presence_of,
     publish_presence,
     purge_lists,
     set_presence,
     user_internal_id,
 )
-from tidewire.store.schema import presences
 
 
 @dataclass(frozen=True)
@@ -74,12 +73,13 @@ Permissions = Annotated[Sequence[str], PermissionList(PERMISSION_TYPES)]
 ExpiresAt = Annotated[int, NearFuture()]
 MetadataObject = Annotated[dict[str, Any], JsonOrText(MAX_METADATA_BYTES)]
 
-
+_PRESENCE: Final = "/presences/{presenceId}"
 _NO_METADATA: Final[dict[str, Any]] = {}
 
 
-@operations.declare("upsert", "PUT", "/presences/{presenceId}", scopes=("presences.write",), event=UPSERTED)
-async def upsert_presence(
+@operations.write("upsert", "PUT", _PRESENCE, scopes=("presences.write",), event=UPSERTED)
+def upsert_presence(
+    transaction: Transaction,
     context: Context,
     presence_id: ResourceId,
     status: Status,
@@ -98,11 +98,12 @@ async def upsert_presence(
         metadata=metadata,
         source="rest",
     )
-    return await context.database.write(lambda transaction: set_presence(transaction, presence_id, state))
+    return set_presence(transaction, presence_id, state)
 
 
-@operations.declare("update", "PATCH", "/presences/{presenceId}", scopes=("presences.write",), event=UPDATED)
-async def update_presence(
+@operations.write("update", "PATCH", _PRESENCE, scopes=("presences.write",), event=UPDATED)
+def update_presence(
+    transaction: Transaction,
     context: Context,
     presence_id: ResourceId,
     user_id: ResourceId | None = None,
@@ -115,39 +116,31 @@ async def update_presence(
     """Change a presence; what is not given stays."""
     if user_id is not None:
         _require_privileged(context)
+    connection = transaction.connection
+    row = find_present(connection, context.caller, presence_id)
+    if not may(context.caller, "update", row.permissions):
+        raise unauthorized("update", "this presence")
     given: dict[str, Any] = {"status": status, "expires_at": expires_at, "metadata": metadata}
-
-    def unit(transaction: Transaction) -> Presence:
-        connection = transaction.connection
-        row = find_present(connection, context.caller, presence_id)
-        if not may(context.caller, "update", row.permissions):
-            raise unauthorized("update", "this presence")
-        changes = {name: value for name, value in given.items() if value is not None}
-        changes |= _new_user(transaction, row, user_id)
-        if permissions is not None:
-            owner = user_id or row.user_id
-            changes["permissions"] = presence_permissions(permissions, owner, _held(context))
-        if purge:
-            purge_lists(connection)
-        if not changes:
-            return presence_of(row)
-        change_presence(connection, row.sequence, changes)
-        return publish_presence(transaction, UPDATED, row.sequence)
-
-    return await context.database.write(unit)
+    changes = {name: value for name, value in given.items() if value is not None}
+    changes |= _new_user(transaction, row, user_id)
+    if permissions is not None:
+        owner = user_id or row.user_id
+        changes["permissions"] = presence_permissions(permissions, owner, _held(context))
+    if purge:
+        purge_lists(connection)
+    if not changes:
+        return presence_of(row)
+    change_presence(connection, row.sequence, changes)
+    return publish_presence(transaction, UPDATED, row.sequence)
 
 
-@operations.declare("delete", "DELETE", "/presences/{presenceId}", scopes=("presences.write",), event=DELETED)
-async def delete_presence(context: Context, presence_id: ResourceId) -> None:
+@operations.write("delete", "DELETE", _PRESENCE, scopes=("presences.write",), event=DELETED)
+def delete_presence(transaction: Transaction, context: Context, presence_id: ResourceId) -> None:
     """End a presence."""
-
-    def unit(transaction: Transaction) -> None:
-        row = find_readable(transaction.connection, context.caller, presence_id)
-        if not may(context.caller, "delete", row.permissions):
-            raise unauthorized("delete", "this presence")
-        end_presence(transaction, row.sequence)
-
-    await context.database.write(unit)
+    row = find_readable(transaction.connection, context.caller, presence_id)
+    if not may(context.caller, "delete", row.permissions):
+        raise unauthorized("delete", "this presence")
+    end_presence(transaction, row.sequence)
 
 
 def _owner(context: Context, user_id: str | None) -> str:
@@ -180,7 +173,7 @@ def _new_user(transaction: Transaction, row: Row[Any], user_id: str | None) -> d
     connection = transaction.connection
     internal_id = user_internal_id(connection, user_id)
     end_expired_of(transaction, user_id)
-    if connection.scalar(select(presences.c.sequence).where(presences.c.user_id == user_id)) is not None:
+    if has_presence(connection, user_id):
         raise already_exists()
     return {
         "user_id": user_id,

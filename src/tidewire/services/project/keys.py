@@ -14,7 +14,7 @@ from tidewire.core.checks.texts import Text
 from tidewire.core.errors import TidewireError
 from tidewire.core.events import Event
 from tidewire.core.identities import Caller
-from tidewire.core.ids import unique_id
+from tidewire.core.ids import chosen_id, unique_id
 from tidewire.core.models import EphemeralKey, Key, KeyList
 from tidewire.core.time import format_datetime, now
 from tidewire.services.answers import datetime_or_empty, shown
@@ -23,8 +23,9 @@ from tidewire.services.project import operations
 from tidewire.services.project.records import change_platform, managed_project
 from tidewire.services.publishing import event_of, publish
 from tidewire.store.engine.database import Transaction
-from tidewire.store.lists.resource_lists import list_rows, resource_list
+from tidewire.store.lists.resource_lists import list_rows
 from tidewire.store.records.api_keys import (
+    KEYS,
     ApiKey,
     KeyOwner,
     api_key_of,
@@ -33,7 +34,6 @@ from tidewire.store.records.api_keys import (
     insert_api_key,
     update_api_key,
 )
-from tidewire.store.schema import keys
 from tidewire.store.secrets.credentials import encode_key
 
 KEY_CREATED: Final = "keys.[keyId].create"
@@ -43,10 +43,6 @@ KEY_DELETED: Final = "keys.[keyId].delete"
 Name = Annotated[str, Text(1, 128)]
 Scopes = Annotated[Sequence[str], Items(KeyScope(), 200)]
 Expire = Annotated[int, Datetime()] | None
-
-_LIST: Final = resource_list(
-    keys, "name", "scopes", "expire", "accessedAt", columns={"expire": keys.c.expires_at}
-)
 
 
 @operations.declare(
@@ -64,7 +60,7 @@ async def create_key(
     """Create an API key; its secret is in this answer only."""
     owner = KeyOwner(project_id=managed_project(context).id)
     require_person(context.caller)
-    new_id = unique_id() if key_id == "unique()" else key_id
+    new_id = chosen_id(key_id)
 
     def unit(transaction: Transaction) -> tuple[Key, Event]:
         created, secret = insert_api_key(transaction.connection, owner, name, scopes, expire or 0, new_id)
@@ -83,13 +79,13 @@ async def create_key(
 )
 async def list_keys(
     context: Context,
-    queries: Annotated[Sequence[str], QueryList(tuple(_LIST.attributes))] = (),
+    queries: Annotated[Sequence[str], QueryList(tuple(KEYS.attributes))] = (),
     total: Boolean = True,
 ) -> KeyList:
     """List the API keys of the project, without their secrets."""
     owner = KeyOwner(project_id=managed_project(context).id)
     count, rows = await context.instance.database.read(
-        lambda connection: list_rows(connection, _LIST, queries, "", [owner.condition()], total)
+        lambda connection: list_rows(connection, KEYS, queries, "", [owner.condition()], total)
     )
     return KeyList(total=count, keys=[key_of(api_key_of(row)) for row in rows])
 

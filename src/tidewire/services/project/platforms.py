@@ -17,7 +17,7 @@ from tidewire.core.checks.numbers import Boolean
 from tidewire.core.checks.texts import NotBlank
 from tidewire.core.errors import TidewireError
 from tidewire.core.events import Event
-from tidewire.core.ids import unique_id
+from tidewire.core.ids import chosen_id
 from tidewire.core.models import (
     AnyPlatform,
     LegacyPlatform,
@@ -36,8 +36,9 @@ from tidewire.services.project import operations
 from tidewire.services.project.records import change_platform, managed_project
 from tidewire.services.publishing import event_of
 from tidewire.store.engine.database import Transaction
-from tidewire.store.lists.resource_lists import list_rows, resource_list
+from tidewire.store.lists.resource_lists import list_rows
 from tidewire.store.records.registered_platforms import (
+    PLATFORMS,
     RegisteredPlatform,
     find_platform,
     insert_platform,
@@ -45,7 +46,6 @@ from tidewire.store.records.registered_platforms import (
     update_platform,
 )
 from tidewire.store.records.registered_platforms import delete_platform as delete_row
-from tidewire.store.schema import platforms
 
 PLATFORM_CREATED: Final = "platforms.[platformId].create"
 PLATFORM_UPDATED: Final = "platforms.[platformId].update"
@@ -80,7 +80,7 @@ Identifier = Annotated[str, NotBlank(1, 256)]
 async def register(context: Context, platform_id: str, name: str, platform: Platform) -> RegisteredPlatform:
     """Add a platform to the project of the request; its origin may call at once."""
     project = managed_project(context)
-    new_id = unique_id() if platform_id == "unique()" else platform_id
+    new_id = chosen_id(platform_id)
 
     def unit(transaction: Transaction) -> tuple[RegisteredPlatform, Event]:
         registered = insert_platform(transaction.connection, project.id, name, platform, new_id)
@@ -141,9 +141,6 @@ def legacy_platform_of(registered: RegisteredPlatform) -> LegacyPlatform:
     )
 
 
-_LIST: Final = resource_list(platforms, "type", "name", "hostname")
-
-
 @operations.declare(
     "listPlatforms",
     "GET",
@@ -153,13 +150,13 @@ _LIST: Final = resource_list(platforms, "type", "name", "hostname")
 )
 async def list_platforms(
     context: Context,
-    queries: Annotated[Sequence[str], QueryList(tuple(_LIST.attributes))] = (),
+    queries: Annotated[Sequence[str], QueryList(tuple(PLATFORMS.attributes))] = (),
     total: Boolean = True,
 ) -> PlatformList:
     """List the platforms of the project."""
-    of_project = platforms.c.project_id == managed_project(context).id
+    project_id = managed_project(context).id
     count, rows = await context.instance.database.read(
-        lambda connection: list_rows(connection, _LIST, queries, "", [of_project], total)
+        lambda connection: list_rows(connection, PLATFORMS, queries, "", (), total, project_id=project_id)
     )
     return PlatformList(total=count, platforms=[platform_of(registered_platform_of(row)) for row in rows])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Final
+from typing import Annotated
 
 from tidewire.core import models
 from tidewire.core.checks.lists import QueryList
@@ -17,15 +17,12 @@ from tidewire.services.answers import shown
 from tidewire.services.context import Context
 from tidewire.services.projects import operations
 from tidewire.services.projects.access import find_accessible_project
-from tidewire.store.lists.resource_lists import list_rows, resource_list
+from tidewire.store.lists.resource_lists import list_rows
 from tidewire.store.records import dev_keys
-from tidewire.store.records.dev_keys import DevKey, dev_key_of
-from tidewire.store.schema import dev_keys as table
+from tidewire.store.records.dev_keys import DEV_KEYS, DevKey, dev_key_of
 
 Name = Annotated[str, Text(1, 128)]
 Expire = Annotated[int, Datetime()]
-
-_LIST: Final = resource_list(table, "expire", "accessedAt", columns={"expire": table.c.expires_at})
 
 
 @operations.declare(
@@ -48,13 +45,12 @@ async def create_dev_key(
 async def list_dev_keys(
     context: Context,
     project_id: ResourceId,
-    queries: Annotated[Sequence[str], QueryList(tuple(_LIST.attributes))] = (),
+    queries: Annotated[Sequence[str], QueryList(tuple(DEV_KEYS.attributes))] = (),
 ) -> DevKeyList:
     """List the dev keys of a project."""
     project = await find_accessible_project(context, project_id, "devKeys.read")
-    of_project = table.c.project_id == project.id
     count, rows = await context.instance.database.read(
-        lambda connection: list_rows(connection, _LIST, queries, "", [of_project], True)
+        lambda connection: list_rows(connection, DEV_KEYS, queries, "", (), True, project_id=project.id)
     )
     return DevKeyList(total=count, dev_keys=[_shown(context, dev_key_of(row)) for row in rows])
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import and_, or_, select
 
 from tidewire.core import models
 from tidewire.core.models import AnyPlatform, Key, ProjectList, Webhook
@@ -19,26 +18,16 @@ from tidewire.services.project.platforms import platform_of
 from tidewire.services.project.records import project_of
 from tidewire.services.projects.access import Reach, scopes_on
 from tidewire.services.webhooks import webhook_of
-from tidewire.store.engine.connection import Connection
+from tidewire.store.engine.connection import Row
 from tidewire.store.engine.database import DatabaseClosedError
 from tidewire.store.errors import StoreError
-from tidewire.store.instance.instance import Project, ProjectStore
-from tidewire.store.lists.resource_lists import invalid_queries, list_rows, resource_list
-from tidewire.store.records.api_keys import KeyOwner, api_key_of
-from tidewire.store.records.projects import project_of as project_of_row
-from tidewire.store.records.registered_platforms import registered_platform_of
-from tidewire.store.schema import keys, platforms, projects, webhooks
+from tidewire.store.instance.instance import ProjectStore
+from tidewire.store.lists.resource_lists import invalid_queries
+from tidewire.store.records.api_keys import ApiKey, keys_of_project
+from tidewire.store.records.projects import list_projects
+from tidewire.store.records.registered_platforms import RegisteredPlatform, first_platforms
+from tidewire.store.records.webhooks import first_webhooks
 
-PROJECT_LIST: Final = resource_list(
-    projects,
-    "teamId",
-    "name",
-    "accessedAt",
-    "search",
-    "labels",
-    searchable=(projects.c.search,),
-    columns={"accessedAt": projects.c.console_accessed_at},
-)
 _OLDER_FIELDS: Final = frozenset(
     {
         "description", "logo", "url", "legalName", "legalCountry", "legalState", "legalCity",
@@ -60,20 +49,13 @@ async def list_projects_of(
     context: Context, reach: Reach, queries: Sequence[str], search: str, total: bool
 ) -> ProjectList:
     """The projects within reach that the queries ask for, with the fields that they select."""
-    # A project without a team is nobody's but the operator's.
-    of_teams = projects.c.team_id.in_(sorted(reach.teams - {""}))
-    single = [
-        and_(projects.c.team_id == team_id, projects.c.id == project_id)
-        for team_id, project_id in sorted(reach.projects)
-    ]
     wanted, context.selected = _selections(queries)
     duration = context.settings.session_duration
-
-    def unit(connection: Connection) -> tuple[int, list[Project]]:
-        count, rows = list_rows(connection, PROJECT_LIST, wanted, search, [or_(of_teams, *single)], total)
-        return count, [project_of_row(connection, row, duration) for row in rows]
-
-    count, found = await context.instance.database.read(unit)
+    # A project without a team is nobody's but the operator's.
+    teams = reach.teams - {""}
+    count, found = await context.instance.database.read(
+        lambda connection: list_projects(connection, teams, reach.projects, wanted, search, total, duration)
+    )
     return ProjectList(total=count, projects=[project_of(project) for project in found])
 
 
@@ -122,22 +104,33 @@ async def details_of(context: Context, project_id: str, wanted: Collection[str])
     if store is None:
         return ProjectDetails()
     allowed = _readable(context, store)
-    platform = context.instance.database
+    of_instance = context.instance.database
+
+    def readable(name: str) -> bool:
+        return name in wanted and f"{name}.read" in allowed
+
+    platforms: list[RegisteredPlatform] = []
+    webhooks: Sequence[Row[Any]] = ()
+    keys: list[ApiKey] = []
     try:
-        return ProjectDetails(
-            settings=store.project.settings,
-            platforms=await platform.read(lambda connection: _platforms(connection, project_id))
-            if "platforms" in wanted and "platforms.read" in allowed
-            else (),
-            webhooks=await store.database.read(_webhooks)
-            if "webhooks" in wanted and "webhooks.read" in allowed
-            else (),
-            keys=await platform.read(lambda connection: _keys(connection, project_id))
-            if "keys" in wanted and "keys.read" in allowed
-            else (),
-        )
+        if readable("platforms"):
+            platforms = await of_instance.read(
+                lambda connection: first_platforms(connection, project_id, MOST_LISTED)
+            )
+        if readable("webhooks"):
+            webhooks = await store.database.read(lambda connection: first_webhooks(connection, MOST_LISTED))
+        if readable("keys"):
+            keys = await of_instance.read(
+                lambda connection: keys_of_project(connection, project_id, MOST_LISTED)
+            )
     except (StoreError, DatabaseClosedError):  # the store has logged why; the others are still listed
         return ProjectDetails(settings=store.project.settings)
+    return ProjectDetails(
+        settings=store.project.settings,
+        platforms=tuple(map(platform_of, platforms)),
+        webhooks=tuple(map(webhook_of, webhooks)),
+        keys=tuple(map(key_of, keys)),
+    )
 
 
 def _readable(context: Context, store: ProjectStore) -> frozenset[str]:
@@ -145,20 +138,3 @@ def _readable(context: Context, store: ProjectStore) -> frozenset[str]:
     if context.project.id == store.project.id:
         return context.caller.scopes
     return scopes_on(context, store.project) or frozenset()
-
-
-def _platforms(connection: Connection, project_id: str) -> tuple[AnyPlatform, ...]:
-    found = select(platforms).where(platforms.c.project_id == project_id).order_by(platforms.c.sequence)
-    rows = connection.execute(found.limit(MOST_LISTED))
-    return tuple(platform_of(registered_platform_of(row)) for row in rows)
-
-
-def _webhooks(connection: Connection) -> tuple[Webhook, ...]:
-    rows = connection.execute(select(webhooks).order_by(webhooks.c.sequence).limit(MOST_LISTED))
-    return tuple(webhook_of(row) for row in rows)
-
-
-def _keys(connection: Connection, project_id: str) -> tuple[Key, ...]:
-    owned = KeyOwner(project_id=project_id).condition()
-    rows = connection.execute(select(keys).where(owned).order_by(keys.c.sequence).limit(MOST_LISTED))
-    return tuple(key_of(api_key_of(row)) for row in rows)

@@ -13,7 +13,7 @@ from tidewire.core.checks.names import NewProjectId, ResourceId
 from tidewire.core.checks.numbers import Boolean
 from tidewire.core.checks.texts import AnyCaseChoice, Search, Text
 from tidewire.core.errors import TidewireError
-from tidewire.core.ids import unique_id
+from tidewire.core.ids import chosen_id
 from tidewire.core.models import Project, ProjectList
 from tidewire.services.context import Context
 from tidewire.services.project.records import project_of
@@ -24,7 +24,8 @@ from tidewire.services.projects.access import (
     reach_of,
     require_organization,
 )
-from tidewire.services.projects.lists import PROJECT_LIST, QUERY_KINDS, list_projects_of
+from tidewire.services.projects.lists import QUERY_KINDS, list_projects_of
+from tidewire.store.records.projects import PROJECTS
 
 Name = Annotated[str, Text(1, 128)]
 Note = Annotated[str, Text(1, 256)]
@@ -45,14 +46,14 @@ async def create_project(
 ) -> Project:
     """Create a project of an organisation."""
     require_organization(context, team_id, "projects.write")
-    new_id = unique_id() if project_id == "unique()" else project_id
+    new_id = chosen_id(project_id)
     return project_of(await context.instance.create_project(new_id, name, team_id, region))
 
 
 @operations.declare("listProjects", "GET", "/projects", scopes=("projects.read",))
 async def list_projects(
     context: Context,
-    queries: Annotated[Sequence[str], QueryList(tuple(PROJECT_LIST.attributes), QUERY_KINDS)] = (),
+    queries: Annotated[Sequence[str], QueryList(tuple(PROJECTS.attributes), QUERY_KINDS)] = (),
     search: Search = "",
     total: Boolean = True,
 ) -> ProjectList:

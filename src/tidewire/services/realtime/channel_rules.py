@@ -36,11 +36,15 @@ from tidewire.services.realtime.parameters import (
     Readers,
 )
 from tidewire.store.engine.database import Transaction
-from tidewire.store.lists.resource_lists import list_rows, resource_list
-from tidewire.store.records.channel_rules import delete_rule, get_rule, insert_rule, rule_of, update_rule
-from tidewire.store.schema import channel_rules
-
-_LIST: Final = resource_list(channel_rules, "read", "publish", "history", "presence")
+from tidewire.store.lists.resource_lists import list_rows
+from tidewire.store.records.channel_rules import (
+    CHANNEL_RULES,
+    delete_rule,
+    get_rule,
+    insert_rule,
+    rule_of,
+    update_rule,
+)
 
 
 @operations.declare(
@@ -84,12 +88,12 @@ async def create_channel(
 @operations.declare("listChannels", "GET", "/realtime/channels", scopes=("realtime.read",), extension=True)
 async def list_channels(
     context: Context,
-    queries: Annotated[Sequence[str], QueryList(tuple(_LIST.attributes))] = (),
+    queries: Annotated[Sequence[str], QueryList(tuple(CHANNEL_RULES.attributes))] = (),
     total: Boolean = True,
 ) -> RealtimeChannelList:
     """List the rules of the project's custom channels."""
     count, rows = await context.database.read(
-        lambda connection: list_rows(connection, _LIST, queries, "", (), total)
+        lambda connection: list_rows(connection, CHANNEL_RULES, queries, "", (), total)
     )
     return RealtimeChannelList(total=count, channels=[_model(rule_of(row)) for row in rows])
 

@@ -4,29 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal
-
-from sqlalchemy import delete, insert, select, update
+from typing import Annotated, Final, Literal
 
 from tidewire.core.checks.lists import Items, PermissionList, QueryList
 from tidewire.core.checks.names import CustomId, ResourceId
 from tidewire.core.checks.numbers import Boolean, Whole
 from tidewire.core.checks.texts import Choice, Search, Text
 from tidewire.core.errors import TidewireError
-from tidewire.core.ids import unique_id
+from tidewire.core.ids import chosen_id
 from tidewire.core.models import Bucket, BucketList
 from tidewire.core.permissions import expand_permissions
-from tidewire.core.time import now
 from tidewire.services.context import Context
 from tidewire.services.permissions import PARENT_ACTIONS
 from tidewire.services.storage import operations
 from tidewire.services.storage.events import BUCKET_CREATED, BUCKET_DELETED, BUCKET_UPDATED, publish_bucket
 from tidewire.services.storage.records import bucket_of, find_bucket
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
-from tidewire.store.lists.resource_lists import list_rows, resource_list
-from tidewire.store.records.grants import delete_grants, write_grants
-from tidewire.store.records.stored_files import drop_files_of
-from tidewire.store.schema import buckets
+from tidewire.store.lists.resource_lists import list_rows
+from tidewire.store.records.stored_files import (
+    BUCKETS,
+    bucket_by_id,
+    change_bucket,
+    drop_bucket,
+    insert_bucket,
+)
 
 DEFAULT_FILE_SIZE: Final = 30_000_000
 """Bytes that a file may have in a bucket that says nothing about it."""
@@ -50,19 +52,10 @@ MaximumFileSize = Annotated[int, FileSize(1, DEFAULT_FILE_SIZE)]
 Extensions = Annotated[Sequence[str], Items(Text(1, 64))]
 Compression = Annotated[Literal["none", "gzip", "zstd"], Choice(("none", "gzip", "zstd"))]
 
-_LIST: Final = resource_list(
-    buckets,
-    "enabled",
-    "name",
-    "fileSecurity",
-    "maximumFileSize",
-    "encryption",
-    "antivirus",
-    "transformations",
-)
+_BUCKET: Final = "/storage/buckets/{bucketId}"
 
 
-@operations.declare(
+@operations.write(
     "createBucket",
     "POST",
     "/storage/buckets",
@@ -70,7 +63,8 @@ _LIST: Final = resource_list(
     status=201,
     event=BUCKET_CREATED,
 )
-async def create_bucket(
+def create_bucket(
+    transaction: Transaction,
     context: Context,
     bucket_id: CustomId,
     name: Name,
@@ -85,62 +79,48 @@ async def create_bucket(
     transformations: Boolean = True,
 ) -> Bucket:
     """Create a bucket."""
-    new_id = unique_id() if bucket_id == "unique()" else bucket_id
-    granted = expand_permissions(permissions, PARENT_ACTIONS) or []
-    values = {
-        "permissions": granted,
-        "name": name,
-        "file_security": file_security,
-        "enabled": enabled,
-        "maximum_file_size": _within_limit(context, maximum_file_size),
-        "allowed_file_extensions": list(allowed_file_extensions),
-        "compression": compression,
-        "encryption": encryption,
-        "antivirus": antivirus,
-        "transformations": transformations,
-    }
-
-    def unit(transaction: Transaction) -> Bucket:
-        connection = transaction.connection
-        if connection.execute(select(buckets.c.sequence).where(buckets.c.id == new_id)).first():
-            raise TidewireError("storage_bucket_already_exists", "A bucket with this id already exists.")
-        moment = now()
-        connection.execute(insert(buckets).values(id=new_id, created_at=moment, updated_at=moment, **values))
-        return _publish(transaction, context, BUCKET_CREATED, new_id, granted)
-
-    return await context.database.write(unit)
+    new_id = chosen_id(bucket_id)
+    if bucket_by_id(transaction.connection, new_id) is not None:
+        raise TidewireError("storage_bucket_already_exists", "A bucket with this id already exists.")
+    row = insert_bucket(
+        transaction.connection,
+        id=new_id,
+        permissions=expand_permissions(permissions, PARENT_ACTIONS) or [],
+        name=name,
+        file_security=file_security,
+        enabled=enabled,
+        maximum_file_size=_within_limit(context, maximum_file_size),
+        allowed_file_extensions=list(allowed_file_extensions),
+        compression=compression,
+        encryption=encryption,
+        antivirus=antivirus,
+        transformations=transformations,
+    )
+    return publish_bucket(transaction, context, BUCKET_CREATED, bucket_of(row))
 
 
-@operations.declare("listBuckets", "GET", "/storage/buckets", scopes=("buckets.read",))
-async def list_buckets(
-    context: Context,
-    queries: Annotated[Sequence[str], QueryList(tuple(_LIST.attributes))] = (),
+@operations.read("listBuckets", "GET", "/storage/buckets", scopes=("buckets.read",))
+def list_buckets(
+    connection: Connection,
+    context: Context,  # noqa: ARG001
+    queries: Annotated[Sequence[str], QueryList(tuple(BUCKETS.attributes))] = (),
     search: Search = "",
     total: Boolean = True,
 ) -> BucketList:
     """List the buckets."""
-    count, rows = await context.database.read(
-        lambda connection: list_rows(connection, _LIST, queries, search, (), total)
-    )
+    count, rows = list_rows(connection, BUCKETS, queries, search, (), total)
     return BucketList(total=count, buckets=[bucket_of(row) for row in rows])
 
 
-@operations.declare("getBucket", "GET", "/storage/buckets/{bucketId}", scopes=("buckets.read",))
-async def get_bucket(context: Context, bucket_id: ResourceId) -> Bucket:
+@operations.read("getBucket", "GET", _BUCKET, scopes=("buckets.read",))
+def get_bucket(connection: Connection, context: Context, bucket_id: ResourceId) -> Bucket:
     """Get a bucket."""
-    return await context.database.read(
-        lambda connection: bucket_of(find_bucket(connection, context.caller, bucket_id))
-    )
+    return bucket_of(find_bucket(connection, context.caller, bucket_id))
 
 
-@operations.declare(
-    "updateBucket",
-    "PUT",
-    "/storage/buckets/{bucketId}",
-    scopes=("buckets.write",),
-    event=BUCKET_UPDATED,
-)
-async def update_bucket(
+@operations.write("updateBucket", "PUT", _BUCKET, scopes=("buckets.write",), event=BUCKET_UPDATED)
+def update_bucket(
+    transaction: Transaction,
     context: Context,
     bucket_id: ResourceId,
     name: Name,
@@ -155,52 +135,31 @@ async def update_bucket(
     transformations: Boolean = True,
 ) -> Bucket:
     """Replace the settings of a bucket; permissions that are not given stay."""
-    values = {
-        "name": name,
-        "file_security": file_security,
-        "enabled": enabled,
-        "maximum_file_size": _within_limit(context, maximum_file_size),
-        "allowed_file_extensions": list(allowed_file_extensions),
-        "compression": compression,
-        "encryption": encryption,
-        "antivirus": antivirus,
-        "transformations": transformations,
-    }
+    row = find_bucket(transaction.connection, context.caller, bucket_id)
     granted = expand_permissions(permissions, PARENT_ACTIONS)
+    row = change_bucket(
+        transaction.connection,
+        row,
+        name=name,
+        file_security=file_security,
+        enabled=enabled,
+        maximum_file_size=_within_limit(context, maximum_file_size),
+        allowed_file_extensions=list(allowed_file_extensions),
+        compression=compression,
+        encryption=encryption,
+        antivirus=antivirus,
+        transformations=transformations,
+        **({} if granted is None else {"permissions": granted}),
+    )
+    return publish_bucket(transaction, context, BUCKET_UPDATED, bucket_of(row))
 
-    def unit(transaction: Transaction) -> Bucket:
-        connection = transaction.connection
-        row = find_bucket(connection, context.caller, bucket_id)
-        kept = row.permissions if granted is None else granted
-        connection.execute(
-            update(buckets)
-            .where(buckets.c.sequence == row.sequence)
-            .values(updated_at=now(), permissions=kept, **values)
-        )
-        return _publish(transaction, context, BUCKET_UPDATED, bucket_id, granted)
 
-    return await context.database.write(unit)
-
-
-@operations.declare(
-    "deleteBucket",
-    "DELETE",
-    "/storage/buckets/{bucketId}",
-    scopes=("buckets.write",),
-    event=BUCKET_DELETED,
-)
-async def delete_bucket(context: Context, bucket_id: ResourceId) -> None:
-    """Delete a bucket with all its files; no event tells of the single files."""
-
-    def unit(transaction: Transaction) -> None:
-        connection = transaction.connection
-        row = find_bucket(connection, context.caller, bucket_id)
-        drop_files_of(connection, row.sequence)
-        delete_grants(connection, "bucket", row.sequence)
-        connection.execute(delete(buckets).where(buckets.c.sequence == row.sequence))
-        publish_bucket(transaction, context, BUCKET_DELETED, bucket_of(row))
-
-    await context.database.write(unit)
+@operations.write("deleteBucket", "DELETE", _BUCKET, scopes=("buckets.write",), event=BUCKET_DELETED)
+def delete_bucket(transaction: Transaction, context: Context, bucket_id: ResourceId) -> None:
+    """Delete a bucket with all its files; there is no event for a single file."""
+    row = find_bucket(transaction.connection, context.caller, bucket_id)
+    drop_bucket(transaction.connection, row.sequence)
+    publish_bucket(transaction, context, BUCKET_DELETED, bucket_of(row))
 
 
 def _within_limit(context: Context, size: int) -> int:
@@ -211,15 +170,3 @@ def _within_limit(context: Context, size: int) -> int:
             f"Invalid `maximumFileSize` param: Value must be between 1 and {limit}, this server's limit.",
         )
     return min(size, limit)
-
-
-def _publish(
-    transaction: Transaction, context: Context, pattern: str, bucket_id: str, granted: Sequence[str] | None
-) -> Bucket:
-    connection = transaction.connection
-    row: Any = connection.execute(select(buckets).where(buckets.c.id == bucket_id)).one()
-    if granted is not None:
-        write_grants(connection, "bucket", row.sequence, granted)
-    bucket = bucket_of(row)
-    publish_bucket(transaction, context, pattern, bucket)
-    return bucket

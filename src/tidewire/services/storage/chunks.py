@@ -22,7 +22,7 @@ class ChunkPosition:
 
 
 def place_of(upload: Upload) -> ChunkPosition:
-    """Return the place of a part; raises ``storage_invalid_content_range`` for one that SDKs never send.
+    """The place of a part; raises ``storage_invalid_content_range`` for one that SDKs never send.
 
     Every chunk is as long as the chunk size but the last, which ends with the file: so chunks cannot
     overlap, and a gap is a missing number.
@@ -49,7 +49,7 @@ def _problem(upload: Upload, start: int, end: int, total: int) -> str:
 
 
 def file_id_of(upload: Upload, given: str, place: ChunkPosition) -> str:
-    """Return the id of the file that a part belongs to: ``X-Appwrite-ID`` before the form's field.
+    """The id of the file that a part belongs to: ``X-Appwrite-ID`` before the form's field.
 
     Raises ``storage_invalid_appwrite_id``.
     """

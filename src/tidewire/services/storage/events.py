@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import Row
-
 from tidewire.core.channels import Parent
 from tidewire.core.models import Bucket, File
 from tidewire.services.context import Context
 from tidewire.services.publishing import publish
+from tidewire.store.engine.connection import Row
 from tidewire.store.engine.database import Transaction
 
 BUCKET_CREATED: Final = "buckets.[bucketId].create"
@@ -20,14 +19,16 @@ FILE_UPDATED: Final = "buckets.[bucketId].files.[fileId].update"
 FILE_DELETED: Final = "buckets.[bucketId].files.[fileId].delete"
 
 
-def publish_bucket(transaction: Transaction, context: Context, pattern: str, bucket: Bucket) -> None:
-    """Write the event of a bucket; it is not for realtime."""
+def publish_bucket(transaction: Transaction, context: Context, pattern: str, bucket: Bucket) -> Bucket:
+    """Write the event of a bucket, which realtime clients do not get, and return the bucket."""
     publish(transaction, context, pattern, {"bucketId": bucket.id}, bucket)
+    return bucket
 
 
 def publish_file(
     transaction: Transaction, context: Context, pattern: str, bucket: Row[Any], file: File
-) -> None:
-    """Write the event of a file, to those who may read it."""
+) -> File:
+    """Write the event of a file, for those who may read it, and return the file."""
     parent = Parent(bucket.permissions, bucket.file_security)
     publish(transaction, context, pattern, {"bucketId": bucket.id, "fileId": file.id}, file, parent)
+    return file

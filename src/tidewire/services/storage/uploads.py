@@ -12,36 +12,39 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from sqlalchemy import Row, insert, select, update
-
 from tidewire.core.checks.lists import PermissionList
 from tidewire.core.checks.names import CustomId, ResourceId
 from tidewire.core.checks.texts import FolderPath
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import File
 from tidewire.core.rate_limits import RateLimit
-from tidewire.core.time import now
 from tidewire.core.uploads import FilePart, Upload
 from tidewire.services.context import Context
 from tidewire.services.permissions import ITEM_ACTIONS, may, permissions_of_new_item, unauthorized
 from tidewire.services.storage import operations
 from tidewire.services.storage.chunks import ChunkPosition, file_id_of, place_of, wrong_upload_id
-from tidewire.services.storage.completion import chunks_of, complete_upload, insert_file
-from tidewire.services.storage.content import Part
-from tidewire.services.storage.events import FILE_CREATED
+from tidewire.services.storage.completion import complete_upload
+from tidewire.services.storage.events import FILE_CREATED, publish_file
 from tidewire.services.storage.media_types import media_type
 from tidewire.services.storage.records import (
     file_of,
     find_bucket,
-    find_file,
-    find_upload,
     may_in_bucket,
     unfinished_file_of,
     uploader_of,
 )
-from tidewire.store.engine.connection import Connection
+from tidewire.store.engine.connection import Connection, Row
 from tidewire.store.engine.database import Transaction
-from tidewire.store.schema import upload_parts, uploads
+from tidewire.store.records.stored_files import (
+    Part,
+    find_file,
+    find_upload,
+    insert_file,
+    insert_part,
+    insert_upload,
+    md5_of_part,
+    parts_of_upload,
+)
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,11 @@ class _NewPart:
     file_id: str
     permissions: Sequence[str] | None
     folder: str
+
+    @property
+    def object(self) -> Part:
+        """The object that holds the part."""
+        return Part(self.upload.key, self.upload.size)
 
 
 @dataclass(frozen=True)
@@ -117,13 +125,14 @@ def _receive(transaction: Transaction, context: Context, bucket_id: str, part: _
         return _answer_again(context, bucket, existing, part)
     upload = find_upload(connection, bucket, part.file_id)
     if part.place.count > 1:
-        upload = upload or _begin(connection, context, bucket, part, permissions)
+        if upload is None:
+            upload = insert_upload(connection, bucket, **_fields(context, part, permissions))
         return _receive_chunk(connection, context, bucket, upload, part)
     if upload is not None:
         raise _already_exists()
     fields = _fields(context, part, permissions)
-    parts = [Part(part.upload.key, part.upload.size)]
-    return _Received(insert_file(transaction, context, bucket, fields, parts, part.upload.md5))
+    row = insert_file(connection, bucket, [part.object], part.upload.md5, **fields)
+    return _Received(publish_file(transaction, context, FILE_CREATED, bucket, file_of(row, bucket.id)))
 
 
 def _check_rules(context: Context, bucket: Row[Any], part: _NewPart) -> None:
@@ -158,11 +167,8 @@ def _answer_again(context: Context, bucket: Row[Any], row: Row[Any], part: _NewP
 
 
 def _fields(context: Context, part: _NewPart, permissions: list[str]) -> dict[str, Any]:
-    moment = now()
     return {
         "id": part.file_id,
-        "created_at": moment,
-        "updated_at": moment,
         "permissions": permissions,
         "name": part.upload.name,
         "folder": part.folder,
@@ -171,16 +177,6 @@ def _fields(context: Context, part: _NewPart, permissions: list[str]) -> dict[st
         "chunks_total": part.place.count,
         "uploader": uploader_of(context.caller),
     }
-
-
-def _begin(
-    connection: Connection, context: Context, bucket: Row[Any], part: _NewPart, permissions: list[str]
-) -> Row[Any]:
-    return connection.execute(
-        insert(uploads)
-        .values(bucket_sequence=bucket.sequence, **_fields(context, part, permissions))
-        .returning(uploads)
-    ).one()
 
 
 def _receive_chunk(
@@ -193,48 +189,21 @@ def _receive_chunk(
             "storage_invalid_content_range",
             f"The Content-Range header is wrong: this upload was begun with {upload.size} bytes in total.",
         )
-    needed = _insert_chunk(connection, upload, part)
+    number = part.place.number
+    known_md5 = md5_of_part(connection, upload, number)
+    needed = known_md5 is None
     if needed:
-        upload = connection.execute(
-            update(uploads)
-            .where(uploads.c.sequence == upload.sequence)
-            .values(chunks_uploaded=uploads.c.chunks_uploaded + 1, updated_at=now(), **_kind(part))
-            .returning(uploads)
-        ).one()
-    if upload.chunks_uploaded == upload.chunks_total:
-        return _Received(chunks_of(connection, upload), needed)
-    return _Received(unfinished_file_of(upload, bucket.id, upload.chunks_uploaded), needed)
-
-
-def _kind(part: _NewPart) -> dict[str, str]:
-    """What the file's first bytes tell of it, whenever they come."""
-    return {"mime_type": media_type(part.upload.name, part.upload.head)} if part.place.number == 1 else {}
-
-
-def _insert_chunk(connection: Connection, upload: Row[Any], part: _NewPart) -> bool:
-    """Keep a chunk; False if it is there already."""
-    there = connection.execute(
-        select(upload_parts.c.md5).where(
-            upload_parts.c.upload_sequence == upload.sequence, upload_parts.c.number == part.place.number
-        )
-    ).scalar_one_or_none()
-    if there is None:
-        connection.execute(
-            insert(upload_parts).values(
-                upload_sequence=upload.sequence,
-                number=part.place.number,
-                key=part.upload.key,
-                size=part.upload.size,
-                md5=part.upload.md5,
-            )
-        )
-        return True
-    if there != part.upload.md5:
+        # What the file's first bytes tell of it, whenever they come.
+        kind = {"mime_type": media_type(part.upload.name, part.upload.head)} if number == 1 else {}
+        upload = insert_part(connection, upload, number, part.object, part.upload.md5, **kind)
+    elif known_md5 != part.upload.md5:
         raise TidewireError(
             "storage_invalid_content_range",
-            f"Chunk {part.place.number} arrived before with other content; delete the upload to begin again.",
+            f"Chunk {number} arrived before with other content; delete the upload to begin again.",
         )
-    return False
+    if upload.chunks_uploaded == upload.chunks_total:
+        return _Received(list(parts_of_upload(connection, upload).values()), needed)
+    return _Received(unfinished_file_of(upload, bucket.id, upload.chunks_uploaded), needed)
 
 
 def _already_exists() -> TidewireError:

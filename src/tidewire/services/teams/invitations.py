@@ -1,4 +1,4 @@
-"""Invitations: users ask others into a team by mail or text message, servers put them in at once."""
+"""Invitations: users invite others into a team by mail or text message, servers add them at once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
-from sqlalchemy import Row, select, update
 
 from tidewire.core.checks.addresses import EmailAddress, PhoneNumber, RedirectUrl
 from tidewire.core.checks.names import ResourceId
@@ -18,7 +17,6 @@ from tidewire.core.models import Membership
 from tidewire.core.rate_limits import RateLimit
 from tidewire.core.redirects import with_query
 from tidewire.core.time import now
-from tidewire.services.account.records import find_user, insert_user, user_by_email, user_by_id, user_by_phone
 from tidewire.services.account.redirects import require_redirect
 from tidewire.services.account.sign_up import require_method, require_room
 from tidewire.services.context import Context
@@ -26,17 +24,17 @@ from tidewire.services.messages import invitation_mail, invitation_text
 from tidewire.services.one_time import new_link_secret
 from tidewire.services.outgoing import enqueue_mail, enqueue_text_message
 from tidewire.services.phones import is_mock_number
-from tidewire.services.publishing import publish
 from tidewire.services.teams import operations
-from tidewire.services.teams.events import MEMBERSHIP_CREATED
+from tidewire.services.teams.events import MEMBERSHIP_CREATED, publish_membership
 from tidewire.services.teams.memberships import Roles, require_known_roles
-from tidewire.services.teams.records import add_to_total, find_owned_team, insert_membership
+from tidewire.services.teams.records import find_owned_team
 from tidewire.services.teams.views import MEMBERS, SERVER, Viewer, membership_of
-from tidewire.store.engine.connection import Connection
+from tidewire.store.engine.connection import Connection, Row
 from tidewire.store.engine.database import Transaction
 from tidewire.store.instance.instance import CONSOLE_PROJECT_ID
 from tidewire.store.records.identities import hash_secret
-from tidewire.store.schema import memberships
+from tidewire.store.records.teams import add_to_total, change_membership, insert_membership, membership_by
+from tidewire.store.records.users import find_user, insert_user, user_by
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ class _Invitation:
     """Where the link in the message leads."""
 
 
-@operations.declare(
+@operations.write(
     "createMembership",
     "POST",
     "/teams/{teamId}/memberships",
@@ -62,7 +60,8 @@ class _Invitation:
     event=MEMBERSHIP_CREATED,
     limit=RateLimit(10, 3600, ("url:{url},ip:{ip}",)),
 )
-async def create_membership(
+def create_membership(
+    transaction: Transaction,
     context: Context,
     team_id: ResourceId,
     roles: Roles,
@@ -87,9 +86,7 @@ async def create_membership(
     require_method(context, "invites")
     require_known_roles(context, roles)
     invitation = _Invitation(user_id, email.lower(), phone, name, tuple(dict.fromkeys(roles)), url)
-    return await context.database.write(
-        lambda transaction: _invite(transaction, context, team_id, invitation)
-    )
+    return _invite(transaction, context, team_id, invitation)
 
 
 def invitation_hash(secret: str, address: str | None) -> str:
@@ -110,9 +107,8 @@ def _invite(transaction: Transaction, context: Context, team_id: str, invitation
     team = find_owned_team(connection, context.caller, team_id, "invite others")
     invitee = _find_invitee(connection, invitation) or _create_invitee(connection, context, invitation)
     row = _put_in_team(transaction, context, team, invitee, invitation)
-    parameters = {"userId": invitee.id, "teamId": team_id, "membershipId": row.id}
     seen = membership_of(connection, settings, row, MEMBERS)
-    publish(transaction, context, MEMBERSHIP_CREATED, parameters, seen)
+    publish_membership(transaction, context, MEMBERSHIP_CREATED, row, seen)
     # Those who invite know the address that they gave.
     viewer = SERVER if context.caller.bypasses_permissions else Viewer(gave=row.invited_address)
     shown = membership_of(connection, settings, row, viewer)
@@ -122,13 +118,13 @@ def _invite(transaction: Transaction, context: Context, team_id: str, invitation
 
 def _find_invitee(connection: Connection, invitation: _Invitation) -> Row[Any] | None:
     if invitation.user_id:
-        found = user_by_id(connection, invitation.user_id)
+        found = user_by(connection, id=invitation.user_id)
         if found is None:
             raise TidewireError("user_not_found", "There is no user with this id.")
     elif invitation.email:
-        found = user_by_email(connection, invitation.email)
+        found = user_by(connection, email=invitation.email)
     else:
-        found = user_by_phone(connection, invitation.phone)
+        found = user_by(connection, phone=invitation.phone)
     if found is None:
         return None
     given = ((invitation.email, found.email), (invitation.phone, found.phone))
@@ -159,9 +155,7 @@ def _put_in_team(
 ) -> Row[Any]:
     """Make or renew the membership, and send the invitation unless it is confirmed at once."""
     connection = transaction.connection
-    existing = connection.execute(
-        select(memberships).where(memberships.c.team_id == team.id, memberships.c.user_id == invitee.id)
-    ).one_or_none()
+    existing = membership_by(connection, team_id=team.id, user_id=invitee.id)
     if existing is not None and existing.confirmed:
         raise TidewireError("membership_already_confirmed", "The user is a member of this team already.")
     values: dict[str, Any] = {"roles": list(invitation.roles), "invited_at": now()}
@@ -178,12 +172,7 @@ def _put_in_team(
     if existing is None:
         row = insert_membership(connection, team.id, invitee.id, readers=("any",), **values)
     else:
-        row = connection.execute(
-            update(memberships)
-            .where(memberships.c.sequence == existing.sequence)
-            .values(**values, updated_at=now())
-            .returning(memberships)
-        ).one()
+        row = change_membership(connection, existing.sequence, **values)
     if not context.caller.bypasses_permissions:
         _send(transaction, context, team, invitee, row.id, secret, invitation.url)
     return row

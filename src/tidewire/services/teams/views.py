@@ -10,18 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, exists, select
-
 from tidewire.core.models import Membership
 from tidewire.core.project_settings import ProjectSettings
 from tidewire.core.second_factors import own_factors
 from tidewire.services.answers import datetime_or_empty, shown
 from tidewire.services.context import Context
 from tidewire.services.teams.records import owns
-from tidewire.store.engine.connection import Connection
+from tidewire.store.engine.connection import Connection, Row
 from tidewire.store.instance.instance import CONSOLE_PROJECT_ID
 from tidewire.store.records.identities import account_of
-from tidewire.store.schema import authenticators, teams, users
+from tidewire.store.records.teams import team_names
+from tidewire.store.records.users import users_with_factors
 
 
 @dataclass(frozen=True)
@@ -66,17 +65,9 @@ def memberships_of(
     connection: Connection, settings: ProjectSettings, rows: Sequence[Row[Any]], viewer: Viewer
 ) -> list[Membership]:
     """Rows of ``memberships`` as the viewer sees them."""
-    team_ids, user_ids = {row.team_id for row in rows}, {row.user_id for row in rows}
-    names = connection.execute(select(teams.c.id, teams.c.name).where(teams.c.id.in_(team_ids)))
-    has_authenticator = (
-        exists()
-        .where(authenticators.c.user_id == users.c.id, authenticators.c.verified)
-        .label("has_authenticator")
-    )
-    people = connection.execute(select(users, has_authenticator).where(users.c.id.in_(user_ids)))
-    team_names = {row.id: row.name for row in names}
-    by_id = {row.id: row for row in people}
-    return [_view(settings, row, by_id[row.user_id], team_names[row.team_id], viewer) for row in rows]
+    names = team_names(connection, {row.team_id for row in rows})
+    people = users_with_factors(connection, {row.user_id for row in rows})
+    return [_view(settings, row, people[row.user_id], names[row.team_id], viewer) for row in rows]
 
 
 def _view(

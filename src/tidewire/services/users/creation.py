@@ -15,18 +15,20 @@ from tidewire.core.checks.names import CustomId
 from tidewire.core.checks.numbers import Int32
 from tidewire.core.checks.texts import AnyCaseChoice, Password, Text
 from tidewire.core.errors import TidewireError
+from tidewire.core.ids import chosen_id
 from tidewire.core.models import User
 from tidewire.core.operations import named_parameters
 from tidewire.core.time import now
-from tidewire.services.account.records import chosen_id, insert_user
+from tidewire.services.account.events import USER_CREATED
 from tidewire.services.context import Context
 from tidewire.services.password_hashes import SHA_VERSIONS, InvalidHashError, check_hash
 from tidewire.services.password_policy import PersonalData, password_columns, require_acceptable
 from tidewire.services.publishing import publish
 from tidewire.services.users import operations
-from tidewire.services.users.events import USER_CREATED
-from tidewire.services.users.records import find_shown_user, require_no_identity
+from tidewire.services.users.records import find_shown_user
 from tidewire.store.engine.database import Transaction
+from tidewire.store.records.user_identities import require_no_identity
+from tidewire.store.records.users import insert_user
 
 Name = Annotated[str, Text(1, 128)]
 

@@ -6,20 +6,17 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, select
-
 from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Caller
 from tidewire.core.models import Target, User
-from tidewire.services.account.records import change_user, find_user
 from tidewire.services.context import Context
 from tidewire.services.password_hashes import describe_hash
 from tidewire.services.publishing import publish
-from tidewire.store.engine.connection import Connection
+from tidewire.store.engine.connection import Connection, Row
 from tidewire.store.engine.database import Transaction
 from tidewire.store.records.identities import account_of
-from tidewire.store.records.targets import target_of
-from tidewire.store.schema import targets, user_identities
+from tidewire.store.records.targets import targets_of
+from tidewire.store.records.users import change_user, find_user
 
 
 def require_server(context: Context) -> None:
@@ -33,45 +30,23 @@ def require_server(context: Context) -> None:
 
 
 def find_shown_user(connection: Connection, caller: Caller, user_id: str) -> User:
-    """Return the user with this id; raises ``user_not_found``."""
+    """The user with this id as the caller sees it; raises ``user_not_found``."""
     return users_of(connection, caller, [find_user(connection, user_id)])[0]
 
 
 def users_of(connection: Connection, caller: Caller, rows: Sequence[Row[Any]]) -> list[User]:
     """Rows of ``users`` as the caller sees them: hashes of passwords are for servers alone."""
-    of_users = select(targets).where(targets.c.user_id.in_([row.id for row in rows]))
     reached: defaultdict[str, list[Target]] = defaultdict(list)
-    for row in connection.execute(of_users.order_by(targets.c.sequence)):
-        reached[row.user_id].append(target_of(row))
+    for target in targets_of(connection, [row.id for row in rows]):
+        reached[target.user_id].append(target)
     return [_user_of(row, reached[row.id], with_hash=caller.bypasses_permissions) for row in rows]
 
 
-async def change_and_publish(context: Context, user_id: str, event: str, **values: Any) -> User:
-    """Change columns of a user, tell of it, and return the user. Raises as :func:`change_user` does."""
-    return await context.database.write(
-        lambda transaction: change_in(transaction, context, user_id, event, **values)
-    )
-
-
-def change_in(transaction: Transaction, context: Context, user_id: str, event: str, **values: Any) -> User:
-    """:func:`change_and_publish` in a transaction that does something else as well."""
+def change(transaction: Transaction, context: Context, user_id: str, event: str, **values: Any) -> User:
+    """Change columns of a user, with the event, and return the user. Raises as :func:`change_user` does."""
     account = change_user(transaction.connection, user_id, **values)
     publish(transaction, context, event, {"userId": user_id}, account)
     return find_shown_user(transaction.connection, context.caller, user_id)
-
-
-def require_no_identity(connection: Connection, email: str, user_id: str = "") -> None:
-    """Refuse an address with which another user signs in at some provider.
-
-    Raises ``user_email_already_exists``.
-    """
-    held = select(user_identities.c.sequence).where(
-        user_identities.c.provider_email == email, user_identities.c.user_id != user_id
-    )
-    if connection.execute(held).first():
-        raise TidewireError(
-            "user_email_already_exists", "Another user of this project has the same email already."
-        )
 
 
 def _user_of(row: Row[Any], reached: Sequence[Target], *, with_hash: bool) -> User:

@@ -3,109 +3,79 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from tidewire.core.checks.lists import QueryList
 from tidewire.core.checks.names import ResourceId
 from tidewire.core.checks.numbers import Boolean
 from tidewire.core.checks.texts import Search
 from tidewire.core.models import LogList, MembershipList, Preferences, User, UserList
-from tidewire.services.account.records import find_account, find_user
 from tidewire.services.audit import logs_of
 from tidewire.services.context import Context
-from tidewire.services.teams.memberships import MEMBERSHIP_LIST
 from tidewire.services.teams.views import MEMBERS, SERVER, memberships_of
 from tidewire.services.user_deletion import USER_DELETED, delete_user, publish_deletion, purge_later
 from tidewire.services.users import operations
 from tidewire.services.users.records import find_shown_user, users_of
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
-from tidewire.store.lists.resource_lists import list_rows, resource_list
-from tidewire.store.schema import memberships
-from tidewire.store.schema import users as table
-
-_LIST: Final = resource_list(
-    table,
-    "name",
-    "email",
-    "phone",
-    "status",
-    "labels",
-    "passwordUpdate",
-    "registration",
-    "emailVerification",
-    "phoneVerification",
-    "accessedAt",
-    "impersonator",
-    searchable=(table.c.search,),
-    columns={"passwordUpdate": table.c.password_updated_at, "registration": table.c.registered_at},
-)
+from tidewire.store.lists.resource_lists import list_rows
+from tidewire.store.records.teams import MEMBERSHIPS
+from tidewire.store.records.users import USERS, find_account, find_user
 
 
-@operations.declare("list", "GET", "/users", scopes=("users.read",))
-async def list_users(
+@operations.read("list", "GET", "/users", scopes=("users.read",))
+def list_users(
+    connection: Connection,
     context: Context,
-    queries: Annotated[Sequence[str], QueryList(tuple(_LIST.attributes))] = (),
+    queries: Annotated[Sequence[str], QueryList(tuple(USERS.attributes))] = (),
     search: Search = "",
     total: Boolean = True,
 ) -> UserList:
     """List the users of the project."""
-
-    def unit(connection: Connection) -> UserList:
-        count, rows = list_rows(connection, _LIST, queries, search, (), total)
-        return UserList(total=count, users=users_of(connection, context.caller, rows))
-
-    return await context.database.read(unit)
+    count, rows = list_rows(connection, USERS, queries, search, (), total)
+    return UserList(total=count, users=users_of(connection, context.caller, rows))
 
 
-@operations.declare("get", "GET", "/users/{userId}", scopes=("users.read",))
-async def get(context: Context, user_id: ResourceId) -> User:
+@operations.read("get", "GET", "/users/{userId}", scopes=("users.read",))
+def get(connection: Connection, context: Context, user_id: ResourceId) -> User:
     """Get a user."""
-    return await context.database.read(
-        lambda connection: find_shown_user(connection, context.caller, user_id)
-    )
+    return find_shown_user(connection, context.caller, user_id)
 
 
-@operations.declare("getPrefs", "GET", "/users/{userId}/prefs", scopes=("users.read",), model=Preferences)
-async def get_prefs(context: Context, user_id: ResourceId) -> dict[str, Any]:
+@operations.read("getPrefs", "GET", "/users/{userId}/prefs", scopes=("users.read",), model=Preferences)
+def get_prefs(connection: Connection, context: Context, user_id: ResourceId) -> dict[str, Any]:  # noqa: ARG001
     """Get the preferences of a user."""
-    row = await context.database.read(lambda connection: find_user(connection, user_id))
-    prefs: dict[str, Any] = row.prefs
+    prefs: dict[str, Any] = find_user(connection, user_id).prefs
     return prefs
 
 
-@operations.declare("listMemberships", "GET", "/users/{userId}/memberships", scopes=("users.read",))
-async def list_memberships(
+@operations.read("listMemberships", "GET", "/users/{userId}/memberships", scopes=("users.read",))
+def list_memberships(
+    connection: Connection,
     context: Context,
     user_id: ResourceId,
-    queries: Annotated[Sequence[str], QueryList(tuple(MEMBERSHIP_LIST.attributes))] = (),
+    queries: Annotated[Sequence[str], QueryList(tuple(MEMBERSHIPS.attributes))] = (),
     search: Search = "",
     total: Boolean = True,
 ) -> MembershipList:
     """List the teams that a user is in or invited to."""
     viewer = SERVER if context.caller.bypasses_permissions else MEMBERS
-
-    def unit(connection: Connection) -> MembershipList:
-        find_user(connection, user_id)
-        of_user = memberships.c.user_id == user_id
-        count, rows = list_rows(connection, MEMBERSHIP_LIST, queries, search, (of_user,), total)
-        shown = memberships_of(connection, context.project.settings, rows, viewer)
-        return MembershipList(total=count, memberships=shown)
-
-    return await context.database.read(unit)
+    find_user(connection, user_id)
+    count, rows = list_rows(connection, MEMBERSHIPS, queries, search, (), total, user_id=user_id)
+    shown = memberships_of(connection, context.project.settings, rows, viewer)
+    return MembershipList(total=count, memberships=shown)
 
 
-@operations.declare("listLogs", "GET", "/users/{userId}/logs", scopes=("users.read",))
-async def list_logs(
-    context: Context,
+@operations.read("listLogs", "GET", "/users/{userId}/logs", scopes=("users.read",))
+def list_logs(
+    connection: Connection,
+    context: Context,  # noqa: ARG001
     user_id: ResourceId,
     queries: Annotated[Sequence[str], QueryList((), kinds=("limit", "offset"))] = (),
     total: Boolean = True,
 ) -> LogList:
     """List what a user did with the account, the newest first."""
-    return await context.database.read(
-        lambda connection: logs_of(connection, find_account(connection, user_id), queries, total=total)
-    )
+    return logs_of(connection, find_account(connection, user_id), queries, total=total)
 
 
 @operations.declare("delete", "DELETE", "/users/{userId}", scopes=("users.write",), event=USER_DELETED)
@@ -116,7 +86,6 @@ async def delete(context: Context, user_id: ResourceId) -> None:
     """
 
     def unit(transaction: Transaction) -> None:
-        find_account(transaction.connection, user_id)
         delete_user(transaction, user_id)
         publish_deletion(transaction, context.project, context.caller.user_id, user_id)
 

@@ -8,14 +8,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, Row, and_, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, and_, delete, select, update
 
 from tidewire.core.errors import TidewireError
 from tidewire.core.ids import unique_id
 from tidewire.core.time import now
 from tidewire.store.engine.connection import Connection
+from tidewire.store.lists.resource_lists import resource_list
 from tidewire.store.records.identities import hash_secret
+from tidewire.store.records.rows import insert_row
 from tidewire.store.schema import keys
+
+KEYS: Final = resource_list(
+    keys, "name", "scopes", "expire", "accessedAt", columns={"expire": keys.c.expires_at}
+)
 
 KeyType = Literal["standard", "organization", "account"]
 
@@ -98,23 +104,19 @@ def insert_api_key(
     if connection.execute(_of(owner, new_id)).first() is not None:
         raise TidewireError("key_already_exists", f"There is a key {new_id!r} already.")
     bare = secrets.token_hex(_SECRET_BYTES)
-    moment = now()
-    row = connection.execute(
-        insert(keys).returning(keys),
-        {
-            "id": new_id,
-            "created_at": moment,
-            "updated_at": moment,
-            "type": owner.type,
-            "project_id": owner.project_id or None,
-            "team_id": owner.team_id,
-            "user_id": owner.user_id,
-            "name": name,
-            "secret_hash": hash_secret(bare),
-            "scopes": list(scopes),
-            "expires_at": expires,
-        },
-    ).one()
+    row = insert_row(
+        connection,
+        keys,
+        id=new_id,
+        type=owner.type,
+        project_id=owner.project_id or None,
+        team_id=owner.team_id,
+        user_id=owner.user_id,
+        name=name,
+        secret_hash=hash_secret(bare),
+        scopes=list(scopes),
+        expires_at=expires,
+    )
     return api_key_of(row), f"{owner.type}_{bare}"
 
 
@@ -144,6 +146,12 @@ def delete_api_key(connection: Connection, owner: KeyOwner, key_id: str) -> ApiK
     key = find_key(connection, owner, key_id)
     connection.execute(delete(keys).where(owner.condition(), keys.c.id == key_id))
     return key
+
+
+def keys_of_project(connection: Connection, project_id: str, most: int) -> list[ApiKey]:
+    """The oldest keys of a project, at most ``most``."""
+    owned = select(keys).where(KeyOwner(project_id=project_id).condition())
+    return [api_key_of(row) for row in connection.execute(owned.order_by(keys.c.sequence).limit(most))]
 
 
 def note_key_access(connection: Connection, key: ApiKey, sdk: str) -> None:

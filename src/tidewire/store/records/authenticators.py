@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import pyotp
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, delete, update
 
 from tidewire.core.ids import unique_id
 from tidewire.core.models import MfaType
 from tidewire.core.time import now
 from tidewire.store.engine.connection import Connection
+from tidewire.store.records.rows import find_row, insert_row, update_row
 from tidewire.store.schema import authenticators
 from tidewire.store.secrets.encryption import Encryption, SealError
 
@@ -55,9 +56,7 @@ def without_code(encryption: Encryption, sealed: Sequence[str], code: str) -> li
 
 def find_authenticator(connection: Connection, user_id: str) -> Row[Any] | None:
     """The authenticator app of a user, verified or not."""
-    return connection.execute(
-        select(authenticators).where(authenticators.c.user_id == user_id, authenticators.c.type == "totp")
-    ).one_or_none()
+    return find_row(connection, authenticators, user_id=user_id, type="totp")
 
 
 def replace_authenticator(
@@ -69,18 +68,8 @@ def replace_authenticator(
     """
     delete_authenticator(connection, user_id)
     secret = pyotp.random_base32()
-    moment = now()
-    connection.execute(
-        insert(authenticators),
-        {
-            "id": unique_id(),
-            "created_at": moment,
-            "updated_at": moment,
-            "user_id": user_id,
-            "type": "totp",
-            "secret": encryption.seal(secret),
-        },
-    )
+    sealed = encryption.seal(secret)
+    insert_row(connection, authenticators, id=unique_id(), user_id=user_id, type="totp", secret=sealed)
     # A colon separates the two names in the address.
     label, name = account.replace(":", " "), issuer.replace(":", " ")
     return MfaType(secret=secret, uri=pyotp.TOTP(secret).provisioning_uri(name=label, issuer_name=name))
@@ -88,11 +77,7 @@ def replace_authenticator(
 
 def verify_authenticator(connection: Connection, row: Row[Any]) -> None:
     """Mark the authenticator as verified: its codes count from now on."""
-    connection.execute(
-        update(authenticators)
-        .where(authenticators.c.sequence == row.sequence)
-        .values(verified=True, updated_at=now())
-    )
+    update_row(connection, authenticators, row.sequence, verified=True)
 
 
 def delete_authenticator(connection: Connection, user_id: str) -> None:

@@ -13,11 +13,14 @@ from tidewire.core.time import now
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.prepared_statements import Prepared
 from tidewire.store.engine.state import read_state, write_state
+from tidewire.store.lists.resource_lists import resource_list
+from tidewire.store.records.rows import find_row
 from tidewire.store.schema import channel_rules, state
+
+CHANNEL_RULES: Final = resource_list(channel_rules, "read", "publish", "history", "presence")
 
 _VERSION: Final = "channels.rules"
 _version: Final = Prepared(select(state.c.value).where(state.c.name == bindparam("name")))
-_BY_ID: Final = select(channel_rules).where(channel_rules.c.id == bindparam("id"))
 
 
 def rules_version(connection: Connection) -> str:
@@ -44,7 +47,7 @@ def find_rule(connection: Connection, name: str) -> ChannelRule | None:
 
 def get_rule(connection: Connection, pattern: str) -> ChannelRule:
     """The rule of exactly this pattern. Raises ``channel_not_found``."""
-    row = connection.execute(_BY_ID, {"id": pattern}).one_or_none()
+    row = find_row(connection, channel_rules, id=pattern)
     if row is None:
         raise TidewireError("channel_not_found", f"There is no rule for {pattern!r}.")
     return rule_of(row)
@@ -52,7 +55,7 @@ def get_rule(connection: Connection, pattern: str) -> ChannelRule:
 
 def insert_rule(connection: Connection, rule: ChannelRule, most: int) -> ChannelRule:
     """Create a rule. Raises ``channel_already_exists``, or ``channel_limit_exceeded`` beyond ``most``."""
-    if connection.execute(_BY_ID, {"id": rule.pattern}).first() is not None:
+    if find_row(connection, channel_rules, id=rule.pattern) is not None:
         raise TidewireError("channel_already_exists", f"There is a rule for {rule.pattern!r} already.")
     if (connection.scalar(select(func.count()).select_from(channel_rules)) or 0) >= most:
         raise TidewireError(

@@ -6,15 +6,19 @@ import secrets
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, update
 
 from tidewire.core.errors import TidewireError
 from tidewire.core.ids import unique_id
 from tidewire.core.time import now
 from tidewire.store.engine.connection import Connection
+from tidewire.store.lists.resource_lists import resource_list
 from tidewire.store.records.identities import hash_secret
+from tidewire.store.records.rows import delete_row, find_row, insert_row, update_row
 from tidewire.store.schema import dev_keys
 from tidewire.store.secrets.encryption import Encryption
+
+DEV_KEYS: Final = resource_list(dev_keys, "expire", "accessedAt", columns={"expire": dev_keys.c.expires_at})
 
 _SECRET_BYTES: Final = 128
 _MAX_SECRET_LENGTH: Final = 1024
@@ -43,47 +47,33 @@ def insert_dev_key(
 ) -> DevKey:
     """Create a dev key with a new secret."""
     secret = secrets.token_hex(_SECRET_BYTES)
-    moment = now()
-    row = connection.execute(
-        insert(dev_keys).returning(dev_keys),
-        {
-            "id": unique_id(),
-            "created_at": moment,
-            "updated_at": moment,
-            "project_id": project_id,
-            "name": name,
-            "secret_hash": hash_secret(secret),
-            "secret": encryption.seal(secret),
-            "expires_at": expires,
-        },
-    ).one()
+    row = insert_row(
+        connection,
+        dev_keys,
+        id=unique_id(),
+        project_id=project_id,
+        name=name,
+        secret_hash=hash_secret(secret),
+        secret=encryption.seal(secret),
+        expires_at=expires,
+    )
     return dev_key_of(row)
 
 
 def find_dev_key(connection: Connection, project_id: str, key_id: str) -> DevKey:
     """The dev key with this id. Raises :class:`TidewireError` ``key_not_found``."""
-    row = connection.execute(
-        select(dev_keys).where(dev_keys.c.project_id == project_id, dev_keys.c.id == key_id)
-    ).one_or_none()
-    if row is None:
-        raise TidewireError("key_not_found", "The project has no such dev key.")
-    return dev_key_of(row)
+    return dev_key_of(_row(connection, project_id, key_id))
 
 
 def update_dev_key(connection: Connection, project_id: str, key_id: str, name: str, expires: int) -> DevKey:
     """Change a dev key; its secret stays. Raises :class:`TidewireError` ``key_not_found``."""
-    connection.execute(
-        update(dev_keys)
-        .where(dev_keys.c.project_id == project_id, dev_keys.c.id == key_id)
-        .values(name=name, expires_at=expires, updated_at=now())
-    )
-    return find_dev_key(connection, project_id, key_id)
+    row = _row(connection, project_id, key_id)
+    return dev_key_of(update_row(connection, dev_keys, row.sequence, name=name, expires_at=expires))
 
 
 def delete_dev_key(connection: Connection, project_id: str, key_id: str) -> None:
     """Delete a dev key. Raises :class:`TidewireError` ``key_not_found``."""
-    find_dev_key(connection, project_id, key_id)
-    connection.execute(delete(dev_keys).where(dev_keys.c.project_id == project_id, dev_keys.c.id == key_id))
+    delete_row(connection, dev_keys, _row(connection, project_id, key_id).sequence)
 
 
 def note_dev_key_access(connection: Connection, key: DevKey, sdk: str) -> None:
@@ -103,7 +93,7 @@ def hash_dev_key(secret: str) -> str | None:
 
 def find_by_secret(connection: Connection, secret_hash: str) -> DevKey | None:
     """The dev key whose secret has this hash, expired or not."""
-    row = connection.execute(select(dev_keys).where(dev_keys.c.secret_hash == secret_hash)).first()
+    row = find_row(connection, dev_keys, secret_hash=secret_hash)
     return dev_key_of(row) if row is not None else None
 
 
@@ -120,3 +110,10 @@ def dev_key_of(row: Row[Any]) -> DevKey:
         accessed_at=row.accessed_at,
         sdks=tuple(row.sdks),
     )
+
+
+def _row(connection: Connection, project_id: str, key_id: str) -> Row[Any]:
+    row = find_row(connection, dev_keys, project_id=project_id, id=key_id)
+    if row is None:
+        raise TidewireError("key_not_found", "The project has no such dev key.")
+    return row

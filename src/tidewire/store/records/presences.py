@@ -23,19 +23,22 @@ from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.engine.event_log import epoch
 from tidewire.store.engine.state import read_state, write_state
-from tidewire.store.records.grants import delete_grants, write_grants
+from tidewire.store.lists.resource_lists import list_rows, resource_list
+from tidewire.store.records.grants import delete_grants, readable, write_grants
+from tidewire.store.records.rows import delete_row, find_row, insert_row
 from tidewire.store.schema import presence_connections, presences, users
 
 UPSERTED: Final = "presences.[presenceId].upsert"
 UPDATED: Final = "presences.[presenceId].update"
 DELETED: Final = "presences.[presenceId].delete"
 
+PRESENCES: Final = resource_list(presences, "userInternalId", "userId", "expiresAt", "status", "source")
+
 ENDING_STEP: Final = 100
 """The greatest number of presences that are ended in one transaction."""
 
 _LIST_VERSION: Final = "presences.list_version"
 _encode: Final = msgspec.json.Encoder().encode
-_BY_ID: Final = select(presences).where(presences.c.id == bindparam("wanted"))
 _NEXT_EXPIRY: Final = select(func.min(presences.c.expires_at))
 _USER: Final = select(users.c.sequence).where(users.c.id == bindparam("wanted"))
 
@@ -75,7 +78,7 @@ def set_presence(
     user_sequence = _user_sequence(connection, state.user_id)
     mine_or_same_id = or_(presences.c.user_id == state.user_id, presences.c.id == presence_id)
     _end(transaction, (mine_or_same_id, presences.c.expires_at <= now()))
-    row = connection.execute(select(presences).where(presences.c.user_id == state.user_id)).one_or_none()
+    row = find_row(connection, presences, user_id=state.user_id)
     if row is None:
         if find_presence(connection, presence_id) is not None:
             raise already_exists()
@@ -112,7 +115,25 @@ def publish_presence(transaction: Transaction, pattern: str, sequence: int) -> P
 
 def find_presence(connection: Connection, presence_id: str) -> Row[Any] | None:
     """The presence with this id, expired or not."""
-    return connection.execute(_BY_ID, {"wanted": presence_id}).one_or_none()
+    return find_row(connection, presences, id=presence_id)
+
+
+def visible_presences(
+    connection: Connection, queries: Sequence[str], total: bool, readers: Sequence[str] | None
+) -> tuple[int, list[Row[Any]]]:
+    """A page of the presences that have not expired, and their number: those that ``readers`` may read.
+
+    ``readers`` are roles; None: all. Raises what :func:`list_rows` raises.
+    """
+    where = [presences.c.expires_at > now()]
+    if readers is not None:
+        where.append(readable("presence", presences.c.sequence, readers))
+    return list_rows(connection, PRESENCES, queries, "", where, total)
+
+
+def has_presence(connection: Connection, user_id: str) -> bool:
+    """Whether a user has a presence, expired or not."""
+    return find_row(connection, presences, user_id=user_id) is not None
 
 
 def user_internal_id(connection: Connection, user_id: str) -> str:
@@ -218,19 +239,15 @@ def _columns(state: PresenceState) -> dict[str, Any]:
 
 
 def _insert(connection: Connection, presence_id: str, user_sequence: int, state: PresenceState) -> int:
-    moment = now()
-    result = connection.execute(
-        insert(presences).values(
-            id=presence_id,
-            user_id=state.user_id,
-            user_internal_id=str(user_sequence),
-            created_at=moment,
-            updated_at=moment,
-            **_columns(state),
-        )
+    row = insert_row(
+        connection,
+        presences,
+        id=presence_id,
+        user_id=state.user_id,
+        user_internal_id=str(user_sequence),
+        **_columns(state),
     )
-    assert result.inserted_primary_key is not None
-    sequence = int(result.inserted_primary_key[0])
+    sequence = int(row.sequence)
     write_grants(connection, "presence", sequence, state.permissions)
     return sequence
 
@@ -267,7 +284,7 @@ def _end(transaction: Transaction, which: Sequence[ColumnElement[bool]]) -> int:
         select(presences).where(*which).order_by(presences.c.sequence).limit(ENDING_STEP)
     ).all()
     for row in rows:
-        connection.execute(delete(presences).where(presences.c.sequence == row.sequence))
+        delete_row(connection, presences, row.sequence)
         delete_grants(connection, "presence", row.sequence)
         _append(transaction, DELETED, presence_of(row))
     if rows:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import Row, and_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tidewire.core.errors import TidewireError
@@ -16,9 +16,21 @@ from tidewire.core.origins import Platform
 from tidewire.core.project_settings import ProjectSettings
 from tidewire.core.time import now
 from tidewire.store.engine.connection import Connection
+from tidewire.store.lists.resource_lists import list_rows, resource_list
 from tidewire.store.lists.search import search_text
 from tidewire.store.records.registered_platforms import platforms_of
 from tidewire.store.schema import projects
+
+PROJECTS: Final = resource_list(
+    projects,
+    "teamId",
+    "name",
+    "accessedAt",
+    "search",
+    "labels",
+    searchable=(projects.c.search,),
+    columns={"accessedAt": projects.c.console_accessed_at},
+)
 
 CONSOLE_PROJECT_ID: Final = "console"
 """The project that people manage the other projects in."""
@@ -109,6 +121,25 @@ def projects_of_teams(connection: Connection, teams: Collection[str]) -> list[tu
     """The projects that these teams own: pairs of the project's id and the team's."""
     owned = select(projects.c.id, projects.c.team_id).where(projects.c.team_id.in_(teams))
     return [(row.id, row.team_id) for row in connection.execute(owned)]
+
+
+def list_projects(
+    connection: Connection,
+    teams: Collection[str],
+    single: Collection[tuple[str, str]],
+    queries: Sequence[str],
+    search: str,
+    total: bool,
+    session_duration: int,
+) -> tuple[int, list[Project]]:
+    """A page of the projects of these teams, and of ``single`` ones (team and id), and how many there are.
+
+    Raises what :func:`list_rows` raises.
+    """
+    each = [and_(projects.c.team_id == team, projects.c.id == project) for team, project in sorted(single)]
+    within = or_(projects.c.team_id.in_(sorted(teams)), *each)
+    count, rows = list_rows(connection, PROJECTS, queries, search, [within], total)
+    return count, [project_of(connection, row, session_duration) for row in rows]
 
 
 def project_of(connection: Connection, row: Row[Any], session_duration: int) -> Project:

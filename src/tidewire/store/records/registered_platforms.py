@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Row, bindparam, delete, insert, select, update
+from sqlalchemy import Row, bindparam, select
 
 from tidewire.core.errors import TidewireError
 from tidewire.core.ids import unique_id
 from tidewire.core.origins import Platform
-from tidewire.core.time import now
 from tidewire.store.engine.connection import Connection
+from tidewire.store.lists.resource_lists import resource_list
+from tidewire.store.records.rows import delete_row, find_row, insert_row, update_row
 from tidewire.store.schema import platforms
+
+PLATFORMS: Final = resource_list(platforms, "type", "name", "hostname")
 
 _PLATFORMS: Final = (
     select(platforms.c.type, platforms.c.hostname, platforms.c.key)
@@ -40,64 +43,40 @@ def platforms_of(connection: Connection, project_id: str) -> tuple[Platform, ...
     return tuple(Platform(row.type, row.hostname, row.key) for row in rows)
 
 
+def first_platforms(connection: Connection, project_id: str, most: int) -> list[RegisteredPlatform]:
+    """The oldest platforms of a project, at most ``most``."""
+    own = select(platforms).where(platforms.c.project_id == project_id).order_by(platforms.c.sequence)
+    return [registered_platform_of(row) for row in connection.execute(own.limit(most))]
+
+
 def insert_platform(
     connection: Connection, project_id: str, name: str, platform: Platform, platform_id: str | None = None
 ) -> RegisteredPlatform:
     """Register a web site or app. Raises :class:`TidewireError` ``platform_already_exists``."""
-    new_id = platform_id or unique_id()
-    if _row(connection, project_id, new_id) is not None:
-        raise TidewireError("platform_already_exists", f"The project has a platform {new_id!r} already.")
-    moment = now()
-    registered = RegisteredPlatform(new_id, project_id, name, platform, moment, moment)
-    connection.execute(
-        insert(platforms),
-        {
-            "id": new_id,
-            "created_at": moment,
-            "updated_at": moment,
-            "project_id": project_id,
-            "name": name,
-            "type": platform.type,
-            "hostname": platform.hostname,
-            "key": platform.key,
-        },
-    )
-    return registered
+    key = {"project_id": project_id, "id": platform_id or unique_id()}
+    if find_row(connection, platforms, **key) is not None:
+        raise TidewireError("platform_already_exists", f"The project has a platform {key['id']!r} already.")
+    return registered_platform_of(insert_row(connection, platforms, **key, **_columns(name, platform)))
 
 
 def find_platform(connection: Connection, project_id: str, platform_id: str) -> RegisteredPlatform:
     """The platform with this id. Raises :class:`TidewireError` ``platform_not_found``."""
-    row = _row(connection, project_id, platform_id)
-    if row is None:
-        raise TidewireError("platform_not_found", "The project has no such platform.")
-    return registered_platform_of(row)
+    return registered_platform_of(_row(connection, project_id, platform_id))
 
 
 def update_platform(
     connection: Connection, project_id: str, platform_id: str, name: str, platform: Platform
 ) -> RegisteredPlatform:
     """Replace a platform. Raises :class:`TidewireError` ``platform_not_found``."""
-    connection.execute(
-        update(platforms)
-        .where(platforms.c.project_id == project_id, platforms.c.id == platform_id)
-        .values(
-            name=name,
-            type=platform.type,
-            hostname=platform.hostname,
-            key=platform.key,
-            updated_at=now(),
-        )
-    )
-    return find_platform(connection, project_id, platform_id)
+    row = _row(connection, project_id, platform_id)
+    return registered_platform_of(update_row(connection, platforms, row.sequence, **_columns(name, platform)))
 
 
 def delete_platform(connection: Connection, project_id: str, platform_id: str) -> RegisteredPlatform:
     """Delete a platform; return what it was. Raises :class:`TidewireError` ``platform_not_found``."""
-    registered = find_platform(connection, project_id, platform_id)
-    connection.execute(
-        delete(platforms).where(platforms.c.project_id == project_id, platforms.c.id == platform_id)
-    )
-    return registered
+    row = _row(connection, project_id, platform_id)
+    delete_row(connection, platforms, row.sequence)
+    return registered_platform_of(row)
 
 
 def registered_platform_of(row: Row[Any]) -> RegisteredPlatform:
@@ -112,8 +91,12 @@ def registered_platform_of(row: Row[Any]) -> RegisteredPlatform:
     )
 
 
-def _row(connection: Connection, project_id: str, platform_id: str) -> Row[Any] | None:
-    found = connection.execute(
-        select(platforms).where(platforms.c.project_id == project_id, platforms.c.id == platform_id)
-    )
-    return found.one_or_none()
+def _columns(name: str, platform: Platform) -> dict[str, str]:
+    return {"name": name, "type": platform.type, "hostname": platform.hostname, "key": platform.key}
+
+
+def _row(connection: Connection, project_id: str, platform_id: str) -> Row[Any]:
+    row = find_row(connection, platforms, project_id=project_id, id=platform_id)
+    if row is None:
+        raise TidewireError("platform_not_found", "The project has no such platform.")
+    return row

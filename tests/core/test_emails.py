@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tidewire.services.account.emails import mailbox
+from tidewire.core.emails import mailbox
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
-"""Events of users that servers cause. No event holds the hash of a password or another secret."""
+"""Patterns of the events of users. No event holds the hash of a password or another secret."""
+# ruff: noqa: S105 - the words password and token are names here
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ USER_CREATED: Final = "users.[userId].create"
 NAME_UPDATED: Final = "users.[userId].update.name"
 EMAIL_UPDATED: Final = "users.[userId].update.email"
 PHONE_UPDATED: Final = "users.[userId].update.phone"
-PASSWORD_UPDATED: Final = "users.[userId].update.password"  # noqa: S105 - a name
+PASSWORD_UPDATED: Final = "users.[userId].update.password"
 PREFERENCES_UPDATED: Final = "users.[userId].update.prefs"
 STATUS_UPDATED: Final = "users.[userId].update.status"
 LABELS_UPDATED: Final = "users.[userId].update.labels"
@@ -19,9 +20,15 @@ MFA_DELETED: Final = "users.[userId].delete.mfa"
 RECOVERY_CODES_CREATED: Final = "users.[userId].create.mfa.recovery-codes"
 RECOVERY_CODES_UPDATED: Final = "users.[userId].update.mfa.recovery-codes"
 SESSION_CREATED: Final = "users.[userId].sessions.[sessionId].create"
+SESSION_UPDATED: Final = "users.[userId].sessions.[sessionId].update"
 SESSION_DELETED: Final = "users.[userId].sessions.[sessionId].delete"
 SESSIONS_DELETED: Final = "users.[userId].sessions.delete"
-TOKEN_CREATED: Final = "users.[userId].tokens.[tokenId].create"  # noqa: S105 - a name
+TOKEN_CREATED: Final = "users.[userId].tokens.[tokenId].create"
+VERIFICATION_TOKEN_CREATED: Final = "users.[userId].verification.[tokenId].create"
+VERIFICATION_TOKEN_UPDATED: Final = "users.[userId].verification.[tokenId].update"
+RECOVERY_CREATED: Final = "users.[userId].recovery.[tokenId].create"
+RECOVERY_UPDATED: Final = "users.[userId].recovery.[tokenId].update"
+CHALLENGE_CREATED: Final = "users.[userId].challenges.[challengeId].create"
 TARGET_CREATED: Final = "users.[userId].targets.[targetId].create"
 TARGET_UPDATED: Final = "users.[userId].targets.[targetId].update"
 TARGET_DELETED: Final = "users.[userId].targets.[targetId].delete"
