@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from tidewire.api.large_json import LargeJson
 from tidewire.core import json_bounds, json_pieces, json_structure
 from tidewire.core.errors import TidewireError
-from tidewire.core.json_bounds import DEEPEST_NESTING
+from tidewire.core.json_bounds import DEEPEST_NESTING, at_once
 from tidewire.core.json_steps import is_too_deep
-from tidewire.core.json_structure import structure_of
+from tidewire.core.json_structure import structure_in_steps
 
 VALUES = st.recursive(
     st.none()
@@ -93,7 +93,7 @@ async def test_too_many_values_or_levels_are_refused(text: bytes) -> None:
 
 async def test_what_stands_in_strings_does_not_count() -> None:
     text = b'{"a":"%b"}' % (b'[{,\\\\\\",' * 500_000)
-    assert structure_of(bytearray(text), 100).weight < 10
+    assert at_once(structure_in_steps(bytearray(text), 100)).weight < 10
     assert await decoded(text) == msgspec.json.decode(text)
 
 
@@ -129,7 +129,7 @@ def test_with_arrays_and_without_the_same_is_refused() -> None:
             msgspec.json.decode(deep)
         except (msgspec.DecodeError, RecursionError):
             return
-        with_arrays = refusal(lambda: structure_of(bytearray(deep.encode()), limit))
+        with_arrays = refusal(lambda: at_once(structure_in_steps(bytearray(deep.encode()), limit)))
         assert (
             refusal(lambda: json_bounds.require_bounded(deep, limit)).split(":")[0]
             == with_arrays.split(":")[0]

@@ -36,6 +36,7 @@ from tidewire.realtime.protocol.messages import (
     Terms,
     parse_message,
 )
+from tidewire.realtime.protocol.states import CloseStatus
 from tidewire.realtime.receivers.receiver import Receiver
 from tidewire.realtime.runtime.loop_scheduler import LoopScheduler
 from tidewire.realtime.runtime.meters import Meters
@@ -183,6 +184,9 @@ class Client(Receiver):
 
     def tell(self, text: bytes) -> None:
         self.wire.write(frames.text_message(text))
+
+    def close(self, status: CloseStatus, reason: str = "") -> None:
+        raise AssertionError(f"the connection of {self.name} is closed with {status} {reason}")
 
 
 class World:

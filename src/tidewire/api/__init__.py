@@ -1,1 +1,1 @@
-"""How operations are reached: REST over HTTP, as a plain ASGI application."""
+"""The API: how operations are reached by REST over HTTP, as a plain ASGI application."""

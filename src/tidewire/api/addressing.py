@@ -1,4 +1,5 @@
-"""Which project a request is about, and in which capacity its sender wants to act on it."""
+"""The address of a request: the project it is about, and the capacity in which its sender wants to act on
+it."""
 
 from __future__ import annotations
 
@@ -15,22 +16,22 @@ from tidewire.store.instance.instance import CONSOLE_PROJECT_ID, Instance, Proje
 
 
 class Address(msgspec.Struct, frozen=True):
-    """Where a request goes."""
+    """The project that a request is about, and how its sender approaches it."""
 
     store: ProjectStore | None
-    """What the project stores; None if there is no such project."""
+    """The stores of the project; None if there is no such project."""
     home: Project | None
     """The project whose pages may send the request; None if there is no such project."""
     admin: bool = False
-    """People show a session of the console and act as members of the team that owns the project."""
+    """Whether people show a session of the console and act as members of the team that owns the project."""
     by_dev_key: bool = False
-    """The request carries a dev key of the project."""
+    """Whether the request carries a dev key of the project."""
     ambiguous: bool = False
-    """The path is about one project, and the request names another."""
+    """Whether the path is about one project and the request names another."""
     named: bool = True
-    """The request says which project it is about; else it is about the console."""
+    """Whether the request says which project it is about; otherwise it is about the console."""
     admin_mode: bool = False
-    """The request asks for admin mode, which there is none of for the console itself."""
+    """Whether the request asks for admin mode, which the console itself does not have."""
 
     def admits(self, origin: str, hostnames: list[str]) -> bool:
         """Whether a page of this origin may send the request; ``hostnames`` are the server's own."""

@@ -1,4 +1,4 @@
-"""From the parameters of a request to the arguments of an operation, checked."""
+"""Arguments of operations: the parameters of a request, checked."""
 
 from __future__ import annotations
 

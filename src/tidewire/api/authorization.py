@@ -17,34 +17,17 @@ _SUBJECTS: Final = {"guest": "A guest", "user": "The user", "key": "The API key"
 _UNKNOWN_KEY: Final = "The API key is not known in this project: it is wrong, or was deleted. A guest"
 
 
-_OF_PROJECTS: Final = frozenset(
-    {
-        "databases",
-        "documentsdb",
-        "functions",
-        "messaging",
-        "project",
-        "sites",
-        "tablesdb",
-        "vectorsdb",
-        "webhooks",
-    }
-)
-"""Services that the console itself has not."""
+_OF_PROJECTS: Final = frozenset({
+    "databases", "documentsdb", "functions", "messaging", "project", "sites", "tablesdb", "vectorsdb",
+    "webhooks",
+})  # fmt: skip
+"""Services that the console itself does not have."""
 _OF_CONSOLE: Final = frozenset({"console", "projects"})
 """Services that only the console has."""
-_UNSERVED: Final = {"reports": "advisor"} | {
-    service: service
-    for service in (
-        "avatars",
-        "functions",
-        "graphql",
-        "messaging",
-        "migrations",
-        "proxy",
-        "sites",
-        "vcs",
-    )
+_UNSERVED: Final = {
+    "reports": "advisor",
+    **{each: each for each in ("avatars", "functions", "graphql", "messaging", "migrations")},
+    **{each: each for each in ("proxy", "sites", "vcs")},
 }
 """First segments of paths to services that can be switched off though little or nothing of them is served."""
 

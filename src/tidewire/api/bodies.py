@@ -21,11 +21,12 @@ class RequestParameters(NamedTuple):
 
     values: Mapping[str, Any]
     textual: bool
-    """Every value is text, as in query strings and forms; lists may be written with brackets."""
+    """Whether every value is text, as in query strings and forms, where lists may be written with
+    brackets."""
 
 
 _ALIKE: Final = 4
-"""Letters at its beginning in which a name is like that of a condition: ``query``, ``queries.0``."""
+"""Letters by whose equality a name counts as like that of a condition: ``query``, ``queries.0``."""
 _LONGEST_ALIKE: Final = 64
 _NO_LETTERS: Final = re.compile(r"[^a-zA-Z]+")
 NOTHING: Final = RequestParameters({}, False)
@@ -66,7 +67,7 @@ def from_json(body: bytes, once: Sequence[str] = ()) -> RequestParameters:
 async def from_large_json(
     body: bytearray, large_json: LargeJson, lease: BodyLease, once: Sequence[str] = ()
 ) -> RequestParameters:
-    """The same for a body so large that it is read in steps; its values count for the lease."""
+    """Read a JSON object from a body so large that it is decoded in steps; its values count for the lease."""
     if not body or body.isspace():
         return NOTHING
     try:

@@ -1,4 +1,4 @@
-"""Bytes of request bodies that may be held at once: in all, for an address, for a project."""
+"""The budget of request bodies: bytes that may be held at once in all, for an address and for a project."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from tidewire.core.errors import TidewireError
 from tidewire.settings import Settings
 
 MAX_WAITING: Final = 128
-"""Requests that wait for room at once; each may have as much in the buffers of its connection."""
+"""The most requests that wait for room; each may have as much again in the buffers of its connection."""
 RETRY_SECONDS: Final = 5
-"""After which who was refused may try again."""
+"""Seconds after which a client that was refused may try again."""
 
 
 @dataclass(eq=False, slots=True)
@@ -25,7 +25,7 @@ class _Waiting:
 
 
 class BodyBudget:
-    """What one process holds of bodies that take more than one read of the socket.
+    """The bytes that one process holds of bodies that take more than one read of the socket.
 
     Who finds no room waits, and its body is not read meanwhile: TCP makes the client wait. After
     ``body_wait_seconds`` it is refused. An address, or a project, that holds nothing may go beyond its share
@@ -93,7 +93,7 @@ class BodyBudget:
 
 @dataclass(eq=False, slots=True)
 class BodyLease:
-    """What one request holds."""
+    """The bytes that one request holds."""
 
     budget: BodyBudget
     holders: tuple[str, str]
@@ -105,7 +105,7 @@ class BodyLease:
         await self.budget.take(self, size)
 
     def release(self) -> None:
-        """Hold nothing any more."""
+        """Give back all that is held."""
         self.budget.release(self)
 
 

@@ -37,7 +37,7 @@ _SECRETS: Final = frozenset(
 )  # fmt: skip
 """Fields of models that hold secrets."""
 _SECRET_MODELS: Final = frozenset({MfaChallengeSecret})
-"""Models that do by a field whose name means something else elsewhere."""
+"""Models that hold a secret in a field whose name means something else in other models."""
 
 
 async def compressed(body: bytes) -> bytes:

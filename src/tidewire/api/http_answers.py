@@ -9,13 +9,13 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 
 _LINE: Final = b"%b: %b\r\n"
 LARGE_ANSWER: Final = 64 * 1024
-"""Bytes from which on an answer is not copied behind its head."""
+"""Bytes from which on an answer is written beside its head instead of being copied behind it."""
 BROKEN_OFF: Final = "tidewire.broken_off"
-"""Type of a message in place of the rest of an answer, which there is not: the connection ends, as its client
-sees by the length. Why is logged by whoever sends it."""
+"""The type of a message that stands in place of the rest of an answer which cannot be had. The connection is
+closed, and its client sees by the length that the answer is incomplete. Whoever sends it logs why."""
 PIECES: Final = "tidewire.pieces"
-"""Of a message with the body of an answer: the body in pieces, written without being joined where the
-answer can be written at once."""
+"""The key of the body in pieces, in the message with the body of an answer. The pieces are written without
+being joined where the answer can be written at once."""
 
 
 class Cycle(RequestResponseCycle):

@@ -32,7 +32,7 @@ from tidewire.settings import Settings
 _log = structlog.get_logger()
 
 MAX_DISCARDED_BYTES = 64 * 1024 * 1024
-"""Of a body whose request is answered already; reading it on lets clients see the answer."""
+"""Bytes that are read on of a body whose request is answered already, so that clients see the answer."""
 HEAD_PIECE: Final = 2048
 BODY_PIECE: Final = 32 * 1024
 """Bytes that are parsed at a time: what follows waits unparsed while a request is not answered."""
@@ -40,9 +40,9 @@ LEAST_PROGRESS: Final = 64 * 1024
 """Bytes that a client has to take of what waits for it, within the time that it has."""
 
 STREAM_PATH: Final = "/v1/realtime/sse"
-"""Where requests are answered by a protocol of their own, without an end."""
+"""The path whose requests are answered by a protocol of their own, without an end."""
 _STREAM_SEGMENT: Final = b"/realtime/sse"
-"""Paths that lead there have it as it stands."""
+"""The part of the path that all ways of writing it have in common."""
 NOT_HTTP: Final = "This is not a valid HTTP request."
 
 StreamProtocol = Callable[[Any], asyncio.Protocol]
@@ -72,7 +72,8 @@ def bounded_http_protocol(
 
 
 class _Flow(FlowControl):
-    """Reading that nobody resumes while it is held: neither uvicorn nor an application that waits."""
+    """Flow control whose reading stays paused while it is held, whatever uvicorn or a waiting application
+    does."""
 
     held = False
 
@@ -118,12 +119,12 @@ class _HttpProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._discarded_bytes = 0
         self._last: Callable[[], None] | None = None
-        """What ends the HTTP connection, once everything before it is answered."""
+        """The call that ends the HTTP connection, once everything before it is answered."""
         self._rest = b""
-        """What arrived and is not parsed yet."""
+        """Bytes that arrived and are not parsed yet."""
         self._timer: asyncio.TimerHandle | None = None
         self._unread: Unread | None = None
-        """What the client has still to read; None: it reads as fast as it is sent to."""
+        """The bytes that the client has still to read; None if it reads as fast as it is sent to."""
         self._write_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -332,7 +333,7 @@ class _HttpProtocol(HttpToolsProtocol):
         raise _RefusedError
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is not HTTP or too large, and close."""
+        """Answer a request that is not HTTP or too large with an error, and close."""
         self.refusals.tell(reason=msg, address=self.client[0] if self.client else "")
         body = msgspec.json.encode(error_body(TidewireError("general_argument_invalid", msg)))
         headers = [
@@ -364,7 +365,7 @@ class _HttpProtocol(HttpToolsProtocol):
         self._expect_progress()
 
     def resume_writing(self) -> None:
-        """It caught up."""
+        """The client caught up with its answers."""
         self._forget_unread()
         super().resume_writing()
 
@@ -373,7 +374,7 @@ class _HttpProtocol(HttpToolsProtocol):
         self.loop.call_soon(self.transport.abort)
 
     def _expect_progress(self) -> None:
-        """See to it that the client takes what waits for it, or end the connection."""
+        """Make sure that the client takes what waits for it, or end the connection."""
         if self._write_timer is None and self.transport.get_write_buffer_size():
             self._write_timer = self.loop.call_later(
                 self.answer_seconds, self._look_at_progress, self._untaken()
@@ -400,7 +401,8 @@ class _HttpProtocol(HttpToolsProtocol):
             self._write_timer = None
 
     def _leave(self) -> None:
-        """Keep no timer, which would keep this object alive until it fires, and count no longer."""
+        """Stop all timers, each of which would keep this object alive until it fires, and count its bytes no
+        longer."""
         self._stop_timer()
         self._unset_keepalive_if_required()
         self._forget_unread()

@@ -7,10 +7,11 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
+from tidewire.core.json_bounds import at_once
 from tidewire.core.json_steps import has_arrays, load_arrays
 
 VALUE_BYTES: Final = 48
-"""What a value takes in memory, about, beside its text."""
+"""Bytes of memory that a value takes besides its text, roughly."""
 
 _PAUSE_AFTER_SECONDS: Final = 0.001
 
@@ -34,10 +35,10 @@ class LargeJson:
         if not has_arrays():
             await asyncio.to_thread(load_arrays)
         from tidewire.core.json_pieces import body_in_steps
-        from tidewire.core.json_structure import structure_of
+        from tidewire.core.json_structure import structure_in_steps
 
         async with self._turn:
-            structure = await asyncio.to_thread(structure_of, body, self._limit)
+            structure = await asyncio.to_thread(at_once, structure_in_steps(body, self._limit))
             await hold(structure.weight * VALUE_BYTES)
             steps = body_in_steps(body, structure, once)
             began = time.perf_counter()

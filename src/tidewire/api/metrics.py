@@ -1,4 +1,4 @@
-"""Metrics at ``/metrics``, for who knows the key."""
+"""Metrics at ``/metrics``, for clients that know the key."""
 
 from __future__ import annotations
 

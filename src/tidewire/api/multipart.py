@@ -22,17 +22,18 @@ MAX_PARTS: Final = 512
 MAX_PART_HEADERS: Final = 8
 MAX_PART_HEADER_BYTES: Final = 8192
 MAX_FIELD_BYTES: Final = 1024 * 1024
-"""All fields of a form together. The parts' headers come on top."""
+"""Bytes of all fields of a form together, without the headers of its parts."""
 FORM_BYTES: Final = 256 * 1024
-"""What a form in progress may hold in buffers, and the step in which more fields count."""
+"""Bytes that a form may hold in buffers while it arrives, and the step in which more of its fields are
+counted."""
 MAX_FILE_NAME: Final = 255
-"""Characters."""
+"""Characters of a file name."""
 
 _CONTROL_CHARACTERS: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 class PartWriter(Protocol):
-    """Where the file goes; an object in storage that exists once ``finish`` has returned."""
+    """The destination of the file: an object in storage that exists once ``finish`` has returned."""
 
     async def write(self, data: bytes, /) -> None: ...
     async def finish(self) -> StoredObject: ...
@@ -41,7 +42,7 @@ class PartWriter(Protocol):
 
 @dataclass(frozen=True)
 class FileRules:
-    """What file a form may carry."""
+    """The file that a form may carry."""
 
     field: str
     """Name of the part that holds the file."""

@@ -1,4 +1,4 @@
-"""Cross-origin requests: who may call from a browser."""
+"""Cross-origin requests: which pages may call from a browser (CORS)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked for outside ``/v1``: by crawlers, certificate authorities, and links to a console."""
+"""Pages outside ``/v1``, which crawlers, certificate authorities and links to a console ask for."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from typing import Final
 import msgspec
 
 import tidewire
-from tidewire.api.asgi import Application, Headers, Receive, Scope, Send
+from tidewire.api.asgi import Application, Header, Receive, Scope, Send
 from tidewire.api.errors import error_body
-from tidewire.api.responses import COMMON_HEADERS, JSON_TYPE
+from tidewire.api.responses import JSON_TYPE, TEXT_TYPE, send_body
 from tidewire.core.errors import TidewireError
 
-_TEXT: Final = b"text/plain; charset=UTF-8"
 _HTML: Final = b"text/html; charset=UTF-8"
 _CHALLENGES: Final = "/.well-known/acme-challenge/"
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
@@ -34,7 +33,7 @@ _VERSIONS: Final = {
     "server-ruby": "24.0.0",
     "console-cli": "12.0.1",
 }
-"""Of this server, and the SDKs that speak the API as it does."""
+"""The versions of this server and of the SDKs that speak the API as it does."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +41,11 @@ class _Page:
     status: int
     content_type: bytes
     body: bytes
-    headers: tuple[tuple[bytes, bytes], ...] = ()
+    headers: tuple[Header, ...] = ()
 
 
 def _html(title: str, text: str) -> _Page:
-    """A page without scripts; both texts are ours."""
+    """A page without scripts. Neither text comes from a client."""
     body = (
         f'<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{title}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"></head>\n'
@@ -64,8 +63,8 @@ _PAGES: Final[Mapping[str, _Page]] = {
     _CONSOLE: _HOME,
     "/console/auth/oauth2/success": _html("Signed in", "You are signed in and can close this window."),
     "/console/auth/oauth2/failure": _html("Not signed in", "Signing in failed. You can close this window."),
-    "/robots.txt": _Page(200, _TEXT, b"# robotstxt.org/\n\nUser-agent: *\nDisallow: /\n"),
-    "/humans.txt": _Page(200, _TEXT, b"# humanstxt.org/\n\nTidewire: a self-hosted realtime backend.\n"),
+    "/robots.txt": _Page(200, TEXT_TYPE, b"# robotstxt.org/\n\nUser-agent: *\nDisallow: /\n"),
+    "/humans.txt": _Page(200, TEXT_TYPE, b"# humanstxt.org/\n\nTidewire: a self-hosted realtime backend.\n"),
     "/versions": _Page(200, JSON_TYPE, msgspec.json.encode(_VERSIONS)),
 }
 
@@ -80,15 +79,8 @@ def with_pages(application: Application) -> Application:
         if page is None:
             await application(scope, receive, send)
             return
-        headers: Headers = [
-            *COMMON_HEADERS,
-            (b"content-type", page.content_type),
-            (b"content-length", b"%d" % len(page.body)),
-            *page.headers,
-        ]
-        await send({"type": "http.response.start", "status": page.status, "headers": headers})
-        body = page.body if scope["method"] == "GET" else b""
-        await send({"type": "http.response.body", "body": body})
+        is_head = scope["method"] == "HEAD"
+        await send_body(send, page.status, page.content_type, page.body, page.headers, to_head=is_head)
 
     return serve
 
@@ -100,7 +92,7 @@ def _page(scope: Scope) -> _Page | None:
     if path in _OF_CONSOLE:
         query = scope["query_string"]
         target = _CONSOLE.encode() + path.encode() + (b"?" + query if query else b"")
-        return _Page(302, _TEXT, b"", ((b"location", target),))
+        return _Page(302, TEXT_TYPE, b"", ((b"location", target),))
     if path.startswith(_CONSOLE + "/") and path not in _PAGES:
         return _HOME
     return _PAGES.get(path)

@@ -22,12 +22,12 @@ from tidewire.core.rate_limits import RateLimit
 from tidewire.core.uploads import ContentRange
 
 COUNTERS: Final = 200_000
-"""Keys that are counted at the same time; beyond it those whose windows end first are forgotten."""
+"""Keys that are counted at the same time. Beyond it, those whose windows end first are forgotten."""
 
 
 @dataclass(frozen=True)
 class Count:
-    """Where a request stands: what its limit leaves."""
+    """The state of a limit after a request was counted."""
 
     limit: int
     remaining: int
@@ -38,7 +38,7 @@ class Count:
 
     @property
     def headers(self) -> Headers:
-        """What the client is told."""
+        """The headers that tell the client about the limit."""
         return [
             (b"x-ratelimit-limit", b"%d" % self.limit),
             (b"x-ratelimit-remaining", b"%d" % self.remaining),
@@ -139,7 +139,7 @@ class CounterStorage(Storage):
         return self._current(key)[0]
 
     async def get_expiry(self, key: str) -> float:
-        """When the window ends, by the clock on the wall as it is now."""
+        """The time at which the window ends, by the clock on the wall as it is now."""
         return time.time() + self._current(key)[1] - time.monotonic()
 
     async def check(self) -> bool:

@@ -37,14 +37,14 @@ class Endpoint:
     def __init__(self, operation: Operation) -> None:
         self.operation = operation
         self.service = operation.service.lower()
-        """As projects switch it on and off."""
+        """The name of the service that projects switch on and off."""
         self.scopes = frozenset(operation.scopes)
         self.sessionless = "session" in operation.groups
         self.completes_sign_in = "mfa" in operation.groups
         self.scoped_by_team = "teamScoped" in operation.groups
         self.needs_fresh_factor = "mfaProtected" in operation.groups
         self.compressible = not any(holds_secrets(model) for model in operation.models)
-        """Its answers hold no secrets."""
+        """Whether its answers hold no secrets."""
         self.file_parameter = next(
             (parameter for parameter in operation.parameters if isinstance(parameter.check, FilePart)), None
         )
@@ -74,21 +74,22 @@ class Route:
         parameters = [each for each in operation.parameters if each is not endpoint.file_parameter]
         self.endpoint = endpoint
         self.names = names
-        """Of the placeholders, in order."""
+        """The names of the placeholders, in order."""
         self.in_path = [each for each in parameters if each.name in names]
         self.elsewhere = [each for each in parameters if each.name not in names]
         self.conditions = tuple(each.name for each in self.elsewhere if each.check.condition)
-        """Names of the parameters that say what a change is limited to."""
+        """Names of the parameters that limit what a change applies to."""
         self.once = (
             *self.conditions,
             *(name for each in parameters for name in each.check.conditions_within),
         )
-        """Names that must not stand twice in one object of the body."""
+        """Names that may stand only once in one object of the body."""
         self.names_project = PROJECT_PLACEHOLDER in names and all(
             each.name != PROJECT_PLACEHOLDER for each in self.in_path
         )
         self.older = path != operation.path
-        """It is a path of earlier versions: who says nothing else speaks in their words."""
+        """Whether it is a path of earlier versions. A client that names no version speaks in their words
+        then."""
         self.alternatives: dict[str, Route] = {}
         """Other operations of the same method and path, by the body parameter that chooses them."""
 
@@ -128,7 +129,7 @@ class _Node:
     fixed: dict[str, _Node] = field(default_factory=dict)
     any: _Node | None = None
     ends: dict[str, Route] = field(default_factory=dict)
-    """By method."""
+    """The routes of this path by method."""
 
 
 class Registry:
@@ -208,7 +209,7 @@ def _find(root: _Node, method: str, segments: list[str]) -> tuple[Route, tuple[s
     values: tuple[str, ...] = ()
     start = 0
     others: list[tuple[_Node, int, tuple[str, ...]]] = []
-    """Where a placeholder could stand in place of a fixed segment."""
+    """Nodes where a placeholder could stand in place of a fixed segment, to be tried later."""
     while True:
         for segment in segments[start:]:
             assert node is not None

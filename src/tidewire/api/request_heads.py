@@ -1,10 +1,12 @@
-"""What the head of a request must be like, beyond what the parser looks at (RFC 9110, RFC 9112)."""
+"""The head of a request: rules for it beyond what the parser checks (RFC 9110, RFC 9112)."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from typing import Final
+
+from tidewire.api.asgi import Header
 
 MAX_HEADERS: Final = 256
 """Lines in a head: each is kept as objects, which are many times larger than a short line."""
@@ -13,10 +15,8 @@ _OFFER: Final = frozenset({b"upgrade", b"http2-settings"})
 """Headers, and options of ``Connection``, by which a client offers another protocol."""
 
 _HOST: Final = re.compile(rb"(\[[0-9A-Za-z.:%]+\]|[0-9A-Za-z._~!$&'()*+;=%\x80-\xff-]+)(:[0-9]*)?")
-"""A host and perhaps a port (RFC 3986, 3.2.2); a comma would make two of it."""
-
-Header = tuple[bytes, bytes]
-"""A name in lower case and its value."""
+"""The form of a host and perhaps a port (RFC 3986, section 3.2.2). With a comma in it there would be two
+hosts."""
 
 
 def head_problem(version: str, method: bytes, target: bytes, headers: Sequence[Header]) -> str:
@@ -66,7 +66,8 @@ def asks_for_web_socket(version: str, method: bytes, headers: Sequence[Header]) 
 
 
 def without_offer(headers: Sequence[Header]) -> list[Header]:
-    """The same headers but for the offer of another protocol, which a server may ignore (RFC 9110, 7.8)."""
+    """The headers without the offer of another protocol, which a server may ignore (RFC 9110, section
+    7.8)."""
     kept = [header for header in headers if header[0] not in _OFFER | {b"connection"}]
     options = [token for token in _tokens(headers, b"connection") if token not in _OFFER]
     return [*kept, (b"connection", b", ".join(options))] if options else kept

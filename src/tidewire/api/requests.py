@@ -13,7 +13,7 @@ from tidewire.identity.heads import Head
 from tidewire.identity.paths import plain_path
 
 LARGE_BODY: Final = 64 * 1024
-"""Bytes from which on a body is read only once it is known who sends it, and what for."""
+"""Bytes from which on a body is read only once its sender and its operation are known."""
 
 
 class ClientDisconnectedError(Exception):
@@ -34,7 +34,7 @@ class Request(Head):
         self.query_string: bytes = scope["query_string"]
         self._receive = receive
         self._begun: AsgiMessage | None = None
-        """The first of a body, which was looked at already."""
+        """The first message of a body, which was looked at already."""
 
     @property
     def content_length(self) -> int:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
 
 from tidewire.api import compression
-from tidewire.api.asgi import Headers, Send
+from tidewire.api.asgi import AsgiMessage, Header, Headers, Send
 from tidewire.api.compression import accepts_gzip, compressed, compressed_pieces
 from tidewire.api.http_answers import PIECES
 
 JSON_TYPE: Final = b"application/json; charset=UTF-8"
-_JSON: Final = (b"content-type", JSON_TYPE)
-_TEXT: Final = (b"content-type", b"text/plain; charset=UTF-8")
+TEXT_TYPE: Final = b"text/plain; charset=UTF-8"
 COMMON_HEADERS: Final = (
     # Clients and proxies written for Appwrite recognise a server by this name.
     (b"server", b"Appwrite"),
@@ -24,21 +23,23 @@ COMMON_HEADERS: Final = (
 
 _encode = msgspec.json.Encoder().encode
 _PIECE_BYTES: Final = 64 * 1024
-"""Of a long list, encoded in one go: a fraction of a millisecond."""
+"""Bytes of a long list that are encoded in one go, which takes a fraction of a millisecond."""
 
 
 async def send_large_list(
-    send: Send, status: int, listed: Any, size: int, headers: Headers, *, gzip: bool
+    send: Send, status: int, listed: Any, size: int, headers: Headers, accepted: str, least: float
 ) -> None:
-    """Answer with a list of about ``size`` bytes, which is used up; ``gzip``: compressed.
+    """Answer with a list of about ``size`` bytes, which is used up; else as :func:`send_compressible`.
 
     It is encoded in a thread, a piece at a time: one call of the encoder holds the interpreter, from whatever
     thread, for as long as it takes, and to join the pieces would hold it again.
     """
+    gzip = False
+    if size >= least:
+        gzip = bool(accepted) and accepts_gzip(accepted)
+        headers = [*headers, compression.VARY, *([compression.ENCODED] if gzip else ())]
     pieces = await asyncio.to_thread(encode_in_pieces, listed, size, gzip=gzip)
-    length = (b"content-length", b"%d" % sum(map(len, pieces)))
-    whole = [*COMMON_HEADERS, _JSON, length, *headers]
-    await send({"type": "http.response.start", "status": status, "headers": whole})
+    await send(_start(status, JSON_TYPE, sum(map(len, pieces)), headers))
     await send({"type": "http.response.body", PIECES: pieces})
 
 
@@ -52,7 +53,8 @@ def encode_in_pieces(listed: Any, size: int, *, gzip: bool) -> list[bytes]:
 
 
 def _pieces(fields: Mapping[str, Any], size: int) -> Iterator[bytes]:
-    """The text; what was encoded is let go of as it goes, for to free it all at once takes long as well."""
+    """The JSON text in pieces. What was encoded is let go of at once, because freeing everything at the end
+    would take long as well."""
     before = b"{"
     for name, value in fields.items():
         yield before + _encode(name) + b":"
@@ -71,11 +73,11 @@ def _pieces(fields: Mapping[str, Any], size: int) -> Iterator[bytes]:
 
 async def send_json(send: Send, status: int, value: Any, headers: Headers) -> None:
     """Answer with a JSON value."""
-    await _send_body(send, status, _encode(value), headers)
+    await send_body(send, status, JSON_TYPE, _encode(value), headers)
 
 
 async def send_compressible(
-    send: Send, status: int, value: Any, headers: Headers, accepted: str, least: int
+    send: Send, status: int, value: Any, headers: Headers, accepted: str, least: float
 ) -> None:
     """Answer with a JSON value, as gzip if it has ``least`` bytes and the client takes that.
 
@@ -87,31 +89,40 @@ async def send_compressible(
         if accepted and accepts_gzip(accepted):
             body = await compressed(body)
             headers.append(compression.ENCODED)
-    await _send_body(send, status, body, headers)
-
-
-async def _send_body(send: Send, status: int, body: bytes, headers: Headers) -> None:
-    await send(
-        {
-            "type": "http.response.start",
-            "status": status,
-            "headers": [*COMMON_HEADERS, _JSON, (b"content-length", b"%d" % len(body)), *headers],
-        }
-    )
-    await send({"type": "http.response.body", "body": body})
+    await send_body(send, status, JSON_TYPE, body, headers)
 
 
 async def send_text(send: Send, status: int, value: str, headers: Headers) -> None:
     """Answer with plain text."""
-    body = value.encode()
-    await send(
-        {
-            "type": "http.response.start",
-            "status": status,
-            "headers": [*COMMON_HEADERS, _TEXT, (b"content-length", b"%d" % len(body)), *headers],
-        }
-    )
-    await send({"type": "http.response.body", "body": body})
+    await send_body(send, status, TEXT_TYPE, value.encode(), headers)
+
+
+async def send_body(
+    send: Send,
+    status: int,
+    content_type: bytes,
+    body: bytes,
+    headers: Iterable[Header],
+    *,
+    to_head: bool = False,
+) -> None:
+    """Answer with a whole body of this type; ``to_head``: with its headers only, for the method HEAD."""
+    await send(_start(status, content_type, len(body), headers))
+    await send({"type": "http.response.body", "body": b"" if to_head else body})
+
+
+def _start(status: int, content_type: bytes, size: int, headers: Iterable[Header]) -> AsgiMessage:
+    """The beginning of an answer whose body has ``size`` bytes."""
+    return {
+        "type": "http.response.start",
+        "status": status,
+        "headers": [
+            *COMMON_HEADERS,
+            (b"content-type", content_type),
+            (b"content-length", b"%d" % size),
+            *headers,
+        ],
+    }
 
 
 def with_selected(listed: Any, selected: frozenset[str]) -> dict[str, Any]:
@@ -129,11 +140,6 @@ def with_selected(listed: Any, selected: frozenset[str]) -> dict[str, Any]:
 async def send_empty(send: Send, status: int, headers: Headers) -> None:
     """Answer without a body; the Python SDK asks for its type all the same, and would parse JSON."""
     length = () if status in {204, 304} else ((b"content-length", b"0"),)
-    await send(
-        {
-            "type": "http.response.start",
-            "status": status,
-            "headers": [*COMMON_HEADERS, _TEXT, *length, *headers],
-        }
-    )
+    whole = [*COMMON_HEADERS, (b"content-type", TEXT_TYPE), *length, *headers]
+    await send({"type": "http.response.start", "status": status, "headers": whole})
     await send({"type": "http.response.body", "body": b""})

@@ -1,4 +1,4 @@
-"""How a session is handed to a client over HTTP: cookies, and headers where cookies do not travel."""
+"""Sessions over HTTP: handed to clients in cookies, and in headers where cookies do not travel."""
 
 from __future__ import annotations
 

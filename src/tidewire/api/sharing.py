@@ -1,4 +1,4 @@
-"""What a caller may take of the reads that run at the same time."""
+"""Shares of reads: how many of the reads that run at the same time a caller may have."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(eq=False)
 class Unread:
-    """What one client has still to read."""
+    """The answers that one client has still to read."""
 
     address: str
     size: int
@@ -18,14 +18,14 @@ class Unread:
 
 @dataclass
 class _Held:
-    """What the clients of one address have to read."""
+    """The answers that the clients of one address have still to read."""
 
     size: int = 0
     answers: set[Unread] = field(default_factory=set)
 
 
 class UnreadAnswers:
-    """All of them in one process.
+    """All unread answers of one process.
 
     When there are too many bytes, the client with the largest answer is cut off: in the address that went
     beyond its share, or in the one that holds the most. Nothing is refused to those who read. A single
@@ -37,7 +37,7 @@ class UnreadAnswers:
         self._limit_per_address = limit_per_address
         self._by_address: dict[str, _Held] = {}
         self.size = 0
-        """Bytes of all of them."""
+        """Bytes of all unread answers."""
 
     def add(self, unread: Unread) -> None:
         """Count an answer, and make room if there is none."""
@@ -51,7 +51,7 @@ class UnreadAnswers:
             self._cut(max(self._by_address.values(), key=lambda each: each.size))
 
     def remove(self, unread: Unread) -> None:
-        """It was read, or its client is gone. Without an effect if it was removed before."""
+        """Forget an answer that was read, or whose client is gone; it may have been removed before."""
         held = self._by_address.get(unread.address)
         if held is None or unread not in held.answers:
             return

@@ -1,4 +1,4 @@
-"""Where the processes of a data directory meet: one Unix socket for each, named as its process is."""
+"""The meeting place of the processes of a data directory: a Unix socket for each, named as its process is."""
 
 from __future__ import annotations
 

@@ -253,14 +253,14 @@ class _Incoming(asyncio.Protocol):
 
     def __init__(self, mesh: Mesh) -> None:
         self.peer = ""
-        """Empty until it has said its name."""
+        """The name of the other process; empty until it has said its name."""
         self.rings = False
         """Whether it is the connection of a process that commits, and has not said goodbye."""
         self.transport: asyncio.Transport
         self._mesh = mesh
         self._buffer = bytearray()
         self._answering: asyncio.Task[None] | None = None
-        """None: it is not a question."""
+        """The task that answers the question; None if the connection is not for a question."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Somebody of this machine's user has connected."""
@@ -284,7 +284,7 @@ class _Incoming(asyncio.Protocol):
         del self._buffer[:start]
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
-        """It has gone."""
+        """The other process has gone."""
         if self._answering is not None:
             self._answering.cancel()
         self._mesh.ended(self)

@@ -12,7 +12,7 @@ from tidewire.store.records.channel_rules import read_rules, rules_version
 
 class _Rules(NamedTuple):
     version: str | None
-    """None: none were read yet."""
+    """The version of the rules that were read; None if none were read yet."""
     by_pattern: dict[str, ChannelRule]
 
 
@@ -26,7 +26,7 @@ class RuleBook:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._version: Finding[str] = NEVER
-        """As it was when it was last looked at."""
+        """The version of the rules as it was found last; it is looked up again only after a commit."""
         self._rules = _Rules(None, {})
 
     async def find(self, name: str) -> ChannelRule | None:

@@ -29,7 +29,7 @@ from tidewire.store.instance.instance import DEFAULT_PROJECT_ID
 from tidewire.store.machine.serving import AlreadyServedError, ServingLock
 
 PORT_SECONDS: Final = 10.0
-"""How long workers whose supervisor was killed may take until they let go of the port."""
+"""Seconds that workers whose supervisor was killed may take until they release the port."""
 
 _log: Final = structlog.get_logger(__name__)
 

@@ -1,4 +1,4 @@
-"""``tidewire settings``: what is set."""
+"""``tidewire settings``: prints the present values."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from tidewire.settings import Settings
 from tidewire.store.user_tables.tables import DOCUMENT, UserTable
 
 STEP_BYTES: Final = 1 << 20
-"""How much is read from the table at a time, about."""
+"""Bytes that are read from the table at a time, roughly."""
 _STEP_ROWS: Final = 1000
 
 
@@ -28,7 +28,7 @@ class _Reached(msgspec.Struct):
 
     project: str
     table: int
-    """Its sequence: no other table ever has it."""
+    """The sequence of the table, which no other table ever has."""
     format: Format
     columns: list[str]
     after: int = 0
@@ -57,7 +57,7 @@ class _File:
         fresh.replace(self._note)
 
     def finish(self) -> None:
-        """Everything is written."""
+        """Complete the file, once everything is written."""
         self.output.flush()
         os.fsync(self.output.fileno())
         self.output.close()

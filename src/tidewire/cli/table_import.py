@@ -39,7 +39,7 @@ from tidewire.store.user_tables.tables import DOCUMENT, UserTable
 
 STEP_ROWS: Final = 200
 STEP_BYTES: Final = 1 << 18
-"""Of one transaction: other writers wait for it."""
+"""Bytes of the rows of one transaction, during which other writers wait."""
 
 
 class _Reached(msgspec.Struct):
@@ -110,7 +110,7 @@ class _Import:
             self._note = f"import.{table.sequence}.{digest[:32]}"
 
     async def run(self, file_format: Format, max_row_bytes: int) -> Counter[str]:
-        """Write every row; return how many were created, changed, and so already."""
+        """Write every row; return how many were created, changed, and left as they were."""
         await self._recall()
         counts: Counter[str] = Counter()
         with progress_bar() as progress:
@@ -149,7 +149,7 @@ class _Import:
 
 
 def _steps(records: Iterator[Record]) -> Iterator[list[Record]]:
-    """Records of one transaction each."""
+    """The records in groups, each of which is written in one transaction."""
     step: list[Record] = []
     for record in records:
         step.append(record)

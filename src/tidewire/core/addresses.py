@@ -1,4 +1,5 @@
-"""Which IP addresses and host names belong to the public Internet, and which to somebody's inside.
+"""Public and internal IP addresses and host names: which belong to the Internet, and which to somebody's own
+network.
 
 The tables follow the registries of special-purpose addresses (RFC 6890 and its successors) and of special-use
 domain names (RFC 6761 and its successors, and the names that ICANN keeps out of the root for private use).
@@ -33,7 +34,7 @@ _INTERNAL_V4: Final = tuple(
     )
 )
 _GLOBAL_V6: Final = IPv6Network("2000::/3")
-"""Outside of it there is nothing of the public Internet, but for translated IPv4 addresses."""
+"""The range of the public Internet. Outside of it only translated IPv4 addresses can be public."""
 _INTERNAL_V6: Final = tuple(
     map(
         IPv6Network,
@@ -47,7 +48,8 @@ _INTERNAL_V6: Final = tuple(
 )
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 _NETWORK_BITS: Final = 64
-"""Of an IPv6 address, which its owner cannot choose; the others are as many as wanted (RFC 4291, 2.5.1)."""
+"""Bits of an IPv6 address that its owner cannot choose. The owner may use all the others (RFC 4291, section
+2.5.1), so that a limit for one address has to count the whole network."""
 _INTERNAL_DOMAINS: Final = frozenset(
     {
         *("alt", "corp", "example", "home", "internal", "intranet", "invalid", "lan", "local", "localdomain"),
@@ -81,7 +83,8 @@ def is_public_host(host: str) -> bool:
 
 
 def network_of(address: str) -> str:
-    """Whom a limit for an address counts: an IPv4 address, in whatever form, or the /64 of an IPv6 address.
+    """The network that a limit for an address counts: an IPv4 address, in whatever form, or the /64 of an
+    IPv6 address.
 
     What is no address stands for itself. Takes microseconds for IPv6, and less for anything else.
     """

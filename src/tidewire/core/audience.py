@@ -1,4 +1,4 @@
-"""Who may receive an event, and what of it they see."""
+"""The audience of an event: who may receive it, and what of it they see."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def may_receive(held: Collection[str], roles: Sequence[str]) -> bool:
 
 
 def event_data(logged: LoggedEvent) -> dict[str, Any]:
-    """What an event frame tells of an event, but for whom it is for."""
+    """The contents of an event frame that are the same for all receivers."""
     event = logged.event
     return {
         "events": event.names,

@@ -14,19 +14,10 @@ from tidewire.core.event_routing import EventRoute, RolesFrom, find_route
 from tidewire.core.events import ACTIONS, pattern_parts
 from tidewire.core.permissions import roles_granted
 
-_SUFFIXED: Final = frozenset(
-    {
-        "documents",
-        "rows",
-        "files",
-        "executions",
-        "functions",
-        "account",
-        "teams",
-        "memberships",
-        "presences",
-    }
-)
+_SUFFIXED: Final = frozenset({
+    "documents", "rows", "files", "executions", "functions", "account", "teams", "memberships",
+    "presences",
+})  # fmt: skip
 """Words that, last or second to last in a channel, give it a channel for each action."""
 
 
@@ -41,7 +32,7 @@ class Parent:
 
 @dataclass(frozen=True)
 class Audience:
-    """Who receives an event. Without channels or without roles nobody does on realtime."""
+    """The receivers of an event. Without channels, or without roles, realtime delivers it to nobody."""
 
     channels: list[str]
     roles: list[str]
@@ -49,7 +40,8 @@ class Audience:
     permissions_changed: bool
     """The event's user must get new roles before the event is delivered."""
     project: str
-    """Empty: connections of the event's own project; ``console``: those of the console project."""
+    """The project whose connections receive the event: empty for the event's own, ``console`` for the console
+    project."""
 
 
 _NOBODY: Final = Audience([], [], permissions_changed=False, project="")

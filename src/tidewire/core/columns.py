@@ -21,9 +21,10 @@ document and a vector are JSON text."""
 
 INT64: Final = range(-(2**63), 2**63)
 MANY_TIMES: Final = 100
-"""From so many on, the times of an array must be in ISO 8601: nothing else is read quickly enough."""
+"""Elements of an array of times from which on all of them must be in ISO 8601, because other forms take too
+long to read."""
 LARGEST_EXACT: Final = 2**53
-"""Beyond it, not every integer is a floating-point number."""
+"""The largest integer up to which every integer is also a floating-point number."""
 
 
 class InvalidValueError(ValueError):

@@ -14,13 +14,13 @@ from tidewire.core.permissions import problem_of_role, roles_granted
 from tidewire.core.time import format_datetime
 
 PREFIX: Final = "channels."
-"""What clients write before the name of a custom channel to subscribe to it."""
+"""The prefix that clients write before the name of a custom channel to subscribe to it."""
 MEMBERS_SUFFIX: Final = ".members"
-"""What they write after it to learn who is on the channel."""
+"""The suffix that clients write after the name to learn who is on the channel."""
 MAX_NAME: Final = 128
 """Characters of a name."""
 MAX_ROLES: Final = 100
-"""Roles in one list of a rule."""
+"""The most roles in one list of a rule."""
 MAX_IDEMPOTENCY_KEY: Final = 64
 """Characters of a key that makes publishing again harmless."""
 
@@ -94,13 +94,14 @@ def parse_roles(entries: Sequence[str], actions: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class ChannelRule:
-    """Who may do what on a channel, or on a family of them. Without a rule nobody may anything."""
+    """The rule of a channel, or of a family of channels: who may do what there. Without a rule nobody may do
+    anything."""
 
     pattern: str
     read: tuple[str, ...] = ()
     """Roles that receive messages."""
     publish: tuple[str, ...] = ()
-    """Roles that may send some."""
+    """Roles that may send messages."""
     history: bool = False
     """Messages are kept in the event log."""
     presence: bool = False
@@ -163,7 +164,7 @@ def member_event(name: str, member: Member, *, joined: bool, timestamp: int) -> 
 
 
 class Broadcast(Protocol):
-    """Delivers events of projects that are not in their logs, to subscribers in all processes."""
+    """The part of realtime that delivers events which are in no log to subscribers in all processes."""
 
     def has_room(self, project_id: str, count: int) -> bool:
         """Whether so many more events may wait for their delivery here."""

@@ -11,7 +11,7 @@ from tidewire.core.columns import INT64, text_problem
 LONGEST_NAME: Final = 255
 """Characters of the name of a member."""
 DEEPEST_PATH: Final = 32
-"""Names in a path."""
+"""The most names in a path."""
 
 _UNFIT: Final = re.compile(r'[\x00-\x1f"\\]')
 

@@ -25,6 +25,6 @@ class Download:
     modified: int
     """Milliseconds since the epoch."""
     inline: bool
-    """To be shown in the browser (view), not saved (download)."""
+    """Whether the browser is to show it (view) rather than save it (download)."""
     open: Callable[[int, int], AsyncIterator[bytes]]
     """Streams the bytes from the first offset up to, not including, the second."""

@@ -61,7 +61,7 @@ def entitlements_of(identity: Identity) -> Entitlements:
     )
 
 
-Kind = Literal["entitlements", "sessions", "session", "user", "anything"]
+ChangeKind = Literal["entitlements", "sessions", "session", "user", "anything"]
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Change:
     """What an event changes for the connections of a user."""
 
     user_id: str
-    kind: Kind
+    kind: ChangeKind
     """``entitlements``: :attr:`apply` gives the new ones, and whether sessions need a second factor may have
     changed; ``sessions``: some have ended; ``session``: one lasts longer; ``user``: there is no such user any
     more; ``anything``: the event does not say what changed."""
@@ -77,7 +77,7 @@ class Change:
     session_id: str = ""
     """The session, if the kind is ``session``."""
     expires: str = ""
-    """When the session ends (ISO 8601), if the kind is ``session``."""
+    """The time at which the session ends (ISO 8601), if the kind is ``session``."""
 
 
 def change_of(event: Event) -> Change | None:
@@ -195,7 +195,7 @@ def _payload(event: Event) -> Mapping[str, Any]:
 _BY_ADDRESS: Final = frozenset({"magic-url", "email", "phone"})
 """Providers of sessions that may have been begun with a secret sent to the user; others use a password."""
 _ADDRESSES: Final = frozenset({"email", "phone"})
-"""Factors that say so."""
+"""Factors which say that the secret was sent to an address of the user."""
 _MEMBERSHIP: Final = "teams.[teamId].memberships.[membershipId]"
 _SESSION: Final = "users.[userId].sessions.[sessionId]"
 

@@ -1,4 +1,4 @@
-"""Which events can be subscribed to by name, as webhooks do: ``buckets.*.files.*.create``.
+"""Patterns of events that can be subscribed to by name, as webhooks do: ``buckets.*.files.*.create``.
 
 A pattern names a resource, each ``*`` in it any id, and maybe what happens to it; without an action it
 stands for everything that happens to the resource and to what it holds.

@@ -11,8 +11,8 @@ from typing import Final, Literal
 from tidewire.core.events import ACTIONS
 
 RolesFrom = Literal["user", "team", "project team", "item", "parent"]
-"""Who receives an event: its user, its team, the team that owns the project, the roles that may read the
-item, or those that may read its parent and, where the parent says so, the item."""
+"""The source of the roles that receive an event: its user, its team, the team that owns the project, the
+roles that may read the item, or those that may read its parent and, where the parent says so, the item."""
 
 
 @dataclass(frozen=True, kw_only=True)

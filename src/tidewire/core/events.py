@@ -26,11 +26,12 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """Something that happened in a project, as the event log keeps it."""
 
     pattern: str
-    """With placeholders: ``buckets.[bucketId].files.[fileId].create``."""
+    """The name with placeholders: ``buckets.[bucketId].files.[fileId].create``."""
     parameters: dict[str, str]
     """Values of the placeholders; the order decides the order of the names."""
     channels: list[str]
-    """Empty, like empty ``roles``: not delivered on realtime."""
+    """The channels that it is published on. If they are empty, or ``roles`` are, realtime does not deliver
+    it."""
     roles: list[str]
     payload: bytes
     """The resource as one encoded JSON object, nothing secret in it."""
@@ -45,7 +46,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     database_type: str = ""
     """``legacy``, ``tablesdb``, ``documentsdb`` or ``vectorsdb``; empty outside databases."""
     audience: str = ""
-    """Empty: connections of the event's own project. ``console``: those of the console project.
+    """The connections that it is for: empty for those of the event's own project, ``console`` for those of
+    the console project.
 
     :data:`NOBODY`: only the server itself, to whom it tells that an identity changed.
     """
@@ -142,7 +144,7 @@ class _Template:
     text: str
     """All names, separated by NUL, as a format string."""
     slots: tuple[tuple[str, Mapping[str, str]], ...]
-    """Of each place: the parameter, and the values that are replaced by others."""
+    """For each place of the text, the parameter that fills it and the values that are replaced by others."""
 
 
 @lru_cache(maxsize=4096)
@@ -202,7 +204,7 @@ def _segment_at(segments: _Segments, index: int) -> _Word | _Slot | None:
 
 
 def _segments_used(bases: list[_Segments]) -> _Segments:
-    """Those of the longest form."""
+    """The segments of the longest form."""
     return max(bases, key=len)
 
 

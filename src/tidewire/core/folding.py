@@ -8,9 +8,9 @@ from functools import cache
 from typing import Final
 
 _LARGEST: Final = 0x1FFFF
-"""Beyond it no letter has a case."""
+"""The last character that is looked at; no letter with upper and lower case comes after it."""
 _MOST_BEGINNINGS: Final = 8
-"""Spellings that the beginning of a text is given in."""
+"""The most spellings in which the beginning of a text is given."""
 
 
 def fold(text: str) -> str:
@@ -37,7 +37,8 @@ def beginnings(folded: str) -> list[str]:
 
 @cache
 def _spellings() -> Mapping[str, tuple[str, str]]:
-    """By character the others that fold to it, and those that fold to several of which it is the first."""
+    """For each character the others that fold to it alone, and those that fold to several characters of which
+    it is the first."""
     same: defaultdict[str, str] = defaultdict(str)
     more: defaultdict[str, str] = defaultdict(str)
     for letter in map(chr, range(_LARGEST + 1)):

@@ -17,7 +17,7 @@ class Hops:
 
     count: int = 0
     networks: tuple[Network, ...] = ()
-    """Empty: they are counted."""
+    """The networks of the trusted proxies; empty if proxies are counted instead."""
 
     def client(self, peer: str, forwarded: Sequence[str]) -> tuple[str, int]:
         """The address of the client, and how many hops it is away: 0 if it is the ``peer`` itself.

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 Shape = Literal["point", "line", "polygon"]
 
 EARTH_RADIUS: Final = 6_371_000.0
-"""Metres."""
+"""The radius of the Earth in metres."""
 
 
 def geometry_problem(shape: Shape, value: object) -> str:
@@ -38,7 +38,7 @@ def bounds(value: list[Any]) -> tuple[float, float, float, float]:
 
 
 def metres_between(one: list[float], other: list[float]) -> float:
-    """The way from point to point on a sphere."""
+    """The distance between two points on a sphere, in metres."""
     longitude, latitude, longitude2, latitude2 = map(math.radians, (*one, *other))
     half = (
         math.sin((latitude2 - latitude) / 2) ** 2

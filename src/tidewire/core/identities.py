@@ -1,4 +1,4 @@
-"""Who a caller or a connection is."""
+"""Identities: the user that a caller or a connection acts as."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ class Identity:
 
     account: Account
     session_id: str
-    """Empty when the login did not come from a session."""
+    """The session that was shown; empty if the login did not come from one."""
     session_expires: int
     """Milliseconds since the epoch; 0 when ``session_id`` is empty."""
     roles: tuple[str, ...]
-    """Without ``any``, in the order in which Appwrite lists them."""
+    """All roles but ``any``, in the order in which Appwrite lists them."""
     memberships: tuple[Membership, ...] = ()
     """Teams that the user is in or invited to, the oldest first."""
     factors: tuple[str, ...] = ()
     """How the user proved to be that user, by different means: ``password``, ``totp`` and so on."""
     mfa_updated_at: int = 0
-    """When the session last showed a second factor, milliseconds since the epoch; 0: never."""
+    """The time at which the session last showed a second factor, in milliseconds since the epoch; 0 if it
+    never did."""
     has_authenticator: bool = False
     """Whether the user has a verified authenticator app."""
 
@@ -38,11 +39,12 @@ class Identity:
 
 @dataclass(frozen=True)
 class Caller:
-    """Who makes a request, and what that lets them do."""
+    """The caller of an operation, and what it may do."""
 
     kind: CallerKind
     identity: Identity | None
-    """Set for kind ``user``, and for kind ``admin``, where it is a user of the console project."""
+    """The user who calls. It is set for the kind ``user``, and for ``admin``, where it is a user of the
+    console project."""
     roles: tuple[str, ...]
     """All roles held in the request, ``any`` included."""
     scopes: frozenset[str] = field(default=frozenset())
@@ -53,10 +55,11 @@ class Caller:
     """Team of the console project that the request is about: that of an organization key, or one that was
     named and that the user is a member of."""
     by_dev_key: bool = False
-    """A developer at work, who shows a dev key: origins, redirects and rates are not checked."""
+    """Whether a dev key was shown: then origins, redirects and rates are not checked."""
 
     unknown_key: bool = False
-    """A guest who shows an API key that does not exist, or not in this project."""
+    """Whether an API key was shown that does not exist, or belongs to another project. The caller is a guest
+    then."""
 
     @property
     def bypasses_permissions(self) -> bool:
@@ -65,5 +68,5 @@ class Caller:
 
     @property
     def user_id(self) -> str:
-        """Empty for guests and API keys."""
+        """The id of the user; empty for guests and API keys."""
         return self.identity.user_id if self.identity else ""

@@ -11,14 +11,14 @@ from tidewire.core.models.realtime import RealtimeConnectionList, RealtimeVerdic
 
 @dataclass(frozen=True)
 class Occurrence:
-    """What matters of an event for who gets it."""
+    """An event, as far as it decides who receives it."""
 
     channels: list[str]
     roles: list[str]
     payload: bytes
     """A JSON object."""
     offset: int | None = None
-    """In the log; None for an event that is only supposed."""
+    """Its place in the event log; None for an event that is only assumed."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class RealtimeInspector(Protocol):
     """The realtime part of the server, in all its processes."""
 
     def members(self, project_id: str, channel: str) -> list[Member]:
-        """Who is on a custom channel, in the order of their coming."""
+        """The members of a custom channel, in the order in which they joined."""
 
     async def connections(
         self, project_id: str, user_id: str | None, limit: int, offset: int

@@ -10,25 +10,38 @@ import json
 import re
 from collections.abc import Generator, Sequence
 from itertools import accumulate
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from tidewire.core.errors import TidewireError
 
 DEEPEST_NESTING: Final = 128
-"""Arrays and objects within each other: whoever reads a value later must be able to, in whatever stack."""
+"""The deepest nesting of arrays and objects. Whoever reads a value later, with whatever stack is left, must
+be able to."""
 TOO_DEEP: Final = f"The JSON is nested deeper than {DEEPEST_NESTING} levels."
 CONTAINER_WEIGHT: Final = 4
 """An array or object counts as so many values: that is what it costs in memory, and to be freed."""
 STEP_BYTES: Final = 24 * 1024
-"""Of text that are decoded in one step: at most a millisecond's work."""
+"""Bytes of text that are decoded in one step, which takes a millisecond at most."""
 
 Steps = Generator[None, None, Any]
 """Each step takes a millisecond at most, but for a single string, which is one step; returns a value."""
 
+T = TypeVar("T")
+
 _STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 _STEPS: Final = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
-"""Into an array and out of it, as signed bytes."""
+"""Brackets as signed bytes: 1 for entering an array or object, -1 for leaving it."""
 _NO_BRACKET: Final = bytes(set(range(256)) - set(b"[]{}"))
+
+
+def at_once(steps: Generator[None, None, T]) -> T:
+    """The value that steps return, all of which are taken without a pause."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            value: T = end.value
+            return value
 
 
 def containers_in(text: str | bytes | bytearray) -> int:

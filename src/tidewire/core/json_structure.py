@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tidewire.core.json_bounds import CONTAINER_WEIGHT, DEEPEST_NESTING, too_deep, too_many
 
 _BLOCK_BYTES: Final = 64 * 1024
-"""Of text that are looked through at a time: less than a millisecond's work."""
+"""Bytes of text that are looked through at a time, which takes less than a millisecond."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,9 @@ class Structure:
     """What stands outside the strings of a JSON text."""
 
     commas: NDArray[np.int64]
-    """Their positions."""
+    """The positions of the commas."""
     depths: NDArray[np.int32]
-    """In how many arrays and objects each of them stands."""
+    """For each comma, the number of arrays and objects that it stands in."""
     weight: int
     """Values; arrays and objects count :data:`CONTAINER_WEIGHT` times."""
 
@@ -35,17 +35,6 @@ def nests_too_deep(text: str | bytes) -> bool:
     """Whether a text nests deeper than :data:`DEEPEST_NESTING`. Of what is no JSON it may say either."""
     blocks = _blocks(bytearray(text.encode() if isinstance(text, str) else text))
     return any(block.deepest > DEEPEST_NESTING for block in blocks)
-
-
-def structure_of(text: bytearray, limit: int) -> Structure:
-    """As :func:`structure_in_steps`, at once."""
-    steps = structure_in_steps(text, limit)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            structure: Structure = end.value
-            return structure
 
 
 def structure_in_steps(text: bytearray, limit: int) -> Generator[None, None, Structure]:
@@ -76,9 +65,9 @@ class _Block:
     commas: NDArray[np.int64]
     depths: NDArray[np.int32]
     containers: int
-    """That begin in it."""
+    """How many arrays and objects begin in this part."""
     deepest: int
-    """Levels anywhere in it."""
+    """The deepest nesting anywhere in this part."""
 
 
 def _blocks(text: bytearray) -> Iterator[_Block]:
@@ -109,7 +98,7 @@ def _cut(text: bytearray) -> Iterator[tuple[int, int]]:
 
 
 def _quotes(text: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Where strings begin and end: at quotes that an even number of backslashes precede."""
+    """The places where strings begin and end: quotation marks that an even number of backslashes precedes."""
     quotes: NDArray[np.bool_] = text == ord('"')
     backslashes = text == ord("\\")
     if backslashes.any():

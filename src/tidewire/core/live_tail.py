@@ -1,4 +1,4 @@
-"""What the console's live tail shows of an event: which one it was, and of what, but not its payload."""
+"""The entries of the console's live tail: which event happened and to what, without its payload."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tidewire.core.events import Event, pattern_parts
 from tidewire.core.time import format_datetime
 
 CHANNEL: Final = "console.tail."
-"""What comes before the id of a project in the name of its tail."""
+"""The beginning of the name of a tail's channel, before the id of the project."""
 _DATABASES: Final = frozenset({"databases", "tablesdb", "documentsdb", "vectorsdb"})
 _PARENTS: Final[Mapping[str, tuple[str, ...]]] = {
     **dict.fromkeys(_DATABASES, ("databaseId", "collectionId")),
@@ -46,7 +46,7 @@ def tail_entry(event: Event) -> dict[str, Any]:
 
 
 class _Resource(msgspec.Struct):
-    """All that is shown of a payload."""
+    """The part of a payload that is shown."""
 
     id: Any = msgspec.field(name="$id", default=None)
     """The id of the item; in a message on a custom channel, whatever its publisher wrote there."""

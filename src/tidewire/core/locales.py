@@ -18,7 +18,7 @@ LOCALE_CODES: Final[tuple[str, ...]] = tuple(_CODES.split())
 DEFAULT_LOCALE: Final = "en"
 
 CLDR_NAMES: Final = {"bh": "bho", "ji": "yi", "sb": "hsb", "ua": "uk"}
-"""Codes of the API that the world spells otherwise."""
+"""Codes that the API spells differently from CLDR."""
 
 _KNOWN: Final = frozenset(LOCALE_CODES)
 

@@ -4,53 +4,27 @@ from __future__ import annotations
 
 from typing import Final
 
-OAUTH_PROVIDERS: Final = {
-    "amazon": "Amazon",
-    "apple": "Apple",
-    "appwrite": "Appwrite",
-    "auth0": "Auth0",
-    "authentik": "Authentik",
-    "autodesk": "Autodesk",
+_KEYS: Final = """
+amazon apple appwrite auth0 authentik autodesk bitbucket bitly box dailymotion discord disqus dropbox
+etsy facebook figma fusionauth github gitlab google huggingface keycloak kick linkedin microsoft notion
+oidc okta paypal paypalSandbox podio salesforce slack spotify stripe tradeshift tradeshiftBox twitch
+wordpress x yahoo yammer yandex zoho zoom mock mock-unverified
+"""
+_NAMES: Final = {
     "bitbucket": "BitBucket",
-    "bitly": "Bitly",
-    "box": "Box",
-    "dailymotion": "Dailymotion",
-    "discord": "Discord",
-    "disqus": "Disqus",
-    "dropbox": "Dropbox",
-    "etsy": "Etsy",
-    "facebook": "Facebook",
-    "figma": "Figma",
     "fusionauth": "FusionAuth",
     "github": "GitHub",
     "gitlab": "GitLab",
-    "google": "Google",
     "huggingface": "Hugging Face",
-    "keycloak": "Keycloak",
-    "kick": "Kick",
     "linkedin": "LinkedIn",
-    "microsoft": "Microsoft",
-    "notion": "Notion",
     "oidc": "OpenID Connect",
-    "okta": "Okta",
     "paypal": "PayPal",
     "paypalSandbox": "PayPal Sandbox",
-    "podio": "Podio",
-    "salesforce": "Salesforce",
-    "slack": "Slack",
-    "spotify": "Spotify",
-    "stripe": "Stripe",
-    "tradeshift": "Tradeshift",
     "tradeshiftBox": "Tradeshift Sandbox",
-    "twitch": "Twitch",
     "wordpress": "WordPress",
-    "x": "X",
-    "yahoo": "Yahoo",
-    "yammer": "Yammer",
-    "yandex": "Yandex",
-    "zoho": "Zoho",
-    "zoom": "Zoom",
-    "mock": "Mock",
     "mock-unverified": "MockUnverified",
 }
+"""Names that are not just the key with a capital letter."""
+
+OAUTH_PROVIDERS: Final = {key: _NAMES.get(key, key.capitalize()) for key in _KEYS.split()}
 """Key to name, in the order in which they are listed."""

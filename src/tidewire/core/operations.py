@@ -1,4 +1,4 @@
-"""An operation: what a service offers, declared once beside the function that does it.
+"""Operations: what a service offers, declared once beside the function that does it.
 
 REST routes, the OpenAPI document and the scope checks all derive from these declarations.
 """
@@ -27,7 +27,7 @@ ResponseModel = type[msgspec.Struct] | UnionType
 """One model, or several that their tags tell apart."""
 AnswerKind = Literal["json", "empty", "text", "binary"]
 _KINDS: Final[Mapping[Any, AnswerKind]] = {None: "empty", NoneType: "empty", str: "text", Download: "binary"}
-"""What an operation answers with, by what its function returns; JSON for anything else."""
+"""The kind of an operation's answer, by the return type of its function; JSON for any other type."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,12 @@ class Operation:
     multipart: bool
     """The request is ``multipart/form-data`` with one file, possibly in chunks."""
     limit: RateLimit | None
-    """How often it may be called; None: as often as one likes."""
+    """The limit of how often it may be called; None if there is no limit."""
     parameters: tuple[Parameter, ...]
     handler: Handler
     summary: str
     extension: bool
-    """Tidewire's own: no other server has it, and no SDK."""
+    """Whether it is Tidewire's own: no other server has it, and no SDK."""
     chosen_by: str
     """Body parameter that, where it is present, makes a request to the method and path of another operation
     one to this; empty if the path is the operation's own."""

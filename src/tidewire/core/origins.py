@@ -1,4 +1,4 @@
-"""Which web pages and apps may talk to a project: the ``Origin`` header."""
+"""Origins: the web pages and apps that may call a project, by the ``Origin`` header of their requests."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ class Platform:
 
     type: str
     hostname: str = ""
-    """Of a web platform: a host name, ``*.example.com`` for its subdomains, or ``*``."""
+    """The host name of a web platform; ``*.example.com`` stands for its subdomains, ``*`` for any host."""
     key: str = ""
-    """Of a native platform its application id; of type ``scheme`` the URL scheme."""
+    """The application id of a native platform, or the URL scheme of a platform of type ``scheme``."""
 
 
 def origin_allowed(

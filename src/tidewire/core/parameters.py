@@ -28,8 +28,8 @@ class Check(ABC):
     details: ClassVar[Mapping[str, object]] = {}
     """What JSON Schema says of it beside the type."""
     condition: ClassVar[bool] = False
-    """It says what a change or a deletion is limited to: null does not count as absent, and it is read
-    wherever in the request it stands, so that it is never passed over."""
+    """Whether it limits what a change or a deletion applies to. Then null does not count as absent, and the
+    parameter is read wherever in the request it stands, so that it is never passed over."""
     conditions_within: ClassVar[tuple[str, ...]] = ()
     """Names of conditions in the objects that it holds."""
 
@@ -47,9 +47,9 @@ class Parameter:
     """One parameter of an operation."""
 
     name: str
-    """On the wire."""
+    """The name on the wire."""
     argument: str
-    """In the function's signature."""
+    """The name in the function's signature."""
     location: Location
     check: Check
     required: bool

@@ -14,17 +14,18 @@ PERMISSION_TYPES: Final = (*PRESENCE_ACTIONS, "write")
 """Types of permissions in requests."""
 MAX_PERMISSIONS: Final = 100
 MAX_STATUS: Final = 255
-"""Characters."""
+"""Characters of a status."""
 MAX_METADATA_BYTES: Final = 65_535
-"""As JSON text."""
+"""Bytes of the metadata as JSON text."""
 DEFAULT_LIFETIME_MS: Final = 15 * 60 * 1000
-"""Of a presence written by a request that does not say otherwise."""
+"""The lifetime of a presence whose request does not say another."""
 MAX_LIFETIME_MS: Final = 30 * 24 * 3600 * 1000
-"""Also that of a presence written over a realtime connection, which ends with the connection anyway."""
+"""The longest lifetime. A presence written over a realtime connection has it too, since it ends with the
+connection."""
 
 
 def default_permissions(user_id: str) -> list[str]:
-    """Who may do what with a presence unless said otherwise: its user, and nobody else.
+    """The default permissions of a presence: only its own user may read and change it.
 
     ``write`` stands there as a word of its own and has no effect.
     """

@@ -10,25 +10,9 @@ AUTH_METHODS: Final = ("email-password", "magic-url", "email-otp", "anonymous", 
 """Ways to become a user or to sign in that can be switched off."""
 
 SERVICES: Final = (
-    "account",
-    "avatars",
-    "databases",
-    "tablesdb",
-    "locale",
-    "health",
-    "project",
-    "storage",
-    "teams",
-    "users",
-    "vcs",
-    "sites",
-    "functions",
-    "proxy",
-    "graphql",
-    "migrations",
-    "messaging",
-    "advisor",
-)
+    "account", "avatars", "databases", "tablesdb", "locale", "health", "project", "storage", "teams",
+    "users", "vcs", "sites", "functions", "proxy", "graphql", "migrations", "messaging", "advisor",
+)  # fmt: skip
 """Services that can be switched off for users and guests."""
 
 PROTOCOLS: Final = ("rest", "graphql", "websocket")

@@ -51,7 +51,7 @@ class Query:
 
     method: str
     attribute: str
-    """Empty if the method has none."""
+    """The attribute that is compared; empty if the method has none."""
     values: tuple[Any, ...]
     """JSON values; for ``and``, ``or`` and ``elemMatch`` queries."""
 

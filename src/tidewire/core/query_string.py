@@ -7,9 +7,9 @@ from typing import Any, Final
 from urllib.parse import unquote_plus
 
 MAX_PARAMETERS: Final = 4_000
-"""Pairs that are read. Older SDKs send one for each channel and each query."""
+"""The most pairs that are read. Older SDKs send one for each channel and each query."""
 MAX_NESTING: Final = 64
-"""Brackets of a name."""
+"""The most brackets in one name."""
 
 MAX_BRACKETS: Final = 12_000
 """Pairs of brackets in all names together. Slot clients send two or three
@@ -62,7 +62,7 @@ class _Level:
         self.next_index = 0
 
     def put(self, path: list[str | None], value: str) -> bool:
-        """Set ``value`` at ``path``; a later value replaces an earlier one. False if it did."""
+        """Set ``value`` at ``path``, where it replaces an earlier value; return False if there was one."""
         level, is_new = self, True
         for part in path[:-1]:
             name = level.name_of(part)

@@ -1,4 +1,4 @@
-"""How often an operation may be called."""
+"""Limits of how often an operation may be called."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Final
 
 PLACEHOLDERS: Final = frozenset({"url", "ip", "userId", "method", "chunkId"})
-"""What keys may name besides ``param-x``, the parameter x of the request."""
+"""The placeholders that keys may have, besides ``param-x`` for the parameter x of the request."""
 
 _PLACEHOLDER: Final = re.compile(r"{([\w-]+)}")
 
 
 @dataclass(frozen=True)
 class RateLimit:
-    """At most ``limit`` calls in ``window_seconds`` for the same value of a key."""
+    """A limit of ``limit`` calls in ``window_seconds`` for the same value of a key."""
 
     limit: int
     window_seconds: int

@@ -14,7 +14,7 @@ from tidewire.core.queries import Query
 from tidewire.core.realtime_payload import ABSENT, Attributes, value_key
 
 Predicate = Callable[[Attributes], bool]
-"""Says whether a payload is accepted."""
+"""A function that says whether a payload is accepted."""
 
 
 def is_number(value: object) -> bool:
@@ -28,7 +28,7 @@ def keys_of(values: Iterable[Any]) -> frozenset[Hashable]:
 
 
 def _compile_nested_select(query: Query) -> Predicate:  # noqa: ARG001 - has the shape of all compilers
-    """Below the top level ``select *`` accepts nothing."""
+    """The compiled form of ``select *`` within another query, which accepts nothing."""
     return lambda payload: False  # noqa: ARG005
 
 
@@ -53,7 +53,8 @@ def _compile_not_equal(query: Query) -> Predicate:
 
 
 def _compile_less(query: Query) -> Predicate:
-    """Less than any value is less than the greatest; and so on for the other three."""
+    """Compile ``lessThan``. A value that is less than any of the query's values is less than the greatest of
+    them; the other three methods follow the same reasoning."""
     number, text = _bounds(query.values, max)
     return _ordering(query.attribute, number, text, lambda value, bound: value < bound)
 
@@ -109,4 +110,4 @@ COMPARISONS: Final[Mapping[str, Callable[[Query], Predicate]]] = {
     "isNotNull": _compile_not_null,
     "select": _compile_nested_select,
 }
-"""Method to what it becomes."""
+"""The compiler of each method."""

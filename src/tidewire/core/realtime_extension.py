@@ -20,7 +20,8 @@ MAX_SEARCH_LENGTH: Final = 256
 """Characters of a text to search for."""
 
 Test = Callable[[Attributes], bool | None]
-"""Says whether the value of an attribute fits; None for a value that the method does not apply to."""
+"""A function that says whether the value of an attribute fits; None if the method does not apply to the
+value."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class _Method:
     problem: Callable[[Sequence[Any]], str]
     """What is wrong with the query's values; empty if nothing is."""
     test: Callable[[str, Sequence[Any]], Test]
-    """Made of the attribute and the query's values."""
+    """Makes the test from the attribute and the query's values."""
     negated: bool = False
 
 
@@ -198,4 +199,4 @@ EXTENSION: Final[Mapping[str, Callable[[Query], Predicate]]] = {
     **dict.fromkeys(_METHODS, _compile),
     **_EXISTENCE,
 }
-"""Method to what it becomes."""
+"""The compiler of each method of the extension."""

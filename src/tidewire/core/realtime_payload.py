@@ -18,7 +18,7 @@ ABSENT: Final = object()
 MAX_ELEMENTS: Final = 1_000
 """Values within one array or object that is compared as a whole, nested ones included."""
 _CONTAINER: Final = b"#"
-"""Before the keys of arrays and objects; those of numbers do not begin so."""
+"""The first byte of keys of arrays and objects, which no key of a number has."""
 
 
 def value_key(value: object) -> Hashable | None:

@@ -37,10 +37,10 @@ FINDING: Final = 100
 _CONDITION_BYTES: Final = 700
 """Bytes of memory that a compiled condition takes, roughly, without its texts and values."""
 _VALUE_BYTES: Final = 150
-"""That one of its values takes beside its text."""
+"""Bytes of memory that one value of a condition takes besides its text."""
 
 _LARGEST_EXACT: Final = 2**53
-"""Below it a float without fraction is written as the same integer by every JSON library."""
+"""The bound below which every JSON library writes a float without a fraction as the same integer."""
 
 
 class InvalidRealtimeQueryError(ValueError):
@@ -76,7 +76,8 @@ def work(queries: Iterable[Query]) -> int:
 
 
 def _comparisons(query: Query) -> int:
-    """One, but for queries that name several attributes: however many values there are, they are hashed."""
+    """The comparisons of one query: one, however many values it has, since they are hashed; only queries that
+    name several attributes cost one for each of them."""
     return len(query.values) if query.method in {"exists", "notExists"} else 1
 
 
@@ -205,4 +206,4 @@ _COMPILERS: Final[Mapping[str, Callable[[Query], Predicate]]] = {
     **COMPARISONS,
     **EXTENSION,
 }
-"""All methods that subscriptions can have, and what they become."""
+"""All methods that subscriptions can have, with their compilers."""

@@ -18,25 +18,25 @@ from tidewire.core.realtime_comparisons import is_number
 FRACTION_BITS: Final = 20
 """Numbers that differ by less than a millionth may share a position."""
 TEXT_BYTES: Final = 24
-"""Of a text in UTF-8, enough for the milliseconds of a date; what comes after them is not looked at. Their
-order is that of the code points."""
+"""Bytes of a text in UTF-8 that are looked at, enough for the milliseconds of a date. Their order is that of
+the code points."""
 FURTHEST: Final = 1 << 1900
-"""Positions of numbers beyond it are it."""
+"""The furthest position; numbers beyond it share it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Positions that the value of an attribute must be between; both count as between."""
+    """The range of positions, both ends included, that the value of an attribute must be in."""
 
     attribute: str
     low: int | None
-    """None: however low."""
+    """The lower end; None if there is none."""
     high: int | None
-    """None: however high."""
+    """The upper end; None if there is none."""
 
 
 def position(value: object) -> int | None:
-    """Where a value stands; None if it is neither number nor text."""
+    """The position of a value on the line; None if it is neither a number nor a text."""
     if isinstance(value, str):
         encoded = value[:TEXT_BYTES].encode("utf-8", "surrogatepass")[:TEXT_BYTES]
         return int.from_bytes(encoded.ljust(TEXT_BYTES, b"\0"), "big")

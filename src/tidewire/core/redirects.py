@@ -17,9 +17,10 @@ _ADDRESS: Final = re.compile(
     r"(?P<authority>(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+,;=-]*)(:[0-9]{1,5})?)"
     r"(?P<rest>([/?#][^\s\\\x00-\x1f\x7f]*)?)"
 )
-"""Neither user names before the host nor backslashes: browsers and servers disagree about their meaning."""
+"""The form of an address. It has neither a user name before the host nor backslashes, because browsers and
+servers disagree about their meaning."""
 _WEB_HOST: Final = re.compile(r"\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?|[A-Za-z0-9._~%-]+(:[0-9]{1,5})?")
-"""What names a host. In addresses of apps, routes stand there: ``myapp://(auth)/reset``."""
+"""The form of a host name. Addresses of apps have routes in its place: ``myapp://(auth)/reset``."""
 _WEB: Final = frozenset({"http", "https"})
 _NEVER: Final = frozenset({"about", "blob", "data", "file", "filesystem", "javascript", "vbscript"})
 """Schemes that make a browser run or read something, whatever is registered."""

@@ -13,9 +13,10 @@ Side = Literal["parent", "child"]
 TYPES: Final[tuple[RelationType, ...]] = ("oneToOne", "manyToOne", "manyToMany", "oneToMany")
 ON_DELETE: Final[tuple[OnDelete, ...]] = ("cascade", "restrict", "setNull")
 KIND: Final = "relationship"
-"""What the type of a column is called that shows a relationship."""
+"""The type that columns have which show a relationship."""
 MAX_LEVELS: Final = 3
-"""Tables that one can go through from a row: in what is selected, filtered and written."""
+"""The most tables that a query or a request may go through from a row, in what it selects, filters and
+writes."""
 
 
 def key_holder(relation_type: RelationType) -> Side | None:

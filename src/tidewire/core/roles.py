@@ -20,7 +20,8 @@ class Membership:
     confirmed: bool
     """False until an invitation is accepted; the membership then gives no role at all."""
     confined: bool = False
-    """In an organisation of the console: only single projects of it are the member's, not what it shares."""
+    """Whether the member of an organisation of the console may see only single projects of it, and nothing
+    that the organisation shares."""
 
 
 def user_roles(

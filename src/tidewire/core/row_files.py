@@ -39,9 +39,9 @@ class Record:
     """A row of a file."""
 
     line: int
-    """Where it begins, counted from 1."""
+    """The line that it begins on, counted from 1."""
     lines: int
-    """On how many lines it stands."""
+    """How many lines it takes."""
     end: int
     """Bytes of the file up to its end."""
     fields: dict[str, Any]

@@ -14,20 +14,11 @@ import msgspec
 
 from tidewire.core.columns import ColumnRules, InvalidValueError, text_problem
 
-CONDITIONS: Final = frozenset(
-    {
-        "equal",
-        "notEqual",
-        "greaterThan",
-        "greaterThanEqual",
-        "lessThan",
-        "lessThanEqual",
-        "contains",
-        "isNull",
-        "isNotNull",
-    }
-)
-"""What ``arrayFilter`` can keep."""
+CONDITIONS: Final = frozenset({
+    "equal", "notEqual", "greaterThan", "greaterThanEqual", "lessThan", "lessThanEqual", "contains",
+    "isNull", "isNotNull",
+})  # fmt: skip
+"""The conditions that ``arrayFilter`` can keep elements by."""
 MAX_VALUES: Final = 1000
 """Values of one operator."""
 
@@ -103,7 +94,7 @@ def whole(number: int | float) -> int | float:
 
 
 def _amount(rules: ColumnRules, method: str, values: list[Any]) -> list[Any]:
-    """A number and maybe a bound."""
+    """The values of a method with a number and maybe a bound."""
     given = values or ([1] if method in {"increment", "decrement"} else [])
     if not 1 <= len(given) <= 2:
         raise InvalidValueError(f"the operator {method} needs a number and maybe a bound.")
@@ -194,4 +185,4 @@ _METHODS: Final[Mapping[str, tuple[Callable[[ColumnRules], bool], _Check]]] = {
     "dateSubDays": (_is_time, _days),
     "dateSetNow": (_is_time, _nothing),
 }
-"""Method to what it applies to and how its values are checked."""
+"""The columns that each method applies to, and the check of its values."""

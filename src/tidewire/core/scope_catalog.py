@@ -108,7 +108,7 @@ def _entries(table: dict[str, dict[str, str]], deprecated: frozenset[str]) -> It
 
 
 PROJECT_SCOPES: Final = tuple(_entries(_OF_PROJECTS, DEPRECATED_KEY_SCOPES))
-"""Of the keys of projects."""
+"""The scopes that keys of projects can carry."""
 
 ORGANIZATION_SCOPES: Final = tuple(_entries(_OF_ORGANIZATIONS, frozenset({"devKeys.read", "devKeys.write"})))
-"""Of the keys of organisations."""
+"""The scopes that keys of organisations can carry."""

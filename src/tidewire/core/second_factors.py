@@ -1,4 +1,4 @@
-"""When a sign-in needs a second factor, and which ones a user has."""
+"""Second factors: when a sign-in needs one, and which ones a user has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What carries text messages (SMS): a name, or the DSN that Appwrite has for it, and an HTTP address."""
+"""Providers of text messages (SMS): a name, or a DSN as Appwrite has it, and an HTTP address."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _OF_THE_CONNECTION: Final = frozenset({"connection", "content-length", "host", "
 
 @dataclass(frozen=True)
 class HttpProvider:
-    """Takes text messages at an address."""
+    """A provider that takes text messages at an HTTP address."""
 
     url: str
     headers: tuple[tuple[str, str], ...]
-    """Sent with each, secrets among them."""
+    """Headers that are sent with each message. They may hold secrets."""
 
     def __repr__(self) -> str:
         return "HttpProvider()"

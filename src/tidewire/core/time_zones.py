@@ -17,48 +17,35 @@ ZONE: Final = r"""
 """A zone in lower case, as a verbose regular expression."""
 
 _SHORT_NAMES: Final[Mapping[str, float]] = {
-    "z": 0,
-    "utc": 0,
-    "gmt": 0,
-    "wet": 0,
-    "west": 1,
-    "bst": 1,
-    "cet": 1,
-    "cest": 2,
-    "eet": 2,
-    "eest": 3,
-    "msk": 3,
-    "sast": 2,
-    "wat": 1,
-    "cat": 2,
-    "eat": 3,
-    "pkt": 5,
-    "wib": 7,
-    "hkt": 8,
-    "awst": 8,
-    "jst": 9,
-    "acst": 9.5,
-    "aest": 10,
-    "acdt": 10.5,
-    "aedt": 11,
-    "nzst": 12,
-    "nzdt": 13,
-    "ast": -4,
-    "adt": -3,
-    "est": -5,
-    "edt": -4,
-    "cst": -6,
-    "cdt": -5,
-    "mst": -7,
-    "mdt": -6,
-    "pst": -8,
-    "pdt": -7,
-    "akst": -9,
-    "akdt": -8,
-    "hst": -10,
+    name: hours
+    for hours, names in {
+        -10: "hst",
+        -9: "akst",
+        -8: "pst akdt",
+        -7: "mst pdt",
+        -6: "cst mdt",
+        -5: "est cdt",
+        -4: "ast edt",
+        -3: "adt",
+        0: "z utc gmt wet",
+        1: "west bst cet wat",
+        2: "cest eet sast cat",
+        3: "eest msk eat",
+        5: "pkt",
+        7: "wib",
+        8: "hkt awst",
+        9: "jst",
+        9.5: "acst",
+        10: "aest",
+        10.5: "acdt",
+        11: "aedt",
+        12: "nzst",
+        13: "nzdt",
+    }.items()
+    for name in names.split()
 }
-"""Hours east of Greenwich. Of names that several zones share, those are left out that PHP reads otherwise
-than most of their users."""
+"""Short names of time zones to hours east of Greenwich. A name that several zones share is left out where PHP
+takes it for another zone than most people who write it."""
 
 
 def zone_of(found: re.Match[str]) -> tzinfo:
@@ -78,5 +65,5 @@ def zone_of(found: re.Match[str]) -> tzinfo:
 
 @cache
 def _places() -> Mapping[str, str]:
-    """Names in lower case to names."""
+    """The names of places, by the same names in lower case."""
     return {name.lower(): name for name in available_timezones()}

@@ -13,7 +13,8 @@ _KINDS: Final = frozenset({"verification", "recovery", "tokens"})
 
 
 def asks_for_secret(wanted: Iterable[str], names: Iterable[str]) -> bool:
-    """Whether who wants events by the names ``wanted`` gets the secret of the one that goes by ``names``."""
+    """Whether a webhook that wants events by the names ``wanted`` gets the secret of the event with these
+    ``names``."""
     return any(is_of_secret(name) for name in frozenset(wanted).intersection(names))
 
 

@@ -44,7 +44,7 @@ class Upload:
     head: bytes
     """The first bytes, enough to tell the type of the content."""
     range: ContentRange | None = None
-    """None: the whole file in one request."""
+    """The place of the chunk in its file; None if the request brings the whole file."""
     upload_id: str | None = None
     """Id of the file that a chunk after the first belongs to."""
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 LARGEST: Final = 3.4028235677973366e38
-"""The least magnitude that single precision cannot hold."""
+"""The smallest magnitude that single precision cannot hold."""
 
 
 def vector_problem(value: Sequence[object], dimension: int) -> str:

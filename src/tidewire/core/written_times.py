@@ -1,4 +1,4 @@
-"""Dates and times as people and programs write them.
+"""Dates and times in the forms that people and programs write.
 
 These are the forms that PHP's ``DateTime`` takes, as far as they say a year of four digits. Not among them
 are words that are relative to something (``tomorrow``, ``+1 day``), seconds since the epoch, and days that
@@ -60,7 +60,7 @@ _WEEKDAY: Final = re.compile(
 )
 _ZONE: Final = re.compile(rf"\(?(?:{ZONE})\)?", re.VERBOSE)
 _COMMENT: Final = re.compile(r"\([a-z +-]*\)")
-"""The zone once more, in words."""
+"""A comment in parentheses that names the zone once more."""
 _LATE_YEAR: Final = re.compile(_YEAR)
 _BETWEEN: Final = re.compile(r"[ \t,;]+|t(?=\d)")
 _FOUR_DIGITS: Final = re.compile(r"(?<!\d)\d{4}(?!\d)")

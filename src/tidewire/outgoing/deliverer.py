@@ -25,7 +25,8 @@ from tidewire.store.instance.instance import CONSOLE_PROJECT_ID, Instance
 from tidewire.store.upkeep.outbox import Outbox
 
 LOOK_SECONDS: Final = 0.5
-"""Between two tries to get the lock; a process that dies is followed by another that soon."""
+"""Seconds between two attempts to get the lock. A process that dies is followed by another within this
+time."""
 
 
 @asynccontextmanager
@@ -49,7 +50,7 @@ def _locked(descriptor: int) -> bool:
 
 
 LONGEST_TIMER_SECONDS: Final = 3600.0
-"""After which the clock is looked at again: it may have been set."""
+"""Seconds after which the clock is looked at again, because it may have been set."""
 
 SLEEP_MS: Final = 60_000
 """How long a project sleeps at least in which something is due that cannot be done."""
@@ -102,7 +103,7 @@ class _Deliverer:
         self._projects: dict[str, ProjectDeliveries] = {}
         self._beside: set[asyncio.Task[None]] = set()
         self._timers: dict[str, asyncio.TimerHandle] = {}
-        """Of projects that are asleep and in which something is to be done later."""
+        """Timers of projects that are asleep and in which something has to be done later."""
         self._closed = False
         parts.instance.listen_deletions(self._forget)
         parts.instance.listen_sleep(self._slept)

@@ -25,7 +25,7 @@ _log: Final = structlog.get_logger("tidewire.outgoing")
 
 @dataclass(frozen=True)
 class Sender:
-    """Whom mails are from."""
+    """The sender of mails."""
 
     address: str
     name: str

@@ -26,7 +26,7 @@ from tidewire.store.records.outgoing_messages import next_message_at
 from tidewire.store.secrets.encryption import Encryption
 
 LOOK_SECONDS: Final = 0.1
-"""Between two looks into a database that is committed to all the time."""
+"""Seconds between two looks into a database that is committed to all the time."""
 TROUBLE_SECONDS: Final = 5.0
 """Pause after something unforeseen; it doubles while that goes on."""
 LONGEST_TROUBLE_SECONDS: Final = 300.0
@@ -41,7 +41,7 @@ class Parts:
     instance: Instance
     settings: Settings
     carriers: Mapping[str, Carrier]
-    """Of messages, by channel."""
+    """Carriers of messages by channel."""
     http: OutboundHttp
 
 
@@ -49,12 +49,13 @@ class Parts:
 class _Found:
     webhooks: list[Webhook]
     messages_at: int | None
-    """When the next message is to be sent, milliseconds since the epoch; None: there is none."""
+    """The time at which the next message is to be sent, in milliseconds since the epoch; None if there is
+    none."""
     presences_at: int | None
-    """When the next presence expires."""
+    """The time at which the next presence expires."""
 
     def seconds_left(self) -> float | None:
-        """Until something is due; None: nothing is."""
+        """Seconds until something is due; None if nothing is."""
         times = [time for time in (self.messages_at, self.presences_at) if time is not None]
         return max(0.0, (min(times) - now()) / 1000) if times else None
 

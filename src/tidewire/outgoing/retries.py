@@ -1,4 +1,4 @@
-"""When to try again what failed."""
+"""Retries: the time of the next attempt after one that failed."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from tidewire.settings import Settings
 from tidewire.store.upkeep.outbox import Outbox
 
 SECONDS: Final = 15.0
-"""That a provider may take to answer."""
+"""Seconds that a provider may take to answer."""
 _LATER: Final = frozenset({408, 425, 429})
 """Refusals that tell to try again."""
 

@@ -27,20 +27,20 @@ class Webhook:
     name: str
     url: str
     events: frozenset[str]
-    """Names of events; one that an event goes by is enough."""
+    """The names of the wanted events. An event is wanted if it goes by one of them."""
     verify: bool
     """Whether the certificate of an https address is checked."""
     username: str
     password: str
     secret: str
     updated_at: int
-    """When its owner changed it, milliseconds since the epoch."""
+    """The time at which its owner changed it, in milliseconds since the epoch."""
     position: int
     """Offset in the event log up to which everything is delivered."""
     failures: int
-    """In a row."""
+    """Attempts that have failed since the last one that succeeded."""
     next_attempt_at: int
-    """Milliseconds since the epoch."""
+    """The time of the next attempt, in milliseconds since the epoch."""
 
     def __repr__(self) -> str:
         return f"Webhook({self.id!r})"

@@ -37,12 +37,12 @@ BATCH: Final = 100
 NOTED_EVERY: Final = 1000
 """Events of no interest after which it is noted how far the log was read."""
 QUIET_SECONDS: Final = 5.0
-"""Without events after which it is noted too."""
+"""Seconds without events after which the position is noted too."""
 SOON_MS: Final = 10_000
-"""Until the next attempt, for which the database stays open."""
+"""Milliseconds until the next attempt for which the database stays open."""
 
 Disabled = Callable[[Webhook, Failure], Awaitable[None]]
-"""Told that a webhook is about to be disabled."""
+"""Called when a webhook is about to be disabled."""
 
 _log = structlog.get_logger("tidewire.outgoing")
 
@@ -65,7 +65,7 @@ class WebhookDelivery:
         on_disabled: Disabled,
     ) -> None:
         self._webhook = webhook
-        """As it was read last."""
+        """The webhook as it was read last."""
         self._database = database
         self._encryption = encryption
         self._http = http
@@ -74,12 +74,12 @@ class WebhookDelivery:
         self._position = self._noted = webhook.position
         self._epoch = ""
         self._purges = 0
-        """Of the log, before what is to be delivered was read."""
+        """How often people had been purged from the log before what is to be delivered was read."""
         self._news = asyncio.Event()
         self._changed = asyncio.Event()
         self._stopping = False
         self.is_busy = True
-        """Not waiting for events or for the next attempt after a failure."""
+        """Whether it is at work, and not waiting for events or for the next attempt after a failure."""
 
     def look(self, webhook: Webhook) -> None:
         """Look for events; what its owner changed is tried at once."""

@@ -1,4 +1,4 @@
-"""What realtime does again and again, whether anything happens or not."""
+"""Housekeeping: what realtime does at intervals, whether anything happens or not."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tidewire.realtime.wire.socket import SocketWire
 from tidewire.store.instance.instance import Instance
 
 EXPIRY_SECONDS: Final = 5.0
-"""Between two looks for expired sessions; before each event there is another."""
+"""Seconds between two looks for expired sessions. Another look precedes each event."""
 ROUNDS: Final = 4
 """How often each connection is looked at in the time after which it counts as dead."""
 SLICE: Final = 500

@@ -16,7 +16,7 @@ from tidewire.store.records.sent_messages import SentMessage
 
 
 class UnloggedEvent(msgspec.Struct, frozen=True, tag="event", array_like=True):
-    """An event that is in no log."""
+    """An event that is in no log, for the other processes to deliver."""
 
     project_id: str
     event: Event
@@ -68,7 +68,7 @@ class Peers:
         self._channel_presence = channel_presence
         self._meters = meters
         self.send: Send | None = None
-        """None: there are no others."""
+        """Sends a frame to all other processes; None if there are none."""
 
     def tell_event(self, project_id: str, event: Event) -> None:
         """Have the others deliver an event that is in no log."""

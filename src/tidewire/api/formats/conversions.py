@@ -1,4 +1,4 @@
-"""What answers look like to programs of earlier versions."""
+"""Conversions of answers into what programs of earlier versions read."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ Fields = dict[str, Any]
 Conversion = Callable[[Context, Fields], Fields]
 """One resource as a later version answers it, made into what an earlier one answered."""
 Conversions = Mapping[type, Conversion]
-"""By model."""
+"""Conversions by the model that they apply to."""
 
 
 def _changed(names: Mapping[str, str], removed: tuple[str, ...] = ()) -> Conversion:
-    """Fields renamed from the later name to the earlier one, and fields that there were not."""
+    """A conversion that renames fields from the later name to the earlier one and removes fields that did not
+    exist."""
 
     def shape(_context: Context, fields: Fields) -> Fields:
         return {names.get(name, name): value for name, value in fields.items() if name not in removed}

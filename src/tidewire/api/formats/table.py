@@ -29,12 +29,12 @@ class Format:
 
     version: str
     words: Mapping[str, Words] = field(default_factory=dict)
-    """By operation."""
+    """Words by the operation that they apply to."""
     conversions: Conversions = field(default_factory=dict)
     whole: Mapping[type, Whole] = field(default_factory=dict)
-    """By model; instead of the fields of today."""
+    """Whole resources by model, which replace the fields of today."""
     shows_related: bool = False
-    """Documents come with those related to them where nothing is selected."""
+    """Whether documents come with those related to them where nothing is selected."""
 
 
 FORMATS: Final = (
@@ -91,7 +91,7 @@ class Shaping:
 
     def __init__(self, models: tuple[type, ...], generation: int) -> None:
         self._listed = {model: _lists_of(model) for model in models}
-        """By model, its fields that list others: name on the wire, and their models."""
+        """For each model, its fields that list other models: the name on the wire, and the models."""
         self._conversions: dict[type, list[Conversion]] = {}
         self._whole: dict[type, Whole] = {}
         for each in FORMATS[:generation]:
@@ -102,7 +102,7 @@ class Shaping:
         self.counts = not kinds.isdisjoint({*self._conversions, *self._whole})
         """Whether anything is different at all."""
         self.tells_more = not kinds.isdisjoint(self._whole)
-        """Whether the answer has what that of today does not: it may be secret."""
+        """Whether the answer tells what that of today does not, which may be secret."""
 
     async def shaped(self, context: Context, model: type, answer: Any) -> Any:
         """The answer, of this model unless it says otherwise itself, as the generation reads it.

@@ -1,4 +1,4 @@
-"""What programs of earlier versions call parameters, and what they leave out."""
+"""The words of earlier versions: what their programs call parameters, and what they leave out."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ class Words:
     names: Mapping[str, str] = field(default_factory=dict)
     """Earlier name of a parameter to the later one, which wins if both are sent."""
     values: Mapping[str, tuple[object, object]] = field(default_factory=dict)
-    """By later name: a value that was said differently, before and after."""
+    """Values that were said differently, by the later name of their parameter: the value before, and
+    after."""
     defaults: Mapping[str, object] = field(default_factory=dict)
-    """By later name: values of parameters that are missing or null."""
+    """Values of parameters that are missing or null, by their later names."""
     dropped: tuple[str, ...] = ()
-    """Names of parameters that nothing came after."""
+    """Names of parameters without a successor."""
 
 
 def in_later_words(words: Iterable[Words], given: RequestParameters) -> RequestParameters:
@@ -80,7 +81,7 @@ METADATA: Final = (
     "description", "logo", "url", "legalName", "legalCountry", "legalState", "legalCity", "legalAddress",
     "legalTaxId",
 )  # fmt: skip
-"""What a project told of itself that is not kept."""
+"""Fields that a project had in earlier versions and that are not kept."""
 
 BEFORE_1_9_5: Final = {"projects.createProject": Words(dropped=METADATA)}
 

@@ -82,7 +82,8 @@ class Url(Check):
 
 @dataclass(frozen=True)
 class WebhookUrl(Url):
-    """Where a webhook goes. Whether the host may be called depends on settings: it is for the operation."""
+    """The address that a webhook sends to. The operation checks whether its host may be called, which depends
+    on settings."""
 
 
 @dataclass(frozen=True)

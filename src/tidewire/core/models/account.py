@@ -49,7 +49,7 @@ class MfaType(Model, frozen=True, kw_only=True):
 
 
 class MfaFactors(Model, frozen=True, kw_only=True):
-    """Which second factors a user has."""
+    """The second factors that a user has."""
 
     totp: bool
     phone: bool
@@ -162,7 +162,7 @@ class Session(Resource, frozen=True, kw_only=True):
     current: bool
     factors: list[str]
     secret: str
-    """Empty unless the caller may see it (API key)."""
+    """The secret of the session; empty unless the caller may see it, as API keys may."""
     mfa_updated_at: str
 
 

@@ -17,7 +17,7 @@ class RealtimeChannel(Model, frozen=True, kw_only=True):
     read: list[str]
     """Roles that receive messages."""
     publish: list[str]
-    """Roles that may send some."""
+    """Roles that may send messages."""
     history: bool
     presence: bool
     rate: int
@@ -40,7 +40,7 @@ class RealtimeMessage(Model, frozen=True, kw_only=True):
     channel: str
     """Name of the channel."""
     offset: int | UnsetType = UNSET
-    """Its place in the project's event log; left out if the channel keeps no history."""
+    """Its offset in the project's event log; left out if the channel keeps no history."""
 
 
 class RealtimeMember(Model, frozen=True, kw_only=True):
@@ -49,11 +49,11 @@ class RealtimeMember(Model, frozen=True, kw_only=True):
     id: str = system("id")
     """The id of the user, or of a guest's connection."""
     user_id: str
-    """Empty for a guest."""
+    """The id of the user; empty for a guest."""
     joined_at: str
 
 
 class RealtimeMemberList(Page, frozen=True, kw_only=True):
-    """Who is on a channel now."""
+    """The members of a channel as of now."""
 
     members: list[RealtimeMember]

@@ -85,12 +85,8 @@ class ColumnInteger(Column, frozen=True, kw_only=True):
     default: int | None
 
 
-class ColumnBigint(Column, frozen=True, kw_only=True):
+class ColumnBigint(ColumnInteger, frozen=True, kw_only=True):
     """An integer of 64 bits."""
-
-    min: int | None
-    max: int | None
-    default: int | None
 
 
 class ColumnFloat(Column, frozen=True, kw_only=True):
@@ -253,7 +249,7 @@ class AttributeVector(Column, frozen=True, kw_only=True):
     """A vector."""
 
     size: int
-    """Its dimension."""
+    """How many numbers a vector has."""
 
 
 AnyAttribute = (

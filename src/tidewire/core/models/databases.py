@@ -113,18 +113,9 @@ class CollectionList(Page, frozen=True, kw_only=True):
     collections: list[Collection]
 
 
-class VectorsdbCollection(Resource, frozen=True, kw_only=True):
+class VectorsdbCollection(Collection, frozen=True, kw_only=True):
     """A collection of vectors."""
 
-    permissions: list[str] = system("permissions")
-    database_id: str
-    name: str
-    enabled: bool
-    document_security: bool
-    attributes: list[Column]
-    indexes: list[Index]
-    bytes_max: int = 0
-    bytes_used: int = 0
     dimension: int
     """Numbers in each vector."""
 

@@ -10,10 +10,11 @@ class Key(Resource, frozen=True, kw_only=True):
 
     name: str
     expire: str
-    """Empty: never."""
+    """The time at which it expires; empty if it never does."""
     scopes: list[str]
     secret: str
-    """Only in the answer that creates the key; empty afterwards, for nobody knows it any more."""
+    """The secret of the key. It is shown only in the answer that creates the key and is empty afterwards,
+    since only its hash is stored."""
     accessed_at: str
     sdks: list[str]
 

@@ -14,7 +14,7 @@ class PlatformWeb(_Platform, frozen=True, kw_only=True, tag="web"):
 
     hostname: str
     key: str
-    """Empty; older clients look for it."""
+    """Always empty; older clients expect the field."""
 
 
 class PlatformApple(_Platform, frozen=True, kw_only=True, tag="apple"):

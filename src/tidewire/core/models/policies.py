@@ -83,7 +83,7 @@ class PolicyMembershipPrivacy(_Policy, frozen=True, kw_only=True, tag="membershi
 
 
 class PolicyMfaFactors(_Policy, frozen=True, kw_only=True, tag="mfa-factors"):
-    """Which second factors users may have."""
+    """The second factors that users may have."""
 
     totp: bool
     email: bool

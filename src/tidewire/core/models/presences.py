@@ -8,7 +8,7 @@ from tidewire.core.models.base import Page, Resource, system
 
 
 class Presence(Resource, frozen=True, kw_only=True):
-    """That a user is around."""
+    """The presence of a user: a sign that the user is there."""
 
     permissions: list[str] = system("permissions")
     user_id: str

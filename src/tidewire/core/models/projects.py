@@ -8,25 +8,21 @@ from tidewire.core.models.base import Model, Page, Resource, system
 from tidewire.core.models.keys import DevKey
 
 
-class ProjectAuthMethod(Model, frozen=True, kw_only=True):
+class _Switch(Model, frozen=True, kw_only=True):
+    id: str = system("id")
+    enabled: bool
+
+
+class ProjectAuthMethod(_Switch, frozen=True, kw_only=True):
     """Whether people may sign in to a project in one of the ways there are."""
 
-    id: str = system("id")
-    enabled: bool
 
-
-class ProjectService(Model, frozen=True, kw_only=True):
+class ProjectService(_Switch, frozen=True, kw_only=True):
     """Whether clients may use a service of a project."""
 
-    id: str = system("id")
-    enabled: bool
 
-
-class ProjectProtocol(Model, frozen=True, kw_only=True):
+class ProjectProtocol(_Switch, frozen=True, kw_only=True):
     """Whether clients may reach a project over a protocol."""
-
-    id: str = system("id")
-    enabled: bool
 
 
 class Project(Resource, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ class RealtimeSubscription(Model, frozen=True, kw_only=True):
     id: str = system("id")
     channels: list[str]
     queries: list[str]
-    """In normal form."""
+    """The queries in their normal form."""
 
 
 class RealtimeConnection(Model, frozen=True, kw_only=True):
@@ -21,7 +21,7 @@ class RealtimeConnection(Model, frozen=True, kw_only=True):
 
     id: str = system("id")
     user_id: str
-    """Empty for a guest."""
+    """The id of the user; empty for a guest."""
     roles: list[str]
     """The roles that it has now; ``any``, which all have, is not listed."""
     queued_bytes: int
@@ -47,10 +47,10 @@ class RealtimeStep(Model, frozen=True, kw_only=True):
     check: str
     """``published``, ``refused``, ``replay``, ``since``, ``role``, ``channel`` or ``query``."""
     subscription_id: str
-    """Empty for a condition of the connection as a whole."""
+    """The id of the subscription; empty for a condition of the whole connection."""
     passed: bool
     explanation: str
-    """For people."""
+    """The condition and its outcome in words."""
 
 
 class RealtimeVerdict(Model, frozen=True, kw_only=True):
@@ -87,7 +87,7 @@ class RealtimeEvent(Model, frozen=True, kw_only=True):
     timestamp: str
     payload: dict[str, Any]
     offset: int
-    """Its place in the event log."""
+    """Its offset in the event log."""
 
 
 class RealtimeEventList(Model, frozen=True, kw_only=True):
@@ -96,7 +96,7 @@ class RealtimeEventList(Model, frozen=True, kw_only=True):
     events: list[RealtimeEvent]
     """Oldest first."""
     offset: int
-    """To ask from the next time: everything up to here has been looked at."""
+    """The offset to ask from the next time: everything up to it has been looked at."""
     epoch: str
     """Name of the log's history; offsets of another one mean nothing in it."""
     recovered: bool

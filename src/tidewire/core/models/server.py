@@ -8,7 +8,7 @@ from tidewire.core.models.base import Model, Page, system
 
 
 class Locale(Model, frozen=True, kw_only=True):
-    """Where a request comes from, as far as its address tells."""
+    """The place that a request comes from, as far as its address tells."""
 
     ip: str
     country_code: str
@@ -76,7 +76,7 @@ class Phone(Model, frozen=True, kw_only=True):
     """The code with which a country is called."""
 
     code: str
-    """With the leading ``+``."""
+    """The code with its leading ``+``."""
     country_code: str
     country_name: str
 

@@ -36,7 +36,7 @@ class Membership(Resource, frozen=True, kw_only=True):
     team_name: str
     invited: str
     joined: str
-    """Empty until the invitation is accepted."""
+    """The time at which the user joined; empty until the invitation is accepted."""
     confirm: bool
     mfa: bool
     user_accessed_at: str

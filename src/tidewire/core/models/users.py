@@ -41,7 +41,7 @@ class Token(Model, frozen=True, kw_only=True):
     created_at: str = system("createdAt")
     user_id: str
     secret: str
-    """Empty unless the caller may see it (API key)."""
+    """The secret; empty unless the caller may see it, as API keys may."""
     expire: str
     phrase: str
     """What the mail with the secret says too, if it was asked for."""

@@ -23,7 +23,7 @@ from tidewire.store.instance.instance import Instance, ProjectStore
 from tidewire.store.records.projects import projects_of_teams
 
 TELL_SECONDS: Final = 5.0
-"""Between two frames that tell how many connections there are, and two tests."""
+"""Seconds between two frames that tell how many connections there are, and between two test events."""
 
 _ALL: Final = "console"
 _ONE: Final = "projects."
@@ -35,8 +35,8 @@ Follow = Callable[[ProjectStore, Callable[[LoggedEvent], None]], Awaitable[None]
 
 
 def test_event() -> Event:
-    """An event that guests on the channel ``tests`` get every few seconds: test suites of SDKs wait for
-    it."""
+    """The test event, which guests on the channel ``tests`` get every few seconds because test suites of SDKs
+    wait for it."""
     return Event(
         pattern="test.event",
         parameters={},

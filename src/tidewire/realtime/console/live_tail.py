@@ -24,7 +24,7 @@ from tidewire.realtime.receivers.receiver import Subscription
 
 FLUSH_SECONDS: Final = 0.15
 MAX_ENTRIES: Final = 200
-"""Entries of one frame."""
+"""The most entries in one frame."""
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -38,7 +38,7 @@ class _Window:
     """The role without which the subscription gets nothing."""
     tokens: float
     filled_at: float
-    """When the tokens were counted last."""
+    """The time at which the tokens were counted last."""
     entries: list[bytes] = field(default_factory=list)
     dropped: int = 0
 
@@ -75,7 +75,7 @@ class LiveTail:
             self._flush_task = asyncio.get_running_loop().call_later(FLUSH_SECONDS, self._flush)
 
     def close(self) -> None:
-        """Show no event any more."""
+        """Stop: show no further event."""
         if self._flush_task is not None:
             self._flush_task.cancel()
 

@@ -22,7 +22,7 @@ class Delivery:
         """Whether writing it in slices has begun; then it has begun for all older ones with many
         receivers."""
         self.at = 0
-        """Place in the audience before which all have got it."""
+        """The place in the audience before which all have got the event."""
         self.left = len(audience)
         """How many receivers are still due it."""
         self.done: bytearray | None = None
@@ -58,7 +58,7 @@ class Delivery:
         return self.audience.tails[place]
 
     def abandon(self) -> None:
-        """Write it to nobody any more."""
+        """Write the event to nobody any more."""
         self.at = len(self.audience)
         self.left = 0
 

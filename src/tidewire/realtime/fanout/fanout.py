@@ -29,7 +29,7 @@ from tidewire.realtime.runtime.loop_scheduler import LoopScheduler
 from tidewire.realtime.runtime.meters import Meters
 
 FEW: Final = 128
-"""The most receivers of an event that is written at once."""
+"""The most receivers of an event that is written to all of them at once."""
 SLICE: Final = 128
 """Writes of small events, however many events, after which the event loop gets to serve others."""
 SLICE_BYTES: Final = 1024 * 1024
@@ -95,7 +95,7 @@ class Fanout:
         self._writer = Writer(acknowledgements)
         self._finished = finished
         self._deliveries: list[Delivery] = []
-        """Events that some receivers have still to get, the oldest first."""
+        """Events that some receivers still have to get, the oldest first."""
         self._kept: list[Delivery] = []
         """Deliveries that wait for more events to be written together with."""
         self._bytes = 0
@@ -130,7 +130,7 @@ class Fanout:
         self._bytes += len(frame)
 
     async def flush(self) -> None:
-        """Write what is kept. Writing events with many receivers is begun, as soon as there is room for
+        """Write what is kept. Writing events with many receivers is only begun, as soon as there is room for
         them."""
         kept, self._kept = self._kept, []
         for delivery in kept:

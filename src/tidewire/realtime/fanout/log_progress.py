@@ -1,4 +1,4 @@
-"""How far this process has come with the event log of a project."""
+"""The progress of this process in the event log of a project."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Any
 
 
 class LogProgress:
-    """Positions in one event log, which the hub, its feed and recovery share. All are 0 without a log."""
+    """Positions in one event log, which the hub, its feed and recovery share. All of them are 0 without a
+    log."""
 
     def __init__(self) -> None:
         self.epoch = ""

@@ -47,7 +47,7 @@ async def _all_factors() -> MfaFactors:
 
 
 class Hub:
-    """All connections of one project in this process.
+    """The open connections of one project in this process.
 
     The hub guarantees that an event reaches exactly the connections whose roles and subscriptions allow it as
     of its commit, and each connection in the order of the log. It belongs to one event loop.

@@ -15,7 +15,7 @@ from tidewire.core.events import Event, LoggedEvent
 from tidewire.realtime.hub.hub import Hub
 
 MAX_WAITING: Final = 10_000
-"""The most events that wait for their delivery; the next ones are refused."""
+"""The most events that wait for their delivery; further ones are refused."""
 
 RuleOf = Callable[[str], Awaitable[ChannelRule | None]]
 """Finds the rule for a channel."""

@@ -42,7 +42,7 @@ class Index:
         """Membership id to its user, while a connection holds the role."""
         self._newest_since = 0
         self._known: dict[_Request, Audience] = {}
-        """Audiences that depend on no payload, until a subscription is made or removed."""
+        """Audiences that depend on no payload, kept until a subscription is made or removed."""
         self._known_receivers = 0
         """Receivers in all kept audiences."""
 
@@ -106,7 +106,7 @@ class Index:
             self._touched(subscription)
 
     def remove(self, subscription: Subscription) -> None:
-        """Take a subscription out; the roles of its connection are still those it was entered with."""
+        """Remove a subscription; the roles of its connection are still those it was entered with."""
         receiver = subscription.receiver
         del receiver.subscriptions[subscription.id]
         receiver.footprint = None

@@ -100,7 +100,7 @@ class Matcher:
             del self._filtered[subscription]
 
     def subscriptions(self) -> Iterator[Subscription]:
-        """All of them, some more than once."""
+        """All subscriptions, some of them more than once."""
         yield from self._plain
         yield from self._filtered or ()
         for by_key in (self._by_value or {}).values():

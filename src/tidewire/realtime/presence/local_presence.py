@@ -15,7 +15,7 @@ from tidewire.realtime.presence.channel_presence import HERE, ChannelPresence
 from tidewire.realtime.receivers.receiver import EVERYTHING, Receiver, Subscription
 
 SLICE: Final = 100
-"""Connections looked at before others get their turn."""
+"""Connections that are looked at before the event loop gets to serve others."""
 RETRY_SECONDS: Final = 1.0
 
 _log: Final = structlog.get_logger(__name__)
@@ -50,9 +50,10 @@ class LocalPresence:
         self._channel_presence = channel_presence
         self._tell = tell
         self._here: dict[Receiver, dict[str, str]] = {}
-        """By connection: the channels that it makes a member of, and the ids of the members."""
+        """For each connection, the channels that it makes its user a member of, with the ids of the
+        members."""
         self._counts: dict[tuple[str, str], int] = {}
-        """By channel and member id: how many connections make the member."""
+        """For each channel and member id, how many connections make the member."""
         self._due: dict[Receiver, None] = {}
         """Connections to be looked at again."""
         self._task: asyncio.Task[None] | None = None

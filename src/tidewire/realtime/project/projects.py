@@ -1,4 +1,4 @@
-"""The projects of a process that have, or had, connections."""
+"""The projects of a process that have connections, or had some."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What is different about connections by Server-Sent Events: how they ask, and how they say where they were.
+"""Connections by Server-Sent Events: how they ask, and how they say where they were, which differs from
+WebSockets.
 
 An event stream cannot be sent messages, so that everything stands in the URL of its request.
 """
@@ -15,7 +16,8 @@ _EVENT_ID: Final = re.compile(r"(\w{1,64}):(\d{1,16})\Z")
 
 
 def stream_start(inputs: Inputs, last_event: str) -> Since | None:
-    """Where an event stream begins; None: with what happens from now on. Raises :class:`MessageError`.
+    """The position that an event stream begins at; None if it begins with what happens from now on. Raises
+    :class:`MessageError`.
 
     ``last_event`` is the header ``Last-Event-ID``, before the parameter ``lastEventId``. ``queries[]`` are
     made those of all channels; otherwise each channel may name its own, as in the URLs of WebSockets.

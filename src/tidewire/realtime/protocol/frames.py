@@ -119,13 +119,14 @@ def published(messages: Sequence[RealtimeMessage]) -> bytes:
 
 
 def tail(channel: str, event: str, subscription: str, payload: object) -> bytes:
-    """Part of the console's live tail; it has no timestamp, each entry of it has."""
+    """An event frame of the console's live tail. It has no timestamp, because each of its entries has one."""
     data = {"channels": [channel], "events": [event], "subscriptions": [subscription], "payload": payload}
     return _message("event", data)
 
 
 def connection_count(project_id: str, count: int) -> bytes:
-    """How many connections a project has, for the console; the same for all its subscriptions."""
+    """An event frame that tells the console how many connections a project has; the same for all its
+    subscriptions."""
     data = {
         "events": ["stats.connections"],
         "channels": ["project"],
@@ -189,10 +190,10 @@ class EventFrame:
         self.end = b',"offset":%d}}' % logged.offset if logged.offset else b"}}"
         """The shared end after every tail: keys that Appwrite's protocol does not have stand last."""
         self.heads: dict[int, bytes] = _Heads(self._text)
-        """For a tail, its end included, of less than :data:`MAX_FRAGMENT` bytes, ``heads[len(tail)] + tail``
-        is the message."""
+        """Heads by the length of a tail with its end, which has to be less than :data:`MAX_FRAGMENT` bytes:
+        ``heads[len(tail)] + tail`` is the message."""
         self.compressed: dict[int, dict[int, bytes] | None] = _Compressed(self._text)
-        """By the window of a receiver the heads for ``heads[len(tail)] + tail + STORED_END``.
+        """Heads by the window of a receiver, for messages ``heads[len(tail)] + tail + STORED_END``.
 
         None if the event is better sent as it is.
         """

@@ -14,6 +14,7 @@ from tidewire.channels import Draft
 from tidewire.core.custom_channels import MAX_IDEMPOTENCY_KEY, is_channel_name
 from tidewire.core.errors import TidewireError
 from tidewire.core.ids import is_id
+from tidewire.core.json_bounds import at_once
 from tidewire.core.json_steps import text_in_steps
 from tidewire.core.permissions import InvalidPermissionError, validate_permissions
 from tidewire.core.presences import MAX_PERMISSIONS, PERMISSION_TYPES
@@ -37,13 +38,13 @@ MAX_STATUS_LENGTH: Final = 2048
 """Characters of the status of a presence in a message; fewer can be stored."""
 
 MAX_PUBLISHED: Final = 100
-"""Messages in one frame."""
+"""The most messages in one frame."""
 MAX_OFFSET: Final = 2**53 - 1
 """The largest number that every JSON library reads exactly."""
 MAX_EPOCH_LENGTH: Final = 64
 
 LITERAL_ID: Final = "unique()"
-"""What SDKs send to have an id made; in a subscription it is an id like any other."""
+"""The id that SDKs send to have one made. In a subscription it is an id like any other."""
 
 
 _FORMAT: Final = "Message format is not valid."
@@ -69,7 +70,7 @@ class MessageError(Exception):
         """What was wrong and what to do, where the message is a fixed text; else empty."""
 
     def anew(self) -> MessageError:
-        """The same error as a new object, for a caller that kept this one and raises it later.
+        """A copy of the error, for a caller that keeps this one and raises it later.
 
         An error that is raised refers to the frames that it goes through. If these refer to it, that is a
         cycle, which is memory until the garbage collector finds it.
@@ -190,10 +191,10 @@ Message = Ping | Authenticate | Subscribe | Unsubscribe | SetPresence | Publish
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What messages may hold."""
+    """The terms of messages: what they may hold."""
 
     extended_queries: bool = True
-    """More query methods than every Appwrite server knows."""
+    """Whether queries may have more methods than every Appwrite server knows."""
     most_rows: int = 2_000
     """Subscriptions in one message."""
     most_values: int = 1_000_000
@@ -205,18 +206,12 @@ DEFAULT_TERMS: Final = Terms()
 
 def parse_message(text: str, terms: Terms = DEFAULT_TERMS) -> Message:
     """Parse one message at once. Raises :class:`MessageError`."""
-    steps = parse_in_steps(text, terms)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            message: Message = end.value
-            return message
+    return at_once(parse_in_steps(text, terms))
 
 
 def parse_in_steps(text: str, terms: Terms = DEFAULT_TERMS) -> Generator[None, None, Message]:
-    """As :func:`parse_message`, but in steps: some of the text, or a subscription, whose queries may take
-    milliseconds to read."""
+    """Parse a message as :func:`parse_message` does, but in steps: each reads some of the text, or one
+    subscription, whose queries may take milliseconds to read."""
     try:
         frame = yield from text_in_steps(text, terms.most_values)
     except msgspec.DecodeError:

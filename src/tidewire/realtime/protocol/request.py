@@ -47,15 +47,15 @@ def path_of(request: Request) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What a client shows when it connects."""
+    """The inputs of a client when it connects."""
 
     project_id: str
     session: str
     """Encoded session; empty without one."""
     jwt: str
-    """Empty without one."""
+    """The JWT; empty without one."""
     admin: bool
-    """The session is one of the console."""
+    """Whether the session is one of the console."""
     key: str
     """API key; counts only together with ``key_user``."""
     key_user: str

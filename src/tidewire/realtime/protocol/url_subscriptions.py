@@ -33,12 +33,12 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class UrlSubscriptions:
-    """What the URL asks for."""
+    """The subscriptions that a URL asks for."""
 
     channels: list[str]
     """All of them, converted; empty: the client subscribes by messages."""
     slots: list[Slot]
-    """In the order of first use."""
+    """The slots in the order of their first use."""
 
 
 def encoded_once(query_string: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple, Protocol
 
@@ -84,7 +85,7 @@ class Login:
         """
 
 
-class Receiver(SocketState):
+class Receiver(SocketState, ABC):
     """A connection: who it is, what it subscribed to, and how to reach it.
 
     A process may have very many of them, so that a receiver holds nothing that can be shared or made when it
@@ -120,19 +121,21 @@ class Receiver(SocketState):
         self.form = 0
         """How event frames are encoded for it (:data:`tidewire.realtime.protocol.frames.EVENT_STREAM`)."""
         self.number = 0
-        """Names the connection within its process; 0 until it is admitted."""
+        """The number that names the connection within its process; 0 until it is admitted."""
         self.user_id = ""
-        """Empty for a guest."""
+        """The id of the user; empty for a guest."""
         self.login: Login | None = None
         """The session that was shown; None for a guest, and for a user who showed none."""
         self.roles: tuple[str, ...] = ()
-        """Empty before the connection is admitted and after it ended: then it receives nothing."""
+        """The roles that the connection holds. They are empty before it is admitted and after it ended: then
+        it receives nothing."""
         self.subscriptions: dict[str, Subscription] = {}
         """Subscriptions by id, which is unique within the connection only."""
         self.footprint: Footprint | None = None
         """How much the subscriptions take together; None: that has to be summed up."""
         self.page: PageProgress | None = None
-        """What a page in a browser has read, whose pings the browser answers for it; None: it is no page."""
+        """The progress of the page, if it is one in a browser, which answers pings for its pages; None if it
+        is no page."""
         self.recoverable = False
         """Whether its subscriptions are kept for recovery, so that acknowledgements are worth asking for."""
         self.acknowledged = 0
@@ -146,7 +149,7 @@ class Receiver(SocketState):
         self.round = 0
         """The round of acknowledgements in which it was last sent a ping with events."""
         self.replay: Replaying | None = None
-        """What it has to get from the log first; meanwhile it gets no live events."""
+        """The replay of what it has to get from the log first; meanwhile it gets no live events."""
 
     @property
     def acknowledges(self) -> bool:
@@ -155,7 +158,7 @@ class Receiver(SocketState):
 
     @property
     def id(self) -> str:
-        """Names the connection in the log."""
+        """The id that names the connection in the log."""
         return str(self.number)
 
     @property
@@ -168,17 +171,17 @@ class Receiver(SocketState):
         """Whether the client reads more slowly than it is sent to."""
         return False
 
+    @abstractmethod
     def send(self, framed: bytes) -> None:
         """Send frames in the form of this receiver, or close it if too much is queued for it already."""
-        raise NotImplementedError
 
     def write(self, framed: bytes) -> None:
         """Send frames in the form of this receiver, however much is queued already."""
         self.transport.write(framed)
 
+    @abstractmethod
     def tell(self, text: bytes) -> None:
         """Send a message that is no event: JSON, which the wire frames."""
-        raise NotImplementedError
 
     def refused(self, error: MessageError) -> None:
         """Note that a message of the client, or a part of it, was refused by an error message."""
@@ -187,12 +190,12 @@ class Receiver(SocketState):
         """Whether the client's machine has received everything that was sent, as far as TCP tells."""
         return False
 
+    @abstractmethod
     def close(self, status: CloseStatus, reason: str = "") -> None:
         """Close the connection and give the client a moment to answer. After the end do nothing.
 
         ``reason``: one word for the metrics, where the status does not tell.
         """
-        raise NotImplementedError
 
     def give_up(self) -> None:
         """Close, so that the client comes back and gets what it has missed from the log."""
@@ -225,7 +228,8 @@ class Subscription:
         self.channels = tuple(dict.fromkeys(map(sys.intern, channels)))
         self.filter = wanted
         self.since = since
-        """Only events with greater offsets are delivered: those that were committed later."""
+        """The offset after which its events begin: it gets events with greater offsets, which were committed
+        later."""
         self.tail = subscription_tail((subscription_id,))
         """The tail of an event frame for a connection of which only this subscription matched."""
 

@@ -69,7 +69,7 @@ class History:
         self._database = database
         self._progress = progress
         self._next: OrderedDict[int, PastEvent] = OrderedDict()
-        """By offset the event that comes next after it, the most recently asked for last."""
+        """Events by the offset that they come next after, in the order in which they were asked for."""
         self._bytes = 0
         self._purges = 0
         """How often the log had been purged when the kept events were read."""

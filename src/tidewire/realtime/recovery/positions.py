@@ -65,7 +65,8 @@ class _Held:
     def __init__(self, receiver: Receiver) -> None:
         self.receiver = receiver
         self._kept: dict[str, str | Key] = {}
-        """By the id on the connection: the owner of the key, or the whole key if that has another id.
+        """Keys by the id of the subscription on the connection: only the owner of the key where its id is the
+        same, else the whole key.
 
         There are so many that most keys are put together when they are asked for.
         """

@@ -58,7 +58,7 @@ class SubscriptionRequest:
     id: str | None
     """The id that it is kept under, for when the client asks for it again; None: it is not kept."""
     name: str
-    """Its id on the connection."""
+    """The id of the subscription on the connection."""
     channels: Sequence[str]
     """Converted; empty: there is no subscription of this name afterwards."""
     queries: Sequence[Query]
@@ -77,7 +77,7 @@ class SubscriptionRequest:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Where the events of a subscription begin."""
+    """The start of a subscription: where its events begin."""
 
     since: int | None = None
     """The offset after which they begin; None: with those from now on."""
@@ -154,7 +154,7 @@ class Recovery:
         return Known(self.positions.brought_up(keys, found), bounds)
 
     def starts(self, receiver: Receiver, asked: Sequence[SubscriptionRequest], known: Known) -> list[Start]:
-        """Where the events of each of these subscriptions begin. Changes nothing."""
+        """The start of each of these subscriptions. Changes nothing."""
         return [self._start(receiver, each, known) for each in asked]
 
     def keep(self, receiver: Receiver, asked: Sequence[SubscriptionRequest]) -> None:

@@ -60,7 +60,7 @@ class Turn(Enum):
 
 
 class Replay:
-    """What one connection still has to get from the log."""
+    """The replay of one connection: what it still has to get from the log."""
 
     __slots__ = ("covered", "position", "queued", "receiver", "replayer", "source")
 
@@ -71,7 +71,8 @@ class Replay:
         self.position = position
         """Everything up to this offset has been written."""
         self.covered: dict[str, int] = {}
-        """By the id of a subscription that was there before: the offset up to which it got everything."""
+        """Offsets by the ids of subscriptions that were there before: up to there each of them got
+        everything."""
         self.queued = False
         """Whether it waits for its turn, or for the log."""
 

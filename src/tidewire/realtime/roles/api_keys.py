@@ -35,7 +35,8 @@ class ApiKeyConnections:
         self._platform: Database = instance.database
         self._project_id = project_id
         self._keys: dict[Receiver, tuple[str, ApiKey]] = {}
-        """By connection: the hash of the secret that was shown, empty for an ephemeral key, and the key."""
+        """For each connection, the hash of the secret that it showed, which is empty for an ephemeral key,
+        and the key."""
         self._found: Finding[_Keys] = NEVER
         """The keys that are stored, as they were looked at last."""
         self._next_expiry: float = math.inf

@@ -1,4 +1,4 @@
-"""What realtime asks about the users of a project."""
+"""The questions of realtime about the users of a project."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tidewire.core.identities import Identity
 
 
 class Identities(Protocol):
-    """Where the users of a project are looked up."""
+    """The identities of a project: looks its users up."""
 
     async def by_session(self, session: str) -> Identity | None:
         """The user of an encoded session; None if it is not valid, whatever the reason."""

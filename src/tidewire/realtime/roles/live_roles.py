@@ -40,7 +40,7 @@ class Transition:
 
     change: Change
     after: Entitlements | None
-    """None: there is no such user any more, or the entitlements stay."""
+    """The entitlements after the change; None if there is no such user any more, or they stay."""
     sessions: Mapping[str, bool] | None = None
     """The sessions that the user has, by id, and whether they lack no second factor.
 
@@ -82,7 +82,7 @@ class LiveRoles:
         """
         self._signed_out = signed_out
         self.next_expiry: float = math.inf
-        """Before this moment no session of a connection expires; milliseconds since the epoch."""
+        """The time before which no session of a connection expires, in milliseconds since the epoch."""
         self._index = index
         self._identities = identities
         self._factors = factors

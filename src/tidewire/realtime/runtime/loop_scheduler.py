@@ -16,8 +16,8 @@ PIECE_SECONDS: Final = 0.001
 
 
 class LoopScheduler:
-    """Does short pieces of work in their order, a bounded number of them in a round, or for a bounded
-    time."""
+    """The scheduler of one kind of work: it does short pieces in their order, a bounded number of them in
+    each round, or for a bounded time."""
 
     def __init__(self, per_round: int = PER_ROUND, seconds: float = math.inf, rest: float = 0.0) -> None:
         """``rest``: seconds after each round that left something to do, or took all of its time.
@@ -29,13 +29,13 @@ class LoopScheduler:
         self._seconds = seconds
         self._rest = rest
         self._rested = 0.0
-        """When the next round may begin; monotonic time."""
+        """The time at which the next round may begin, by the monotonic clock."""
         self._waiting: deque[Callable[[], None] | asyncio.Future[None]] = deque()
         self._scheduled = False
         self._began: float | None = None
-        """When the present round began; None between rounds."""
+        """The time at which the present round began; None between rounds."""
         self._done = 0
-        """Pieces of the present round."""
+        """Pieces of work done in the present round."""
 
     def enter(self, work: Callable[[], None]) -> None:
         """Have ``work`` done soon."""

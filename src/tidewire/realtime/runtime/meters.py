@@ -1,4 +1,4 @@
-"""What realtime counts on its hot path: plain integers, read only when somebody asks."""
+"""Meters: what realtime counts on its hot path, as plain integers that are read only when somebody asks."""
 
 from __future__ import annotations
 

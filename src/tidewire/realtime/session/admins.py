@@ -19,10 +19,10 @@ _log: Final = structlog.get_logger(__name__)
 
 
 class Closable(Protocol):
-    """A connection that can be ended."""
+    """A connection that can be closed."""
 
     def close(self, status: CloseStatus) -> None:
-        """End it."""
+        """Close the connection."""
 
 
 @dataclass(frozen=True, slots=True)

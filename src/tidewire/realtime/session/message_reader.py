@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -70,23 +71,23 @@ class MessageReader(WireUser):
         self.services = services
         self.wire = wire
         self._delayed: DelayedSubscribes | None = None
-        """Messages over the limit that wait; None: there are none."""
+        """Messages over the limit that wait; None if there are none."""
         self._message_minute = 0
         """The minute that messages were counted in last."""
         self._message_count = 0
         self._not_parsed = 0
         """Long messages that are not parsed yet."""
         self.refusals: Refusals | None = None
-        """None: no message was refused."""
+        """The messages that were refused; None if none was."""
 
+    @abstractmethod
     def handle(self, message: Message | MessageError | LongText) -> None:
         """Called with each message whose turn it is, or why it is refused."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def has_api_key(self) -> bool:
         """Whether an API key was shown; its messages are not counted, as its requests by REST are not."""
-        raise NotImplementedError
 
     @property
     def is_unlimited(self) -> bool:

@@ -34,7 +34,7 @@ class Services:
     open_connections: OpenConnections
     meters: Meters
     limits_reached: RepeatedByKind
-    """Says in the log, now and then, which limits clients reach."""
+    """Writes to the log, now and then, which limits clients reach."""
     terms: Terms
     """What messages may hold."""
     reading: LoopScheduler

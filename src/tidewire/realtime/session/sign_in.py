@@ -1,4 +1,4 @@
-"""Signing in: who a new connection belongs to, by the credentials that it shows."""
+"""Signing in: which user or program a new connection belongs to, by the credentials that it shows."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Visitor:
     """The sender of a connection's opening request."""
 
     identity: Identity | None
-    """None: a guest."""
+    """The user that the connection belongs to; None for a guest."""
     impersonator: Identity | None = None
     """The user who acts as this one; None: nobody does."""
     admin: bool = False

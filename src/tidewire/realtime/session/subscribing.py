@@ -62,7 +62,7 @@ class _Accepted(NamedTuple):
 
     request: SubscriptionRequest
     queries: list[str]
-    """In their normal form."""
+    """The queries in their normal form."""
 
 
 def start_subscriptions(
@@ -148,7 +148,7 @@ class Subscribing:
         return [frames.error(refused.code, refused.message, refused.kind, refused.explanation), answer]
 
     def _judged(self, rows: Rows) -> tuple[list[_Accepted | RefusedRow], Footprint]:
-        """Which rows can be done, in their order, so far as the limits of a connection admit them.
+        """Judge which rows can be done, in their order, so far as the limits of a connection admit them.
 
         With them comes what all subscriptions of the connection take once these are made.
         """

@@ -44,7 +44,7 @@ def total(footprints: Iterable[Footprint]) -> Footprint:
 
 
 def exceeded_limit(hub: Hub, footprint: Footprint) -> str:
-    """Which limit a connection exceeds whose subscriptions take so much; empty: none."""
+    """The limit that a connection exceeds whose subscriptions take so much; empty if it exceeds none."""
     settings = hub.settings
     if footprint.subscriptions > settings.realtime_max_subscriptions:
         return f"A connection may hold at most {settings.realtime_max_subscriptions} subscriptions."
@@ -67,7 +67,8 @@ def exceeded_limit(hub: Hub, footprint: Footprint) -> str:
 
 
 def exceeded_address_limit(hub: Hub, preview: CostPreview, wanted: Filter | None, channels: int) -> str:
-    """Which limit an address exceeds with one subscription more; empty: none, and then it is added."""
+    """The limit that an address exceeds with one more subscription; empty if it exceeds none, and then the
+    subscription is counted."""
     memory, work = preview.cost(wanted, channels)
     settings = hub.settings
     if (memory and preview.memory + memory > settings.realtime_max_query_memory_per_address) or (

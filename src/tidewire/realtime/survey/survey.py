@@ -18,7 +18,8 @@ from tidewire.core.models.realtime import RealtimeConnection, RealtimeVerdict
 
 
 class FindConnections(msgspec.Struct, frozen=True, tag="find", array_like=True):
-    """Which connections to a project are open, of one user if given? Answered by :class:`Found`."""
+    """A question: which connections to a project are open, of one user if given? Answered by
+    :class:`Found`."""
 
     project_id: str
     user_id: str | None
@@ -26,14 +27,14 @@ class FindConnections(msgspec.Struct, frozen=True, tag="find", array_like=True):
 
 
 class Found(msgspec.Struct, frozen=True, array_like=True):
-    """How many there are, and the numbers of the oldest."""
+    """An answer: how many connections there are, and the numbers of the oldest."""
 
     total: int
     numbers: list[int]
 
 
 class DescribeConnections(msgspec.Struct, frozen=True, tag="describe", array_like=True):
-    """What are these connections like? Answered by :class:`Described`."""
+    """A question: what are these connections like? Answered by :class:`Described`."""
 
     project_id: str
     numbers: list[int]
@@ -44,11 +45,11 @@ class Described(msgspec.Struct, frozen=True, array_like=True):
     """Connections in the order of the question, up to the one that exceeded ``most_bytes``."""
 
     connections: list[RealtimeConnection | None]
-    """None: it is not open any more."""
+    """Descriptions of the connections; None for one that is not open any more."""
 
 
 class ExplainEvent(msgspec.Struct, frozen=True, tag="explain", array_like=True):
-    """Why does an event reach connections or not? Answered by :class:`Explained`."""
+    """A question: why does an event reach connections or not? Answered by :class:`Explained`."""
 
     project_id: str
     event: Occurrence
@@ -66,7 +67,7 @@ class Explained(msgspec.Struct, frozen=True, array_like=True):
 
 
 class CountConnections(msgspec.Struct, frozen=True, tag="count", array_like=True):
-    """How many connections does each project have? Answered by :class:`Counts`."""
+    """A question: how many connections does each project have? Answered by :class:`Counts`."""
 
 
 class Counts(msgspec.Struct, frozen=True, array_like=True):
@@ -76,14 +77,14 @@ class Counts(msgspec.Struct, frozen=True, array_like=True):
 
 
 class ReadMetrics(msgspec.Struct, frozen=True, tag="metrics", array_like=True):
-    """What has been counted? Answered by :class:`Readings`."""
+    """A question: what has been counted? Answered by :class:`Readings`."""
 
 
 class Reading(msgspec.Struct, frozen=True, array_like=True):
     """The present state of a metric."""
 
     values: dict[str, float] = {}
-    """Values by the value of the label; under an empty one if the metric has no label."""
+    """Values by the value of the label, or under an empty one if the metric has no label."""
     buckets: list[tuple[str, float]] = []
     """Upper bounds and counts of a histogram."""
     total: float = 0.0
@@ -119,7 +120,7 @@ class Answers(Generic[A]):
     """The answers of the processes to one question."""
 
     given: dict[str, A]
-    """By the id of the process."""
+    """Answers by the id of the process."""
     missing: list[str]
     """Ids of the processes that live and did not answer in time."""
 
@@ -131,7 +132,7 @@ class Survey:
         self._here = here
         self._find = find
         self.others: OtherProcesses | None = None
-        """None: there are no others."""
+        """The other processes; None if there are none."""
 
     def processes(self) -> list[str]:
         """Their ids."""

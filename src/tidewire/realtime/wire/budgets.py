@@ -14,7 +14,7 @@ from typing import Final
 BUDGET_SECONDS: Final = 10.0
 """A budget holds what the rate gives in this time."""
 STRIKES: Final = 3
-"""The time in a row that a connection uses up its budget at which it is closed."""
+"""How often in a row a connection may use up its budget; the last time closes it."""
 BYTES_A_UNIT: Final = 4096
 """Bytes of any frame that cost a unit, besides one unit for the frame."""
 TEXT_A_UNIT: Final = 128
@@ -35,7 +35,7 @@ class ReadingPause:
     def __init__(self) -> None:
         self._strikes = 0
         self._ended = 0.0
-        """When the last pause ended; monotonic time."""
+        """The time at which the last pause ended, by the monotonic clock."""
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -73,7 +73,8 @@ class AddressBudgets:
         """``rate``: units a second."""
         self._rate = rate
         self._paid_until: dict[str, float] = {}
-        """By address: when what came from it would be paid for at that rate; monotonic time."""
+        """For each address, the time at which what came from it would be paid for at that rate, by the
+        monotonic clock."""
         self._many = FEW_ADDRESSES
 
     def spend(self, address: str, units: float, now: float) -> float:

@@ -87,6 +87,15 @@ class WireUser(Receiver):
 
     __slots__ = ()
 
+    def send(self, framed: bytes) -> None:
+        """See :class:`Receiver`."""
+
+    def tell(self, text: bytes) -> None:
+        """See :class:`Receiver`."""
+
+    def close(self, status: CloseStatus, reason: str = "") -> None:
+        """See :class:`Receiver`."""
+
     def opened(self, request: Request, last_event: str | None = None) -> None:
         """Called once the client asked to connect.
 

@@ -35,7 +35,8 @@ from tidewire.realtime.wire.budgets import BYTES_A_UNIT
 from tidewire.realtime.wire.socket import SocketWire, WireContext
 
 RETRY_MS: Final = (1000, 4000)
-"""Between which a client waits before it comes back: a random time, so that not all come at once."""
+"""Milliseconds between which a client waits before it comes back. It is a random time, so that not all
+clients come at once."""
 
 _HEAD: Final = (
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-store\r\n"

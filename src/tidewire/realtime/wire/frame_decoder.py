@@ -29,9 +29,9 @@ _PONG: Final = 0x80 | Opcode.PONG
 """First bytes of final frames, without reserved bits."""
 _MASKED: Final = 0x80
 _SHORT: Final = 125
-"""Bytes of payload whose count fits into a header's second byte, all that a control frame may have."""
+"""The longest payload whose length fits into a header's second byte. Control frames may have no more."""
 _TWO_BYTES: Final = 126
-"""In place of a count that stands in two bytes of its own."""
+"""The second byte of a header whose payload length stands in two bytes of its own."""
 _TEXT: Final = frozenset({Opcode.TEXT, Opcode.CONT})
 _utf8_decoder: Final = codecs.getincrementaldecoder("utf-8")
 
@@ -101,7 +101,7 @@ class FrameDecoder:
         self._text = 0
         """Characters of these fragments."""
         self._decoder: codecs.IncrementalDecoder | None = None
-        """None between messages."""
+        """Decodes the text of the present message; None between messages."""
 
     @property
     def idle(self) -> bool:

@@ -8,6 +8,7 @@ import random
 import sys
 import termios
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntFlag
@@ -63,7 +64,7 @@ def unacknowledged_bytes(transport: asyncio.Transport) -> int | None:
     return int.from_bytes(count, sys.byteorder)
 
 
-class SocketWire(asyncio.Protocol):
+class SocketWire(asyncio.Protocol, ABC):
     """The socket of one connection. When idle it owns no task, timer or buffer.
 
     A client that sends more than its budget is not read for a while, then closed; one that does not read is
@@ -92,37 +93,38 @@ class SocketWire(asyncio.Protocol):
         self.state = State.NEW
         self._context = context
         self._timer: asyncio.TimerHandle | None = None
-        """Set while the connection ends."""
+        """The timer that cuts the connection off; set while it ends."""
         self._blocked = 0
-        """Reasons, as in :class:`_Blocked`."""
+        """The reasons why nothing is written, as in :class:`_Blocked`."""
         self._queued: WriteQueue | None = None
         """What was sent while the transport still had something to write; None: nothing."""
         self._paid_until = 0.0
-        """When what the client sent would be paid for at the rate that is allowed; monotonic time."""
+        """The time at which what the client sent would be paid for at the rate that is allowed, by the
+        monotonic clock."""
         self._pause: ReadingPause | None = None
-        """None: the client never used up its budget."""
+        """The pauses of the client; None if it never used up its budget."""
         self._silence = 0
         """Times that the connection was looked at since anything arrived."""
         self.session: WireUser = context.session(self)
 
+    @abstractmethod
     def look(self, rounds: int) -> None:
         """See whether the client is still there; called in even intervals.
 
         ``rounds``: intervals of silence after which a client counts as gone.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def _framed(self, text: bytes, position: str = "") -> bytes:
         """A message as this wire frames it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _open(self, data: bytes) -> None:
         """Answer the opening request, with which ``data`` begins."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _say_goodbye(self, status: CloseStatus) -> None:
         """Tell the client why it is closed."""
-        raise NotImplementedError
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take over the socket of an HTTP connection."""

@@ -23,7 +23,7 @@ PATH: Final = "/v1/realtime"
 ALONE_BYTES: Final = 4096
 """The longest frame that is read by itself."""
 STEP_BYTES: Final = 256
-"""Bytes read at once; the smallest frames take some ten microseconds each, and six bytes."""
+"""Bytes that are read at once. The smallest frames have six bytes and take some ten microseconds each."""
 
 
 @cache
@@ -51,7 +51,7 @@ class WebSocket(SocketWire):
         self._in_turn = False
         """Whether it waits for its turn to read on."""
         self._decoder: FrameDecoder | None = None
-        """None between messages."""
+        """The decoder of the present message; None between messages."""
 
     def data_received(self, data: bytes) -> None:
         """Take bytes: at first the whole head of the request, perhaps with frames behind it; then frames."""

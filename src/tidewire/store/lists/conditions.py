@@ -12,7 +12,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 Condition = ColumnElement[bool]
 
 FEW: Final = 8
-"""Up to so many values have a parameter of their own each."""
+"""The most values that have a parameter of their own each."""
 _SIDE_BY_SIDE: Final = 32
 """Conditions that stand on one level. SQLite counts each as a level of its own, and takes 1,000."""
 

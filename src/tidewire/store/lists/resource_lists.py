@@ -28,7 +28,7 @@ MAX_LIMIT: Final = 2**53
 MAX_TOTAL: Final = 5000
 """Counting stops here."""
 FEW_ROWS: Final = 100
-"""Up to so many rows of a page are not measured: each is bounded by what a request may bring."""
+"""The most rows of a page that are not measured. Each of them is bounded by what a request may bring."""
 MAX_QUERIES: Final = 100
 """Queries of one list, those inside others included."""
 

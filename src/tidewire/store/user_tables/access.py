@@ -1,4 +1,4 @@
-"""Which rows of a table a caller may read, as a condition in SQL."""
+"""Access to rows: which rows of a table a caller may read, as a condition in SQL."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tidewire.store.lists.resource_lists import MAX_TOTAL
 from tidewire.store.user_tables.tables import UserTable
 
 FEW_ROWS: Final = 5000
-"""Up to so many rows that a caller may read by the rows' own permissions are found by these permissions;
-if there are more, rows are found otherwise and their permissions looked up."""
+"""The most rows that are found by their own permissions. If a caller may read more, rows are found in another
+way and their permissions looked up."""
 _ROLES_STEP: Final = 8
 """Roles are filled up to a multiple of this number, so that their count does not make many statements."""
 
 
 class Access:
-    """Which rows a caller may read: all, or those that grant it to one of the caller's roles."""
+    """The rows that a caller may read: all, or those that grant it to one of the caller's roles."""
 
     __slots__ = ("few", "roles")
 
@@ -31,7 +31,7 @@ class Access:
 
     @property
     def shape(self) -> tuple[int, bool]:
-        """What a statement depends on."""
+        """The part of the access that a statement depends on."""
         return (len(self.roles), self.few)
 
     @property

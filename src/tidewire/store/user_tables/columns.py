@@ -46,7 +46,7 @@ class UserColumn:
 
     @property
     def name(self) -> str:
-        """In SQL."""
+        """The name of the column in SQL."""
         return names.value_column(self.sequence)
 
     @property

@@ -1,4 +1,4 @@
-"""What queries on a table can name, and the values that they compare it with."""
+"""Fields: what queries on a table can name, and the values that they compare it with."""
 
 from __future__ import annotations
 

@@ -185,7 +185,7 @@ METHODS: Final[Mapping[str, Method]] = {
     ),
     "regex": Method("text", 1, lambda field, bound: matches(field.column, bound[0]), _read_pattern),
 }
-"""By name; those on shapes are in :mod:`tidewire.store.user_tables.spatial_filters`."""
+"""Methods by name. Those on shapes are in :mod:`tidewire.store.user_tables.spatial_filters`."""
 
 MANY: Final = frozenset({"equal", "notEqual", "contains", "containsAny", "containsAll", "notContains"})
 """Methods that more values can be given to as one list: the statement is the same however many there are."""

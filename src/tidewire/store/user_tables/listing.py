@@ -25,9 +25,10 @@ from tidewire.store.user_tables.queries import Page
 from tidewire.store.user_tables.tables import SYSTEM_COLUMNS, UserTable
 
 Part = Literal["all", "values", "nulls"]
-"""Of the rows beyond a cursor: all, those with a value in the first column of the order, those without."""
+"""The part of the rows beyond a cursor: all, those with a value in the first column of the order, or those
+without."""
 Empty = tuple[bool, ...]
-"""Of a cursor's row, whether it has no value, for each column of the order; empty without a cursor."""
+"""For each column of the order, whether the cursor's row has no value in it; empty without a cursor."""
 
 StoredRow = tuple[Any, ...]
 """The values of :data:`SYSTEM_COLUMNS`, then those of the columns asked for, as the driver gives them."""
@@ -108,7 +109,7 @@ def _rows_of(
 
 
 def _parts(table: UserTable, page: Page, empty: Empty) -> tuple[Part, ...]:
-    """In which parts the rows of a page are found: each is a range of an index, if there is one."""
+    """The parts in which the rows of a page are found. Each is a range of an index, if there is one."""
     if page.cursor is None or page.offset is not None:
         return ("all",)
     key, descending = page.orders[0]

@@ -1,4 +1,4 @@
-"""Finding what is known of a user's table: read once per version of it, and kept."""
+"""Loading of users' tables: the description of a table is read once for each version of it, and kept."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _FIND_RELATED: Final = Prepared(
     select(user_tables.c.version).where(user_tables.c.sequence == bindparam("table"))
 )
 _kept: dict[str, UserTable] = {}
-"""By version, which no two tables share, in whatever database they are."""
+"""Tables by their version, which no two tables share, in whatever database they are."""
 
 
 class TableChangedError(Exception):

@@ -48,7 +48,7 @@ def _paired(kinds: Sequence[ScalarKind], bound: Iterator[Bound]) -> list[tuple[S
 
 
 def _objects(member: Member, kinds: Sequence[Kind], bound: Sequence[Bound]) -> list[Condition]:
-    """For each object that a query gives, whether the member is one that has all of its parts."""
+    """The condition for each object that a query gives: the member is an object that has all of its parts."""
     rest = iter(bound)
     conditions: list[Condition] = []
     for leaves in kinds:
@@ -152,7 +152,7 @@ def _contains(member: Member, kind: ScalarKind, bound: Bound | None, *, whole: b
 
 
 def _contains_many(member: Member, method: str, texts: Bound) -> Condition:
-    """The same of many texts, one of which or all are contained."""
+    """The condition that one of many texts, or all of them, are contained."""
     every = method == "containsAll"
     if every:
         array = case((member.type == ARRAY, member.value), else_="[]")

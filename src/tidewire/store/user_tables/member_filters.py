@@ -22,12 +22,12 @@ from tidewire.store.user_tables.member_values import read_values
 from tidewire.store.user_tables.members import Member, element_member
 
 Place = Callable[[str], Member]
-"""Where attributes are looked for: in documents, or in the elements of an array."""
+"""Finds what an attribute means: in documents, or in the elements of an array."""
 Shape = tuple[Any, ...]
 """``("member", method, attribute, kinds of the values or shapes)``."""
 
 MAX_LEVELS: Final = 4
-"""Of ``elemMatch`` within ``elemMatch``: each multiplies the work, and SQLite takes no more than some."""
+"""The deepest nesting of ``elemMatch``. Each level multiplies the work, and SQLite takes only some."""
 _LOGICAL: Final = frozenset({"and", "or"})
 
 

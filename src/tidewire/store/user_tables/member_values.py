@@ -21,9 +21,10 @@ ScalarKind = Literal["number", "text", "texts", "true", "false", "null", "object
 """``object`` and ``array`` are those that are empty, within an object that a query gives; ``texts`` are many,
 as one JSON array."""
 Leaf = tuple[tuple[str, ...], bool, ScalarKind]
-"""Of an object that a query gives: its path, whether it is an element of an array there, and its kind."""
+"""A value within an object that a query gives: its path, whether it is an element of an array there, and its
+kind."""
 Kind = ScalarKind | tuple[Leaf, ...]
-"""Of a value: what it is compared as; of an object, what its parts are compared as."""
+"""The kind of a value, as which it is compared; for an object, the kinds of its parts."""
 
 
 def read_values(member: Member, query: Query) -> tuple[list[Any], tuple[Kind, ...]]:
@@ -162,4 +163,4 @@ _READ: Final[Mapping[str, Callable[[Member, Query, Sequence[Any], Sequence[Kind]
     "notSearch": _read_search,
     "regex": _read_pattern,
 }
-"""How values are made ready that are not bound as they are."""
+"""Readers of values that are not bound as they are."""

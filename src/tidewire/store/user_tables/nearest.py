@@ -18,14 +18,14 @@ from tidewire.store.user_tables.fields import Field, field_of
 from tidewire.store.user_tables.tables import UserTable
 
 NEAREST: Final = "$nearest:"
-"""What the key of such an order begins with; no attribute does."""
+"""The beginning of the key of such an order, which no attribute has."""
 
 METHODS: Final = frozenset({"vectorDot", "vectorCosine", "vectorEuclidean"})
 
 
 @dataclass(frozen=True)
 class Nearest:
-    """What rows are to be near to, and how that is measured."""
+    """The vector that rows are to be near to, and how that is measured."""
 
     method: str
     key: str
@@ -69,7 +69,7 @@ def nearest_values(nearest: Nearest | None) -> dict[str, Any]:
 
 
 def _distance(method: str, vector: ColumnElement[Any]) -> ColumnElement[Any]:
-    """The less, the nearer."""
+    """The distance of a vector; the smaller it is, the nearer."""
     given: ColumnElement[Any] = bindparam("vector", type_=BLOB)
     if method == "vectorEuclidean":
         return euclidean_distance(vector, given)

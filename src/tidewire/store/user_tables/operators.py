@@ -23,9 +23,9 @@ LARGEST_MADE: Final = 1 << 24
 memory."""
 
 _DAY: Final = 24 * 3600 * 1000
-"""Milliseconds."""
+"""A day in milliseconds."""
 _EXACT: Final = 2**52
-"""From here on a float has no fraction."""
+"""The number from which on a float has no fraction."""
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode

@@ -1,4 +1,4 @@
-"""What rows can be put in order by: columns, members of documents, and how near their vectors are."""
+"""Orders of rows: by columns, by members of documents, and by how near their vectors are."""
 
 from __future__ import annotations
 

@@ -20,17 +20,17 @@ from tidewire.store.user_tables.selections import Selection, select_keys
 from tidewire.store.user_tables.tables import UserTable
 
 MAX_COMPARISONS: Final = 2_500
-"""Of one list: each may be a condition of its own, and these take time to put together. A long list of values
-of one query is compared at once, except for numbers, and objects in documents."""
+"""The most comparisons of one list. Each may be a condition of its own, and many take time to put together. A
+long list of values of one query is compared at once, except for numbers, and for objects in documents."""
 _ORDERS: Final = frozenset({"orderAsc", "orderDesc"})
 
 
 class Page(msgspec.Struct):
-    """What the queries ask for. Of repeated limits, offsets and cursors the first counts."""
+    """A page of rows, as the queries ask for it. Of repeated limits, offsets and cursors the first counts."""
 
     filters: list[Shape] = msgspec.field(default_factory=list)
     values: list[Any] = msgspec.field(default_factory=list)
-    """Of the filters, in the order in which their shapes take them."""
+    """The values of the filters, in the order in which their shapes take them."""
     orders: list[tuple[str, bool]] = msgspec.field(default_factory=list)
     """Keys, and whether the order is descending. The last is ``$sequence``: the order is total."""
     random: bool = False
@@ -38,9 +38,9 @@ class Page(msgspec.Struct):
     offset: int | None = None
     cursor: str | None = None
     backward: bool = False
-    """The page ends before the cursor."""
+    """Whether the page ends before the cursor."""
     selected: frozenset[str] | None = None
-    """Keys; None: all."""
+    """The keys that are selected; None for all."""
     nearest: Nearest | None = None
     """What the rows are to be near to: the first of the orders."""
     related: dict[str, Selection] = msgspec.field(default_factory=dict)
@@ -125,7 +125,7 @@ def _apply_nearest(table: UserTable, page: Page, query: Query) -> None:
 
 
 def _apply_bounds(page: Page, query: Query) -> None:
-    """Where the page begins and ends: of each kind of query the first counts."""
+    """Apply a limit, an offset or a cursor. Of each kind of query the first counts."""
     if query.method == "limit":
         number = _number(query, 1, MAX_LIMIT)
         page.limit = number if page.limit is None else page.limit

@@ -19,7 +19,7 @@ class Reached:
     relation: Relation
     table: UserTable
     access: Access | None
-    """Which of its rows the caller may read; None: none at all."""
+    """The access of the caller to its rows; None if the caller may read none of them."""
 
 
 Reach = Callable[[Relation], Reached]

@@ -1,4 +1,4 @@
-"""Which rows are related, written and looked up one row at a time."""
+"""Related rows: which rows are related, written and looked up one row at a time."""
 
 from __future__ import annotations
 

@@ -23,9 +23,9 @@ class Relation:
     """A relationship as one of its tables sees it."""
 
     relationship: int
-    """Its sequence."""
+    """The sequence of the relationship."""
     key: str
-    """Of the column that shows it; empty if only the other table does."""
+    """The key of the column that shows it; empty if only the other table shows it."""
     type: RelationType
     on_delete: OnDelete
     two_way: bool
@@ -56,12 +56,12 @@ class Relation:
 
     @property
     def own_column(self) -> str:
-        """Of :attr:`pairs`: the column for rows of this table."""
+        """The column of :attr:`pairs` for rows of this table."""
         return self.side
 
     @property
     def related_column(self) -> str:
-        """Of :attr:`pairs`: the column for rows of the other table."""
+        """The column of :attr:`pairs` for rows of the other table."""
         return "child" if self.side == "parent" else "parent"
 
 

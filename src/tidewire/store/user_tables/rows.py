@@ -33,18 +33,19 @@ class DuplicateValueError(Exception):
 
 @dataclass
 class Changes:
-    """What becomes of a row."""
+    """The changes of a row."""
 
     values: dict[str, Any] = field(default_factory=dict)
-    """Accepted values by key."""
+    """Values by key, which the rules of their columns accepted."""
     operators: dict[str, Operator] = field(default_factory=dict)
-    """By key."""
+    """Operators by key."""
     related: dict[str, list[str | dict[str, Any]]] = field(default_factory=dict)
-    """By key what the row is to be related to, as clients write it: ids, and rows to be written."""
+    """The rows that the row is to be related to by key, as clients write them: ids, and rows to be
+    written."""
     keys: dict[str, int | None] = field(default_factory=dict)
     """Sequences of related rows, by name in SQL."""
     permissions: list[str] | None = None
-    """None: they stay."""
+    """The new permissions; None if they stay."""
     created_at: int | None = None
     updated_at: int = 0
 

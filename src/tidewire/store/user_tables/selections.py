@@ -24,7 +24,7 @@ SYSTEM_KEYS: Final = (
     "$tableId",
     "$collectionId",
 )
-"""What can be selected besides columns."""
+"""The keys that can be selected besides columns."""
 
 
 @dataclass
@@ -33,7 +33,7 @@ class Selection:
 
     reached: Reached
     selected: frozenset[str] = frozenset()
-    """Keys."""
+    """The keys that are selected."""
     related: dict[str, Selection] = field(default_factory=dict)
 
     @property

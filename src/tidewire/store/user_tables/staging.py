@@ -1,4 +1,4 @@
-"""Where rows are written to: the real tables, or on a staging connection the overlay over them."""
+"""The table that rows are written to: the real one, or on a staging connection the overlay over it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def written(connection: Connection, table: UserTable, sequence: int | None = Non
 def written_pairs(
     connection: Connection, table: UserTable, relation: Relation, sequence: int, related: int | None = None
 ) -> tuple[UserTable, Table]:
-    """Where to write pairs to of a row of ``table`` (and one other): whose statements, and the table."""
+    """The table of pairs to write to for a row of ``table`` (and one other), and the table whose statements
+    do it."""
     if not connection.is_staging:
         pairs = relation.pairs
         assert pairs is not None
@@ -54,7 +55,7 @@ def written_pairs(
 
 
 def _unique(table: UserTable) -> Iterator[staging.Unique]:
-    """What may stand in a table once only."""
+    """The columns whose values may stand in a table only once."""
     yield "id", [Indexed("id")]
     for index in table.indexes:
         if index.type == "unique":

@@ -1,4 +1,4 @@
-"""Changes of users' tables that take long: how far one step of them goes."""
+"""Steps of changes of users' tables that take long: how far one of them goes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of a user's table, as of one version of it."""
+"""The description of a user's table, as of one version of it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from tidewire.store.user_tables.columns import UserColumn, sql_column
 from tidewire.store.user_tables.relations import Relation
 
 STATEMENTS_KEPT: Final = 500
-"""Of one table."""
+"""The most statements that are kept of one table."""
 
 SYSTEM_COLUMNS: Final = ("sequence", "id", "created_at", "updated_at", "permissions")
-"""What every row begins with."""
+"""The columns that every row begins with."""
 
 DOCUMENT: Final = "$document"
 """Key of the column that holds the members of a document: no attribute is called so."""
@@ -38,7 +38,7 @@ class UserIndex:
     sequence: int
     type: str
     columns: tuple[str, ...]
-    """Keys."""
+    """The keys of its columns."""
 
 
 class UserTable:
@@ -65,7 +65,7 @@ class UserTable:
         self.indexes = indexes
         self.encryption = encryption
         self.all_relations = relations
-        """Those too that only the other table shows."""
+        """All relations, those included that only the other table shows."""
         self.relations = {relation.key: relation for relation in relations if relation.key}
         self.keys = tuple(relation.own_key for relation in relations if relation.own_key)
         """Columns in SQL that hold sequences of related rows."""

@@ -1,0 +1,59 @@
+"""The collaborators of all requests of a process, made once."""
+
+from __future__ import annotations
+
+import math
+
+import structlog
+
+from tidewire.api.body_budget import BodyBudget
+from tidewire.api.formats.table import generation
+from tidewire.api.large_json import LargeJson
+from tidewire.api.rate_limits import RateLimits
+from tidewire.api.registry import Registry
+from tidewire.channels import Channels
+from tidewire.core.inspection import RealtimeInspector
+from tidewire.identity.heads import trusted_hops
+from tidewire.logs import RepeatedByKind
+from tidewire.services.geoip import GeoIp
+from tidewire.services.large_results import LargeResults
+from tidewire.services.passwords import PasswordHasher
+from tidewire.settings import Settings
+from tidewire.store.instance.instance import Instance
+
+_log = structlog.get_logger()
+
+
+class Collaborators:
+    """The collaborators of :class:`tidewire.api.exchange.Exchange`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        instance: Instance,
+        registry: Registry,
+        passwords: PasswordHasher,
+        geoip: GeoIp,
+        realtime: RealtimeInspector | None,
+        channels: Channels,
+    ) -> None:
+        self.settings = settings
+        self.hops = trusted_hops(settings)
+        self.instance = instance
+        self.registry = registry
+        self.passwords = passwords
+        self.geoip = geoip
+        self.realtime = realtime
+        self.channels = channels
+        self.bodies = BodyBudget(settings)
+        self.results = LargeResults(settings.large_answer_bytes)
+        self.large_json = LargeJson(settings.max_body_values)
+        self.limits = RateLimits(enabled=settings.rate_limits)
+        self.generation = generation(settings.response_format)
+        """The generation of programs that name none."""
+        self.compressed_from: float = (
+            settings.http_compression_min_bytes if settings.http_compression else math.inf
+        )
+        """Bytes from which on answers are compressed for clients that take it."""
+        self.reached = RepeatedByKind(_log.warning, "limit_reached", "limit")
+        """Writes to the log, now and then, which limits clients reach."""

@@ -1,0 +1,81 @@
+"""The context of a request: who calls an operation, in which project, and what it works with."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tidewire.api.collaborators import Collaborators
+from tidewire.api.requests import Request
+from tidewire.core.errors import TidewireError
+from tidewire.core.identities import Caller
+from tidewire.core.locales import DEFAULT_LOCALE, known_locale
+from tidewire.core.time import parse_datetime
+from tidewire.identity.credentials import read_parameters, text
+from tidewire.services.context import Client, Context
+from tidewire.services.large_results import HeldResults
+from tidewire.store.instance.instance import CONSOLE_PROJECT_ID, ProjectStore
+
+LONGEST_USER_AGENT: Final = 1024
+"""Characters that are kept of the header ``User-Agent``."""
+
+
+def context_of(
+    api: Collaborators,
+    request: Request,
+    store: ProjectStore,
+    caller: Caller,
+    held: HeldResults,
+    *,
+    shows_related: bool,
+) -> Context:
+    """The context of a request; ``held`` is the room of its long lists.
+
+    ``shows_related``: documents come with those related to them where nothing is selected.
+    """
+    agent = request.header(b"user-agent")
+    if caller.kind != "guest" and b"x-appwrite-key" in request.headers:
+        # A key that is none makes a guest. Programs of the project speak for their users' browsers.
+        agent = request.header(b"x-forwarded-user-agent") or agent
+    client = Client(request.client_ip, agent[:LONGEST_USER_AGENT])
+    if store.project.id == CONSOLE_PROJECT_ID:
+        client = Client(client.ip, client.user_agent, request.from_this_machine, _sign_up_code(request))
+    return Context(
+        project=store.project,
+        caller=caller,
+        client=client,
+        database=store.database,
+        objects=store.objects,
+        passwords=api.passwords,
+        jwt_secret=api.instance.jwt_secret,
+        settings=api.settings,
+        instance=api.instance,
+        held=held,
+        channels=api.channels,
+        locale=(
+            known_locale(request.header(b"x-appwrite-locale"))
+            if b"x-appwrite-locale" in request.headers
+            else DEFAULT_LOCALE
+        ),
+        geoip=api.geoip,
+        realtime=api.realtime,
+        requested_at=_requested_at(request) if b"x-appwrite-timestamp" in request.headers else None,
+        shows_related=shows_related,
+    )
+
+
+def _sign_up_code(request: Request) -> str:
+    code = request.header(b"x-tidewire-sign-up-code")
+    if code or b"signUpCode" not in request.query_string:
+        return code
+    return text(read_parameters(request.query_string.decode("latin-1")), "signUpCode")
+
+
+def _requested_at(request: Request) -> int | None:
+    moment = request.header(b"x-appwrite-timestamp")
+    if not moment:
+        return None
+    try:
+        return parse_datetime(moment)
+    except (ValueError, OverflowError):
+        message = "X-Appwrite-Timestamp must be a date and time in ISO 8601."
+        raise TidewireError("general_argument_invalid", message) from None
