@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import msgspec
 import pytest
-from sqlalchemy import Insert
+from sqlalchemy import Insert, text
 
 from tests.store.samples import event
+from tests.support.server import TidewireServer
 from tidewire.core.errors import TidewireError
 from tidewire.core.time import now
 from tidewire.settings import Settings
 from tidewire.store.engine import event_log
-from tidewire.store.engine.database import NEVER, Transaction
+from tidewire.store.engine.connection import Connection
+from tidewire.store.engine.database import NEVER, Database, Transaction
 from tidewire.store.engine.deadlines import too_long
-from tidewire.store.engine.reading import FairQueue, Job, Share
+from tidewire.store.engine.reading import FairQueue, Job, Share, present_share
 from tidewire.store.engine.threads import ThreadPool
 from tidewire.store.instance.instance import DEFAULT_PROJECT_ID, Instance, ProjectStore
 from tidewire.store.records.due import OPEN
@@ -81,6 +85,99 @@ async def test_it_wakes_in_the_moment_in_which_it_has_fallen_asleep(sleepy: Inst
     database._fall_asleep = fall_asleep_and_read  # type: ignore[method-assign]
     await until(lambda: bool(read))
     assert await read[0] == 0
+
+
+def connections_of(process: int, database: Path) -> int:
+    """How many connections a process has to a database: each has the file open once."""
+    found = 0
+    for descriptor in Path(f"/proc/{process}/fd").iterdir():
+        try:
+            found += descriptor.readlink() == database
+        except FileNotFoundError:
+            continue
+    return found
+
+
+def test_a_project_that_was_asleep_answers_with_one_connection_and_makes_no_file(tmp_path: Path) -> None:
+    """To open a connection, and on some file systems to make a file, takes longer than most answers."""
+    database = tmp_path / "data" / "projects" / "default" / "database.sqlite3"
+    noted = [tmp_path / "data" / "due" / "default", *map(database.with_name, (
+        "database.sqlite3-wal", "database.sqlite3-shm", "database.sqlite3.lock", "database.sqlite3.users"
+    ))]  # fmt: skip
+    environment = {"TIDEWIRE_RATE_LIMITS": "off", "TIDEWIRE_DATABASE_IDLE_SECONDS": "2"}
+    server = TidewireServer(tmp_path / "data", environment=environment).start()
+    assert server.process
+    opened = []
+    connection = http.client.HTTPConnection("127.0.0.1", server.port)
+    try:
+        headers = {"X-Appwrite-Project": "default"}
+        for _ in range(2):
+            deadline = time.monotonic() + 60
+            while connections_of(server.process.pid, database) or not database.exists():
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+            before = [path.stat().st_ino for path in noted]
+            assert not noted[1].stat().st_size
+            for path in ("rows/r", "rows/r", "rows"):
+                connection.request("GET", f"/v1/tablesdb/d/tables/t/{path}", headers=headers)
+                answer = connection.getresponse()
+                assert answer.status == 404, answer.read()
+                answer.read()
+                opened.append(connections_of(server.process.pid, database))
+            assert [path.stat().st_ino for path in noted] == before
+    finally:
+        connection.close()
+        server.stop()
+    assert opened == [1, 1, 2] * 2
+
+
+async def test_what_is_committed_counts_while_the_first_read_has_the_only_connection(
+    database: Database,
+) -> None:
+    present_share.set(Share("guest/a", 2, 5.0))
+    found = await database.find(event_log.last_offset, NEVER)
+    reading, release = threading.Event(), threading.Event()
+
+    def unit(connection: Connection) -> tuple[int, int]:
+        first = event_log.last_offset(connection)
+        reading.set()
+        assert release.wait(60)
+        return first, event_log.last_offset(connection)
+
+    read = asyncio.create_task(database.read(unit))
+    await asyncio.to_thread(reading.wait, 60)
+    assert not database.holds(found)
+    assert database.find_at_once(event_log.last_offset) is None
+    await database.write(lambda transaction: transaction.append(event()))
+    assert (await database.find(event_log.last_offset, found)).value == 1
+    release.set()
+    assert await read == (0, 0)
+    assert not database.holds(found)
+    found = await database.find(event_log.last_offset, found)
+    assert found.value == 1
+    assert database.holds(found)
+
+
+async def test_a_first_read_that_takes_long_gives_the_connection_back(database: Database) -> None:
+    present_share.set(Share("guest/a", 2, 0.5))
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    with pytest.raises(TidewireError) as caught:
+        await database.read(lambda connection: connection.execute(text(endless)).all())
+    assert caught.value.type == "database_timeout"
+    found = await database.find(event_log.last_offset, NEVER)
+    assert database.holds(found)
+    at_once = database.find_at_once(event_log.last_offset)
+    assert at_once is not None
+    assert at_once.value == 0
+
+
+async def test_of_a_deleted_project_no_note_is_left(sleepy: Instance, directory: Path) -> None:
+    await sleepy.create_project("gone", "")
+    notes = directory / "due"
+    assert (notes / "gone").exists()
+    await sleepy.delete_project("gone")
+    assert not (notes / "gone").exists()
+    assert "gone" not in await sleepy.due()
 
 
 async def test_who_needs_it_keeps_it_awake(sleepy: Instance) -> None:

@@ -212,7 +212,7 @@ async def main():
 asyncio.run(main())
 """
     run(sys.executable, "-c", program)
-    assert not (data / f"{NAME}-wal").exists()
+    assert not (data / f"{NAME}-wal").stat().st_size
     assert await epoch(data) == before
 
 

@@ -27,10 +27,11 @@ class _Interrupted(Readers):
 @contextlib.contextmanager
 def unanswering(database: Database) -> Iterator[None]:
     """While it lasts SQLite interrupts whatever is asked of a database, which must be awake."""
+    assert database._file is not None
     assert database._watcher is not None
-    watcher, readers = driver(database._watcher), database._readers
+    watcher, readers = driver(database._file.connection), database._readers
     watcher.set_progress_handler(lambda: 1, 1)
-    database._readers = _Interrupted(database._connect)
+    database._readers = _Interrupted(database._connect, database._watcher)
     try:
         yield
     finally:

@@ -484,7 +484,7 @@ class Instance:
             directory = database_path(self._directory, project_id).parent
             with suppress(FileNotFoundError):
                 await asyncio.to_thread(shutil.rmtree, directory)
-            await asyncio.to_thread(self._due.closed, project_id, None)
+            await asyncio.to_thread(self._due.deleted, project_id)
             await self._objects(project_id).delete_all()
             await self.database.write(lambda transaction: delete_state(transaction.connection, marker))
 

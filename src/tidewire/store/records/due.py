@@ -1,9 +1,12 @@
 """When something is to be done in a project that nobody has open.
 
-The directory ``due`` has a file for each project that is open, and for each that was closed with something
-left to be done: its content is the time, milliseconds since the epoch, 0 while it is open. The file is there
-before anything can be committed, so that after a crash the projects that were open are found. Where there is
-no file nothing is to be done, and a start need not look into the project's database.
+The directory ``due`` has a file for each project that was ever opened. Its content is the time, milliseconds
+since the epoch; 0 while the project is open; ``never`` if it was closed with nothing left to be done. It says
+0 before anything can be committed, so that after a crash the projects that were open are found. Where it says
+never, or there is no file, a start need not look into the project's database.
+
+Files stay, and are written over as they are: to make one, where many were deleted just now, takes some file
+systems as long as everything else that opening a database does.
 """
 
 from __future__ import annotations
@@ -27,6 +30,9 @@ from tidewire.store.schema import outgoing_messages, presences, webhooks
 
 OPEN: Final = 0
 """Stands in place of a time if the project is open, or was when its process was killed."""
+_NEVER: Final = "never"
+_WIDTH: Final = 16
+"""Of each note, so that one covers the other."""
 
 _MESSAGES: Final = Prepared(
     select(func.min(outgoing_messages.c.next_attempt_at)).where(outgoing_messages.c.state == "waiting")
@@ -71,15 +77,20 @@ class DueProjects:
 
     def opened(self, project_id: str) -> None:
         """Note that a project is about to be opened."""
-        self._write(project_id, OPEN)
+        try:
+            self._write(project_id, OPEN, os.O_CREAT)
+        except FileNotFoundError:
+            self._directory.mkdir(mode=0o700, exist_ok=True)
+            self._write(project_id, OPEN, os.O_CREAT)
 
     def closed(self, project_id: str, due_at: int | None) -> None:
         """Note that a project was closed by the last process that had it open."""
-        if due_at is None:
-            with suppress(OSError):
-                self._path(project_id).unlink(missing_ok=True)
-        else:
+        with suppress(FileNotFoundError):  # the project was deleted
             self._write(project_id, due_at)
+
+    def deleted(self, project_id: str) -> None:
+        """Forget a project."""
+        self._path(project_id).unlink(missing_ok=True)
 
     def due_at(self, connection: Connection) -> int | None:
         """The time at which something is next to be done in the project: :func:`due_at`."""
@@ -90,26 +101,32 @@ class DueProjects:
         found: dict[str, int] = {}
         with suppress(FileNotFoundError):
             for path in self._directory.iterdir():
-                if is_id(path.name):
-                    found[path.name] = _time(path)
+                time = _time(path) if is_id(path.name) else None
+                if time is not None:
+                    found[path.name] = time
         return found
 
     def _path(self, project_id: str) -> Path:
         return self._directory / project_id
 
-    def _write(self, project_id: str, time: int) -> None:
+    def _write(self, project_id: str, time: int | None, create: int = 0) -> None:
+        note = (_NEVER if time is None else str(time)).ljust(_WIDTH).encode()
         try:
-            self._directory.mkdir(mode=0o700, exist_ok=True)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-            with os.fdopen(os.open(self._path(project_id), flags, 0o600), "w", encoding="ascii") as file:
-                file.write(str(time))
+            descriptor = os.open(self._path(project_id), os.O_WRONLY | os.O_CLOEXEC | create, 0o600)
+            try:
+                os.pwrite(descriptor, note, 0)
+            finally:
+                os.close(descriptor)
+        except FileNotFoundError:
+            raise
         except OSError as error:
             # A full disk must not keep a database from being opened: maintenance comes by all the same.
             _log.warning("what is due is not noted", project=project_id, error=str(error))
 
 
-def _time(path: Path) -> int:
+def _time(path: Path) -> int | None:
     try:
-        return int(path.read_text(encoding="ascii"))
+        note = path.read_text(encoding="ascii").strip()
+        return None if note == _NEVER else int(note)
     except (OSError, ValueError):
         return OPEN  # torn by a crash, or just being written

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import structlog
-from sqlalchemy.exc import OperationalError
 
 from tidewire.core.events import LoggedEvent
 from tidewire.store.engine.connection import Connection
@@ -29,10 +28,11 @@ from tidewire.store.engine.contract import (
 )
 from tidewire.store.engine.migration import PROJECT, Chain
 from tidewire.store.engine.reading import Job, Lane
-from tidewire.store.engine.sqlite.connections import BUSY_TIMEOUT_MS, Synchronous, connect, driver, empty_log
+from tidewire.store.engine.sqlite.connections import BUSY_TIMEOUT_MS, Synchronous, connect, empty_log
 from tidewire.store.engine.sqlite.opening import OpenFile
 from tidewire.store.engine.sqlite.readers import Readers
 from tidewire.store.engine.sqlite.staging import StagingConnections
+from tidewire.store.engine.sqlite.watcher import Watcher
 from tidewire.store.engine.sqlite.writer import Write, Writer
 from tidewire.store.engine.workers import Workers
 from tidewire.store.errors import StoreError
@@ -43,10 +43,6 @@ T = TypeVar("T")
 _log = structlog.get_logger("tidewire.store")
 _VERSIONS: Final = 2**40
 """More than there are versions of a file in one opening."""
-_INSTRUCTIONS_A_LOOK: Final = 1_000
-_LOOKS_AT_ONCE: Final = 20
-"""After so many instructions of SQLite's machine a unit on the event loop is done in a thread instead. They
-are milliseconds: to find a row by an index takes about a hundred, each further row ten or twenty."""
 
 
 class Database:
@@ -88,13 +84,9 @@ class Database:
         """What keeps it awake."""
         self._file: OpenFile | None = None
         """None while it is asleep; with it go the next three."""
-        self._watcher: Connection | None = None
-        self._watched: sqlite3.Connection | None = None
-        """The driver's connection of the watcher."""
+        self._watcher: Watcher | None = None
         self._writer: Writer
         self._readers: Readers
-        self._looks_left = math.inf
-        """Of the unit that runs on the event loop."""
         self._openings = 0
         self._busy = 0
         """Units that wait or run."""
@@ -227,19 +219,14 @@ class Database:
         Each statement of ``unit`` sees what was committed before it. SQLite answers on the event loop, in
         microseconds, unless the files are not open, another process holds them, or it takes milliseconds.
         """
-        if self._watched is None or self._watcher is None:
+        if self._watcher is None:
             return None
         self.uses += 1
         moment = UNKNOWN if since is None else self._moment()
         if since is not None and moment == since.moment != UNKNOWN:
             return since
-        self._looks_left = _LOOKS_AT_ONCE
-        try:
-            return Finding(unit(self._watcher), moment)
-        except (sqlite3.OperationalError, OperationalError):
-            return None
-        finally:
-            self._looks_left = math.inf
+        found = self._watcher.look(unit)
+        return None if found is None else Finding(found[0], moment)
 
     async def find(
         self,
@@ -255,20 +242,10 @@ class Database:
         moment = UNKNOWN if since is None else self._moment()
         return Finding(await self.read(unit, lane), moment)
 
-    def _is_too_much(self) -> bool:
-        """Whether what is done on the event loop has to be given up; SQLite asks it while it works."""
-        self._looks_left -= 1
-        return self._looks_left < 0
-
     def _moment(self) -> int:
         """A number that is another one whenever anyone, in this process or another, has committed."""
-        if self._watched is None:
-            return UNKNOWN
-        try:
-            version: int = self._watched.execute("PRAGMA data_version").fetchone()[0]
-        except sqlite3.OperationalError:
-            return UNKNOWN
-        return self._openings * _VERSIONS + version
+        version = None if self._watcher is None else self._watcher.version()
+        return UNKNOWN if version is None else self._openings * _VERSIONS + version
 
     def run_beside(self, work: Coroutine[Any, Any, None]) -> None:
         """Run ``work`` on the event loop beside everything else; :meth:`close` cancels it.
@@ -333,12 +310,11 @@ class Database:
 
         self._openings += 1
         self._writer = Writer(connect_to_write, self._workers.writing, self._deliver)
-        self._readers = Readers(lambda: self._connect(read_only=True))
+        file.connection.sealing = self._encryption
+        file.connection.list_bytes = self._list_bytes
         self._file = file
-        self._watcher = file.watcher
-        self._watched = driver(file.watcher)
-        self._watched.set_progress_handler(self._is_too_much, _INSTRUCTIONS_A_LOOK)
-        self._watcher.sealing = self._encryption
+        self._watcher = Watcher(file.connection)
+        self._readers = Readers(lambda: self._connect(read_only=True), self._watcher)
         if self._keeper is not None:
             self._keeper.woke(self)
 
@@ -368,7 +344,7 @@ class Database:
         """Close what is open, which nobody uses."""
         file, writer, readers = self._file, self._writer, self._readers
         assert file is not None
-        self._file = self._watcher = self._watched = None
+        self._file = self._watcher = None
         unused = self.staging.let_go()
 
         def close() -> int | None:

@@ -48,12 +48,11 @@ def copy_database(file: OpenFile, path: Path, report: Callable[[int, int], None]
     ``report`` is called with the pages that are copied, and all. Raises :class:`CopyError` if the copy cannot
     be written, :class:`DamagedError` if the database cannot be read.
     """
-    source = driver(file.watcher)
+    source = driver(file.connection)
     # Nobody else writes to the copy; a target on a network file system need not know locks.
     address = f"{path.absolute().as_uri()}?nolock=1"
     try:
         with closing(sqlite3.connect(address, uri=True)) as target:
-            source.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
             # Within a transaction that reads, the copy is of its moment, and never begins anew.
             source.execute("BEGIN")
             try:

@@ -6,7 +6,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +24,7 @@ from tidewire.store.engine.sqlite.connections import (
     execute_patiently,
     make_read_only,
 )
+from tidewire.store.engine.sqlite.kept_log import log_kept
 from tidewire.store.engine.sqlite.witness import (
     is_as_left,
     is_noted_as_written,
@@ -98,8 +99,8 @@ class OpenFile:
             try:
                 if due is not None:
                     due.opened(project_id)
-                self.watcher: Final = self._prepared(chains, lock, create=create)
-                """A connection for looking at what is committed at any moment."""
+                self.connection: Final = self._prepared(chains, lock, create=create)
+                """The connection that it was opened with; for reading, like any other."""
                 fcntl.flock(self._users, fcntl.LOCK_SH)
             except BaseException:
                 os.close(self._users)
@@ -120,14 +121,15 @@ class OpenFile:
         with locked(self._lock_path) as lock:
             try:
                 if self._is_written or is_noted_as_written(lock):
-                    # With the last connection the log goes, and with it what would confirm the note.
+                    # With the last connection the log is emptied, and what would confirm the note is gone.
                     note_nothing(lock)
                 alone = self._alone()
                 with ExitStack() as stack:
-                    for connection in (self.watcher, *others):
+                    stack.callback(self._disconnect, alone=alone)
+                    for connection in others:
                         stack.callback(connection.close)
                     if alone:
-                        due = self._due.due_at(self.watcher) if self._due is not None else None
+                        due = self._due.due_at(self.connection) if self._due is not None else None
                         self._mark_closed()
                 if alone:
                     note_closed(lock, self._path)
@@ -152,7 +154,6 @@ class OpenFile:
             except (OperationalError, sqlite3.OperationalError):
                 put_back = self._settle(connection, chains, "IMMEDIATE", first, as_left, create=create)
             make_read_only(driver(connection))
-            driver(connection).execute("PRAGMA busy_timeout = 0")
         except BaseException:
             connection.close()
             raise
@@ -200,11 +201,15 @@ class OpenFile:
                 "put the right one back from a backup"
             )
 
+    def _disconnect(self, *, alone: bool) -> None:
+        with log_kept(driver(self.connection), self._path) if alone else nullcontext():
+            self.connection.close()
+
     def _mark_closed(self) -> None:
-        if event_log.is_marked_open(self.watcher):
-            driver(self.watcher).execute("PRAGMA query_only = OFF")
-            with self._transaction(self.watcher, "IMMEDIATE"):
-                event_log.mark_closed(self.watcher)
+        if event_log.is_marked_open(self.connection):
+            driver(self.connection).execute("PRAGMA query_only = OFF")
+            with self._transaction(self.connection, "IMMEDIATE"):
+                event_log.mark_closed(self.connection)
 
     @contextmanager
     def _lock_file(self) -> Iterator[int]:

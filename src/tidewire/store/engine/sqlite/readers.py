@@ -8,7 +8,9 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from tidewire.store.engine.connection import Connection
+from tidewire.store.engine.reading import TRIAL_SECONDS
 from tidewire.store.engine.sqlite.connections import driver, timeouts_told
+from tidewire.store.engine.sqlite.watcher import Watcher
 
 T = TypeVar("T")
 
@@ -44,10 +46,14 @@ class _Reader:
 
 
 class Readers:
-    """The connections of one database, as many as there are reads at the same time."""
+    """The connections of one database, as many as there are reads at the same time.
 
-    def __init__(self, connect: Callable[[], Connection]) -> None:
+    The first read has the ``watcher``, if it is one that is ended soon.
+    """
+
+    def __init__(self, connect: Callable[[], Connection], watcher: Watcher) -> None:
         self._connect = connect
+        self._watcher = watcher
         self._idle: deque[_Reader] = deque()
         """Those used last stand last. Threads take and give back at this end, which needs no lock."""
 
@@ -56,6 +62,10 @@ class Readers:
         try:
             reader = self._idle.pop()
         except IndexError:
+            if seconds <= TRIAL_SECONDS:
+                with self._watcher.lent() as connection:
+                    if connection is not None:
+                        return _Reader(connection).read(unit, seconds)
             reader = _Reader(self._connect())
         try:
             return reader.read(unit, seconds)
