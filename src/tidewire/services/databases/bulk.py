@@ -13,8 +13,7 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.ids import is_id, unique_id
 from tidewire.core.models import RowList
 from tidewire.core.permissions import expand_permissions
-from tidewire.services.databases.declarations import declare
-from tidewire.services.databases.dialects import EVERY, DialectCall, as_model
+from tidewire.services.databases.dialects import DialectCall, as_model
 from tidewire.services.databases.events import ROW
 from tidewire.services.databases.parameters import BulkQueries, ManyRows, RowData
 from tidewire.services.databases.records import find_user_table
@@ -23,12 +22,7 @@ from tidewire.services.databases.row_finding import require_seen
 from tidewire.services.databases.row_operations import PATH, row_operation
 from tidewire.services.databases.row_values import changed_values, given_permissions, new_values
 from tidewire.services.databases.row_writing import change_row, prepare_row, remove_row, write_row
-from tidewire.services.databases.rows import (
-    DELETIONS,
-    WRITE,
-    WRITES,
-    write_or_change,
-)
+from tidewire.services.databases.rows import DELETIONS, declare_write, write_or_change
 from tidewire.services.permissions import ITEM_ACTIONS
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
@@ -43,17 +37,7 @@ ROWS_SHOWN: Final = 5_000
 """Rows that an answer shows of those that were changed."""
 
 
-@declare(
-    "createRows",
-    "POST",
-    PATH,
-    scopes=WRITE,
-    status=201,
-    event=f"{ROW}.create",
-    limit=WRITES,
-    chosen_by="rows",
-    dialects=EVERY,
-)
+@declare_write("createRows", "POST", PATH, status=201, event=f"{ROW}.create", chosen_by="rows")
 @row_operation("bulkCreate")
 def create_rows(
     transaction: Transaction,
@@ -73,7 +57,7 @@ def create_rows(
     return _write_all(transaction, call, database_id, table_id, rows, write)
 
 
-@declare("upsertRows", "PUT", PATH, scopes=WRITE, event=f"{ROW}.upsert", limit=WRITES, dialects=EVERY)
+@declare_write("upsertRows", "PUT", PATH, event=f"{ROW}.upsert")
 @row_operation("bulkUpsert")
 def upsert_rows(
     transaction: Transaction,
@@ -92,7 +76,7 @@ def upsert_rows(
     return _write_all(transaction, call, database_id, table_id, rows, write)
 
 
-@declare("updateRows", "PATCH", PATH, scopes=WRITE, event=f"{ROW}.update", limit=WRITES, dialects=EVERY)
+@declare_write("updateRows", "PATCH", PATH, event=f"{ROW}.update")
 @row_operation("bulkUpdate")
 def update_rows(
     transaction: Transaction,
@@ -116,7 +100,7 @@ def update_rows(
     return _for_all(transaction, call, database_id, table_id, queries, change)
 
 
-@declare("deleteRows", "DELETE", PATH, scopes=WRITE, event=f"{ROW}.delete", limit=DELETIONS, dialects=EVERY)
+@declare_write("deleteRows", "DELETE", PATH, event=f"{ROW}.delete", limit=DELETIONS)
 @row_operation("bulkDelete")
 def delete_rows(
     transaction: Transaction,

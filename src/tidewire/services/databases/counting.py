@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from math import isfinite
 from typing import Any
 
@@ -15,8 +16,8 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.models import Row
 from tidewire.core.row_operators import Operator, whole
 from tidewire.core.time import now
-from tidewire.services.databases.declarations import F, declare
-from tidewire.services.databases.dialects import DOCUMENTS, DialectCall
+from tidewire.services.databases.declarations import F
+from tidewire.services.databases.dialects import DOCUMENTS, STRUCTURED, DialectCall
 from tidewire.services.databases.events import ROW
 from tidewire.services.databases.parameters import ColumnKey, LooseNumber
 from tidewire.services.databases.records import find_user_table
@@ -28,7 +29,7 @@ from tidewire.services.databases.row_views import (
     publish_row,
 )
 from tidewire.services.databases.row_writing import change_row, duplicate_value
-from tidewire.services.databases.rows import WRITE, WRITES
+from tidewire.services.databases.rows import declare_write
 from tidewire.services.permissions import unauthorized
 from tidewire.store.engine.database import Transaction
 from tidewire.store.user_tables.columns import UserColumn
@@ -37,28 +38,22 @@ from tidewire.store.user_tables.operators import NoResultError
 from tidewire.store.user_tables.rows import Changes, DuplicateValueError, update_row
 from tidewire.store.user_tables.tables import DOCUMENT, SYSTEM_COLUMNS, UserTable
 
-_COUNTED: str = f"{ROW_PATH}/{{column}}"
+
+def _declare(name: str, action: str) -> Callable[[F], F]:
+    """Declare an operation; for documents its event is named after the type of the database."""
+    declared = partial(declare_write, name, "PATCH", f"{ROW_PATH}/{{column}}/{action}", model=Row)
+    event = f"{ROW}.update"
+    documents_event = event.replace("databases.", "documentsdb.", 1)
+
+    def both(function: F) -> F:
+        return declared(event=event, dialects=STRUCTURED)(
+            declared(event=documents_event, dialects=(DOCUMENTS,))(function)
+        )
+
+    return both
 
 
-def _declare_for_documents(name: str, action: str) -> Callable[[F], F]:
-    """As :func:`declare`; their event is named after the type of the database."""
-    event = ROW.replace("databases.", "documentsdb.", 1) + ".update"
-    path = f"{_COUNTED}/{action}"
-    return declare(
-        name, "PATCH", path, scopes=WRITE, model=Row, event=event, limit=WRITES, dialects=(DOCUMENTS,)
-    )
-
-
-@declare(
-    "incrementRowColumn",
-    "PATCH",
-    f"{_COUNTED}/increment",
-    scopes=WRITE,
-    model=Row,
-    event=f"{ROW}.update",
-    limit=WRITES,
-)
-@_declare_for_documents("incrementRowColumn", "increment")
+@_declare("incrementRowColumn", "increment")
 @row_operation("increment")
 def increment_row_column(
     transaction: Transaction,
@@ -74,16 +69,7 @@ def increment_row_column(
     return _count(transaction, call, (database_id, table_id, row_id), column, "increment", value, max)
 
 
-@declare(
-    "decrementRowColumn",
-    "PATCH",
-    f"{_COUNTED}/decrement",
-    scopes=WRITE,
-    model=Row,
-    event=f"{ROW}.update",
-    limit=WRITES,
-)
-@_declare_for_documents("decrementRowColumn", "decrement")
+@_declare("decrementRowColumn", "decrement")
 @row_operation("decrement")
 def decrement_row_column(
     transaction: Transaction,

@@ -6,36 +6,11 @@ from typing import Any
 
 from tidewire.core.errors import TidewireError
 from tidewire.core.ids import is_id
-from tidewire.core.relationships import MAX_LEVELS
 from tidewire.services.databases.dialects import DialectCall
 from tidewire.store.user_tables.relations import Relation
 
 Item = str | dict[str, Any]
 """The id of a row, or a row, with its ``$id`` if it is there already."""
-
-
-class Nesting:
-    """How far a write has gone from the row that was asked for to those nested in it."""
-
-    def __init__(self, call: DialectCall) -> None:
-        self._call = call
-        self._level = 0
-        self._items = [0]
-        """How many related rows there were so far, on all levels."""
-
-    def deeper(self, relation: Relation, item: Item) -> Nesting:
-        """One level further, for one related row. Raises ``relationship_value_invalid``."""
-        limit = self._call.context.settings.related_rows_max
-        self._items[0] += 1
-        if self._items[0] > limit:
-            problem = f"a request can be given at most {limit} related rows."
-            raise invalid_relation(self._call, relation, problem)
-        if self._level == MAX_LEVELS and isinstance(item, dict):
-            problem = f"rows can be nested {MAX_LEVELS} levels deep."
-            raise invalid_relation(self._call, relation, problem)
-        further = Nesting(self._call)
-        further._level, further._items = self._level + 1, self._items
-        return further
 
 
 def read_related(call: DialectCall, relation: Relation, value: object) -> list[Item]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Annotated, Any, Final, TypeVar
 
 from tidewire.core.checks.names import ResourceId
@@ -15,6 +16,7 @@ from tidewire.services.databases.dialects import (
     EVERY,
     STRUCTURED,
     VECTORS,
+    Dialect,
     DialectCall,
     as_model,
 )
@@ -38,32 +40,22 @@ from tidewire.store.user_tables.tables import UserTable
 
 T = TypeVar("T")
 
-READ: Final = ("rows.read", "documents.read")
-
 Ttl = Annotated[int, Whole(0, 86_400)]
 
+_declare: Final = partial(declare, scopes=("rows.read", "documents.read"))
+_QUERY_PATH: Final = f"{PATH}/query"
 
-@declare(
-    "listRows",
-    "GET",
-    PATH,
-    scopes=READ,
-    dialects=EVERY,
-    varying=lambda dialect: {"queries": LongQueries} if dialect is VECTORS else {},
-)
-@declare(
+
+def _long_queries(dialect: Dialect) -> dict[str, Any]:
+    return {"queries": LongQueries} if dialect is VECTORS else {}
+
+
+@_declare("listRows", "GET", PATH, dialects=EVERY, varying=_long_queries)
+@_declare("createQuery", "POST", _QUERY_PATH, dialects=(VECTORS,), varying=_long_queries)
+@_declare(
     "createQuery",
     "POST",
-    f"{PATH}/query",
-    scopes=READ,
-    dialects=(VECTORS,),
-    varying=lambda _: {"queries": LongQueries},
-)
-@declare(
-    "createQuery",
-    "POST",
-    f"{PATH}/query",
-    scopes=READ,
+    _QUERY_PATH,
     status=201,
     dialects=(DOCUMENTS, *STRUCTURED),
     varying=lambda _: {"ttl": LooseNumber},
@@ -142,7 +134,7 @@ def _listed(call: DialectCall, number: int | None, rows: Sequence[Any]) -> RowLi
     return as_model(call.dialect, RowList, {"total": number, "rows": rows})
 
 
-@declare("getRow", "GET", ROW_PATH, scopes=READ, model=Row, dialects=EVERY)
+@_declare("getRow", "GET", ROW_PATH, model=Row, dialects=EVERY)
 @row_operation("get")
 def get_row(
     connection: Connection,

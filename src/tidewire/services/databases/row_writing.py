@@ -13,11 +13,12 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.events import Event
 from tidewire.core.ids import unique_id
 from tidewire.core.permissions import expand_permissions
+from tidewire.core.relationships import MAX_LEVELS
 from tidewire.core.time import format_datetime
 from tidewire.services.databases.cascades import delete_with_related
 from tidewire.services.databases.dialects import DialectCall
 from tidewire.services.databases.related_links import missing_keys, name_itself, take_itself, unlink_all_but
-from tidewire.services.databases.related_values import Item, Nesting, invalid_relation
+from tidewire.services.databases.related_values import Item, invalid_relation
 from tidewire.services.databases.row_values import (
     changed_values,
     changes_nothing,
@@ -115,16 +116,16 @@ def prepare_row(
 
 
 def write_row(transaction: Transaction, call: DialectCall, row: NewRow) -> msgspec.Raw:
-    """Write a new row, those given with it, and their events; what it returns is the row as JSON text.
+    """Write a new row, those given with it, and their events; return the row as JSON text.
 
     Raises ``row_already_exists``, ``row_unique_constraint_violation`` or ``relationship_value_invalid``.
     """
-    return _write(transaction, call, row, Nesting(call))[1]
+    return _Writing(transaction, call).create(row)[1]
 
 
 def insert_silently(transaction: Transaction, call: DialectCall, row: NewRow) -> None:
-    """Write a new row that is not yet what it is going to be."""
-    _insert(transaction, call, row)
+    """Write a new row without its event, because it is to be changed at once."""
+    _Writing(transaction, call).insert(row)
 
 
 def change_row(
@@ -140,7 +141,7 @@ def change_row(
     Raises ``user_unauthorized``, ``row_invalid_structure``, ``row_unique_constraint_violation`` or
     ``relationship_value_invalid``.
     """
-    return _change(transaction, call, table, row, changes, action, Nesting(call))
+    return _Writing(transaction, call).change(table, row, changes, action)
 
 
 def remove_row(transaction: Transaction, call: DialectCall, table: UserTable, row: StoredRow) -> msgspec.Raw:
@@ -153,215 +154,201 @@ def remove_row(transaction: Transaction, call: DialectCall, table: UserTable, ro
     return publish_row(transaction, call, table, row, "delete")
 
 
-def _write(
-    transaction: Transaction, call: DialectCall, row: NewRow, nesting: Nesting
-) -> tuple[int, msgspec.Raw]:
-    itself = take_itself(row.table, row.id, row.changes)
-    shown = _relate_before(transaction, call, row.table, row.changes, nesting, row.permissions)
-    sequence = _insert(transaction, call, row)
-    if itself:
-        shown |= name_itself(transaction, call, row.table, row.id, itself)
-    shown_sequence = b"%d" % sequence if sequence < FIRST_SEQUENCE else b""
-    payload = b'{"$sequence":"%s",' % shown_sequence + _encode(row.fields)[1:]
-    transaction.append(row.event(payload=payload))
-    if row.changes.related:
-        shown |= _relate_after(
-            transaction, call, row.table, sequence, row.changes, nesting, row.permissions, new=True
-        )
-    return sequence, _with_related(msgspec.Raw(payload), shown)
-
-
-def _change(
-    transaction: Transaction,
-    call: DialectCall,
-    table: UserTable,
-    row: StoredRow,
-    changes: Changes,
-    action: str,
-    nesting: Nesting,
-) -> msgspec.Raw:
-    caller = call.context.caller
-    changes = completed(call, table, row, changes)
-    kept = changes.permissions is None or changes.permissions == permissions_of(row)
-    unchanged = kept and not changes.related and not changes.keys and changes_nothing(table, row, changes)
-    allowed = may_with_row(caller, "update", table, row)
-    if not allowed and not (unchanged and may_with_row(caller, "read", table, row)):
-        raise unauthorized("update", f"this {call.dialect.word('row')}")
-    if changes.permissions is not None:
-        require_grantable(caller, changes.permissions)
-    if not allowed:
-        # Who may only read leaves no trace in the row, not even the time.
-        return publish_row(transaction, call, table, row, action)
-    permissions = permissions_of(row) if changes.permissions is None else changes.permissions
-    shown = _relate_before(transaction, call, table, changes, nesting, permissions)
-    try:
-        changed = update_row(transaction.connection, table, row, changes)
-    except DuplicateValueError:
-        raise duplicate_value(call) from None
-    except NoResultError as error:
-        raise invalid_operation(call, error.key, str(error)) from None
-    require_fitting(call, table, changed, changes)
-    payload = publish_row(transaction, call, table, changed, action)
-    if changes.related:
-        shown |= _relate_after(transaction, call, table, row[0], changes, nesting, permissions)
-    return _with_related(payload, shown)
-
-
-def _with_related(payload: msgspec.Raw, shown: Fields) -> msgspec.Raw:
-    """The text of a row with what is shown of its related rows."""
-    return msgspec.Raw(bytes(payload)[:-1] + b"," + _encode(shown)[1:]) if shown else payload
-
-
-def _relate_before(
-    transaction: Transaction,
-    call: DialectCall,
-    table: UserTable,
-    changes: Changes,
-    nesting: Nesting,
-    permissions: list[str],
-) -> Fields:
-    """Write and find the rows that the row itself is to name, and note them in ``changes``.
-
-    ``permissions`` are those of the row.
-    """
-    shown: Fields = {}
-    for key, items in changes.related.items():
-        relation = table.relations[key]
-        if not relation.own_key:
-            continue
-        changes.keys[relation.own_key] = shown[key] = None
-        for item in items:
-            related = find_related_table(transaction.connection, call.context.encryption, relation.related)
-            sequence, shown[key] = _related_row(
-                transaction, call, relation, related, item, {}, nesting, permissions
-            )
-            changes.keys[relation.own_key] = sequence
-    return shown
-
-
-def _relate_after(
-    transaction: Transaction,
-    call: DialectCall,
-    table: UserTable,
-    sequence: int,
-    changes: Changes,
-    nesting: Nesting,
-    permissions: list[str],
-    *,
-    new: bool = False,
-) -> Fields:
-    """Write and find the rows that are to name the row, or to be paired with it; let the others go.
-
-    ``permissions`` are those of the row.
-    """
-    shown: Fields = {}
-    connection = transaction.connection
-    for key, items in changes.related.items():
-        relation = table.relations[key]
-        if relation.own_key:
-            continue
-        related = find_related_table(connection, call.context.encryption, relation.related)
-        if not new:
-            named = {item if isinstance(item, str) else item.get("$id") for item in items}
-            unlink_all_but(transaction, call, table, relation, sequence, named)
-        keys = {relation.related_key: sequence} if relation.related_key else {}
-        views: dict[int, Any] = {}
-        for item in items:
-            other, view = _related_row(transaction, call, relation, related, item, keys, nesting, permissions)
-            if relation.pairs is not None:
-                add_pair(connection, table, relation, sequence, other)
-            views[other] = view
-        visible = [view for view in views.values() if view is not None]
-        shown[key] = visible if relation.many else (visible or [None])[0]
-    return shown
-
-
-def _related_row(
-    transaction: Transaction,
-    call: DialectCall,
-    relation: Relation,
-    related: UserTable,
-    item: Item,
-    keys: Mapping[str, int],
-    nesting: Nesting,
-    around: list[str],
-) -> tuple[int, Any]:
-    """The sequence of a related row, written if that was asked for, and as it is shown: None if it is hidden.
-
-    ``keys`` are what it is to name, ``around`` the permissions of the row that it stands in. Raises
-    ``relationship_value_invalid`` or ``user_unauthorized``.
-    """
-    nesting = nesting.deeper(relation, item)
-    if not (related.enabled or call.context.caller.bypasses_permissions):
-        raise invalid_relation(call, relation, "the related table is disabled.")
-    given = {"$id": item} if isinstance(item, str) else item
-    back = related.back_key(relation)
-    # Which row a nested one belongs to is said by where it stands, not by what it says itself.
-    data = {key: value for key, value in given.items() if not keys or key != back}
-    row_id = given.get("$id", "unique()")
-    row = None if row_id == "unique()" else find_row(transaction.connection, related, row_id)
-    readable = row is not None and may_with_row(call.context.caller, "read", related, row)
-    if isinstance(item, str) and not readable:
-        raise invalid_relation(call, relation, f"there is no row {item}.")
-    hidden = (
-        row is not None and not readable and not may_with_row(call.context.caller, "update", related, row)
-    )
-    if hidden and may(call.context.caller, "create", related.permissions):
-        raise invalid_relation(call, relation, f"there is no row {row_id}.")
-    if row is None or hidden:
-        # Of a hidden row the caller is told what they are told of none: that they may not create one.
-        new_id = unique_id() if row_id == "unique()" else row_id
-        return _create_related(transaction, call, related, new_id, data, keys, nesting, around)
-    permissions = given_permissions(data.get("$permissions"))
-    changes = changed_values(call, related, data)
-    changes.permissions = expand_permissions(permissions, ITEM_ACTIONS)
-    if changes.permissions == permissions_of(row):
-        changes.permissions = None
-    changes.keys.update(missing_keys(transaction, call, relation, related, row, keys))
-    kept = changes.permissions is None and not changes.keys and not changes.related
-    if kept and changes_nothing(related, row, changes):
-        if not readable:
-            raise invalid_relation(call, relation, f"there is no row {row_id}.")
-        return row[0], shown_row(call, related, row)
-    view = _change(transaction, call, related, row, changes, "update", nesting)
-    return row[0], view if readable else None
-
-
-def _create_related(
-    transaction: Transaction,
-    call: DialectCall,
-    related: UserTable,
-    row_id: str,
-    data: Fields,
-    keys: Mapping[str, int],
-    nesting: Nesting,
-    around: list[str],
-) -> tuple[int, Any]:
-    """Write a new related row; as :func:`_related_row`."""
-    caller = call.context.caller
-    permissions = given_permissions(data.get("$permissions"))
-    values = new_values(call, related, data)
-    prepared = prepare_row(call, related, row_id, values, permissions, around=around)
-    prepared.changes.keys.update(keys)
-    sequence, view = _write(transaction, call, prepared, nesting)
-    readable = may(caller, "read", related.permissions) or (
-        related.row_security and may(caller, "read", prepared.permissions)
-    )
-    return sequence, view if readable else None
-
-
-def _insert(transaction: Transaction, call: DialectCall, row: NewRow) -> int:
-    try:
-        return insert_row(transaction.connection, row.table, row.id, row.permissions, row.changes)
-    except DuplicateRowError:
-        word = call.dialect.word("row")
-        raise call.dialect.error("row_already_exists", f"There is a {word} with this id.") from None
-    except DuplicateValueError:
-        raise duplicate_value(call) from None
-
-
 def duplicate_value(call: DialectCall) -> TidewireError:
     """The error for values that another row has, where a unique index allows that to one row only."""
     word = call.dialect.word("row")
     message = f"There is a {word} with these values, of which there can only be one."
     return call.dialect.error("row_unique_constraint_violation", message)
+
+
+class _Writing:
+    """A request that writes a row, and the rows nested in it; one object for each level of nesting."""
+
+    def __init__(
+        self, transaction: Transaction, call: DialectCall, level: int = 0, items: list[int] | None = None
+    ) -> None:
+        self._transaction = transaction
+        self._connection = transaction.connection
+        self._call = call
+        self._caller = call.context.caller
+        self._level = level
+        self._items = [0] if items is None else items
+        """How many related rows there were so far, on all levels."""
+
+    def create(self, row: NewRow) -> tuple[int, msgspec.Raw]:
+        """Write a new row; return its sequence and its JSON text."""
+        itself = take_itself(row.table, row.id, row.changes)
+        shown = self._relate_before(row.table, row.changes, row.permissions)
+        sequence = self.insert(row)
+        if itself:
+            shown |= name_itself(self._transaction, self._call, row.table, row.id, itself)
+        shown_sequence = b"%d" % sequence if sequence < FIRST_SEQUENCE else b""
+        payload = b'{"$sequence":"%s",' % shown_sequence + _encode(row.fields)[1:]
+        self._transaction.append(row.event(payload=payload))
+        if row.changes.related:
+            shown |= self._relate_after(row.table, sequence, row.changes, row.permissions, new=True)
+        return sequence, _with_related(msgspec.Raw(payload), shown)
+
+    def insert(self, row: NewRow) -> int:
+        """Write a new row alone; return its sequence."""
+        try:
+            return insert_row(self._connection, row.table, row.id, row.permissions, row.changes)
+        except DuplicateRowError:
+            word = self._call.dialect.word("row")
+            message = f"There is a {word} with this id."
+            raise self._call.dialect.error("row_already_exists", message) from None
+        except DuplicateValueError:
+            raise duplicate_value(self._call) from None
+
+    def change(self, table: UserTable, row: StoredRow, changes: Changes, action: str) -> msgspec.Raw:
+        """Change a row; return its JSON text."""
+        transaction, call = self._transaction, self._call
+        changes = completed(call, table, row, changes)
+        kept = changes.permissions is None or changes.permissions == permissions_of(row)
+        unchanged = kept and not changes.related and not changes.keys and changes_nothing(table, row, changes)
+        allowed = may_with_row(self._caller, "update", table, row)
+        if not allowed and not (unchanged and may_with_row(self._caller, "read", table, row)):
+            raise unauthorized("update", f"this {call.dialect.word('row')}")
+        if changes.permissions is not None:
+            require_grantable(self._caller, changes.permissions)
+        if not allowed:
+            # Who may only read leaves no trace in the row, not even the time.
+            return publish_row(transaction, call, table, row, action)
+        permissions = permissions_of(row) if changes.permissions is None else changes.permissions
+        shown = self._relate_before(table, changes, permissions)
+        try:
+            changed = update_row(self._connection, table, row, changes)
+        except DuplicateValueError:
+            raise duplicate_value(call) from None
+        except NoResultError as error:
+            raise invalid_operation(call, error.key, str(error)) from None
+        require_fitting(call, table, changed, changes)
+        payload = publish_row(transaction, call, table, changed, action)
+        if changes.related:
+            shown |= self._relate_after(table, row[0], changes, permissions)
+        return _with_related(payload, shown)
+
+    def _relate_before(self, table: UserTable, changes: Changes, permissions: list[str]) -> Fields:
+        """Write and find the rows that the row itself is to name, and note them in ``changes``.
+
+        ``permissions`` are those of the row. Returns what is shown of the related rows.
+        """
+        shown: Fields = {}
+        for key, items in changes.related.items():
+            relation = table.relations[key]
+            if not relation.own_key:
+                continue
+            changes.keys[relation.own_key] = shown[key] = None
+            related = self._related(relation)
+            for item in items:
+                within = self._deeper(relation, item)
+                sequence, shown[key] = within.write_nested(relation, related, item, {}, permissions)
+                changes.keys[relation.own_key] = sequence
+        return shown
+
+    def _relate_after(
+        self,
+        table: UserTable,
+        sequence: int,
+        changes: Changes,
+        permissions: list[str],
+        *,
+        new: bool = False,
+    ) -> Fields:
+        """Write and find the rows that are to name the row, or to be paired with it; unlink the others.
+
+        ``permissions`` are those of the row. Returns what is shown of the related rows.
+        """
+        shown: Fields = {}
+        for key, items in changes.related.items():
+            relation = table.relations[key]
+            if relation.own_key:
+                continue
+            if not new:
+                named = {item if isinstance(item, str) else item.get("$id") for item in items}
+                unlink_all_but(self._transaction, self._call, table, relation, sequence, named)
+            keys = {relation.related_key: sequence} if relation.related_key else {}
+            related, views = self._related(relation), dict[int, Any]()
+            for item in items:
+                within = self._deeper(relation, item)
+                other, view = within.write_nested(relation, related, item, keys, permissions)
+                if relation.pairs is not None:
+                    add_pair(self._connection, table, relation, sequence, other)
+                views[other] = view
+            visible = [view for view in views.values() if view is not None]
+            shown[key] = visible if relation.many else (visible or [None])[0]
+        return shown
+
+    def _related(self, relation: Relation) -> UserTable:
+        return find_related_table(self._connection, self._call.context.encryption, relation.related)
+
+    def _deeper(self, relation: Relation, item: Item) -> _Writing:
+        """One level further, for one related row. Raises ``relationship_value_invalid``."""
+        limit = self._call.context.settings.related_rows_max
+        self._items[0] += 1
+        if self._items[0] > limit:
+            problem = f"a request can be given at most {limit} related rows."
+            raise invalid_relation(self._call, relation, problem)
+        if self._level == MAX_LEVELS and isinstance(item, dict):
+            problem = f"rows can be nested {MAX_LEVELS} levels deep."
+            raise invalid_relation(self._call, relation, problem)
+        return _Writing(self._transaction, self._call, self._level + 1, self._items)
+
+    def write_nested(
+        self, relation: Relation, related: UserTable, item: Item, keys: Mapping[str, int], around: list[str]
+    ) -> tuple[int, Any]:
+        """Write a related row if the request says so; return its sequence, and what is shown of it.
+
+        The latter is None if the row is hidden. ``keys`` are what it is to name, ``around`` the permissions
+        of the row that it stands in. Raises ``relationship_value_invalid`` or ``user_unauthorized``.
+        """
+        call, caller = self._call, self._caller
+        if not (related.enabled or caller.bypasses_permissions):
+            raise invalid_relation(call, relation, "the related table is disabled.")
+        given = {"$id": item} if isinstance(item, str) else item
+        back = related.back_key(relation)
+        # Which row a nested one belongs to is said by where it stands, not by what it says itself.
+        data = {key: value for key, value in given.items() if not keys or key != back}
+        row_id = given.get("$id", "unique()")
+        row = None if row_id == "unique()" else find_row(self._connection, related, row_id)
+        readable = row is not None and may_with_row(caller, "read", related, row)
+        if isinstance(item, str) and not readable:
+            raise invalid_relation(call, relation, f"there is no row {item}.")
+        hidden = row is not None and not readable and not may_with_row(caller, "update", related, row)
+        if hidden and may(caller, "create", related.permissions):
+            raise invalid_relation(call, relation, f"there is no row {row_id}.")
+        if row is None or hidden:
+            # Of a hidden row the caller is told what they are told of none: that they may not create one.
+            new_id = unique_id() if row_id == "unique()" else row_id
+            return self._create_nested(related, new_id, data, keys, around)
+        permissions = given_permissions(data.get("$permissions"))
+        changes = changed_values(call, related, data)
+        changes.permissions = expand_permissions(permissions, ITEM_ACTIONS)
+        if changes.permissions == permissions_of(row):
+            changes.permissions = None
+        changes.keys.update(missing_keys(self._transaction, call, relation, related, row, keys))
+        kept = changes.permissions is None and not changes.keys and not changes.related
+        if kept and changes_nothing(related, row, changes):
+            if not readable:
+                raise invalid_relation(call, relation, f"there is no row {row_id}.")
+            return row[0], shown_row(call, related, row)
+        view = self.change(related, row, changes, "update")
+        return row[0], view if readable else None
+
+    def _create_nested(
+        self, related: UserTable, row_id: str, data: Fields, keys: Mapping[str, int], around: list[str]
+    ) -> tuple[int, Any]:
+        permissions = given_permissions(data.get("$permissions"))
+        values = new_values(self._call, related, data)
+        prepared = prepare_row(self._call, related, row_id, values, permissions, around=around)
+        prepared.changes.keys.update(keys)
+        sequence, view = self.create(prepared)
+        readable = may(self._caller, "read", related.permissions) or (
+            related.row_security and may(self._caller, "read", prepared.permissions)
+        )
+        return sequence, view if readable else None
+
+
+def _with_related(payload: msgspec.Raw, shown: Fields) -> msgspec.Raw:
+    """The text of a row with what is shown of its related rows."""
+    return msgspec.Raw(bytes(payload)[:-1] + b"," + _encode(shown)[1:]) if shown else payload

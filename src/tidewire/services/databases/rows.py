@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -34,23 +35,17 @@ from tidewire.store.engine.database import Transaction
 from tidewire.store.user_tables.rows import find_row
 from tidewire.store.user_tables.tables import UserTable
 
-WRITE: Final = ("rows.write", "documents.write")
 _KEYS: Final = ("ip:{ip},method:{method},url:{url},userId:{userId}",)
-WRITES: Final = RateLimit(120, 60, _KEYS)
 DELETIONS: Final = RateLimit(60, 60, _KEYS)
 
+declare_write: Final = partial(
+    declare, scopes=("rows.write", "documents.write"), limit=RateLimit(120, 60, _KEYS), dialects=EVERY
+)
+"""As :func:`declare`, for an operation that writes rows."""
 
-@declare(
-    "createRow",
-    "POST",
-    PATH,
-    scopes=WRITE,
-    status=201,
-    model=Row,
-    event=f"{ROW}.create",
-    limit=WRITES,
-    missing="row_missing_data",
-    dialects=EVERY,
+
+@declare_write(
+    "createRow", "POST", PATH, status=201, model=Row, event=f"{ROW}.create", missing="row_missing_data"
 )
 @row_operation("create")
 def create_row(
@@ -96,16 +91,7 @@ def _new_row(
     return prepare_row(call, table, new_id, new_values(call, table, data), permissions)
 
 
-@declare(
-    "updateRow",
-    "PATCH",
-    ROW_PATH,
-    scopes=WRITE,
-    model=Row,
-    event=f"{ROW}.update",
-    limit=WRITES,
-    dialects=EVERY,
-)
+@declare_write("updateRow", "PATCH", ROW_PATH, model=Row, event=f"{ROW}.update")
 @row_operation("update")
 def update_row_data(
     transaction: Transaction,
@@ -129,15 +115,12 @@ def update_row_data(
     return change_row(transaction, call, table, row, changes, "update")
 
 
-@declare(
+@declare_write(
     "upsertRow",
     "PUT",
     ROW_PATH,
-    scopes=WRITE,
     model=Row,
     event=f"{ROW}.upsert",
-    limit=WRITES,
-    dialects=EVERY,
     varying=lambda dialect: {"row_id": CustomId if dialect in {COLLECTIONS, VECTORS} else ResourceId},
 )
 @row_operation("upsert")
@@ -173,15 +156,7 @@ async def _upsert_alone(
     return await upsert_row.do_unit(call, database_id, table_id, row_id, data, permissions)
 
 
-@declare(
-    "deleteRow",
-    "DELETE",
-    ROW_PATH,
-    scopes=WRITE,
-    event=f"{ROW}.delete",
-    limit=DELETIONS,
-    dialects=EVERY,
-)
+@declare_write("deleteRow", "DELETE", ROW_PATH, event=f"{ROW}.delete", limit=DELETIONS)
 @row_operation("delete")
 def delete_row(
     transaction: Transaction,
