@@ -16,10 +16,10 @@ from tests.services.databases.shop import Json, Shop, column, operator, query
 from tests.services.world import KEY, World, on_the_wire
 from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Caller
-from tidewire.services.databases import bulk, collections, counting, databases, row_reading, rows
+from tidewire.services.databases import bulk, counting, databases, row_reading, rows, tables
 from tidewire.services.databases import transaction_operations as transactions
-from tidewire.services.databases.collections import create_vector_collection
 from tidewire.services.databases.dialects import DOCUMENTS, TABLES, VECTORS, Dialect, DialectCall
+from tidewire.services.databases.vectors import create_collection as create_vector_collection
 
 IDS = st.sampled_from(["a", "b", "c", "new"])
 WORDS = st.lists(st.sampled_from(["quick", "brown", "fox", "foxes"]), max_size=3).map(" ".join)
@@ -182,7 +182,7 @@ async def _make(shop: Shop, kind: Kind) -> None:
         if kind.dialect is TABLES:
             await shop.table(COLUMNS, table_id=name, indexes=INDEXES, row_security=True)
         elif kind.dialect is DOCUMENTS:
-            await collections.create_collection(call, "d", name, "C", row_security=True, indexes=PATHS)
+            await tables.create_table(call, "d", name, "C", row_security=True, indexes=PATHS)
         else:
             await create_vector_collection(call, "d", name, "C", 2, row_security=True)
         for row_id, first in kind.first.items():

@@ -13,12 +13,12 @@ from tidewire.core.identities import Caller
 from tidewire.core.ids import unique_id
 from tidewire.services.databases import (
     bulk,
-    collections,
     databases,
     indexes,
     row_reading,
     rows,
     tables,
+    vectors,
 )
 from tidewire.services.databases.dialects import DOCUMENTS, VECTORS, Dialect, DialectCall
 from tidewire.store.engine.connection import Connection
@@ -69,13 +69,11 @@ class Library:
     ) -> Json:
         given = (self.call(), self.database_id, "c", "Collection")
         if self.dialect is VECTORS:
-            made = await collections.create_vector_collection(
+            made = await vectors.create_collection(
                 *given, dimension, list(permissions), row_security=security
             )
         else:
-            made = await collections.create_collection(
-                *given, list(permissions), security, indexes=list(indexes)
-            )
+            made = await tables.create_table(*given, list(permissions), security, indexes=list(indexes))
         return on_the_wire(made)
 
     async def index(self, index_type: str, *attributes: str, orders: Sequence[str] = ()) -> Json:

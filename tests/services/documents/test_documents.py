@@ -12,7 +12,6 @@ from tests.services.world import World, on_the_wire
 from tidewire.core.errors import TidewireError
 from tidewire.services.databases import (
     bulk,
-    collections,
     counting,
     databases,
     indexes,
@@ -246,6 +245,6 @@ async def test_each_family_has_its_own_databases(library: Library) -> None:
     assert await refusal(databases.create_database(call, "d", "Taken")) == "database_already_exists"
     described = [{"key": "a", "type": "string", "size": 5}]
     with pytest.raises(TidewireError, match="attributes"):
-        await collections.create_collection(library.call(), "d", "e", "E", columns=described)
+        await tables.create_table(library.call(), "d", "e", "E", columns=described)
     await databases.delete_database(library.call(), "d")
     assert await refusal(library.find()) == "database_not_found"

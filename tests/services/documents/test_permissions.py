@@ -8,7 +8,7 @@ import pytest
 
 from tests.services.documents.library import Library, query, refusal
 from tests.services.world import GUEST
-from tidewire.services.databases import bulk, collections, counting, tables
+from tidewire.services.databases import bulk, counting, tables
 from tidewire.store.user_tables import access
 
 
@@ -107,7 +107,7 @@ async def test_hidden_vectors_take_no_place(
 async def test_disabled_collections_are_for_keys_only(library: Library) -> None:
     await library.collection('read("any")')
     await library.create("x", a=1)
-    await collections.update_collection(library.call(), *library.place, "C", enabled=False)
+    await tables.update_table(library.call(), *library.place, "C", enabled=False)
     assert await refusal(library.find(caller=GUEST)) == "collection_not_found"
     assert await library.ids() == ["x"]
     assert (await tables.get_table(library.call(), *library.place)).enabled is False

@@ -12,7 +12,7 @@ import pytest
 from tests.contracts.document_oracle import distance
 from tests.services.documents.library import Library, query, refusal
 from tests.services.world import on_the_wire
-from tidewire.services.databases import collections, indexes
+from tidewire.services.databases import indexes, vectors
 from tidewire.store.engine.sqlite.vectors import load_extension, packed, register_fallback
 
 
@@ -65,7 +65,7 @@ async def test_the_dimension_changes_while_there_are_no_vectors(library: Library
 
     async def resize(dimension: int | None) -> Any:
         return on_the_wire(
-            await collections.update_vector_collection(store.call(), *store.place, "Collection", dimension)
+            await vectors.update_collection(store.call(), *store.place, "Collection", dimension)
         )
 
     assert (await resize(3))["dimension"] == 3

@@ -40,11 +40,7 @@ ROWS_SHOWN: Final = 5_000
 @declare_write("createRows", "POST", PATH, status=201, event=f"{ROW}.create", chosen_by="rows")
 @row_operation("bulkCreate")
 def create_rows(
-    transaction: Transaction,
-    call: DialectCall,
-    database_id: ResourceId,
-    table_id: ResourceId,
-    rows: ManyRows,
+    transaction: Transaction, call: DialectCall, database_id: ResourceId, table_id: ResourceId, rows: ManyRows
 ) -> RowList:
     """Create several rows."""
     _require_server(call)
@@ -60,11 +56,7 @@ def create_rows(
 @declare_write("upsertRows", "PUT", PATH, event=f"{ROW}.upsert")
 @row_operation("bulkUpsert")
 def upsert_rows(
-    transaction: Transaction,
-    call: DialectCall,
-    database_id: ResourceId,
-    table_id: ResourceId,
-    rows: ManyRows,
+    transaction: Transaction, call: DialectCall, database_id: ResourceId, table_id: ResourceId, rows: ManyRows
 ) -> RowList:
     """Create several rows, or change those that there are."""
     _require_server(call)

@@ -22,13 +22,7 @@ from tidewire.services.permissions import unauthorized
 from tidewire.store.engine.database import Transaction
 from tidewire.store.user_tables.listing import StoredRow
 from tidewire.store.user_tables.loading import find_related_table
-from tidewire.store.user_tables.related_changes import (
-    key_of,
-    paired_with,
-    remove_pairs,
-    row_of,
-    rows_naming,
-)
+from tidewire.store.user_tables.related_changes import key_of, paired_with, remove_pairs, row_of, rows_naming
 from tidewire.store.user_tables.relations import Relation
 from tidewire.store.user_tables.rows import Changes, delete_row, update_row
 from tidewire.store.user_tables.tables import UserTable

@@ -73,11 +73,7 @@ def list_columns(
 @declare("getColumn", "GET", _KEY_PATH, scopes=_READ, model=AnyColumn, older_model=AnyAttribute)
 @unit
 def get_column(
-    connection: Connection,
-    call: DialectCall,
-    database_id: ResourceId,
-    table_id: ResourceId,
-    key: ColumnKey,
+    connection: Connection, call: DialectCall, database_id: ResourceId, table_id: ResourceId, key: ColumnKey
 ) -> Column:
     """Get a column."""
     return column_model(call.dialect, find_column(connection, call, database_id, table_id, key)[1])
@@ -86,11 +82,7 @@ def get_column(
 @declare("deleteColumn", "DELETE", _KEY_PATH, scopes=WRITE, event=f"{COLUMN}.update")
 @schema_change
 def delete_column(
-    transaction: Transaction,
-    call: DialectCall,
-    database_id: ResourceId,
-    table_id: ResourceId,
-    key: ColumnKey,
+    transaction: Transaction, call: DialectCall, database_id: ResourceId, table_id: ResourceId, key: ColumnKey
 ) -> None:
     """Delete a column with its values, and the indexes that it is in."""
     connection = transaction.connection

@@ -24,10 +24,7 @@ from tidewire.services.databases.records import find_user_table
 from tidewire.services.databases.row_finding import row_to_change
 from tidewire.services.databases.row_operations import ROW_PATH, row_operation
 from tidewire.services.databases.row_values import problem_of_stored, wrong_structure
-from tidewire.services.databases.row_views import (
-    may_with_row,
-    publish_row,
-)
+from tidewire.services.databases.row_views import may_with_row, publish_row
 from tidewire.services.databases.row_writing import change_row, duplicate_value
 from tidewire.services.databases.rows import declare_write
 from tidewire.services.permissions import unauthorized

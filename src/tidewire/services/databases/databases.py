@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Any, Final
 
 from tidewire.core.checks.lists import QueryList
@@ -32,6 +33,9 @@ Enabled = Annotated[bool, TrueOrFalse()]
 
 _WRITE: Final = ("databases.write",)
 _READ: Final = ("databases.read",)
+_declare_update: Final = partial(
+    declare, "update", "PUT", "/{databaseId}", scopes=_WRITE, event=f"{DATABASE}.update"
+)
 
 
 @declare("create", "POST", "", scopes=_WRITE, status=201, event=f"{DATABASE}.create", dialects=EVERY)
@@ -71,7 +75,8 @@ def get_database(connection: Connection, call: DialectCall, database_id: Resourc
     return shown(Database, find_database(connection, call, database_id))
 
 
-@declare("update", "PUT", "/{databaseId}", scopes=_WRITE, event=f"{DATABASE}.update")
+@_declare_update()
+@_declare_update(dialects=SCHEMALESS, required=("name",))
 @unit
 def update_database(
     transaction: Transaction,
@@ -85,15 +90,6 @@ def update_database(
     values = {"name": name or row.name, "enabled": enabled}
     row = update_row(transaction.connection, databases, row.sequence, **values)
     return _publish(transaction, call, "update", row)
-
-
-@declare("update", "PUT", "/{databaseId}", scopes=_WRITE, event=f"{DATABASE}.update", dialects=SCHEMALESS)
-@unit
-def update_named_database(
-    transaction: Transaction, call: DialectCall, database_id: ResourceId, name: Name, enabled: Enabled = True
-) -> Database:
-    """Rename, enable or disable a database."""
-    return update_database.unit(transaction, call, database_id, name, enabled)
 
 
 @declare("delete", "DELETE", "/{databaseId}", scopes=_WRITE, event=f"{DATABASE}.delete", dialects=EVERY)

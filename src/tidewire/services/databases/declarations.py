@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar, get_type_hints
 
@@ -43,6 +43,7 @@ def declare(
     missing: str = "general_argument_invalid",
     dialects: Sequence[Dialect] = STRUCTURED,
     varying: Callable[[Dialect], Mapping[str, Any]] | None = None,
+    required: Collection[str] = (),
     parameters: Sequence[Parameter] | None = None,
 ) -> Callable[[F], F]:
     """Declare the decorated function as an operation of several dialects.
@@ -50,8 +51,9 @@ def declare(
     Its first argument is a :class:`DialectCall`; it may be a :class:`UnitOperation`. Everything is given in
     the words of tables; ``path`` begins after ``/tablesdb``. Of the scopes the other dialects have those for
     databases, collections and documents. ``older_model`` is needed for a union. ``varying`` gives, for a
-    dialect, the annotations of those arguments that differ there. ``parameters`` replace those that the
-    signature gives. Otherwise as :meth:`~tidewire.core.operations.Operations.declare`.
+    dialect, the annotations of those arguments that differ there. ``required`` are arguments that have to be
+    given although they have a default. ``parameters`` replace those that the signature gives. Otherwise as
+    :meth:`~tidewire.core.operations.Operations.declare`.
     """
 
     def declared(function: F) -> F:
@@ -67,6 +69,7 @@ def declare(
                 given = parameters_of(signature, method, path, annotations, skipped=2 if is_unit else 1)
             if isinstance(function, RowOperation):
                 given = RowOperation.parameters(given, method)
+            given = tuple(_in_words(dialect, each, required) for each in given)
             OPERATIONS[dialect].declare(
                 dialect.word(name),
                 method,
@@ -79,11 +82,17 @@ def declare(
                 limit=limit,
                 chosen_by=dialect.word(chosen_by),
                 missing=dialect.word(missing),
-                parameters=tuple(replace(each, name=dialect.word(each.name)) for each in given),
+                parameters=given,
             )(_handler(dialect, function, inspect.getdoc(signature) or ""))
         return function
 
     return declared
+
+
+def _in_words(dialect: Dialect, parameter: Parameter, required: Collection[str]) -> Parameter:
+    named = replace(parameter, name=dialect.word(parameter.name))
+    must = parameter.argument in required
+    return replace(named, required=True, default=None, nullable=False) if must else named
 
 
 def _handler(

@@ -84,11 +84,7 @@ def list_indexes(
 @declare("getIndex", "GET", f"{_PATH}/{{key}}", scopes=_READ, dialects=EVERY)
 @unit
 def get_index(
-    connection: Connection,
-    call: DialectCall,
-    database_id: ResourceId,
-    table_id: ResourceId,
-    key: ColumnKey,
+    connection: Connection, call: DialectCall, database_id: ResourceId, table_id: ResourceId, key: ColumnKey
 ) -> ColumnIndex:
     """Get an index."""
     return index_model(call.dialect, find_index(connection, call, database_id, table_id, key)[1])
@@ -97,11 +93,7 @@ def get_index(
 @declare("deleteIndex", "DELETE", f"{_PATH}/{{key}}", scopes=_WRITE, event=f"{INDEX}.update", dialects=EVERY)
 @unit
 def delete_index(
-    transaction: Transaction,
-    call: DialectCall,
-    database_id: ResourceId,
-    table_id: ResourceId,
-    key: ColumnKey,
+    transaction: Transaction, call: DialectCall, database_id: ResourceId, table_id: ResourceId, key: ColumnKey
 ) -> None:
     """Delete an index."""
     connection = transaction.connection

@@ -247,13 +247,7 @@ class _Writing:
         return shown
 
     def _relate_after(
-        self,
-        table: UserTable,
-        sequence: int,
-        changes: Changes,
-        permissions: list[str],
-        *,
-        new: bool = False,
+        self, table: UserTable, sequence: int, changes: Changes, permissions: list[str], *, new: bool = False
     ) -> Fields:
         """Write and find the rows that are to name the row, or to be paired with it; unlink the others.
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Annotated, Any, Final
 
 from tidewire.core.checks.lists import Items, JsonOrText, PermissionList, QueryList
 from tidewire.core.checks.names import CustomId, ResourceId
 from tidewire.core.checks.numbers import Boolean, TrueOrFalse
 from tidewire.core.checks.texts import Search, Text
+from tidewire.core.columns import DOCUMENT_KINDS
+from tidewire.core.errors import TidewireError
 from tidewire.core.ids import unique_id
 from tidewire.core.models import Table, TableList
 from tidewire.core.permissions import expand_permissions
@@ -19,7 +22,15 @@ from tidewire.services.databases.column_definitions import (
     read_column,
 )
 from tidewire.services.databases.declarations import declare
-from tidewire.services.databases.dialects import EVERY, TABLES, Dialect, DialectCall, as_model
+from tidewire.services.databases.dialects import (
+    DOCUMENTS,
+    EVERY,
+    STRUCTURED,
+    TABLES,
+    Dialect,
+    DialectCall,
+    as_model,
+)
 from tidewire.services.databases.events import TABLE, publish_definition, table_parameters
 from tidewire.services.databases.index_definitions import (
     IndexDefinition,
@@ -40,6 +51,7 @@ from tidewire.store.records.rows import find_row, insert_row, update_row
 from tidewire.store.schema import user_tables
 from tidewire.store.user_tables.changes import create_table as create_sql_table
 from tidewire.store.user_tables.changes import drop_table
+from tidewire.store.user_tables.tables import DOCUMENT
 
 Name = Annotated[str, Text(1, 128)]
 Enabled = Annotated[bool, TrueOrFalse()]
@@ -48,6 +60,14 @@ Definitions = Annotated[Sequence[dict[str, Any]], Items(JsonOrText())]
 
 WRITE: Final = ("tables.write", "collections.write")
 _READ: Final = ("tables.read", "collections.read")
+PATH: Final = "/{databaseId}/tables"
+ID_PATH: Final = f"{PATH}/{{tableId}}"
+
+_MEMBERS: Final = ColumnDefinition(DOCUMENT, DOCUMENT_KINDS["document"])
+"""The only column of a collection of documents, which holds each of them as a whole."""
+_declare_update: Final = partial(
+    declare, "updateTable", "PUT", ID_PATH, scopes=WRITE, event=f"{TABLE}.update"
+)
 
 
 def _list_of(dialect: Dialect) -> ListDefinition:
@@ -59,7 +79,15 @@ def _queries(dialect: Dialect) -> Any:
     return Annotated[Sequence[str], QueryList(tuple(_list_of(dialect).attributes))]
 
 
-@declare("createTable", "POST", "/{databaseId}/tables", scopes=WRITE, status=201, event=f"{TABLE}.create")
+@declare(
+    "createTable",
+    "POST",
+    PATH,
+    scopes=WRITE,
+    status=201,
+    event=f"{TABLE}.create",
+    dialects=(*STRUCTURED, DOCUMENTS),
+)
 @unit
 def create_table(
     transaction: Transaction,
@@ -74,8 +102,12 @@ def create_table(
     indexes: Definitions = (),
 ) -> Table:
     """Create a table, maybe with its first columns and indexes."""
+    if columns and call.dialect is DOCUMENTS:
+        message = "Invalid `attributes` param: documents have the attributes that they are written with."
+        raise TidewireError("general_argument_invalid", message)
     values = new_table(table_id, name, permissions, row_security, enabled)
-    new_columns = [read_column(call.dialect, column) for column in columns]
+    described = [read_column(call.dialect, column) for column in columns]
+    new_columns = [_MEMBERS] if call.dialect is DOCUMENTS else described
     new_indexes = [read_index(call.dialect, index) for index in indexes]
     return write_table(transaction, call, database_id, values, new_columns, new_indexes)
 
@@ -123,7 +155,7 @@ def write_table(
 @declare(
     "listTables",
     "GET",
-    "/{databaseId}/tables",
+    PATH,
     scopes=_READ,
     dialects=EVERY,
     varying=lambda dialect: {"queries": _queries(dialect)},
@@ -145,7 +177,7 @@ def list_tables(
     return as_model(call.dialect, TableList, {"total": count, "tables": tables})
 
 
-@declare("getTable", "GET", "/{databaseId}/tables/{tableId}", scopes=_READ, dialects=EVERY)
+@declare("getTable", "GET", ID_PATH, scopes=_READ, dialects=EVERY)
 @unit
 def get_table(
     connection: Connection, call: DialectCall, database_id: ResourceId, table_id: ResourceId
@@ -155,7 +187,8 @@ def get_table(
     return table_of(connection, call.dialect, row, database_id)
 
 
-@declare("updateTable", "PUT", "/{databaseId}/tables/{tableId}", scopes=WRITE, event=f"{TABLE}.update")
+@_declare_update()
+@_declare_update(dialects=(DOCUMENTS,), required=("name",))
 @unit
 def update_table(
     transaction: Transaction,
@@ -191,14 +224,7 @@ def change_table(
     return publish_table(transaction, call, "update", row.database_id, row.id)
 
 
-@declare(
-    "deleteTable",
-    "DELETE",
-    "/{databaseId}/tables/{tableId}",
-    scopes=WRITE,
-    event=f"{TABLE}.delete",
-    dialects=EVERY,
-)
+@declare("deleteTable", "DELETE", ID_PATH, scopes=WRITE, event=f"{TABLE}.delete", dialects=EVERY)
 @schema_change
 def delete_table(
     transaction: Transaction, call: DialectCall, database_id: ResourceId, table_id: ResourceId

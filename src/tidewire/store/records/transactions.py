@@ -71,9 +71,7 @@ _ADD: Final = Prepared(
 _COUNT: Final = Prepared(
     update(transactions)
     .where(
-        _t.sequence == bindparam("transaction"),
-        _t.status == "pending",
-        _t.operations == bindparam("before"),
+        _t.sequence == bindparam("transaction"), _t.status == "pending", _t.operations == bindparam("before")
     )
     .values(operations=bindparam("after"), size=bindparam("bytes"), updated_at=bindparam("moment"))
     .returning(_t.sequence)

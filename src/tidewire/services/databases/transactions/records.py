@@ -85,9 +85,7 @@ def add_operations(
     None, and nothing is done, if something was done to the transaction since it was found.
     """
     after = kept._replace(
-        operations=kept.operations + len(operations),
-        size=kept.size + sum(map(len, texts)),
-        updated_at=now(),
+        operations=kept.operations + len(operations), size=kept.size + sum(map(len, texts)), updated_at=now()
     )
     caller = call.context.caller
     stager = {"kind": caller.kind, "id": caller.user_id if caller.kind == "user" else ""}

@@ -1,7 +1,4 @@
-"""Collections of documents, which need no attributes described, and collections of vectors.
-
-A document of the latter has a vector of fixed length, and an object that says what it stands for.
-"""
+"""Collections of vectors: their documents have a vector of fixed length, and an object that describes it."""
 
 from __future__ import annotations
 
@@ -15,19 +12,18 @@ from tidewire.core.models import Table
 from tidewire.core.permissions import expand_permissions
 from tidewire.services.databases.column_definitions import ColumnDefinition
 from tidewire.services.databases.declarations import declare
-from tidewire.services.databases.dialects import DOCUMENTS, VECTORS, DialectCall
+from tidewire.services.databases.dialects import VECTORS, DialectCall
 from tidewire.services.databases.events import TABLE
-from tidewire.services.databases.index_definitions import read_index
 from tidewire.services.databases.records import find_table_row
 from tidewire.services.databases.tables import (
+    ID_PATH,
+    PATH,
     WRITE,
-    Definitions,
     Enabled,
     Name,
     Permissions,
     change_table,
     new_table,
-    update_table,
     write_table,
 )
 from tidewire.services.databases.units import unit
@@ -35,66 +31,18 @@ from tidewire.services.permissions import PARENT_ACTIONS
 from tidewire.store.engine.database import Transaction
 from tidewire.store.records.descriptions import resize_vectors
 from tidewire.store.user_tables.changes import is_empty
-from tidewire.store.user_tables.tables import DOCUMENT
 
 MAX_DIMENSION: Final = 16_000
 
 Dimension = Annotated[int, Whole(1, MAX_DIMENSION)]
 
-_MEMBERS: Final = ColumnDefinition(DOCUMENT, DOCUMENT_KINDS["document"])
 # The object stands before the long text of the vector, so that it is read without that.
 _METADATA: Final = ColumnDefinition("metadata", DOCUMENT_KINDS["object"], default={})
-_PATH: Final = "/{databaseId}/tables"
-_ID_PATH: Final = f"{_PATH}/{{tableId}}"
 
 
-@declare(
-    "createTable", "POST", _PATH, scopes=WRITE, status=201, event=f"{TABLE}.create", dialects=(DOCUMENTS,)
-)
+@declare("createTable", "POST", PATH, scopes=WRITE, status=201, event=f"{TABLE}.create", dialects=(VECTORS,))
 @unit
 def create_collection(
-    transaction: Transaction,
-    call: DialectCall,
-    database_id: ResourceId,
-    table_id: CustomId,
-    name: Name,
-    permissions: Permissions | None = None,
-    row_security: Boolean = False,
-    enabled: Enabled = True,
-    columns: Definitions = (),
-    indexes: Definitions = (),
-) -> Table:
-    """Create a collection, maybe with its first indexes."""
-    if columns:
-        message = "Invalid `attributes` param: documents have the attributes that they are written with."
-        raise TidewireError("general_argument_invalid", message)
-    values = new_table(table_id, name, permissions, row_security, enabled)
-    definitions = [read_index(call.dialect, index) for index in indexes]
-    return write_table(transaction, call, database_id, values, [_MEMBERS], definitions)
-
-
-@declare("updateTable", "PUT", _ID_PATH, scopes=WRITE, event=f"{TABLE}.update", dialects=(DOCUMENTS,))
-@unit
-def update_collection(
-    transaction: Transaction,
-    call: DialectCall,
-    database_id: ResourceId,
-    table_id: ResourceId,
-    name: Name,
-    permissions: Permissions | None = None,
-    row_security: Boolean = False,
-    enabled: Enabled = True,
-    purge: Boolean = False,
-) -> Table:
-    """Change a collection; permissions that are not given stay."""
-    return update_table.unit(
-        transaction, call, database_id, table_id, name, permissions, row_security, enabled, purge
-    )
-
-
-@declare("createTable", "POST", _PATH, scopes=WRITE, status=201, event=f"{TABLE}.create", dialects=(VECTORS,))
-@unit
-def create_vector_collection(
     transaction: Transaction,
     call: DialectCall,
     database_id: ResourceId,
@@ -111,9 +59,9 @@ def create_vector_collection(
     return write_table(transaction, call, database_id, values, [_METADATA, vector], [])
 
 
-@declare("updateTable", "PUT", _ID_PATH, scopes=WRITE, event=f"{TABLE}.update", dialects=(VECTORS,))
+@declare("updateTable", "PUT", ID_PATH, scopes=WRITE, event=f"{TABLE}.update", dialects=(VECTORS,))
 @unit
-def update_vector_collection(
+def update_collection(
     transaction: Transaction,
     call: DialectCall,
     database_id: ResourceId,
