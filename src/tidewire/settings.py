@@ -317,6 +317,38 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     outbound_allowed_hosts: list[str] = msgspec.field(default_factory=list)
     """Host names and addresses that webhooks and mail servers of projects may be at though they are internal,
     such as `mail.lan,10.0.0.7`."""
+    functions_sandbox: Literal["auto", "required"] = "auto"
+    """`required` runs functions only where bubblewrap or namespaces keep them apart; `auto` elsewhere too,
+    with bounds of resources alone."""
+    functions_runtime_folders: list[str] = msgspec.field(default_factory=list)
+    """Folders in which Node and Python are looked for, besides those of `PATH`."""
+    functions_network: bool = True
+    """Whether functions may use the network; off needs bubblewrap or namespaces. Builds always may."""
+    functions_idle_seconds: PositiveSeconds = 60.0
+    """Seconds after which a function's process that nobody calls ends."""
+    functions_processes_max: Count = 32
+    """Processes of functions in one process of the server; beyond it the one that was called longest ago
+    ends, and where all are busy, executions wait."""
+    functions_processes_of_deployment: Count = 4
+    """Of them those of one deployment, started as its executions need them."""
+    functions_requests_at_once: Count = 8
+    """Executions that one process works on at the same time."""
+    functions_requests_waiting: Count = 256
+    """Executions of one deployment that wait for a process; further ones fail."""
+    functions_answer_max_bytes: Bytes = 20_000_000
+    """Largest body that a function may answer with."""
+    functions_tasks_max: Count = 128
+    """Processes and threads that one process of a function, or a build, may have."""
+    functions_temporary_bytes: Bytes = 64 * 2**20
+    """Bytes that the code of a function may keep in `/tmp`, in memory."""
+    functions_unpacked_max_bytes: Bytes = 2 * 2**30
+    """Bytes that the code of a deployment may unpack to, and a build may use."""
+    functions_unpacked_max_files: Count = 200_000
+    """Files and folders that the code of a deployment may have."""
+    functions_build_max_bytes: Bytes = 500 * 2**20
+    """Largest packed result of a build."""
+    functions_unpacked_kept: Count = 256
+    """Deployments whose unpacked code one process of the server keeps on the disk."""
     geoip_file: str = ""
     """MaxMind DB file (`.mmdb`) that tells the countries of clients; empty: unknown."""
     health_time_server: Annotated[str, Meta(min_length=1)] = "pool.ntp.org"

@@ -1,0 +1,176 @@
+"""Gzip tars: sources that strangers send are unpacked with care, results are packed."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, Final
+
+from tidewire.functions.contract import BadArchiveError, TooLargeError
+
+_ALWAYS_ALLOWED: Final = 64 * 2**20
+"""Bytes that an archive may unpack to, whatever its ratio: text of one letter is packed very well."""
+_MAX_PATH: Final = 1024
+_COMPRESSION: Final = 3
+_PIECE: Final = 256 * 1024
+
+
+@dataclass(frozen=True)
+class ArchiveBounds:
+    """What an archive may become."""
+
+    unpacked_bytes: int
+    files: int
+    """Entries of every kind."""
+    ratio: int = 200
+    """Bytes unpacked for a byte packed, beyond 64 MiB."""
+
+
+Check = Callable[[], None]
+"""Called between the pieces of work; what it raises ends the work."""
+
+
+def unpack(archive: Path, folder: Path, bounds: ArchiveBounds, check: Check = lambda: None) -> None:
+    """Unpack a gzip tar into an empty folder. Blocks; memory stays small.
+
+    Owners, special permissions and times of folders are not kept. Raises :class:`BadArchiveError` for an
+    entry that would lie outside, also by a link, for devices and pipes, and for what is no gzip tar;
+    :class:`TooLargeError` when a bound is reached. What was unpacked until then is left to the caller.
+    """
+    allowed = min(bounds.unpacked_bytes, max(_ALWAYS_ALLOWED, bounds.ratio * archive.stat().st_size))
+    try:
+        with (
+            gzip.open(archive) as stream,
+            tarfile.open(fileobj=_Counted(stream, allowed, check), mode="r|") as tar,
+        ):
+            _extract(tar, folder, bounds, allowed)
+    except tarfile.FilterError as error:
+        raise BadArchiveError(f"The archive has an entry that is not allowed: {error}.") from None
+    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, UnicodeError) as error:
+        raise BadArchiveError(f"The source is no complete gzip tar archive: {error}.") from None
+
+
+def pack(folder: Path, archive: Path, max_bytes: int, check: Check = lambda: None) -> int:
+    """Pack what is in a folder into a gzip tar, and return its bytes. Blocks.
+
+    Links that lead out of the folder, devices, pipes and sockets are left out. Raises
+    :class:`TooLargeError`; then no archive is left.
+    """
+    root = folder.resolve()
+    try:
+        with archive.open("wb") as file:
+            limited = _Limited(file, max_bytes, check)
+            with (
+                gzip.GzipFile(
+                    filename="", mode="wb", compresslevel=_COMPRESSION, fileobj=limited, mtime=0
+                ) as packed,
+                tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as tar,
+            ):
+                for path in _walk(folder):
+                    if path.is_symlink() and not path.resolve().is_relative_to(root):
+                        continue
+                    if path.is_symlink() and path.readlink().is_absolute():
+                        continue
+                    name = str(path.relative_to(folder))
+                    if path.is_symlink() or path.is_dir() or path.is_file():
+                        tar.add(path, name, recursive=False, filter=_anonymous)
+            return limited.written
+    except BaseException:
+        archive.unlink(missing_ok=True)
+        raise
+
+
+def _extract(tar: tarfile.TarFile, folder: Path, bounds: ArchiveBounds, allowed: int) -> None:
+    size = 0
+    for files, member in enumerate(tar, 1):
+        size += member.size
+        if files > bounds.files:
+            raise TooLargeError(f"The archive has more than {bounds.files} entries.")
+        if size > allowed:  # a sparse file claims more than it brings
+            raise TooLargeError(f"The archive unpacks to more than {allowed} bytes.")
+        _check_place(folder, member.name)
+        if member.islnk():
+            _check_place(folder, member.linkname)
+            if (folder / member.linkname).is_symlink():
+                raise BadArchiveError(f"The archive has a hard link to a link: {member.name}.")
+        try:
+            tar.extract(member, folder, filter="data")
+        except (OSError, KeyError) as error:
+            if isinstance(error, OSError) and error.errno in _DISK_FULL:
+                raise
+            raise BadArchiveError(
+                f"The archive's entry {member.name!r} cannot be unpacked: {error}."
+            ) from None
+
+
+_DISK_FULL: Final = (28, 122)  # ENOSPC, EDQUOT
+
+
+def _check_place(folder: Path, name: str) -> None:
+    """Nothing is written through a link, wherever it leads: no archive that is made of a folder needs it."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or len(name) > _MAX_PATH or "\0" in name:
+        raise BadArchiveError(f"The archive has an entry outside of it: {name[:200]!r}.")
+    place = folder
+    for part in path.parts[:-1]:
+        place = place / part
+        if place.is_symlink():
+            raise BadArchiveError(f"The archive has an entry behind a link: {name[:200]!r}.")
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for parent, folders, files in os.walk(folder):
+        folders.sort()
+        for name in sorted([*folders, *files]):
+            yield Path(parent) / name
+
+
+def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    member.uid = member.gid = 0
+    member.uname = member.gname = ""
+    return member
+
+
+class _Counted(io.RawIOBase):
+    """What is unpacked, up to a number of bytes."""
+
+    def __init__(self, stream: gzip.GzipFile, allowed: int, check: Check) -> None:
+        super().__init__()
+        self._stream = stream
+        self._left = allowed + tarfile.RECORDSIZE * 8
+        self._allowed = allowed
+        self._check = check
+
+    def read(self, size: int = -1, /) -> bytes:
+        self._check()
+        data = self._stream.read(min(size, _PIECE) if size > 0 else _PIECE)
+        self._left -= len(data)
+        if self._left < 0:
+            raise TooLargeError(f"The archive unpacks to more than {self._allowed} bytes.")
+        return data
+
+
+class _Limited:
+    """A file that takes only so many bytes."""
+
+    def __init__(self, file: IO[bytes], allowed: int, check: Check) -> None:
+        self._file = file
+        self._allowed = allowed
+        self._check = check
+        self.written = 0
+
+    def write(self, data: bytes) -> int:
+        self._check()
+        self.written += len(data)
+        if self.written > self._allowed:
+            raise TooLargeError(f"What was built is larger than {self._allowed} bytes when packed.")
+        return self._file.write(data)
+
+    def flush(self) -> None:
+        self._file.flush()

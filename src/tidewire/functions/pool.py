@@ -1,0 +1,281 @@
+"""Which processes of functions are warm: started when asked for, ended when idle, bounded in number."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final
+
+from tidewire.functions.code import Key
+from tidewire.functions.contract import (
+    CrashedError,
+    EngineError,
+    FunctionRequest,
+    FunctionResponse,
+    NotReadyError,
+    Run,
+    TimedOutError,
+)
+from tidewire.functions.processes import WarmProcess
+
+StartProcess = Callable[[Key, Run], Awaitable[WarmProcess]]
+EndProcess = Callable[[WarmProcess], Awaitable[None]]
+
+_CLOSED: Final = "The server is being stopped."
+
+
+@dataclass(frozen=True)
+class PoolBounds:
+    """How many of what."""
+
+    processes: int
+    """In all."""
+    of_deployment: int
+    at_once: int
+    """Requests that one process works on."""
+    waiting: int
+    """Requests of one deployment that wait for a process."""
+    idle_seconds: float
+
+
+@dataclass(eq=False)
+class _Warm:
+    process: WarmProcess
+    home: _Deployment
+    active: int = 0
+    used: float = 0.0
+    """When its last request ended, or it was started; of the event loop's clock."""
+    retired: bool = False
+    """It takes no more requests and ends with the last."""
+
+
+@dataclass(eq=False)
+class _Waiter:
+    run: Run
+    assigned: asyncio.Future[_Warm]
+
+
+@dataclass(eq=False)
+class _Deployment:
+    key: Key
+    warm: list[_Warm] = field(default_factory=list)
+    starting: int = 0
+    served: float = 0.0
+    """When a process was last started for it."""
+    waiting: deque[_Waiter] = field(default_factory=deque)
+    stopped: bool = False
+
+
+class Pool:
+    """The warm processes of all deployments. All methods belong to one event loop."""
+
+    def __init__(self, start: StartProcess, end: EndProcess, bounds: PoolBounds) -> None:
+        self._start = start
+        self._end = end
+        self._bounds = bounds
+        self._deployments: dict[Key, _Deployment] = {}
+        self._tasks: set[asyncio.Task[object]] = set()
+        self._ending = 0
+        self._closed = False
+
+    @property
+    def processes(self) -> int:
+        """Those that are warm."""
+        return sum(len(each.warm) for each in self._deployments.values())
+
+    async def execute(self, key: Key, run: Run, request: FunctionRequest) -> FunctionResponse:
+        """One execution; see :meth:`Engine.execute`."""
+        if self._closed:
+            raise NotReadyError(_CLOSED)
+        # An execution that nobody waits for any more goes on, and holds its place, until it ends.
+        task = asyncio.get_running_loop().create_task(self._execute(key, run, request))
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return await asyncio.shield(task)
+
+    async def stop(self, key: Key) -> None:
+        """End all processes of a deployment."""
+        deployment = self._deployments.pop(key, None)
+        if deployment is None:
+            return
+        deployment.stopped = True
+        for waiter in deployment.waiting:
+            _fail(waiter, NotReadyError("The deployment was stopped."))
+        await asyncio.gather(*(self._discard(warm) for warm in list(deployment.warm)))
+        self._pump_all()
+
+    async def close(self) -> None:
+        """End all processes and take no more requests."""
+        self._closed = True
+        while self._deployments or self._tasks:
+            await asyncio.gather(*(self.stop(key) for key in list(self._deployments)))
+            if self._tasks:
+                await asyncio.wait(self._tasks)
+
+    async def _execute(self, key: Key, run: Run, request: FunctionRequest) -> FunctionResponse:
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        deadline = begun + request.timeout
+        warm, cold = await self._assigned(key, run, deadline)
+        try:
+            response = await warm.process.call(request, deadline)
+        except (CrashedError, TimedOutError):
+            warm.retired = True
+            raise
+        finally:
+            warm.active -= 1
+            warm.used = loop.time()
+            if warm.used >= deadline:
+                warm.retired = True  # The code that was too slow may still be at it.
+            self._released(warm)
+        duration = warm.used - begun
+        return FunctionResponse(
+            response.status, response.headers, response.body, response.logs, response.errors, duration, cold
+        )
+
+    async def _assigned(self, key: Key, run: Run, deadline: float) -> tuple[_Warm, bool]:
+        deployment = self._deployments.get(key)
+        if deployment is None:
+            deployment = self._deployments[key] = _Deployment(key)
+        if not deployment.waiting and (warm := self._free(deployment)) is not None:
+            warm.active += 1
+            return warm, False
+        if len(deployment.waiting) >= self._bounds.waiting:
+            raise NotReadyError("Too many executions of this function wait already. Try again later.")
+        cold = not deployment.warm
+        waiter = _Waiter(run, asyncio.get_running_loop().create_future())
+        deployment.waiting.append(waiter)
+        self._pump(deployment)
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await waiter.assigned, cold
+        except TimeoutError:
+            raise TimedOutError("Execution timed out before a process was free.") from None
+        finally:
+            with suppress(ValueError):
+                deployment.waiting.remove(waiter)
+
+    def _free(self, deployment: _Deployment) -> _Warm | None:
+        free = [each for each in deployment.warm if not each.retired and each.active < self._bounds.at_once]
+        return min(free, key=lambda each: each.active, default=None)
+
+    def _pump(self, deployment: _Deployment) -> None:
+        """Give processes to those who wait, and start what is missing."""
+        while deployment.waiting and (warm := self._free(deployment)) is not None:
+            waiter = deployment.waiting.popleft()
+            if not waiter.assigned.done():
+                warm.active += 1
+                waiter.assigned.set_result(warm)
+        wanted = math.ceil(len(deployment.waiting) / self._bounds.at_once) - deployment.starting
+        for _ in range(wanted):
+            own = sum(not each.retired for each in deployment.warm) + deployment.starting
+            if own >= self._bounds.of_deployment or not self._make_room(deployment):
+                return
+            deployment.starting += 1
+            deployment.served = asyncio.get_running_loop().time()
+            self._spawn(self._started(deployment, deployment.waiting[0].run))
+
+    def _pump_all(self) -> None:
+        """Who was given a process longest ago comes first."""
+        waiting = [each for each in self._deployments.values() if each.waiting]
+        for deployment in sorted(waiting, key=lambda each: each.served):
+            self._pump(deployment)
+
+    def _make_room(self, deployment: _Deployment) -> bool:
+        """Whether one more process may be started now; if not, one may be on its way out."""
+        everyone = [warm for each in self._deployments.values() for warm in each.warm]
+        starting = sum(each.starting for each in self._deployments.values())
+        if len(everyone) + starting + self._ending < self._bounds.processes:
+            return True
+        idle = [warm for warm in everyone if not warm.active and not warm.retired]
+        if idle:
+            self._retire(min(idle, key=lambda warm: warm.used))
+        elif not deployment.warm and not deployment.starting and not any(warm.retired for warm in everyone):
+            # All are busy, perhaps for ever: who has most gives one up when its requests have ended.
+            most = max(everyone, key=lambda warm: len(warm.home.warm), default=None)
+            if most is not None:
+                self._retire(most)
+        return False
+
+    def _retire(self, warm: _Warm) -> None:
+        warm.retired = True
+        self._released(warm)
+
+    async def _started(self, deployment: _Deployment, run: Run) -> None:
+        try:
+            process = await self._start(deployment.key, run)
+        except Exception as error:
+            deployment.starting -= 1
+            if not deployment.starting and not deployment.warm:
+                for waiter in deployment.waiting:
+                    _fail(waiter, error)
+                deployment.waiting.clear()
+                if self._deployments.get(deployment.key) is deployment:
+                    del self._deployments[deployment.key]
+            self._pump_all()
+            return
+        deployment.starting -= 1
+        warm = _Warm(process, deployment, used=asyncio.get_running_loop().time())
+        deployment.warm.append(warm)
+        if deployment.stopped:
+            await self._discard(warm)
+            return
+        process.ended.add_done_callback(lambda _: self._ended(warm))
+        self._watch(warm)
+        self._pump(deployment)
+
+    def _ended(self, warm: _Warm) -> None:
+        if warm in warm.home.warm:
+            self._retire(warm)
+            if warm.active:  # Its requests learn it from their connections.
+                self._spawn(self._discard(warm))
+
+    def _watch(self, warm: _Warm) -> None:
+        """End it when it was idle for long enough."""
+        if warm not in warm.home.warm:
+            return
+        loop = asyncio.get_running_loop()
+        left = warm.used + self._bounds.idle_seconds - loop.time()
+        if warm.active:
+            left = self._bounds.idle_seconds
+        elif left <= 0:
+            self._retire(warm)
+            return
+        loop.call_later(left, self._watch, warm)
+
+    def _released(self, warm: _Warm) -> None:
+        if warm.retired and not warm.active and warm in warm.home.warm:
+            self._spawn(self._discard(warm))
+        elif warm.home.waiting:
+            self._pump(warm.home)
+        elif not warm.active:
+            self._pump_all()  # It may make room for another.
+
+    async def _discard(self, warm: _Warm) -> None:
+        if warm not in warm.home.warm:
+            return
+        warm.home.warm.remove(warm)
+        self._ending += 1
+        try:
+            await self._end(warm.process)
+        finally:
+            self._ending -= 1
+        home = warm.home
+        if not (home.warm or home.starting or home.waiting) and self._deployments.get(home.key) is home:
+            del self._deployments[home.key]
+        self._pump_all()
+
+    def _spawn(self, work: Awaitable[object]) -> None:
+        task: asyncio.Task[object] = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _fail(waiter: _Waiter, error: Exception) -> None:
+    if not waiter.assigned.done():
+        # Each gets an error of its own: logs are attached to it.
+        own = type(error)(str(error)) if isinstance(error, EngineError) else error
+        waiter.assigned.set_exception(own)

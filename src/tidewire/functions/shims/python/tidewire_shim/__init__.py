@@ -1,0 +1,1 @@
+"""The parts of the server that runs functions in Python. Only the standard library is there."""

@@ -1,0 +1,140 @@
+"""Archives of strangers."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import tarfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from tests.functions.support import packed
+from tidewire.functions.archives import ArchiveBounds, pack, unpack
+from tidewire.functions.contract import BadArchiveError, TooLargeError
+
+BOUNDS = ArchiveBounds(unpacked_bytes=10_000_000, files=100)
+
+
+def entry(
+    name: str, kind: bytes = tarfile.REGTYPE, link: str = "", data: bytes = b""
+) -> tuple[tarfile.TarInfo, bytes]:
+    member = tarfile.TarInfo(name)
+    member.type, member.linkname, member.size, member.mode = kind, link, len(data), 0o6777
+    return member, data
+
+
+def written(path: Path, entries: Iterable[tuple[tarfile.TarInfo, bytes]]) -> Path:
+    with tarfile.open(path, "w:gz") as tar:
+        for member, data in entries:
+            tar.addfile(member, io.BytesIO(data))
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "inner" / "folder"
+    folder.mkdir(parents=True)
+    return folder
+
+
+HOSTILE = {
+    "absolute": [entry("/tmp/tidewire-evil", data=b"x")],
+    "above": [entry("../evil", data=b"x")],
+    "above from within": [entry("a/../../evil", data=b"x")],
+    "link out": [entry("link", tarfile.SYMTYPE, "/etc")],
+    "relative link out": [entry("a/link", tarfile.SYMTYPE, "../../x")],
+    "through a link": [entry("link", tarfile.SYMTYPE, "."), entry("link/evil", data=b"x")],
+    "through links": [
+        entry("d/e", tarfile.DIRTYPE), entry("d/e/up", tarfile.SYMTYPE, "../.."),
+        entry("out", tarfile.SYMTYPE, "d/e/up/../x"),
+    ],
+    "hard link out": [entry("hard", tarfile.LNKTYPE, "../../secret")],
+    "hard link to a link": [entry("link", tarfile.SYMTYPE, "a"), entry("hard", tarfile.LNKTYPE, "link")],
+    "hard link to nothing": [entry("hard", tarfile.LNKTYPE, "gone")],
+    "device": [entry("device", tarfile.CHRTYPE)],
+    "pipe": [entry("pipe", tarfile.FIFOTYPE)],
+    "a very long name": [entry("a/" * 600 + "x", data=b"x")],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_nothing_leads_out(tmp_path: Path, folder: Path, name: str) -> None:
+    (tmp_path / "secret").write_text("secret")
+    archive = written(tmp_path / "archive", HOSTILE[name])
+    with pytest.raises(BadArchiveError):
+        unpack(archive, folder, BOUNDS)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["archive", "inner", "secret"]
+    assert list(folder.parent.iterdir()) == [folder]
+
+
+CONTENTS = {
+    "empty": b"",
+    "text": b"no archive",
+    "no tar": gzip.compress(b"no tar" * 1000),
+    "half": packed({"a": os.urandom(100_000)})[:5000],
+}
+
+
+@pytest.mark.parametrize("name", CONTENTS)
+def test_what_is_no_archive(tmp_path: Path, folder: Path, name: str) -> None:
+    (tmp_path / "archive").write_bytes(CONTENTS[name])
+    with pytest.raises(BadArchiveError, match="no complete gzip tar"):
+        unpack(tmp_path / "archive", folder, BOUNDS)
+
+
+def test_bombs(tmp_path: Path, folder: Path) -> None:
+    zeros = written(tmp_path / "zeros", [entry("a", data=bytes(30_000_000))])
+    with pytest.raises(TooLargeError, match="more than 10000000 bytes"):
+        unpack(zeros, folder, BOUNDS)
+    with pytest.raises(TooLargeError):  # the ratio, from 64 MiB on
+        many = written(tmp_path / "many", [entry(str(number), data=bytes(8_000_000)) for number in range(10)])
+        unpack(many, folder, ArchiveBounds(unpacked_bytes=10**12, files=100, ratio=100))
+    files = written(tmp_path / "files", [entry(f"f{number}") for number in range(101)])
+    with pytest.raises(TooLargeError, match="more than 100 entries"):
+        unpack(files, folder, BOUNDS)
+
+
+def test_a_sparse_file_counts_as_what_it_claims(tmp_path: Path, folder: Path) -> None:
+    member = tarfile.TarInfo("sparse")
+    member.pax_headers = {
+        "GNU.sparse.major": "0", "GNU.sparse.minor": "1", "GNU.sparse.size": str(10**13),
+        "GNU.sparse.numblocks": "1", "GNU.sparse.map": "0,0",
+    }  # fmt: skip
+    with pytest.raises((TooLargeError, BadArchiveError)):
+        unpack(written(tmp_path / "archive", [(member, b"")]), folder, BOUNDS)
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 10_000_000
+
+
+def test_what_is_packed_comes_back(tmp_path: Path, folder: Path) -> None:
+    (folder / "deep" / "er").mkdir(parents=True)
+    (folder / "deep" / "er" / "file").write_bytes(os.urandom(300_000))
+    (folder / "run.sh").write_text("x")
+    (folder / "run.sh").chmod(0o755)
+    (folder / "link").symlink_to("deep/er/file")
+    (folder / "out").symlink_to("../..")
+    (folder / "absolute").symlink_to("/etc/passwd")
+    (folder / "ä").write_text("x")
+    os.mkfifo(folder / "pipe")
+    size = pack(folder, tmp_path / "packed", 1_000_000)
+    assert size == (tmp_path / "packed").stat().st_size
+    back = tmp_path / "back"
+    back.mkdir()
+    unpack(tmp_path / "packed", back, BOUNDS)
+    assert sorted(path.name for path in back.iterdir()) == ["deep", "link", "run.sh", "ä"]
+    assert (back / "link").read_bytes() == (folder / "deep" / "er" / "file").read_bytes()
+    assert (back / "run.sh").stat().st_mode & 0o777 == 0o755
+
+
+def test_a_result_that_is_too_large_leaves_nothing(tmp_path: Path, folder: Path) -> None:
+    (folder / "file").write_bytes(os.urandom(2_000_000))
+    with pytest.raises(TooLargeError):
+        pack(folder, tmp_path / "packed", 1_000_000)
+    assert not (tmp_path / "packed").exists()
+
+
+def test_rights_are_made_plain(tmp_path: Path, folder: Path) -> None:
+    unpack(written(tmp_path / "archive", [entry("a", data=b"x")]), folder, BOUNDS)
+    assert (folder / "a").stat().st_mode & 0o7022 == 0
