@@ -27,7 +27,7 @@ from tidewire.realtime import Realtime
 from tidewire.settings import Settings
 from tidewire.store.engine.connection import Connection
 from tidewire.store.instance.instance import DEFAULT_PROJECT_ID, Instance
-from tidewire.store.records.identities import encode_session, hash_secret
+from tidewire.store.secrets.credentials import encode_session, hash_secret
 
 PROJECT = DEFAULT_PROJECT_ID
 START = Callable[..., Awaitable["RealtimeServer"]]

@@ -9,9 +9,10 @@ from tidewire.core.identities import Caller
 from tidewire.core.models import Session
 from tidewire.core.time import now, parse_datetime
 from tidewire.services.account import sessions, updates
-from tidewire.store.records.identities import InvalidJwtError, jwt_identity
+from tidewire.store.records.identities import jwt_identity
 from tidewire.store.schema import sessions as table
 from tidewire.store.schema import users as users_table
+from tidewire.store.secrets.credentials import InvalidJwtError
 
 
 async def sign_in(world: World, user_id: str, caller: Caller = GUEST) -> tuple[Session, Caller, str]:

@@ -17,17 +17,15 @@ from sqlalchemy import delete, update
 from tests.store.samples import add_membership, add_session, add_team, add_user
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.sqlite.connections import connect
-from tidewire.store.records.identities import (
+from tidewire.store.records.identities import jwt_identity, session_identity, user_identity
+from tidewire.store.schema import project_metadata, sessions, users
+from tidewire.store.secrets.credentials import (
     InvalidJwtError,
     decode_session,
     encode_jwt,
     encode_session,
     hash_secret,
-    jwt_identity,
-    session_identity,
-    user_identity,
 )
-from tidewire.store.schema import project_metadata, sessions, users
 
 NOW = 1_700_000_000_000
 SECRET = b"0123456789abcdef0123456789abcdef"

@@ -1,4 +1,4 @@
-"""Answers: what is stored, as the models of the API show it."""
+"""Answers: models of the API, made from records."""
 
 from __future__ import annotations
 

@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from tidewire.core.models import Account, Log, LogList
 from tidewire.core.time import format_datetime
+from tidewire.services.answers import shown
 from tidewire.services.paging import limit_and_offset
-from tidewire.services.visits import Visit, shown_visit
+from tidewire.services.visits import Visit
 from tidewire.store.engine.connection import Connection, Row
 from tidewire.store.engine.database import Transaction
 from tidewire.store.records.audit import entries_of, insert_entry
@@ -33,13 +34,12 @@ def logs_of(connection: Connection, account: Account, queries: Sequence[str], *,
 
 
 def _log_of(row: Row[Any], account: Account) -> Log:
-    return Log(
-        event=row.event,
-        user_id=row.user_id,
+    return shown(
+        Log,
+        row,
         user_email=account.email,
         user_name=account.name,
         mode=_MODE,
         user_type=_USER_TYPE,
         time=format_datetime(row.time),
-        **shown_visit(row),
     )

@@ -1,4 +1,4 @@
-"""What the user agent of a request tells about the client, for the description of a session."""
+"""Descriptions of clients, from the user agents of their requests."""
 
 from __future__ import annotations
 

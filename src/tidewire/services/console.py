@@ -1,4 +1,4 @@
-"""What the server is, what it can do, and which scopes keys can carry."""
+"""The console service: the server's features, and the scopes that keys can have."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tidewire.core.models import ConsoleKeyScope, ConsoleKeyScopeList, ConsoleVa
 from tidewire.core.operations import Operations
 from tidewire.core.rate_limits import RateLimit
 from tidewire.core.scope_catalog import ORGANIZATION_SCOPES, PROJECT_SCOPES, ScopeEntry
+from tidewire.services.answers import shown
 from tidewire.services.context import Context
 
 operations: Final = Operations("console")
@@ -85,13 +86,5 @@ async def get_resource(
 def _scopes(entries: Sequence[ScopeEntry]) -> ConsoleKeyScopeList:
     return ConsoleKeyScopeList(
         total=len(entries),
-        scopes=[
-            ConsoleKeyScope(
-                id=entry.name,
-                description=entry.description,
-                category=entry.category,
-                deprecated=entry.deprecated,
-            )
-            for entry in entries
-        ],
+        scopes=[shown(ConsoleKeyScope, entry, id=entry.name) for entry in entries],
     )

@@ -1,4 +1,4 @@
-"""Answers about users who do not exist, that look like answers about users who do.
+"""Answers about users who do not exist; they look like answers about users who do.
 
 Whoever asks for a link or code by an address must not learn from the answer whether it belongs to a user.
 """
@@ -31,12 +31,15 @@ def decoy_token(context: Context, address: str, type_: TokenType, phrase: str = 
 
 
 def _decoy_user_id(context: Context, address: str) -> str:
-    """Like :func:`unique_id`: the time, here one in the life of the project, and then chance."""
+    """An id like those of :func:`unique_id`: a time in the life of the project, and random digits.
+
+    Both are derived from the address.
+    """
     key = f"{context.project.id}:{address}".encode()
     digest = hmac.new(key_for("decoys", context.jwt_secret), key, hashlib.sha256).hexdigest()
     began = context.project.created_at // 1000
     age = max(1, now() // 1000 - began)
-    # A span that changes seldom, lest the same address have another user each time.
+    # The span changes seldom, so that the same address keeps its user.
     span = 1 << (age.bit_length() - 1)
     seconds = began + int(digest[:12], 16) % span
     microseconds = int(digest[12:24], 16) % 1_000_000

@@ -23,11 +23,7 @@ _LIMIT: Final = RateLimit(120, 60, ("ip:{ip},method:{method},url:{url},userId:{u
 
 
 @operations.declare(
-    "createTextEmbeddings",
-    "POST",
-    "/embeddings/text",
-    scopes=("embeddings.write",),
-    limit=_LIMIT,
+    "createTextEmbeddings", "POST", "/embeddings/text", scopes=("embeddings.write",), limit=_LIMIT
 )
 async def create_text_embeddings(
     context: Context,

@@ -1,4 +1,4 @@
-"""Where an IP address is, looked up in a MaxMind DB file."""
+"""Locations of IP addresses, looked up in a MaxMind DB file."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ NOWHERE: Final = GeoLocation()
 
 
 class GeoIp:
-    """Looks addresses up; without a file it knows none."""
+    """Looks up addresses; without a file it finds none."""
 
     def __init__(self, file: str = "") -> None:
         """Open ``file``, empty for none. Raises :class:`GeoIpError`."""
@@ -59,7 +59,7 @@ class GeoIp:
         return self._reader is not None
 
     def find(self, ip: str) -> GeoLocation:
-        """What is known of an address, whatever the text is."""
+        """The location of an address; :data:`NOWHERE` if it is not known, or the text is no address."""
         if self._reader is None:
             return NOWHERE
         try:

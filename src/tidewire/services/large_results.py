@@ -1,4 +1,4 @@
-"""Large results that are being made into answers: bounded in bytes, whatever thread makes them."""
+"""A bound on the bytes of large results that become answers at the same time, in any thread."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ STEP: Final = 1024 * 1024
 MAX_WAITING: Final = 128
 """Requests that wait for room at once."""
 SERVER: Final = Share("", 1, 15.0)
-"""Whose results those are that no caller asked for."""
+"""The share that results count for which no caller asked for."""
 
 
 class _NoRoomError(Exception):
-    """There is no room just now for the result that is being made."""
+    """There is no room at present for the result that is being read."""
 
 
 @dataclass(eq=False, slots=True)
@@ -36,9 +36,10 @@ class _Waiting:
 
 
 class LargeResults:
-    """All of them in one process, until they are written. A single one may have any size.
+    """Counts the bytes of all large results of a process until they are written.
 
-    Belongs to one event loop, but :meth:`take`.
+    A single result may have any size. Belongs to one event loop, except :meth:`take`, which any thread may
+    call.
     """
 
     def __init__(self, limit: int) -> None:
@@ -48,14 +49,14 @@ class LargeResults:
         """Bytes of each caller, by the name of their share."""
         self._waiting: list[_Waiting] = []
         self.size = 0
-        """Bytes of all of them."""
+        """Bytes of all results."""
 
     def take(self, name: str, size: int) -> bool:
-        """Count bytes of a caller's result, in any thread; False: there is no room, or others wait for it."""
+        """Count bytes of a caller's result. False if there is no room, or if others wait for it."""
         return not self._waiting and self._take(name, size)
 
     def release(self, name: str, size: int) -> None:
-        """They are written, or were given up. Lets in who waits: who holds the least first."""
+        """Uncount bytes. Waiting requests are admitted, those of the caller who holds the least first."""
         with self._lock:
             self.size -= size
             self._held[name] -= size
@@ -69,7 +70,7 @@ class LargeResults:
             first.admitted.set_result(None)
 
     async def wait(self, share: Share, size: int) -> None:
-        """Take bytes for a caller, who waits for them no longer than for a read.
+        """Count bytes as soon as there is room; the caller waits no longer than for a read.
 
         Raises ``general_server_busy``.
         """
@@ -101,7 +102,7 @@ class LargeResults:
 
 
 class HeldResults:
-    """What one request holds of them."""
+    """The bytes that one request holds of :class:`LargeResults`."""
 
     __slots__ = ("_all", "_most", "_patient", "_share", "_size", "_used")
 
@@ -109,15 +110,15 @@ class HeldResults:
         self._all = results
         self._share = SERVER
         self._patient = False
-        """It can wait for room."""
+        """Whether the request can wait for room."""
         self._most = 0
         self._size = 0
         self._used = 0
 
     async def read(self, read: Callable[[], Awaitable[T]]) -> T:
-        """What ``read`` returns, whose unit counts with :meth:`begin` and :meth:`add`.
+        """The result of ``read``, whose unit counts its bytes with :meth:`begin` and :meth:`add`.
 
-        If there is no room for it, it is given up, and read again when there is. Raises
+        If there is no room for the result, it is given up, and read again as soon as there is. Raises
         ``general_server_busy``.
         """
         self._share = present_share.get() or SERVER
@@ -138,13 +139,13 @@ class HeldResults:
         return result
 
     def begin(self, most: int) -> None:
-        """Count from nothing: a read begins, maybe once more. ``most``: bytes that it may come to."""
+        """Count from 0, as a read begins, perhaps again; it may have ``most`` bytes."""
         self._used, self._most = 0, most
 
     def add(self, size: int) -> None:
         """Hold ``size`` more bytes until the answer is written; to be called for each piece of a read.
 
-        Raises what :meth:`read` understands, or ``general_server_busy``.
+        Raises an error that :meth:`read` handles, or ``general_server_busy`` outside of it.
         """
         self._used += size
         if self._used > max(self._size, LARGE_RESULT):
@@ -155,11 +156,11 @@ class HeldResults:
 
     @property
     def size(self) -> int:
-        """Bytes that are held; none where the result is not large."""
+        """Bytes that are held; 0 if the result is not large."""
         return self._size
 
     def release(self) -> None:
-        """Hold nothing any more."""
+        """Release all bytes."""
         if self._size:
             size, self._size = self._size, 0
             self._all.release(self._share.name, size)

@@ -1,8 +1,9 @@
-"""Countries, languages, currencies and phone codes, and where a client is."""
+"""The locale service: countries, languages, currencies, phone codes, and the location of the client."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from functools import lru_cache
 from typing import Final
 
@@ -98,27 +99,19 @@ def _phones(locale: str) -> PhoneList:
 @operations.declare("get", "GET", "/locale", scopes=("locale.read",))
 async def get(context: Context) -> Locale:
     """Tell where the client is, as far as its address and the GeoIP file tell."""
-    place = context.geoip.find(context.client.ip)
-    continent = place.continent_code if place.continent_code in CONTINENTS else ""
+    place = asdict(context.geoip.find(context.client.ip))
+    country, continent = place.pop("country_code"), place.pop("continent_code")
+    if continent not in CONTINENTS:
+        continent = ""
     return Locale(
         ip=context.client.ip,
-        country_code=place.country_code or UNKNOWN_CODE,
-        country=country_name(place.country_code, context.locale),
+        country_code=country or UNKNOWN_CODE,
+        country=country_name(country, context.locale),
         continent_code=continent or UNKNOWN_CODE,
         continent=continent_name(continent, context.locale),
-        eu=place.country_code in EU_MEMBERS,
-        currency=currency_of(place.country_code) if place.country_code else "",
-        city=place.city,
-        time_zone=place.time_zone,
-        postal_code=place.postal_code,
-        latitude=place.latitude,
-        longitude=place.longitude,
-        autonomous_system_number=place.autonomous_system_number,
-        autonomous_system_organization=place.autonomous_system_organization,
-        isp=place.isp,
-        connection_type=place.connection_type,
-        connection_usage_type=place.connection_usage_type,
-        connection_organization=place.connection_organization,
+        eu=country in EU_MEMBERS,
+        currency=currency_of(country) if country else "",
+        **place,
     )
 
 
@@ -153,7 +146,7 @@ def _languages(locale: str) -> LanguageList:
 
 @lru_cache(maxsize=256)
 def _native_name(code: str) -> str | None:
-    """What its speakers call a language, beginning in upper case."""
+    """The name of a language in itself, beginning in upper case."""
     try:
         native = babel.Locale.parse(code)
     except (babel.UnknownLocaleError, ValueError):

@@ -57,10 +57,7 @@ async def get_project(context: Context, project_id: ResourceId) -> Project:
 
 
 @operations.declare(
-    "updateProject",
-    "PATCH",
-    "/organization/projects/{projectId}",
-    scopes=("projects.write",),
+    "updateProject", "PATCH", "/organization/projects/{projectId}", scopes=("projects.write",)
 )
 async def update_project(context: Context, project_id: ResourceId, name: Name) -> Project:
     """Rename a project of the organisation."""
@@ -71,10 +68,7 @@ async def update_project(context: Context, project_id: ResourceId, name: Name) -
 
 
 @operations.declare(
-    "deleteProject",
-    "DELETE",
-    "/organization/projects/{projectId}",
-    scopes=("projects.write",),
+    "deleteProject", "DELETE", "/organization/projects/{projectId}", scopes=("projects.write",)
 )
 async def delete_project(context: Context, project_id: ResourceId) -> None:
     """Delete a project of the organisation with everything that belongs to it."""

@@ -1,7 +1,7 @@
-"""Messages to people, put in line with the change that they are about; a worker of its own sends them.
+"""Messages to people, queued in the transaction of the change that they are about; a worker sends them.
 
-A message exists if and only if its change does: both are of one transaction. The row goes when the
-message was sent, and with it the link or code that it holds; until then these are sealed.
+So a message exists if and only if its change does. Its row is deleted when the message was sent, and with it
+the link or code that it holds; until then these are sealed.
 """
 
 from __future__ import annotations
@@ -25,22 +25,18 @@ def enqueue_mail(
 
     ``sender`` holds what differs from the project's mail settings, secrets sealed; usually nothing.
     """
-    _enqueue(
-        transaction,
-        channel="mail",
-        recipient=address,
-        recipient_name=name,
-        subject=mail.subject,
-        html=mail.html,
-        text=mail.text,
-        sender=dict(sender or {}),
-    )
+    message = {
+        "channel": "mail",
+        "recipient": address,
+        "recipient_name": name,
+        "subject": mail.subject,
+        "html": mail.html,
+        "text": mail.text,
+        "sender": dict(sender or {}),
+    }
+    add_message(transaction.connection, message)
 
 
 def enqueue_text_message(transaction: Transaction, phone: str, text: str) -> None:
     """Have ``text`` sent to a phone number (E.164)."""
-    _enqueue(transaction, channel="sms", recipient=phone, text=text)
-
-
-def _enqueue(transaction: Transaction, **values: Any) -> None:
-    add_message(transaction.connection, values)
+    add_message(transaction.connection, {"channel": "sms", "recipient": phone, "text": text})

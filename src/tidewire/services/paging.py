@@ -21,7 +21,7 @@ def page_of(items: Sequence[T], queries: Sequence[str], default: int = DEFAULT_L
 
 
 def limit_and_offset(queries: Sequence[str], default: int = DEFAULT_LIMIT) -> tuple[int, int]:
-    """What the queries ``limit`` and ``offset`` say, the only ones that there may be.
+    """The values of the queries ``limit`` and ``offset``; no others are allowed.
 
     Raises ``general_argument_invalid``.
     """

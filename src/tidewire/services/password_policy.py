@@ -1,4 +1,4 @@
-"""What the project asks of passwords: strength, nothing common, nothing personal, nothing used before."""
+"""The password policy of a project: strength, and no common, personal or earlier passwords."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SHORTEST_PASSWORD: Final = 8
 
 @dataclass(frozen=True)
 class PersonalData:
-    """What others may know of a user."""
+    """Data of a user that others may know."""
 
     user_id: str = ""
     name: str = ""
@@ -30,7 +30,7 @@ class PersonalData:
     phone: str = ""
 
     def words(self) -> Iterable[str]:
-        """What a password should not contain, in lower case."""
+        """The words that a password should not contain, in lower case."""
         words = (self.user_id, self.name, self.email, self.email.partition("@")[0], self.phone.lstrip("+"))
         return {word.lower() for word in words if len(word) >= _SHORTEST_PERSONAL}
 

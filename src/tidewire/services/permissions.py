@@ -1,4 +1,4 @@
-"""Who may do what with a resource, and which permissions it may be given."""
+"""Permission checks on resources, and the permissions that a caller may grant."""
 
 from __future__ import annotations
 

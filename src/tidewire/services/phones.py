@@ -1,4 +1,4 @@
-"""Codes that are sent to phones."""
+"""Codes that are sent to phone numbers, and mock numbers, to which nothing is sent."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def phone_code(context: Context, phone: str) -> PhoneCode:
 
 
 def require_text_messages(context: Context, phone: str) -> None:
-    """Refuse what needs a message to this number while nothing carries any: ``general_phone_disabled``."""
+    """Require that messages can be sent to this number; raises ``general_phone_disabled``."""
     if context.settings.sms_provider == "none" and not is_mock_number(context, phone):
         raise TidewireError("general_phone_disabled", "This server sends no text messages.")
 
 
 def is_mock_number(context: Context, phone: str) -> bool:
-    """Whether nothing is sent to this number."""
+    """Whether the number is a mock number of the project, to which nothing is sent."""
     return any(mock.number == phone for mock in context.project.settings.mock_numbers)

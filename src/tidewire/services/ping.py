@@ -1,4 +1,4 @@
-"""The ping service: a program shows that it reaches its project, and people of the console see it live."""
+"""The ping service: a program tests that it reaches its project, which people see in the console."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ operations: Final = Operations("ping")
 
 
 class _PingedBeforeError(Exception):
-    """The project was pinged before: nothing is to be stored or told."""
+    """The project was pinged before: nothing is stored, and there is no event."""
 
 
 @operations.declare("get", "GET", "/ping", scopes=("global",), event=PING)
 async def ping(context: Context) -> str:
-    """Answer a program that looks for its project; the first time is kept, and told in the console."""
+    """Answer a program that looks for its project; the first time is stored, with an event in the console."""
     if not managed_project(context).ping_count:
         with suppress(_PingedBeforeError):
             await change_project(context, _first, PING)

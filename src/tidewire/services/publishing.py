@@ -1,4 +1,4 @@
-"""From what an operation did to the event in the log."""
+"""Events: built from what an operation did, and written to the event log."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def publish(
     payload: Model | Mapping[str, Any],
     parent: Parent | None = None,
 ) -> None:
-    """Write the event to the log, in the transaction of the change it tells of."""
+    """Write the event to the log, in the transaction of the change."""
     transaction.append(event_of(context, pattern, parameters, payload, parent))
 
 
@@ -40,9 +40,9 @@ def event_of(
 ) -> Event:
     """The event of something that the request did in its project.
 
-    Events of the console project are delivered to nobody: they are there for those who keep what they know
-    of its users. ``payload`` must hold nothing secret: it goes to everybody in the event's audience.
-    ``parent`` is needed for items that others hold: their read permissions count too.
+    Events of the console project are delivered to nobody: they only invalidate caches of its users.
+    ``payload`` must hold nothing secret: it goes to everybody in the event's audience. ``parent`` is needed
+    for items that others hold: their read permissions count too.
     """
     actor_id = actor_of(context, parameters)
     return project_event(context.project, actor_id, pattern, parameters, payload, parent)
@@ -51,8 +51,8 @@ def event_of(
 def actor_of(context: Context, parameters: Mapping[str, str]) -> str:
     """The user who caused an event; empty if it was an API key.
 
-    A guest who causes something about a user stands for that user, who comes to be, signs in, or shows a
-    secret that was sent to nobody else.
+    A guest who causes something about a user counts as that user, who signs up, signs in, or shows a secret
+    that was sent to nobody else.
     """
     caller = context.caller
     return parameters.get("userId", "") if caller.kind == "guest" else caller.user_id
@@ -87,9 +87,9 @@ def event_outline(
     database_type: str = "",
     confidential: bool = False,
 ) -> partial[Event]:
-    """An event but for its ``payload``: who receives it is worked out, of the ``fields`` that it will have.
+    """An event without its ``payload``, which makes the event when it is called with one.
 
-    It makes the event when it is called with the payload.
+    The audience is worked out from the ``fields`` that the payload will have.
     """
     audience = event_audience(
         pattern=pattern,

@@ -1,4 +1,4 @@
-"""Answers that come after the same time whatever was found, so that the clock tells strangers nothing."""
+"""Answers that take the same time whatever was found, so that the time tells strangers nothing."""
 
 from __future__ import annotations
 

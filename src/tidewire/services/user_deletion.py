@@ -1,4 +1,4 @@
-"""The end of a user, with everything that belongs to them."""
+"""The deletion of a user with everything that belongs to them."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ USER_DELETED: Final = "users.[userId].delete"
 
 
 def delete_user(transaction: Transaction, user_id: str) -> None:
-    """Delete the user; sessions, targets, tokens, factors, memberships and the presence go along.
+    """Delete the user with sessions, targets, tokens, factors, memberships and the presence.
 
-    What the logs and outboxes have of them is to go too (:func:`purge_later`).
+    Personal data in logs and outboxes is marked for :func:`purge_later`. Raises ``user_not_found``.
     """
     connection = transaction.connection
     user = find_user(connection, user_id)
@@ -34,7 +34,7 @@ def publish_deletion(transaction: Transaction, project: Project, actor_id: str, 
 
 
 def purge_later(context: Context, user_id: str) -> None:
-    """Take what is kept of a deleted user out of logs and outboxes, beside other requests."""
+    """Delete personal data of a deleted user from logs and outboxes, in the background."""
     outbox = Outbox(context.settings.data_dir)
     context.database.run_beside(_purge(context.database, outbox, user_id))
 

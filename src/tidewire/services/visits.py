@@ -1,20 +1,18 @@
-"""From where, and with which program, a request was made: what sessions and the audit log keep of it."""
+"""Visits: from where and with which program a request was made, as sessions and the audit log keep it."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any, Final
 
 from tidewire.services.client_info import MAXIMUM_LENGTH, ClientInfo, client_info
 from tidewire.services.context import Context
 from tidewire.services.countries import UNKNOWN_CODE, country_name
-from tidewire.store.engine.connection import Row
 
 _REMEMBERED: Final = 2048
 """User agents whose description is kept."""
-_SHOWN: Final = ("ip", *(field.name for field in fields(ClientInfo)), "country_code", "country_name")
 
 
 @dataclass(frozen=True)
@@ -41,11 +39,6 @@ class Visit:
     def device(self) -> str:
         """Browser and system, as people call them; empty if neither is known."""
         return " on ".join(name for name in (self.client.client_name, self.client.os_name) if name)
-
-
-def shown_visit(row: Row[Any]) -> dict[str, Any]:
-    """What the API shows of the visit that a row of sessions or of the audit log was written in."""
-    return {name: getattr(row, name) for name in _SHOWN}
 
 
 async def visit_of(context: Context) -> Visit:

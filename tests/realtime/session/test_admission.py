@@ -22,7 +22,7 @@ from tests.realtime.conftest import (
 from tests.realtime.raw_client import RawClient, text
 from tidewire.core.origins import Platform
 from tidewire.core.time import now
-from tidewire.store.records.identities import encode_jwt, encode_session
+from tidewire.store.secrets.credentials import encode_jwt, encode_session
 
 
 async def test_a_guest_is_let_in(server: RealtimeServer) -> None:

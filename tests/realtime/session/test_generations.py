@@ -20,7 +20,7 @@ from tidewire.core.events import LoggedEvent
 from tidewire.core.origins import Platform
 from tidewire.core.time import format_datetime, now
 from tidewire.store.engine.event_log import epoch, last_offset
-from tidewire.store.records.identities import encode_jwt
+from tidewire.store.secrets.credentials import encode_jwt
 
 PING, PONG = '{"type":"ping"}', '{"type":"pong"}'
 FILES = "buckets.b1.files"

@@ -1,4 +1,4 @@
-"""Proving again to be the user: the password that sensitive changes ask for."""
+"""The password of a user, checked at sign-in and again before sensitive changes."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from tidewire.store.engine.connection import Row
 
 
 def wrong_credentials() -> TidewireError:
-    """The error for a password that is not the user's; it tells nothing else."""
+    """The error for a wrong password; it does not say whether the user exists."""
     return TidewireError("user_invalid_credentials", "Invalid credentials: check the email and the password.")
 
 
 async def has_password(context: Context, user: Row[Any] | None, password: str) -> bool:
-    """Whether the password is the user's. Takes as long for a user who does not exist or has none."""
+    """Whether the password is the user's.
+
+    A user who does not exist or has no password takes as long, so that the time tells nothing.
+    """
     if user is None:
         return await context.passwords.verify(None, password)
     scheme = user.hash or OWN_SCHEME

@@ -12,7 +12,7 @@ from tidewire.core.models import Account, MfaFactors, MfaRecoveryCodes, MfaType
 from tidewire.core.second_factors import own_factors
 from tidewire.services.account import operations, signed_in
 from tidewire.services.account.events import MFA_DELETED, MFA_UPDATED
-from tidewire.services.account.parameters import ShownSecret
+from tidewire.services.account.redirects import ShownSecret
 from tidewire.services.answers import shown
 from tidewire.services.audit import record
 from tidewire.services.context import Context
@@ -124,12 +124,7 @@ def delete_mfa_authenticator(
 
 
 @operations.audited(
-    "createMFARecoveryCodes",
-    "POST",
-    _RECOVERY_CODES,
-    scopes=("account",),
-    status=201,
-    event=MFA_UPDATED,
+    "createMFARecoveryCodes", "POST", _RECOVERY_CODES, scopes=("account",), status=201, event=MFA_UPDATED
 )
 def create_mfa_recovery_codes(transaction: Transaction, context: Context, visit: Visit) -> MfaRecoveryCodes:
     """Make codes that stand in for the other factors if these are lost."""

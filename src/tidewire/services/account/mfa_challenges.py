@@ -1,4 +1,4 @@
-"""Second factors, asked for and shown: how a session gets past its first factor."""
+"""Challenges: a session is asked for a second factor, and the user shows it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tidewire.core.second_factors import CUSTOM
 from tidewire.core.time import format_datetime, now
 from tidewire.services.account import operations, signed_in
 from tidewire.services.account.events import CHALLENGE_CREATED, SESSION_CREATED
-from tidewire.services.account.parameters import ShownSecret
+from tidewire.services.account.redirects import ShownSecret
 from tidewire.services.account.sign_in import session_of
 from tidewire.services.answers import shown
 from tidewire.services.audit import record

@@ -1,4 +1,4 @@
-"""Sessions: signing in, seeing where one is signed in, signing out."""
+"""Sessions of the own account: signing in, listing sessions, signing out."""
 
 from __future__ import annotations
 

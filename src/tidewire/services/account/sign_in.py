@@ -16,13 +16,13 @@ from tidewire.services.context import Context, StartedSession
 from tidewire.services.messages import session_alert_mail
 from tidewire.services.outgoing import enqueue_mail
 from tidewire.services.publishing import publish
-from tidewire.services.visits import Visit, shown_visit
+from tidewire.services.visits import Visit
 from tidewire.store.engine.connection import Row
 from tidewire.store.engine.database import Transaction
-from tidewire.store.records.identities import encode_jwt
 from tidewire.store.records.projects import CONSOLE_PROJECT_ID
 from tidewire.store.records.sessions import end_sessions, insert_session, sessions_of
 from tidewire.store.records.users import find_user
+from tidewire.store.secrets.credentials import encode_jwt
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,6 @@ def session_of(row: Row[Any], *, current: bool = False) -> Session:
         row,
         expire=format_datetime(row.expires_at),
         provider_access_token_expiry=datetime_or_empty(row.provider_access_token_expires_at),
-        **shown_visit(row),
         current=current,
         secret="",
     )
@@ -96,7 +95,7 @@ def start_session(transaction: Transaction, context: Context, user_id: str, logi
 
 
 def signed_in_answer(context: Context, started: NewSession) -> Session:
-    """Hand a new session to its client, and answer with it."""
+    """The answer for a new session, whose secret goes to the client in cookies and headers."""
     context.session_started = StartedSession(started.encoded, started.expires)
     # Servers that sign their visitors in by API key have to pass the secret on; browsers get it as a cookie.
     secret = started.encoded if context.caller.bypasses_permissions else ""
@@ -104,7 +103,7 @@ def signed_in_answer(context: Context, started: NewSession) -> Session:
 
 
 def publish_ended(transaction: Transaction, context: Context, ended: list[Row[Any]]) -> None:
-    """End sessions and tell of each; ``current`` is the one that the caller acts by."""
+    """End sessions, each with its event, where ``current`` marks the session of the request."""
     identity = context.caller.identity
     acting = identity.session_id if identity else ""
     end_sessions(transaction.connection, [row.id for row in ended])

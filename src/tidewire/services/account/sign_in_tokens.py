@@ -1,4 +1,4 @@
-"""Signing in without a password, first half: a link or code is sent to an address or phone number."""
+"""Sign-in without a password, first half: a link or code is sent to an address or phone number."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from tidewire.core.models import Token
 from tidewire.core.rate_limits import RateLimit
 from tidewire.services.account import operations
 from tidewire.services.account.events import USER_CREATED
-from tidewire.services.account.parameters import OptionalRedirect
-from tidewire.services.account.redirects import app_link, require_redirect, secret_link
+from tidewire.services.account.redirects import OptionalRedirect, app_link, require_redirect, secret_link
 from tidewire.services.account.sign_up import require_method, require_room
 from tidewire.services.audit import record
 from tidewire.services.context import Context

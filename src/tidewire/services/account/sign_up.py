@@ -1,4 +1,4 @@
-"""Whether somebody may become a user, and by which ways people may sign in."""
+"""Limits on new users, and the ways to sign in that a project allows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def require_method(context: Context, method: str) -> None:
 
 
 def require_room(connection: Connection, context: Context) -> None:
-    """Refuse a further user if the project is full, or the console open to nobody any more.
+    """Refuse a further user if the project is full, or if the console is closed to new users.
 
     Raises :class:`TidewireError` ``user_count_exceeded``, ``user_console_count_exceeded`` or
     ``user_ip_not_whitelisted``.

@@ -1,4 +1,4 @@
-"""Signing in without a password, second half: the link or code comes back and becomes a session."""
+"""Sign-in without a password, second half: the secret of a link or code becomes a session."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tidewire.core.operations import Method
 from tidewire.core.rate_limits import RateLimit
 from tidewire.services.account import operations
 from tidewire.services.account.events import SESSION_CREATED
-from tidewire.services.account.parameters import ShownSecret
+from tidewire.services.account.redirects import ShownSecret
 from tidewire.services.account.sign_in import Login, NewSession, signed_in_answer, start_session
 from tidewire.services.context import Context
 from tidewire.services.one_time import write_if_valid

@@ -1,4 +1,4 @@
-"""The user: sign-up, the account itself, its end."""
+"""The own account: sign-up, reading it, deleting it, its audit log."""
 
 from __future__ import annotations
 

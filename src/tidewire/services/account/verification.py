@@ -1,6 +1,6 @@
-"""Secrets that prove who reads an address: verification of e-mail addresses and phone numbers, recovery.
+"""Verification of e-mail addresses and phone numbers, and recovery of accounts by mail.
 
-Recovery gives a new password to whoever can read the mails of the account.
+Each sends a secret that only whoever reads the address can show; recovery then sets a new password.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from tidewire.services.account.events import (
     VERIFICATION_TOKEN_CREATED,
     VERIFICATION_TOKEN_UPDATED,
 )
-from tidewire.services.account.parameters import Redirect, ShownSecret
-from tidewire.services.account.redirects import require_redirect, secret_link
+from tidewire.services.account.redirects import Redirect, ShownSecret, require_redirect, secret_link
 from tidewire.services.account.sign_in import end_other_sessions
 from tidewire.services.account.sign_up import require_method
 from tidewire.services.audit import record

@@ -108,7 +108,7 @@ async def _several(*checks: tuple[str, Callable[[], Awaitable[None]]]) -> Health
 
 
 async def _checked(name: str, check: Callable[[], Awaitable[None]]) -> HealthStatus:
-    """Run a check. One that fails is an error of the operation, for who only looks at the status."""
+    """Run a check. If it fails, the operation fails, so that the HTTP status alone tells."""
     began = time.perf_counter()
     try:
         async with asyncio.timeout(SECONDS):

@@ -1,4 +1,4 @@
-"""What was given up: messages and webhooks that failed too often."""
+"""Failed jobs: messages and webhooks that failed too often and were given up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The words of a message, with places for what differs from one to the next."""
+"""The words of a message, with placeholders."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Wording:
 
 
 def fill(words: str, values: Mapping[str, str]) -> str:
-    """The words with their places filled. Values are put in as they are and not looked at again."""
+    """The words with values for their placeholders; a value is inserted as it is, placeholders in it stay."""
     return _PLACE.sub(lambda place: values[place[1]], words)
 
 

@@ -20,9 +20,8 @@ from tidewire.core.time import format_datetime, now
 from tidewire.services.answers import datetime_or_empty, shown
 from tidewire.services.context import Context
 from tidewire.services.project import operations
-from tidewire.services.project.records import change_platform, managed_project
+from tidewire.services.project.records import change_in_instance, managed_project
 from tidewire.services.publishing import event_of, publish
-from tidewire.store.engine.database import Transaction
 from tidewire.store.lists.resource_lists import list_rows
 from tidewire.store.records.api_keys import (
     KEYS,
@@ -61,21 +60,16 @@ async def create_key(
     owner = KeyOwner(project_id=managed_project(context).id)
     require_person(context.caller)
     new_id = chosen_id(key_id)
-
-    def unit(transaction: Transaction) -> tuple[Key, Event]:
-        created, secret = insert_api_key(transaction.connection, owner, name, scopes, expire or 0, new_id)
-        shown = key_of(created)
-        return msgspec.structs.replace(shown, secret=secret), _event(context, KEY_CREATED, shown)
-
-    return await change_platform(context, unit)
+    created, secret = await change_in_instance(
+        context,
+        lambda connection: insert_api_key(connection, owner, name, scopes, expire or 0, new_id),
+        lambda made: _event(context, KEY_CREATED, made[0]),
+    )
+    return msgspec.structs.replace(key_of(created), secret=secret)
 
 
 @operations.declare(
-    "listKeys",
-    "GET",
-    "/project/keys",
-    aliases=("/projects/{projectId}/keys",),
-    scopes=("keys.read",),
+    "listKeys", "GET", "/project/keys", aliases=("/projects/{projectId}/keys",), scopes=("keys.read",)
 )
 async def list_keys(
     context: Context,
@@ -119,13 +113,12 @@ async def update_key(
     """Replace name, scopes and end of an API key; its secret stays."""
     owner = KeyOwner(project_id=managed_project(context).id)
     require_own_scopes(context.caller, scopes)
-
-    def unit(transaction: Transaction) -> tuple[Key, Event]:
-        updated = update_api_key(transaction.connection, owner, key_id, name, scopes, expire or 0)
-        shown = key_of(updated)
-        return shown, _event(context, KEY_UPDATED, shown)
-
-    return await change_platform(context, unit)
+    updated = await change_in_instance(
+        context,
+        lambda connection: update_api_key(connection, owner, key_id, name, scopes, expire or 0),
+        lambda updated: _event(context, KEY_UPDATED, updated),
+    )
+    return key_of(updated)
 
 
 @operations.declare(
@@ -137,18 +130,17 @@ async def update_key(
     event=KEY_DELETED,
 )
 async def delete_key(context: Context, key_id: ResourceId) -> None:
-    """Delete an API key; from now on nobody gets in with it."""
+    """Delete an API key, which no longer works."""
     owner = KeyOwner(project_id=managed_project(context).id)
+    await change_in_instance(
+        context,
+        lambda connection: delete_api_key(connection, owner, key_id),
+        lambda deleted: _event(context, KEY_DELETED, deleted),
+    )
 
-    def unit(transaction: Transaction) -> tuple[None, Event]:
-        deleted = delete_api_key(transaction.connection, owner, key_id)
-        return None, _event(context, KEY_DELETED, key_of(deleted))
 
-    await change_platform(context, unit)
-
-
-def _event(context: Context, pattern: str, shown: Key) -> Event:
-    return event_of(context, pattern, {"keyId": shown.id}, shown)
+def _event(context: Context, pattern: str, key: ApiKey) -> Event:
+    return event_of(context, pattern, {"keyId": key.id}, key_of(key))
 
 
 def key_of(key: ApiKey) -> Key:

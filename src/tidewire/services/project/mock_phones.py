@@ -15,7 +15,8 @@ from tidewire.core.checks.texts import Digits
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import MockNumberList
 from tidewire.core.project_settings import MAX_MOCK_NUMBERS, MockNumber, ProjectSettings
-from tidewire.core.time import format_datetime, now
+from tidewire.core.time import now
+from tidewire.services.answers import shown
 from tidewire.services.context import Context
 from tidewire.services.paging import page_of
 from tidewire.services.project import operations
@@ -114,12 +115,7 @@ async def delete_mock_phone(context: Context, number: PhoneNumber) -> None:
 
 def mock_number_of(number: MockNumber) -> models.MockNumber:
     """The mock phone as the API shows it."""
-    return models.MockNumber(
-        number=number.number,
-        otp=number.otp,
-        created_at=format_datetime(number.created_at),
-        updated_at=format_datetime(number.updated_at),
-    )
+    return shown(models.MockNumber, number)
 
 
 async def _change(
@@ -130,12 +126,12 @@ async def _change(
         change(numbers)
         return msgspec.structs.replace(settings, mock_numbers=tuple(numbers.values()))
 
-    shown = mock_number_of(about)
+    changed_number = mock_number_of(about)
     # Whoever knows the password of a mock phone can sign in with it.
-    without = msgspec.structs.replace(shown, otp="")
+    without = msgspec.structs.replace(changed_number, otp="")
     told = event_of(context, pattern, {"number": about.number}, without)
     await change_settings(context, changed, lambda _: told)
-    return shown
+    return changed_number
 
 
 def _by_number(settings: ProjectSettings) -> Numbers:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from tidewire.core.checks.addresses import Hostname
 from tidewire.core.checks.lists import QueryList
@@ -30,12 +30,12 @@ from tidewire.core.models import (
 )
 from tidewire.core.operations import named_parameters
 from tidewire.core.origins import CURRENT_TYPES, Platform
-from tidewire.core.time import format_datetime
+from tidewire.services.answers import shown
 from tidewire.services.context import Context
 from tidewire.services.project import operations
-from tidewire.services.project.records import change_platform, managed_project
+from tidewire.services.project.records import change_in_instance, managed_project
 from tidewire.services.publishing import event_of
-from tidewire.store.engine.database import Transaction
+from tidewire.store.engine.connection import Connection
 from tidewire.store.lists.resource_lists import list_rows
 from tidewire.store.records.registered_platforms import (
     PLATFORMS,
@@ -61,7 +61,7 @@ class _App:
     """What the apps are for, in words."""
     identifier: str
     """Name of the parameter, and of the model's field, that tells one app from others."""
-    model: type[Any]
+    model: type[PlatformApple | PlatformAndroid | PlatformWindows | PlatformLinux]
 
 
 _APPS: Final = {
@@ -79,14 +79,12 @@ Identifier = Annotated[str, NotBlank(1, 256)]
 
 async def register(context: Context, platform_id: str, name: str, platform: Platform) -> RegisteredPlatform:
     """Add a platform to the project of the request; its origin may call at once."""
-    project = managed_project(context)
-    new_id = chosen_id(platform_id)
-
-    def unit(transaction: Transaction) -> tuple[RegisteredPlatform, Event]:
-        registered = insert_platform(transaction.connection, project.id, name, platform, new_id)
-        return registered, _event(context, PLATFORM_CREATED, registered)
-
-    return await change_platform(context, unit)
+    project_id, new_id = managed_project(context).id, chosen_id(platform_id)
+    return await change_in_instance(
+        context,
+        lambda connection: insert_platform(connection, project_id, name, platform, new_id),
+        lambda registered: _event(context, PLATFORM_CREATED, registered),
+    )
 
 
 async def change(context: Context, platform_id: str, name: str, platform: Platform) -> RegisteredPlatform:
@@ -94,18 +92,17 @@ async def change(context: Context, platform_id: str, name: str, platform: Platfo
 
     Raises ``platform_not_found``, or ``platform_method_unsupported`` if it is of another type.
     """
-    project = managed_project(context)
+    project_id = managed_project(context).id
 
-    def unit(transaction: Transaction) -> tuple[RegisteredPlatform, Event]:
-        current = find_platform(transaction.connection, project.id, platform_id)
+    def unit(connection: Connection) -> RegisteredPlatform:
+        current = find_platform(connection, project_id, platform_id)
         if current.platform.type != platform.type:
             raise TidewireError(
                 "platform_method_unsupported", f"This platform is of type {current.platform.type}."
             )
-        changed = update_platform(transaction.connection, project.id, platform_id, name, platform)
-        return changed, _event(context, PLATFORM_UPDATED, changed)
+        return update_platform(connection, project_id, platform_id, name, platform)
 
-    return await change_platform(context, unit)
+    return await change_in_instance(context, unit, lambda changed: _event(context, PLATFORM_UPDATED, changed))
 
 
 def _event(context: Context, pattern: str, registered: RegisteredPlatform) -> Event:
@@ -115,30 +112,16 @@ def _event(context: Context, pattern: str, registered: RegisteredPlatform) -> Ev
 def platform_of(registered: RegisteredPlatform) -> AnyPlatform:
     """The platform as the API shows it."""
     platform = registered.platform
-    common: dict[str, Any] = {
-        "id": registered.id,
-        "created_at": format_datetime(registered.created_at),
-        "updated_at": format_datetime(registered.updated_at),
-        "name": registered.name,
-    }
     app = _APPS.get(platform.type)
     if app is None:
-        return PlatformWeb(**common, hostname=platform.hostname, key="")
-    shown: AnyPlatform = app.model(**common, **{app.identifier: platform.key})
-    return shown
+        return shown(PlatformWeb, registered, hostname=platform.hostname, key="")
+    return shown(app.model, registered, **{app.identifier: platform.key})
 
 
 def legacy_platform_of(registered: RegisteredPlatform) -> LegacyPlatform:
     """The platform for clients that know only one model of platforms."""
-    return LegacyPlatform(
-        id=registered.id,
-        created_at=format_datetime(registered.created_at),
-        updated_at=format_datetime(registered.updated_at),
-        name=registered.name,
-        type=registered.platform.type,
-        hostname=registered.platform.hostname,
-        key=registered.platform.key,
-    )
+    platform = registered.platform
+    return shown(LegacyPlatform, registered, type=platform.type, hostname=platform.hostname, key=platform.key)
 
 
 @operations.declare(
@@ -187,14 +170,13 @@ async def get_platform(context: Context, platform_id: ResourceId) -> AnyPlatform
     event=PLATFORM_DELETED,
 )
 async def delete_platform(context: Context, platform_id: ResourceId) -> None:
-    """Forget a platform: its pages may not call any more."""
-    project = managed_project(context)
-
-    def unit(transaction: Transaction) -> tuple[None, Event]:
-        deleted = delete_row(transaction.connection, project.id, platform_id)
-        return None, event_of(context, PLATFORM_DELETED, {"platformId": platform_id}, platform_of(deleted))
-
-    await change_platform(context, unit)
+    """Delete a platform: its pages may no longer call."""
+    project_id = managed_project(context).id
+    await change_in_instance(
+        context,
+        lambda connection: delete_row(connection, project_id, platform_id),
+        lambda deleted: _event(context, PLATFORM_DELETED, deleted),
+    )
 
 
 _TYPES: Final = {**{kind: kind for kind in ("web", *_APPS)}, **CURRENT_TYPES}

@@ -1,6 +1,6 @@
-"""The project of the request: looked at, renamed, and its services, protocols and ways to sign in switched.
+"""The project of the request: reading and deleting it, and its services, protocols and ways to sign in.
 
-What is switched off is closed to users and guests; keys and the people who manage the project pass.
+What is switched off is closed to users and guests; keys and the people who manage the project may use it.
 """
 
 from __future__ import annotations
@@ -46,11 +46,7 @@ async def update_labels(context: Context, labels: Labels) -> Project:
 
 
 @operations.declare(
-    "delete",
-    "DELETE",
-    "/project",
-    aliases=("/projects/{projectId}",),
-    scopes=("project.write",),
+    "delete", "DELETE", "/project", aliases=("/projects/{projectId}",), scopes=("project.write",)
 )
 async def delete(context: Context) -> None:
     """Delete the project with everything that belongs to it."""

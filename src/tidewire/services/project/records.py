@@ -1,4 +1,4 @@
-"""The project of a request: looked at, changed, and turned into what the API answers."""
+"""The project of a request: found, changed, and shown as the API answers."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tidewire.core.project_settings import AUTH_METHODS, PROTOCOLS, SERVICES, Pr
 from tidewire.services.answers import shown
 from tidewire.services.context import Context
 from tidewire.services.publishing import project_event
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.instance.instance import CONSOLE_PROJECT_ID, Project
 from tidewire.store.records.pending_events import keep_event
@@ -44,8 +45,8 @@ async def change_project(
 ) -> Project:
     """Store what ``change`` makes of the project of the request.
 
-    With a ``pattern`` people of the console are told, by an event of the same transaction; its parameters
-    are the id of the project and those that are given.
+    With a ``pattern`` the same transaction has an event for people of the console; its parameters are the id
+    of the project and those that are given.
     """
     project_id = managed_project(context).id
 
@@ -62,7 +63,7 @@ async def change_project(
 async def change_settings(context: Context, change: SettingsChange, told: Told | None = None) -> Project:
     """Store what ``change`` makes of the settings of the project of the request.
 
-    ``told`` is the event of it for the project itself, made of the project as it is then.
+    ``told`` makes the event for the project itself, from the changed project.
     """
     database = context.database
 
@@ -80,15 +81,18 @@ async def change_settings(context: Context, change: SettingsChange, told: Told |
     return changed
 
 
-async def change_platform(context: Context, unit: Callable[[Transaction], tuple[T, Event]]) -> T:
-    """Run a unit of work on what the instance's database has of the project; the event of it comes after.
+async def change_in_instance(
+    context: Context, unit: Callable[[Connection], T], told: Callable[[T], Event]
+) -> T:
+    """Change rows of the project in the instance's database, and relay the event to the project.
 
-    The event is kept in the same transaction and reaches the project's log whatever happens between.
+    ``told`` makes the event from what ``unit`` returns. It is kept in the same transaction, and reaches the
+    project's log even after a crash in between.
     """
 
     def with_event(transaction: Transaction) -> T:
-        result, event = unit(transaction)
-        keep_event(transaction.connection, context.database.project_id, event)
+        result = unit(transaction.connection)
+        keep_event(transaction.connection, context.database.project_id, told(result))
         return result
 
     result = await context.instance.database.write(with_event)

@@ -55,11 +55,7 @@ Secure = Annotated[str, Security(("tls", "ssl"))]
 
 
 @operations.declare(
-    "updateSMTP",
-    "PATCH",
-    "/project/smtp",
-    aliases=("/projects/{projectId}/smtp",),
-    scopes=("project.write",),
+    "updateSMTP", "PATCH", "/project/smtp", aliases=("/projects/{projectId}/smtp",), scopes=("project.write",)
 )
 async def update_smtp(
     context: Context,

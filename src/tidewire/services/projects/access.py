@@ -1,4 +1,4 @@
-"""Which organisations, the teams of the console project, somebody may manage projects for."""
+"""Access to projects by way of organisations, which are teams of the console project."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Reach:
     """And these: organisation and id."""
 
     def within(self, team_id: str) -> Reach:
-        """What of it is in one organisation."""
+        """The part that is in one organisation."""
         return Reach(self.teams & {team_id}, frozenset(each for each in self.projects if each[0] == team_id))
 
 
@@ -68,7 +68,7 @@ def organizations_of(context: Context) -> Mapping[str, frozenset[str]]:
 
 
 def scopes_of_team_roles(roles: Iterable[str]) -> frozenset[str]:
-    """What these roles in an organisation let people do with its projects."""
+    """The scopes on the projects of an organisation that these roles in it give."""
     return _MEMBER_SCOPES.union(*(ROLE_SCOPES[role] for role in roles if role in TEAM_ROLES))
 
 
@@ -101,7 +101,7 @@ async def find_accessible_project(context: Context, project_id: str, scope: str)
 
 
 def scopes_on(context: Context, project: Project) -> frozenset[str] | None:
-    """What the caller may do with a project; None: it is not theirs."""
+    """The scopes of the caller on a project; None if it is none of theirs."""
     if context.caller.kind == "key":
         return organizations_of(context).get(project.team_id)
     for membership in _console_memberships(context):
@@ -122,7 +122,7 @@ def is_owner(context: Context, team_id: str) -> bool:
 def _console_memberships(context: Context) -> Iterator[Membership]:
     """The caller's confirmed memberships in teams of the console project.
 
-    Users of any other project found teams there as they like, also with the ids of organisations.
+    Users of any other project can create teams in it, also with the ids of organisations: these do not count.
     """
     caller = context.caller
     of_console = caller.kind == "admin" or context.project.id == CONSOLE_PROJECT_ID

@@ -66,10 +66,7 @@ async def get_dev_key(context: Context, project_id: ResourceId, key_id: Resource
 
 
 @operations.declare(
-    "updateDevKey",
-    "PUT",
-    "/projects/{projectId}/dev-keys/{keyId}",
-    scopes=("devKeys.write",),
+    "updateDevKey", "PUT", "/projects/{projectId}/dev-keys/{keyId}", scopes=("devKeys.write",)
 )
 async def update_dev_key(
     context: Context, project_id: ResourceId, key_id: ResourceId, name: Name, expire: Expire
@@ -83,10 +80,7 @@ async def update_dev_key(
 
 
 @operations.declare(
-    "deleteDevKey",
-    "DELETE",
-    "/projects/{projectId}/dev-keys/{keyId}",
-    scopes=("devKeys.write",),
+    "deleteDevKey", "DELETE", "/projects/{projectId}/dev-keys/{keyId}", scopes=("devKeys.write",)
 )
 async def delete_dev_key(context: Context, project_id: ResourceId, key_id: ResourceId) -> None:
     """Delete a dev key."""

@@ -43,10 +43,7 @@ class PhoneWithOtp(Check):
 
 
 @operations.declare(
-    "updateMockNumbersLegacy",
-    "PATCH",
-    "/projects/{projectId}/auth/mock-numbers",
-    scopes=("projects.write",),
+    "updateMockNumbersLegacy", "PATCH", "/projects/{projectId}/auth/mock-numbers", scopes=("projects.write",)
 )
 async def update_mock_numbers_legacy(
     context: Context,

@@ -34,12 +34,7 @@ Region = Annotated[str, AnyCaseChoice(("default",))]
 
 
 @operations.declare(
-    "createProject",
-    "POST",
-    "/projects",
-    scopes=("projects.write",),
-    status=201,
-    groups=("teamScoped",),
+    "createProject", "POST", "/projects", scopes=("projects.write",), status=201, groups=("teamScoped",)
 )
 async def create_project(
     context: Context, project_id: ProjectId, name: Name, team_id: ResourceId, region: Region = "default"
@@ -76,7 +71,7 @@ async def update_project(
     legal_address: Note = "",
     legal_tax_id: Note = "",
 ) -> Project:
-    """Rename a project; what else older clients tell of it is not kept, as no answer shows it."""
+    """Rename a project; the other parameters of older clients are not stored, as no answer shows them."""
     project = await find_accessible_project(context, project_id, "projects.write")
     return project_of(
         await context.instance.update_project(project.id, lambda current: replace(current, name=name))

@@ -1,10 +1,10 @@
-"""Realtime by REST: custom channels, who is connected, and why an event reaches somebody or does not."""
+"""The realtime service by REST: custom channels, open connections, explanations of deliveries."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from tidewire.core.operations import Operations
+from tidewire.services.operations import ServiceOperations
 
-operations: Final = Operations("realtime")
+operations: Final = ServiceOperations("realtime")
 """Custom channels, and looking into realtime; these operations are Tidewire's own."""

@@ -1,4 +1,4 @@
-"""Custom channels: who may do what on them, and messages that servers publish on them."""
+"""Custom channels: the rules that open them, and messages published by REST."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ from tidewire.services.realtime.parameters import (
     Rate,
     Readers,
 )
+from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.lists.resource_lists import list_rows
 from tidewire.store.records.channel_rules import (
@@ -46,8 +47,10 @@ from tidewire.store.records.channel_rules import (
     update_rule,
 )
 
+_CHANNEL: Final = "/realtime/channels/{channelId}"
 
-@operations.declare(
+
+@operations.write(
     "createChannel",
     "POST",
     "/realtime/channels",
@@ -56,7 +59,8 @@ from tidewire.store.records.channel_rules import (
     event=RULE_CREATED,
     extension=True,
 )
-async def create_channel(
+def create_channel(
+    transaction: Transaction,
     context: Context,
     channel_id: Pattern,
     read: Readers = (),
@@ -78,47 +82,32 @@ async def create_channel(
         publisher_rate=publisher_rate,
     )
     most = context.settings.realtime_max_channel_rules
-
-    def unit(transaction: Transaction) -> RealtimeChannel:
-        return _published(transaction, context, RULE_CREATED, insert_rule(transaction.connection, rule, most))
-
-    return await context.database.write(unit)
+    return _published(transaction, context, RULE_CREATED, insert_rule(transaction.connection, rule, most))
 
 
-@operations.declare("listChannels", "GET", "/realtime/channels", scopes=("realtime.read",), extension=True)
-async def list_channels(
-    context: Context,
+@operations.read("listChannels", "GET", "/realtime/channels", scopes=("realtime.read",), extension=True)
+def list_channels(
+    connection: Connection,
+    _: Context,
     queries: Annotated[Sequence[str], QueryList(tuple(CHANNEL_RULES.attributes))] = (),
     total: Boolean = True,
 ) -> RealtimeChannelList:
     """List the rules of the project's custom channels."""
-    count, rows = await context.database.read(
-        lambda connection: list_rows(connection, CHANNEL_RULES, queries, "", (), total)
-    )
+    count, rows = list_rows(connection, CHANNEL_RULES, queries, "", (), total)
     return RealtimeChannelList(total=count, channels=[_model(rule_of(row)) for row in rows])
 
 
-@operations.declare(
-    "getChannel",
-    "GET",
-    "/realtime/channels/{channelId}",
-    scopes=("realtime.read",),
-    extension=True,
-)
-async def get_channel(context: Context, channel_id: Pattern) -> RealtimeChannel:
-    """Get the rule that is called so; a channel of a family may have none of its own."""
-    return _model(await context.database.read(lambda connection: get_rule(connection, channel_id)))
+@operations.read("getChannel", "GET", _CHANNEL, scopes=("realtime.read",), extension=True)
+def get_channel(connection: Connection, _: Context, channel_id: Pattern) -> RealtimeChannel:
+    """Get the rule of this pattern; a channel of a family may have none of its own."""
+    return _model(get_rule(connection, channel_id))
 
 
-@operations.declare(
-    "updateChannel",
-    "PUT",
-    "/realtime/channels/{channelId}",
-    scopes=("realtime.write",),
-    event=RULE_UPDATED,
-    extension=True,
+@operations.write(
+    "updateChannel", "PUT", _CHANNEL, scopes=("realtime.write",), event=RULE_UPDATED, extension=True
 )
-async def update_channel(
+def update_channel(
+    transaction: Transaction,
     context: Context,
     channel_id: Pattern,
     read: Readers | None = None,
@@ -138,36 +127,23 @@ async def update_channel(
         "publisher_rate": publisher_rate,
     }
     changes = {name: value for name, value in given.items() if value is not None}
-
-    def unit(transaction: Transaction) -> RealtimeChannel:
-        connection = transaction.connection
-        changed = update_rule(connection, replace(get_rule(connection, channel_id), **changes))
-        return _published(transaction, context, RULE_UPDATED, changed)
-
-    return await context.database.write(unit)
+    connection = transaction.connection
+    changed = update_rule(connection, replace(get_rule(connection, channel_id), **changes))
+    return _published(transaction, context, RULE_UPDATED, changed)
 
 
-@operations.declare(
-    "deleteChannel",
-    "DELETE",
-    "/realtime/channels/{channelId}",
-    scopes=("realtime.write",),
-    event=RULE_DELETED,
-    extension=True,
+@operations.write(
+    "deleteChannel", "DELETE", _CHANNEL, scopes=("realtime.write",), event=RULE_DELETED, extension=True
 )
-async def delete_channel(context: Context, channel_id: Pattern) -> None:
+def delete_channel(transaction: Transaction, context: Context, channel_id: Pattern) -> None:
     """Delete a rule: without another one for it the channel is closed. Messages stay in the event log."""
-
-    def unit(transaction: Transaction) -> None:
-        _published(transaction, context, RULE_DELETED, delete_rule(transaction.connection, channel_id))
-
-    await context.database.write(unit)
+    _published(transaction, context, RULE_DELETED, delete_rule(transaction.connection, channel_id))
 
 
 def _published(
     transaction: Transaction, context: Context, pattern: str, rule: ChannelRule
 ) -> RealtimeChannel:
-    """The rule as it is now, and the event that says so: for webhooks, and for what follows the rules."""
+    """Write the event of a changed rule, for webhooks and for caches of rules, and return the rule."""
     model = _model(rule)
     publish(transaction, context, pattern, {"channelId": rule.pattern}, model)
     return model

@@ -61,12 +61,7 @@ class _Wanted:
 
 
 @operations.declare(
-    "listEvents",
-    "GET",
-    "/realtime/events",
-    scopes=("global", SCOPE),
-    model=RealtimeEventList,
-    extension=True,
+    "listEvents", "GET", "/realtime/events", scopes=("global", SCOPE), model=RealtimeEventList, extension=True
 )
 async def list_events(
     context: Context,

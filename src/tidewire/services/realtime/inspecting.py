@@ -37,11 +37,7 @@ class _Supposed(msgspec.Struct):
 
 
 @operations.declare(
-    "listConnections",
-    "GET",
-    "/realtime/connections",
-    scopes=("realtime.read",),
-    extension=True,
+    "listConnections", "GET", "/realtime/connections", scopes=("realtime.read",), extension=True
 )
 async def list_connections(
     context: Context,
@@ -132,7 +128,7 @@ async def list_members(
     limit: Annotated[int, Whole(1, MAX_MEMBERS)] = 100,
     offset: Annotated[int, Whole(0, 2**53)] = 0,
 ) -> RealtimeMemberList:
-    """List who is on a channel now, in the order of their coming."""
+    """List the members of a channel, those who joined first at the start."""
     rule = await _readable(context, channel)
     if not rule.presence:
         raise TidewireError(

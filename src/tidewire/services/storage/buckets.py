@@ -56,12 +56,7 @@ _BUCKET: Final = "/storage/buckets/{bucketId}"
 
 
 @operations.write(
-    "createBucket",
-    "POST",
-    "/storage/buckets",
-    scopes=("buckets.write",),
-    status=201,
-    event=BUCKET_CREATED,
+    "createBucket", "POST", "/storage/buckets", scopes=("buckets.write",), status=201, event=BUCKET_CREATED
 )
 def create_bucket(
     transaction: Transaction,
@@ -102,7 +97,7 @@ def create_bucket(
 @operations.read("listBuckets", "GET", "/storage/buckets", scopes=("buckets.read",))
 def list_buckets(
     connection: Connection,
-    context: Context,  # noqa: ARG001
+    _: Context,
     queries: Annotated[Sequence[str], QueryList(tuple(BUCKETS.attributes))] = (),
     search: Search = "",
     total: Boolean = True,

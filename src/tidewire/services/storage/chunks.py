@@ -1,4 +1,4 @@
-"""Where a received part belongs in its file: chunks have one size, and come in any order, and again."""
+"""Positions of chunks in their file. All chunks have one size; they come in any order, and perhaps twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From an upload of which all chunks are there to a file."""
+"""Completion of uploads: when all chunks have arrived, an upload becomes a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The content of files, on its way to clients."""
+"""Downloads of files."""
 
 from __future__ import annotations
 

@@ -32,9 +32,9 @@ from tidewire.services.teams.views import MEMBERS, SERVER, Viewer, membership_of
 from tidewire.store.engine.connection import Connection, Row
 from tidewire.store.engine.database import Transaction
 from tidewire.store.instance.instance import CONSOLE_PROJECT_ID
-from tidewire.store.records.identities import hash_secret
 from tidewire.store.records.teams import add_to_total, change_membership, insert_membership, membership_by
 from tidewire.store.records.users import find_user, insert_user, user_by
+from tidewire.store.secrets.credentials import hash_secret
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Teams: making them, finding those one is in, renaming, preferences, ending them."""
+"""Teams: created, listed, renamed and deleted, and their preferences."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What people see of memberships: a project decides what members learn of each other.
+"""Memberships as callers see them: a project decides what members see of each other.
 
-What it hides is hidden from owners of teams too, who are users like others, in every list and answer, their
-own entry included. Only programs with an API key and people who manage the project see all of it.
+What it hides is hidden from owners of teams too, in every list and answer, their own entry included. Only
+programs with an API key and people who manage the project see all of it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Viewer:
     """Owners of an organisation. They see who joined it; before that they would learn the address of anybody
     whose id they know, only by inviting them."""
     gave: str = ""
-    """The address that the invitation was just made for."""
+    """The address that the caller just invited, which is shown to them."""
 
     def sees(self, membership: Row[Any]) -> bool:
         """Whether the membership hides nothing."""

@@ -1,7 +1,7 @@
-"""Creating users: with a password in clear or none, or brought from elsewhere with the hash of one.
+"""Creation of users: with a password, with none, or imported with the hash of one.
 
-Nobody has to choose a new password: the hash is verified as it is at the next sign-in, and replaced by one of
-argon2id then.
+Nobody has to choose a new password: an imported hash is verified as it is at the next sign-in, and then
+replaced by one of argon2id.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ ShaVersion = Annotated[str, AnyCaseChoice(tuple(SHA_VERSIONS))]
 
 @dataclass(frozen=True)
 class _Scheme:
-    """A way of hashing passwords, and the operation that brings users whose passwords are hashed so."""
+    """A hash scheme, and the operation that imports users whose passwords are hashed by it."""
 
     name: str
     operation: str

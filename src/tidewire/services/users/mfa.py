@@ -1,4 +1,4 @@
-"""Second factors of a user, looked after by a server."""
+"""Second factors of a user, managed by a server."""
 
 from __future__ import annotations
 

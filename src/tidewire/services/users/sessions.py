@@ -38,10 +38,7 @@ _SESSIONS: Final = "/users/{userId}/sessions"
 
 @operations.read("listSessions", "GET", _SESSIONS, scopes=_READ)
 def list_sessions(
-    connection: Connection,
-    context: Context,  # noqa: ARG001
-    user_id: ResourceId,
-    total: Boolean = True,
+    connection: Connection, _: Context, user_id: ResourceId, total: Boolean = True
 ) -> SessionList:
     """List the sessions of a user."""
     find_user(connection, user_id)
@@ -81,12 +78,7 @@ def delete_sessions(transaction: Transaction, context: Context, user_id: Resourc
 
 
 @operations.audited(
-    "createToken",
-    "POST",
-    "/users/{userId}/tokens",
-    scopes=("users.write",),
-    status=201,
-    event=TOKEN_CREATED,
+    "createToken", "POST", "/users/{userId}/tokens", scopes=("users.write",), status=201, event=TOKEN_CREATED
 )
 def create_token(
     transaction: Transaction,

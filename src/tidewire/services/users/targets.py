@@ -60,12 +60,7 @@ def create_target(
 
 
 @operations.read("getTarget", "GET", _TARGET, scopes=("users.read",))
-def get_target(
-    connection: Connection,
-    context: Context,  # noqa: ARG001
-    user_id: ResourceId,
-    target_id: ResourceId,
-) -> Target:
+def get_target(connection: Connection, _: Context, user_id: ResourceId, target_id: ResourceId) -> Target:
     """Get a target of a user."""
     return target_of(_find_target(connection, user_id, target_id))
 
@@ -73,7 +68,7 @@ def get_target(
 @operations.read("listTargets", "GET", _TARGETS, scopes=("users.read",))
 def list_targets(
     connection: Connection,
-    context: Context,  # noqa: ARG001
+    _: Context,
     user_id: ResourceId,
     queries: Annotated[Sequence[str], QueryList(tuple(TARGETS.attributes))] = (),
     total: Boolean = True,

@@ -1,4 +1,4 @@
-"""What servers change of a user."""
+"""Changes that servers make to users."""
 
 from __future__ import annotations
 
@@ -111,11 +111,7 @@ def update_phone_verification(
 
 
 @operations.write(
-    "updateImpersonator",
-    "PATCH",
-    "/users/{userId}/impersonator",
-    scopes=_WRITE,
-    event=IMPERSONATOR_UPDATED,
+    "updateImpersonator", "PATCH", "/users/{userId}/impersonator", scopes=_WRITE, event=IMPERSONATOR_UPDATED
 )
 def update_impersonator(
     transaction: Transaction, context: Context, user_id: ResourceId, impersonator: Boolean

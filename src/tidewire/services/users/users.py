@@ -1,4 +1,4 @@
-"""Finding users, what belongs to them, and deleting them."""
+"""Users: listed, read and deleted, with their preferences, memberships and audit log."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def get(connection: Connection, context: Context, user_id: ResourceId) -> User:
 
 
 @operations.read("getPrefs", "GET", "/users/{userId}/prefs", scopes=("users.read",), model=Preferences)
-def get_prefs(connection: Connection, context: Context, user_id: ResourceId) -> dict[str, Any]:  # noqa: ARG001
+def get_prefs(connection: Connection, _: Context, user_id: ResourceId) -> dict[str, Any]:
     """Get the preferences of a user."""
     prefs: dict[str, Any] = find_user(connection, user_id).prefs
     return prefs
@@ -69,7 +69,7 @@ def list_memberships(
 @operations.read("listLogs", "GET", "/users/{userId}/logs", scopes=("users.read",))
 def list_logs(
     connection: Connection,
-    context: Context,  # noqa: ARG001
+    _: Context,
     user_id: ResourceId,
     queries: Annotated[Sequence[str], QueryList((), kinds=("limit", "offset"))] = (),
     total: Boolean = True,
@@ -82,7 +82,7 @@ def list_logs(
 async def delete(context: Context, user_id: ResourceId) -> None:
     """Delete a user with everything that belongs to them; the id is free again.
 
-    What logs and outboxes have of the user goes too, within seconds.
+    Personal data in logs and outboxes is deleted too, within seconds.
     """
 
     def unit(transaction: Transaction) -> None:

@@ -15,9 +15,9 @@ from tidewire.core.ids import unique_id
 from tidewire.core.time import now
 from tidewire.store.engine.connection import Connection
 from tidewire.store.lists.resource_lists import resource_list
-from tidewire.store.records.identities import hash_secret
 from tidewire.store.records.rows import insert_row
 from tidewire.store.schema import keys
+from tidewire.store.secrets.credentials import hash_secret
 
 KEYS: Final = resource_list(
     keys, "name", "scopes", "expire", "accessedAt", columns={"expire": keys.c.expires_at}

@@ -13,9 +13,9 @@ from tidewire.core.ids import unique_id
 from tidewire.core.time import now
 from tidewire.store.engine.connection import Connection
 from tidewire.store.lists.resource_lists import resource_list
-from tidewire.store.records.identities import hash_secret
 from tidewire.store.records.rows import delete_row, find_row, insert_row, update_row
 from tidewire.store.schema import dev_keys
+from tidewire.store.secrets.credentials import hash_secret
 from tidewire.store.secrets.encryption import Encryption
 
 DEV_KEYS: Final = resource_list(dev_keys, "expire", "accessedAt", columns={"expire": dev_keys.c.expires_at})

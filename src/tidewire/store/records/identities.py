@@ -23,38 +23,7 @@ from tidewire.store.engine.prepared_statements import PreparedSelect
 from tidewire.store.records.projects import CONSOLE_PROJECT_ID
 from tidewire.store.records.targets import target_of
 from tidewire.store.schema import authenticators, memberships, sessions, targets, users
-from tidewire.store.secrets.credentials import (
-    MAX_CREDENTIAL_LENGTH,
-    InvalidJwtError,
-    decode_jwt,
-    decode_session,
-    encode_jwt,
-    encode_session,
-    hash_secret,
-)
-
-__all__ = [
-    "MAX_CREDENTIAL_LENGTH",
-    "IdentityRows",
-    "InvalidJwtError",
-    "account_of",
-    "decode_session",
-    "encode_jwt",
-    "encode_session",
-    "find_user_id",
-    "hash_secret",
-    "identity_by_secret",
-    "identity_by_session",
-    "identity_of",
-    "jwt_identity",
-    "rows_by_secret",
-    "rows_by_session",
-    "rows_by_user",
-    "session_identities",
-    "session_identity",
-    "unexpired",
-    "user_identity",
-]
+from tidewire.store.secrets.credentials import decode_jwt, decode_session, hash_secret
 
 
 def session_identity(connection: Connection, encoded: str, now: int) -> Identity | None:

@@ -12,10 +12,10 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.ids import unique_id
 from tidewire.core.time import now
 from tidewire.store.engine.connection import Connection
-from tidewire.store.records.identities import encode_session, hash_secret
 from tidewire.store.records.rows import find_row, insert_row, update_row
 from tidewire.store.records.targets import delete_targets_of_sessions
 from tidewire.store.schema import sessions, users
+from tidewire.store.secrets.credentials import encode_session, hash_secret
 
 _TOUCH_USER: Final = update(users).where(users.c.id == bindparam("of_user"))
 
