@@ -15,30 +15,13 @@ from tidewire.core.parameters import Parameter
 
 _SCHEMA: Final = "#/components/schemas/{name}"
 _SECURITY_SCHEMES: Final = {
-    "Project": {
-        "type": "apiKey",
-        "in": "header",
-        "name": "X-Appwrite-Project",
-        "description": "Id of the project.",
-    },
-    "Key": {
-        "type": "apiKey",
-        "in": "header",
-        "name": "X-Appwrite-Key",
-        "description": "Secret of an API key.",
-    },
-    "Session": {
-        "type": "apiKey",
-        "in": "header",
-        "name": "X-Appwrite-Session",
-        "description": "A session, as its cookie `a_session_<project>` has it.",
-    },
-    "JWT": {
-        "type": "apiKey",
-        "in": "header",
-        "name": "X-Appwrite-JWT",
-        "description": "A JWT made from a session.",
-    },
+    name: {"type": "apiKey", "in": "header", "name": header, "description": meaning}
+    for name, header, meaning in (
+        ("Project", "X-Appwrite-Project", "Id of the project."),
+        ("Key", "X-Appwrite-Key", "Secret of an API key."),
+        ("Session", "X-Appwrite-Session", "A session, as its cookie `a_session_<project>` has it."),
+        ("JWT", "X-Appwrite-JWT", "A JWT made from a session."),
+    )
 }
 
 

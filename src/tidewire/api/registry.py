@@ -22,18 +22,6 @@ class DuplicateOperationError(Exception):
 class Endpoint:
     """An operation with everything about it that is the same for all requests, computed once."""
 
-    __slots__ = (
-        "completes_sign_in",
-        "compressible",
-        "file_parameter",
-        "needs_fresh_factor",
-        "operation",
-        "scoped_by_team",
-        "scopes",
-        "service",
-        "sessionless",
-    )
-
     def __init__(self, operation: Operation) -> None:
         self.operation = operation
         self.service = operation.service.lower()
@@ -56,18 +44,6 @@ class Route:
     A placeholder ``projectId`` of an older path that is no parameter of the operation names the project that
     the operation is about.
     """
-
-    __slots__ = (
-        "alternatives",
-        "conditions",
-        "elsewhere",
-        "endpoint",
-        "in_path",
-        "names",
-        "names_project",
-        "older",
-        "once",
-    )
 
     def __init__(self, endpoint: Endpoint, path: str, names: tuple[str, ...]) -> None:
         operation = endpoint.operation

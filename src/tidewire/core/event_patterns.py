@@ -38,10 +38,7 @@ def _databases() -> Iterator[tuple[str, str]]:
 _ACTIONS: Final[Mapping[str, frozenset[str]]] = {
     resource: frozenset(actions.split())
     for resource, actions in (
-        (
-            "users",
-            _USER_ACTIONS,
-        ),
+        ("users", _USER_ACTIONS),
         ("users.sessions", "create delete"),
         ("users.recovery", "create update"),
         ("users.verification", "create update"),

@@ -49,6 +49,8 @@ _DOCUMENT: Final = (
     "tablesdb.[databaseId].tables.{$tableId|$collectionId}.rows",
     "tablesdb.[databaseId].tables.{$tableId|$collectionId}.rows.{$id}",
 )
+_PARTS: Final = ("attributes", "columns", "indexes")
+_DEPLOYMENTS: Final = ("functions.deployments", "sites.deployments")
 
 
 def _documents_of(database_type: str) -> EventRoute:
@@ -83,14 +85,7 @@ ROUTES: Final = (
     _documents_of("vectorsdb"),
     *(
         EventRoute(resource=f"databases.{schema}", channels=_CONSOLE, roles="project team", to_console=True)
-        for schema in (
-            "collections.attributes",
-            "collections.columns",
-            "collections.indexes",
-            "tables.attributes",
-            "tables.columns",
-            "tables.indexes",
-        )
+        for schema in (f"{table}.{part}" for table in ("collections", "tables") for part in _PARTS)
     ),
     EventRoute(
         resource="buckets.files",
@@ -104,14 +99,7 @@ ROUTES: Final = (
     ),
     *(
         EventRoute(resource=resource, channels=_CONSOLE, roles="project team", to_console=True)
-        for resource in (
-            "functions.deployments",
-            "sites.deployments",
-            "rules",
-            "migrations",
-            "projects",
-            "projects.*",
-        )
+        for resource in ("rules", "migrations", "projects", "projects.*", *_DEPLOYMENTS)
     ),
     EventRoute(resource="reports", channels=("reports", "reports.[reportId]"), roles="project team"),
     EventRoute(

@@ -9,17 +9,10 @@ from typing import Final
 
 _ORIGIN: Final = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<rest>.*)", re.DOTALL)
 _AUTHORITY: Final = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s/?#@\\:\[\]]+)(:[0-9]{1,5})?")
-_WEB_SCHEMES: Final = frozenset(
-    {
-        "http",
-        "https",
-        "chrome-extension",
-        "moz-extension",
-        "safari-web-extension",
-        "ms-browser-extension",
-        "tauri",
-    }
-)
+_WEB_SCHEMES: Final = frozenset({
+    "http", "https", "chrome-extension", "moz-extension", "safari-web-extension",
+    "ms-browser-extension", "tauri",
+})  # fmt: skip
 _FRAMEWORK_SCHEMES: Final = frozenset({"capacitor", "ionic", "app"})
 """Schemes under which app frameworks show web pages of their own, such as ``capacitor://localhost``."""
 _APP_SCHEMES: Final = {
@@ -30,19 +23,15 @@ _APP_SCHEMES: Final = {
 }
 """Type of a native platform to the schemes that its SDKs send."""
 CURRENT_TYPES: Final = {
-    "flutter-web": "web",
-    "unity": "web",
-    "flutter-ios": "apple",
-    "flutter-macos": "apple",
-    "apple-ios": "apple",
-    "apple-macos": "apple",
-    "apple-watchos": "apple",
-    "apple-tvos": "apple",
-    "react-native-ios": "apple",
-    "flutter-android": "android",
-    "react-native-android": "android",
-    "flutter-windows": "windows",
-    "flutter-linux": "linux",
+    older: current
+    for current, older_types in {
+        "web": "flutter-web unity",
+        "apple": "flutter-ios flutter-macos apple-ios apple-macos apple-watchos apple-tvos react-native-ios",
+        "android": "flutter-android react-native-android",
+        "windows": "flutter-windows",
+        "linux": "flutter-linux",
+    }.items()
+    for older in older_types.split()
 }
 """Older types of platforms to those that they count as: ``web`` or a kind of app."""
 _LOOPBACK: Final = frozenset({"127.0.0.1", "[::1]"})

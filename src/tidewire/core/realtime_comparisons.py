@@ -7,6 +7,7 @@ ordering exists within numbers and within text only.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -52,26 +53,20 @@ def _compile_not_equal(query: Query) -> Predicate:
     return lambda payload: attribute in payload and payload.key(attribute) not in keys
 
 
-def _compile_less(query: Query) -> Predicate:
-    """Compile ``lessThan``. A value that is less than any of the query's values is less than the greatest of
-    them; the other three methods follow the same reasoning."""
-    number, text = _bounds(query.values, max)
-    return _ordering(query.attribute, number, text, lambda value, bound: value < bound)
+def _compile_order(
+    furthest: Callable[..., Any], relation: Callable[[Any, Any], bool]
+) -> Callable[[Query], Predicate]:
+    """The compiler of a method that orders.
 
+    A value that is less than any of a query's values is less than the greatest of them, so that only the
+    ``furthest`` is compared with; the same holds for the other relations.
+    """
 
-def _compile_less_or_equal(query: Query) -> Predicate:
-    number, text = _bounds(query.values, max)
-    return _ordering(query.attribute, number, text, lambda value, bound: value <= bound)
+    def compile_(query: Query) -> Predicate:
+        number, text = _bounds(query.values, furthest)
+        return _ordering(query.attribute, number, text, relation)
 
-
-def _compile_greater(query: Query) -> Predicate:
-    number, text = _bounds(query.values, min)
-    return _ordering(query.attribute, number, text, lambda value, bound: value > bound)
-
-
-def _compile_greater_or_equal(query: Query) -> Predicate:
-    number, text = _bounds(query.values, min)
-    return _ordering(query.attribute, number, text, lambda value, bound: value >= bound)
+    return compile_
 
 
 def _bounds(values: Sequence[Any], furthest: Callable[..., Any]) -> tuple[int | float | None, str | None]:
@@ -102,10 +97,10 @@ def _ordering(
 COMPARISONS: Final[Mapping[str, Callable[[Query], Predicate]]] = {
     "equal": _compile_equal,
     "notEqual": _compile_not_equal,
-    "lessThan": _compile_less,
-    "lessThanEqual": _compile_less_or_equal,
-    "greaterThan": _compile_greater,
-    "greaterThanEqual": _compile_greater_or_equal,
+    "lessThan": _compile_order(max, operator.lt),
+    "lessThanEqual": _compile_order(max, operator.le),
+    "greaterThan": _compile_order(min, operator.gt),
+    "greaterThanEqual": _compile_order(min, operator.ge),
     "isNull": _compile_null,
     "isNotNull": _compile_not_null,
     "select": _compile_nested_select,

@@ -80,26 +80,24 @@ def _between(attribute: str, values: Sequence[Any]) -> Test:
     return test
 
 
-def _starts_with(attribute: str, values: Sequence[Any]) -> Test:
-    text = fold(values[0])
+def _at_edge(fits: Callable[[str, str], bool]) -> Callable[[str, Sequence[Any]], Test]:
+    """The maker of a test whether a text begins, or ends, with another."""
 
-    def test(payload: Attributes) -> bool | None:
-        if not isinstance(payload.get(attribute), str):
-            return None
-        return payload.folded(attribute).startswith(text)
+    def of(attribute: str, values: Sequence[Any]) -> Test:
+        text = fold(values[0])
 
-    return test
+        def test(payload: Attributes) -> bool | None:
+            if not isinstance(payload.get(attribute), str):
+                return None
+            return fits(payload.folded(attribute), text)
+
+        return test
+
+    return of
 
 
-def _ends_with(attribute: str, values: Sequence[Any]) -> Test:
-    text = fold(values[0])
-
-    def test(payload: Attributes) -> bool | None:
-        if not isinstance(payload.get(attribute), str):
-            return None
-        return payload.folded(attribute).endswith(text)
-
-    return test
+_starts_with: Final = _at_edge(str.startswith)
+_ends_with: Final = _at_edge(str.endswith)
 
 
 def _contains_any(attribute: str, values: Sequence[Any]) -> Test:

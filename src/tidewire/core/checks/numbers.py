@@ -83,12 +83,8 @@ class Flag(Check):
 
     json_type = "boolean"
     spellings: ClassVar[dict[object, bool]] = {
-        "true": True,
-        "1": True,
-        1: True,
-        "false": False,
-        "0": False,
-        0: False,
+        **dict.fromkeys(("true", "1", 1), True),
+        **dict.fromkeys(("false", "0", 0), False),
     }
 
     def convert(self, value: object) -> bool:

@@ -14,6 +14,7 @@ import structlog
 from tidewire.core.entitlements import change_of
 from tidewire.core.events import NOBODY, LoggedEvent
 from tidewire.realtime.hub.hub import Hub
+from tidewire.realtime.runtime.tasks import stop
 from tidewire.store.engine.database import Database
 from tidewire.store.engine.event_log import epoch, last_offset, read_chunk
 
@@ -106,9 +107,7 @@ class Feed:
 
     async def close(self) -> None:
         """Stop delivering."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await stop(self._task)
 
     def _committed(self, events: Sequence[LoggedEvent]) -> None:
         if not self._is_followed():

@@ -13,6 +13,7 @@ import structlog
 from tidewire.core.custom_channels import MEMBER_EVENTS, ChannelRule
 from tidewire.core.events import Event, LoggedEvent
 from tidewire.realtime.hub.hub import Hub
+from tidewire.realtime.runtime.tasks import stop
 
 MAX_WAITING: Final = 10_000
 """The most events that wait for their delivery; further ones are refused."""
@@ -52,9 +53,7 @@ class UnloggedEvents:
 
     async def close(self) -> None:
         """Stop delivering."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await stop(self._task)
 
     async def _deliver_all(self) -> None:
         try:

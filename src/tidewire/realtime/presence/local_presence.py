@@ -13,6 +13,7 @@ from tidewire.core.time import now
 from tidewire.realtime.matching.index import Index
 from tidewire.realtime.presence.channel_presence import HERE, ChannelPresence
 from tidewire.realtime.receivers.receiver import EVERYTHING, Receiver, Subscription
+from tidewire.realtime.runtime.tasks import stop
 
 SLICE: Final = 100
 """Connections that are looked at before the event loop gets to serve others."""
@@ -65,9 +66,7 @@ class LocalPresence:
 
     async def close(self) -> None:
         """Look at no connection any more."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await stop(self._task)
 
     def touched(self, subscription: Subscription) -> None:
         """A subscription was made or removed."""

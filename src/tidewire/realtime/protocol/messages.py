@@ -69,13 +69,16 @@ class MessageError(Exception):
         self.explanation = explanation
         """What was wrong and what to do, where the message is a fixed text; else empty."""
 
-    def anew(self) -> MessageError:
+    def anew(self, refusal: type[MessageError] | None = None) -> MessageError:
         """A copy of the error, for a caller that keeps this one and raises it later.
+
+        The copy is of the class ``refusal``, or else of the same class.
 
         An error that is raised refers to the frames that it goes through. If these refer to it, that is a
         cycle, which is memory until the garbage collector finds it.
         """
-        return type(self)(self.code, self.message, self.kind, limit=self.limit, explanation=self.explanation)
+        make = refusal or type(self)
+        return make(self.code, self.message, self.kind, limit=self.limit, explanation=self.explanation)
 
 
 @contextmanager
@@ -234,10 +237,7 @@ def parse_in_steps(text: str, terms: Terms = DEFAULT_TERMS) -> Generator[None, N
             yield
         if asked and all(isinstance(row, RefusedRow) for row in asked):
             assert isinstance(asked[0], RefusedRow)
-            first = asked[0].error
-            raise SubscribeError(
-                first.code, first.message, first.kind, limit=first.limit, explanation=first.explanation
-            )
+            raise asked[0].error.anew(SubscribeError)
         return Subscribe(asked, len(text))
     parse = _PARSERS.get(kind) if isinstance(kind, str) else None
     if parse is None:

@@ -27,18 +27,9 @@ class Filter:
     """
 
     __slots__ = (
-        "__weakref__",
-        "attribute",
-        "exact",
-        "held",
-        "keys",
-        "memory",
-        "predicate",
-        "queries",
-        "range",
-        "size",
-        "work",
-    )
+        "__weakref__", "attribute", "exact", "held", "keys", "memory", "predicate", "queries", "range",
+        "size", "work",
+    )  # fmt: skip
 
     def __init__(self, queries: Sequence[Query], size: int) -> None:
         predicate = compile_queries(queries)

@@ -94,24 +94,9 @@ class Receiver(SocketState, ABC):
     """
 
     __slots__ = (
-        "acknowledged",
-        "answers",
-        "asked",
-        "direct",
-        "footprint",
-        "form",
-        "left",
-        "login",
-        "number",
-        "page",
-        "recoverable",
-        "replay",
-        "roles",
-        "round",
-        "subscriptions",
-        "transport",
-        "user_id",
-    )
+        "acknowledged", "answers", "asked", "direct", "footprint", "form", "left", "login", "number", "page",
+        "recoverable", "replay", "roles", "round", "subscriptions", "transport", "user_id",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         super().__init__()

@@ -7,6 +7,13 @@ from collections.abc import Coroutine
 from typing import Any
 
 
+async def stop(task: asyncio.Task[None] | None) -> None:
+    """Cancel a task, and return when it has ended; None: there is none."""
+    if task is not None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
 class Tasks:
     """Running tasks, which are held so that they are not collected, and cancelled at the end."""
 

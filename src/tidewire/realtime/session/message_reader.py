@@ -57,14 +57,8 @@ class MessageReader(WireUser):
     """The part of a session that understands messages, and limits how many of them there may be."""
 
     __slots__ = (
-        "_delayed",
-        "_message_count",
-        "_message_minute",
-        "_not_parsed",
-        "refusals",
-        "services",
-        "wire",
-    )
+        "_delayed", "_message_count", "_message_minute", "_not_parsed", "refusals", "services", "wire",
+    )  # fmt: skip
 
     def __init__(self, services: Services, wire: Wire) -> None:
         super().__init__()

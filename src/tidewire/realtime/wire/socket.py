@@ -72,17 +72,9 @@ class SocketWire(asyncio.Protocol, ABC):
     """
 
     __slots__ = (
-        "_blocked",
-        "_context",
-        "_paid_until",
-        "_pause",
-        "_queued",
-        "_silence",
-        "_timer",
-        "session",
-        "state",
+        "_blocked", "_context", "_paid_until", "_pause", "_queued", "_silence", "_timer", "session", "state",
         "transport",
-    )
+    )  # fmt: skip
 
     acknowledges = False
     writes_past_transport = False

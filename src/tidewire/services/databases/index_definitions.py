@@ -21,7 +21,7 @@ from tidewire.store.engine.connection import Connection, Row
 from tidewire.store.engine.database import Transaction
 from tidewire.store.records.rows import insert_row, rows_of
 from tidewire.store.schema import user_columns, user_indexes
-from tidewire.store.user_tables.indexed_fields import INDEXED_FIELDS
+from tidewire.store.user_tables.fields import INDEXED_FIELDS
 from tidewire.store.user_tables.steps import is_small
 from tidewire.store.user_tables.tables import DOCUMENT
 

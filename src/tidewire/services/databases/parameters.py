@@ -16,7 +16,7 @@ from tidewire.core.columns import KINDS, ColumnRules, InvalidValueError, shown_t
 from tidewire.core.geometry import Shape, geometry_problem
 from tidewire.core.parameters import Check, InvalidParameterError
 from tidewire.services.permissions import ITEM_ACTIONS
-from tidewire.store.user_tables.indexed_fields import INDEXED_FIELDS
+from tidewire.store.user_tables.fields import INDEXED_FIELDS
 
 
 @dataclass(frozen=True)

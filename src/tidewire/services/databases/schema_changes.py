@@ -19,7 +19,7 @@ from tidewire.store.records.descriptions import any_unfinished, find_unfinished,
 from tidewire.store.records.rows import SystemTable, find_row, rows_of
 from tidewire.store.schema import dropped_tables, relationships, user_columns, user_indexes
 from tidewire.store.user_tables.changes import advance_column, advance_dropped_table, advance_index
-from tidewire.store.user_tables.indexed_fields import INDEXED_FIELDS
+from tidewire.store.user_tables.fields import INDEXED_FIELDS
 from tidewire.store.user_tables.names import value_column
 from tidewire.store.user_tables.relationship_changes import advance_relationship
 from tidewire.store.user_tables.tables import DOCUMENT

@@ -202,18 +202,19 @@ def _apply_order(definition: ListDefinition, page: _Page, query: Query) -> None:
 
 def _apply_page(page: _Page, query: Query) -> None:
     if query.method == "limit":
-        number = _number(query, 1, MAX_LIMIT)
+        number = whole_number(query, 1, MAX_LIMIT)
         page.limit = number if page.limit is None else page.limit
     elif query.method == "offset":
-        number = _number(query, 0, 2**53)
+        number = whole_number(query, 0, 2**53)
         page.offset = number if page.offset is None else page.offset
     else:
-        cursor = _cursor(query)
+        cursor = cursor_id(query, "item")
         if page.cursor is None:
             page.cursor, page.backward = cursor, query.method == "cursorBefore"
 
 
-def _number(query: Query, minimum: int, maximum: int) -> int:
+def whole_number(query: Query, minimum: int, maximum: int) -> int:
+    """The one integer that a query gives. Raises :class:`InvalidFilterError`."""
     value = query.values[0] if len(query.values) == 1 else None
     if isinstance(value, float) and value.is_integer():
         value = int(value)
@@ -222,10 +223,11 @@ def _number(query: Query, minimum: int, maximum: int) -> int:
     return value
 
 
-def _cursor(query: Query) -> str:
+def cursor_id(query: Query, subject: str) -> str:
+    """The id that a cursor gives; ``subject`` is what it is the id of. Raises :class:`InvalidFilterError`."""
     value = query.values[0] if len(query.values) == 1 else None
     if not isinstance(value, str) or not 1 <= len(value) <= 36 or not value.isascii():
-        raise InvalidFilterError(f"The query {query.method} needs the id of one item.")
+        raise InvalidFilterError(f"The query {query.method} needs the id of one {subject}.")
     return value
 
 

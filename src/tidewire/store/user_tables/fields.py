@@ -37,20 +37,23 @@ class Field:
     """Table of the boxes around shapes; empty if there is none."""
 
 
-_DIGITS: Final = re.compile(r"[0-9]{1,19}")
-_SYSTEM: Final[Mapping[str, tuple[str, Storage]]] = {
-    "$id": ("id", "text"),
-    "$sequence": ("sequence", "integer"),
-    "$createdAt": ("created_at", "time"),
-    "$updatedAt": ("updated_at", "time"),
+INDEXED_FIELDS: Final = {
+    "$id": "id",
+    "$createdAt": "created_at",
+    "$updatedAt": "updated_at",
+    "$sequence": "sequence",
 }
+"""Fields besides columns that indexes can have in them, and what they are called in SQL."""
+_DIGITS: Final = re.compile(r"[0-9]{1,19}")
+_STORAGE: Final[Mapping[str, Storage]] = {"$id": "text", "$sequence": "integer"}
+"""The storage of these fields; the others are times."""
 
 
 def field_of(table: UserTable, key: str, method: str) -> Field:
     """What a query means by ``key``. Raises :class:`InvalidFilterError` if there is no such thing."""
-    if key in _SYSTEM:
-        name, storage = _SYSTEM[key]
-        return Field(key, table.rows, table.rows.c[name], storage, nullable=False)
+    if key in INDEXED_FIELDS:
+        column_of_all = table.rows.c[INDEXED_FIELDS[key]]
+        return Field(key, table.rows, column_of_all, _STORAGE.get(key, "time"), nullable=False)
     column = table.columns.get(key)
     if column is None or column.rules.kind.storage == "document":
         raise InvalidFilterError(

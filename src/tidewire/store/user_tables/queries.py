@@ -10,7 +10,7 @@ import msgspec
 from tidewire.core.errors import TidewireError
 from tidewire.core.queries import InvalidQueryError, Query, parse_query
 from tidewire.store.lists.filters import InvalidFilterError
-from tidewire.store.lists.resource_lists import DEFAULT_LIMIT, MAX_LIMIT, MAX_QUERIES
+from tidewire.store.lists.resource_lists import DEFAULT_LIMIT, MAX_LIMIT, MAX_QUERIES, cursor_id, whole_number
 from tidewire.store.user_tables.filters import FILTER_METHODS, Shape, read_filter, size_of
 from tidewire.store.user_tables.nearest import METHODS as NEAREST_METHODS
 from tidewire.store.user_tables.nearest import Nearest, read_nearest
@@ -127,13 +127,13 @@ def _apply_nearest(table: UserTable, page: Page, query: Query) -> None:
 def _apply_bounds(page: Page, query: Query) -> None:
     """Apply a limit, an offset or a cursor. Of each kind of query the first counts."""
     if query.method == "limit":
-        number = _number(query, 1, MAX_LIMIT)
+        number = whole_number(query, 1, MAX_LIMIT)
         page.limit = number if page.limit is None else page.limit
     elif query.method == "offset":
-        number = _number(query, 0, 2**53)
+        number = whole_number(query, 0, 2**53)
         page.offset = number if page.offset is None else page.offset
     elif query.method in {"cursorAfter", "cursorBefore"}:
-        cursor = _cursor(query)
+        cursor = cursor_id(query, "row")
         if page.cursor is None:
             page.cursor, page.backward = cursor, query.method == "cursorBefore"
     else:
@@ -160,19 +160,3 @@ def _complete_orders(page: Page) -> None:
         page.orders.append(("$sequence", page.orders[-1][1] if page.orders else False))
     if page.backward:
         page.orders = [(key, not descending) for key, descending in page.orders]
-
-
-def _number(query: Query, minimum: int, maximum: int) -> int:
-    value = query.values[0] if len(query.values) == 1 else None
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= maximum:
-        raise InvalidFilterError(f"The {query.method} must be one integer from {minimum} to {maximum}.")
-    return value
-
-
-def _cursor(query: Query) -> str:
-    value = query.values[0] if len(query.values) == 1 else None
-    if not isinstance(value, str) or not 1 <= len(value) <= 36 or not value.isascii():
-        raise InvalidFilterError(f"The query {query.method} needs the id of one row.")
-    return value

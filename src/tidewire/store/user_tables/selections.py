@@ -15,15 +15,9 @@ from tidewire.store.user_tables.reached import Reach, Reached, relation_in, requ
 from tidewire.store.user_tables.tables import UserTable
 
 SYSTEM_KEYS: Final = (
-    "$id",
-    "$sequence",
-    "$createdAt",
-    "$updatedAt",
-    "$permissions",
-    "$databaseId",
-    "$tableId",
+    "$id", "$sequence", "$createdAt", "$updatedAt", "$permissions", "$databaseId", "$tableId",
     "$collectionId",
-)
+)  # fmt: skip
 """The keys that can be selected besides columns."""
 
 

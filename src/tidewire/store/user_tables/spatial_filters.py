@@ -17,22 +17,8 @@ from tidewire.store.lists.filters import InvalidFilterError
 from tidewire.store.user_tables.fields import Field, wrong_value
 from tidewire.store.user_tables.tables import UserTable
 
-_RELATIONS: Final = {
-    "equal": "equal",
-    "intersects": "intersects",
-    "crosses": "crosses",
-    "overlaps": "overlaps",
-    "touches": "touches",
-    "contains": "contains",
-}
-_NEGATIONS: Final = {
-    "notEqual": "equal",
-    "notIntersects": "intersects",
-    "notCrosses": "crosses",
-    "notOverlaps": "overlaps",
-    "notTouches": "touches",
-    "notContains": "contains",
-}
+_RELATIONS: Final = ("equal", "intersects", "crosses", "overlaps", "touches", "contains")
+_NEGATIONS: Final = {f"not{relation.capitalize()}": relation for relation in _RELATIONS}
 _FAR: Final = frozenset({"distanceNotEqual", "distanceGreaterThan"})
 _DISTANCES: Final = frozenset({"distanceEqual", "distanceLessThan", *_FAR})
 
@@ -65,8 +51,7 @@ def condition(
         apart = distance_between(field.column, bound[0], bound[2])
         fits, box = _COMPARISONS[method](apart, bound[1]), bound[3:]
     else:
-        relation = _RELATIONS.get(method) or _NEGATIONS[method]
-        related = relates(relation, field.column, bound[0])
+        related = relates(_NEGATIONS.get(method, method), field.column, bound[0])
         fits, box = related == int(method in _RELATIONS), bound[1:]
     return and_(fits, box_meets(field.boxes, user_table.rows.c.sequence, box)) if box else fits
 

@@ -10,7 +10,7 @@ from tidewire.store.engine import staging
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.dialect import Indexed
 from tidewire.store.user_tables import names
-from tidewire.store.user_tables.indexed_fields import INDEXED_FIELDS
+from tidewire.store.user_tables.fields import INDEXED_FIELDS
 from tidewire.store.user_tables.members import column_and_path
 from tidewire.store.user_tables.relations import Relation, pairs_table
 from tidewire.store.user_tables.tables import UserTable
