@@ -1,4 +1,4 @@
-"""Many rows in one request: for servers only, all or none, with an event for each."""
+"""Operations on many rows: for servers only, all or none of the rows, with an event for each."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def _for_all(
     shown: list[Any] = []
     count = size = 0
     settings = call.context.settings
-    # Their events are held until the commit, and others wait for the writer.
+    # The events are held in memory until the commit, and other requests wait for the writer.
     if page.limit is not None:
         page.limit = min(page.limit, settings.bulk_rows_max + 1)
     for row in _matching(transaction.connection, table, page, settings.bulk_bytes_max):

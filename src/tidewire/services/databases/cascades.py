@@ -1,10 +1,10 @@
 """What the deletion of a row does to the rows related to it, by the rules of the relationships.
 
-The deletion and everything that follows from it are one unit of work. Who made a row name another accepted
-the rule: such rows are changed and deleted whoever asks for it. A row that is deleted because the deleted one
-names it, or is paired with it, must be one that the caller may delete itself, since naming takes no right
-to it. Rows are looked up a step at a time, so that memory stays bounded; the setting ``cascade_rows_max``
-bounds how long the writer can be held.
+The deletion and everything that follows from it are one unit of work. Rows that name the deleted row are
+changed or deleted whoever asks for the deletion: the writer who made them name it accepted the rule. Rows
+that the deleted row names, or is paired with, are only deleted if the caller may delete them, because naming
+a row takes no right to it. Rows are looked up a step at a time, so that memory stays bounded; the setting
+``cascade_rows_max`` bounds how long the writer can be held.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ STEP_ROWS: Final = 500
 """Related rows that are held in memory at a time, for each row on the way."""
 
 _Doomed = tuple[UserTable, int]
-"""A row that is to be deleted too, by its sequence."""
+"""A further row to be deleted: its table and its sequence."""
 
 
 def delete_with_related(
     transaction: Transaction, call: DialectCall, table: UserTable, row: StoredRow
 ) -> msgspec.Raw:
-    """Delete a row, do what follows for others, write an event for each; return the row as JSON text.
+    """Delete a row, change or delete those related to it, write an event for each; return it as JSON text.
 
     Raises ``row_delete_restricted``, ``user_unauthorized``, or ``general_bad_request`` for too many rows.
     """
@@ -50,7 +50,7 @@ def delete_with_related(
             following.pop()
             continue
         found = row_of(transaction.connection, doomed[0], doomed[1])
-        # What several rows lead to is gone after the first.
+        # A row that several rows lead to is gone after the first of them.
         if found is not None:
             following.append(deletion.begin(doomed[0], found))
     return payload
@@ -66,7 +66,7 @@ class _Deletion:
         self._left = call.context.settings.cascade_rows_max + 1
 
     def begin(self, table: UserTable, row: StoredRow) -> Iterator[_Doomed]:
-        """Delete a row; what comes back deals with those related to it and yields the ones to delete."""
+        """Delete a row; the iterator changes the rows related to it and yields those to be deleted."""
         self._count()
         sequence: int = row[0]
         for relation in table.all_relations:
@@ -90,7 +90,7 @@ class _Deletion:
         return self._consequences(table, sequence, named)
 
     def _restricts(self, table: UserTable, relation: Relation, sequence: int) -> bool:
-        """Whether a row has related ones; where one names or is paired with another, only the parent has."""
+        """Whether related rows forbid the deletion; in oneToOne and manyToMany only a parent's can."""
         if relation.type in {"oneToOne", "manyToMany"} and relation.side == "child":
             return False
         itself = sequence if relation.related == table.sequence else None
@@ -98,7 +98,7 @@ class _Deletion:
             return any(key != itself for key in paired_with(self._connection, table, relation, sequence, 2))
         if relation.type == "oneToOne":
             key = key_of(self._connection, table, relation.own_key, sequence)
-            # What it names may just have been deleted.
+            # The row that it names may just have been deleted.
             return key not in {None, itself} and self._row(relation, key) is not None
         if not relation.related_key:
             return False
@@ -120,9 +120,9 @@ class _Deletion:
                 yield from self._unnamed(relation, sequence)
 
     def _unnamed(self, relation: Relation, sequence: int) -> Iterator[_Doomed]:
-        """The rows that name the deleted one are deleted with it, or name nothing any more."""
+        """Yield the rows that name the deleted one if they are deleted with it, or else clear their keys."""
         related, name = self._related(relation), relation.related_key
-        # A child that does not show its parent is nothing that the parent depends on.
+        # A child that does not show its parent is not deleted with it.
         dependent = relation.type != "oneToOne" or relation.two_way
         cascade = relation.on_delete == "cascade" and dependent
         while rows := rows_naming(self._connection, related, name, sequence, STEP_ROWS):
@@ -136,7 +136,7 @@ class _Deletion:
                 publish_row(self._transaction, self._call, related, changed, "update")
 
     def _unpair(self, table: UserTable, relation: Relation, sequence: int) -> list[int]:
-        """Let a row be related to none any more; the ones that are to be deleted with it."""
+        """Remove the pairs of a row; return the related rows that are to be deleted with it."""
         doomed: list[int] = []
         if relation.on_delete == "cascade" and relation.side == "parent":
             doomed = paired_with(self._connection, table, relation, sequence, self._left)

@@ -1,4 +1,4 @@
-"""New and changed columns: whether they make sense, and their description in the store."""
+"""New and changed columns: the checks of what clients ask for, and the descriptions in the store."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from tidewire.store.user_tables.columns import column_of
 from tidewire.store.user_tables.steps import is_small, new_version
 
 MAX_COLUMNS: Final = 1000
-"""Columns that a table may have, those that are being deleted included."""
+"""Columns that a table may have, including those that are being deleted."""
 MAX_SIZE: Final = {"string": 2**30, "varchar": 16_381}
-"""Characters that columns of these kinds can be made for."""
+"""The greatest size, in characters, of columns of these kinds."""
 MIN_SEALED_SIZE: Final = 150
-"""Characters that a column which is encrypted must be made for."""
+"""The least size, in characters, of a column that is encrypted."""
 MAX_ELEMENTS: Final = 100
 MAX_ELEMENT_LENGTH: Final = 255
 
@@ -45,7 +45,7 @@ class ColumnDefinition:
     """``min``, ``max``, ``elements``, ``encrypt``."""
 
     def checked(self, dialect: Dialect) -> ColumnDefinition:
-        """The definition, its default as it is shown. Raises :class:`TidewireError` if it makes no sense."""
+        """The definition with its default as the API shows it. Raises :class:`TidewireError`."""
         if self.default is not None and (self.required or self.array):
             what = "required columns" if self.required else "columns that are arrays"
             raise dialect.error(
@@ -75,7 +75,7 @@ class ColumnDefinition:
 
     @property
     def values(self) -> dict[str, Any]:
-        """What the description in the store says."""
+        """The values of the description in the store."""
         options = {name: value for name, value in self.options.items() if value is not None}
         if self.default is not None:
             options["default"] = self.default
@@ -91,7 +91,7 @@ class ColumnDefinition:
 
 
 def read_column(dialect: Dialect, given: Mapping[str, Any]) -> ColumnDefinition:
-    """A column as it is described in the request that creates its table.
+    """Read a column from the request that creates its table.
 
     Raises ``general_argument_invalid``, or what the operation for columns of its kind raises.
     """

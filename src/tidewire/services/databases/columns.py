@@ -202,7 +202,7 @@ def _parameters(kind: ColumnKind, method: Method, path: str, *, new: bool) -> tu
         "required": _annotation(TrueOrFalse()),
         **_own_parameters(kind, new=new),
     }
-    # Who changes a column must say what its default is to be; for shapes that came later.
+    # A request that changes a column must give its default; only for shapes it is optional.
     optional = new or kind.shape is not None
     common["default?" if optional else "default"] = _annotation(_default_check(kind), nullable=True)
     if new and not kind.shape:

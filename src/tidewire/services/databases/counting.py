@@ -1,4 +1,4 @@
-"""Columns counted up and down, by as many at once as like: no change is lost."""
+"""Columns counted up and down: of changes made at the same time none is lost."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def _count(
 def _counted_member(
     call: DialectCall, table: UserTable, row: StoredRow, key: str, value: float, bound: float | None
 ) -> Changes:
-    """A document with a member counted, found by its path; one that it lacks is counted from zero.
+    """The change that counts a member of a document, found by its path; a missing one counts from zero.
 
     Raises ``attribute_type_invalid``, ``attribute_limit_exceeded`` or ``document_invalid_structure``.
     """
@@ -145,7 +145,7 @@ def _counted_member(
 
 
 def _added_at(document: dict[str, Any], path: tuple[str, ...]) -> tuple[dict[str, Any], int] | None:
-    """Where a member that a document lacks is to stand, objects on the way added; None if there is no way."""
+    """Add the objects on the way to a missing member; return the innermost and 0, or None if that fails."""
     place = document
     for name in path[:-1]:
         place = place.setdefault(name, {})
@@ -168,14 +168,14 @@ def _counted_column(call: DialectCall, table: UserTable, key: str, value: float)
 
 
 def _position(table: UserTable, key: str) -> int:
-    """Where the value of a column stands in a stored row."""
+    """The position of the value of a column in a stored row."""
     return len(SYSTEM_COLUMNS) + list(table.columns).index(key)
 
 
 def _require_within(
     call: DialectCall, table: UserTable, column: UserColumn, stored: Any, method: str, bound: float | None
 ) -> None:
-    """Undo the change if it went too far: ``column_limit_exceeded``."""
+    """Refuse a result beyond the bound, which undoes the change: ``column_limit_exceeded``."""
     beyond = bound is not None and (stored > bound if method == "increment" else stored < bound)
     problem = f"it must not pass {bound}." if beyond else problem_of_stored(table, column, stored)
     if problem:

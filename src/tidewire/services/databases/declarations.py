@@ -98,12 +98,12 @@ def _in_words(dialect: Dialect, parameter: Parameter, required: Collection[str])
 def _handler(
     dialect: Dialect, function: Callable[..., Awaitable[Any]], text: str
 ) -> Callable[..., Awaitable[Any]]:
-    """What does the operation of a dialect; ``text`` is its documentation in the words of tables."""
+    """The handler of the operation in a dialect; ``text`` is its documentation in the words of tables."""
 
     def operation(context: Context, **given: Any) -> Awaitable[Any]:
         return function(DialectCall(context, dialect), **given)
 
-    # ``Create a row`` is ``Create a document``; the article stays right.
+    # ``Create a column`` becomes ``Create an attribute``: the article changes.
     operation.__doc__ = dialect.word(text).replace("a attribute", "an attribute")
     return operation
 

@@ -1,8 +1,8 @@
 """The dialects of operations on databases: tables with rows, the older words for them, documents, vectors.
 
-Everything is done once, in the words of tables; the older dialect differs in words alone, and those of
-documents and of vectors use its words. The first two reach databases of both their types: a database
-keeps the type that it was created as.
+Every operation is implemented once, in the words of tables. The older dialect differs only in its words;
+those of documents and of vectors use the older words, too. The first two dialects reach databases of both
+their types: a database keeps the type that it was created with.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _OLDER_WORDS: Final = {
 }
 _WORD: Final = re.compile("|".join(_OLDER_WORDS))
 _SPECIAL: Final = {"ColumnIndex": "Index", "ColumnIndexList": "IndexList"}
-"""Models that are not called what their words would make of them."""
+"""Models whose names in the older words are irregular."""
 _SPECIAL_OF_VECTORS: Final = {"Table": "VectorsdbCollection", "TableList": "VectorsdbCollectionList"}
 
 DatabaseType = Literal["legacy", "tablesdb", "documentsdb", "vectorsdb"]
@@ -54,7 +54,7 @@ class Dialect:
     service: str
     """Name in the SDKs."""
     base: str
-    """What its paths begin with."""
+    """The beginning of its paths."""
     reaches: tuple[DatabaseType, ...]
     """Types of the databases that it works on."""
 
@@ -84,7 +84,7 @@ class DialectCall(msgspec.Struct, frozen=True):
     dialect: Dialect
 
     async def read_large(self, unit: Callable[[Connection], R]) -> R:
-        """Read with a unit that counts the bytes of what it finds with ``context.held``."""
+        """Read with a unit that reports the bytes it finds to ``context.held``, which bounds their sum."""
         read = self.context.database.read
         held = self.context.held
         return await (read(unit) if held is None else held.read(lambda: read(unit)))
@@ -105,6 +105,6 @@ OPERATIONS: Final = {dialect: Operations(dialect.service) for dialect in EVERY}
 
 
 def as_model(dialect: Dialect, model: type[M], fields: dict[str, Any]) -> M:
-    """What the dialect answers where tables answer with ``model``; ``fields`` are in the words of tables."""
+    """The answer in a dialect where tables answer with ``model``; ``fields`` are in the words of tables."""
     answer: M = dialect.model(model)(**{dialect.word(name): value for name, value in fields.items()})
     return answer

@@ -1,4 +1,4 @@
-"""New indexes: whether they make sense, and their description in the store."""
+"""New indexes: the checks of what clients ask for, how long they may be, and their descriptions."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ TYPES: Final = {
 }
 """By dialect."""
 BOUNDED: Final = frozenset({"key", "unique"})
-"""Types of indexes that have a greatest length."""
+"""Types of indexes whose length is bounded."""
 
 
 class Extent(NamedTuple):
-    """What a column holds."""
+    """The kind and size of the values of a column."""
 
     kind: ColumnKind
     size: int
@@ -63,7 +63,7 @@ class IndexDefinition:
 
 
 def read_index(dialect: Dialect, given: Mapping[str, Any]) -> IndexDefinition:
-    """An index as it is described in the request that creates its table: ``general_argument_invalid``."""
+    """Read an index from the request that creates its table. Raises ``general_argument_invalid``."""
     try:
         columns = given.get("columns", given.get("attributes"))
         definition = IndexDefinition(
@@ -116,7 +116,7 @@ def make_if_small(transaction: Transaction, call: DialectCall, row: Row[Any]) ->
 
 
 def require_fitting_indexes(connection: Connection, call: DialectCall, column: Row[Any], size: int) -> None:
-    """Refuse a size of a column that the indexes which it is in do not allow: ``column_index_invalid``."""
+    """Refuse a size that makes an index of the column too long: ``column_index_invalid``."""
     extents = _extents(rows_of(connection, user_columns, table_sequence=column.table_sequence))
     extents[column.key] = extents[column.key]._replace(size=size)
     for index in rows_of(connection, user_indexes, table_sequence=column.table_sequence):

@@ -1,8 +1,8 @@
 """Lists of rows, kept for as long as a client allowed (``ttl``).
 
 A kept list is used for the same queries by callers with the same roles while the table has the same columns,
-indexes and permissions. It is forgotten when a row was written that may be in it, by whichever process: the
-event log tells.
+indexes and permissions. It is not used again once the event log shows that a row was written which may be in
+it, by whichever process.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tidewire.store.user_tables.tables import UserTable
 MAX_BYTES: Final = 16 * 2**20
 """Bytes of all kept lists together, as they are shown; the least recently used go first."""
 MAX_LIST_BYTES: Final = 2**20
-"""Larger lists are not kept."""
+"""Bytes of the largest list that is kept."""
 
 
 @dataclass
@@ -54,7 +54,7 @@ class RowLists:
         self._size = 0
 
     def find(self, connection: Connection, table: UserTable, key: bytes, ttl: float) -> KeptList | None:
-        """A list that was kept less than ``ttl`` seconds ago and still is as it would be made now."""
+        """A list that was kept less than ``ttl`` seconds ago and is still correct; None if there is none."""
         with self._lock:
             kept = self._lists.get(key)
             if kept is not None:
@@ -83,7 +83,7 @@ ROW_LISTS: Final = RowLists()
 
 
 def list_key(connection: Connection, call: DialectCall, table: UserTable, queries: Sequence[str]) -> bytes:
-    """A digest of what lists of rows have in common that are the same, whether or not they are counted."""
+    """A digest of everything that the rows of a list depend on, except for later events."""
     caller, project = call.context.caller, call.context.project
     parts = (
         (project.id, project.created_at, call.dialect.database_type, table.sequence),
@@ -98,7 +98,7 @@ def list_key(connection: Connection, call: DialectCall, table: UserTable, querie
 
 
 def purge_lists(connection: Connection, table_sequence: int) -> None:
-    """Let no kept list of a table be used any more, in any process."""
+    """Make the kept lists of a table unusable, in all processes."""
     write_state(connection, _purged(table_sequence), unique_id())
 
 

@@ -21,7 +21,7 @@ from tidewire.store.user_tables.fields import INDEXED_FIELDS
 
 @dataclass(frozen=True)
 class RowQueries(QueryList):
-    """Queries on rows, each a JSON text of 1 to 4096 characters; where ``long``, a vector fits in too."""
+    """Queries on rows, each a JSON text of 1 to 4096 characters; ``long`` ones have room for a vector."""
 
     queryable: tuple[str, ...] = ()
     long: bool = False
@@ -68,7 +68,7 @@ class Number(Check):
 
 @dataclass(frozen=True)
 class ValueOf(Check):
-    """What a column of a kind takes, for its default; ``format`` is what the catalog calls it."""
+    """The default of a column of a kind, a value that the kind takes; ``format`` names what it looks like."""
 
     json_type = "string"
     kind: str

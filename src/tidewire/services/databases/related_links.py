@@ -1,4 +1,4 @@
-"""Related rows let go, and places taken, where the key stands in the other table or in pairs."""
+"""Links between rows made and removed, where the key stands in the other table or in a table of pairs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tidewire.store.user_tables.tables import UserTable
 
 
 def take_itself(table: UserTable, row_id: str, changes: Changes) -> list[Relation]:
-    """The relations by which a new row is to name itself, by its id; they are taken out of ``changes``."""
+    """The relations by which a new row is to name itself; they are removed from ``changes``."""
     relations = [table.relations[key] for key in changes.related]
     found = [
         relation
@@ -38,7 +38,7 @@ def take_itself(table: UserTable, row_id: str, changes: Changes) -> list[Relatio
 def name_itself(
     transaction: Transaction, call: DialectCall, table: UserTable, row_id: str, relations: Sequence[Relation]
 ) -> Fields:
-    """Let a new row name itself, as it could not before it was there; what is shown of that."""
+    """Make a new row name itself, which it could not before it existed; return what is shown of that."""
     row = find_row(transaction.connection, table, row_id)
     assert row is not None
     keys: dict[str, int | None] = {relation.own_key: row[0] for relation in relations}
@@ -55,10 +55,11 @@ def unlink_all_but(
     sequence: int,
     kept: Collection[str | None],
 ) -> None:
-    """Let the rows go that a row is related to, except those with the ids ``kept``.
+    """Unlink the rows that a row is related to, except those with the ids ``kept``.
 
-    Of many related rows those that the caller may not read stay: whoever writes back a list cannot mean what
-    was not in it. Raises ``general_bad_request`` if more go than the setting ``cascade_rows_max`` allows.
+    Of many related rows those that the caller may not read stay linked, because they were not in the list
+    that the caller was shown. Raises ``general_bad_request`` if more rows would be unlinked than the setting
+    ``cascade_rows_max`` allows.
     """
     connection, limit = transaction.connection, call.context.settings.cascade_rows_max
     related = find_related_table(connection, call.context.encryption, relation.related)
@@ -87,7 +88,7 @@ def missing_keys(
     row: StoredRow,
     keys: Mapping[str, int],
 ) -> dict[str, int | None]:
-    """What of ``keys`` a row that there is does not hold yet.
+    """Those of ``keys`` that an existing row does not hold yet.
 
     Raises ``row_unique_constraint_violation`` if its only place is taken.
     """

@@ -1,7 +1,7 @@
 """Rows related to those that a request reads: one statement for each relation and level of what is selected.
 
-A caller sees of related rows what it would see of them in their own table. What it may not read is left out:
-null where there is one related row, absent from lists.
+A caller sees related rows as in their own table. Rows that it may not read are left out: null where there is
+one related row, absent from lists.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tidewire.store.user_tables.tables import UserTable
 
 
 def access_to(caller: Caller, table: UserTable) -> Access | None:
-    """Which rows of a table a caller may read; None: there cannot be any."""
+    """Which rows of a table a caller may read; None: none at all."""
     if not (table.enabled or caller.bypasses_permissions):
         return None
     if may(caller, "read", table.permissions):
@@ -37,7 +37,7 @@ def access_to(caller: Caller, table: UserTable) -> Access | None:
 
 
 def reach_of(connection: Connection, call: DialectCall) -> Reach:
-    """Finds the tables that a request comes to through relations."""
+    """A function that finds the tables which a request reaches through relations."""
 
     def reach(relation: Relation) -> Reached:
         table = find_related_table(connection, call.context.encryption, relation.related)
@@ -54,7 +54,7 @@ def add_related(
     shown: Sequence[Fields],
     related: Mapping[str, Selection],
 ) -> None:
-    """Add to rows as they are shown what is selected of related ones.
+    """Add the selected fields of related rows to rows as they are shown.
 
     Raises ``general_query_invalid`` if these are more than the settings ``related_rows_max`` and
     ``list_bytes_max`` allow.
@@ -78,7 +78,7 @@ def _add(
     shown: Sequence[Fields],
     related: Mapping[str, Selection],
 ) -> tuple[list[int], list[int]]:
-    """Do it, and count how many rows and bytes each row is by then, itself and all that is within it."""
+    """Add them; return how many rows and bytes each row has then, itself and everything nested in it."""
     sizes, widths = [1] * len(rows), list(map(row_size, rows))
     places = {row[0]: place for place, row in enumerate(rows)}
     limit, max_bytes = call.context.settings.related_rows_max, call.context.settings.list_bytes_max

@@ -1,4 +1,4 @@
-"""What a client wants a row to be related to: ids of rows, and rows that are to be written with it."""
+"""Related rows as clients give them: ids of rows, and rows that are to be written with it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tidewire.services.databases.dialects import DialectCall
 from tidewire.store.user_tables.relations import Relation
 
 Item = str | dict[str, Any]
-"""The id of a row, or a row, with its ``$id`` if it is there already."""
+"""The id of a row, or a row; with an ``$id`` that exists it is changed."""
 
 
 def read_related(call: DialectCall, relation: Relation, value: object) -> list[Item]:

@@ -1,7 +1,7 @@
-"""New, changed and deleted relationships: whether they make sense, and their description in the store.
+"""New, changed and deleted relationships: the checks of what clients ask for, and the descriptions.
 
-The description is one row for both tables. What the API shows of it stands in the columns that show it, one
-or, of a two-way relationship, two; it is written anew whenever the description changes.
+A description is one row for both tables. The API shows a relationship as one column, or as two if it is
+two-way; the descriptions of these columns are rewritten whenever that of the relationship changes.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def complete_if_small(transaction: Transaction, call: DialectCall, row: Row[Any]
 
 
 def find_relationship(connection: Connection, column: Row[Any]) -> tuple[Row[Any], Side]:
-    """The relationship that a column shows, and the side that the column is of."""
+    """The relationship that a column shows, and the side that the column stands on."""
     side: Side = column.options["side"]
     named = {f"{side}_table": column.table_sequence, f"{side}_key": column.key}
     if side == "child":
@@ -117,7 +117,7 @@ def redefine_relationship(
 
 
 def delete_relationship(transaction: Transaction, call: DialectCall, column: Row[Any]) -> None:
-    """Delete a relationship with what is related by it, whichever side it is asked for from."""
+    """Delete a relationship with all links between rows; ``column`` may be that of either side."""
     connection = transaction.connection
     row, _ = find_relationship(connection, column)
     row = begin_removal(connection, row)
@@ -126,7 +126,7 @@ def delete_relationship(transaction: Transaction, call: DialectCall, column: Row
 
 
 def _show(connection: Connection, row: Row[Any], side: Side) -> None:
-    """Describe the column that shows a relationship in the table of a side."""
+    """Add the column that shows a relationship in the table of a side."""
     insert_row(
         connection,
         user_columns,
@@ -141,7 +141,7 @@ def _show(connection: Connection, row: Row[Any], side: Side) -> None:
 
 
 def _described(connection: Connection, row: Row[Any], side: Side) -> dict[str, Any]:
-    """What the column of a side says of the relationship."""
+    """The key and the options of the column that shows a relationship on a side."""
     keys = {"parent": row.parent_key, "child": row.child_key}
     sequence = row.child_table if side == "parent" else row.parent_table
     related = find_row(connection, user_tables, sequence=sequence)

@@ -34,7 +34,7 @@ _BY_KEY: Final = f"{PATH}/{{key}}/relationship"
 
 
 def _declare_change(dialect: Dialect, path: str, alias: str) -> Callable[[F], F]:
-    """As :func:`declare`; the dialects differ in which of the paths came first."""
+    """Declare a change in a dialect; which of the two paths is the alias differs between dialects."""
     return declare(
         "updateRelationshipColumn",
         "PATCH",

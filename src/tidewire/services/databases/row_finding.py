@@ -1,7 +1,7 @@
-"""Rows that are to be changed or deleted: found, without telling of those that are hidden from the caller.
+"""Rows that are to be changed or deleted, found without revealing those that are hidden from the caller.
 
-With what a caller may do nothing, that does not exist for them: whatever is asked of such a row, and whatever
-else is wrong with the request, the answer is that of an id without a row.
+A row with which a caller may do nothing does not exist for them: whatever the request asks of it, and
+whatever else is wrong with the request, the answer is the same as for an id without a row.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def is_hidden(call: DialectCall, table: UserTable, row: StoredRow) -> bool:
 
 
 def row_to_change(connection: Connection, call: DialectCall, table: UserTable, row_id: str) -> StoredRow:
-    """The row with this id, if it is not hidden. Whether the caller may do what they ask is told later.
+    """The row with this id, if it is not hidden. Whether the caller may change it is checked later.
 
     Raises ``row_not_found`` and ``row_update_conflict``.
     """
@@ -38,8 +38,8 @@ def row_to_upsert(
 ) -> StoredRow | None:
     """The row with this id, or None if it is to be created.
 
-    Raises ``user_unauthorized`` where there is none that the caller knows of and they may not create one, and
-    ``row_not_found`` where the id is that of a hidden row; ``row_update_conflict``.
+    Raises ``user_unauthorized`` if the caller sees no such row and may not create one, ``row_not_found`` if
+    the row is hidden from a caller who may, and ``row_update_conflict``.
     """
     row = find_row(connection, table, row_id)
     hidden = row is not None and is_hidden(call, table, row)
@@ -52,7 +52,7 @@ def row_to_upsert(
 
 
 def require_seen(call: DialectCall, row: StoredRow | None) -> None:
-    """Refuse to change a row that is newer than the request says: ``row_update_conflict``."""
+    """Refuse to change a row that was changed after the request's timestamp: ``row_update_conflict``."""
     seen = call.context.requested_at
     if seen is not None and row is not None and row[3] > seen:
         word = call.dialect.word("row")

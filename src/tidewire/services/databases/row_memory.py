@@ -1,4 +1,4 @@
-"""What lists of rows take in memory until they are written: counted row by row, as they are read."""
+"""The memory that lists of rows take until they are written, counted row by row as they are read."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tidewire.store.user_tables.tables import UserTable
 _ROW: Final = 1024
 """Bytes of a row whatever is in it: its fields by name, times, permissions."""
 _COPIES: Final = 2
-"""The texts of a row are there as read, and in the JSON of the answer."""
+"""Copies of the texts of a row: as read, and in the JSON of the answer."""
 _COPIES_OF_JSON: Final = 8
-"""What an array or a document is made of takes several times as many bytes as its text."""
+"""As :data:`_COPIES`, for arrays and documents, whose objects take several times the bytes of their text."""
 
 
 def begin_counting(call: DialectCall, table: UserTable, page: Page) -> None:
@@ -30,7 +30,7 @@ def begin_counting(call: DialectCall, table: UserTable, page: Page) -> None:
 
 
 def counting(call: DialectCall, table: UserTable) -> Callable[[int], None] | None:
-    """What is to be told of the bytes of each row of a table as it is read; None: nothing counts them."""
+    """The function that gets the bytes of each row of a table as it is read; None: nothing counts them."""
     held = call.context.held
     if held is None:
         return None

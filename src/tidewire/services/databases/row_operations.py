@@ -24,8 +24,8 @@ Shell = Callable[..., Awaitable[Any]]
 class RowOperation(UnitOperation[P, R]):
     """An operation on rows.
 
-    Its parameters must be what JSON can express. In a client's transaction the unit is done as it is, when it
-    is staged and again at the commit. Alone it is done as any unit, unless :meth:`alone` says otherwise.
+    Its parameters must be values that JSON can express. In a client's transaction the unit is done when it is
+    staged, and again at the commit. Alone it is done as any unit, unless :meth:`alone` says otherwise.
     """
 
     def __init__(self, action: str, unit: Callable[P, R]) -> None:

@@ -1,4 +1,4 @@
-"""Rows read: found and listed."""
+"""Operations that read rows: one by its id, or a list."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def list_rows(
 ) -> RowList:
     """List the rows that the caller may read.
 
-    With a ``ttl``, what was listed less than so many seconds ago is shown again, unless it has changed since.
+    With a ``ttl``, a list made less than so many seconds ago is shown again, unless a row has changed since.
     """
     return _list(connection, call, (database_id, table_id), queries, total=total)[0]
 
@@ -86,7 +86,7 @@ async def _list_alone(
     total: bool = True,
     ttl: int = 0,
 ) -> RowList:
-    """Look at what was listed before, if the caller lets it be shown for a while."""
+    """Read a list, or show a kept one if the caller allows that for a while (``ttl``)."""
     answer, hit = await call.read_large(
         lambda connection: _list(connection, call, (database_id, table_id), queries, total=total, ttl=ttl)
     )
@@ -104,7 +104,7 @@ def _list(
     total: bool,
     ttl: int = 0,
 ) -> tuple[RowList, bool]:
-    """The rows of a table, by the ids of its database and itself, and whether they were kept from before."""
+    """The rows of a table, by the ids of its database and itself, and whether there was a kept list."""
     table = find_user_table(connection, call, *ids)
     access = _access(call, table)
     page = read_page(table, queries, reach_of(connection, call))
@@ -112,7 +112,7 @@ def _list(
     key = list_key(connection, call, table, queries) if ttl > 0 else b""
     kept = ROW_LISTS.find(connection, table, key, ttl) if ttl > 0 else None
     if kept is not None and (kept.total is not None or not total):
-        # A list of its own, for what is answered is used up by its encoding.
+        # The list is copied, because the encoding of the answer uses it up.
         return _listed(call, kept.total if total else 0, list(kept.rows)), True
     max_bytes = call.context.settings.list_bytes_max
     count = None
@@ -171,7 +171,7 @@ def _get(
     *,
     snapshot: bool,
 ) -> Fields | None:
-    """The row with the ids of its database, its table and itself; None if it needs a ``snapshot``."""
+    """The row, by the ids of its database, its table and itself; None if reading it needs a ``snapshot``."""
     database_id, table_id, row_id = ids
     table = find_user_table(connection, call, database_id, table_id)
     row = find_row(connection, table, row_id)
@@ -189,7 +189,7 @@ def _get(
 
 
 def _add_unasked(connection: Connection, call: DialectCall, table: UserTable, page: Page) -> None:
-    """Select everything related for programs that expect it where nothing, or all, is selected."""
+    """Select all related rows for older programs, which expect them if nothing, or ``*``, is selected."""
     if not call.context.shows_related or call.dialect is not COLLECTIONS or not table.relations:
         return
     if page.selected is None or "*" in page.selected:
@@ -197,7 +197,7 @@ def _add_unasked(connection: Connection, call: DialectCall, table: UserTable, pa
 
 
 def _access(call: DialectCall, table: UserTable) -> Access:
-    """Which rows the caller may read; raises ``user_unauthorized`` if there cannot be any."""
+    """Which rows the caller may read; raises ``user_unauthorized`` if none at all."""
     access = access_to(call.context.caller, table)
     if access is None:
         raise unauthorized("list", call.dialect.word("the rows of this table"))
@@ -209,9 +209,9 @@ async def at_once(
     unit: Callable[[Connection], T | None],
     fully: Callable[[Connection], T | None] | None = None,
 ) -> T:
-    """What a unit finds that reads only a few rows by their ids: at once, or if need be in a snapshot.
+    """The result of a unit that reads a few rows by their ids: at once, or if that fails in a snapshot.
 
-    ``fully`` is done there instead of it, if that takes more than can be done at once.
+    In the snapshot ``fully``, if it is given, is done instead of ``unit``.
     """
     try:
         answer = call.context.database.find_at_once(unit)

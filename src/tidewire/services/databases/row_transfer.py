@@ -1,4 +1,4 @@
-"""Rows brought in and out of tables in bulk, by who works on the data directory itself."""
+"""Rows imported and exported in bulk, by commands that work on the data directory itself."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ from tidewire.store.user_tables.tables import UserTable
 Outcome = Literal["created", "changed", "unchanged"]
 
 _HIDDEN: Final = ("$sequence", "$databaseId", "$tableId", "$collectionId")
-"""Where a row is says nothing of where it is brought to."""
+"""Fields that are not exported, because they say where a row is."""
 _STEP_RELATED: Final = 100_000
 """Related rows that are looked up at a time."""
 
 
 @dataclass(frozen=True)
 class TransferTable:
-    """A table that rows are brought to or from."""
+    """A table that rows are imported to or exported from."""
 
     call: DialectCall
     database_id: str
@@ -59,7 +59,7 @@ class TransferTable:
 
 @dataclass(frozen=True)
 class NewRow:
-    """A row to be brought in, and what an error calls it."""
+    """A row to be imported, and its name in errors."""
 
     name: str
     """For example ``line 3``."""
@@ -68,7 +68,7 @@ class NewRow:
 
 
 class _SilentTransaction(Transaction):
-    """Writes changes without their events."""
+    """A transaction that writes no events."""
 
     def append(self, event: Event) -> LoggedEvent:
         return LoggedEvent(self.connection.project_id, 0, event)
@@ -89,7 +89,7 @@ async def find_place(context: Context, database_id: str, table_id: str) -> tuple
 
 
 def rules_of(table: UserTable) -> dict[str, ColumnRules]:
-    """What can stand in the columns of a file; related rows stand there by their ids."""
+    """The rules of the values in the columns of a file, where related rows stand by their ids."""
     rules = {key: column.rules for key, column in table.columns.items()}
     for key, relation in table.relations.items():
         rules[key] = ColumnRules(KINDS["varchar"], array=relation.many, size=ID_LENGTH)
@@ -97,7 +97,7 @@ def rules_of(table: UserTable) -> dict[str, ColumnRules]:
 
 
 def exported_keys(table: UserTable) -> list[str]:
-    """The columns that a file has: a relationship only on one of its sides, where that is shown."""
+    """The columns of a file; a relationship is exported only with one of its two tables."""
     return [*table.columns, *(key for key, relation in table.relations.items() if _is_exported(relation))]
 
 
@@ -112,7 +112,7 @@ async def count_rows(place: TransferTable) -> int:
 async def read_rows(
     place: TransferTable, columns: Sequence[str], after: int, limit: int
 ) -> tuple[list[Fields], int]:
-    """The next rows in the order of their creation, and the sequence to go on after; none at the end.
+    """The next rows in the order of their creation, and the sequence to continue after; none at the end.
 
     ``columns`` are the :func:`exported_keys`. Raises :class:`TidewireError` if they have changed.
     """
@@ -147,10 +147,10 @@ async def write_rows(
     relate: bool = True,
     note: tuple[str, str] | None = None,
 ) -> list[Outcome]:
-    """Create rows or change those with their ids, all in one transaction; rows that are so already stay.
+    """Create rows or change those with their ids, all in one transaction; equal rows are left alone.
 
-    ``silent``: no events are written. ``relate``: what is given for relationships counts. ``note``: name and
-    value of how far one has come, which is written if and only if the rows are. Raises
+    ``silent``: no events are written. ``relate``: the given related rows are linked. ``note``: the name and
+    value of a note on the progress, which is written if and only if the rows are. Raises
     :class:`TidewireError` with the name of the wrong row.
     """
 
@@ -168,12 +168,12 @@ async def write_rows(
 
 
 async def read_note(place: TransferTable, name: str) -> str | None:
-    """What :func:`write_rows` noted last."""
+    """The last note of :func:`write_rows`."""
     return await place.call.context.database.read(lambda connection: read_state(connection, name))
 
 
 async def forget_note(place: TransferTable, name: str) -> None:
-    """Forget what was noted."""
+    """Delete a note."""
     await place.call.context.database.write(lambda transaction: delete_state(transaction.connection, name))
 
 
@@ -197,7 +197,7 @@ def _write(
     row = find_row(transaction.connection, table, row_id)
     if row is None:
         created = new_values(call, table, data)
-        # A null that is given is meant, also where the column has a default.
+        # A given null replaces the default of a column.
         created.values |= {key: None for key, value in changes.values.items() if value is None}
         write_row(transaction, call, prepare_row(call, table, row_id, created, permissions))
         return "created"
@@ -216,7 +216,7 @@ def _is_so(
     changes: Changes,
     given: Mapping[str, Any],
 ) -> bool:
-    """Whether the row holds all that is given already."""
+    """Whether the row holds all given values already."""
     if changes.permissions is not None and changes.permissions != permissions_of(row):
         return False
     if changes.created_at not in {None, row[2]}:
@@ -239,7 +239,7 @@ def _is_so(
 def _with_related(
     connection: Connection, call: DialectCall, table: UserTable, rows: list[StoredRow]
 ) -> tuple[list[StoredRow], dict[int, Fields]]:
-    """Rows and the ids of those related to them; fewer rows if it would be too many ids."""
+    """Rows and the ids of the rows related to them; fewer rows if there would be too many ids."""
     related: dict[int, Fields] = {row[0]: {} for row in rows}
     for key, relation in table.relations.items():
         if not _is_exported(relation):
@@ -273,7 +273,7 @@ def _ids(
 
 
 def _is_exported(relation: Relation) -> bool:
-    """Whether this side tells of the relationship: the one that has the key, or else the parent."""
+    """Whether the relationship is exported with this side: the one with the key, or else the parent."""
     if relation.own_key:
         return True
     return relation.side == "parent" if relation.pairs is not None else not relation.two_way

@@ -1,4 +1,4 @@
-"""What a client wants a row to hold: checked, and in the form in which it is kept."""
+"""The values that a client gives for a row: checked, and converted to what is stored."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def new_values(call: DialectCall, table: UserTable, data: Mapping[str, Any]) -> 
 
 
 def completed(call: DialectCall, table: UserTable, row: StoredRow, changes: Changes) -> Changes:
-    """The changes of a row; those of a document with the members that it keeps."""
+    """The changes of a row; to those of a document the members are added that it keeps."""
     if table.document is None or DOCUMENT not in changes.values:
         return changes
     place = len(SYSTEM_COLUMNS) + list(table.columns).index(DOCUMENT)
@@ -71,7 +71,7 @@ def plain_values(call: DialectCall, table: UserTable, data: Mapping[str, Any]) -
 
 
 def changes_nothing(table: UserTable, row: StoredRow, changes: Changes) -> bool:
-    """Whether the row holds already what it is to hold."""
+    """Whether the row holds the new values already."""
     if changes.operators:
         return False
     stored = dict(zip(table.columns, row[len(SYSTEM_COLUMNS) :], strict=True))
@@ -83,7 +83,7 @@ def changes_nothing(table: UserTable, row: StoredRow, changes: Changes) -> bool:
 
 
 def require_fitting(call: DialectCall, table: UserTable, row: StoredRow, changes: Changes) -> None:
-    """Refuse what operators made of values if the columns do not take it: ``row_invalid_structure``."""
+    """Refuse results of operators that the columns do not take: ``row_invalid_structure``."""
     if not changes.operators:
         return
     stored = dict(zip(table.columns, row[len(SYSTEM_COLUMNS) :], strict=True))
@@ -99,7 +99,7 @@ def invalid_operation(call: DialectCall, key: str, problem: str) -> TidewireErro
 
 
 def problem_of_stored(table: UserTable, column: UserColumn, stored: Any) -> str:
-    """What keeps a stored value from being one that the column takes; empty if nothing does."""
+    """The reason why a column does not take a stored value; empty if it does."""
     try:
         column.rules.accept(column.shown(stored, table.encryption))
     except InvalidValueError as error:
@@ -183,7 +183,7 @@ def _require_object(call: DialectCall, column: UserColumn, value: Mapping[str, A
 
 
 def _read_moment(call: DialectCall, changes: Changes, key: str, value: object) -> None:
-    """Servers may say when a row was made and changed, as they do when they bring rows from elsewhere."""
+    """Read a time of creation or change, which servers may give, for example when they import rows."""
     if value is None or not call.context.caller.bypasses_permissions:
         return
     try:

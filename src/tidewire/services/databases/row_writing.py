@@ -68,7 +68,7 @@ _encode = msgspec.json.Encoder().encode
 
 @dataclass(frozen=True)
 class NewRow:
-    """A row made ready to be written: all that can be done before anything is locked."""
+    """A row prepared to be written: everything that can be done before waiting for the writer."""
 
     table: UserTable
     id: str
@@ -90,7 +90,7 @@ def prepare_row(
     *,
     around: list[str] | None = None,
 ) -> NewRow:
-    """Make a row ready; without permissions of its own it gets those of the row ``around`` it.
+    """Prepare a row; without permissions of its own it gets those of the row ``around`` it.
 
     Raises ``user_unauthorized`` if the caller may not create it, or grant so much.
     """
@@ -173,7 +173,7 @@ class _Writing:
         self._caller = call.context.caller
         self._level = level
         self._items = [0] if items is None else items
-        """How many related rows there were so far, on all levels."""
+        """The number of related rows so far, on all levels."""
 
     def create(self, row: NewRow) -> tuple[int, msgspec.Raw]:
         """Write a new row; return its sequence and its JSON text."""
@@ -212,7 +212,7 @@ class _Writing:
         if changes.permissions is not None:
             require_grantable(self._caller, changes.permissions)
         if not allowed:
-            # Who may only read leaves no trace in the row, not even the time.
+            # A caller who may only read does not change the row, not even its time.
             return publish_row(transaction, call, table, row, action)
         permissions = permissions_of(row) if changes.permissions is None else changes.permissions
         shown = self._relate_before(table, changes, permissions)
@@ -301,7 +301,7 @@ class _Writing:
             raise invalid_relation(call, relation, "the related table is disabled.")
         given = {"$id": item} if isinstance(item, str) else item
         back = related.back_key(relation)
-        # Which row a nested one belongs to is said by where it stands, not by what it says itself.
+        # A nested row belongs to the row that it stands in, whatever it says itself.
         data = {key: value for key, value in given.items() if not keys or key != back}
         row_id = given.get("$id", "unique()")
         row = None if row_id == "unique()" else find_row(self._connection, related, row_id)
@@ -312,7 +312,7 @@ class _Writing:
         if hidden and may(caller, "create", related.permissions):
             raise invalid_relation(call, relation, f"there is no row {row_id}.")
         if row is None or hidden:
-            # Of a hidden row the caller is told what they are told of none: that they may not create one.
+            # For a hidden row the answer is the same as for none: that the caller may not create one.
             new_id = unique_id() if row_id == "unique()" else row_id
             return self._create_nested(related, new_id, data, keys, around)
         permissions = given_permissions(data.get("$permissions"))

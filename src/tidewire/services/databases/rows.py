@@ -1,4 +1,4 @@
-"""Rows written: created, changed, deleted."""
+"""Operations that write one row: create, change, upsert, delete."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ async def _create_alone(
     data: dict[str, Any],
     permissions: Sequence[str] | None = None,
 ) -> msgspec.Raw:
-    """Make the row ready before the writer is asked, which others wait for."""
+    """Prepare the row before waiting for the writer, so that the writer is held for less time."""
     table = await at_once(call, lambda connection: find_user_table(connection, call, database_id, table_id))
     prepared = _new_row(call, table, row_id, data, permissions)
 
@@ -148,7 +148,7 @@ async def _upsert_alone(
     data: dict[str, Any] = {},  # noqa: B006 - never changed
     permissions: Sequence[str] | None = None,
 ) -> msgspec.Raw:
-    """Refuse what says nothing, which a transaction may stage."""
+    """Refuse an empty request; within a transaction it may be staged."""
     if not data and permissions is None:
         raise call.dialect.error(
             "row_missing_payload", "There is nothing to write: neither data nor permissions."
@@ -179,7 +179,7 @@ def write_or_change(
     data: dict[str, Any],
     permissions: Any,
 ) -> msgspec.Raw:
-    """Write a row, or change the one with its id."""
+    """Create a row, or change the one with its id."""
     row = row_to_upsert(transaction.connection, call, table, row_id)
     changes = changed_values(call, table, data)
     if row is not None:

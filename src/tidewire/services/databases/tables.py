@@ -1,4 +1,4 @@
-"""Tables: what their rows are like, and who may do what with them."""
+"""Tables: created, listed, changed and deleted, with their columns, indexes and permissions."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ from tidewire.store.schema import transactions
 _WRITE: Final = ("documents.write", "rows.write")
 _READ: Final = ("documents.read", "rows.read")
 _NEWER: Final = tuple(dialect for dialect in EVERY if dialect is not COLLECTIONS)
-"""In the older dialect the scope has the newer word alone, so it is in the catalog."""
+"""In the API catalog, reading transactions in the older dialect needs only the scope of the newer one."""
 _PATH: Final = "/transactions"
 _ONE: Final = f"{_PATH}/{{transactionId}}"
 

@@ -36,7 +36,7 @@ MAX_DIMENSION: Final = 16_000
 
 Dimension = Annotated[int, Whole(1, MAX_DIMENSION)]
 
-# The object stands before the long text of the vector, so that it is read without that.
+# The object is stored before the vector, so that reading it skips that long text.
 _METADATA: Final = ColumnDefinition("metadata", DOCUMENT_KINDS["object"], default={})
 
 

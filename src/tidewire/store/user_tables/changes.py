@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, Table, delete, exists, func, select, update
 
-from tidewire.core.time import now
 from tidewire.store.engine import dialect
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.dialect import Indexed, SideIndex
+from tidewire.store.records.rows import delete_row, rows_of, update_row
 from tidewire.store.schema import dropped_tables, user_columns, user_indexes, user_tables
 from tidewire.store.secrets.encryption import Encryption
 from tidewire.store.user_tables import names
@@ -35,12 +35,11 @@ def create_table(connection: Connection, sequence: int) -> None:
 
 def drop_table(connection: Connection, sequence: int) -> None:
     """Take a table away: its description at once, its rows in steps of :func:`advance_dropped_table`."""
-    indexes = connection.execute(select(user_indexes).where(user_indexes.c.table_sequence == sequence))
-    for index in indexes.all():
+    for index in rows_of(connection, user_indexes, table_sequence=sequence):
         drop_index(connection, index)
     remove_relationships_of(connection, sequence)
     connection.execute(dropped_tables.insert().values(table_sequence=sequence))
-    connection.execute(delete(user_tables).where(user_tables.c.sequence == sequence))
+    delete_row(connection, user_tables, sequence)
 
 
 def add_column(connection: Connection, table: int, column: UserColumn) -> None:
@@ -86,18 +85,17 @@ def advance_column(connection: Connection, row: Row[Any], encryption: Encryption
         if reached is not None:
             within = (rows.c.sequence > row.progress, rows.c.sequence <= reached)
             connection.execute(update(rows).where(*within).values({column.name: stored}))
-            changed = update(user_columns).where(user_columns.c.sequence == row.sequence)
-            connection.execute(changed.values(progress=reached))
+            update_row(connection, user_columns, row.sequence, progress=reached, updated_at=row.updated_at)
             return False
     return _finished(connection, row, erased)
 
 
 def _finished(connection: Connection, row: Row[Any], erased: bool) -> bool:
-    of_column = user_columns.c.sequence == row.sequence
     if erased:
-        connection.execute(delete(user_columns).where(of_column))
+        delete_row(connection, user_columns, row.sequence)
     else:
-        connection.execute(update(user_columns).where(of_column).values(status="available", progress=0))
+        finished = {"status": "available", "progress": 0, "updated_at": row.updated_at}
+        update_row(connection, user_columns, row.sequence, **finished)
     new_version(connection, row.table_sequence)
     return True
 
@@ -121,8 +119,7 @@ def advance_index(connection: Connection, row: Row[Any], columns: Sequence[Index
         index.complete(connection)
         return _index_finished(connection, row, "")
     index.fill(connection, row.progress, reached)
-    changed = update(user_indexes).where(user_indexes.c.sequence == row.sequence)
-    connection.execute(changed.values(progress=reached))
+    update_row(connection, user_indexes, row.sequence, progress=reached, updated_at=row.updated_at)
     return False
 
 
@@ -132,7 +129,7 @@ def drop_index(connection: Connection, row: Row[Any]) -> None:
         dialect.drop_index(connection, names.index_name(row.table_sequence, row.sequence))
     else:
         _side_index(row).drop(connection)
-    connection.execute(delete(user_indexes).where(user_indexes.c.sequence == row.sequence))
+    delete_row(connection, user_indexes, row.sequence)
 
 
 def advance_dropped_table(connection: Connection, table: int) -> bool:
@@ -164,8 +161,8 @@ def _side_index(row: Row[Any], columns: Sequence[Indexed] = ()) -> SideIndex:
 
 
 def _index_finished(connection: Connection, row: Row[Any], error: str) -> bool:
-    values = {"status": "failed" if error else "available", "error": error, "updated_at": now()}
-    connection.execute(update(user_indexes).where(user_indexes.c.sequence == row.sequence).values(values))
+    status = "failed" if error else "available"
+    update_row(connection, user_indexes, row.sequence, status=status, error=error)
     new_version(connection, row.table_sequence)
     return True
 

@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, select
 from tidewire.core.relationships import KIND as RELATIONSHIP
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.prepared_statements import Prepared
+from tidewire.store.records.rows import rows_of
 from tidewire.store.schema import databases, user_columns, user_indexes, user_tables
 from tidewire.store.secrets.encryption import Encryption
 from tidewire.store.user_tables.columns import column_of
@@ -67,20 +68,12 @@ def _load(connection: Connection, encryption: Encryption, version: str) -> UserT
     row = connection.execute(_LOAD, {"version": version}).one_or_none()
     if row is None:
         raise TableChangedError
-    columns = connection.execute(
-        select(user_columns)
-        .where(user_columns.c.table_sequence == row.sequence, user_columns.c.status == "available")
-        .where(user_columns.c.kind != RELATIONSHIP)
-        .order_by(user_columns.c.sequence)
-    )
-    indexes = connection.execute(
-        select(user_indexes)
-        .where(user_indexes.c.table_sequence == row.sequence, user_indexes.c.status == "available")
-        .order_by(user_indexes.c.sequence)
-    )
+    available = {"table_sequence": row.sequence, "status": "available"}
+    columns = rows_of(connection, user_columns, **available)
+    indexes = rows_of(connection, user_indexes, **available)
     return UserTable(
         row,
-        [column_of(column) for column in columns],
+        [column_of(column) for column in columns if column.kind != RELATIONSHIP],
         [UserIndex(index.sequence, index.type, tuple(index.columns)) for index in indexes],
         encryption,
         relations_of(connection, row.sequence),

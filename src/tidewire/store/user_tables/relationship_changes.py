@@ -7,11 +7,10 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, Row, delete, or_, select, update
 
 from tidewire.core.relationships import key_holder
-from tidewire.core.time import now
 from tidewire.store.engine import dialect
 from tidewire.store.engine.connection import Connection
 from tidewire.store.records.descriptions import relationship_columns
-from tidewire.store.records.rows import update_row
+from tidewire.store.records.rows import delete_row, find_row, update_row
 from tidewire.store.schema import relationships, user_columns, user_tables
 from tidewire.store.user_tables import names, steps
 from tidewire.store.user_tables.relations import pairs_table
@@ -54,8 +53,8 @@ def advance_relationship(connection: Connection, row: Row[Any]) -> bool:
         key = dialect.Indexed(names.key_column(row.sequence))
         index, rows = names.key_index(holder, row.sequence), names.rows_table(holder)
         dialect.create_index(connection, index, rows, [key], unique=row.type == "oneToOne")
-    of_relationship = relationships.c.sequence == row.sequence
-    connection.execute(update(relationships).where(of_relationship).values(status="available"))
+    available = {"status": "available", "updated_at": row.updated_at}
+    update_row(connection, relationships, row.sequence, **available)
     _set_status(connection, row, "available")
     return True
 
@@ -74,13 +73,12 @@ def _advance_removal(connection: Connection, row: Row[Any]) -> bool:
     if holder is None:
         done = _erase_pairs(connection, row.sequence)
     else:
-        exists = select(user_tables.c.sequence).where(user_tables.c.sequence == holder)
-        gone = connection.execute(exists).first() is None
+        gone = find_row(connection, user_tables, sequence=holder) is None
         done = gone or _erase_keys(connection, row, holder)
     if done:
         for column in relationship_columns(connection, row):
-            connection.execute(delete(user_columns).where(user_columns.c.sequence == column.sequence))
-        connection.execute(delete(relationships).where(relationships.c.sequence == row.sequence))
+            delete_row(connection, user_columns, column.sequence)
+        delete_row(connection, relationships, row.sequence)
         _new_versions(connection, row)
     return done
 
@@ -110,15 +108,13 @@ def _erase_keys(connection: Connection, row: Row[Any], holder: int) -> bool:
         return True
     within = (rows.c.sequence > row.progress, rows.c.sequence <= reached, rows.c[name].is_not(None))
     connection.execute(update(rows).where(*within).values({name: None}))
-    of_relationship = relationships.c.sequence == row.sequence
-    connection.execute(update(relationships).where(of_relationship).values(progress=reached))
+    update_row(connection, relationships, row.sequence, progress=reached, updated_at=row.updated_at)
     return False
 
 
 def _set_status(connection: Connection, row: Row[Any], status: str) -> None:
     for column in relationship_columns(connection, row):
-        of_column = user_columns.c.sequence == column.sequence
-        connection.execute(update(user_columns).where(of_column).values(status=status, updated_at=now()))
+        update_row(connection, user_columns, column.sequence, status=status)
     _new_versions(connection, row)
 
 

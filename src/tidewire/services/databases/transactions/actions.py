@@ -1,4 +1,4 @@
-"""What can be done within a transaction: operations on rows, performed again whenever it is needed."""
+"""Operations on rows within a transaction, which can be performed again whenever that is needed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tidewire.store.engine.database import Transaction
 READS: Final = frozenset({"get", "list"})
 BULK: Final = frozenset({"bulkCreate", "bulkUpdate", "bulkUpsert", "bulkDelete"})
 COUNTING: Final = frozenset({"increment", "decrement"})
-"""Actions that add to whatever there is by the time of the commit."""
+"""Actions that add to the value that a column has at the time of the commit."""
 
 UNITS: Final[dict[str, Callable[..., Any]]] = {}
 """The unit of work of each action; each :class:`~tidewire.services.databases.row_operations.RowOperation`
@@ -47,7 +47,7 @@ class StagedOperation:
 
 
 class Collecting(Transaction):
-    """A unit of work whose events go nowhere yet; more than ``limit`` of them are refused."""
+    """A unit of work that collects its events instead of writing them; at most ``limit`` of them."""
 
     def __init__(self, connection: Connection, limit: int) -> None:
         super().__init__(connection)
@@ -70,7 +70,7 @@ def perform(call: DialectCall, transaction: Transaction, operation: StagedOperat
 
 
 def identified(operation: StagedOperation) -> StagedOperation:
-    """The operation with ids for the new rows that it has left to the server, so that they stay the same."""
+    """The operation with ids in place of ``unique()``, so that they are the same each time it is done."""
     arguments = dict(operation.arguments)
     if arguments.get("row_id") == "unique()":
         arguments["row_id"] = unique_id()
@@ -83,7 +83,7 @@ def identified(operation: StagedOperation) -> StagedOperation:
 
 
 def unhindered(operation: StagedOperation) -> StagedOperation:
-    """The operation without what is judged at the commit only: free ids, and bounds of what is counted."""
+    """The operation without what only the commit checks: taken ids, and the bounds of counted columns."""
     arguments = dict(operation.arguments)
     if operation.action == "create":
         arguments["row_id"] = unique_id()
@@ -96,7 +96,7 @@ def unhindered(operation: StagedOperation) -> StagedOperation:
 
 @contextmanager
 def step(connection: Connection) -> Iterator[None]:
-    """A part of a unit of work that is undone alone if it raises."""
+    """Undo only this part of the unit of work if it raises."""
     connection.exec_driver_sql("SAVEPOINT step")
     try:
         yield

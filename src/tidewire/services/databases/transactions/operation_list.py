@@ -23,8 +23,8 @@ _NUMBER: Final = Number(loose=True)
 class OperationList(Check):
     """Operations: ``action``, the ids of database, table and row, and ``data``.
 
-    Ids may be named in the words of either dialect: ``tableId`` or ``collectionId``. What an operation is
-    limited to must be said, its row or its ``queries``: one incomplete operation refuses the whole list.
+    Ids may be named in the words of either dialect: ``tableId`` or ``collectionId``. An operation
+    must say which rows it is about, by an id or by ``queries``; otherwise the whole list is refused.
     """
 
     json_type = "array"
@@ -90,11 +90,11 @@ def _bulk(action: str, value: dict[str, Any]) -> dict[str, Any]:
     if action in {"bulkCreate", "bulkUpsert"}:
         return {"rows": _accept("data", Items(_OBJECT), value.get("data"))}
     fields = _data(value)
-    # What limits an operation in another way would be passed over.
+    # A limit given in another place would be ignored.
     for name in ("rowId", "documentId", "queries"):
         if value.get(name) not in (None, ""):
             raise InvalidParameterError(f"{action} is limited by `queries` in its data, not by `{name}`.")
-    # Without queries an operation is about all rows there are, which nobody may say by leaving them out.
+    # An empty list of queries means all rows, so it must be given and cannot be left out.
     arguments: dict[str, Any] = {"queries": _accept("queries", Condition(), fields.get("queries"))}
     if action == "bulkUpdate":
         arguments["data"] = _accept("data", _OBJECT, fields.get("data"))
@@ -103,7 +103,7 @@ def _bulk(action: str, value: dict[str, Any]) -> dict[str, Any]:
 
 def _data(value: dict[str, Any]) -> dict[str, Any]:
     data = value.get("data")
-    # An empty array is what PHP makes of an empty object.
+    # PHP encodes an empty object as an empty array.
     fields: dict[str, Any] = _accept("data", _FIELDS, {} if data == [] else data)
     return fields
 

@@ -80,9 +80,9 @@ def add_operations(
     operations: Sequence[StagedOperation],
     texts: Sequence[str],
 ) -> tuple[KeptTransaction, int] | None:
-    """Stage operations; the transaction then, and the position of the last of them.
+    """Stage operations; return the transaction as it is then, and the position of the last of them.
 
-    None, and nothing is done, if something was done to the transaction since it was found.
+    None, and nothing is done, if the transaction was changed since it was found.
     """
     after = kept._replace(
         operations=kept.operations + len(operations), size=kept.size + sum(map(len, texts)), updated_at=now()
@@ -102,7 +102,7 @@ def add_operations(
 def staged_operations(
     connection: Connection, call: DialectCall, kept: KeptTransaction, after: int = 0
 ) -> Iterator[tuple[int, DialectCall, StagedOperation]]:
-    """What is staged after a position, in order: its position, and by whom, with the rights they have now."""
+    """The operations staged after a position, in order: position, the stager's call, operation."""
     calls: dict[tuple[str, str], DialectCall] = {}
     for position, kind, user_id, action, arguments in staged_after(connection, kept, after):
         stager = (kind, user_id)
@@ -120,7 +120,7 @@ def _context_of(connection: Connection, context: Context, kind: str, user_id: st
     elif caller.kind != "user" or caller.user_id != user_id:
         identity = user_identity(connection, user_id)
         if identity is None or not identity.account.status:
-            # Who is gone or blocked may do nothing.
+            # A user who is deleted or blocked may do nothing.
             caller = Caller("user", None, ())
         else:
             caller = Caller("user", identity, ("any", *identity.roles))

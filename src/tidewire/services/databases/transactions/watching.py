@@ -29,7 +29,7 @@ RowAddress = tuple[str, str, str]
 def newly_watched(
     connection: Connection, call: DialectCall, kept: KeptTransaction, places: Mapping[RowAddress, bool]
 ) -> list[Watched]:
-    """What is to be remembered of rows, of those that the transaction does not know as well already.
+    """The states of rows to be remembered, without those that the transaction remembers already.
 
     ``places`` tells of each whether it is written, so that a change by others is a conflict.
 
@@ -64,8 +64,8 @@ def require_unchanged(
 ) -> None:
     """Raise ``transaction_conflict`` if a row that was staged is not what it was then.
 
-    Whether a row that is gone stands in the way is for the operations to say that name it, or, where they
-    name no row, its table: these are ``addressed``, with an empty id for any row.
+    A row that is gone is no conflict if an operation addresses it, or its table as a whole: the operation
+    itself decides then. These are ``addressed``; an empty row id stands for the table as a whole.
     """
     states: dict[tuple[str, str], Callable[[str], tuple[Any, ...] | None]] = {}
     for row in written_rows(connection, kept):
@@ -84,13 +84,13 @@ def require_unchanged(
 
 
 def fingerprint(state: tuple[Any, ...] | None) -> str:
-    """Another text for anything else that a row can hold; empty for no row."""
+    """A text that differs whenever a row differs; empty for no row."""
     return "" if state is None else blake2b(repr(state).encode(), digest_size=16).hexdigest()
 
 
 def _states(
     connection: Connection, call: DialectCall, database_id: str, table_id: str
 ) -> Callable[[str], tuple[Any, ...] | None]:
-    """Finds a row by its id as it is in its table, whatever is staged."""
+    """A function that finds the committed state of a row by its id, whatever is staged."""
     table = find_table(connection, call.context.encryption, database_id, table_id, disabled=True)
     return partial(find_state, connection, table.within("main")) if table else lambda _: None

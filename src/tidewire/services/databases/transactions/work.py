@@ -1,8 +1,8 @@
 """Staging, reading within a transaction, and committing it.
 
-What is staged is done at once, but on a staging connection (:mod:`tidewire.store.engine.contract`), which
-shows to the transaction alone what the tables would be like. A process that has none for a transaction, or
-one without what others staged, does again what is missing. The writer only keeps what was staged.
+An operation is performed when it is staged, on a staging connection (:mod:`tidewire.store.engine.contract`)
+that only the transaction sees. A process that has no staging connection for a transaction, or one that lacks
+what other processes staged, performs the missing operations again. The writer only stores the operations.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _REFUSED: Final = frozenset(
         "transaction_limit_exceeded",
     }
 )
-"""What a list of operations is refused for at once; whatever else is wrong with it, the commit tells."""
+"""Errors for which a list of operations is refused at once; other errors are left to the commit."""
 _TOLD: Final = frozenset(
     {
         "attribute_limit_exceeded",
@@ -67,7 +67,7 @@ _TOLD: Final = frozenset(
         "transaction_limit_exceeded",
     }
 )
-"""Errors of operations that a commit ends with as they are."""
+"""Errors of operations that a commit passes on as they are."""
 _TAKEN: Final = frozenset({"document_already_exists", "document_unique_constraint_violation"})
 
 _LEFT_TO_COMMIT: Final = {
@@ -76,7 +76,7 @@ _LEFT_TO_COMMIT: Final = {
     "increment": "attribute_limit_exceeded",
     "decrement": "attribute_limit_exceeded",
 }
-"""By action, what does not keep an operation from being staged: it may have changed by the commit."""
+"""By action, the error that does not prevent staging, because its reason may be gone by the commit."""
 _STATUSES: Final = {"bulkCreate": 200, "upsert": 201}
 """The statuses of answers to staged operations that differ from those outside of transactions."""
 
@@ -86,7 +86,7 @@ _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 @dataclass
 class _Done:
-    """What was done on a staging connection, and what is to be kept of it."""
+    """The results of work on a staging connection, and what the writer is to store of it."""
 
     kept: KeptTransaction
     results: list[Any]
@@ -97,9 +97,9 @@ class _Done:
 
 
 async def take_part(call: DialectCall, transaction_id: str, operation: StagedOperation) -> Any:
-    """Do an operation as part of a transaction: stage a change, or read what it would be after the commit.
+    """Do an operation as part of a transaction: stage a change, or read as if it were committed.
 
-    The answer to a change is the row as it would be, without what is not certain before the commit.
+    The answer to a change is the row as it would be, without what only the commit decides.
     """
     if operation.action in READS:
         done = await _do(call, transaction_id, partial(_read, call=call, operation=operation))
@@ -122,9 +122,9 @@ async def stage_all(
 def commit(
     transaction: Transaction, call: DialectCall, transaction_id: str
 ) -> models.Transaction | TidewireError:
-    """Do all that is staged, in order, and write the events; or, if anything is wrong, nothing of it.
+    """Perform all staged operations, in order, and write their events; if one fails, nothing is done.
 
-    The error is what it returns: that the transaction has failed is to be written too.
+    The error is returned, not raised, so that the status of the failed transaction is written.
     """
     connection = transaction.connection
     kept = find_pending(connection, call, transaction_id)
@@ -140,7 +140,7 @@ def commit(
 
 
 def _commit(connection: Connection, call: DialectCall, kept: KeptTransaction) -> list[Event]:
-    """Do all that is staged; return the events that tell of it."""
+    """Perform all staged operations; return their events."""
     staged = list(staged_operations(connection, call, kept))
     require_unchanged(connection, call, kept, {operation.addressed for _, _, operation in staged})
     limit = call.context.settings.transaction_max_rows
@@ -159,7 +159,7 @@ def _commit(connection: Connection, call: DialectCall, kept: KeptTransaction) ->
 
 
 def _failure(number: int, error: TidewireError) -> TidewireError:
-    """What a commit ends with if one of its operations ends with ``error``."""
+    """The error of a commit, one of whose operations failed with ``error``."""
     kind = COLLECTIONS.word(error.type)
     if kind in _TAKEN:
         kind = "transaction_conflict"
@@ -169,7 +169,7 @@ def _failure(number: int, error: TidewireError) -> TidewireError:
 
 
 def _told(project: Project, event: Event) -> Event:
-    """The event of an operation, as transactions publish it."""
+    """The event of an operation in the form that transactions publish."""
     fields = _decode(event.payload)
     table_id = event.parameters["tableId"]
     fields |= {"$tableId": table_id, "$collectionId": table_id}
@@ -192,16 +192,16 @@ def _told(project: Project, event: Event) -> Event:
 
 
 def _unseen(event: Event) -> Event:
-    """The event of one of many rows: it stands in the log, and nobody receives it."""
+    """The event of one of many rows, which is in the log but which nobody receives."""
     return msgspec.structs.replace(event, channels=[], roles=[], audience=NOBODY)
 
 
 async def _do(
     call: DialectCall, transaction_id: str, work: Callable[[Connection, KeptTransaction], _Done]
 ) -> _Done:
-    """Do ``work`` on the transaction's staging connection, and keep what it says is to be kept."""
+    """Do ``work`` on the transaction's staging connection, and store what it returns for that."""
     database = call.context.database
-    # Before a staging connection is made: there may be no such transaction.
+    # The transaction is looked up before a staging connection is made for it.
     database.find_at_once(lambda connection: find_pending(connection, call, transaction_id))
 
     def unit(connection: Connection) -> _Done:
@@ -217,11 +217,11 @@ async def _do(
                 if done.operations:
                     staged.keep(position)
                 return done
-        # Another process has staged something meanwhile: it comes first.
+        # Another process has staged something meanwhile, which comes first.
 
 
 def _catch_up(call: DialectCall, transaction_id: str, connection: Connection, position: int) -> int:
-    """Do what is staged after a position, as far as that is possible just now; the position then."""
+    """Perform the operations staged after a position, as far as they succeed; return the last position."""
     kept = find_pending(connection, call, transaction_id)
     limit = call.context.settings.transaction_max_rows
     for staged, stager, operation in staged_operations(connection, call, kept, position):
@@ -232,7 +232,7 @@ def _catch_up(call: DialectCall, transaction_id: str, connection: Connection, po
 
 
 def _keep(call: DialectCall, done: _Done, transaction: Transaction) -> int | None:
-    """Keep what was done; the position after it. None: something else was staged meanwhile."""
+    """Store what was done; return the position after it, or None if something was staged meanwhile."""
     connection = transaction.connection
     position = 0
     if done.operations:
@@ -255,7 +255,7 @@ def _stage(
     operations: Sequence[StagedOperation],
     lenient: bool,
 ) -> _Done:
-    # Before anything is done: what is too much must not cost anything.
+    # The limits are checked before the work, so that refusing is cheap.
     texts = encoded(call, kept, operations)
     done = Collecting(connection, call.context.settings.transaction_max_rows)
     results: list[Any] = []
@@ -294,7 +294,7 @@ def _try(
 
 
 def _supposed(connection: Connection, call: DialectCall, operation: StagedOperation) -> Any:
-    """What the operation is answered with as if nothing stood in its way; nothing is done."""
+    """The answer as if nothing prevented the operation; nothing is changed."""
     limit = call.context.settings.transaction_max_rows
     connection.exec_driver_sql("SAVEPOINT supposed")
     try:
@@ -305,7 +305,7 @@ def _supposed(connection: Connection, call: DialectCall, operation: StagedOperat
 
 
 def _answer(call: DialectCall, operation: StagedOperation, result: Any) -> Any:
-    """What a staged operation is answered with: of new rows nothing that only the commit decides."""
+    """The answer to a staged operation: new rows are shown without what only the commit decides."""
     if operation.action == "bulkCreate":
         return as_model(call.dialect, RowList, {"total": result.total, "rows": []})
     if operation.action == "create":
