@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -289,3 +290,36 @@ def publish(channel: str, payload: str, **given: str) -> None:
     from tidewire.cli.realtime import publish as run
 
     run(channel, payload, **given)
+
+
+@main.group()
+def functions() -> None:
+    """Write functions."""
+
+
+@functions.command("dev")
+@click.argument("folder", default=".", type=click.Path(path_type=Path))
+@click.option("--runtime", default="", help="Such as node-22; what the code asks for if not given.")
+@click.option("--entrypoint", default="", help="The file with the function, within FOLDER.")
+@click.option("--commands", default="", help="Of the build, such as `npm install`.")
+@click.option("--build/--no-build", default=False, help="Run the commands first, at each change. [off]")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to serve on.")
+@click.option("--port", default=3000, show_default=True, help="Port to serve on; 0 for any.")
+@click.option(
+    "--env", "variables", multiple=True, metavar="NAME=VALUE", help="A variable, beside those of FOLDER/.env."
+)
+@click.option(
+    "--on",
+    "channels",
+    multiple=True,
+    metavar="CHANNEL",
+    help="Run it for the events of a channel of the server.",
+)
+@_remote
+@settings_options("functions_sandbox", "functions_runtime_folders", "functions_network")
+def functions_dev(settings: Settings, folder: Path, variables: tuple[str, ...], **given: Any) -> None:
+    """Run FOLDER as a function that each request to the port calls, print its logs, reload what changes."""
+    from tidewire.cli.functions_dev import DevOptions, run_functions_dev
+
+    pairs = dict(each.partition("=")[::2] for each in variables)
+    run_functions_dev(settings, DevOptions(folder=folder.resolve(), variables=pairs, **given))
