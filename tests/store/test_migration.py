@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from pathlib import Path
 
@@ -119,8 +120,15 @@ async def test_a_migration_is_applied_once_and_keeps_what_is_there(
         await database.close()
 
 
-@pytest.mark.parametrize("revision", ["future", "project_0014"])
-async def test_a_revision_that_is_not_known_is_refused(database: Database, revision: str) -> None:
+@pytest.mark.parametrize(
+    ("revision", "who"),
+    [
+        ("future", "a newer Tidewire made it"),
+        ("project_9999", "a newer Tidewire made it"),
+        ("project_0014", "a development version before 0.1.0 made it, and its tables cannot be read"),
+    ],
+)
+async def test_a_revision_that_is_not_known_is_refused(database: Database, revision: str, who: str) -> None:
     await database.write(
         lambda unit: (
             unit.connection.execute(
@@ -130,5 +138,18 @@ async def test_a_revision_that_is_not_known_is_refused(database: Database, revis
         )
     )
     await database.close()
-    with pytest.raises(StoreError, match=r"newer Tidewire made it, or one older than 0\.1\.0"):
+    with pytest.raises(StoreError, match=re.escape(who)):
         await Database.open(database.path, "shop")
+
+
+@pytest.mark.parametrize("create", [False, True])
+async def test_tables_of_a_development_version_are_told_from_none(
+    database: Database, *, create: bool
+) -> None:
+    """Their instance tables were of a chain with another name."""
+    await database.write(
+        lambda unit: unit.connection.execute(text("CREATE TABLE platform_revision (version_num)")) and None
+    )
+    await database.close()
+    with pytest.raises(StoreError, match=r"a development version before 0\.1\.0 made it"):
+        await Database.open(database.path, "shop", chains=(PROJECT, INSTANCE), create=create)

@@ -32,6 +32,11 @@ from tidewire.store.schema import INSTANCE_REVISION, PROJECT_REVISION, instance_
 
 _MIGRATIONS: Final = Path(__file__).parent.with_name("migrations")
 _one_at_a_time: Final = threading.Lock()
+_FIRST: Final = 100
+"""The number of the first revision that a release has shipped."""
+_FORMER_CHAIN: Final = "platform_revision"
+"""Where development versions noted the revision of the instance's tables."""
+_TOO_OLD: Final = "a development version before 0.1.0 made it, and its tables cannot be read"
 
 
 class MigrationError(Exception):
@@ -65,16 +70,25 @@ INSTANCE: Final = Chain("instance", INSTANCE_REVISION, instance_metadata)
 def bring_up_to_date(connection: Connection, chain: Chain, *, create: bool = True) -> None:
     """Give the database the newest tables of ``chain``, within the transaction that ``connection`` is in.
 
-    Raises :class:`MigrationError` if the database comes from a newer program, or has no tables of the chain
-    and they are not to be made (``create``).
+    Raises :class:`MigrationError` if the database comes from a newer program or from a development version
+    before 0.1.0, or has no tables of the chain and they are not to be made (``create``).
     """
     revision = _revision_of(connection, chain)
     if revision is None:
+        if has_table(connection, _FORMER_CHAIN):
+            raise MigrationError(_TOO_OLD)
         if not create:
             raise MigrationError("it holds no tables of Tidewire; put it back from a backup")
         _create(connection, chain)
     elif revision != chain.head:
+        if _is_too_old(revision):
+            raise MigrationError(_TOO_OLD)
         migrate(connection, chain)
+
+
+def _is_too_old(revision: str) -> bool:
+    number = revision.rpartition("_")[2]
+    return number.isdecimal() and int(number) < _FIRST
 
 
 def _revision_of(connection: Connection, chain: Chain) -> str | None:
@@ -125,4 +139,4 @@ def migrate(connection: Connection, chain: Chain) -> None:
         with _one_at_a_time:
             command.upgrade(config, "head")
     except CommandError as error:
-        raise MigrationError(f"a newer Tidewire made it, or one older than 0.1.0 ({error})") from error
+        raise MigrationError(f"a newer Tidewire made it ({error})") from error
