@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
+import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from tests.functions.support import Machine
 from tidewire.functions.engine import LocalEngine
@@ -16,6 +19,11 @@ from tidewire.functions.runtimes import find_runtimes
 from tidewire.functions.scratch import Scratch
 
 
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The event loop of the server."""
+    return {"uvloop": uvloop.new_event_loop}
+
+
 @pytest.fixture(scope="session")
 def machine() -> Machine:
     async def found() -> Machine:
@@ -23,7 +31,11 @@ def machine() -> Machine:
             scratch = Scratch(Path(folder))
             isolation = await best_isolation(scratch, required=False)
             scratch.close()
-        return Machine(isolation, find_hierarchies(), await find_runtimes([]))
+        # Not all of the PATH: where versions are chosen by scripts, asking each takes long.
+        programs = [Path(sys.base_prefix) / "bin" / "python3", Path(shutil.which("node") or "/usr/bin/node")]
+        folders = ["/usr/bin", *(str(program.parent) for program in programs)]
+        runtimes = await find_runtimes([], os.pathsep.join(folders))
+        return Machine(isolation, find_hierarchies(), runtimes)
 
     return asyncio.run(found())
 

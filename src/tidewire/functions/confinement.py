@@ -31,6 +31,7 @@ still has rights, and no list of processes."""
 _NAMESPACES: Final = """
 set -e
 root=$1; tmp=$2; uid=$3; shift 3
+ip link set lo up 2>/dev/null || :  # of the namespace; where the network is shared it is up
 mount -t tmpfs -o size=4m,mode=755 tmpfs "$root"
 while [ "$1" != -- ]; do
     kind=$1; source=$2; target=$root$3; shift 3

@@ -154,7 +154,14 @@ async def open_engine(settings: Settings, root: Path, hidden: Sequence[Path] = (
             await asyncio.to_thread(scratch.close)
             scratch = await asyncio.to_thread(Scratch, Path(tempfile.gettempdir()) / "tidewire-functions")
         runtimes = await find_runtimes(settings.functions_runtime_folders)
+        if isolation == "limits" and os.geteuid() == 0:
+            runtimes = {key: each for key, each in runtimes.items() if _open_to_all(each.program)}
     except BaseException:
         await asyncio.to_thread(scratch.close)
         raise
     return LocalEngine(settings, scratch, Sandbox(isolation, scratch, [*hidden, root], groups), runtimes)
+
+
+def _open_to_all(path: Path) -> bool:
+    """Whether every user of the machine may reach a program."""
+    return all(each.stat().st_mode & 0o001 for each in (path, *path.parents))

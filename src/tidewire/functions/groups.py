@@ -22,6 +22,8 @@ _SYSTEM: Final = Path("/sys/fs/cgroup")
 _PERIOD: Final = 100_000
 """Microseconds over which processor time is counted."""
 _JOIN: Final = 'while [ "$1" != -- ]; do echo $$ > "$1" || exit 125; shift; done; shift; exec "$@"'
+_numbers: Final = itertools.count()
+"""Of the groups that this process made."""
 _CONTROLLERS: Final = ("memory", "pids", "cpu")
 
 
@@ -71,7 +73,6 @@ class ControlGroups:
 
     def __init__(self, hierarchies: Hierarchies | None) -> None:
         self._hierarchies = hierarchies
-        self._numbers = itertools.count()
 
     @property
     def available(self) -> bool:
@@ -82,7 +83,7 @@ class ControlGroups:
         """A new group with the bounds of a specification; an empty one where there are none."""
         if self._hierarchies is None:
             return ControlGroup()
-        name = f"tidewire-{os.getpid()}-{next(self._numbers)}"
+        name = f"tidewire-{os.getpid()}-{next(_numbers)}"
         folders = {controller: folder / name for controller, folder in self._hierarchies.folders.items()}
         group = ControlGroup(dict.fromkeys(folders.values()))
         try:

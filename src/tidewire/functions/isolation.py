@@ -26,7 +26,7 @@ async def best_isolation(scratch: Scratch, required: bool) -> Isolation:
     reasons = []
     for kind in kinds:
         missing = [name for name in _NEEDED[kind] if shutil.which(name, path=PATH) is None]
-        reason = f"{', '.join(missing)} is missing" if missing else await _trial(kind, scratch)
+        reason = f"{', '.join(missing)} is missing" if missing else await trial(kind, scratch)
         if not reason:
             return kind
         reasons.append(f"{kind}: {reason}")
@@ -40,7 +40,7 @@ _NEEDED: Final[dict[Isolation, tuple[str, ...]]] = {
 }
 
 
-async def _trial(kind: Isolation, scratch: Scratch) -> str:
+async def trial(kind: Isolation, scratch: Scratch) -> str:
     """Why a program cannot run so; empty if it can."""
     sandbox = Sandbox(kind, scratch, (), ControlGroups(None))
     place = Place(scratch.path / "trial", "/tidewire/trial")
