@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, Row, and_, delete, select, update
+from sqlalchemy import ColumnElement, Row, and_, select, update
 
 from tidewire.core.errors import TidewireError
 from tidewire.core.ids import unique_id
 from tidewire.core.time import now
 from tidewire.store.engine.connection import Connection
 from tidewire.store.lists.resource_lists import resource_list
-from tidewire.store.records.rows import insert_row
+from tidewire.store.records.rows import delete_row, insert_row, update_row
 from tidewire.store.schema import keys
 from tidewire.store.secrets.credentials import hash_secret
 
@@ -101,7 +101,7 @@ def insert_api_key(
     Raises :class:`TidewireError` ``key_already_exists``.
     """
     new_id = key_id or unique_id()
-    if connection.execute(_of(owner, new_id)).first() is not None:
+    if _row(connection, owner, new_id) is not None:
         raise TidewireError("key_already_exists", f"There is a key {new_id!r} already.")
     bare = secrets.token_hex(_SECRET_BYTES)
     row = insert_row(
@@ -122,30 +122,23 @@ def insert_api_key(
 
 def find_key(connection: Connection, owner: KeyOwner, key_id: str) -> ApiKey:
     """The key with this id. Raises :class:`TidewireError` ``key_not_found``."""
-    row = connection.execute(_of(owner, key_id)).one_or_none()
-    if row is None:
-        raise TidewireError("key_not_found", "There is no such key.")
-    return api_key_of(row)
+    return api_key_of(_found(connection, owner, key_id))
 
 
 def update_api_key(
     connection: Connection, owner: KeyOwner, key_id: str, name: str, scopes: Sequence[str], expires: int
 ) -> ApiKey:
-    """Replace what may change of a key; its secret stays. Raises :class:`TidewireError` ``key_not_found``."""
-    find_key(connection, owner, key_id)
-    connection.execute(
-        update(keys)
-        .where(owner.condition(), keys.c.id == key_id)
-        .values(name=name, scopes=list(scopes), expires_at=expires, updated_at=now())
-    )
-    return find_key(connection, owner, key_id)
+    """Replace name, scopes and expiry of a key. Raises :class:`TidewireError` ``key_not_found``."""
+    sequence = _found(connection, owner, key_id).sequence
+    changed = update_row(connection, keys, sequence, name=name, scopes=list(scopes), expires_at=expires)
+    return api_key_of(changed)
 
 
 def delete_api_key(connection: Connection, owner: KeyOwner, key_id: str) -> ApiKey:
     """Delete a key; return what it was. Raises :class:`TidewireError` ``key_not_found``."""
-    key = find_key(connection, owner, key_id)
-    connection.execute(delete(keys).where(owner.condition(), keys.c.id == key_id))
-    return key
+    row = _found(connection, owner, key_id)
+    delete_row(connection, keys, row.sequence)
+    return api_key_of(row)
 
 
 def keys_of_project(connection: Connection, project_id: str, most: int) -> list[ApiKey]:
@@ -200,5 +193,12 @@ def api_key_of(row: Row[Any]) -> ApiKey:
     )
 
 
-def _of(owner: KeyOwner, key_id: str) -> Any:
-    return select(keys).where(owner.condition(), keys.c.id == key_id)
+def _row(connection: Connection, owner: KeyOwner, key_id: str) -> Row[Any] | None:
+    return connection.execute(select(keys).where(owner.condition(), keys.c.id == key_id)).one_or_none()
+
+
+def _found(connection: Connection, owner: KeyOwner, key_id: str) -> Row[Any]:
+    row = _row(connection, owner, key_id)
+    if row is None:
+        raise TidewireError("key_not_found", "There is no such key.")
+    return row
