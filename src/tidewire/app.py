@@ -7,6 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+import structlog
 
 from tidewire.api.application import create_api
 from tidewire.api.asgi import Application as AsgiApplication
@@ -16,6 +19,10 @@ from tidewire.api.registry import Registry
 from tidewire.bus.doorbell import Doorbell
 from tidewire.bus.mesh import Mesh
 from tidewire.demo import ensure_demo_bucket, with_demo
+from tidewire.executions.parts import Parts
+from tidewire.executions.worker import work_on_functions
+from tidewire.functions.contract import Engine, EngineError
+from tidewire.functions.engine import open_engine
 from tidewire.outgoing.deliverer import deliver
 from tidewire.realtime import Realtime
 from tidewire.realtime.survey.metrics import CONTENT_TYPE, exposition
@@ -28,6 +35,8 @@ from tidewire.store.instance.commits import CommitListener, Commits
 from tidewire.store.instance.instance import Instance
 from tidewire.store.upkeep.maintenance import maintain
 from tidewire.store.upkeep.outbox import Outbox
+
+_log: Final = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -71,11 +80,16 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         stack.push_async_callback(mesh.close)
         if settings.workers > 1:
             realtime.connect(mesh.send, mesh)
+        engine = await _engine(settings)
         background = [
             asyncio.create_task(maintain(instance, settings), name="maintenance"),
             asyncio.create_task(deliver(instance, settings, commits), name="deliveries"),
             asyncio.create_task(resume_changes(instance), name="changes of tables"),
         ]
+        if engine is not None:
+            stack.push_async_callback(engine.close)
+            parts = Parts(instance, settings, engine, realtime.projects)
+            background.append(asyncio.create_task(work_on_functions(parts, commits), name="functions"))
         stack.push_async_callback(_stop, background)
         api = create_api(
             settings,
@@ -85,6 +99,7 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
             geoip,
             realtime.inspector,
             realtime.channels,
+            engine,
         )
         served = with_pages(api)
         if settings.demo:
@@ -94,6 +109,15 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
                 served, settings.metrics_key, CONTENT_TYPE, lambda: exposition(realtime.survey)
             )
         yield Application(instance, realtime, served)
+
+
+async def _engine(settings: Settings) -> Engine | None:
+    """What runs functions; None if this machine cannot, and everything else goes on without."""
+    try:
+        return await open_engine(settings, Path(settings.data_dir) / "functions")
+    except (EngineError, OSError) as error:
+        _log.warning("functions are not run here", reason=str(error))
+        return None
 
 
 async def _stop(tasks: list[asyncio.Task[None]]) -> None:

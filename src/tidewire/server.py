@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
+import msgspec
 import structlog
 import uvicorn
 
@@ -85,6 +86,7 @@ class Server(uvicorn.Server):
 async def serve(settings: Settings, listener: socket.socket, on_ready: Callable[[], None]) -> None:
     """Serve on a bound socket until a signal; ``on_ready`` is called when requests are accepted."""
     memory.return_freed()
+    settings = msgspec.structs.replace(settings, port=listener.getsockname()[1])  # 0 stood for any
     async with open_application(settings) as application:
         collecting = asyncio.create_task(gc_tuning.collect_thoroughly())
         try:

@@ -351,6 +351,26 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Deployments whose unpacked code one process of the server keeps on the disk."""
     geoip_file: str = ""
     """MaxMind DB file (`.mmdb`) that tells the countries of clients; empty: unknown."""
+    functions_created_a_day: Count = 50
+    """Functions that a project may make in a day, with `rate_limits`."""
+    functions_max_source_bytes: Bytes = 30_000_000
+    """Bytes of the code of a deployment, packed."""
+    functions_endpoint: str = ""
+    """Address at which functions reach the API, such as `https://example.com/v1`; empty: where the server
+    listens."""
+    functions_build_timeout: PositiveSeconds = 900.0
+    """Seconds that the build of a deployment may take."""
+    functions_builds_at_once: Count = 2
+    """Builds under way at the same time, of all projects."""
+    functions_executions_at_once: Count = 16
+    """Executions under way at the same time, of all projects, that nobody waits for: asynchronous ones, and
+    those by schedules and events."""
+    functions_executions_per_project: Count = 4
+    """The same of one project."""
+    functions_queue: Count = 10_000
+    """Executions of one project that may wait; further ones are refused with 429."""
+    functions_execution_max_age: Count = 14 * 24 * 3600
+    """Seconds that executions are kept that have ended."""
     health_time_server: Annotated[str, Meta(min_length=1)] = "pool.ntp.org"
     """NTP server (`host` or `host:port`) that `health.getTime` compares the clock with."""
 

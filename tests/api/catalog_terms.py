@@ -7,6 +7,7 @@ from string import ascii_lowercase, ascii_uppercase, digits
 from typing import Any, Final
 
 from tidewire.core.checks.addresses import Email, Hostname, Phone, PublicDomain, RedirectUrl, Url, WebhookUrl
+from tidewire.core.checks.functions import ROLES, RequestHeaders, Role, RoleList, Schedule, TriggerPattern
 from tidewire.core.checks.lists import Items, JsonObject, JsonOrText, PermissionList, QueryList
 from tidewire.core.checks.names import EventPattern, Id, KeyName, NewId, NewProjectId
 from tidewire.core.checks.numbers import Datetime, Flag, Int32, Int64, LooseInt32, Whole
@@ -84,6 +85,15 @@ _TERMS: Final[Mapping[type, Callable[[Any], Terms]]] = {
     NewProjectId: lambda _: {"format": "project-id", "max_length": 36},
     KeyName: lambda check: {"format": "key", "max_length": check.maximum},
     EventPattern: lambda _: {"format": "event-pattern"},
+    TriggerPattern: lambda _: {"format": "event-pattern", "not_prefix": "functions."},
+    Role: lambda _: {"format": "role"},
+    RoleList: lambda check: {
+        "max_items": check.maximum,
+        "allowed_roles": list(ROLES),
+        "items": terms(check.item),
+    },
+    Schedule: lambda _: {"format": "cron"},
+    RequestHeaders: lambda check: {"accepts_json_string": True, "max_bytes": check.maximum},
     Whole: lambda check: {"min": check.minimum, "max": check.maximum, "accepts_strings": True},
     Int32: lambda _: {"format": "int32"},
     Int64: lambda _: {"format": "int64"},

@@ -22,10 +22,11 @@ _SERVED: dict[str, dict[str, Any]] = {
     "createDocument": {"staged": 200},
     "createRows": {"staged": 200},
     "createDocuments": {"staged": 200},
+    "createExecution": {"staged": 202},
 }
 """By method, what the reference's server answers with where its description says something else.
 
-``staged``: the status within a transaction.
+``staged``: the status where it is done later: within a transaction, or asynchronously.
 """
 
 

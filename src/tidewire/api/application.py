@@ -16,6 +16,7 @@ from tidewire.api.requests import Request
 from tidewire.api.responses import send_compressible, send_empty
 from tidewire.channels import Channels
 from tidewire.core.inspection import RealtimeInspector
+from tidewire.functions.contract import Engine
 from tidewire.services.geoip import GeoIp
 from tidewire.services.passwords import PasswordHasher
 from tidewire.settings import Settings
@@ -32,10 +33,18 @@ def create_api(
     geoip: GeoIp | None = None,
     realtime: RealtimeInspector | None = None,
     channels: Channels | None = None,
+    engine: Engine | None = None,
 ) -> Application:
     """The application that serves the operations of ``registry`` below ``/v1``."""
     api = Collaborators(
-        settings, instance, registry, passwords, geoip or GeoIp(), realtime, channels or Channels(settings)
+        settings,
+        instance,
+        registry,
+        passwords,
+        geoip or GeoIp(),
+        realtime,
+        channels or Channels(settings),
+        engine,
     )
     openapi: msgspec.Raw | None = None
 

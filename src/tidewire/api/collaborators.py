@@ -13,6 +13,7 @@ from tidewire.api.rate_limits import RateLimits
 from tidewire.api.registry import Registry
 from tidewire.channels import Channels
 from tidewire.core.inspection import RealtimeInspector
+from tidewire.functions.contract import Engine
 from tidewire.identity.heads import trusted_hops
 from tidewire.logs import RepeatedByKind
 from tidewire.services.geoip import GeoIp
@@ -36,6 +37,7 @@ class Collaborators:
         geoip: GeoIp,
         realtime: RealtimeInspector | None,
         channels: Channels,
+        engine: Engine | None,
     ) -> None:
         self.settings = settings
         self.hops = trusted_hops(settings)
@@ -45,6 +47,7 @@ class Collaborators:
         self.geoip = geoip
         self.realtime = realtime
         self.channels = channels
+        self.engine = engine
         self.bodies = BodyBudget(settings)
         self.results = LargeResults(settings.large_answer_bytes)
         self.large_json = LargeJson(settings.max_body_values)

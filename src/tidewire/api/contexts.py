@@ -6,6 +6,7 @@ from typing import Final
 
 from tidewire.api.collaborators import Collaborators
 from tidewire.api.requests import Request
+from tidewire.api.responses import FORM_TYPE
 from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Caller
 from tidewire.core.locales import DEFAULT_LOCALE, known_locale
@@ -36,9 +37,11 @@ def context_of(
     if caller.kind != "guest" and b"x-appwrite-key" in request.headers:
         # A key that is none makes a guest. Programs of the project speak for their users' browsers.
         agent = request.header(b"x-forwarded-user-agent") or agent
-    client = Client(request.client_ip, agent[:LONGEST_USER_AGENT])
+    is_cli = b"x-sdk-language" in request.headers and request.header(b"x-sdk-language") == "cli"
+    client = Client(request.client_ip, agent[:LONGEST_USER_AGENT], is_cli=is_cli)
     if store.project.id == CONSOLE_PROJECT_ID:
-        client = Client(client.ip, client.user_agent, request.from_this_machine, _sign_up_code(request))
+        code = _sign_up_code(request)
+        client = Client(client.ip, client.user_agent, request.from_this_machine, sign_up_code=code)
     return Context(
         project=store.project,
         caller=caller,
@@ -57,7 +60,9 @@ def context_of(
             else DEFAULT_LOCALE
         ),
         geoip=api.geoip,
+        engine=api.engine,
         realtime=api.realtime,
+        wants_form=b"accept" in request.headers and FORM_TYPE in request.headers[b"accept"],
         requested_at=_requested_at(request) if b"x-appwrite-timestamp" in request.headers else None,
         shows_related=shows_related,
     )

@@ -38,8 +38,7 @@ async def send_download(request: Request, send: Send, download: Download, cors: 
         *cors,
         (b"etag", etag.encode("latin-1")),
         (b"last-modified", _http_date(download.modified).encode()),
-        # Who may read a file can change at any time: a copy is asked after before each use.
-        (b"cache-control", b"private, no-cache"),
+        (b"cache-control", _cache_control(download)),
     ]
     if _is_unchanged(request, etag, download.modified):
         await send_empty(send, 304, headers)
@@ -101,6 +100,11 @@ async def _send_content(request: Request, send: Send, content: AsyncIterator[byt
         await send({"type": BROKEN_OFF})
     finally:
         gone.cancel()
+
+
+def _cache_control(download: Download) -> bytes:
+    """Who may read can change at any time: clients ask before each use, unless it is said otherwise."""
+    return b"private, max-age=%d" % download.kept_seconds if download.kept_seconds else b"private, no-cache"
 
 
 def _wanted_range(request: Request, etag: str, download: Download) -> tuple[int, int] | None:

@@ -39,6 +39,7 @@ from tidewire.api.requests import ClientDisconnectedError, Request
 from tidewire.api.responses import (
     send_compressible,
     send_empty,
+    send_form,
     send_json,
     send_large_list,
     send_text,
@@ -314,7 +315,9 @@ class Exchange:
         if context.selected is not None:
             result = with_selected(result, context.selected)
         status = context.status or operation.status
-        if isinstance(result, Download):
+        if context.form is not None:
+            await send_form(self.send, status, context.form, headers)
+        elif isinstance(result, Download):
             self.started = True
             await send_download(self.request, self.send, result, headers)
         elif operation.kind == "empty":

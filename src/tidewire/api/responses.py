@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -20,6 +21,8 @@ COMMON_HEADERS: Final = (
     (b"server", b"Appwrite"),
     (b"x-content-type-options", b"nosniff"),
 )
+
+FORM_TYPE: Final = b"multipart/form-data"
 
 _encode = msgspec.json.Encoder().encode
 _PIECE_BYTES: Final = 64 * 1024
@@ -95,6 +98,27 @@ async def send_compressible(
 async def send_text(send: Send, status: int, value: str, headers: Headers) -> None:
     """Answer with plain text."""
     await send_body(send, status, TEXT_TYPE, value.encode(), headers)
+
+
+async def send_form(send: Send, status: int, form: Mapping[str, object], headers: Headers) -> None:
+    """Answer with a form: a part for each value. Bytes are sent as they are, lists and objects as JSON."""
+    boundary = secrets.token_hex(16).encode()
+    parts = [_part(boundary, name, value) for name, value in form.items()]
+    body = b"".join([*parts, b"--", boundary, b"--\r\n"])
+    await send_body(send, status, b"%s; boundary=%s" % (FORM_TYPE, boundary), body, headers)
+
+
+def _part(boundary: bytes, name: str, value: object) -> bytes:
+    head = b'--%s\r\nContent-Disposition: form-data; name="%s"\r\n' % (boundary, name.encode())
+    if isinstance(value, bytes):
+        content = value
+    elif isinstance(value, str):
+        content = value.encode()
+    else:
+        content = b"" if value is None else _encode(value)
+        if isinstance(value, list | dict):
+            head += b"Content-Type: application/json\r\n"
+    return head + b"\r\n" + content + b"\r\n"
 
 
 async def send_body(

@@ -29,7 +29,7 @@ from tidewire.functions.logs import Tail
 from tidewire.functions.processes import CODE
 from tidewire.functions.runtimes import Installed
 from tidewire.functions.sandbox import Confined, Sandbox
-from tidewire.functions.scratch import Scratch, remove_tree
+from tidewire.functions.scratch import Scratch, make_folder, remove_tree
 
 _MIN_MEMORY: Final = 1024
 _LOG_SECONDS: Final = 0.1
@@ -93,7 +93,7 @@ class Builder:
 
         code, temporary = work / "code", work / "tmp"
         for folder in (work, code, temporary):
-            folder.mkdir(mode=0o711)
+            make_folder(folder, 0o711)
         bounds = ArchiveBounds(self._bounds.disk_bytes, self._bounds.files)
         await asyncio.to_thread(unpack, request.source, code, bounds, check)
         if request.commands.strip():

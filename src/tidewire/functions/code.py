@@ -10,7 +10,7 @@ from typing import Final
 
 from tidewire.functions.archives import ArchiveBounds, unpack
 from tidewire.functions.contract import Run, TooLargeError
-from tidewire.functions.scratch import Scratch, remove_tree
+from tidewire.functions.scratch import Scratch, make_folder, remove_tree
 
 Key = tuple[str, str]
 """Project and deployment."""
@@ -76,7 +76,7 @@ class UnpackedCode:
         archive, folder = self._scratch.path / f"{number}.tar.gz", self._scratch.path / f"{number}.code"
         try:
             await self._fetch(run, archive)
-            folder.mkdir(mode=0o755)
+            make_folder(folder, 0o755)
             await asyncio.to_thread(unpack, archive, folder, self._bounds)
         except BaseException:
             await asyncio.to_thread(remove_tree, folder)

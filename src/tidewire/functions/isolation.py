@@ -10,7 +10,7 @@ from tidewire.functions.confinement import PATH, Cell, Place
 from tidewire.functions.contract import Isolation, SandboxUnavailableError
 from tidewire.functions.groups import ControlGroups
 from tidewire.functions.sandbox import Sandbox
-from tidewire.functions.scratch import Scratch
+from tidewire.functions.scratch import Scratch, make_folder
 from tidewire.functions.specifications import Specification
 
 
@@ -44,7 +44,7 @@ async def trial(kind: Isolation, scratch: Scratch) -> str:
     """Why a program cannot run so; empty if it can."""
     sandbox = Sandbox(kind, scratch, (), ControlGroups(None))
     place = Place(scratch.path / "trial", "/tidewire/trial")
-    place.source.mkdir(exist_ok=True)
+    make_folder(place.source, 0o755)
     cell = Cell((place,), place.source, Specification("trial", 1, 256), 16, 2**20, 2**20)
     try:
         confined = await sandbox.start(["bash", "-c", "test -r ."], cell, {})

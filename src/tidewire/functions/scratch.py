@@ -22,9 +22,10 @@ class Scratch:
 
     def __init__(self, parent: Path) -> None:
         parent.mkdir(parents=True, exist_ok=True)
+        parent.chmod(0o711)
         for number in itertools.count():
             self.path = parent.resolve() / f"{_PREFIX}{number}"
-            self.path.mkdir(mode=0o711, exist_ok=True)
+            make_folder(self.path, 0o711)
             lock = _locked(self.path)
             if lock is not None:
                 self._lock = lock
@@ -45,6 +46,12 @@ class Scratch:
         os.close(self.descriptor)
         remove_tree(self.path)
         os.close(self._lock)
+
+
+def make_folder(path: Path, mode: int) -> None:
+    """Make a folder, if there is none, with these rights whatever the umask is: code runs as another user."""
+    path.mkdir(exist_ok=True)
+    path.chmod(mode)
 
 
 def remove_tree(folder: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,17 +19,15 @@ from tidewire.outgoing.webhook_requests import Webhook
 from tidewire.outgoing.webhooks import WebhookDelivery
 from tidewire.settings import Settings
 from tidewire.store.engine.connection import Connection
-from tidewire.store.engine.database import Database, DatabaseClosedError
+from tidewire.store.engine.database import Database
 from tidewire.store.instance.instance import CONSOLE_PROJECT_ID, Instance
 from tidewire.store.records import presences
 from tidewire.store.records.outgoing_messages import next_message_at
 from tidewire.store.secrets.encryption import Encryption
+from tidewire.store.upkeep.project_work import Tasks
 
 LOOK_SECONDS: Final = 0.1
 """Seconds between two looks into a database that is committed to all the time."""
-TROUBLE_SECONDS: Final = 5.0
-"""Pause after something unforeseen; it doubles while that goes on."""
-LONGEST_TROUBLE_SECONDS: Final = 300.0
 
 _log = structlog.get_logger("tidewire.outgoing")
 
@@ -80,9 +78,9 @@ class ProjectDeliveries:
         self._leave: list[Callable[[], None]] = []
         """Ends what the database calls."""
         self._closed = False
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._keep("looks", self._look_again_and_again)
-        self._keep("messages", self._send_messages)
+        self._tasks = Tasks(project_id, "delivery")
+        self._tasks.keep("looks", self._look_again_and_again)
+        self._tasks.keep("messages", self._send_messages)
 
     def look(self) -> None:
         """Look into the database soon: somebody committed there, or something is due."""
@@ -97,12 +95,7 @@ class ProjectDeliveries:
             delivery.stop()
         self._news.set()
         self._messages_due.set()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=drain_seconds)
-        rest = list(self._tasks)
-        for task in rest:
-            task.cancel()
-        await asyncio.gather(*rest, return_exceptions=True)
+        await self._tasks.close(drain_seconds)
 
     async def _look_again_and_again(self) -> None:
         store = await self._parts.instance.project(self._project_id)
@@ -171,7 +164,7 @@ class ProjectDeliveries:
             del self._webhooks[key]
             self.look()  # it may be wanted again by now
 
-        self._keep(f"webhook {webhook.id}", delivery.run, ended)
+        self._tasks.keep(f"webhook {webhook.id}", delivery.run, ended)
 
     async def _announce_disabled(self, webhook: Webhook, failure: Failure) -> None:
         await announce_disabled(self._parts.instance, self._project_id, webhook, failure)
@@ -182,37 +175,6 @@ class ProjectDeliveries:
         for logged in events:
             for delivery in self._webhooks.values():
                 delivery.wake(logged)
-
-    def _keep(
-        self, name: str, work: Callable[[], Awaitable[None]], ended: Callable[[], None] | None = None
-    ) -> None:
-        """Do ``work`` in a task, and again after trouble, until it ends by itself."""
-
-        async def kept() -> None:
-            pause = TROUBLE_SECONDS
-            while True:
-                try:
-                    return await work()
-                except DatabaseClosedError:
-                    return None  # the project was deleted
-                except OSError as error:
-                    # The database is damaged, or the disk full: what is wrong there is no fault of ours.
-                    _log.error("delivery in trouble", project=self._project_id, work=name, reason=str(error))
-                except Exception:
-                    _log.exception("delivery in trouble", project=self._project_id, work=name)
-                if self._closed:
-                    return None
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, LONGEST_TROUBLE_SECONDS)
-
-        def done(task: asyncio.Task[None]) -> None:
-            self._tasks.discard(task)
-            if ended is not None:
-                ended()
-
-        task = asyncio.create_task(kept(), name=f"delivery {self._project_id} {name}")
-        self._tasks.add(task)
-        task.add_done_callback(done)
 
 
 def _found(connection: Connection, encryption: Encryption) -> _Found:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from tidewire.channels import Channels
 from tidewire.core.identities import Caller
 from tidewire.core.inspection import RealtimeInspector
 from tidewire.core.locales import DEFAULT_LOCALE
+from tidewire.functions.contract import Engine
 from tidewire.services.geoip import GeoIp
 from tidewire.services.large_results import HeldResults
 from tidewire.services.passwords import PasswordHasher
@@ -25,6 +28,8 @@ class Client(msgspec.Struct, frozen=True):
     user_agent: str
     from_this_machine: bool = False
     """Somebody at the server itself, not through a proxy."""
+    is_cli: bool = False
+    """It says that it is the command line."""
     sign_up_code: str = ""
     """What it shows to make the console's first account."""
 
@@ -57,6 +62,8 @@ class Context(msgspec.Struct, eq=False):
     """What counts the bytes of large results; None: nothing does."""
     channels: Channels | None = None
     """Custom channels; None if there are none here."""
+    engine: Engine | None = None
+    """Builds and runs functions; None: nothing does here."""
     realtime: RealtimeInspector | None = None
     """The realtime part of this process; None if there is none."""
     locale: str = DEFAULT_LOCALE
@@ -74,6 +81,10 @@ class Context(msgspec.Struct, eq=False):
     """Fields to be shown of what the answer lists, beside those of the system; None: all of them."""
     shows_related: bool = False
     """Documents come with those related to them where nothing is selected, as programs before 1.8 expect."""
+    wants_form: bool = False
+    """The client takes an answer as ``multipart/form-data``."""
+    form: Mapping[str, object] | None = None
+    """Set by an operation that answers in that way: values by name; bytes are sent as they are."""
     status: int | None = None
     """Set by an operation that succeeded otherwise than by its declared status."""
 

@@ -1,8 +1,8 @@
-"""Pages of lists that are not in a table."""
+"""Queries of lists: pages of what is in no table, and fields that are selected."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TypeVar
 
 from tidewire.core.queries import InvalidQueryError, parse_query
@@ -42,3 +42,25 @@ def limit_and_offset(queries: Sequence[str], default: int = DEFAULT_LIMIT) -> tu
         else:
             offset = value
     return limit, offset
+
+
+def selections(queries: Sequence[str], fields: Collection[str]) -> tuple[list[str], frozenset[str] | None]:
+    """The queries that choose resources, and the ``fields`` of these to show; None: all of them.
+
+    Raises ``general_argument_invalid``, also for a field that no resource of the list has.
+    """
+    kept: list[str] = []
+    selected: set[str] = set()
+    for text in queries:
+        try:
+            query = parse_query(text)
+        except InvalidQueryError as error:
+            raise invalid_queries(str(error)) from None
+        if query.method != "select":
+            kept.append(text)
+            continue
+        for name in map(str, query.values):
+            if name != "*" and name not in fields:
+                raise invalid_queries(f"Attribute not found in schema: {name}")
+            selected.add(name)
+    return kept, None if "*" in selected or not selected else frozenset(selected)

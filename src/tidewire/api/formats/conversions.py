@@ -97,6 +97,10 @@ _PLATFORMS: Final = (
     models.LegacyPlatform,
 )
 
+BEFORE_2_0_0: Final[Conversions] = {
+    models.Execution: _changed({"resourceId": "functionId"}, ("resourceType",)),
+}
+
 BEFORE_1_9_3: Final[Conversions] = {models.EphemeralKey: _ephemeral_key}
 
 BEFORE_1_9_2: Final[Conversions] = {

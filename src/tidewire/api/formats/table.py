@@ -38,6 +38,7 @@ class Format:
 
 
 FORMATS: Final = (
+    Format("2.0.0", conversions=conversions.BEFORE_2_0_0),
     Format("1.9.5", words.BEFORE_1_9_5, whole={Project: project_before_1_9_5}),
     Format("1.9.3", words.BEFORE_1_9_3, conversions.BEFORE_1_9_3),
     Format("1.9.2", words.BEFORE_1_9_2, conversions.BEFORE_1_9_2),

@@ -4,6 +4,7 @@ from tidewire.core.models.account import *
 from tidewire.core.models.base import *
 from tidewire.core.models.columns import *
 from tidewire.core.models.databases import *
+from tidewire.core.models.functions import *
 from tidewire.core.models.health import *
 from tidewire.core.models.keys import *
 from tidewire.core.models.platforms import *

@@ -11,8 +11,8 @@ import msgspec
 from tidewire.core import models
 from tidewire.core.models import AnyPlatform, Key, ProjectList, Webhook
 from tidewire.core.project_settings import ProjectSettings
-from tidewire.core.queries import InvalidQueryError, parse_query
 from tidewire.services.context import Context
+from tidewire.services.paging import selections
 from tidewire.services.project.keys import key_of
 from tidewire.services.project.platforms import platform_of
 from tidewire.services.project.records import project_of
@@ -22,7 +22,6 @@ from tidewire.store.engine.connection import Row
 from tidewire.store.engine.database import DatabaseClosedError
 from tidewire.store.errors import StoreError
 from tidewire.store.instance.instance import ProjectStore
-from tidewire.store.lists.resource_lists import invalid_queries
 from tidewire.store.records.api_keys import ApiKey, keys_of_project
 from tidewire.store.records.projects import list_projects
 from tidewire.store.records.registered_platforms import RegisteredPlatform, first_platforms
@@ -49,7 +48,7 @@ async def list_projects_of(
     context: Context, reach: Reach, queries: Sequence[str], search: str, total: bool
 ) -> ProjectList:
     """The projects within reach that the queries ask for, with the fields that they select."""
-    wanted, context.selected = _selections(queries)
+    wanted, context.selected = selections(queries, _FIELDS)
     duration = context.settings.session_duration
     # A project without a team is nobody's but the operator's.
     teams = reach.teams - {""}
@@ -57,28 +56,6 @@ async def list_projects_of(
         lambda connection: list_projects(connection, teams, reach.projects, wanted, search, total, duration)
     )
     return ProjectList(total=count, projects=[project_of(project) for project in found])
-
-
-def _selections(queries: Sequence[str]) -> tuple[list[str], frozenset[str] | None]:
-    """The queries that choose projects, and the fields to show; None: all of them.
-
-    Raises ``general_argument_invalid``, also for a field that no project has.
-    """
-    kept: list[str] = []
-    fields: set[str] = set()
-    for text in queries:
-        try:
-            query = parse_query(text)
-        except InvalidQueryError as error:
-            raise invalid_queries(str(error)) from None
-        if query.method != "select":
-            kept.append(text)
-            continue
-        for name in map(str, query.values):
-            if name != "*" and name not in _FIELDS:
-                raise invalid_queries(f"Attribute not found in schema: {name}")
-            fields.add(name)
-    return kept, None if "*" in fields or not fields else frozenset(fields)
 
 
 MOST_LISTED: Final = 5000

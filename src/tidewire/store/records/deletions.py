@@ -15,7 +15,14 @@ from tidewire.core.time import now
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Database, Transaction
 from tidewire.store.objects.storage import ObjectStorage
-from tidewire.store.schema import file_parts, object_deletions, upload_parts, uploads
+from tidewire.store.schema import (
+    deployment_parts,
+    deployments,
+    file_parts,
+    object_deletions,
+    upload_parts,
+    uploads,
+)
 
 DELETIONS_STEP: Final = 500
 """The number of objects that are deleted between two transactions."""
@@ -70,5 +77,11 @@ def discard_expired_uploads(transaction: Transaction, max_age_ms: int) -> int:
 
 def referenced_keys(connection: Connection, keys: Sequence[str]) -> set[str]:
     """The ones of ``keys`` that a row refers to; objects already noted for deletion count too."""
-    columns = (file_parts.c.key, upload_parts.c.key, object_deletions.c.key)
+    columns = (
+        file_parts.c.key,
+        upload_parts.c.key,
+        deployment_parts.c.key,
+        deployments.c.output_key,
+        object_deletions.c.key,
+    )
     return set(connection.scalars(union_all(*(select(column).where(column.in_(keys)) for column in columns))))

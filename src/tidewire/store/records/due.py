@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, func, or_, select
 
 from tidewire.core.ids import is_id
 from tidewire.core.time import now
@@ -26,7 +26,14 @@ from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.event_log import last_offset
 from tidewire.store.engine.prepared_statements import Prepared
 from tidewire.store.records.descriptions import any_unfinished
-from tidewire.store.schema import outgoing_messages, presences, webhooks
+from tidewire.store.schema import (
+    deployments,
+    execution_jobs,
+    functions,
+    outgoing_messages,
+    presences,
+    webhooks,
+)
 
 OPEN: Final = 0
 """Stands in place of a time if the project is open, or was when its process was killed."""
@@ -44,6 +51,19 @@ _WEBHOOKS: Final = Prepared(
 )
 _PRESENCES: Final = Prepared(select(func.min(presences.c.expires_at)))
 
+_BUILDS: Final = Prepared(
+    select(deployments.c.sequence)
+    .where(
+        or_(deployments.c.status == "waiting", deployments.c.status == "building"),
+        deployments.c.chunks_uploaded == deployments.c.chunks_total,
+    )
+    .limit(1)
+)
+_JOBS: Final = Prepared(select(func.min(execution_jobs.c.due_at)))
+_SCHEDULES: Final = Prepared(
+    select(func.min(functions.c.schedule_next_at)).where(functions.c.schedule_next_at > 0)
+)
+
 _log = structlog.get_logger("tidewire.store")
 
 
@@ -53,7 +73,9 @@ def due_at(connection: Connection) -> int | None:
         _MESSAGES.fetch(connection, {})[0][0],
         _WEBHOOKS.fetch(connection, {"last": last_offset(connection)})[0][0],
         _PRESENCES.fetch(connection, {})[0][0],
-        now() if any_unfinished(connection) else None,
+        now() if any_unfinished(connection) or _BUILDS.fetch(connection, {}) else None,
+        _JOBS.fetch(connection, {})[0][0],
+        _SCHEDULES.fetch(connection, {})[0][0],
     ]
     return min((max(1, time) for time in times if time is not None), default=None)
 

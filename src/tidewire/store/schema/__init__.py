@@ -34,6 +34,14 @@ from tidewire.store.schema.files import (
     upload_parts,
     uploads,
 )
+from tidewire.store.schema.functions import (
+    deployment_parts,
+    deployments,
+    execution_jobs,
+    executions,
+    functions,
+    variables,
+)
 from tidewire.store.schema.instance import dev_keys, keys, pending_events, platforms, projects
 from tidewire.store.schema.log import event_log, event_secrets, outgoing_messages, state, webhooks
 from tidewire.store.schema.people import (
@@ -52,5 +60,5 @@ from tidewire.store.schema.presences import presence_connections, presences
 from tidewire.store.schema.realtime import realtime_positions, realtime_processes
 from tidewire.store.schema.transactions import transaction_operations, transaction_rows, transactions
 
-PROJECT_REVISION: Final = "project_0100"
+PROJECT_REVISION: Final = "project_0101"
 INSTANCE_REVISION: Final = "instance_0100"

@@ -26,7 +26,7 @@ from tidewire.store.instance.deletion_lock import deleting
 from tidewire.store.instance.instance import Instance, ProjectStore
 from tidewire.store.machine.processes import is_alive
 from tidewire.store.objects.storage import SWEEP_GRACE_MS
-from tidewire.store.records import positions, presences
+from tidewire.store.records import deployments, executions, positions, presences
 from tidewire.store.records.deletions import (
     EXPIRY_STEP,
     delete_discarded,
@@ -108,6 +108,15 @@ async def maintain_project(
     await _repeat(database, ROWS_STEP, partial(_delete_failed_messages, failed_since))
     ended = now() - settings.transaction_max_age * 1000
     await _repeat(database, TRANSACTIONS_STEP, partial(_delete_transactions, ended))
+    ran_since = now() - settings.functions_execution_max_age * 1000
+    await _repeat(database, executions.STEP, partial(executions.delete_old_executions, ran_since))
+    await _repeat(
+        database,
+        deployments.STEP,
+        lambda transaction: deployments.discard_expired_deployments(
+            transaction, now(), settings.upload_max_age * 1000
+        ),
+    )
     await _repeat(database, presences.ENDING_STEP, presences.end_expired)
     await _release_dead_processes(database, Path(settings.data_dir))
     remembered = int(settings.realtime_recovery_seconds * 1000 * positions.REMEMBERED)

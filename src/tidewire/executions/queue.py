@@ -1,0 +1,145 @@
+"""The queue of one project: executions that nobody waits for, each run at least once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+import structlog
+
+from tidewire.core.time import now
+from tidewire.executions.parts import Parts
+from tidewire.services.functions.events import EXECUTION_UPDATED
+from tidewire.services.functions.outcomes import Outcome, carry_out, not_run
+from tidewire.services.functions.records import execution_of
+from tidewire.services.functions.requests import ExecutionRequest
+from tidewire.services.functions.runnables import Runnable, runnable_of
+from tidewire.services.publishing import project_event
+from tidewire.store.engine.connection import Connection, Row
+from tidewire.store.engine.database import Transaction
+from tidewire.store.instance.instance import ProjectStore
+from tidewire.store.records import executions as records
+from tidewire.store.records.deployments import deployment_row
+from tidewire.store.records.functions import function_of_sequence
+from tidewire.store.upkeep.project_work import Tasks
+
+MAX_ATTEMPTS: Final = 3
+"""How often an execution is begun; each time but the last the server ended in the midst of it."""
+GRACE_SECONDS: Final = 15.0
+"""What the engine may take beyond the time of the function, until it is given up."""
+
+_decode = msgspec.json.Decoder(ExecutionRequest).decode
+_log: Final = structlog.get_logger("tidewire.functions")
+
+
+class Queue:
+    """Runs what is due in a project, some at the same time; room is shared with all other projects."""
+
+    def __init__(
+        self, parts: Parts, store: ProjectStore, tasks: Tasks, on_change: Callable[[], None]
+    ) -> None:
+        self._parts = parts
+        self._store = store
+        self._tasks = tasks
+        self._on_change = on_change
+        self._own = asyncio.Semaphore(parts.settings.functions_executions_per_project)
+        self._beginning = False
+        self._stopped = False
+        self._running = 0
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is run, or about to be."""
+        return self._beginning or self._running > 0
+
+    def stop(self) -> None:
+        """Begin nothing more."""
+        self._stopped = True
+
+    def begin(self) -> None:
+        """Begin what is due."""
+        if not self._beginning and not self._stopped:
+            self._beginning = True
+            self._tasks.keep("queue", self._begin_due, self._begun)
+
+    def _begun(self) -> None:
+        self._beginning = False
+        self._on_change()  # something may have become due meanwhile
+
+    async def _begin_due(self) -> None:
+        """Begin one execution after the other, each when there is room for it."""
+        while not self._stopped:
+            await self._own.acquire()
+            try:
+                await self._parts.executions.acquire()
+            except BaseException:
+                self._own.release()
+                raise
+            begun = None
+            try:
+                begun = await self._store.database.write(
+                    lambda transaction: records.begin_job(transaction.connection, now())
+                )
+            finally:
+                if begun is None:
+                    self._ended()
+            if begun is None:
+                return
+            self._running += 1
+            self._tasks.keep(f"execution {begun[0].id}", partial(self._run, *begun), self._finished)
+
+    def _ended(self) -> None:
+        self._parts.executions.release()
+        self._own.release()
+
+    def _finished(self) -> None:
+        self._running -= 1
+        self._ended()
+        self._on_change()
+
+    async def _run(self, row: Row[Any], request_text: str, attempt: int) -> None:
+        request = _decode(request_text)
+        outcome = await self._outcome(row, request, attempt)
+        project = self._store.project
+
+        def unit(transaction: Transaction) -> None:
+            connection = transaction.connection
+            ended = records.end_job(connection, row.sequence, outcome.columns())
+            function = function_of_sequence(connection, row.function_sequence)
+            if ended is None or function is None:
+                return  # deleted meanwhile
+            execution = execution_of(ended, function.id, told=False)
+            parameters = {"functionId": function.id, "executionId": execution.id}
+            transaction.append(
+                project_event(project, request.sender.user_id, EXECUTION_UPDATED, parameters, execution)
+            )
+
+        await self._store.database.write(unit)
+
+    async def _outcome(self, row: Row[Any], request: ExecutionRequest, attempt: int) -> Outcome:
+        if attempt > MAX_ATTEMPTS:
+            return not_run("The server ended each time that this was run.")
+        runnable = await self._store.database.read(lambda connection: self._runnable(connection, row))
+        if isinstance(runnable, str):
+            return not_run(runnable)
+        parts = self._parts
+        try:
+            async with asyncio.timeout(runnable.seconds + GRACE_SECONDS):
+                return await carry_out(parts.engine, runnable, request, parts.instance.jwt_secret)
+        except TimeoutError:
+            return Outcome("failed", 500, errors="Execution timed out.\nError Code: 408")
+
+    def _runnable(self, connection: Connection, row: Row[Any]) -> Runnable | str:
+        """What is to be run; or why nothing is."""
+        function = function_of_sequence(connection, row.function_sequence)
+        if function is None:
+            return "The function was deleted."
+        deployment = deployment_row(connection, function.sequence, function.deployment_id)
+        if deployment is None:
+            return "Deployment not found. Create a deployment before trying to execute a function"
+        if deployment.status != "ready":
+            return "The active deployment is not ready."
+        return runnable_of(connection, self._store.objects, self._parts.settings, function, deployment)

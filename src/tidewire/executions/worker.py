@@ -1,0 +1,24 @@
+"""All work on functions of a data directory."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from pathlib import Path
+
+from tidewire.executions.parts import Parts
+from tidewire.executions.project import ProjectFunctions
+from tidewire.store.instance.commits import Commits
+from tidewire.store.upkeep.project_work import only_process, project_work
+
+
+async def work_on_functions(parts: Parts, commits: Commits) -> None:
+    """Build deployments and run what is due, in all projects, until cancelled.
+
+    One process of a data directory does it; in the others this waits for that one to end. What it had begun
+    and not finished is begun again.
+    """
+    async with only_process(Path(parts.settings.data_dir) / "functions.lock"):
+        begin = partial(ProjectFunctions, parts)
+        async with project_work(parts.instance, commits, begin, parts.settings.drain_seconds):
+            await asyncio.Event().wait()

@@ -1,0 +1,304 @@
+"""Executions: functions are run, at once or later, and what came of it is looked at."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from tidewire.core.checks.functions import RequestHeaders
+from tidewire.core.checks.lists import QueryList
+from tidewire.core.checks.names import ResourceId
+from tidewire.core.checks.numbers import Boolean
+from tidewire.core.checks.texts import Choice, Text
+from tidewire.core.errors import TidewireError
+from tidewire.core.ids import unique_id
+from tidewire.core.models import Execution, ExecutionList
+from tidewire.core.time import now, parse_datetime
+from tidewire.functions.contract import Engine
+from tidewire.services.context import Context
+from tidewire.services.countries import EU_MEMBERS
+from tidewire.services.functions import operations
+from tidewire.services.functions.catalog import require_runtime
+from tidewire.services.functions.events import EXECUTION_CREATED, EXECUTION_DELETED
+from tidewire.services.functions.outcomes import Outcome, carry_out
+from tidewire.services.functions.records import execution_of, find_function
+from tidewire.services.functions.requests import ExecutionRequest, Sender, new_execution
+from tidewire.services.functions.runnables import Runnable, runnable_of
+from tidewire.services.permissions import unauthorized
+from tidewire.services.publishing import publish
+from tidewire.store.engine.connection import Connection, Row
+from tidewire.store.engine.database import Transaction
+from tidewire.store.records import executions as records
+from tidewire.store.records.deployments import deployment_row
+from tidewire.store.records.functions import function_of_sequence
+
+PATH: Final = "/functions/{functionId}/executions"
+ONE: Final = "/functions/{functionId}/executions/{executionId}"
+METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD")
+SYNC_SECONDS: Final = 30.0
+"""How long somebody waits for a function at most."""
+SOONEST_MS: Final = 60_000
+"""How far ahead an execution is scheduled at least."""
+MAX_TOLD_BYTES: Final = 1_000_000
+"""Of an answer's body in an event; a longer one is left out there."""
+_MINUTE_MS: Final = 60_000
+_NO_HEADERS: Final[dict[str, str]] = {}
+
+
+@operations.declare(
+    "createExecution",
+    "POST",
+    PATH,
+    scopes=("executions.write", "execution.write"),
+    status=201,
+    event=EXECUTION_CREATED,
+)
+async def create_execution(
+    context: Context,
+    function_id: ResourceId,
+    body: Annotated[str, Text(0, 10_485_760)] = "",
+    async_: Boolean = False,
+    path: Annotated[str, Text(1, 2048)] = "/",
+    method: Annotated[str, Choice(METHODS)] = "POST",
+    headers: Annotated[dict[str, str], RequestHeaders()] = _NO_HEADERS,
+    scheduled_at: Annotated[str, Text(1, 100)] | None = None,
+) -> Execution:
+    """Run a function: wait for its answer, or have it run later and learn how it ended."""
+    due_at = _due_at(scheduled_at, later=async_)
+    runnable = await context.database.read(
+        lambda connection: _allowed_runnable(connection, context, function_id)
+    )
+    request = ExecutionRequest(
+        execution_id=unique_id(),
+        trigger="schedule" if scheduled_at else "http",
+        method=method,
+        path=path,
+        headers=headers,
+        body=body,
+        sender=_sender(context),
+    )
+    if async_:
+        context.status = 202
+        return await _enqueue(context, runnable, request, due_at)
+    assert context.engine is not None  # there is nothing to run without one
+    outcome = await _wait_for(context.engine, runnable, request, context.jwt_secret)
+    execution = await _store(context, runnable, request, outcome)
+    if outcome is None:
+        raise TidewireError(
+            "function_synchronous_timeout",
+            f"The function took longer than {SYNC_SECONDS:.0f} s: run it asynchronously.",
+        )
+    if context.wants_form:
+        context.form = {**msgspec.to_builtins(execution), "responseBody": outcome.body}
+    return execution
+
+
+@operations.declare("listExecutions", "GET", PATH, scopes=("executions.read", "execution.read"))
+async def list_executions(
+    context: Context,
+    function_id: ResourceId,
+    queries: Annotated[Sequence[str], QueryList(tuple(records.LIST.attributes))] = (),
+    total: Boolean = True,
+) -> ExecutionList:
+    """List the executions of a function that the caller may read."""
+    told = context.caller.bypasses_permissions
+
+    def unit(connection: Connection) -> ExecutionList:
+        function = _function_to(connection, context, function_id)
+        count, rows = records.list_executions(connection, function.sequence, _reader(context), queries, total)
+        return ExecutionList(
+            total=count, executions=[execution_of(row, function_id, told=told) for row in rows]
+        )
+
+    return await context.database.read(unit)
+
+
+@operations.declare("getExecution", "GET", ONE, scopes=("executions.read", "execution.read"))
+async def get_execution(context: Context, function_id: ResourceId, execution_id: ResourceId) -> Execution:
+    """Get an execution that the caller may read."""
+    told = context.caller.bypasses_permissions
+
+    def unit(connection: Connection) -> Execution:
+        function = _function_to(connection, context, function_id)
+        row = _find(connection, context, function, execution_id)
+        return execution_of(row, function_id, told=told)
+
+    return await context.database.read(unit)
+
+
+@operations.declare(
+    "deleteExecution",
+    "DELETE",
+    ONE,
+    scopes=("executions.write", "execution.write"),
+    event=EXECUTION_DELETED,
+)
+async def delete_execution(context: Context, function_id: ResourceId, execution_id: ResourceId) -> None:
+    """Delete an execution that has ended, or is scheduled and then runs no more."""
+
+    def unit(transaction: Transaction) -> None:
+        connection = transaction.connection
+        function = _function_to(connection, context, function_id)
+        row = _find(connection, context, function, execution_id)
+        if not context.caller.bypasses_permissions:
+            raise unauthorized("delete", "executions")
+        if row.status in {"waiting", "processing"}:
+            raise TidewireError("execution_in_progress", f"The execution is {row.status}: it has not ended.")
+        records.delete_execution(connection, row.sequence)
+        deleted = execution_of(row, function_id, told=False)
+        publish(transaction, context, EXECUTION_DELETED, _parameters(deleted), deleted)
+
+    await context.database.write(unit)
+
+
+def _due_at(scheduled_at: str | None, *, later: bool) -> int:
+    """When an execution is to run, milliseconds since the epoch; 0: at once."""
+    if scheduled_at is None:
+        return 0
+    if not later:
+        raise TidewireError("general_bad_request", "Scheduled executions must run asynchronously: set async.")
+    try:
+        moment = parse_datetime(scheduled_at)
+    except (ValueError, OverflowError):
+        moment = 0
+    if moment < now() + SOONEST_MS or moment % _MINUTE_MS:
+        raise TidewireError(
+            "general_argument_invalid",
+            "Invalid `scheduledAt` param: Value must be a time in ISO 8601, a whole minute, and at least a "
+            "minute from now.",
+        )
+    return moment
+
+
+def _function_to(connection: Connection, context: Context, function_id: str) -> Row[Any]:
+    """Return a function; one that is switched off exists only for keys and people of the console."""
+    function = find_function(connection, function_id)
+    if not function.enabled and not context.caller.bypasses_permissions:
+        raise TidewireError("function_not_found", "There is no function with this id.")
+    return function
+
+
+def _allowed_runnable(connection: Connection, context: Context, function_id: str) -> Runnable:
+    """What the caller may run of a function."""
+    function = _function_to(connection, context, function_id)
+    require_runtime(context, function.runtime)
+    deployment = deployment_row(connection, function.sequence, function.deployment_id)
+    if deployment is None:
+        raise TidewireError(
+            "deployment_not_found",
+            "Deployment not found. Create a deployment before trying to execute a function",
+        )
+    if deployment.status != "ready":
+        raise TidewireError("build_not_ready", "The active deployment is not ready.")
+    caller = context.caller
+    if not caller.bypasses_permissions and not set(function.execute).intersection(caller.roles):
+        raise unauthorized("execute", "this function")
+    return runnable_of(connection, context.objects, context.settings, function, deployment)
+
+
+def _find(connection: Connection, context: Context, function: Row[Any], execution_id: str) -> Row[Any]:
+    row = records.execution_row(connection, function.sequence, execution_id, _reader(context))
+    if row is None:
+        raise TidewireError("execution_not_found", "This function has no execution with this id.")
+    return row
+
+
+def _reader(context: Context) -> str | None:
+    """Whose executions the caller may read; None: everybody's. Nobody's belong to the user without a name."""
+    caller = context.caller
+    if caller.bypasses_permissions:
+        return None
+    return caller.user_id or "?"
+
+
+def _sender(context: Context) -> Sender:
+    place = context.geoip.find(context.client.ip)
+    identity = context.caller.identity if context.caller.kind == "user" else None
+    return Sender(
+        user_id=identity.user_id if identity else "",
+        session_id=identity.session_id if identity else "",
+        ip=context.client.ip,
+        country_code=place.country_code,
+        continent_code=place.continent_code,
+        continent_eu=place.country_code in EU_MEMBERS,
+    )
+
+
+def _columns(runnable: Runnable, request: ExecutionRequest, values: Mapping[str, Any]) -> dict[str, Any]:
+    return new_execution(runnable.function_sequence, runnable.deployment_id, request, values)
+
+
+async def _enqueue(context: Context, runnable: Runnable, request: ExecutionRequest, due_at: int) -> Execution:
+    most = context.settings.functions_queue
+    told = context.caller.bypasses_permissions
+
+    def unit(transaction: Transaction) -> Execution:
+        connection = transaction.connection
+        if function_of_sequence(connection, runnable.function_sequence) is None:
+            raise TidewireError("function_not_found", "There is no function with this id.")
+        if records.waiting_jobs(connection) >= most:
+            raise TidewireError(
+                "general_rate_limit_exceeded",
+                f"{most} executions of this project wait already (setting functions_queue): try again later.",
+            )
+        status = "scheduled" if due_at else "waiting"
+        values = new_execution(
+            runnable.function_sequence,
+            runnable.deployment_id,
+            request,
+            {"status": status, "scheduled_at": due_at},
+        )
+        row = records.insert_execution(connection, values)
+        records.enqueue(
+            connection, row.sequence, msgspec.json.encode(request).decode(), due_at or row.created_at
+        )
+        execution = execution_of(row, runnable.function_id, told=told)
+        publish(transaction, context, EXECUTION_CREATED, _parameters(execution), execution)
+        return execution
+
+    return await context.database.write(unit)
+
+
+async def _wait_for(
+    engine: Engine, runnable: Runnable, request: ExecutionRequest, jwt_secret: bytes
+) -> Outcome | None:
+    """Run a function now; None if it took too long for somebody who waits."""
+    try:
+        async with asyncio.timeout(SYNC_SECONDS):
+            return await carry_out(engine, runnable, request, jwt_secret)
+    except TimeoutError:
+        return None
+
+
+async def _store(
+    context: Context, runnable: Runnable, request: ExecutionRequest, outcome: Outcome | None
+) -> Execution:
+    """Keep what came of an execution that somebody waits for, and tell of it."""
+    kept = outcome or Outcome(
+        "failed", 500, errors="Synchronous function execution timed out.", duration=SYNC_SECONDS
+    )
+    headers = [*kept.headers, ("x-appwrite-execution-id", request.execution_id)]
+    body = kept.body.decode(errors="replace")
+    told_body = body if len(kept.body) <= MAX_TOLD_BYTES else ""
+    told = context.caller.bypasses_permissions
+
+    def unit(transaction: Transaction) -> Execution:
+        connection = transaction.connection
+        if function_of_sequence(connection, runnable.function_sequence) is None:
+            raise TidewireError("function_not_found", "The function was deleted while it ran.")
+        row = records.insert_execution(
+            connection,
+            _columns(runnable, request, kept.columns()),
+        )
+        public = execution_of(row, runnable.function_id, told=False, body=told_body, headers=headers)
+        publish(transaction, context, EXECUTION_CREATED, _parameters(public), public)
+        return execution_of(row, runnable.function_id, told=told, body=body, headers=headers)
+
+    return await context.database.write(unit)
+
+
+def _parameters(execution: Execution) -> dict[str, str]:
+    return {"functionId": execution.resource_id, "executionId": execution.id}

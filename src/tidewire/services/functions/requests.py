@@ -1,0 +1,114 @@
+"""What a function is sent: the request of an execution with the headers that the server adds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from tidewire.core.time import now
+from tidewire.functions.contract import FunctionRequest
+from tidewire.services.functions.runnables import Runnable
+from tidewire.store.secrets.credentials import encode_jwt, encode_key
+
+GRACE_MS: Final = 60_000
+"""How long the credentials that a function gets last beyond its time."""
+_KEPT_OF_REQUEST: Final = frozenset(
+    {"content-type", "agent", "content-length", "host", "x-appwrite-client-ip"}
+)
+_KEPT_OF_ANSWER: Final = frozenset({"content-type", "content-length"})
+
+
+class Sender(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who has a function run, and from where."""
+
+    user_id: str = ""
+    session_id: str = ""
+    """Empty without a session: then the function gets no token that stands for the user."""
+    ip: str = ""
+    country_code: str = ""
+    continent_code: str = ""
+    continent_eu: bool = False
+
+
+class ExecutionRequest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What an execution sends to its function; kept, as JSON text, while it waits."""
+
+    execution_id: str
+    trigger: str
+    method: str = "POST"
+    path: str = "/"
+    headers: dict[str, str] = {}
+    """By lower-case names."""
+    body: str = ""
+    sender: Sender = Sender()
+    event: str = ""
+    """The most exact name of the event that has it run."""
+
+
+def headers_of(request: ExecutionRequest, runnable: Runnable, jwt_secret: bytes) -> dict[str, str]:
+    """All headers that the function gets, credentials for the API among them."""
+    sender = request.sender
+    expires = now() + runnable.seconds * 1000 + GRACE_MS
+    token = ""
+    if sender.user_id and sender.session_id:
+        token = encode_jwt(sender.user_id, sender.session_id, expires, jwt_secret, runnable.project_id)
+    headers = {
+        **request.headers,
+        "x-appwrite-execution-id": request.execution_id,
+        "x-appwrite-key": encode_key(runnable.project_id, runnable.scopes, expires, jwt_secret),
+        "x-appwrite-trigger": request.trigger,
+        "x-appwrite-user-id": sender.user_id,
+        "x-appwrite-user-jwt": token,
+        "x-appwrite-country-code": sender.country_code,
+        "x-appwrite-continent-code": sender.continent_code,
+        "x-appwrite-continent-eu": "true" if sender.continent_eu else "false",
+        "x-appwrite-client-ip": sender.ip,
+    }
+    if request.event:
+        headers["x-appwrite-event"] = request.event
+    return headers
+
+
+def function_request(request: ExecutionRequest, runnable: Runnable, jwt_secret: bytes) -> FunctionRequest:
+    """The request as the engine takes it."""
+    return FunctionRequest(
+        method=request.method,
+        path=request.path if request.path.startswith("/") else f"/{request.path}",
+        headers=list(headers_of(request, runnable, jwt_secret).items()),
+        body=request.body.encode(),
+        timeout=runnable.seconds,
+        logging=runnable.logging,
+    )
+
+
+def kept_request_headers(request: ExecutionRequest) -> list[dict[str, str]]:
+    """The headers that an execution shows of its request."""
+    given: Mapping[str, str] = {**request.headers, "x-appwrite-client-ip": request.sender.ip}
+    return [{"name": name, "value": given[name]} for name in given if name in _KEPT_OF_REQUEST]
+
+
+def kept_answer_headers(headers: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
+    """The headers that an execution keeps of the answer."""
+    return [{"name": name, "value": value} for name, value in headers if name in _KEPT_OF_ANSWER]
+
+
+def new_execution(
+    function_sequence: int, deployment_id: str, request: ExecutionRequest, values: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The columns of an execution that begins to be; who asked for it may read it."""
+    moment = now()
+    return {
+        "id": request.execution_id,
+        "created_at": moment,
+        "updated_at": moment,
+        "function_sequence": function_sequence,
+        "deployment_id": deployment_id,
+        "user_id": "" if request.trigger == "event" else request.sender.user_id,
+        "trigger": request.trigger,
+        "request_method": request.method,
+        "request_path": request.path,
+        "request_headers": kept_request_headers(request),
+        **values,
+    }

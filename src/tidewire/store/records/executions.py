@@ -1,0 +1,138 @@
+"""Rows of executions, and the queue of those that are to run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Row, bindparam, delete, func, insert, select, update
+
+from tidewire.store.engine.connection import Connection
+from tidewire.store.engine.database import Transaction
+from tidewire.store.lists.resource_lists import list_rows, resource_list
+from tidewire.store.schema import execution_jobs as jobs
+from tidewire.store.schema import executions as table
+
+LIST: Final = resource_list(
+    table,
+    "deploymentId",
+    "trigger",
+    "status",
+    "duration",
+    "requestMethod",
+    "requestPath",
+    "responseStatusCode",
+)
+STEP: Final = 500
+"""Executions that are deleted in one transaction."""
+
+_BY_ID: Final = select(table).where(table.c.id == bindparam("id"))
+_DUE: Final = (
+    select(jobs)
+    .where(jobs.c.begun.is_(False), jobs.c.due_at <= bindparam("moment"))
+    .order_by(jobs.c.due_at, jobs.c.execution_sequence)
+    .limit(1)
+)
+_NEXT: Final = select(func.min(jobs.c.due_at)).where(jobs.c.begun.is_(False))
+_WAITING: Final = select(func.count()).select_from(jobs)
+
+
+def insert_execution(connection: Connection, values: Mapping[str, Any]) -> Row[Any]:
+    """Write a new execution."""
+    return connection.execute(insert(table).returning(table), dict(values)).one()
+
+
+def execution_row(
+    connection: Connection, function_sequence: int, execution_id: str, user_id: str | None = None
+) -> Row[Any] | None:
+    """An execution of a function; with ``user_id`` only if that user may read it."""
+    row = connection.execute(_BY_ID, {"id": execution_id}).one_or_none()
+    if row is None or row.function_sequence != function_sequence or user_id not in (None, row.user_id):
+        return None
+    return row
+
+
+def list_executions(
+    connection: Connection, function_sequence: int, user_id: str | None, queries: Sequence[str], total: bool
+) -> tuple[int, list[Row[Any]]]:
+    """A page of the executions of a function, and how many there are.
+
+    With ``user_id`` only those that this user may read.
+    """
+    where = [table.c.function_sequence == function_sequence]
+    if user_id is not None:
+        where.append(table.c.user_id == user_id)
+    return list_rows(connection, LIST, queries, "", where, total)
+
+
+def update_execution(connection: Connection, sequence: int, values: Mapping[str, Any]) -> Row[Any] | None:
+    """Change an execution; returns it as it is now, None if it was deleted."""
+    changed = update(table).where(table.c.sequence == sequence).values(values).returning(table)
+    return connection.execute(changed).one_or_none()
+
+
+def delete_execution(connection: Connection, sequence: int) -> None:
+    """Delete an execution; it runs no more if it has not begun."""
+    connection.execute(delete(table).where(table.c.sequence == sequence))
+
+
+def enqueue(connection: Connection, sequence: int, request: str, due_at: int) -> None:
+    """Have an execution run at ``due_at``; ``request`` says what it is sent, and is sealed."""
+    connection.execute(
+        insert(jobs).values(
+            execution_sequence=sequence, due_at=due_at, request=connection.encryption.seal(request)
+        )
+    )
+
+
+def waiting_jobs(connection: Connection) -> int:
+    """How many executions wait, or run, that were not asked for synchronously."""
+    return connection.scalar(_WAITING) or 0
+
+
+def next_job_at(connection: Connection) -> int | None:
+    """When the next execution is to begin; None: there is none."""
+    due_at: int | None = connection.scalar(_NEXT)
+    return due_at
+
+
+def jobs_begun(connection: Connection) -> bool:
+    """Whether any execution was begun and has not ended."""
+    return connection.execute(select(jobs.c.begun).where(jobs.c.begun).limit(1)).first() is not None
+
+
+def begin_job(connection: Connection, moment: int) -> tuple[Row[Any], str, int] | None:
+    """Begin the execution that is due next: the execution, its request, and which attempt this is.
+
+    None: nothing is due.
+    """
+    job = connection.execute(_DUE, {"moment": moment}).one_or_none()
+    if job is None:
+        return None
+    attempt = job.attempts + 1
+    own = jobs.c.execution_sequence == job.execution_sequence
+    connection.execute(update(jobs).where(own).values(begun=True, attempts=attempt))
+    row = update_execution(connection, job.execution_sequence, {"status": "processing", "updated_at": moment})
+    assert row is not None  # its job would have gone with it
+    return row, connection.encryption.open(job.request), attempt
+
+
+def end_job(connection: Connection, sequence: int, values: Mapping[str, Any]) -> Row[Any] | None:
+    """Write down what came of an execution; returns it as it is now, None if it was deleted."""
+    connection.execute(delete(jobs).where(jobs.c.execution_sequence == sequence))
+    return update_execution(connection, sequence, values)
+
+
+def release_jobs(transaction: Transaction) -> int:
+    """Put what was begun, and is worked on by nobody any more, back into the queue; how many."""
+    connection = transaction.connection
+    begun = select(jobs.c.execution_sequence).where(jobs.c.begun)
+    connection.execute(update(table).where(table.c.sequence.in_(begun)).values(status="waiting"))
+    return connection.execute(update(jobs).where(jobs.c.begun).values(begun=False)).rowcount
+
+
+def delete_old_executions(before: int, transaction: Transaction) -> int:
+    """Delete a step of the executions that were made before ``before`` and have ended; how many."""
+    ended = table.c.status.in_(("completed", "failed"))
+    old = select(table.c.sequence).where(table.c.created_at < before, ended).limit(STEP)
+    return transaction.connection.execute(delete(table).where(table.c.sequence.in_(old))).rowcount

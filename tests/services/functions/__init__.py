@@ -1,0 +1,1 @@
+"""Functions over HTTP, on a server that really builds and runs them."""

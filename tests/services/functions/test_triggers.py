@@ -1,0 +1,124 @@
+"""Functions that events and the clock run."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from tests.services.functions.project import FunctionsProject, eventually
+from tests.services.world import World
+from tests.support.server import TidewireServer
+from tidewire.core.schedules import InvalidScheduleError, next_time
+from tidewire.core.time import format_datetime, now, parse_datetime
+from tidewire.executions.schedules import run_scheduled
+from tidewire.store.engine.connection import Connection
+from tidewire.store.engine.database import Transaction
+from tidewire.store.records import executions, functions
+
+ECHO_EVENT = """
+import json
+
+def main(context):
+    context.log(json.dumps([context.req.headers.get("x-appwrite-event"), context.req.body_json["$id"],
+                            context.req.headers.get("x-appwrite-user-jwt")]))
+    return context.res.empty()
+"""
+
+
+def test_an_event_runs_a_function_once(project: FunctionsProject) -> None:
+    project.post("/users", userId="before", email="before@example.com", password="correct horse battery")
+    function_id = project.deployed(ECHO_EVENT, events=["users.*.create"])
+    for name in ("trigger-a", "trigger-b"):
+        project.post("/users", userId=name, email=f"{name}@example.com", password="correct horse battery")
+    project.request("PATCH", "/users/trigger-a/name", json={"name": "Not for it"})
+    found = eventually(
+        lambda: project.executions(function_id),
+        lambda found: len(found) >= 2 and all(each["status"] == "completed" for each in found),
+    )
+    assert [each["trigger"] for each in found] == ["event", "event"]
+    told = [json.loads(each["logs"].strip()) for each in found]
+    assert told == [[f"users.{name}.create", name, ""] for name in ("trigger-a", "trigger-b")]
+    assert all(each["$permissions"] == [] for each in found)
+    time.sleep(0.3)
+    assert len(project.executions(function_id)) == 2
+
+
+def test_events_that_came_before_a_kill_run_functions_after_it(
+    functions_server: TidewireServer, project: FunctionsProject
+) -> None:
+    function_id = project.deployed(ECHO_EVENT, events=["teams.*.create"])
+    project.post("/teams", teamId="killed", name="Killed")
+    functions_server.kill()
+    functions_server.start()
+    found = eventually(
+        lambda: project.executions(function_id),
+        lambda found: bool(found) and all(each["status"] == "completed" for each in found),
+    )
+    assert len(found) == 1
+
+
+def test_a_function_that_is_switched_off_is_run_by_no_event(project: FunctionsProject) -> None:
+    off = project.deployed(ECHO_EVENT, events=["teams.*.create"], enabled=False)
+    on = project.deployed(ECHO_EVENT, events=["teams.*.create"])
+    project.post("/teams", teamId="seen", name="Seen")
+    eventually(lambda: project.executions(on), bool)
+    assert project.executions(off) == []
+
+
+@pytest.mark.parametrize(
+    ("schedule", "after", "expected"),
+    [
+        ("*/5 * * * *", "2026-03-01T10:02:00Z", "2026-03-01T10:05:00Z"),
+        ("30 2 * * *", "2026-03-28T12:00:00Z", "2026-03-29T02:30:00Z"),  # a gap in some summer times
+        ("30 2 * * *", "2026-10-25T00:30:00Z", "2026-10-25T02:30:00Z"),
+        ("0 0 29 2 *", "2026-03-01T00:00:00Z", "2028-02-29T00:00:00Z"),
+        ("0 9 * * 1-5", "2026-11-27T09:00:00Z", "2026-11-30T09:00:00Z"),
+    ],
+)
+def test_schedules_are_in_utc(schedule: str, after: str, expected: str) -> None:
+    assert next_time(schedule, parse_datetime(after)) == parse_datetime(expected)
+
+
+@pytest.mark.parametrize("schedule", ["", "* * * *", "0 0 31 2 *", "@daily", "* * * * * *", "a b c d e"])
+def test_what_is_no_schedule(schedule: str) -> None:
+    with pytest.raises(InvalidScheduleError):
+        next_time(schedule, now())
+
+
+async def test_a_schedule_runs_a_function_once_however_often_it_was_missed(world: World) -> None:
+    store = await world.instance.project("p1")
+    assert store is not None
+    missed = now() - 3600_000
+
+    def make(transaction: Transaction) -> None:
+        functions.insert_function(
+            transaction.connection,
+            {
+                "id": "clock",
+                "created_at": missed,
+                "updated_at": missed,
+                "schedule": "* * * * *",
+                "deployment_id": "d1",
+                "schedule_next_at": missed,
+            },
+        )
+
+    await world.database.write(make)
+    await run_scheduled(store)
+    await run_scheduled(store)
+
+    def read(connection: Connection) -> tuple[list[str], int, int]:
+        row = functions.function_row(connection, "clock")
+        assert row is not None
+        _, found = executions.list_executions(connection, row.sequence, None, [], total=False)
+        return [each.trigger for each in found], row.schedule_next_at, row.schedule_previous_at
+
+    triggers, next_at, previous_at = await world.database.read(read)
+    assert triggers == ["schedule"]
+    assert next_at > now(), format_datetime(next_at)
+    assert previous_at == missed
+    patterns = [event.pattern for event in await world.events()]
+    assert patterns[-1] == "functions.[functionId].executions.[executionId].create"
+    assert (await world.last_event()).roles == []
