@@ -12,6 +12,7 @@ from typing import Any
 from tidewire.functions.contract import FunctionRequest, FunctionResponse, Isolation, Run
 from tidewire.functions.engine import LocalEngine
 from tidewire.functions.groups import ControlGroups, Hierarchies
+from tidewire.functions.relay import ApiRelay
 from tidewire.functions.runtimes import Installed
 from tidewire.functions.sandbox import Sandbox
 from tidewire.functions.scratch import Scratch
@@ -35,12 +36,25 @@ class Machine:
         return [key for key, each in self.runtimes.items() if each.language.key == language][-1]
 
     def engine(
-        self, root: Path, isolation: Isolation | None = None, hidden: tuple[Path, ...] = (), **settings: Any
+        self,
+        root: Path,
+        isolation: Isolation | None = None,
+        hidden: tuple[Path, ...] = (),
+        relay: ApiRelay | None = None,
+        **settings: Any,
     ) -> LocalEngine:
         scratch = Scratch(root)
         groups = ControlGroups(self.hierarchies)
         sandbox = Sandbox(isolation or self.isolation, scratch, [*hidden, root], groups)
-        return LocalEngine(Settings(**settings), scratch, sandbox, self.runtimes)
+        return LocalEngine(Settings(**settings), scratch, sandbox, self.runtimes, relay)
+
+    async def engine_with_api(self, root: Path, isolation: Isolation, port: int) -> LocalEngine:
+        """One whose functions have no network but the API."""
+        folder = root / "relay"
+        folder.mkdir()
+        relay = ApiRelay("localhost", port, folder)
+        await relay.start()
+        return self.engine(root, isolation, relay=relay, functions_network=False)
 
 
 def packed(files: Mapping[str, str | bytes]) -> bytes:

@@ -111,6 +111,34 @@ async def test_the_network_is_cut_where_asked(
         listening.close()
 
 
+async def test_without_network_the_api_is_reached(
+    machine: Machine, root: Path, kind: Isolation, runtime: str
+) -> None:
+    if kind == "limits" or (kind == "namespaces" and shutil.which("ip") is None):
+        pytest.skip("the network is not cut, or nothing can start the namespace's own")
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\nconnection: close\r\n\r\napi")
+        await writer.drain()
+        writer.close()
+
+    code = {
+        "node": "module.exports = async ({req, res}) => res.text(await (await fetch(req.bodyText)).text());",
+        "python": "import urllib.request as r\ndef main(context):\n"
+        "    return context.res.text(r.urlopen(context.req.body_text, timeout=5).read().decode())",
+    }[runtime.split("-")[0]]
+    api = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = api.sockets[0].getsockname()[1]
+    engine = await machine.engine_with_api(root, kind, port)
+    try:
+        response = await Function(engine, runtime, code)(body=f"http://localhost:{port}/v1".encode())
+        assert response.body == b"api", response
+    finally:
+        await engine.close()
+        api.close()
+
+
 async def test_memory_and_tasks_are_bounded(apart: LocalEngine, machine: Machine) -> None:
     code = (
         "import resource\ndef main(context):\n"

@@ -40,7 +40,7 @@ while [ "$1" != -- ]; do
         link) ln -s "$source" "$target";;
         tmpfs) mkdir -p "$target"; mount -t tmpfs -o "size=$source,mode=1777,nosuid,nodev" tmpfs "$target";;
         *)
-            if [ -d "$source" ]; then mkdir -p "$target"; else : > "$target"; fi
+            if [ -d "$source" ]; then mkdir -p "$target"; elif [ ! -e "$target" ]; then : > "$target"; fi
             mount --rbind "$source" "$target"
             [ $kind = rw ] || mount -o remount,bind,ro "$target" 2>/dev/null ||
                 mount -o remount,bind,ro,nosuid,nodev "$target" 2>/dev/null ||

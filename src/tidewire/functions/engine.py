@@ -27,6 +27,7 @@ from tidewire.functions.groups import ControlGroups, find_hierarchies
 from tidewire.functions.isolation import best_isolation
 from tidewire.functions.pool import Pool, PoolBounds
 from tidewire.functions.processes import Bounds, WarmProcess, start_process
+from tidewire.functions.relay import ApiRelay
 from tidewire.functions.runtimes import Installed, find_runtimes
 from tidewire.functions.sandbox import Sandbox
 from tidewire.functions.scratch import Scratch, remove_tree
@@ -37,7 +38,12 @@ class LocalEngine:
     """See :class:`tidewire.functions.contract.Engine`; made by :func:`open_engine`."""
 
     def __init__(
-        self, settings: Settings, scratch: Scratch, sandbox: Sandbox, runtimes: Mapping[str, Installed]
+        self,
+        settings: Settings,
+        scratch: Scratch,
+        sandbox: Sandbox,
+        runtimes: Mapping[str, Installed],
+        relay: ApiRelay | None = None,
     ) -> None:
         self._scratch = scratch
         self._sandbox = sandbox
@@ -47,7 +53,9 @@ class LocalEngine:
             settings.functions_temporary_bytes,
             settings.functions_answer_max_bytes,
             settings.functions_network,
+            relay,
         )
+        self._relay = relay
         files = settings.functions_unpacked_max_files
         unpacked = ArchiveBounds(settings.functions_unpacked_max_bytes, files)
         self._code = UnpackedCode(
@@ -109,6 +117,8 @@ class LocalEngine:
         if self._builds:
             await asyncio.wait(self._builds)
         await self._pool.close()
+        if self._relay is not None:
+            self._relay.close()
         await asyncio.to_thread(self._scratch.close)
 
     def _installed(self, key: str) -> Installed:
@@ -139,11 +149,16 @@ class LocalEngine:
             await asyncio.to_thread(remove_tree, process.temporary)
 
 
-async def open_engine(settings: Settings, root: Path, hidden: Sequence[Path] = ()) -> LocalEngine:
+async def open_engine(
+    settings: Settings, root: Path, hidden: Sequence[Path] = (), api: tuple[str, int] | None = None
+) -> LocalEngine:
     """Find out what this machine has, and delete what killed servers left in ``root``.
 
     ``root``: a folder of which the engine alone writes; several processes may share it. ``hidden``: folders
-    that code must not see even if they lie in ``/usr``. Raises :class:`SandboxUnavailableError`, OSError.
+    that code must not see even if they lie in ``/usr``. ``api``: host and port of the API as functions are
+    told them; those without network reach it there, if the port is 1024 or more.
+
+    Raises :class:`SandboxUnavailableError`, OSError.
     """
     scratch = await asyncio.to_thread(Scratch, root)
     try:
@@ -156,10 +171,15 @@ async def open_engine(settings: Settings, root: Path, hidden: Sequence[Path] = (
         runtimes = await find_runtimes(settings.functions_runtime_folders)
         if isolation == "limits" and os.geteuid() == 0:
             runtimes = {key: each for key, each in runtimes.items() if _open_to_all(each.program)}
+        relay = None
+        if api is not None and not settings.functions_network and isolation != "limits":
+            relay = ApiRelay(*api, scratch.path)
+            await relay.start()
     except BaseException:
         await asyncio.to_thread(scratch.close)
         raise
-    return LocalEngine(settings, scratch, Sandbox(isolation, scratch, [*hidden, root], groups), runtimes)
+    sandbox = Sandbox(isolation, scratch, [*hidden, root], groups)
+    return LocalEngine(settings, scratch, sandbox, runtimes, relay)
 
 
 def _open_to_all(path: Path) -> bool:

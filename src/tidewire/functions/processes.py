@@ -26,6 +26,7 @@ from tidewire.functions.contract import (
     TooLargeError,
 )
 from tidewire.functions.logs import LogRecords, Pipe, Tail, Written
+from tidewire.functions.relay import ApiRelay
 from tidewire.functions.runtimes import Installed
 from tidewire.functions.sandbox import Confined, Sandbox
 from tidewire.functions.scratch import Scratch
@@ -50,6 +51,8 @@ class Bounds:
     temporary_bytes: int
     answer_bytes: int
     network: bool
+    relay: ApiRelay | None = None
+    """The way to the API where there is no network."""
 
 
 class WarmProcess:
@@ -191,6 +194,8 @@ async def start_process(
         Place(installed.shim, SHIM),
         *(Place(each, str(each)) for each in installed.needed),
     ]
+    if bounds.relay is not None:
+        places += bounds.relay.places
     temporary = None
     if sandbox.isolation == "limits":
         temporary = scratch.path / f"{number}.tmp"
@@ -217,6 +222,7 @@ async def start_process(
             listening.bind(address)
             listening.listen(_BACKLOG)
             arguments = [str(listening.fileno()), str(log_write), sandbox.seen(places[0])]
+            arguments += bounds.relay.arguments if bounds.relay is not None else []
             command = installed.command(sandbox.seen(places[1]), run.specification, arguments)
             descriptors = (listening.fileno(), log_write)
             confined = await sandbox.start(

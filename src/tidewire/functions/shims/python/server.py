@@ -16,6 +16,7 @@ import os
 import site
 import socket
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -145,15 +146,18 @@ async def _relay(inside: asyncio.StreamReader, writer: asyncio.StreamWriter, pat
     writer.close()
 
 
+async def _serve_relay(listener: socket.socket, path: str) -> None:
+    await asyncio.start_server(lambda reader, writer: _relay(reader, writer, path), sock=listener)
+    await asyncio.Event().wait()
+
+
 async def _serve(listening: int, log: int, folder: str, *relay: str) -> None:
     capture_native_logs(log)
     server = Server(folder)
     loop = asyncio.get_running_loop()
-    if relay:
-        port, path = relay
-        await asyncio.start_server(
-            lambda reader, writer: _relay(reader, writer, path), "127.0.0.1", int(port)
-        )
+    if relay:  # In a thread: a function that is not asynchronous calls the API too.
+        inside = socket.create_server(("127.0.0.1", int(relay[0])))
+        threading.Thread(target=asyncio.run, args=(_serve_relay(inside, relay[1]),), daemon=True).start()
     listener = socket.socket(fileno=listening)
     await loop.create_unix_server(lambda: Wire(server.handle), sock=listener)
     await asyncio.Event().wait()
