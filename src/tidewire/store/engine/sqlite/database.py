@@ -28,6 +28,7 @@ from tidewire.store.engine.contract import (
 )
 from tidewire.store.engine.migration import PROJECT, Chain
 from tidewire.store.engine.reading import Job, Lane
+from tidewire.store.engine.sqlite.checkpoints import Checkpoints
 from tidewire.store.engine.sqlite.connections import BUSY_TIMEOUT_MS, Synchronous, connect, empty_log
 from tidewire.store.engine.sqlite.opening import OpenFile
 from tidewire.store.engine.sqlite.readers import Readers
@@ -309,7 +310,8 @@ class Database:
             return connection
 
         self._openings += 1
-        self._writer = Writer(connect_to_write, self._workers.writing, self._deliver)
+        threads = self._workers.writing
+        self._writer = Writer(connect_to_write, threads, self._deliver, Checkpoints(self.path, threads))
         file.connection.sealing = self._encryption
         file.connection.list_bytes = self._list_bytes
         self._file = file

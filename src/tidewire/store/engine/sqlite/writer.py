@@ -16,6 +16,7 @@ from tidewire.core.events import LoggedEvent
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.contract import Transaction
 from tidewire.store.engine.failures import raisable
+from tidewire.store.engine.sqlite.checkpoints import Checkpoints
 from tidewire.store.engine.sqlite.connections import driver
 from tidewire.store.engine.threads import ThreadPool
 
@@ -67,10 +68,17 @@ class Writer:
     thread after each transaction with its units and, if it was committed, their events.
     """
 
-    def __init__(self, connect: Callable[[], Connection], threads: ThreadPool, deliver: Outcome) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], Connection],
+        threads: ThreadPool,
+        deliver: Outcome,
+        checkpoints: Checkpoints,
+    ) -> None:
         self._connect = connect
         self._threads = threads
         self._deliver = deliver
+        self._checkpoints = checkpoints
         self._connection: Connection
         self._driver: sqlite3.Connection | None = None
         """From the first unit on."""
@@ -91,6 +99,7 @@ class Writer:
 
     def close(self) -> None:
         """Close the connection; nothing may be queued any more, nor be at work."""
+        self._checkpoints.close()
         if self._driver is not None:
             self._connection.close()
 
@@ -108,6 +117,7 @@ class Writer:
         group: list[Write] = []
         events: list[LoggedEvent] = []
         try:
+            self._checkpoints.before_writing(self._raw)
             if not self._begin():
                 return
             changes = self._raw.total_changes
@@ -128,6 +138,8 @@ class Writer:
         except sqlite3.Error as error:
             self._abandon(group, error)
             events, changed = [], False
+        if changed:
+            self._checkpoints.committed(self._raw)
         self._deliver(group, events, changed=changed)
 
     def _begin(self) -> bool:
@@ -158,6 +170,7 @@ class Writer:
         if self._driver is None:
             self._connection = self._connect()
             self._driver = driver(self._connection)
+            self._checkpoints.take_over(self._driver)
         return self._driver
 
     def _run_unit(self, write: Write) -> Sequence[LoggedEvent]:
