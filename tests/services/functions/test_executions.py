@@ -56,7 +56,7 @@ def test_what_a_function_gets(project: FunctionsProject, echo: str) -> None:
         "OVER": "of the function",
         "APPWRITE_FUNCTION_ID": echo,
         "APPWRITE_FUNCTION_PROJECT_ID": project.server.project,
-        "APPWRITE_FUNCTION_API_ENDPOINT": project.server.endpoint,
+        "APPWRITE_FUNCTION_API_ENDPOINT": f"http://127.0.0.1:{project.server.port}/v1",
     }
     # Nothing of the server's own environment.
     assert "HOME" not in environment or environment["HOME"] != str(Path.home())
