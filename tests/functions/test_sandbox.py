@@ -6,15 +6,24 @@ import asyncio
 import os
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from tests.functions.support import Function, Machine
+from tests.functions.support import SPECIFICATION, Function, Machine
 from tests.functions.test_hostile import SEEN, commands_that_contain, gone
 from tidewire.functions import isolation as isolations
+from tidewire.functions.confinement import (
+    PATH,
+    Cell,
+    Place,
+    bounded_command,
+    confined_command,
+    encoded_environment,
+)
 from tidewire.functions.contract import Isolation, SandboxUnavailableError
 from tidewire.functions.engine import LocalEngine, open_engine
 from tidewire.functions.isolation import best_isolation
@@ -215,3 +224,34 @@ async def test_two_engines_share_a_root(machine: Machine, root: Path) -> None:
         assert not (await functions[1]()).cold_start
     finally:
         await engines[1].close()
+
+
+def test_it_holds_where_the_server_is_not_root(machine: Machine, root: Path) -> None:
+    if os.geteuid() != 0 or machine.isolation != "bubblewrap":
+        pytest.skip("only root can become another user, and there is no bubblewrap")
+    code = root / "code"
+    code.mkdir()
+    for folder in (root, code):
+        os.chown(folder, 12345, 12345)
+    script = "echo $OWN; touch x /y; grep CapEff /proc/self/status; (for i in $(seq 25); do sleep 0.3 & done); wait"
+    for kind in ("bubblewrap", "namespaces"):
+        place = Place(code, "/tidewire/function")
+        cell = Cell((place,), code, SPECIFICATION, 20, 1 << 20, 1 << 20, network=False)
+        memory_file = os.memfd_create("environment")
+        os.write(memory_file, encoded_environment({"OWN": "own", "PATH": PATH}))
+        os.lseek(memory_file, 0, os.SEEK_SET)
+        bounded = bounded_command(["bash", "-c", script], cell, memory_file, place.target)
+        tree = root / kind
+        command = confined_command(kind, bounded, cell, [], None, tree)
+        if tree.exists():
+            os.chown(tree, 12345, 12345)
+        done = subprocess.run(
+            command, user=12345, group=12345, extra_groups=[], pass_fds=(memory_file,), capture_output=True,
+            text=True, env={"PATH": PATH}, start_new_session=True, check=True,
+        )  # fmt: skip
+        os.close(memory_file)
+        assert done.stdout.split() == ["own", "CapEff:", "0" * 16], kind
+        assert done.stderr.count("Read-only file system") == 2
+        assert "fork" in done.stderr
+        if tree.exists():
+            tree.rmdir()

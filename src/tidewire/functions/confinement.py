@@ -57,7 +57,7 @@ done
 ln -s /proc/self/fd "$root/dev/fd"
 mkdir "$root/dev/shm"; mount -t tmpfs -o "size=$tmp,mode=1777" tmpfs "$root/dev/shm"
 cd "$root"; pivot_root . .old; umount -l /.old; rmdir /.old
-mount -o remount,ro /
+mount -o remount,bind,ro /
 exec setpriv $uid --no-new-privs --inh-caps=-all --bounding-set=-all -- "$@"
 """
 
