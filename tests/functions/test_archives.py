@@ -138,3 +138,25 @@ def test_a_result_that_is_too_large_leaves_nothing(tmp_path: Path, folder: Path)
 def test_rights_are_made_plain(tmp_path: Path, folder: Path) -> None:
     unpack(written(tmp_path / "archive", [entry("a", data=b"x")]), folder, BOUNDS)
     assert (folder / "a").stat().st_mode & 0o7022 == 0
+
+
+def test_whoever_runs_the_code_may_read_it(folder: Path, tmp_path: Path) -> None:
+    """Whatever the archive says, and whatever the umask of the server is."""
+    secret, _ = entry("made", tarfile.DIRTYPE)
+    secret.mode = 0o600
+    entries = [(secret, b""), entry("made/a.py", data=b"x"), entry("implied/deep/b.py", data=b"x")]
+    entries[1][0].mode, entries[2][0].mode = 0o600, 0o700
+    archive = written(tmp_path / "archive.tar.gz", entries)
+    former = os.umask(0o077)
+    try:
+        unpack(archive, folder, BOUNDS)
+    finally:
+        os.umask(former)
+    modes = {str(path.relative_to(folder)): path.stat().st_mode & 0o777 for path in folder.rglob("*")}
+    assert modes == {
+        "made": 0o755,
+        "made/a.py": 0o644,
+        "implied": 0o755,
+        "implied/deep": 0o755,
+        "implied/deep/b.py": 0o755,
+    }

@@ -39,9 +39,11 @@ Check = Callable[[], None]
 def unpack(archive: Path, folder: Path, bounds: ArchiveBounds, check: Check = lambda: None) -> None:
     """Unpack a gzip tar into an empty folder. Blocks; memory stays small.
 
-    Owners, special permissions and times of folders are not kept. Raises :class:`BadArchiveError` for an
-    entry that would lie outside, also by a link, for devices and pipes, and for what is no gzip tar;
-    :class:`TooLargeError` when a bound is reached. What was unpacked until then is left to the caller.
+    Owners, special permissions and times of folders are not kept, and everybody may read what is in it: the
+    code runs as a user of its own, whatever the archive and the server's umask say. Raises
+    :class:`BadArchiveError` for an entry that would lie outside, also by a link, for devices and pipes, and
+    for what is no gzip tar; :class:`TooLargeError` when a bound is reached. What was unpacked until then is
+    left to the caller.
     """
     allowed = min(bounds.unpacked_bytes, max(_ALWAYS_ALLOWED, bounds.ratio * archive.stat().st_size))
     try:
@@ -54,6 +56,7 @@ def unpack(archive: Path, folder: Path, bounds: ArchiveBounds, check: Check = la
         raise BadArchiveError(f"The archive has an entry that is not allowed: {error}.") from None
     except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, UnicodeError) as error:
         raise BadArchiveError(f"The source is no complete gzip tar archive: {error}.") from None
+    _let_read(folder)
 
 
 def pack(folder: Path, archive: Path, max_bytes: int, check: Check = lambda: None) -> int:
@@ -107,6 +110,18 @@ def _extract(tar: tarfile.TarFile, folder: Path, bounds: ArchiveBounds, allowed:
             raise BadArchiveError(
                 f"The archive's entry {member.name!r} cannot be unpacked: {error}."
             ) from None
+
+
+def _let_read(folder: Path) -> None:
+    for parent, folders, files in os.walk(folder):
+        for name in folders:
+            place = Path(parent, name)
+            if not place.is_symlink():
+                place.chmod(0o755)
+        for name in files:
+            place = Path(parent, name)
+            if not place.is_symlink():
+                place.chmod(0o755 if place.stat().st_mode & 0o100 else 0o644)
 
 
 _DISK_FULL: Final = (28, 122)  # ENOSPC, EDQUOT
