@@ -20,6 +20,7 @@ from tidewire.bus.doorbell import Doorbell
 from tidewire.bus.mesh import Mesh
 from tidewire.demo import ensure_demo_bucket, with_demo
 from tidewire.executions.parts import Parts
+from tidewire.executions.renewal import renewed_functions
 from tidewire.executions.worker import work_on_functions
 from tidewire.functions.contract import Engine, EngineError
 from tidewire.functions.engine import open_engine
@@ -46,6 +47,8 @@ class Application:
     instance: Instance
     realtime: Realtime
     asgi: AsgiApplication
+    isolation: str
+    """What keeps the code of functions apart; empty where none are run."""
 
 
 @asynccontextmanager
@@ -68,7 +71,8 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         stack.callback(passwords.close)
         if settings.demo:
             await ensure_demo_bucket(instance, passwords)
-        realtime = Realtime(settings, instance)
+        engine = await _engine(settings)
+        realtime = Realtime(settings, instance, engine)
         await realtime.start()
         stack.push_async_callback(realtime.close)
         doorbell.own = realtime.process.id
@@ -80,7 +84,6 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         stack.push_async_callback(mesh.close)
         if settings.workers > 1:
             realtime.connect(mesh.send, mesh)
-        engine = await _engine(settings)
         background = [
             asyncio.create_task(maintain(instance, settings), name="maintenance"),
             asyncio.create_task(deliver(instance, settings, commits), name="deliveries"),
@@ -89,6 +92,7 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         if engine is not None:
             stack.push_async_callback(engine.close)
             parts = Parts(instance, settings, engine, realtime.projects)
+            await stack.enter_async_context(renewed_functions(parts, commits))
             background.append(asyncio.create_task(work_on_functions(parts, commits), name="functions"))
         stack.push_async_callback(_stop, background)
         api = create_api(
@@ -108,7 +112,7 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
             served = with_metrics(
                 served, settings.metrics_key, CONTENT_TYPE, lambda: exposition(realtime.survey)
             )
-        yield Application(instance, realtime, served)
+        yield Application(instance, realtime, served, engine.isolation if engine else "")
 
 
 async def _engine(settings: Settings) -> Engine | None:

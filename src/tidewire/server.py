@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, cast
 
 import msgspec
@@ -83,14 +84,18 @@ class Server(uvicorn.Server):
         self._on_ready()
 
 
-async def serve(settings: Settings, listener: socket.socket, on_ready: Callable[[], None]) -> None:
-    """Serve on a bound socket until a signal; ``on_ready`` is called when requests are accepted."""
+async def serve(settings: Settings, listener: socket.socket, on_ready: Callable[[str], None]) -> None:
+    """Serve on a bound socket until a signal; ``on_ready`` is called when requests are accepted.
+
+    It is told what keeps the code of functions apart; nothing where none are run.
+    """
     memory.return_freed()
     settings = msgspec.structs.replace(settings, port=listener.getsockname()[1])  # 0 stood for any
     async with open_application(settings) as application:
         collecting = asyncio.create_task(gc_tuning.collect_thoroughly())
         try:
-            await Server(_config(settings, application), on_ready).serve([listener])
+            ready = partial(on_ready, application.isolation)
+            await Server(_config(settings, application), ready).serve([listener])
         finally:
             collecting.cancel()
 

@@ -20,7 +20,7 @@ from tidewire.core.project_settings import MockNumber, ProjectSettings, SmtpSett
 from tidewire.core.time import now
 from tidewire.settings import Settings
 from tidewire.store.caches.key_ring import KeyRing
-from tidewire.store.engine.database import NEVER
+from tidewire.store.engine.database import NEVER, Database
 from tidewire.store.engine.state import read_state
 from tidewire.store.instance.instance import DEFAULT_PROJECT_ID, Instance, Project
 from tidewire.store.machine.background import Background
@@ -315,3 +315,13 @@ async def test_platforms_have_ids_within_their_project(instance: Instance) -> No
     await instance.database.write(unit)
     assert (await project_of(instance)).platforms == (Platform("web", hostname="default.test"),)
     assert (await project_of(instance, "shop")).platforms == ()
+
+
+async def test_a_database_is_closed_whose_files_another_process_has_deleted(tmp_path: Path) -> None:
+    for folder in (tmp_path / "first", tmp_path / "second"):
+        folder.mkdir()
+        database = await Database.open(folder / "database.sqlite3", "gone")
+        await database.write(lambda _: None)
+        shutil.rmtree(folder)
+        await database.close()
+        assert not folder.exists()

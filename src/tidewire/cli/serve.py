@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +32,12 @@ from tidewire.store.machine.serving import AlreadyServedError, ServingLock
 PORT_SECONDS: Final = 10.0
 """Seconds that workers whose supervisor was killed may take until they release the port."""
 
+_ISOLATION: Final = {
+    "bubblewrap": "kept apart by bubblewrap",
+    "namespaces": "kept apart by namespaces",
+    "limits": "bounded, but not kept apart: run only code of your own",
+    "": "not run on this machine",
+}
 _log: Final = structlog.get_logger(__name__)
 
 
@@ -45,14 +52,14 @@ def run_server(settings: Settings) -> None:
         listener = _bind(settings, patient=lock.after_death)
         lock.announce("{}:{}".format(*listener.getsockname()[:2]))
         if settings.workers == 1:
-            _run_worker(settings, listener, lambda: _announce(settings, listener))
+            _run_worker(settings, listener, partial(_announce, settings, listener))
             return
 
-        def run(on_ready: Callable[[], None]) -> None:
+        def run(on_ready: Callable[[str], None]) -> None:
             lock.leave()
             _run_worker(settings, listener, on_ready)
 
-        run_workers(settings.workers, run, lambda: _announce(settings, listener))
+        run_workers(settings.workers, run, partial(_announce, settings, listener))
 
 
 def _lock(settings: Settings) -> ServingLock:
@@ -94,7 +101,7 @@ def _bind(settings: Settings, *, patient: bool) -> socket.socket:
     return listener
 
 
-def _run_worker(settings: Settings, listener: socket.socket, on_ready: Callable[[], None]) -> None:
+def _run_worker(settings: Settings, listener: socket.socket, on_ready: Callable[[str], None]) -> None:
     try:
         uvloop.run(serve(settings, listener, on_ready))
     except GeoIpError as error:
@@ -103,7 +110,7 @@ def _run_worker(settings: Settings, listener: socket.socket, on_ready: Callable[
         fail(f"cannot use the data directory {settings.data_dir}: {error}")
 
 
-def _announce(settings: Settings, listener: socket.socket) -> None:
+def _announce(settings: Settings, listener: socket.socket, isolation: str) -> None:
     host, port = listener.getsockname()[:2]
     shown = "localhost" if host in {"0.0.0.0", "::", "127.0.0.1"} else host  # noqa: S104
     base = f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"
@@ -111,6 +118,7 @@ def _announce(settings: Settings, listener: socket.socket) -> None:
         f"Tidewire is ready (stop with Ctrl+C).\n\n  Endpoint  {base}/v1\n  Project   {DEFAULT_PROJECT_ID}"
     )
     click.echo(f"  Demo      {base}/" if settings.demo else "  Demo      off (start with --demo)")
+    click.echo(f"  Functions {_ISOLATION[isolation]}")
     click.echo(f"  Data      {os.path.abspath(settings.data_dir)}\n")  # noqa: PTH100 - shown as typed, symlinks kept
     code = code_of_fresh_instance(settings)
     if code:

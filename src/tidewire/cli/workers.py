@@ -20,13 +20,14 @@ REPLACE_AFTER_SECONDS: Final = 1.0
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
-RunWorker = Callable[[Callable[[], None]], None]
+RunWorker = Callable[[Callable[[str], None]], None]
 
 
-def run_workers(count: int, run: RunWorker, announce: Callable[[], None]) -> None:
+def run_workers(count: int, run: RunWorker, announce: Callable[[str], None]) -> None:
     """Fork ``count`` workers that each call ``run(on_ready)``; return when a signal has stopped all.
 
-    ``announce`` is called once, when every worker is ready. A worker that fails before it is
+    ``announce`` is called once, when every worker is ready, with the word that the last of them gave
+    ``on_ready``. A worker that fails before it is
     ready ends the program with exit code 1: it would fail again. However this process ends, even
     killed, its workers drain and end then.
     """
@@ -34,7 +35,7 @@ def run_workers(count: int, run: RunWorker, announce: Callable[[], None]) -> Non
 
 
 class _Supervisor:
-    def __init__(self, count: int, run: RunWorker, announce: Callable[[], None]) -> None:
+    def __init__(self, count: int, run: RunWorker, announce: Callable[[str], None]) -> None:
         self._count = count
         self._run_worker = run
         self._announce = announce
@@ -56,15 +57,15 @@ class _Supervisor:
             time.sleep(POLL_SECONDS)
 
     def _wait_until_ready(self) -> None:
-        ready = 0
-        while ready < self._count and not self._stopping:
+        told = b""
+        while told.count(b"\n") < self._count and not self._stopping:
             if select.select([self._ready_pipe], [], [], POLL_SECONDS)[0]:
-                ready += len(os.read(self._ready_pipe, self._count))
+                told += os.read(self._ready_pipe, 4096)
             if self._reap():
                 self._stop(signal.SIGTERM)
                 fail("a worker failed to start")
         if not self._stopping:
-            self._announce()
+            self._announce(told.decode().splitlines()[-1])
 
     def _fork(self) -> None:
         """Start a worker, unless all are to stop: a signal finds it among the workers or not started."""
@@ -96,8 +97,8 @@ class _Supervisor:
         os.read(self._life_pipe, 1)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    def _report_ready(self) -> None:
-        os.write(self._ready, b"+")
+    def _report_ready(self, word: str) -> None:
+        os.write(self._ready, f"{word}\n".encode())
 
     def _reap(self) -> bool:
         """Forget a worker that ended; True if it died rather than stopped."""

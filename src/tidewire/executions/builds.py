@@ -22,6 +22,7 @@ from tidewire.services.functions.records import deployment_of
 from tidewire.services.functions.runnables import environment
 from tidewire.services.publishing import project_event
 from tidewire.services.storage.content import read_parts
+from tidewire.settings import Settings
 from tidewire.store.engine.connection import Row
 from tidewire.store.engine.database import Transaction
 from tidewire.store.instance.instance import CONSOLE_PROJECT_ID, ProjectStore
@@ -46,6 +47,13 @@ class _Source:
     function: Row[Any]
     parts: list[Part]
     environment: dict[str, str]
+
+
+def build_folder(settings: Settings) -> Path:
+    """The folder for archives on their way to and from builds."""
+    folder = Path(settings.data_dir) / "builds"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
 
 
 class Build:
@@ -95,7 +103,7 @@ class Build:
         return _Source(row, function, records.source_of(connection, row.sequence), variables)
 
     async def _build(self, source: _Source) -> None:
-        with tempfile.TemporaryDirectory(prefix="build-", dir=self._scratch()) as folder:
+        with tempfile.TemporaryDirectory(prefix="build-", dir=build_folder(self._parts.settings)) as folder:
             packed, built = Path(folder) / "source.tar.gz", Path(folder) / "output.tar.gz"
             try:
                 await self._fetch(source, packed)
@@ -112,12 +120,6 @@ class Build:
                 await self._fail(source, f"The build could not be carried out: {error}\n")
                 return
             await self._succeed(source, built)
-
-    def _scratch(self) -> Path:
-        """A folder for archives on their way; what a killed process left there is gone when it is begun."""
-        folder = Path(self._parts.settings.data_dir) / "builds"
-        folder.mkdir(mode=0o700, exist_ok=True)
-        return folder
 
     def _request(self, source: _Source, packed: Path, built: Path) -> BuildRequest:
         return BuildRequest(

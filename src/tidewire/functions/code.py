@@ -43,8 +43,9 @@ class UnpackedCode:
         return folder
 
     def release(self, folder: Path) -> None:
-        """A process that used the folder has ended."""
-        self._used[folder] -= 1
+        """A process that used the folder has ended; it may have been forgotten meanwhile."""
+        if folder in self._used:
+            self._used[folder] -= 1
 
     def forget(self, key: Key) -> None:
         """Delete the code of a deployment that no process uses any more."""

@@ -92,8 +92,8 @@ class Runtime:
 class Run:
     """A deployment that can be run; the same for all its executions.
 
-    What it says holds for processes that are started from now on; those that are warm keep what they were
-    started with. After a change of the environment or of the specification call :meth:`Engine.stop`.
+    A process keeps what it was started with: an execution whose deployment has another environment, say, than
+    the warm processes have gets a new one, and those end with what they are at.
     """
 
     project: str
@@ -107,6 +107,15 @@ class Run:
     """All of it: the code sees nothing of the server's own."""
     archive: OpenArchive
     """Called when the code does not lie unpacked on this machine yet."""
+
+    def starts_like(self, other: Run) -> bool:
+        """Whether a process that was started for ``other``, of the same deployment, does for this too."""
+        return (
+            self.environment == other.environment
+            and self.specification == other.specification
+            and self.entrypoint == other.entrypoint
+            and self.runtime == other.runtime
+        )
 
 
 @dataclass(frozen=True)
@@ -197,6 +206,15 @@ class Engine(Protocol):
         """How many processes of functions are warm."""
         ...
 
+    @property
+    def waiting(self) -> int:
+        """How many executions wait for a process."""
+        ...
+
+    def runs(self) -> Sequence[Run]:
+        """What the processes that there are were started with."""
+        ...
+
     def runtimes(self) -> Sequence[Runtime]:
         """The runtimes of this machine, sorted by language and version. Found once, at the start."""
         ...
@@ -217,6 +235,13 @@ class Engine(Protocol):
         answer up; the code runs on to the end of its time. Raises :class:`NotReadyError`,
         :class:`TimedOutError`, :class:`CrashedError`, :class:`TooLargeError`, :class:`BadArchiveError`,
         :class:`UnknownRuntimeError` and :class:`SandboxUnavailableError`; and what ``run.archive`` raises.
+        """
+        ...
+
+    def renew(self, project: str, deployment: str, run: Run | None) -> None:
+        """End the processes of a deployment that were started otherwise than by ``run``, when they are idle.
+
+        ``run``: what it is now; None: it is not to be run any more. Executions do the same by themselves.
         """
         ...
 

@@ -93,6 +93,10 @@ class LocalEngine:
     def processes(self) -> int:
         return self._pool.processes
 
+    @property
+    def waiting(self) -> int:
+        return self._pool.waiting
+
     def runtimes(self) -> Sequence[Runtime]:
         return [each.runtime for each in self._runtimes.values()]
 
@@ -106,6 +110,12 @@ class LocalEngine:
     async def execute(self, run: Run, request: FunctionRequest) -> FunctionResponse:
         self._installed(run.runtime)
         return await self._pool.execute((run.project, run.deployment), run, request)
+
+    def runs(self) -> Sequence[Run]:
+        return self._pool.runs()
+
+    def renew(self, project: str, deployment: str, run: Run | None) -> None:
+        self._pool.renew((project, deployment), run)
 
     async def stop(self, project: str, deployment: str) -> None:
         await self._pool.stop((project, deployment))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
@@ -54,19 +54,17 @@ class _Warm:
 
 
 @dataclass(eq=False)
-class _Waiter:
-    run: Run
-    assigned: asyncio.Future[_Warm]
-
-
-@dataclass(eq=False)
 class _Deployment:
     key: Key
+    run: Run
+    """What its processes are started with."""
     warm: list[_Warm] = field(default_factory=list)
     starting: int = 0
     served: float = 0.0
     """When a process was last started for it."""
-    waiting: deque[_Waiter] = field(default_factory=deque)
+    waiting: deque[asyncio.Future[_Warm]] = field(default_factory=deque)
+    outdated: bool = False
+    """Its processes end when nobody waits for them: others are started by now with another environment."""
     stopped: bool = False
 
 
@@ -78,6 +76,7 @@ class Pool:
         self._end = end
         self._bounds = bounds
         self._deployments: dict[Key, _Deployment] = {}
+        self._outdated: set[_Deployment] = set()
         self._tasks: set[asyncio.Task[object]] = set()
         self._ending = 0
         self._closed = False
@@ -85,7 +84,16 @@ class Pool:
     @property
     def processes(self) -> int:
         """Those that are warm."""
-        return sum(len(each.warm) for each in self._deployments.values())
+        return sum(len(each.warm) for each in self._all())
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a process."""
+        return sum(len(each.waiting) for each in self._all())
+
+    def runs(self) -> list[Run]:
+        """What processes were, or are being, started with."""
+        return [each.run for each in self._all()]
 
     async def execute(self, key: Key, run: Run, request: FunctionRequest) -> FunctionResponse:
         """One execution; see :meth:`Engine.execute`."""
@@ -96,22 +104,36 @@ class Pool:
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
         return await asyncio.shield(task)
 
+    def renew(self, key: Key, run: Run | None) -> None:
+        """End the processes of a deployment that were started otherwise than by ``run``, each when idle."""
+        deployment = self._deployments.get(key)
+        if deployment is None or (run is not None and run.starts_like(deployment.run)):
+            return
+        del self._deployments[key]
+        deployment.outdated = True
+        self._outdated.add(deployment)
+        for warm in list(deployment.warm):
+            self._released(warm)
+        self._forget_empty(deployment)
+
     async def stop(self, key: Key) -> None:
         """End all processes of a deployment."""
-        deployment = self._deployments.pop(key, None)
-        if deployment is None:
-            return
-        deployment.stopped = True
-        for waiter in deployment.waiting:
-            _fail(waiter, NotReadyError("The deployment was stopped."))
-        await asyncio.gather(*(self._discard(warm) for warm in list(deployment.warm)))
+        stopped = [each for each in self._all() if each.key == key]
+        self._deployments.pop(key, None)
+        self._outdated.difference_update(stopped)
+        for deployment in stopped:
+            deployment.stopped = True
+            for waiter in deployment.waiting:
+                _fail(waiter, NotReadyError("The deployment was stopped."))
+        ending = [warm for deployment in stopped for warm in deployment.warm]
+        await asyncio.gather(*(self._discard(warm) for warm in ending))
         self._pump_all()
 
     async def close(self) -> None:
         """End all processes and take no more requests."""
         self._closed = True
-        while self._deployments or self._tasks:
-            await asyncio.gather(*(self.stop(key) for key in list(self._deployments)))
+        while self._deployments or self._outdated or self._tasks:
+            await asyncio.gather(*(self.stop(key) for key in {each.key for each in self._all()}))
             if self._tasks:
                 await asyncio.wait(self._tasks)
 
@@ -137,26 +159,28 @@ class Pool:
         )
 
     async def _assigned(self, key: Key, run: Run, deadline: float) -> tuple[_Warm, bool]:
+        self.renew(key, run)
         deployment = self._deployments.get(key)
         if deployment is None:
-            deployment = self._deployments[key] = _Deployment(key)
+            deployment = self._deployments[key] = _Deployment(key, run)
         if not deployment.waiting and (warm := self._free(deployment)) is not None:
             warm.active += 1
             return warm, False
         if len(deployment.waiting) >= self._bounds.waiting:
             raise NotReadyError("Too many executions of this function wait already. Try again later.")
         cold = not deployment.warm
-        waiter = _Waiter(run, asyncio.get_running_loop().create_future())
+        waiter: asyncio.Future[_Warm] = asyncio.get_running_loop().create_future()
         deployment.waiting.append(waiter)
         self._pump(deployment)
         try:
             async with asyncio.timeout_at(deadline):
-                return await waiter.assigned, cold
+                return await waiter, cold
         except TimeoutError:
             raise TimedOutError("Execution timed out before a process was free.") from None
         finally:
             with suppress(ValueError):
                 deployment.waiting.remove(waiter)
+            self._forget_empty(deployment)
 
     def _free(self, deployment: _Deployment) -> _Warm | None:
         free = [each for each in deployment.warm if not each.retired and each.active < self._bounds.at_once]
@@ -166,9 +190,9 @@ class Pool:
         """Give processes to those who wait, and start what is missing."""
         while deployment.waiting and (warm := self._free(deployment)) is not None:
             waiter = deployment.waiting.popleft()
-            if not waiter.assigned.done():
+            if not waiter.done():
                 warm.active += 1
-                waiter.assigned.set_result(warm)
+                waiter.set_result(warm)
         wanted = math.ceil(len(deployment.waiting) / self._bounds.at_once) - deployment.starting
         for _ in range(wanted):
             own = sum(not each.retired for each in deployment.warm) + deployment.starting
@@ -176,18 +200,18 @@ class Pool:
                 return
             deployment.starting += 1
             deployment.served = asyncio.get_running_loop().time()
-            self._spawn(self._started(deployment, deployment.waiting[0].run))
+            self._spawn(self._started(deployment))
 
     def _pump_all(self) -> None:
         """Who was given a process longest ago comes first."""
-        waiting = [each for each in self._deployments.values() if each.waiting]
+        waiting = [each for each in self._all() if each.waiting]
         for deployment in sorted(waiting, key=lambda each: each.served):
             self._pump(deployment)
 
     def _make_room(self, deployment: _Deployment) -> bool:
         """Whether one more process may be started now; if not, one may be on its way out."""
-        everyone = [warm for each in self._deployments.values() for warm in each.warm]
-        starting = sum(each.starting for each in self._deployments.values())
+        everyone = [warm for each in self._all() for warm in each.warm]
+        starting = sum(each.starting for each in self._all())
         if len(everyone) + starting + self._ending < self._bounds.processes:
             return True
         idle = [warm for warm in everyone if not warm.active and not warm.retired]
@@ -204,17 +228,16 @@ class Pool:
         warm.retired = True
         self._released(warm)
 
-    async def _started(self, deployment: _Deployment, run: Run) -> None:
+    async def _started(self, deployment: _Deployment) -> None:
         try:
-            process = await self._start(deployment.key, run)
+            process = await self._start(deployment.key, deployment.run)
         except Exception as error:
             deployment.starting -= 1
             if not deployment.starting and not deployment.warm:
                 for waiter in deployment.waiting:
                     _fail(waiter, error)
                 deployment.waiting.clear()
-                if self._deployments.get(deployment.key) is deployment:
-                    del self._deployments[deployment.key]
+                self._forget_empty(deployment)
             self._pump_all()
             return
         deployment.starting -= 1
@@ -226,6 +249,8 @@ class Pool:
         process.ended.add_done_callback(lambda _: self._ended(warm))
         self._watch(warm)
         self._pump(deployment)
+        if deployment.outdated:
+            self._released(warm)
 
     def _ended(self, warm: _Warm) -> None:
         if warm in warm.home.warm:
@@ -247,6 +272,8 @@ class Pool:
         loop.call_later(left, self._watch, warm)
 
     def _released(self, warm: _Warm) -> None:
+        if warm.home.outdated and not warm.home.waiting:
+            warm.retired = True
         if warm.retired and not warm.active and warm in warm.home.warm:
             self._spawn(self._discard(warm))
         elif warm.home.waiting:
@@ -263,10 +290,19 @@ class Pool:
             await self._end(warm.process)
         finally:
             self._ending -= 1
-        home = warm.home
-        if not (home.warm or home.starting or home.waiting) and self._deployments.get(home.key) is home:
-            del self._deployments[home.key]
+        self._forget_empty(warm.home)
         self._pump_all()
+
+    def _forget_empty(self, deployment: _Deployment) -> None:
+        if deployment.warm or deployment.starting or deployment.waiting:
+            return
+        self._outdated.discard(deployment)
+        if self._deployments.get(deployment.key) is deployment:
+            del self._deployments[deployment.key]
+
+    def _all(self) -> Iterator[_Deployment]:
+        yield from self._deployments.values()
+        yield from self._outdated
 
     def _spawn(self, work: Awaitable[object]) -> None:
         task: asyncio.Task[object] = asyncio.ensure_future(work)
@@ -274,8 +310,8 @@ class Pool:
         task.add_done_callback(self._tasks.discard)
 
 
-def _fail(waiter: _Waiter, error: Exception) -> None:
-    if not waiter.assigned.done():
+def _fail(waiter: asyncio.Future[_Warm], error: Exception) -> None:
+    if not waiter.done():
         # Each gets an error of its own: logs are attached to it.
         own = type(error)(str(error)) if isinstance(error, EngineError) else error
-        waiter.assigned.set_exception(own)
+        waiter.set_exception(own)

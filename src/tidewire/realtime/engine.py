@@ -12,6 +12,7 @@ import structlog
 
 from tidewire.channels import Channels
 from tidewire.core.time import ascending_microseconds
+from tidewire.functions.contract import Engine
 from tidewire.logs import RepeatedByKind
 from tidewire.realtime.housekeeping import Housekeeping
 from tidewire.realtime.matching.query_costs import QueryCosts
@@ -49,7 +50,8 @@ _log: Final = structlog.get_logger(__name__)
 class Realtime:
     """Serves ``/v1/realtime`` and its event streams for one process, from :meth:`start` to :meth:`close`."""
 
-    def __init__(self, settings: Settings, instance: Instance) -> None:
+    def __init__(self, settings: Settings, instance: Instance, functions: Engine | None = None) -> None:
+        """``functions``: what runs them; their numbers are among the metrics."""
         self._settings = settings
         self._instance = instance
         self.process: LivingProcess
@@ -110,7 +112,7 @@ class Realtime:
             partial(Session, services),
         )
         """What the wires share; with uvicorn's set of connections as soon as there is one."""
-        counted = Counted(self.meters, self.open_connections, self.projects.by_id, self.sessions)
+        counted = Counted(self.meters, self.open_connections, self.projects.by_id, self.sessions, functions)
         self.survey = Survey(self._process_id, Answering(counted, self.sessions).answer)
         self.inspector = Inspector(self.survey, self.channel_presence)
         self.housekeeping = Housekeeping(instance, self.projects, self.admins, self.survey, self._open_wires)

@@ -166,3 +166,5 @@ def test_a_build_that_is_killed_with_the_server_is_begun_again(
     functions_server.start()
     assert project.built(function_id, deployment["$id"])["status"] == "ready"
     assert answer(project, function_id)
+    left = functions_server.data_dir / "builds"
+    eventually(lambda: list(left.iterdir()), lambda found: found == [])

@@ -1,4 +1,4 @@
-"""Metrics: what realtime counts, in the text format of Prometheus.
+"""Metrics: what realtime and the engine of functions count, in the text format of Prometheus.
 
 Each process counts for itself, and one answer has what all of them have counted. The table of the
 documentation is made from :data:`METRICS`.
@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
+from tidewire.functions.contract import Engine
 from tidewire.realtime.project.project import ProjectRealtime
 from tidewire.realtime.runtime.meters import Histogram, Meters
 from tidewire.realtime.session.connection_limits import OpenConnections
@@ -31,6 +32,8 @@ class Counted:
     open_connections: OpenConnections
     projects: Mapping[str, ProjectRealtime]
     sessions: Callable[[], Iterable[Session]]
+    functions: Engine | None
+    """What runs functions, if anything does."""
 
 
 @dataclass(frozen=True)
@@ -170,6 +173,25 @@ METRICS: Final = (
         "Offset of the newest event known, by project that has connections; no sum either.",
         lambda counted: {name: project.hub.progress.received for name, project in counted.projects.items()},
         label="project",
+    ),
+    Metric(
+        "tidewire_functions_isolation",
+        "gauge",
+        "1 for what keeps the code of functions apart; nothing where none are run.",
+        lambda counted: {counted.functions.isolation: 1} if counted.functions else {},
+        label="isolation",
+    ),
+    Metric(
+        "tidewire_functions_processes",
+        "gauge",
+        "Processes of functions that are warm.",
+        lambda counted: counted.functions.processes if counted.functions else 0,
+    ),
+    Metric(
+        "tidewire_functions_waiting",
+        "gauge",
+        "Executions that wait for a process; not those that wait in the queues of projects.",
+        lambda counted: counted.functions.waiting if counted.functions else 0,
     ),
 )
 

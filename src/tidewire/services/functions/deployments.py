@@ -145,8 +145,6 @@ async def delete_deployment(context: Context, function_id: ResourceId, deploymen
         publish(transaction, context, DEPLOYMENT_DELETED, _parameters(function_id, deployment_id), deleted)
 
     await context.database.write(unit)
-    if context.engine is not None:
-        await context.engine.stop(context.project.id, deployment_id)
 
 
 @operations.declare(

@@ -205,19 +205,14 @@ async def update(
     }
     values |= {column: value for column, value in kept.items() if value is not None}
 
-    def unit(transaction: Transaction) -> tuple[Function, str]:
+    def unit(transaction: Transaction) -> Function:
         connection = transaction.connection
         current = find_function(connection, function_id)
         changes = values | _consequences(connection, current, values)
         row = records.update_function(connection, current.sequence, changes)
-        # What is warm was started with other bounds.
-        stopped = current.deployment_id if _other_process(current, row) else ""
-        return publish_function(transaction, context, FUNCTION_UPDATED, row), stopped
+        return publish_function(transaction, context, FUNCTION_UPDATED, row)
 
-    function, stopped = await context.database.write(unit)
-    if stopped and context.engine is not None:
-        await context.engine.stop(context.project.id, stopped)
-    return function
+    return await context.database.write(unit)
 
 
 @operations.declare(
@@ -226,17 +221,14 @@ async def update(
 async def delete(context: Context, function_id: ResourceId) -> None:
     """Delete a function with its deployments, variables and executions."""
 
-    def unit(transaction: Transaction) -> str:
+    def unit(transaction: Transaction) -> None:
         connection = transaction.connection
         row = find_function(connection, function_id)
         function = function_of(connection, row)
         records.delete_function(connection, row.sequence, row.id)
         publish(transaction, context, FUNCTION_DELETED, {"functionId": function_id}, function)
-        return str(row.deployment_id)
 
-    stopped = await context.database.write(unit)
-    if stopped and context.engine is not None:
-        await context.engine.stop(context.project.id, stopped)
+    await context.database.write(unit)
 
 
 def _consequences(connection: Connection, current: Row[Any], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -250,10 +242,6 @@ def _consequences(connection: Connection, current: Row[Any], values: Mapping[str
     if values["schedule"] != current.schedule:
         follows["schedule_next_at"] = next_run(values["schedule"], current.deployment_id, moment)
     return follows
-
-
-def _other_process(before: Row[Any], after: Row[Any]) -> bool:
-    return bool(before.runtime_specification != after.runtime_specification)
 
 
 def _require_room(context: Context, connection: Connection, moment: int) -> None:

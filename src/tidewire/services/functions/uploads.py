@@ -70,7 +70,7 @@ async def create_deployment(
         deployment_id = file_id_of(code, "unique()", place)
         row = records.deployment_row(connection, function.sequence, deployment_id)
         if row is None:
-            if place.number > 1 or records.deployment_exists(connection, deployment_id):
+            if place.number > 1 or records.deployment_of_id(connection, deployment_id) is not None:
                 raise TidewireError("deployment_not_found", "There is no upload with this id to go on with.")
             values = {
                 "id": deployment_id,

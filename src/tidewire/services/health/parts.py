@@ -96,6 +96,15 @@ async def get_geo(context: Context) -> HealthStatus:
     return HealthStatus(name="geo", ping=_milliseconds(began), status="pass" if known else "fail")
 
 
+@operations.declare("getFunctions", "GET", "/health/functions", scopes=("health.read",), extension=True)
+async def get_functions(context: Context) -> HealthStatus:
+    """Tell by its name what keeps the code of functions apart; it fails where they are not run."""
+    engine = context.engine
+    if engine is None:
+        return HealthStatus(name="none", ping=0, status="fail")
+    return HealthStatus(name=engine.isolation, ping=0, status="pass")
+
+
 @operations.declare("getAntivirus", "GET", "/health/anti-virus", scopes=("health.read",))
 async def get_antivirus(context: Context) -> HealthAntivirus:  # noqa: ARG001 - every operation has one
     """Tell that uploads are not scanned."""
@@ -156,9 +165,15 @@ async def get_version(context: Context) -> HealthVersion:  # noqa: ARG001 - ever
 
 @operations.declare("getStats", "GET", "/health/stats", scopes=("root",), model=AnyObject)
 async def get_stats(context: Context) -> dict[str, Any]:
-    """Tell how full the disk with the data is, in bytes, and how many databases are open."""
+    """Tell how full the disk with the data is, in bytes, how many databases are open, what runs functions."""
+    engine = context.engine
     usage = await asyncio.to_thread(shutil.disk_usage, context.settings.data_dir)
     return {
         "storage": {"total": usage.total, "used": usage.used, "free": usage.free},
         "databases": len(context.instance.open_databases()),
+        "functions": {
+            "isolation": engine.isolation if engine else "",
+            "processes": engine.processes if engine else 0,
+            "waiting": engine.waiting if engine else 0,
+        },
     }

@@ -55,9 +55,9 @@ def deployment_row(connection: Connection, function_sequence: int, deployment_id
     return row if row is not None and row.function_sequence == function_sequence else None
 
 
-def deployment_exists(connection: Connection, deployment_id: str) -> bool:
-    """Whether any function has a deployment of this id."""
-    return connection.execute(_BY_ID, {"id": deployment_id}).first() is not None
+def deployment_of_id(connection: Connection, deployment_id: str) -> Row[Any] | None:
+    """A deployment, whichever function it belongs to."""
+    return connection.execute(_BY_ID, {"id": deployment_id}).one_or_none()
 
 
 def list_deployments(

@@ -6,7 +6,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Final
 
@@ -118,12 +118,15 @@ class OpenFile:
         None: nothing, or other processes have it open and will see to it.
         """
         due: int | None = None
-        with locked(self._lock_path) as lock:
+        with ExitStack() as locking:
+            lock: int | None = None
+            with suppress(FileNotFoundError):  # another process has deleted the project, with its files
+                lock = locking.enter_context(locked(self._lock_path))
             try:
-                if self._is_written or is_noted_as_written(lock):
+                if lock is not None and (self._is_written or is_noted_as_written(lock)):
                     # With the last connection the log is emptied, and what would confirm the note is gone.
                     note_nothing(lock)
-                alone = self._alone()
+                alone = lock is not None and self._path.exists() and self._alone()
                 with ExitStack() as stack:
                     stack.callback(self._disconnect, alone=alone)
                     for connection in others:
@@ -131,10 +134,11 @@ class OpenFile:
                     if alone:
                         due = self._due.due_at(self.connection) if self._due is not None else None
                         self._mark_closed()
-                if alone:
-                    note_closed(lock, self._path)
-                    if self._due is not None:
-                        self._due.closed(self._project_id, due)
+                if lock is not None and alone:
+                    with suppress(FileNotFoundError):
+                        note_closed(lock, self._path)
+                        if self._due is not None:
+                            self._due.closed(self._project_id, due)
             finally:
                 os.close(self._users)
         return due
