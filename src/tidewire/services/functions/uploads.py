@@ -67,10 +67,10 @@ async def create_deployment(
     def unit(transaction: Transaction) -> _Received:
         connection = transaction.connection
         function = find_function(connection, function_id)
-        deployment_id = file_id_of(code, "unique()", place)
+        deployment_id = file_id_of(code, unique_id(), place)  # whichever chunk comes first may get the id
         row = records.deployment_row(connection, function.sequence, deployment_id)
         if row is None:
-            if place.number > 1 or records.deployment_of_id(connection, deployment_id) is not None:
+            if records.deployment_of_id(connection, deployment_id) is not None:
                 raise TidewireError("deployment_not_found", "There is no upload with this id to go on with.")
             values = {
                 "id": deployment_id,
