@@ -27,7 +27,7 @@ def test_versions_are_ordered_as_versions() -> None:
 
 @pytest.mark.parametrize(
     ("announced", "expected"),
-    [("", NEWEST), ("1.9.5", NEWEST), ("99.0.0", NEWEST), ("1.9.4", 1), ("1.3.0", OLDEST), ("x", OLDEST)],
+    [("", NEWEST), ("2.0.0", NEWEST), ("99.0.0", NEWEST), ("1.9.5", 1), ("1.3.0", OLDEST), ("x", OLDEST)],
 )
 def test_a_version_chooses_the_formats(announced: str, expected: int) -> None:
     assert generation(announced) == expected

@@ -133,11 +133,28 @@ BEFORE_1_9_0: Final[Conversions] = {
     models.Account: _user,
     models.Row: _row,
     models.Document: _row,
+    models.Function: _changed({"buildSpecification": "specification"}, ("runtimeSpecification",)),
 }
 
-BEFORE_1_7_0: Final[Conversions] = {models.Project: _without("devKeys")}
+BEFORE_1_7_0: Final[Conversions] = {
+    models.Project: _without("devKeys"),
+    models.Function: _changed(
+        {"deploymentId": "deployment"},
+        ("deploymentCreatedAt", "latestDeploymentId", "latestDeploymentCreatedAt", "latestDeploymentStatus"),
+    ),
+    models.Deployment: _changed(
+        {"sourceSize": "size", "buildDuration": "buildTime"},
+        ("totalSize", "screenshotLight", "screenshotDark"),
+    ),
+    models.Variable: _without("secret"),
+}
 
-BEFORE_1_6_0: Final[Conversions] = {models.Project: _without("authMockNumbers", "authSessionAlerts")}
+BEFORE_1_6_0: Final[Conversions] = {
+    models.Project: _without("authMockNumbers", "authSessionAlerts"),
+    models.Function: _without("scopes", "specification"),
+    models.Execution: _without("scheduledAt"),
+    models.Runtime: _without("key"),
+}
 
 BEFORE_1_5_0: Final[Conversions] = {
     models.Project: _project_with_providers,

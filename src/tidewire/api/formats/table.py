@@ -40,12 +40,13 @@ class Format:
 FORMATS: Final = (
     Format("2.0.0", conversions=conversions.BEFORE_2_0_0),
     Format("1.9.5", words.BEFORE_1_9_5, whole={Project: project_before_1_9_5}),
+    Format("1.9.4", words.BEFORE_1_9_4),
     Format("1.9.3", words.BEFORE_1_9_3, conversions.BEFORE_1_9_3),
     Format("1.9.2", words.BEFORE_1_9_2, conversions.BEFORE_1_9_2),
     Format("1.9.1", words.BEFORE_1_9_1, conversions.BEFORE_1_9_1),
     Format("1.9.0", words.BEFORE_1_9_0, conversions.BEFORE_1_9_0),
     Format("1.8.0", shows_related=True),
-    Format("1.7.0", conversions=conversions.BEFORE_1_7_0),
+    Format("1.7.0", words.BEFORE_1_7_0, conversions.BEFORE_1_7_0),
     Format("1.6.0", conversions=conversions.BEFORE_1_6_0),
     Format("1.5.0", words.BEFORE_1_5_0, conversions.BEFORE_1_5_0),
     Format("1.4.0", conversions=conversions.BEFORE_1_4_0),
@@ -115,7 +116,7 @@ class Shaping:
             model = type(answer)
         lists = [(wire, kinds) for wire, kinds in self._listed.get(model, ()) if self._any(kinds)]
         if lists:
-            return await self._with_lists(context, answer, lists)
+            return self._reshaped(context, model, await self._with_lists(context, answer, lists))
         if isinstance(answer, msgspec.Raw):
             fields = self._reshaped(context, model, msgspec.json.decode(answer))
             return msgspec.Raw(msgspec.json.encode(fields))

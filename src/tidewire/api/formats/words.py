@@ -17,6 +17,8 @@ class Words:
 
     names: Mapping[str, str] = field(default_factory=dict)
     """Earlier name of a parameter to the later one, which wins if both are sent."""
+    parted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Earlier name of a parameter to the later ones that it became, each of which has its value."""
     values: Mapping[str, tuple[object, object]] = field(default_factory=dict)
     """Values that were said differently, by the later name of their parameter: the value before, and
     after."""
@@ -49,6 +51,11 @@ def _translate(words: Words, values: dict[str, Any]) -> None:
         if earlier in values:
             value = values.pop(earlier)
             values.setdefault(later, value)
+    for earlier, all_later in words.parted.items():
+        if earlier in values:
+            value = values.pop(earlier)
+            for later in all_later:
+                values.setdefault(later, value)
     for name in words.dropped:
         values.pop(name, None)
     for name, (before, after) in words.values.items():
@@ -76,6 +83,7 @@ _TOTAL: Final = Words(names={"limit": "total"}, values={"total": (0, None)})
 _WEBHOOK: Final = Words(
     names={"security": "tls", "httpUser": "authUsername", "httpPass": "authPassword"},
 )
+_FUNCTION: Final = Words(parted={"specification": ("buildSpecification", "runtimeSpecification")})
 _SCOPES: Final = Words(defaults={"scopes": []})
 METADATA: Final = (
     "description", "logo", "url", "legalName", "legalCountry", "legalState", "legalCity", "legalAddress",
@@ -84,6 +92,8 @@ METADATA: Final = (
 """Fields that a project had in earlier versions and that are not kept."""
 
 BEFORE_1_9_5: Final = {"projects.createProject": Words(dropped=METADATA)}
+
+BEFORE_1_9_4: Final = {"functions.createVariable": Words(defaults={"variableId": UNIQUE})}
 
 BEFORE_1_9_3: Final = {"project.createKey": Words(defaults={"keyId": UNIQUE, "scopes": []})}
 
@@ -122,6 +132,10 @@ BEFORE_1_9_0: Final = {
     },
     "webhooks.create": Words(defaults={"webhookId": UNIQUE}),
     "project.createKey": Words(defaults={"keyId": UNIQUE}),
+    "functions.create": _FUNCTION,
+    "functions.update": _FUNCTION,
 }
+
+BEFORE_1_7_0: Final = {"functions.createVariable": Words(defaults={"secret": False})}
 
 BEFORE_1_5_0: Final = {"account.updateRecovery": Words(dropped=("passwordAgain",))}
