@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.functions.support import Function
-from tidewire.functions.contract import MAX_LOG_CHARACTERS, TRUNCATED, FunctionResponse
+from tidewire.functions.contract import ERRORS_TRUNCATED, MAX_LOG_CHARACTERS, TRUNCATED, FunctionResponse
 from tidewire.functions.engine import LocalEngine
 
 NODE = "module.exports = async ({ req, res, log, error }) => {\n%s\n};"
@@ -283,11 +283,14 @@ async def test_executions_at_once_keep_their_logs_apart(engine: LocalEngine, run
 async def test_the_end_of_long_logs_is_kept(engine: LocalEngine, runtime: str) -> None:
     code = both(
         runtime,
-        "module.exports = ({res, log}) => { for (let i = 0; i < 300; i++) log(String(i).repeat(2000)); return res.empty(); };",
-        "def main(context):\n    for i in range(300):\n        context.log(str(i) * 2000)\n    return context.res.empty()",
+        "module.exports = ({res, log, error}) => { for (let i = 0; i < 300; i++) { log(String(i).repeat(2000));"
+        "error(String(i).repeat(2000)); } return res.empty(); };",
+        "def main(context):\n    for i in range(300):\n        context.log(str(i) * 2000)\n"
+        "        context.error(str(i) * 2000)\n    return context.res.empty()",
     )
     response = await Function(engine, runtime, code)()
     assert isinstance(response, FunctionResponse)
-    assert response.logs.startswith(TRUNCATED)
-    assert len(response.logs) == len(TRUNCATED) + MAX_LOG_CHARACTERS
-    assert response.logs.endswith("299\n")
+    for written, warning in ((response.logs, TRUNCATED), (response.errors, ERRORS_TRUNCATED)):
+        assert written.startswith(warning)
+        assert len(written) == MAX_LOG_CHARACTERS
+        assert written.endswith("299\n")

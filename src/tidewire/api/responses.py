@@ -102,7 +102,7 @@ async def send_text(send: Send, status: int, value: str, headers: Headers) -> No
 
 async def send_form(send: Send, status: int, form: Mapping[str, object], headers: Headers) -> None:
     """Answer with a form: a part for each value. Bytes are sent as they are, lists and objects as JSON."""
-    boundary = secrets.token_hex(16).encode()
+    boundary = b"----" + secrets.token_hex(16).encode()  # as browsers begin it: some programs look for that
     parts = [_part(boundary, name, value) for name, value in form.items()]
     body = b"".join([*parts, b"--", boundary, b"--\r\n"])
     await send_body(send, status, b"%s; boundary=%s" % (FORM_TYPE, boundary), body, headers)

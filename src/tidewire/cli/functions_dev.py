@@ -31,6 +31,7 @@ from tidewire.functions.contract import (
     Run,
 )
 from tidewire.functions.engine import LocalEngine, open_engine
+from tidewire.functions.runtimes import language_name
 from tidewire.functions.specifications import DEFAULT_SPECIFICATION, SPECIFICATIONS
 from tidewire.settings import Settings
 from tidewire_client import Realtime, RealtimeError
@@ -267,7 +268,7 @@ class _Running:
         return output
 
     def _environment(self) -> dict[str, str]:
-        language, _, version = self._function.runtime.partition("-")
+        runtime = self._function.runtime
         return {
             **self._function.variables(),
             **self._options.variables,
@@ -276,8 +277,8 @@ class _Running:
             "APPWRITE_FUNCTION_ID": self._function.folder.name,
             "APPWRITE_FUNCTION_NAME": self._function.folder.name,
             "APPWRITE_FUNCTION_DEPLOYMENT": str(self._number),
-            "APPWRITE_FUNCTION_RUNTIME_NAME": language,
-            "APPWRITE_FUNCTION_RUNTIME_VERSION": version,
+            "APPWRITE_FUNCTION_RUNTIME_NAME": language_name(runtime),
+            "APPWRITE_FUNCTION_RUNTIME_VERSION": runtime.rpartition("-")[2],
         }
 
     def _print(self, text: str, colour: str = "") -> None:

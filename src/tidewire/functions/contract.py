@@ -19,7 +19,9 @@ Isolation = Literal["bubblewrap", "namespaces", "limits"]
 MAX_LOG_CHARACTERS: Final = 1_000_000
 """Of the logs, and of the errors, of one execution, and of the log of one build; the end is kept."""
 TRUNCATED: Final = f"[WARNING] Logs truncated. The output exceeded {MAX_LOG_CHARACTERS} characters.\n"
-"""Stands before logs and errors of which only the end was kept."""
+"""Stands before logs of which only the end was kept, and counts among their characters."""
+ERRORS_TRUNCATED: Final = TRUNCATED.replace("Logs", "Errors")
+"""The same before errors."""
 MAX_REQUEST_BYTES: Final = 20_000_000
 """Of the body that a function is sent."""
 
@@ -147,7 +149,7 @@ class FunctionResponse:
     """Names in lower case, without ``x-open-runtimes-*`` and without those of the connection."""
     body: bytes
     logs: str
-    """At most :data:`MAX_LOG_CHARACTERS`, else the end of it with :data:`TRUNCATED` before it."""
+    """At most :data:`MAX_LOG_CHARACTERS`; where only the end was kept it begins with :data:`TRUNCATED`."""
     errors: str
     duration: float
     """Seconds, those of a cold start included."""

@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from tidewire.functions.contract import MAX_LOG_CHARACTERS, TRUNCATED
+from tidewire.functions.contract import ERRORS_TRUNCATED, MAX_LOG_CHARACTERS, TRUNCATED
 
 _PIECE: Final = 64 * 1024
 _LINE_BYTES: Final = 256 * 1024
@@ -21,10 +21,11 @@ _RATE: Final = 8 * 2**20
 
 
 class Tail:
-    """Text of which the end is kept."""
+    """Text of which the end is kept; then ``warning`` stands before it, and counts among the characters."""
 
-    def __init__(self, characters: int = MAX_LOG_CHARACTERS) -> None:
+    def __init__(self, characters: int = MAX_LOG_CHARACTERS, warning: str = TRUNCATED) -> None:
         self._characters = characters
+        self._warning = warning
         self._pieces: deque[str] = deque()
         self._length = 0
         self._cut = False
@@ -41,7 +42,7 @@ class Tail:
         text = "".join(self._pieces)
         if len(text) <= self._characters and not self._cut:
             return text
-        return TRUNCATED + text[-self._characters :]
+        return self._warning + text[-(self._characters - len(self._warning)) :]
 
 
 class Pipe:
@@ -109,7 +110,7 @@ class Written:
 
     def __init__(self) -> None:
         self.log = Tail()
-        self.error = Tail()
+        self.error = Tail(warning=ERRORS_TRUNCATED)
 
 
 class LogRecords:

@@ -95,6 +95,15 @@ LANGUAGES: Final = (
 )
 
 
+_NAMES: Final = {language.key: language.name for language in LANGUAGES}
+
+
+def language_name(runtime: str) -> str:
+    """The language of a runtime for people, by its key: ``Node.js`` for ``node-22``."""
+    key = runtime.rpartition("-")[0]
+    return _NAMES.get(key, key)
+
+
 @dataclass(frozen=True)
 class Installed:
     """A runtime with what it takes to run it."""

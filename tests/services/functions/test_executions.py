@@ -52,6 +52,7 @@ def test_what_a_function_gets(project: FunctionsProject, echo: str) -> None:
     environment = got["environment"]
     assert environment == {
         **environment,
+        "APPWRITE_FUNCTION_RUNTIME_NAME": "Python",
         "SHARED": "of the project",
         "OVER": "of the function",
         "APPWRITE_FUNCTION_ID": echo,
@@ -100,7 +101,7 @@ def test_a_form_as_an_answer(project: FunctionsProject) -> None:
     with project.unchecked(Accept="multipart/form-data") as http:
         answered = http.post(f"/v1/functions/{function_id}/executions", json={})
     assert answered.status_code == 201
-    assert answered.headers["content-type"].startswith("multipart/form-data; boundary=")
+    assert answered.headers["content-type"].startswith("multipart/form-data; boundary=----")
     assert bytes(range(256)) in answered.content
     assert b'name="responseStatusCode"\r\n\r\n200\r\n' in answered.content
 

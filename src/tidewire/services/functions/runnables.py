@@ -9,6 +9,7 @@ from typing import Any
 
 import tidewire
 from tidewire.functions.contract import Run
+from tidewire.functions.runtimes import language_name
 from tidewire.functions.specifications import SPECIFICATIONS, Specification
 from tidewire.services.functions.records import owner_of
 from tidewire.services.variables import PROJECT, environment_of
@@ -87,7 +88,6 @@ def _server_variables(
     deployment: Row[Any],
     specification: Specification,
 ) -> Mapping[str, str]:
-    runtime, _, version = function.runtime.rpartition("-")
     about_git = dict.fromkeys(
         (
             "REPOSITORY_ID",
@@ -111,8 +111,8 @@ def _server_variables(
         "APPWRITE_FUNCTION_NAME": function.name,
         "APPWRITE_FUNCTION_DEPLOYMENT": deployment.id,
         "APPWRITE_FUNCTION_PROJECT_ID": connection.project_id,
-        "APPWRITE_FUNCTION_RUNTIME_NAME": runtime,
-        "APPWRITE_FUNCTION_RUNTIME_VERSION": version,
+        "APPWRITE_FUNCTION_RUNTIME_NAME": language_name(function.runtime),
+        "APPWRITE_FUNCTION_RUNTIME_VERSION": function.runtime.rpartition("-")[2],
         "APPWRITE_FUNCTION_CPUS": f"{specification.cpus:g}",
         "APPWRITE_FUNCTION_MEMORY": str(specification.memory),
         "APPWRITE_VERSION": tidewire.__version__,
