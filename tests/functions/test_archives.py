@@ -128,6 +128,26 @@ def test_what_is_packed_comes_back(tmp_path: Path, folder: Path) -> None:
     assert (back / "run.sh").stat().st_mode & 0o777 == 0o755
 
 
+def test_links_that_lead_nowhere_hold_up_nothing(tmp_path: Path, folder: Path) -> None:
+    (folder / "main.py").write_text("x")
+    (folder / "itself").symlink_to("itself")
+    (folder / "one").symlink_to("other")
+    (folder / "other").symlink_to("one")
+    (folder / "missing").symlink_to("nowhere")
+    pack(folder, tmp_path / "packed", 1_000_000)
+    again = tmp_path / "again"
+    again.mkdir()
+    unpack(tmp_path / "packed", again, BOUNDS)
+    assert (again / "main.py").read_text() == "x"
+
+
+def test_what_is_refused_says_nothing_of_the_server(tmp_path: Path, folder: Path) -> None:
+    entries = [entry("a", tarfile.SYMTYPE, link="b"), entry("b", tarfile.SYMTYPE, link="..")]
+    with pytest.raises(BadArchiveError) as refused:
+        unpack(written(tmp_path / "archive", entries), folder, BOUNDS)
+    assert str(tmp_path) not in str(refused.value)
+
+
 def test_a_result_that_is_too_large_leaves_nothing(tmp_path: Path, folder: Path) -> None:
     (folder / "file").write_bytes(os.urandom(2_000_000))
     with pytest.raises(TooLargeError):

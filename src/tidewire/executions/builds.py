@@ -24,7 +24,7 @@ from tidewire.services.publishing import project_event
 from tidewire.services.storage.content import read_parts
 from tidewire.settings import Settings
 from tidewire.store.engine.connection import Row
-from tidewire.store.engine.database import Transaction
+from tidewire.store.engine.database import DatabaseClosedError, Transaction
 from tidewire.store.instance.instance import CONSOLE_PROJECT_ID, ProjectStore
 from tidewire.store.objects.storage import ObjectMissingError
 from tidewire.store.records import deployments as records
@@ -34,6 +34,8 @@ from tidewire.store.secrets.credentials import encode_key
 
 TELL_SECONDS: Final = 0.4
 """Between two times that the log is kept and told; then it is seen too whether the build was canceled."""
+TROUBLE_SECONDS: Final = 2.0
+"""Between two tries to write down that a build has failed."""
 KEY_GRACE_MS: Final = 60_000
 READ_BYTES: Final = 256 * 1024
 FINISHED: Final = "Deployment finished.\n"
@@ -108,18 +110,18 @@ class Build:
             try:
                 await self._fetch(source, packed)
                 await self._parts.engine.build(self._request(source, packed, built), self._add)
+                await self._succeed(source, built)
+            except DatabaseClosedError:
+                return  # the project was deleted
             except EngineError as error:
                 reason = str(error)
                 await self._fail(source, reason if reason.endswith("\n") else f"{reason}\n")
-                return
             except ObjectMissingError:
                 await self._fail(source, "The source of this deployment is gone.\n")
-                return
-            except (OSError, TidewireError) as error:
+            except Exception as error:
                 _log.exception("build failed", deployment=source.deployment.id)
-                await self._fail(source, f"The build could not be carried out: {error}\n")
-                return
-            await self._succeed(source, built)
+                reason = f": {error.strerror}" if isinstance(error, OSError) and error.strerror else ""
+                await self._fail(source, f"The server could not carry out the build{reason}.\n")
 
     def _request(self, source: _Source, packed: Path, built: Path) -> BuildRequest:
         return BuildRequest(
@@ -179,7 +181,15 @@ class Build:
 
     async def _fail(self, source: _Source, reason: str) -> None:
         self._add(reason)
-        await self._end(source, {"status": "failed"})
+        while True:
+            try:
+                await self._end(source, {"status": "failed"})
+            except DatabaseClosedError:
+                return  # the project was deleted
+            except (OSError, TidewireError):  # the disk is full, say
+                await asyncio.sleep(TROUBLE_SECONDS)
+            else:
+                return
 
     async def _succeed(self, source: _Source, built: Path) -> None:
         writer = self._store.objects.writer()

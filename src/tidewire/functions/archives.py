@@ -52,8 +52,12 @@ def unpack(archive: Path, folder: Path, bounds: ArchiveBounds, check: Check = la
             tarfile.open(fileobj=_Counted(stream, allowed, check), mode="r|") as tar,
         ):
             _extract(tar, folder, bounds, allowed)
+    except tarfile.LinkOutsideDestinationError as error:  # its text says where the server keeps things
+        name = error.tarinfo.name[:200]
+        raise BadArchiveError(f"The archive has a link that leads out of it: {name!r}.") from None
     except tarfile.FilterError as error:
-        raise BadArchiveError(f"The archive has an entry that is not allowed: {error}.") from None
+        reason = _without(folder, error)
+        raise BadArchiveError(f"The archive has an entry that is not allowed: {reason}.") from None
     except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, UnicodeError) as error:
         raise BadArchiveError(f"The source is no complete gzip tar archive: {error}.") from None
     _let_read(folder)
@@ -76,7 +80,8 @@ def pack(folder: Path, archive: Path, max_bytes: int, check: Check = lambda: Non
                 tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as tar,
             ):
                 for path in _walk(folder):
-                    if path.is_symlink() and not path.resolve().is_relative_to(root):
+                    # A link to itself leads nowhere, and so not out; Path.resolve() raises for one.
+                    if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(root):
                         continue
                     if path.is_symlink() and path.readlink().is_absolute():
                         continue
@@ -108,8 +113,13 @@ def _extract(tar: tarfile.TarFile, folder: Path, bounds: ArchiveBounds, allowed:
             if isinstance(error, OSError) and error.errno in _DISK_FULL:
                 raise
             raise BadArchiveError(
-                f"The archive's entry {member.name!r} cannot be unpacked: {error}."
+                f"The archive's entry {member.name!r} cannot be unpacked: {_without(folder, error)}."
             ) from None
+
+
+def _without(folder: Path, error: Exception) -> str:
+    """What an error says, without where the server keeps things."""
+    return str(error).replace(os.path.realpath(folder), "").replace(str(folder), "")
 
 
 def _let_read(folder: Path) -> None:

@@ -65,6 +65,9 @@ def test_chunks_in_any_order_and_again(project: FunctionsProject) -> None:
 
     first = send(1)
     assert project.get(path)["total"] == 0
+    unfinished = {"deploymentId": first["$id"]}
+    assert project.post(f"{path}/duplicate", 404, **unfinished)["type"] == "deployment_not_found"
+    assert project.get(f"{path}/{first['$id']}/download", 404)["type"] == "deployment_not_found"
     send(3, first["$id"])
     send(3, first["$id"])
     last = send(2, first["$id"])

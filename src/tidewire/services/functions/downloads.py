@@ -11,7 +11,7 @@ from tidewire.core.errors import TidewireError
 from tidewire.services.context import Context
 from tidewire.services.functions import operations
 from tidewire.services.functions.deployments import ONE
-from tidewire.services.functions.records import find_deployment, find_function
+from tidewire.services.functions.records import find_deployment, find_function, require_source
 from tidewire.services.storage.content import read_parts
 from tidewire.store.engine.connection import Connection
 from tidewire.store.records import deployments as records
@@ -44,6 +44,7 @@ async def get_deployment_download(
     def unit(connection: Connection) -> Download:
         function = find_function(connection, function_id)
         row = find_deployment(connection, function, deployment_id)
+        require_source(row)
         if type_ == "source":
             parts = records.source_of(connection, row.sequence)
             name, mime_type = f"{row.id}-source.tar.gz", "application/gzip"

@@ -57,6 +57,15 @@ def find_deployment(connection: Connection, function: Row[Any], deployment_id: s
     return row
 
 
+def require_source(row: Row[Any]) -> None:
+    """Refuse a deployment that is being uploaded still: ``deployment_not_found``."""
+    if row.chunks_uploaded < row.chunks_total:
+        raise TidewireError(
+            "deployment_not_found",
+            f"Only {row.chunks_uploaded} of {row.chunks_total} chunks of this deployment have arrived.",
+        )
+
+
 def deployment_of(row: Row[Any], function_id: str) -> Deployment:
     """The deployment as the API shows it."""
     return shown(

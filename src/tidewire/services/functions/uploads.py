@@ -22,7 +22,12 @@ from tidewire.services.functions import operations
 from tidewire.services.functions.activation import latest_of
 from tidewire.services.functions.deployments import ONE, PATH
 from tidewire.services.functions.events import DEPLOYMENT_CREATED, DEPLOYMENT_UPDATED
-from tidewire.services.functions.records import deployment_of, find_deployment, find_function
+from tidewire.services.functions.records import (
+    deployment_of,
+    find_deployment,
+    find_function,
+    require_source,
+)
 from tidewire.services.publishing import publish
 from tidewire.services.storage.chunks import ChunkPosition, file_id_of, place_of
 from tidewire.services.storage.content import read_parts
@@ -122,6 +127,7 @@ async def create_duplicate_deployment(
     def source(connection: Connection) -> tuple[Row[Any], list[Part]]:
         function = find_function(connection, function_id)
         row = find_deployment(connection, function, deployment_id)
+        require_source(row)
         return row, records.source_of(connection, row.sequence)
 
     original, parts = await context.database.read(source)
