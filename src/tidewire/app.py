@@ -13,6 +13,8 @@ import structlog
 
 from tidewire.api.application import create_api
 from tidewire.api.asgi import Application as AsgiApplication
+from tidewire.api.collaborators import Collaborators
+from tidewire.api.domains import with_domains
 from tidewire.api.metrics import with_metrics
 from tidewire.api.pages import with_pages
 from tidewire.api.registry import Registry
@@ -95,7 +97,7 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
             await stack.enter_async_context(renewed_functions(parts, commits))
             background.append(asyncio.create_task(work_on_functions(parts, commits), name="functions"))
         stack.push_async_callback(_stop, background)
-        api = create_api(
+        api = Collaborators(
             settings,
             instance,
             Registry(ALL_OPERATIONS),
@@ -105,13 +107,14 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
             realtime.channels,
             engine,
         )
-        served = with_pages(api)
+        served = with_pages(create_api(api))
         if settings.demo:
             served = with_demo(served, Outbox(settings.data_dir))
         if settings.metrics_key:
             served = with_metrics(
                 served, settings.metrics_key, CONTENT_TYPE, lambda: exposition(realtime.survey)
             )
+        served = with_domains(served, api)
         yield Application(instance, realtime, served, engine.isolation if engine else "")
 
 

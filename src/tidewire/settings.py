@@ -358,6 +358,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     functions_endpoint: str = ""
     """Address at which functions reach the API, such as `https://example.com/v1`; empty: where the server
     listens."""
+    functions_domain: str = "functions.localhost"
+    """Domain below which functions get names that count as verified: let all names below it lead here."""
+    rules_per_project: Count = 1_000
+    """Domains that lead to the functions and the API of one project."""
     functions_build_timeout: PositiveSeconds = 900.0
     """Seconds that the build of a deployment may take."""
     functions_builds_at_once: Count = 2

@@ -6,7 +6,16 @@ from collections.abc import Callable, Mapping
 from string import ascii_lowercase, ascii_uppercase, digits
 from typing import Any, Final
 
-from tidewire.core.checks.addresses import Email, Hostname, Phone, PublicDomain, RedirectUrl, Url, WebhookUrl
+from tidewire.core.checks.addresses import (
+    Domain,
+    Email,
+    Hostname,
+    Phone,
+    PublicDomain,
+    RedirectUrl,
+    Url,
+    WebhookUrl,
+)
 from tidewire.core.checks.functions import ROLES, RequestHeaders, Role, RoleList, Schedule, TriggerPattern
 from tidewire.core.checks.lists import Items, JsonObject, JsonOrText, PermissionList, QueryList
 from tidewire.core.checks.names import EventPattern, Id, KeyName, NewId, NewProjectId
@@ -74,6 +83,7 @@ _TERMS: Final[Mapping[type, Callable[[Any], Terms]]] = {
     Url: lambda _: {"format": "url"},
     WebhookUrl: lambda _: {"format": "url", "schemes": ["http", "https"], "also": ["public-domain"]},
     Hostname: lambda _: {"format": "hostname", "max_length": 253},
+    Domain: lambda _: {"format": "domain"},
     PublicDomain: lambda _: {"format": "public-domain"},
     Items: lambda check: {"max_items": check.maximum, "items": terms(check.item)},
     PermissionList: _permissions,

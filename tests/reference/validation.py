@@ -19,6 +19,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
 }
 ADDED_FIELDS = {"ConsoleVariables": {"supportForAttributes"}, "AlgoSha": {"version"}, "AlgoScrypt": {"salt"}}
 """Fields that clients look for though the catalog lacks them."""
+EMPTY_TIMES = {"renewAt"}
+"""Fields for times that are empty where there is no such time, though the catalog does not say so."""
 OWN_TYPES = {"general_content_too_large": 413}
 """Types of errors that no other server has."""
 SHOWN = {400, 401, 402, 403, 404, 405, 408, 409, 410, 412, 413, 416, 422, 429, 451, 501, 503}
@@ -99,7 +101,8 @@ def _text(field: dict[str, Any], value: str, where: str) -> Iterator[str]:
     if field.get("format") == "datetime":
         # Of columns of times the catalog says so too, where it means the word.
         fixed = value == field.get("default") != ""
-        if not (value == "" and field.get("may_be_empty")) and not _DATETIME.fullmatch(value) and not fixed:
+        may_be_empty = field.get("may_be_empty") or where.rpartition(".")[2] in EMPTY_TIMES
+        if not (value == "" and may_be_empty) and not _DATETIME.fullmatch(value) and not fixed:
             yield f"{where}: {value!r} is not a time in UTC with milliseconds"
         return
     allowed = [*(field.get("enum") or ()), *enums().get(field.get("enum_name", ""), {}).get("values", ())]

@@ -15,6 +15,7 @@ import uvicorn
 import uvloop
 
 from tidewire.api.application import create_api
+from tidewire.api.collaborators import Collaborators
 from tidewire.api.http_protocol import bounded_http_protocol
 from tidewire.api.registry import Registry
 from tidewire.core.operations import Operations
@@ -76,7 +77,8 @@ def running_api(settings: Settings, services: Sequence[Operations]) -> Iterator[
         instance = await Instance.open(settings)
         passwords = PasswordHasher()
         try:
-            api = create_api(settings, instance, Registry(services), passwords, GeoIp(settings.geoip_file))
+            geoip = GeoIp(settings.geoip_file)
+            api = create_api(Collaborators(settings, instance, Registry(services), passwords, geoip))
             config = uvicorn.Config(
                 cast("Any", api),
                 http=bounded_http_protocol(settings),

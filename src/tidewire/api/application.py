@@ -11,41 +11,15 @@ from tidewire.api.collaborators import Collaborators
 from tidewire.api.exchange import Exchange
 from tidewire.api.openapi import openapi_document
 from tidewire.api.origins import VARY, preflight_headers
-from tidewire.api.registry import Registry
 from tidewire.api.requests import Request
 from tidewire.api.responses import send_compressible, send_empty
-from tidewire.channels import Channels
-from tidewire.core.inspection import RealtimeInspector
-from tidewire.functions.contract import Engine
-from tidewire.services.geoip import GeoIp
-from tidewire.services.passwords import PasswordHasher
-from tidewire.settings import Settings
-from tidewire.store.instance.instance import Instance
 
 OPENAPI_PATH: Final = "/v1/openapi.json"
 
 
-def create_api(
-    settings: Settings,
-    instance: Instance,
-    registry: Registry,
-    passwords: PasswordHasher,
-    geoip: GeoIp | None = None,
-    realtime: RealtimeInspector | None = None,
-    channels: Channels | None = None,
-    engine: Engine | None = None,
-) -> Application:
-    """The application that serves the operations of ``registry`` below ``/v1``."""
-    api = Collaborators(
-        settings,
-        instance,
-        registry,
-        passwords,
-        geoip or GeoIp(),
-        realtime,
-        channels or Channels(settings),
-        engine,
-    )
+def create_api(api: Collaborators) -> Application:
+    """The application that serves the operations of the registry below ``/v1``."""
+    registry = api.registry
     openapi: msgspec.Raw | None = None
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:

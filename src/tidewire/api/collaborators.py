@@ -34,19 +34,19 @@ class Collaborators:
         instance: Instance,
         registry: Registry,
         passwords: PasswordHasher,
-        geoip: GeoIp,
-        realtime: RealtimeInspector | None,
-        channels: Channels,
-        engine: Engine | None,
+        geoip: GeoIp | None = None,
+        realtime: RealtimeInspector | None = None,
+        channels: Channels | None = None,
+        engine: Engine | None = None,
     ) -> None:
         self.settings = settings
         self.hops = trusted_hops(settings)
         self.instance = instance
         self.registry = registry
         self.passwords = passwords
-        self.geoip = geoip
+        self.geoip = geoip or GeoIp()
         self.realtime = realtime
-        self.channels = channels
+        self.channels = channels or Channels(settings)
         self.engine = engine
         self.bodies = BodyBudget(settings)
         self.results = LargeResults(settings.large_answer_bytes)

@@ -19,6 +19,7 @@ from tidewire.functions.specifications import SPECIFICATIONS
 from tidewire.services.functions.activation import activate, latest_of
 from tidewire.services.functions.events import DEPLOYMENT_UPDATED
 from tidewire.services.functions.records import deployment_of
+from tidewire.services.functions.rules import point_rules
 from tidewire.services.functions.runnables import environment
 from tidewire.services.publishing import project_event
 from tidewire.services.storage.content import read_parts
@@ -215,12 +216,12 @@ class Build:
         """Write down how the build ended, and tell of it; False if it was canceled or deleted meanwhile."""
         logs = self._logs
 
-        def unit(transaction: Transaction) -> bool:
+        def unit(transaction: Transaction) -> str | None:
             connection = transaction.connection
             row = records.current_build(connection, source.deployment.sequence)
             function = function_of_sequence(connection, source.function.sequence)
             if row is None or function is None:
-                return False
+                return None
             moment = now()
             values = {
                 **result,
@@ -237,9 +238,14 @@ class Build:
             transaction.append(
                 project_event(self._store.project, "", DEPLOYMENT_UPDATED, parameters, deployment)
             )
-            return True
+            return str(function.deployment_id)
 
-        return await self._store.database.write(unit)
+        active = await self._store.database.write(unit)
+        if active == source.deployment.id:
+            await point_rules(
+                self._parts.instance, self._store.project.id, source.function.id, source.deployment.id
+            )
+        return active is not None
 
 
 def _bounded(logs: str) -> str:

@@ -13,6 +13,8 @@ from tidewire.core.rate_limits import RateLimit
 from tidewire.core.scope_catalog import ORGANIZATION_SCOPES, PROJECT_SCOPES, ScopeEntry
 from tidewire.services.answers import shown
 from tidewire.services.context import Context
+from tidewire.services.proxy.verification import own_hosts
+from tidewire.store.records.rules import has_rule
 
 operations: Final = Operations("console")
 
@@ -27,7 +29,7 @@ async def variables(context: Context) -> ConsoleVariables:
         domain_target_caa="",
         domain_enabled=False,
         domain_sites="",
-        domain_functions="",
+        domain_functions=context.settings.functions_domain,
         domains_nameservers="",
         compute_build_timeout=0,
         compute_size_limit=0,
@@ -79,8 +81,11 @@ async def get_resource(
     type: Annotated[str, AnyCaseChoice(("rules",))],  # noqa: A002, ARG001 - the word on the wire
 ) -> None:
     """Say whether a host name is free for a rule; one that is this server's own is not."""
-    if value.lower() in (name.lower() for name in context.settings.hostnames):
+    domain = value.lower()
+    if domain in own_hosts(context.settings):
         raise TidewireError("resource_already_exists", "This host name is the server's own.")
+    if await context.instance.database.read(lambda connection: has_rule(connection, domain)):
+        raise TidewireError("resource_already_exists", "There is a rule for this host name already.")
 
 
 def _scopes(entries: Sequence[ScopeEntry]) -> ConsoleKeyScopeList:

@@ -123,6 +123,18 @@ class PublicDomain(Check):
         return value
 
 
+@dataclass(frozen=True)
+class Domain(PublicDomain):
+    """A domain name as it stands in the header Host, in lower case; no address, port or path."""
+
+    details: ClassVar = {"maxLength": 253}
+
+    def convert(self, value: object) -> str:
+        if isinstance(value, str) and "://" in value:
+            raise InvalidParameterError("Value must be a domain without protocol, such as api.example.com.")
+        return super().convert(value).lower()
+
+
 EmailAddress = Annotated[str, Email()]
 PhoneNumber = Annotated[str, Phone()]
 

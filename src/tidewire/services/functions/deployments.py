@@ -24,6 +24,7 @@ from tidewire.services.functions.records import (
     find_function,
     function_of,
 )
+from tidewire.services.functions.rules import point_rules
 from tidewire.services.paging import selections
 from tidewire.services.publishing import publish
 from tidewire.store.engine.connection import Connection
@@ -93,7 +94,9 @@ async def update_function_deployment(
         publish(transaction, context, DEPLOYMENT_UPDATED, _parameters(function_id, deployment_id), function)
         return function
 
-    return await context.database.write(unit)
+    function = await context.database.write(unit)
+    await point_rules(context.instance, context.project.id, function_id, deployment_id)
+    return function
 
 
 @operations.declare(
@@ -132,7 +135,7 @@ async def update_deployment_status(
 async def delete_deployment(context: Context, function_id: ResourceId, deployment_id: ResourceId) -> None:
     """Delete a deployment; if it was the active one, the function has none until another is activated."""
 
-    def unit(transaction: Transaction) -> None:
+    def unit(transaction: Transaction) -> bool:
         connection = transaction.connection
         function = find_function(connection, function_id)
         row = find_deployment(connection, function, deployment_id)
@@ -143,8 +146,10 @@ async def delete_deployment(context: Context, function_id: ResourceId, deploymen
         latest_of(connection, function)
         deleted = deployment_of(row, function_id)
         publish(transaction, context, DEPLOYMENT_DELETED, _parameters(function_id, deployment_id), deleted)
+        return bool(function.deployment_id == row.id)
 
-    await context.database.write(unit)
+    if await context.database.write(unit):
+        await point_rules(context.instance, context.project.id, function_id, "")
 
 
 @operations.declare(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -17,16 +16,14 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.ids import unique_id
 from tidewire.core.models import Execution, ExecutionList
 from tidewire.core.time import now, parse_datetime
-from tidewire.functions.contract import Engine
 from tidewire.services.context import Context
-from tidewire.services.countries import EU_MEMBERS
 from tidewire.services.functions import operations
 from tidewire.services.functions.catalog import require_runtime
 from tidewire.services.functions.events import EXECUTION_CREATED, EXECUTION_DELETED
-from tidewire.services.functions.outcomes import Outcome, carry_out
 from tidewire.services.functions.records import execution_of, find_function
-from tidewire.services.functions.requests import ExecutionRequest, Sender, new_execution
+from tidewire.services.functions.requests import ExecutionRequest, new_execution
 from tidewire.services.functions.runnables import Runnable, runnable_of
+from tidewire.services.functions.waiting import parameters_of, run_at_once, sender_of
 from tidewire.services.permissions import unauthorized
 from tidewire.services.publishing import publish
 from tidewire.store.engine.connection import Connection, Row
@@ -38,12 +35,8 @@ from tidewire.store.records.functions import function_of_sequence
 PATH: Final = "/functions/{functionId}/executions"
 ONE: Final = "/functions/{functionId}/executions/{executionId}"
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD")
-SYNC_SECONDS: Final = 30.0
-"""How long somebody waits for a function at most."""
 SOONEST_MS: Final = 60_000
 """How far ahead an execution is scheduled at least."""
-MAX_TOLD_BYTES: Final = 1_000_000
-"""Of an answer's body in an event; a longer one is left out there."""
 _MINUTE_MS: Final = 60_000
 _NO_HEADERS: Final[dict[str, str]] = {}
 
@@ -78,19 +71,12 @@ async def create_execution(
         path=path,
         headers=headers,
         body=body,
-        sender=_sender(context),
+        sender=sender_of(context),
     )
     if async_:
         context.status = 202
         return await _enqueue(context, runnable, request, due_at)
-    assert context.engine is not None  # there is nothing to run without one
-    outcome = await _wait_for(context.engine, runnable, request, context.jwt_secret)
-    execution = await _store(context, runnable, request, outcome)
-    if outcome is None:
-        raise TidewireError(
-            "function_synchronous_timeout",
-            f"The function took longer than {SYNC_SECONDS:.0f} s: run it asynchronously.",
-        )
+    execution, outcome = await run_at_once(context, runnable, request)
     if context.wants_form:
         context.form = {**msgspec.to_builtins(execution), "responseBody": outcome.body}
     return execution
@@ -149,7 +135,7 @@ async def delete_execution(context: Context, function_id: ResourceId, execution_
             raise TidewireError("execution_in_progress", f"The execution is {row.status}: it has not ended.")
         records.delete_execution(connection, row.sequence)
         deleted = execution_of(row, function_id, told=False)
-        publish(transaction, context, EXECUTION_DELETED, _parameters(deleted), deleted)
+        publish(transaction, context, EXECUTION_DELETED, parameters_of(deleted), deleted)
 
     await context.database.write(unit)
 
@@ -214,23 +200,6 @@ def _reader(context: Context) -> str | None:
     return caller.user_id or "?"
 
 
-def _sender(context: Context) -> Sender:
-    place = context.geoip.find(context.client.ip)
-    identity = context.caller.identity if context.caller.kind == "user" else None
-    return Sender(
-        user_id=identity.user_id if identity else "",
-        session_id=identity.session_id if identity else "",
-        ip=context.client.ip,
-        country_code=place.country_code,
-        continent_code=place.continent_code,
-        continent_eu=place.country_code in EU_MEMBERS,
-    )
-
-
-def _columns(runnable: Runnable, request: ExecutionRequest, values: Mapping[str, Any]) -> dict[str, Any]:
-    return new_execution(runnable.function_sequence, runnable.deployment_id, request, values)
-
-
 async def _enqueue(context: Context, runnable: Runnable, request: ExecutionRequest, due_at: int) -> Execution:
     most = context.settings.functions_queue
     told = context.caller.bypasses_permissions
@@ -256,49 +225,7 @@ async def _enqueue(context: Context, runnable: Runnable, request: ExecutionReque
             connection, row.sequence, msgspec.json.encode(request).decode(), due_at or row.created_at
         )
         execution = execution_of(row, runnable.function_id, told=told)
-        publish(transaction, context, EXECUTION_CREATED, _parameters(execution), execution)
+        publish(transaction, context, EXECUTION_CREATED, parameters_of(execution), execution)
         return execution
 
     return await context.database.write(unit)
-
-
-async def _wait_for(
-    engine: Engine, runnable: Runnable, request: ExecutionRequest, jwt_secret: bytes
-) -> Outcome | None:
-    """Run a function now; None if it took too long for somebody who waits."""
-    try:
-        async with asyncio.timeout(SYNC_SECONDS):
-            return await carry_out(engine, runnable, request, jwt_secret)
-    except TimeoutError:
-        return None
-
-
-async def _store(
-    context: Context, runnable: Runnable, request: ExecutionRequest, outcome: Outcome | None
-) -> Execution:
-    """Keep what came of an execution that somebody waits for, and tell of it."""
-    kept = outcome or Outcome(
-        "failed", 500, errors="Synchronous function execution timed out.", duration=SYNC_SECONDS
-    )
-    headers = [*kept.headers, ("x-appwrite-execution-id", request.execution_id)]
-    body = kept.body.decode(errors="replace")
-    told_body = body if len(kept.body) <= MAX_TOLD_BYTES else ""
-    told = context.caller.bypasses_permissions
-
-    def unit(transaction: Transaction) -> Execution:
-        connection = transaction.connection
-        if function_of_sequence(connection, runnable.function_sequence) is None:
-            raise TidewireError("function_not_found", "The function was deleted while it ran.")
-        row = records.insert_execution(
-            connection,
-            _columns(runnable, request, kept.columns()),
-        )
-        public = execution_of(row, runnable.function_id, told=False, body=told_body, headers=headers)
-        publish(transaction, context, EXECUTION_CREATED, _parameters(public), public)
-        return execution_of(row, runnable.function_id, told=told, body=body, headers=headers)
-
-    return await context.database.write(unit)
-
-
-def _parameters(execution: Execution) -> dict[str, str]:
-    return {"functionId": execution.resource_id, "executionId": execution.id}

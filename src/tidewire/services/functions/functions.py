@@ -21,6 +21,7 @@ from tidewire.services.functions.activation import next_run
 from tidewire.services.functions.catalog import require_runtime
 from tidewire.services.functions.events import FUNCTION_CREATED, FUNCTION_DELETED, FUNCTION_UPDATED
 from tidewire.services.functions.records import find_function, function_of, publish_function
+from tidewire.services.functions.rules import delete_rules
 from tidewire.services.publishing import publish
 from tidewire.store.engine import event_log
 from tidewire.store.engine.connection import Connection, Row
@@ -229,6 +230,7 @@ async def delete(context: Context, function_id: ResourceId) -> None:
         publish(transaction, context, FUNCTION_DELETED, {"functionId": function_id}, function)
 
     await context.database.write(unit)
+    await delete_rules(context.instance, context.project.id, function_id)
 
 
 def _consequences(connection: Connection, current: Row[Any], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -55,11 +55,19 @@ class Outcome:
 
 
 async def carry_out(
-    engine: Engine, runnable: Runnable, request: ExecutionRequest, jwt_secret: bytes
+    engine: Engine,
+    runnable: Runnable,
+    request: ExecutionRequest,
+    jwt_secret: bytes,
+    body: bytes | None = None,
 ) -> Outcome:
-    """Run a function; whatever it does, something comes of it."""
+    """Run a function; whatever it does, something comes of it.
+
+    ``body`` is sent in place of the text of the request.
+    """
     try:
-        response = await engine.execute(runnable.run, function_request(request, runnable, jwt_secret))
+        sent = function_request(request, runnable, jwt_secret, body)
+        response = await engine.execute(runnable.run, sent)
     except EngineError as error:
         code = next((_CODES[kind] for kind in type(error).__mro__ if kind in _CODES), 500)
         return failed(f"{error}\nError Code: {code}", runnable, logs=error.logs, errors=error.errors)

@@ -71,13 +71,15 @@ def headers_of(request: ExecutionRequest, runnable: Runnable, jwt_secret: bytes)
     return headers
 
 
-def function_request(request: ExecutionRequest, runnable: Runnable, jwt_secret: bytes) -> FunctionRequest:
-    """The request as the engine takes it."""
+def function_request(
+    request: ExecutionRequest, runnable: Runnable, jwt_secret: bytes, body: bytes | None = None
+) -> FunctionRequest:
+    """The request as the engine takes it; ``body`` stands in for the text of the request."""
     return FunctionRequest(
         method=request.method,
         path=request.path if request.path.startswith("/") else f"/{request.path}",
         headers=list(headers_of(request, runnable, jwt_secret).items()),
-        body=request.body.encode(),
+        body=request.body.encode() if body is None else body,
         timeout=runnable.seconds,
         logging=runnable.logging,
     )

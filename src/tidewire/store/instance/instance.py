@@ -24,6 +24,7 @@ from tidewire.core.project_settings import CONSOLE_SETTINGS
 from tidewire.core.time import now
 from tidewire.settings import Settings
 from tidewire.store.caches.cache import Cache
+from tidewire.store.caches.domains import Domains
 from tidewire.store.caches.identity_cache import IdentityCache
 from tidewire.store.caches.key_ring import KeyRing
 from tidewire.store.engine.connection import Connection
@@ -141,6 +142,8 @@ class Instance:
         self.database.keep_awake_while(lambda: True)
         self.keys: Final = KeyRing(self.database, self._background)
         """The keys of all projects."""
+        self.domains: Final = Domains(self.database)
+        """What the domains of all projects lead to."""
         self._projects: Cache[Project] = Cache(self.database, _PROJECTS_CACHED)
         self._console_identities = IdentityCache(self.database, self.jwt_secret)
         settings_of_console = msgspec.structs.replace(

@@ -42,7 +42,7 @@ from tidewire.store.schema.functions import (
     functions,
     variables,
 )
-from tidewire.store.schema.instance import dev_keys, keys, pending_events, platforms, projects
+from tidewire.store.schema.instance import dev_keys, keys, pending_events, platforms, projects, rules
 from tidewire.store.schema.log import event_log, event_secrets, outgoing_messages, state, webhooks
 from tidewire.store.schema.people import (
     audit_log,
@@ -61,4 +61,4 @@ from tidewire.store.schema.realtime import realtime_positions, realtime_processe
 from tidewire.store.schema.transactions import transaction_operations, transaction_rows, transactions
 
 PROJECT_REVISION: Final = "project_0101"
-INSTANCE_REVISION: Final = "instance_0100"
+INSTANCE_REVISION: Final = "instance_0101"

@@ -93,6 +93,23 @@ dev_keys = Table(
 )
 """Keys with which programs under development call without registered platforms and limits."""
 
+rules = Table(
+    "rules",
+    instance_metadata,
+    *resource(),
+    _of_project(),
+    Column("domain", String(253), nullable=False, unique=True),  # in lower case; of one project alone
+    Column("type", String(16), nullable=False),  # api or deployment
+    text("trigger", "manual"),
+    text("deployment_id"),  # the active one of the function
+    text("deployment_resource_type"),  # function; empty for the API
+    text("deployment_resource_id"),
+    text("deployment_vcs_provider_branch"),
+    Column("status", String(16), nullable=False, default="unverified", server_default="unverified"),
+    text("logs"),  # why it is not verified
+)
+"""Domains that lead to the API of a project or to one of its functions."""
+
 pending_events = Table(
     "pending_events",
     instance_metadata,

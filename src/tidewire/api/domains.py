@@ -1,0 +1,200 @@
+"""Requests for domains of functions: the function gets the request as it came, and answers as it likes."""
+
+from __future__ import annotations
+
+from string import punctuation
+from typing import Final
+from urllib.parse import quote
+
+import structlog
+
+from tidewire.api.admission import unavailable
+from tidewire.api.asgi import Application, Header, Headers, Receive, Scope, Send
+from tidewire.api.collaborators import Collaborators
+from tidewire.api.contexts import context_of
+from tidewire.api.errors import error_body, unforeseen_error
+from tidewire.api.requests import ClientDisconnectedError, Request
+from tidewire.api.responses import send_json
+from tidewire.api.sharing import share_of
+from tidewire.core.errors import TidewireError
+from tidewire.core.ids import unique_id
+from tidewire.functions.contract import MAX_REQUEST_BYTES
+from tidewire.identity.callers import GUEST
+from tidewire.services.functions.by_domain import answer, public_runnable
+from tidewire.services.functions.outcomes import Outcome
+from tidewire.services.functions.requests import ExecutionRequest
+from tidewire.services.functions.waiting import sender_of
+from tidewire.services.large_results import HeldResults
+from tidewire.services.proxy.verification import own_hosts
+from tidewire.store.engine.database import DatabaseClosedError
+from tidewire.store.engine.failures import is_unanswered
+from tidewire.store.engine.reading import present_share
+from tidewire.store.errors import StoreError
+from tidewire.store.machine.disk_space import disk_full
+from tidewire.store.records.projects import project_not_found, project_unavailable
+from tidewire.store.records.rules import Place
+
+_log: Final = structlog.get_logger()
+
+_SESSION: Final = "a_session_"
+"""Beginning of the names of cookies with a session, before the id of the project."""
+_OF_SERVER: Final = ("x-appwrite-", "x-open-runtimes-")
+"""Beginnings of the names of headers that only the server sets."""
+
+
+def with_domains(application: Application, api: Collaborators) -> Application:
+    """Have functions answer for their domains; everything else goes to ``application``.
+
+    At a domain of a project's API, requests that name no project are about that one. What is asked of the
+    names in the setting ``hostnames``, or of an address, costs a look at a set.
+    """
+    own = frozenset(name.encode("latin-1", "replace") for name in own_hosts(api.settings))
+    domains = api.instance.domains
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        domain = _domain(scope["headers"]) if scope["type"] == "http" else b""
+        # No domain ends in a digit, as addresses do.
+        known = not domain or domain in own or domain[-1:].isdigit()
+        place = None if known else await domains.find(domain.decode("latin-1"))
+        if place is None:
+            await application(scope, receive, send)
+        elif place.function_id:
+            await _Visit(api, Request(scope, receive, api.hops), send, place).answer()
+        else:
+            await application(_about(scope, place), receive, send)
+
+    return serve
+
+
+def _domain(headers: Headers) -> bytes:
+    """The name in the header Host, in lower case, without port; empty if there is none."""
+    for name, value in headers:
+        if name == b"host":
+            return value.partition(b":")[0].lower().rstrip(b".")
+    return b""
+
+
+def _about(scope: Scope, place: Place) -> Scope:
+    """The request, which names the project of the domain if it names none."""
+    named = any(name == b"x-appwrite-project" for name, _ in scope["headers"])
+    if named or b"project=" in scope["query_string"]:
+        return scope
+    return {
+        **scope,
+        "headers": [*scope["headers"], (b"x-appwrite-project", place.project_id.encode())],
+    }
+
+
+class _Visit:
+    """One request for the domain of a function."""
+
+    def __init__(self, api: Collaborators, request: Request, send: Send, place: Place) -> None:
+        self._api = api
+        self._request = request
+        self._send = send
+        self._place = place
+        self._id = unique_id()
+        self._begun = False
+        """Whether something of the answer was sent."""
+
+    async def answer(self) -> None:
+        """Answer, whatever happens; a client that went away gets nothing."""
+        try:
+            await self._respond(await self._outcome())
+        except ClientDisconnectedError:
+            pass
+        except TidewireError as error:
+            await self._refuse(error)
+        except DatabaseClosedError:
+            await self._refuse(project_not_found())  # it was deleted meanwhile
+        except StoreError:
+            await self._refuse(project_unavailable())  # the store has logged why
+        except Exception as error:
+            if is_unanswered(error):
+                await self._refuse(unavailable())
+                return
+            _log.exception("request_failed", request=self._id, path=self._request.path)
+            await self._refuse(unforeseen_error())
+
+    async def _outcome(self) -> Outcome:
+        api, request = self._api, self._request
+        store = await api.instance.project(self._place.project_id)
+        if store is None:
+            raise TidewireError("router_host_not_found", "Nothing is served at this domain.")
+        if api.instance.disk.is_full(look=False):
+            raise disk_full()  # what ran could not be kept
+        present_share.set(share_of(GUEST, request, store.project.id, api.settings))
+        held = HeldResults(api.results)
+        context = context_of(api, request, store, GUEST, held, shows_related=False)
+        runnable = await public_runnable(context, self._place.function_id)
+        asked = ExecutionRequest(
+            execution_id=self._id,
+            trigger="http",
+            method=request.method,
+            path=_target(request),
+            headers=_given_headers(request, store.project.id),
+            sender=sender_of(context),
+        )
+        lease = api.bodies.lease(request.client_ip, store.project.id)
+        try:
+            body = await request.body_at_once()
+            if body is None:
+                body = bytes(await request.body(MAX_REQUEST_BYTES, lease))
+            return await answer(context, runnable, asked, body)
+        finally:
+            lease.release()
+
+    async def _respond(self, outcome: Outcome) -> None:
+        """Pass the function's answer on as it is."""
+        if outcome.status_code < 200 or (outcome.status == "failed" and not outcome.headers):
+            raise TidewireError(
+                "general_server_error", "The function came to no answer; its execution says why."
+            )
+        bodiless = outcome.status_code in {204, 304}
+        headers: list[Header] = [
+            (name.encode("latin-1", "replace"), value.encode("utf-8", "replace"))
+            for name, value in outcome.headers
+            if name != "x-appwrite-execution-id"
+        ]
+        headers.append((b"x-appwrite-execution-id", self._id.encode()))
+        if not bodiless:
+            headers.append((b"content-length", b"%d" % len(outcome.body)))
+        self._begun = True
+        await self._send({"type": "http.response.start", "status": outcome.status_code, "headers": headers})
+        body = b"" if bodiless or self._request.method == "HEAD" else outcome.body
+        await self._send({"type": "http.response.body", "body": body})
+
+    async def _refuse(self, error: TidewireError) -> None:
+        if self._begun:
+            return
+        body = error_body(error)
+        await send_json(self._send, body.code, body, [(b"x-appwrite-execution-id", self._id.encode())])
+
+
+def _target(request: Request) -> str:
+    """Path and query as they came, what is not ASCII in percent-encoding."""
+    path = quote(request.scope["raw_path"], safe=punctuation)
+    query = quote(request.query_string, safe=punctuation)
+    return f"{path}?{query}" if query else path
+
+
+def _given_headers(request: Request, project_id: str) -> dict[str, str]:
+    """The headers that came, but for those that only the server sets.
+
+    Nor does a function get sessions of other projects, whose cookies browsers may send to a whole domain.
+    """
+    given = {
+        name.decode("latin-1"): value.decode("utf-8", "replace") for name, value in request.headers.items()
+    }
+    kept = {name: value for name, value in given.items() if not name.startswith(_OF_SERVER)}
+    if _SESSION in kept.get("cookie", ""):
+        own = _SESSION + project_id
+        cookies = [each.strip() for each in kept["cookie"].split(";")]
+        names = {each: each.partition("=")[0].strip() for each in cookies}
+        kept["cookie"] = "; ".join(
+            each
+            for each in cookies
+            if not names[each].startswith(_SESSION) or names[each] in {own, f"{own}_legacy"}
+        )
+    kept["x-forwarded-proto"] = "https" if request.secure else "http"
+    return kept

@@ -1,0 +1,58 @@
+"""Functions that answer for a domain of their own, for whoever asks."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from tidewire.core.errors import TidewireError
+from tidewire.services.context import Context
+from tidewire.services.functions.catalog import require_runtime
+from tidewire.services.functions.outcomes import Outcome
+from tidewire.services.functions.records import find_function
+from tidewire.services.functions.requests import ExecutionRequest
+from tidewire.services.functions.runnables import Runnable, runnable_of
+from tidewire.services.functions.waiting import run_at_once
+from tidewire.store.engine.connection import Connection, Row
+from tidewire.store.records.deployments import deployment_row
+
+_EVERYBODY: Final = frozenset({"any", "guests"})
+
+
+async def public_runnable(context: Context, function_id: str) -> Runnable:
+    """What runs for everybody who asks a domain of this function.
+
+    Raises ``function_not_found`` also where it is switched off, ``function_execute_permission_missing``,
+    ``function_runtime_unsupported``, ``deployment_not_found`` and ``build_not_ready``.
+    """
+
+    def unit(connection: Connection) -> Runnable:
+        function = find_function(connection, function_id)
+        _require_public(function)
+        require_runtime(context, function.runtime)
+        deployment = deployment_row(connection, function.sequence, function.deployment_id)
+        if deployment is None:
+            raise TidewireError("deployment_not_found", "The function has no active deployment.")
+        if deployment.status != "ready":
+            raise TidewireError("build_not_ready", "The active deployment is not ready.")
+        return runnable_of(connection, context.objects, context.settings, function, deployment)
+
+    return await context.database.read(unit)
+
+
+async def answer(context: Context, runnable: Runnable, request: ExecutionRequest, body: bytes) -> Outcome:
+    """What the function answers. The execution is kept, for nobody but keys and people of the console.
+
+    Raises ``function_synchronous_timeout``.
+    """
+    _, outcome = await run_at_once(context, runnable, request, body)
+    return outcome
+
+
+def _require_public(function: Row[Any]) -> None:
+    if not function.enabled:
+        raise TidewireError("function_not_found", "There is no function with this id.")
+    if _EVERYBODY.isdisjoint(function.execute):
+        raise TidewireError(
+            "function_execute_permission_missing",
+            "Not everybody may run this function: let it be executed by `any` or `guests` to reach it here.",
+        )
