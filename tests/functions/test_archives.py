@@ -27,7 +27,7 @@ def entry(
 
 
 def written(path: Path, entries: Iterable[tuple[tarfile.TarInfo, bytes]]) -> Path:
-    with tarfile.open(path, "w:gz") as tar:
+    with tarfile.open(path, "w:gz", compresslevel=1) as tar:
         for member, data in entries:
             tar.addfile(member, io.BytesIO(data))
     return path

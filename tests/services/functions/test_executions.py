@@ -72,6 +72,15 @@ def test_what_a_function_gets(project: FunctionsProject, echo: str) -> None:
     assert {each["name"] for each in stored["responseHeaders"]} <= {"content-type", "content-length"}
 
 
+def test_any_path_reaches_the_function(project: FunctionsProject, echo: str) -> None:
+    for path, seen in (("/a b", "/a%20b"), ("/a\r\nX-Own: 1", "/a%0D%0AX-Own:%201"), ("a?b=c d", "/a")):
+        execution = project.execute(echo, path=path)
+        assert (execution["status"], execution["requestPath"]) == ("completed", path)
+        got = json.loads(execution["responseBody"])
+        assert got["path"] == seen
+        assert "x-own" not in got["headers"]
+
+
 def test_the_key_of_a_function_has_its_scopes(project: FunctionsProject, echo: str) -> None:
     got = json.loads(project.execute(echo)["responseBody"])
     with project.guest() as http:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ GRACE_MS: Final = 60_000
 _KEPT_OF_REQUEST: Final = frozenset(
     {"content-type", "agent", "content-length", "host", "x-appwrite-client-ip"}
 )
+_ENDS_A_PATH: Final = re.compile(r"[\x00-\x20\x7f]")
 _KEPT_OF_ANSWER: Final = frozenset({"content-type", "content-length"})
 
 
@@ -77,12 +79,18 @@ def function_request(
     """The request as the engine takes it; ``body`` stands in for the text of the request."""
     return FunctionRequest(
         method=request.method,
-        path=request.path if request.path.startswith("/") else f"/{request.path}",
+        path=_sent_path(request.path),
         headers=list(headers_of(request, runnable, jwt_secret).items()),
         body=request.body.encode() if body is None else body,
         timeout=runnable.seconds,
         logging=runnable.logging,
     )
+
+
+def _sent_path(path: str) -> str:
+    """A path as it stands in a request: it begins with a slash, and what would end it there is encoded."""
+    encoded = _ENDS_A_PATH.sub(lambda found: f"%{ord(found[0]):02X}", path)
+    return encoded if encoded.startswith("/") else f"/{encoded}"
 
 
 def kept_request_headers(request: ExecutionRequest) -> list[dict[str, str]]:
