@@ -46,7 +46,11 @@ class Machine:
         scratch = Scratch(root)
         groups = ControlGroups(self.hierarchies)
         sandbox = Sandbox(isolation or self.isolation, scratch, [*hidden, root], groups)
-        return LocalEngine(Settings(**settings), scratch, sandbox, self.runtimes, relay)
+
+        async def find() -> Mapping[str, Installed]:
+            return self.runtimes
+
+        return LocalEngine(Settings(**settings), scratch, sandbox, find, relay)
 
     async def engine_with_api(self, root: Path, isolation: Isolation, port: int) -> LocalEngine:
         """One whose functions have no network but the API."""

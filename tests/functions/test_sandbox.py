@@ -169,7 +169,7 @@ from tidewire.settings import Settings
 
 async def main():
     engine = await open_engine(Settings(), Path(sys.argv[1]))
-    runtime = next(each.key for each in engine.runtimes() if each.language == "python")
+    runtime = next(each.key for each in await engine.runtimes() if each.language == "python")
     code = (
         "import subprocess\\ndef main(context):\\n"
         f"    subprocess.Popen(['setsid', 'sleep', '{sys.argv[2]}'])\\n    return context.res.text('')"

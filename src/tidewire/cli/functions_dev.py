@@ -80,7 +80,7 @@ async def _serve(settings: Settings, options: DevOptions) -> None:
         try:
             function = find_function(
                 options.folder,
-                engine.runtimes(),
+                await engine.runtimes(),
                 runtime=options.runtime,
                 entrypoint=options.entrypoint,
                 commands=options.commands,

@@ -217,8 +217,12 @@ class Engine(Protocol):
         """What the processes that there are were started with."""
         ...
 
-    def runtimes(self) -> Sequence[Runtime]:
-        """The runtimes of this machine, sorted by language and version. Found once, at the start."""
+    async def runtimes(self) -> Sequence[Runtime]:
+        """The runtimes of this machine, sorted by language and version.
+
+        They are looked for once, when they are first needed: to ask all programs for their versions costs
+        half a second of processor time, and more where they are started by scripts.
+        """
         ...
 
     async def build(self, request: BuildRequest, on_log: OnLog) -> BuildResult:

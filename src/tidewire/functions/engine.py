@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 from tidewire.functions.archives import ArchiveBounds
@@ -33,6 +33,9 @@ from tidewire.functions.sandbox import Sandbox
 from tidewire.functions.scratch import Scratch, remove_tree
 from tidewire.settings import Settings
 
+FindRuntimes = Callable[[], Awaitable[Mapping[str, Installed]]]
+"""Looks for the runtimes of this machine; by their keys, sorted."""
+
 
 class LocalEngine:
     """See :class:`tidewire.functions.contract.Engine`; made by :func:`open_engine`."""
@@ -42,12 +45,14 @@ class LocalEngine:
         settings: Settings,
         scratch: Scratch,
         sandbox: Sandbox,
-        runtimes: Mapping[str, Installed],
+        find: FindRuntimes,
         relay: ApiRelay | None = None,
     ) -> None:
         self._scratch = scratch
         self._sandbox = sandbox
-        self._runtimes = runtimes
+        self._find = find
+        self._runtimes: Mapping[str, Installed] | None = None
+        self._finding: asyncio.Task[Mapping[str, Installed]] | None = None
         self._bounds = Bounds(
             settings.functions_tasks_max,
             settings.functions_temporary_bytes,
@@ -97,18 +102,19 @@ class LocalEngine:
     def waiting(self) -> int:
         return self._pool.waiting
 
-    def runtimes(self) -> Sequence[Runtime]:
-        return [each.runtime for each in self._runtimes.values()]
+    async def runtimes(self) -> Sequence[Runtime]:
+        return [each.runtime for each in (await self._all_installed()).values()]
 
     async def build(self, request: BuildRequest, on_log: OnLog) -> BuildResult:
-        work = self._builder.build(self._installed(request.runtime), request, on_log)
+        installed = await self._installed(request.runtime)
+        work = self._builder.build(installed, request, on_log)
         task = asyncio.get_running_loop().create_task(work)
         self._builds.add(task)
         task.add_done_callback(self._builds.discard)
         return await task
 
     async def execute(self, run: Run, request: FunctionRequest) -> FunctionResponse:
-        self._installed(run.runtime)
+        await self._installed(run.runtime)
         return await self._pool.execute((run.project, run.deployment), run, request)
 
     def runs(self) -> Sequence[Run]:
@@ -127,12 +133,23 @@ class LocalEngine:
         if self._builds:
             await asyncio.wait(self._builds)
         await self._pool.close()
+        if self._finding is not None and not self._finding.done():
+            self._finding.cancel()
+            await asyncio.wait([self._finding])
         if self._relay is not None:
             self._relay.close()
         await asyncio.to_thread(self._scratch.close)
 
-    def _installed(self, key: str) -> Installed:
-        installed = self._runtimes.get(key)
+    async def _all_installed(self) -> Mapping[str, Installed]:
+        """All runtimes; whoever asks first looks for them, and the others wait for that."""
+        if self._runtimes is None:
+            if self._finding is None or self._finding.cancelled():
+                self._finding = asyncio.ensure_future(self._find())
+            self._runtimes = await asyncio.shield(self._finding)
+        return self._runtimes
+
+    async def _installed(self, key: str) -> Installed:
+        installed = (await self._all_installed()).get(key)
         if installed is None:
             raise UnknownRuntimeError(f"This server does not have the runtime {key!r}.")
         return installed
@@ -143,9 +160,8 @@ class LocalEngine:
         except OSError as error:
             raise NotReadyError(f"The code cannot be unpacked: {error.strerror or error}.") from None
         try:
-            process = await start_process(
-                self._installed(run.runtime), run, code, self._sandbox, self._scratch, self._bounds
-            )
+            installed = await self._installed(run.runtime)
+            process = await start_process(installed, run, code, self._sandbox, self._scratch, self._bounds)
         except BaseException:
             self._code.release(code)
             raise
@@ -162,7 +178,7 @@ class LocalEngine:
 async def open_engine(
     settings: Settings, root: Path, hidden: Sequence[Path] = (), api: tuple[str, int] | None = None
 ) -> LocalEngine:
-    """Find out what this machine has, and delete what killed servers left in ``root``.
+    """Find out what keeps code apart on this machine, and delete what killed servers left in ``root``.
 
     ``root``: a folder of which the engine alone writes; several processes may share it. ``hidden``: folders
     that code must not see even if they lie in ``/usr``. ``api``: host and port of the API as functions are
@@ -178,9 +194,6 @@ async def open_engine(
             # The code runs as another user, who may not enter a data directory of root.
             await asyncio.to_thread(scratch.close)
             scratch = await asyncio.to_thread(Scratch, Path(tempfile.gettempdir()) / "tidewire-functions")
-        runtimes = await find_runtimes(settings.functions_runtime_folders)
-        if isolation == "limits" and os.geteuid() == 0:
-            runtimes = {key: each for key, each in runtimes.items() if _open_to_all(each.program)}
         relay = None
         if api is not None and not settings.functions_network and isolation != "limits":
             relay = ApiRelay(*api, scratch.path)
@@ -188,8 +201,15 @@ async def open_engine(
     except BaseException:
         await asyncio.to_thread(scratch.close)
         raise
+
+    async def find() -> Mapping[str, Installed]:
+        runtimes = await find_runtimes(settings.functions_runtime_folders)
+        if isolation == "limits" and os.geteuid() == 0:
+            return {key: each for key, each in runtimes.items() if _open_to_all(each.program)}
+        return runtimes
+
     sandbox = Sandbox(isolation, scratch, [*hidden, root], groups)
-    return LocalEngine(settings, scratch, sandbox, runtimes, relay)
+    return LocalEngine(settings, scratch, sandbox, find, relay)
 
 
 def _open_to_all(path: Path) -> bool:

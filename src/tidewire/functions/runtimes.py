@@ -132,8 +132,20 @@ async def find_runtimes(
 
     Of several of one version the first counts: folders before the path, and in their order.
     """
-    programs: dict[Path, Language] = {}
-    for folder in [*folders, *path.split(os.pathsep)]:
+    programs = await asyncio.to_thread(_programs, [*folders, *path.split(os.pathsep)])
+    asked = await asyncio.gather(*(_ask(program, language) for program, language in programs))
+    found: dict[str, Installed] = {}
+    for installed in asked:
+        if installed is not None:
+            found.setdefault(installed.runtime.key, installed)
+    return dict(sorted(found.items(), key=lambda item: _order(item[1].runtime)))
+
+
+def _programs(folders: Sequence[str]) -> list[tuple[Path, Language]]:
+    """Programs that may be runtimes, each once. Blocks."""
+    programs: dict[str, tuple[Path, Language]] = {}
+    """By the file that it really is: /bin is often /usr/bin, and nodejs is node."""
+    for folder in folders:
         try:
             names = sorted(os.listdir(folder)) if folder else []  # noqa: PTH208 - the names alone
         except OSError:
@@ -142,13 +154,8 @@ async def find_runtimes(
             for language in LANGUAGES:
                 program = Path(folder, name)
                 if language.programs.fullmatch(name) and os.access(program, os.X_OK):
-                    programs.setdefault(program, language)
-    asked = await asyncio.gather(*(_ask(program, language) for program, language in programs.items()))
-    found: dict[str, Installed] = {}
-    for installed in asked:
-        if installed is not None:
-            found.setdefault(installed.runtime.key, installed)
-    return dict(sorted(found.items(), key=lambda item: _order(item[1].runtime)))
+                    programs.setdefault(os.path.realpath(program), (program, language))
+    return list(programs.values())
 
 
 async def _ask(program: Path, language: Language) -> Installed | None:
@@ -166,9 +173,11 @@ async def _ask(program: Path, language: Language) -> Installed | None:
         async with asyncio.timeout(10):
             output, _ = await process.communicate()
     except TimeoutError:
-        process.kill()
-        await process.wait()
         return None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
     return None if process.returncode else _understood(output.decode(errors="replace").splitlines(), language)
 
 

@@ -28,7 +28,6 @@ async def public_runnable(context: Context, function_id: str) -> Runnable:
     def unit(connection: Connection) -> Runnable:
         function = find_function(connection, function_id)
         _require_public(function)
-        require_runtime(context, function.runtime)
         deployment = deployment_row(connection, function.sequence, function.deployment_id)
         if deployment is None:
             raise TidewireError("deployment_not_found", "The function has no active deployment.")
@@ -36,7 +35,9 @@ async def public_runnable(context: Context, function_id: str) -> Runnable:
             raise TidewireError("build_not_ready", "The active deployment is not ready.")
         return runnable_of(connection, context.objects, context.settings, function, deployment)
 
-    return await context.database.read(unit)
+    runnable = await context.database.read(unit)
+    await require_runtime(context, runnable.run.runtime)
+    return runnable
 
 
 async def answer(context: Context, runnable: Runnable, request: ExecutionRequest, body: bytes) -> Outcome:

@@ -27,7 +27,7 @@ _USE_CASES: Final = ("starter", "databases", "ai", "messaging", "utilities", "de
 @operations.declare("listRuntimes", "GET", "/functions/runtimes", scopes=("public", "functions.read"))
 async def list_runtimes(context: Context) -> RuntimeList:
     """List the runtimes that this machine has."""
-    runtimes = [_runtime(each) for each in context.engine.runtimes()] if context.engine else []
+    runtimes = [_runtime(each) for each in await context.engine.runtimes()] if context.engine else []
     return RuntimeList(total=len(runtimes), runtimes=runtimes)
 
 
@@ -66,9 +66,9 @@ async def get_template(
     raise TidewireError("function_template_not_found", "There are no templates of functions on this server.")
 
 
-def require_runtime(context: Context, key: str) -> None:
+async def require_runtime(context: Context, key: str) -> None:
     """Refuse a runtime that this machine has not: ``function_runtime_unsupported``."""
-    keys = [each.key for each in context.engine.runtimes()] if context.engine else []
+    keys = [each.key for each in await context.engine.runtimes()] if context.engine else []
     if key not in keys:
         there = ", ".join(keys) or "none"
         raise TidewireError(

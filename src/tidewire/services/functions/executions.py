@@ -64,6 +64,7 @@ async def create_execution(
     runnable = await context.database.read(
         lambda connection: _allowed_runnable(connection, context, function_id)
     )
+    await require_runtime(context, runnable.run.runtime)
     request = ExecutionRequest(
         execution_id=unique_id(),
         trigger="schedule" if scheduled_at else "http",
@@ -170,7 +171,6 @@ def _function_to(connection: Connection, context: Context, function_id: str) -> 
 def _allowed_runnable(connection: Connection, context: Context, function_id: str) -> Runnable:
     """What the caller may run of a function."""
     function = _function_to(connection, context, function_id)
-    require_runtime(context, function.runtime)
     deployment = deployment_row(connection, function.sequence, function.deployment_id)
     if deployment is None:
         raise TidewireError(

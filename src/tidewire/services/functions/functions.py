@@ -81,7 +81,7 @@ async def create(
     deployment_retention: Retention = 0,
 ) -> Function:
     """Make a function; it runs once it has an active deployment."""
-    require_runtime(context, runtime)
+    await require_runtime(context, runtime)
     _refuse_git(installation_id, provider_repository_id)
     new_id = unique_id() if function_id == "unique()" else function_id
     values = {
@@ -179,7 +179,7 @@ async def update(
     Runtime, entrypoint and specifications stay where they are not given.
     """
     if runtime:
-        require_runtime(context, runtime)
+        await require_runtime(context, runtime)
     _refuse_git(installation_id, provider_repository_id)
     values: dict[str, Any] = {
         "name": name,
