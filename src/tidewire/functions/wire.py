@@ -77,6 +77,7 @@ class Connection(asyncio.Protocol):
         self._pieces: list[bytes] = []
         self._body_bytes = 0
         self._head_bytes = 0
+        self._only_headers = False
         self.usable = True
         """Whether it can carry a further request."""
 
@@ -86,6 +87,7 @@ class Connection(asyncio.Protocol):
             raise CrashedError("The process of the function is gone.")
         self._waiter = asyncio.get_running_loop().create_future()
         self._answer, self._pieces, self._body_bytes, self._head_bytes = WireAnswer(), [], 0, 0
+        self._only_headers = request.startswith(b"HEAD ")
         self._transport.write(request)
         try:
             return await self._waiter
@@ -141,6 +143,11 @@ class Connection(asyncio.Protocol):
         if lower not in _OF_THE_CONNECTION and not lower.startswith(INTERNAL):
             headers.append((lower, value.decode("utf-8", "replace")))
 
+    def on_headers_complete(self) -> None:
+        if self._only_headers and self._parser.get_status_code() >= 200:
+            self.usable = False  # The parser, which knows nothing of the request, waits for the body.
+            self._complete()
+
     def on_body(self, data: bytes) -> None:
         self._body_bytes += len(data)
         if self._body_bytes > self._max_body_bytes:
@@ -148,12 +155,16 @@ class Connection(asyncio.Protocol):
         self._pieces.append(data)
 
     def on_message_complete(self) -> None:
-        status = self._parser.get_status_code()
-        if status < 200 or self._waiter is None or self._waiter.done():
+        if self._parser.get_status_code() < 200 or self._only_headers:
             return
-        self._answer.status = status
-        self._answer.body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-        self._pieces = []
         if not self._parser.should_keep_alive():
             self.usable = False
+        self._complete()
+
+    def _complete(self) -> None:
+        if self._waiter is None or self._waiter.done():
+            return
+        self._answer.status = self._parser.get_status_code()
+        self._answer.body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        self._pieces = []
         self._waiter.set_result(self._answer)

@@ -115,6 +115,15 @@ def test_a_form_as_an_answer(project: FunctionsProject) -> None:
     assert b'name="responseStatusCode"\r\n\r\n200\r\n' in answered.content
 
 
+def test_a_request_for_the_headers_alone(project: FunctionsProject, echo: str) -> None:
+    for _ in range(3):
+        execution = project.execute(echo, method="HEAD")
+        assert (execution["status"], execution["responseStatusCode"]) == ("completed", 200)
+        assert execution["responseBody"] == ""
+        assert "content-type" in {each["name"] for each in execution["responseHeaders"]}
+    assert json.loads(project.execute(echo)["responseBody"])["method"] == "POST"
+
+
 def test_an_answer_of_500_has_failed_and_one_of_404_has_not(project: FunctionsProject) -> None:
     source = (
         "def main(context):\n    return context.res.text('', int(context.req.query.get('status', '200')))\n"
