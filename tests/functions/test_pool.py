@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -194,3 +195,20 @@ async def test_many_deployments_that_are_idle_cost_no_process(
         assert functions[0].fetched == 2
     finally:
         await engine.close()
+
+
+async def test_a_process_ends_with_the_pipe_of_its_engine(engine: LocalEngine, runtime: str) -> None:
+    """As when the server was killed before the process could ask the kernel to be killed with it."""
+    code = {
+        "node": "module.exports = ({res}) => res.empty();",
+        "python": "def main(context): return context.res.empty()",
+    }
+    function = Function(engine, runtime, code[runtime.split("-")[0]])
+    assert (await function()).status == 204
+    process = next(iter(engine._folders))
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, process._held)  # the last that held the pipe open
+    os.close(nothing)
+    async with asyncio.timeout(8):
+        await process.ended
+    assert (await function()).cold_start

@@ -66,6 +66,7 @@ class WarmProcess:
         secret: str,
         log_pipe: int,
         output_pipe: int,
+        held: int,
         bounds: Bounds,
         temporary: Path | None,
     ) -> None:
@@ -79,6 +80,10 @@ class WarmProcess:
             Pipe(log_pipe, self._records.take),
             Pipe(output_pipe, lambda data: self._output.add(data.decode(errors="replace"))),
         )
+        self._held = held
+        """The end of a pipe to which nothing is written; the process ends when it is closed, as by a kill of
+        the server. The kernel's signal for that (PR_SET_PDEATHSIG) is missed by a program that asks too late.
+        """
         self._bounds = bounds
         self.temporary = temporary
         """Its own folder for temporary files, where it has no file tree of its own."""
@@ -121,6 +126,9 @@ class WarmProcess:
         await self._confined.kill()
         for pipe in self._pipes:
             pipe.close()
+        held, self._held = self._held, -1
+        if held >= 0:
+            os.close(held)
         with suppress(OSError):
             self._socket.unlink()
 
@@ -217,26 +225,28 @@ async def start_process(
     )  # fmt: skip
     log_read, log_write = os.pipe()
     output_read, output_write = os.pipe()
+    life, held = os.pipe()
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
             listening.bind(address)
             listening.listen(_BACKLOG)
-            arguments = [str(listening.fileno()), str(log_write), sandbox.seen(places[0])]
+            descriptors = (listening.fileno(), log_write, life)
+            arguments = [*map(str, descriptors), sandbox.seen(places[0])]
             arguments += bounds.relay.arguments if bounds.relay is not None else []
             command = installed.command(sandbox.seen(places[1]), run.specification, arguments)
-            descriptors = (listening.fileno(), log_write)
             confined = await sandbox.start(
                 command, cell, environment, descriptors=descriptors, output=output_write
             )
     except OSError as error:
-        for descriptor in (log_read, output_read):
+        for descriptor in (log_read, output_read, held):
             os.close(descriptor)
         path.unlink(missing_ok=True)
         raise NotReadyError(f"No process can be started: {error.strerror or error}.") from None
     finally:
         os.close(log_write)
         os.close(output_write)
-    return WarmProcess(confined, path, address, secret, log_read, output_read, bounds, temporary)
+        os.close(life)
+    return WarmProcess(confined, path, address, secret, log_read, output_read, held, bounds, temporary)
 
 
 def _response(answer: WireAnswer, written: Written) -> FunctionResponse:

@@ -132,7 +132,7 @@ async def find_runtimes(
 
     Of several of one version the first counts: folders before the path, and in their order.
     """
-    programs = await asyncio.to_thread(_programs, [*folders, *path.split(os.pathsep)])
+    programs = await asyncio.to_thread(_executables, [*folders, *path.split(os.pathsep)])
     asked = await asyncio.gather(*(_ask(program, language) for program, language in programs))
     found: dict[str, Installed] = {}
     for installed in asked:
@@ -141,7 +141,7 @@ async def find_runtimes(
     return dict(sorted(found.items(), key=lambda item: _order(item[1].runtime)))
 
 
-def _programs(folders: Sequence[str]) -> list[tuple[Path, Language]]:
+def _executables(folders: Sequence[str]) -> list[tuple[Path, Language]]:
     """Programs that may be runtimes, each once. Blocks."""
     programs: dict[str, tuple[Path, Language]] = {}
     """By the file that it really is: /bin is often /usr/bin, and nodejs is node."""

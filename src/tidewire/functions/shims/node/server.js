@@ -1,6 +1,6 @@
 "use strict";
 // Answers HTTP/1.1 by a person's function. Started as
-//   node server.js LISTENING_FD LOG_FD FOLDER [RELAY_PORT RELAY_SOCKET]
+//   node server.js LISTENING_FD LOG_FD LIFE_FD FOLDER [RELAY_PORT RELAY_SOCKET]
 // with OPEN_RUNTIMES_ENTRYPOINT and OPEN_RUNTIMES_SECRET in the environment; docs/rooms/functions.md says more.
 
 const { createHash, timingSafeEqual } = require("node:crypto");
@@ -18,7 +18,7 @@ const OF_THE_CONNECTION = new Set([
   "connection", "content-length", "keep-alive", "trailer", "transfer-encoding", "upgrade",
 ]);
 
-const [listening, logDescriptor, folder, relayPort, relaySocket] = process.argv.slice(2);
+const [listening, logDescriptor, life, folder, relayPort, relaySocket] = process.argv.slice(2);
 const entrypoint = process.env.OPEN_RUNTIMES_ENTRYPOINT ?? "";
 const digest = (text) => createHash("sha256").update(text).digest();
 const secret = digest(process.env.OPEN_RUNTIMES_SECRET ?? "");
@@ -152,6 +152,8 @@ function relay(port, socket) {
   }).listen(port, "127.0.0.1");
 }
 
+// Nothing is ever written to it: it ends when whoever started this is no more.
+new net.Socket({ fd: Number(life), readable: true, writable: false }).on("close", () => process.exit()).resume();
 if (relayPort) relay(Number(relayPort), relaySocket);
 captureNativeLogs(Number(logDescriptor));
 const server = http.createServer({ keepAliveTimeout: 0, requestTimeout: 0 }, (incoming, response) => {

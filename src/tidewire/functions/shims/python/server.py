@@ -1,6 +1,6 @@
 """Answers HTTP/1.1 by a person's function. Started as
 
-    python server.py LISTENING_FD LOG_FD FOLDER [RELAY_PORT RELAY_SOCKET]
+    python server.py LISTENING_FD LOG_FD LIFE_FD FOLDER [RELAY_PORT RELAY_SOCKET]
 
 with OPEN_RUNTIMES_ENTRYPOINT and OPEN_RUNTIMES_SECRET in the environment; docs/rooms/functions.md says more.
 """
@@ -151,7 +151,16 @@ async def _serve_relay(listener: socket.socket, path: str) -> None:
     await asyncio.Event().wait()
 
 
-async def _serve(listening: int, log: int, folder: str, *relay: str) -> None:
+def _end_with_the_engine(life: int) -> None:
+    """End when whoever started this is no more: nothing is ever written to ``life``, it only ends."""
+    with suppress(OSError):
+        os.read(life, 1)
+    os._exit(0)
+
+
+async def _serve(descriptors: list[int], folder: str, *relay: str) -> None:
+    listening, log, life = descriptors
+    threading.Thread(target=_end_with_the_engine, args=(life,), daemon=True).start()
     capture_native_logs(log)
     server = Server(folder)
     loop = asyncio.get_running_loop()
@@ -165,9 +174,9 @@ async def _serve(listening: int, log: int, folder: str, *relay: str) -> None:
 
 if __name__ == "__main__":
     program, *arguments = sys.argv
-    sys.path[0] = arguments[2]
+    sys.path[0] = arguments[3]
     # What the build installed: its folder is the same for all that Tidewire runs.
     packages = "runtime-env/lib/python{}.{}/site-packages".format(*sys.version_info)
-    if os.path.isdir(os.path.join(arguments[2], packages)):  # noqa: PTH112, PTH118 - the fastest
-        site.addsitedir(os.path.join(arguments[2], packages))  # noqa: PTH118
-    asyncio.run(_serve(int(arguments[0]), int(arguments[1]), *arguments[2:]))
+    if os.path.isdir(os.path.join(arguments[3], packages)):  # noqa: PTH112, PTH118 - the fastest
+        site.addsitedir(os.path.join(arguments[3], packages))  # noqa: PTH118
+    asyncio.run(_serve([int(each) for each in arguments[:3]], *arguments[3:]))
