@@ -157,7 +157,7 @@ class _Visit:
             if name != "x-appwrite-execution-id"
         ]
         headers.append((b"x-appwrite-execution-id", self._id.encode()))
-        if not bodiless:
+        if not bodiless and all(name != "content-length" for name, _ in outcome.headers):
             headers.append((b"content-length", b"%d" % len(outcome.body)))
         self._begun = True
         await self._send({"type": "http.response.start", "status": outcome.status_code, "headers": headers})

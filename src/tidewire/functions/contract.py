@@ -146,7 +146,8 @@ class FunctionResponse:
 
     status: int
     headers: list[tuple[str, str]]
-    """Names in lower case, without ``x-open-runtimes-*`` and without those of the connection."""
+    """Names in lower case, without ``x-open-runtimes-*`` and without those of the connection; after HEAD
+    with ``content-length``, which is that of the answer to GET."""
     body: bytes
     logs: str
     """At most :data:`MAX_LOG_CHARACTERS`; where only the end was kept it begins with :data:`TRUNCATED`."""

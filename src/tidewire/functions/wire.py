@@ -140,7 +140,9 @@ class Connection(asyncio.Protocol):
         lower = name.decode("latin-1").lower()
         if len(headers) >= _MAX_HEADERS:
             raise TooLargeError("The function's answer has too many headers.")
-        if lower not in _OF_THE_CONNECTION and not lower.startswith(INTERNAL):
+        # After HEAD it says how long the answer to GET would be.
+        kept = lower not in _OF_THE_CONNECTION or (self._only_headers and lower == "content-length")
+        if kept and not lower.startswith(INTERNAL):
             headers.append((lower, value.decode("utf-8", "replace")))
 
     def on_headers_complete(self) -> None:

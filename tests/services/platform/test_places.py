@@ -117,7 +117,7 @@ def test_what_is_switched_off_is_refused_before_it_is_looked_for(
     off, rest_off = (403, "general_service_disabled"), (403, "general_api_disabled")
     no_route = (404, "general_route_not_found")
     for service, path in (
-        ("functions", "/functions"),
+        ("messaging", "/messaging/none"),
         ("sites", "/sites/s"),
         ("avatars", "/avatars/none/of/these"),
         ("migrations", "/migrations"),
@@ -132,9 +132,9 @@ def test_what_is_switched_off_is_refused_before_it_is_looked_for(
         admin.done("PATCH", f"/project/services/{service}", {"enabled": True})
         assert _refusal(guest, "GET", path) == before
     admin.done("PATCH", "/project/protocols/rest", {"enabled": False})
-    assert _refusal(guest, "GET", "/functions") == _refusal(guest, "GET", "/locale") == rest_off
+    assert _refusal(guest, "GET", "/sites") == _refusal(guest, "GET", "/locale") == rest_off
     assert _refusal(guest, "GET", "/nowhere") == no_route
-    assert _refusal(admin, "GET", "/functions") == no_route
+    assert _refusal(admin, "GET", "/sites") == no_route
     admin.done("PATCH", "/project/services/locale", {"enabled": False})
     assert _refusal(guest, "GET", "/locale") == off
     assert admin.done("GET", "/locale")
