@@ -79,6 +79,8 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         stack.push_async_callback(realtime.close)
         doorbell.own = realtime.process.id
         commits.listen(CommitListener(realtime.wake, realtime.wake_all))
+        domains = instance.domains
+        commits.listen(CommitListener(domains.committed, domains.committed, domains.committed))
         mesh = Mesh(
             Path(settings.data_dir), realtime.process.id, realtime.peers, realtime.survey.answer, commits
         )

@@ -142,7 +142,7 @@ class Instance:
         self.database.keep_awake_while(lambda: True)
         self.keys: Final = KeyRing(self.database, self._background)
         """The keys of all projects."""
-        self.domains: Final = Domains(self.database)
+        self.domains: Final = Domains(self.database, alone=settings.workers == 1)
         """What the domains of all projects lead to."""
         self._projects: Cache[Project] = Cache(self.database, _PROJECTS_CACHED)
         self._console_identities = IdentityCache(self.database, self.jwt_secret)
