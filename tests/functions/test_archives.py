@@ -108,6 +108,53 @@ def test_a_sparse_file_counts_as_what_it_claims(tmp_path: Path, folder: Path) ->
     assert sum(path.stat().st_size for path in folder.iterdir()) < 10_000_000
 
 
+def header(kind: bytes, size: int, *, extended: bool = False) -> bytes:
+    """A header; ``extended``: a map of what a sparse file has goes on in the next block."""
+    member = tarfile.TarInfo("x")
+    member.type, member.size = kind, size
+    block = bytearray(member.tobuf(tarfile.USTAR_FORMAT))
+    block[482], block[148:156] = extended, b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block)
+
+
+LARGE_HEADERS = {
+    "pax": header(tarfile.XHDTYPE, 10**9),
+    "global pax": header(tarfile.XGLTYPE, 10**9),
+    "long name": header(tarfile.GNUTYPE_LONGNAME, 10**9),
+    "sparse map": header(tarfile.GNUTYPE_SPARSE, 0, extended=True),
+}
+"""What is read into memory, however long it is."""
+
+
+@pytest.mark.parametrize("name", LARGE_HEADERS)
+def test_large_headers(tmp_path: Path, folder: Path, name: str) -> None:
+    archive = tmp_path / "a.tar.gz"
+    block = (bytes(504) + b"\1" + bytes(7)) * 2048  # of a sparse map: it goes on
+    with gzip.open(archive, "wb", compresslevel=1) as file:
+        file.write(LARGE_HEADERS[name])
+        for _ in range(40):
+            file.write(block)
+    with pytest.raises(TooLargeError, match="headers"):
+        unpack(archive, folder, ArchiveBounds(unpacked_bytes=2 * 10**9, files=100))
+
+
+def test_headers_of_usual_sizes(tmp_path: Path, folder: Path) -> None:
+    """Names that need headers of their own, beside content that is longer than all headers may be."""
+    long = "/".join(["a" * 200] * 4)
+    entries = [entry(f"{long}/{number}", data=bytes(20_000)) for number in range(2000)]
+    unpack(written(tmp_path / "a.tar.gz", entries), folder, ArchiveBounds(10**8, 10_000))
+    assert len(list((folder / long).iterdir())) == 2000
+
+
+def test_headers_about_headers(tmp_path: Path, folder: Path) -> None:
+    archive = tmp_path / "a.tar.gz"
+    with gzip.open(archive, "wb", compresslevel=1) as file:
+        file.write(header(tarfile.XHDTYPE, 0) * 5000)
+    with pytest.raises(BadArchiveError):
+        unpack(archive, folder, BOUNDS)
+
+
 def test_what_is_packed_comes_back(tmp_path: Path, folder: Path) -> None:
     (folder / "deep" / "er").mkdir(parents=True)
     (folder / "deep" / "er" / "file").write_bytes(os.urandom(300_000))

@@ -16,6 +16,9 @@ from tidewire.functions.contract import BadArchiveError, TooLargeError
 
 _ALWAYS_ALLOWED: Final = 64 * 2**20
 """Bytes that an archive may unpack to, whatever its ratio: text of one letter is packed very well."""
+_HEADER_BYTES: Final = 16 * 2**20
+"""Of all headers of an archive's entries, which are read into memory, besides those that each may have."""
+_HEADER_BYTES_OF_ENTRY: Final = 2048
 _MAX_PATH: Final = 1024
 _COMPRESSION: Final = 3
 _PIECE: Final = 256 * 1024
@@ -47,18 +50,17 @@ def unpack(archive: Path, folder: Path, bounds: ArchiveBounds, check: Check = la
     """
     allowed = min(bounds.unpacked_bytes, max(_ALWAYS_ALLOWED, bounds.ratio * archive.stat().st_size))
     try:
-        with (
-            gzip.open(archive) as stream,
-            tarfile.open(fileobj=_Counted(stream, allowed, check), mode="r|") as tar,
-        ):
-            _extract(tar, folder, bounds, allowed)
+        with gzip.open(archive) as stream:
+            counted = _Counted(stream, allowed, check)
+            with tarfile.open(fileobj=counted, mode="r|") as tar:
+                _extract(tar, counted, folder, bounds, allowed)
     except tarfile.LinkOutsideDestinationError as error:  # its text says where the server keeps things
         name = error.tarinfo.name[:200]
         raise BadArchiveError(f"The archive has a link that leads out of it: {name!r}.") from None
     except tarfile.FilterError as error:
         reason = _without(folder, error)
         raise BadArchiveError(f"The archive has an entry that is not allowed: {reason}.") from None
-    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, UnicodeError) as error:
+    except _BROKEN as error:
         raise BadArchiveError(f"The source is no complete gzip tar archive: {error}.") from None
     _let_read(folder)
 
@@ -94,9 +96,22 @@ def pack(folder: Path, archive: Path, max_bytes: int, check: Check = lambda: Non
         raise
 
 
-def _extract(tar: tarfile.TarFile, folder: Path, bounds: ArchiveBounds, allowed: int) -> None:
+_BROKEN: Final = (
+    tarfile.TarError,
+    gzip.BadGzipFile,
+    zlib.error,
+    EOFError,
+    ValueError,  # what should be a number is none
+    RecursionError,  # headers about headers
+)
+
+
+def _extract(
+    tar: tarfile.TarFile, counted: _Counted, folder: Path, bounds: ArchiveBounds, allowed: int
+) -> None:
     size = 0
     for files, member in enumerate(tar, 1):
+        counted.allow_content(tar.offset - member.offset_data)  # where the next header begins
         size += member.size
         if files > bounds.files:
             raise TooLargeError(f"The archive has more than {bounds.files} entries.")
@@ -169,15 +184,23 @@ class _Counted(io.RawIOBase):
         super().__init__()
         self._stream = stream
         self._left = allowed + tarfile.RECORDSIZE * 8
+        self._headers_left = _HEADER_BYTES
         self._allowed = allowed
         self._check = check
+
+    def allow_content(self, size: int) -> None:
+        """An entry was read: its content, which goes to the disk, is next and does not count as headers."""
+        self._headers_left += size + _HEADER_BYTES_OF_ENTRY
 
     def read(self, size: int = -1, /) -> bytes:
         self._check()
         data = self._stream.read(min(size, _PIECE) if size > 0 else _PIECE)
         self._left -= len(data)
+        self._headers_left -= len(data)
         if self._left < 0:
             raise TooLargeError(f"The archive unpacks to more than {self._allowed} bytes.")
+        if self._headers_left < 0:
+            raise TooLargeError("The headers of the archive's entries are too large.")
         return data
 
 
