@@ -26,12 +26,14 @@ from tests.failures.test_restored import (
     recovered_over_a_socket,
     recovered_over_a_stream,
 )
+from tests.services.functions.project import FunctionsProject
 from tests.support.mail_server import mail_server
 from tests.support.server import TidewireServer
 from tidewire_client import Realtime
 
 ROWS = "/tablesdb/d/tables/t/rows"
 FILES = "/storage/buckets/b/files"
+ANSWER = "def main(context):\n    return context.res.text('{}')\n"
 TIDEWIRE = [sys.executable, "-m", "tidewire"]
 
 
@@ -282,6 +284,39 @@ async def test_a_mail_that_waited_is_sent_once_after_the_restore(tmp_path: Path)
             await asyncio.to_thread(restored.start)
             await asyncio.sleep(2)
             assert len(mails.mails) == 1
+    finally:
+        for each in (server, restored):
+            if each.process is not None:
+                each.kill()
+
+
+def test_functions_run_after_the_restore(tmp_path: Path) -> None:
+    """Deployments are restored with their sources and what was built of them, one that waited is built."""
+    server = TidewireServer(tmp_path / "data", ["--drain-seconds", "0"]).start()
+    restored = TidewireServer(tmp_path / "restored", ["--drain-seconds", "0"])
+    try:
+        with FunctionsProject.of(server) as project:
+            function_id = project.deployed(ANSWER.format("before"), execute=["any"])
+            domain = {"domain": "run.localhost", "functionId": function_id}
+            assert project.post("/proxy/rules/function", **domain)["status"] == "verified"
+            deployed = project.get(f"/functions/{function_id}")["deploymentId"]
+            code = project.http.get(f"/v1/functions/{function_id}/deployments/{deployed}/download").content
+            project.function("waiting", commands="sleep 4")
+            waiting = project.upload("waiting", ANSWER.format("waited"))["$id"]
+            key = project.http.headers["X-Appwrite-Key"]
+        command("backup", tmp_path / "backup", "--data-dir", server.data_dir)
+        server.kill()
+        command("restore", tmp_path / "backup", "--data-dir", restored.data_dir)
+        assert not (restored.data_dir / "functions").exists()
+        restored.start()
+        with FunctionsProject.of(restored, key) as project:
+            assert project.execute(function_id)["responseBody"] == "before"
+            again = project.http.get(f"/v1/functions/{function_id}/deployments/{deployed}/download")
+            assert again.content == code
+            address = f"http://127.0.0.1:{restored.port}"
+            assert httpx.get(address, headers={"Host": "run.localhost"}, timeout=60).text == "before"
+            assert project.built("waiting", waiting)["status"] == "ready"
+            assert project.execute("waiting")["responseBody"] == "waited"
     finally:
         for each in (server, restored):
             if each.process is not None:

@@ -57,8 +57,9 @@ class FunctionsProject:
 
     @classmethod
     @contextmanager
-    def of(cls, server: TidewireServer) -> Iterator[FunctionsProject]:
-        headers = {"X-Appwrite-Project": server.project, "X-Appwrite-Key": server.create_key()}
+    def of(cls, server: TidewireServer, key: str = "") -> Iterator[FunctionsProject]:
+        """The project of a server, reached with this key or a new one."""
+        headers = {"X-Appwrite-Project": server.project, "X-Appwrite-Key": key or server.create_key()}
         with checked_client(
             base_url=server.endpoint.removesuffix("/v1"), headers=headers, timeout=60
         ) as http:

@@ -36,14 +36,15 @@ from tidewire.store.errors import StoreError
 from tidewire.store.instance.data_directory import database_path
 from tidewire.store.instance.deletion_lock import nothing_deleted
 from tidewire.store.instance.instance import CREATION
+from tidewire.store.records.deletions import REFERENCES
 from tidewire.store.records.due import DueProjects
 from tidewire.store.records.projects import CONSOLE_PROJECT_ID
-from tidewire.store.schema import file_parts, projects, state, upload_parts
+from tidewire.store.schema import projects, state
 from tidewire.store.secrets.secret_file import SECRETS_NAME
 
 _PROJECTS: Final = select(projects.c.id)
 _STATES: Final = select(state.c.name)
-_KEYS: Final = union(select(file_parts.c.key), select(upload_parts.c.key))
+_KEYS: Final = union(*(select(column) for column in REFERENCES))
 
 
 class Target(Protocol):
@@ -180,4 +181,4 @@ class _Backup:
 
 
 def _keys(copy: Look) -> list[str]:
-    return sorted(row[0] for row in copy(_KEYS))
+    return sorted(row[0] for row in copy(_KEYS) if row[0])  # a deployment that is not built has no output

@@ -28,6 +28,14 @@ DELETIONS_STEP: Final = 500
 """The number of objects that are deleted between two transactions."""
 EXPIRY_STEP: Final = 20
 """The number of unfinished uploads that are discarded in one transaction."""
+REFERENCES: Final = (
+    file_parts.c.key,
+    upload_parts.c.key,
+    deployment_parts.c.key,
+    deployments.c.output_key,
+)
+"""The columns that name the objects of a project. An object that none of them names is swept away, and not
+part of a backup."""
 
 
 def discard_objects(connection: Connection, keys: Sequence[str] | Select[tuple[str]]) -> None:
@@ -77,11 +85,5 @@ def discard_expired_uploads(transaction: Transaction, max_age_ms: int) -> int:
 
 def referenced_keys(connection: Connection, keys: Sequence[str]) -> set[str]:
     """The ones of ``keys`` that a row refers to; objects already noted for deletion count too."""
-    columns = (
-        file_parts.c.key,
-        upload_parts.c.key,
-        deployment_parts.c.key,
-        deployments.c.output_key,
-        object_deletions.c.key,
-    )
+    columns = (*REFERENCES, object_deletions.c.key)
     return set(connection.scalars(union_all(*(select(column).where(column.in_(keys)) for column in columns))))
