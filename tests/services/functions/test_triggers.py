@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 
 import pytest
 
@@ -57,6 +58,39 @@ def test_events_that_came_before_a_kill_run_functions_after_it(
         lambda found: bool(found) and all(each["status"] == "completed" for each in found),
     )
     assert len(found) == 1
+
+
+def test_only_events_since_a_function_can_run_run_it(tmp_path: Path) -> None:
+    server = TidewireServer(tmp_path / "data", ["--synchronous", "normal"]).start()
+    try:
+        with FunctionsProject.of(server) as project:  # in which no other function moves on through the log
+
+            def run_by(team_id: str) -> list[str]:
+                project.post("/teams", teamId=team_id, name="Team")
+                found = eventually(
+                    lambda: project.executions(function_id),
+                    lambda found: bool(found) and all(each["status"] == "completed" for each in found),
+                )
+                for each in found:
+                    project.request("DELETE", f"/functions/{function_id}/executions/{each['$id']}", 204)
+                return [json.loads(each["logs"])[1] for each in found]
+
+            settings = {"name": "Function", "events": ["teams.*.create"]}
+            function_id = project.function(events=settings["events"])["$id"]
+            path = f"/functions/{function_id}"
+            project.post("/teams", teamId="before", name="Before it was deployed")
+            deployment_id = project.built(function_id, project.upload(function_id, ECHO_EVENT)["$id"])["$id"]
+            assert run_by("first") == ["first"]
+            project.request("PUT", path, json={**settings, "enabled": False})
+            project.post("/teams", teamId="off", name="While it was off")
+            project.request("PUT", path, json={**settings, "enabled": True})
+            assert run_by("second") == ["second"]
+            project.request("DELETE", f"{path}/deployments/{deployment_id}", 204)
+            project.post("/teams", teamId="gone", name="While it had no code")
+            project.built(function_id, project.upload(function_id, ECHO_EVENT)["$id"])
+            assert run_by("third") == ["third"]
+    finally:
+        server.stop()
 
 
 def test_a_function_that_is_switched_off_is_run_by_no_event(project: FunctionsProject) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from tidewire.core.schedules import next_time
 from tidewire.core.time import now
+from tidewire.store.engine import event_log
 from tidewire.store.engine.connection import Connection, Row
 from tidewire.store.records.deployments import newest_deployment
 from tidewire.store.records.functions import update_function
@@ -21,6 +22,8 @@ def activate(connection: Connection, function: Row[Any], deployment: Row[Any]) -
         "live": True,
         "schedule_next_at": next_run(function.schedule, deployment.id, moment),
     }
+    if not function.deployment_id:
+        values["position"] = event_log.last_offset(connection)  # what was before runs nothing
     return update_function(connection, function.sequence, values)
 
 

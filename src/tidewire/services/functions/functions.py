@@ -239,7 +239,7 @@ def _consequences(connection: Connection, current: Row[Any], values: Mapping[str
     follows: dict[str, Any] = {"updated_at": moment}
     if any(values.get(name, getattr(current, name)) != getattr(current, name) for name in _MARKING):
         follows["live"] = False
-    if values["events"] != current.events:
+    if values["events"] != current.events or (values["enabled"] and not current.enabled):
         follows["position"] = event_log.last_offset(connection)  # what was before runs nothing
     if values["schedule"] != current.schedule:
         follows["schedule_next_at"] = next_run(values["schedule"], current.deployment_id, moment)
