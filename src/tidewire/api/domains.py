@@ -146,7 +146,8 @@ class _Visit:
 
     async def _respond(self, outcome: Outcome) -> None:
         """Pass the function's answer on as it is."""
-        if outcome.status_code < 200 or (outcome.status == "failed" and not outcome.headers):
+        passes = 200 <= outcome.status_code < 600  # HTTP knows no other codes of answers
+        if not passes or (outcome.status == "failed" and not outcome.headers):
             raise TidewireError(
                 "general_server_error", "The function came to no answer; its execution says why."
             )

@@ -114,6 +114,14 @@ def test_the_answer_passes_as_it_is(project: FunctionsProject) -> None:
     assert after.status_code == 418
 
 
+def test_a_status_that_http_does_not_know(project: FunctionsProject) -> None:
+    source = "def main(context):\n    return context.res.text('x', int(context.req.path[1:]))\n"
+    function_id = project.deployed(source, execute=["any"])
+    rule(project, "status.functions.localhost", function_id)
+    with visitor(project, "status.functions.localhost") as http:
+        assert [http.get(f"/{status}").status_code for status in (599, 600, 999, 201)] == [599, 500, 500, 201]
+
+
 def test_only_what_everybody_may_run_is_reached(project: FunctionsProject) -> None:
     function_id = project.deployed(ECHO, execute=["users"])
     rule(project, "closed.functions.localhost", function_id)
