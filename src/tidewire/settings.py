@@ -344,7 +344,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     functions_unpacked_max_bytes: Bytes = 2 * 2**30
     """Bytes that the code of a deployment may unpack to, and a build may use."""
     functions_unpacked_max_files: Count = 200_000
-    """Files and folders that the code of a deployment may have."""
+    """Files and folders that the code of a deployment may have, and a build may make."""
     functions_build_max_bytes: Bytes = 500 * 2**20
     """Largest packed result of a build."""
     functions_unpacked_kept: Count = 256

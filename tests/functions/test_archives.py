@@ -165,7 +165,7 @@ def test_what_is_packed_comes_back(tmp_path: Path, folder: Path) -> None:
     (folder / "absolute").symlink_to("/etc/passwd")
     (folder / "ä").write_text("x")
     os.mkfifo(folder / "pipe")
-    size = pack(folder, tmp_path / "packed", 1_000_000)
+    size = pack(folder, tmp_path / "packed", 1_000_000, 100)
     assert size == (tmp_path / "packed").stat().st_size
     back = tmp_path / "back"
     back.mkdir()
@@ -181,7 +181,7 @@ def test_links_that_lead_nowhere_hold_up_nothing(tmp_path: Path, folder: Path) -
     (folder / "one").symlink_to("other")
     (folder / "other").symlink_to("one")
     (folder / "missing").symlink_to("nowhere")
-    pack(folder, tmp_path / "packed", 1_000_000)
+    pack(folder, tmp_path / "packed", 1_000_000, 100)
     again = tmp_path / "again"
     again.mkdir()
     unpack(tmp_path / "packed", again, BOUNDS)
@@ -198,7 +198,7 @@ def test_what_is_refused_says_nothing_of_the_server(tmp_path: Path, folder: Path
 def test_a_result_that_is_too_large_leaves_nothing(tmp_path: Path, folder: Path) -> None:
     (folder / "file").write_bytes(os.urandom(2_000_000))
     with pytest.raises(TooLargeError):
-        pack(folder, tmp_path / "packed", 1_000_000)
+        pack(folder, tmp_path / "packed", 1_000_000, 100)
     assert not (tmp_path / "packed").exists()
 
 

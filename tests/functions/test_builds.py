@@ -139,6 +139,21 @@ async def test_the_disk_is_bounded(machine: Machine, root: Path, tmp_path: Path)
         await engine.close()
 
 
+async def test_files_and_folders_are_bounded(machine: Machine, root: Path, tmp_path: Path) -> None:
+    engine = machine.engine(root, functions_unpacked_max_files=100)
+    build = Builds(engine, tmp_path, machine.runtime("node"))
+    try:
+        with pytest.raises(TooLargeError, match="What was built has more than 100"):  # it could not be run
+            await build({"a": "x"}, "mkdir folder{1..150}")
+        with pytest.raises(TooLargeError, match="made more than 100"):
+            await build({"a": "x"}, "mkdir $TMPDIR/folder{1..150}; sleep 30")
+        with pytest.raises(BuildFailedError, match="no output artifact"):
+            await build({"a": "x"}, "rm a; mkdir folder{1..50}")
+        assert not (tmp_path / "output").exists()
+    finally:
+        await engine.close()
+
+
 async def test_nothing_of_the_server_is_seen_by_a_build(
     build: Builds, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

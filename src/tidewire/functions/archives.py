@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Final
 
-from tidewire.functions.contract import BadArchiveError, TooLargeError
+from tidewire.functions.contract import BadArchiveError, BuildFailedError, TooLargeError
 
 _ALWAYS_ALLOWED: Final = 64 * 2**20
 """Bytes that an archive may unpack to, whatever its ratio: text of one letter is packed very well."""
@@ -65,13 +65,15 @@ def unpack(archive: Path, folder: Path, bounds: ArchiveBounds, check: Check = la
     _let_read(folder)
 
 
-def pack(folder: Path, archive: Path, max_bytes: int, check: Check = lambda: None) -> int:
+def pack(folder: Path, archive: Path, max_bytes: int, max_files: int, check: Check = lambda: None) -> int:
     """Pack what is in a folder into a gzip tar, and return its bytes. Blocks.
 
     Links that lead out of the folder, devices, pipes and sockets are left out. Raises
-    :class:`TooLargeError`; then no archive is left.
+    :class:`TooLargeError` where the archive could not be unpacked again, :class:`BuildFailedError` where no
+    file is in it; then no archive is left.
     """
     root = folder.resolve()
+    entries, any_file = 0, False
     try:
         with archive.open("wb") as file:
             limited = _Limited(file, max_bytes, check)
@@ -90,6 +92,11 @@ def pack(folder: Path, archive: Path, max_bytes: int, check: Check = lambda: Non
                     name = str(path.relative_to(folder))
                     if path.is_symlink() or path.is_dir() or path.is_file():
                         tar.add(path, name, recursive=False, filter=_anonymous)
+                        entries, any_file = entries + 1, any_file or path.is_file()
+                    if entries > max_files:
+                        raise TooLargeError(f"What was built has more than {max_files} files and folders.")
+            if not any_file:
+                raise BuildFailedError("Build produced no output artifact.")
             return limited.written
     except BaseException:
         archive.unlink(missing_ok=True)

@@ -51,6 +51,7 @@ class BuildBounds:
     disk_bytes: int
     """Of the code and of temporary files, each; also of a single file."""
     files: int
+    """And folders: of the code that it begins with, of all that it makes, and of what it leaves to be run."""
     output_bytes: int
 
 
@@ -98,9 +99,9 @@ class Builder:
         await asyncio.to_thread(unpack, request.source, code, bounds, check)
         if request.commands.strip():
             await self._run(installed, request, code, temporary, log)
-        if not any(path.is_file() for path in code.rglob("*")):
-            raise BuildFailedError("Build produced no output artifact.")
-        return await asyncio.to_thread(pack, code, request.output, self._bounds.output_bytes, check)
+        return await asyncio.to_thread(
+            pack, code, request.output, self._bounds.output_bytes, self._bounds.files, check
+        )
 
     async def _run(
         self, installed: Installed, request: BuildRequest, code: Path, temporary: Path, log: _Log
@@ -142,9 +143,14 @@ class Builder:
         """End a build that fills the disk, and say why."""
         while not reasons:
             await asyncio.sleep(_WATCH_SECONDS)
-            if await asyncio.to_thread(_size, folders) > self._bounds.disk_bytes:
+            size, entries = await asyncio.to_thread(_used, folders)
+            if size > self._bounds.disk_bytes:
                 reasons.append(
                     TooLargeError(f"The build uses more than {self._bounds.disk_bytes} bytes of the disk.")
+                )
+            elif entries > self._bounds.files:
+                reasons.append(
+                    TooLargeError(f"The build made more than {self._bounds.files} files and folders.")
                 )
             elif shutil.disk_usage(folders[0]).free < _DISK_RESERVE:
                 reasons.append(BuildFailedError("Build failed: no space is left on the server's disk."))
@@ -202,12 +208,13 @@ class _Log:
             self._on_log(piece)
 
 
-def _size(folders: tuple[Path, ...]) -> int:
-    """Bytes of the disk that folders use. Blocks."""
-    size = 0
+def _used(folders: tuple[Path, ...]) -> tuple[int, int]:
+    """Bytes of the disk that folders use, and how many files and folders are in them. Blocks."""
+    size = entries = 0
     for folder in folders:
-        for parent, _, files in os.walk(folder):
-            for name in files:
+        for parent, inner, files in os.walk(folder):
+            entries += len(inner) + len(files)
+            for name in (*inner, *files):
                 with suppress(OSError):
                     size += os.lstat(os.path.join(parent, name)).st_blocks * 512  # noqa: PTH118
-    return size
+    return size, entries
