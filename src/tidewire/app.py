@@ -31,6 +31,7 @@ from tidewire.realtime import Realtime
 from tidewire.realtime.survey.metrics import CONTENT_TYPE, exposition
 from tidewire.services import ALL_OPERATIONS
 from tidewire.services.databases.schema_changes import resume_changes
+from tidewire.services.functions.runnables import endpoint_of
 from tidewire.services.geoip import GeoIp
 from tidewire.services.passwords import PasswordHasher
 from tidewire.settings import Settings
@@ -123,7 +124,10 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
 async def _engine(settings: Settings) -> Engine | None:
     """What runs functions; None if this machine cannot, and everything else goes on without."""
     try:
-        return await open_engine(settings, Path(settings.data_dir) / "functions")
+        data_dir = Path(settings.data_dir)
+        return await open_engine(
+            settings, data_dir / "functions", endpoint=endpoint_of(settings), hidden=[data_dir]
+        )
     except (EngineError, OSError) as error:
         _log.warning("functions are not run here", reason=str(error))
         return None

@@ -10,7 +10,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from tidewire.core.checks.addresses import Domain, Url
 from tidewire.core.forwarding import parse_hops
+from tidewire.core.parameters import Check, InvalidParameterError
 from tidewire.core.text_message_providers import parse_provider
 
 Bytes = Annotated[int, Meta(ge=1)]
@@ -387,3 +389,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             parse_provider(self.sms_provider, self.sms_url, self.sms_headers)
         except ValueError as error:
             raise ValueError(f"setting 'sms_provider': {error}") from None
+        checks: dict[str, Check] = {"functions_endpoint": Url(), "functions_domain": Domain()}
+        for name, check in checks.items():
+            try:
+                if value := getattr(self, name):
+                    check.convert(value)
+            except InvalidParameterError as error:
+                raise ValueError(f"setting '{name}': {error}") from None

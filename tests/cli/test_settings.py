@@ -55,6 +55,8 @@ def test_lists_are_separated_by_commas() -> None:
         ({}, {"TIDEWIRE_WORKERS": "0"}, "'workers' (environment)"),
         ({}, {"TIDEWIRE_SYNCHRONOUS": "off"}, "'synchronous' (environment)"),
         ({}, {"TIDEWIRE_CONFIG": "/nowhere.toml"}, "/nowhere.toml"),
+        ({"functions_endpoint": "example.com/v1"}, {}, "functions_endpoint"),
+        ({}, {"TIDEWIRE_FUNCTIONS_DOMAIN": "*.functions.example.com"}, "functions_domain"),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_line(

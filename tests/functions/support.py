@@ -56,7 +56,7 @@ class Machine:
         """One whose functions have no network but the API."""
         folder = root / "relay"
         folder.mkdir()
-        relay = ApiRelay("localhost", port, folder)
+        relay = ApiRelay(f"http://localhost:{port}/v1", folder)
         await relay.start()
         return self.engine(root, isolation, relay=relay, functions_network=False)
 

@@ -168,7 +168,7 @@ from tidewire.functions.engine import open_engine
 from tidewire.settings import Settings
 
 async def main():
-    engine = await open_engine(Settings(), Path(sys.argv[1]))
+    engine = await open_engine(Settings(), Path(sys.argv[1]), endpoint="http://127.0.0.1/v1")
     runtime = next(each.key for each in await engine.runtimes() if each.language == "python")
     code = (
         "import subprocess\\ndef main(context):\\n"
@@ -211,7 +211,7 @@ async def test_less_than_what_is_required_is_refused(root: Path, monkeypatch: py
     assert await best_isolation(scratch, required=False) == "limits"
     scratch.close()
     with pytest.raises(SandboxUnavailableError, match="not permitted"):
-        await open_engine(Settings(functions_sandbox="required"), root)
+        await open_engine(Settings(functions_sandbox="required"), root, endpoint="http://127.0.0.1/v1")
     assert list(root.iterdir()) == []
 
 

@@ -76,7 +76,7 @@ async def _serve(settings: Settings, options: DevOptions) -> None:
     listener = socket.create_server((options.host, options.port))
     with listener, tempfile.TemporaryDirectory(prefix="tidewire-functions-") as root:
         os.chmod(root, 0o711)  # noqa: PTH101, S103 - the code's own user passes through
-        engine = await open_engine(settings, Path(root) / "engine")
+        engine = await open_engine(settings, Path(root) / "engine", endpoint=options.endpoint)
         try:
             function = find_function(
                 options.folder,

@@ -176,13 +176,13 @@ class LocalEngine:
 
 
 async def open_engine(
-    settings: Settings, root: Path, hidden: Sequence[Path] = (), api: tuple[str, int] | None = None
+    settings: Settings, root: Path, *, endpoint: str, hidden: Sequence[Path] = ()
 ) -> LocalEngine:
     """Find out what keeps code apart on this machine, and delete what killed servers left in ``root``.
 
     ``root``: a folder of which the engine alone writes; several processes may share it. ``hidden``: folders
-    that code must not see even if they lie in ``/usr``. ``api``: host and port of the API as functions are
-    told them; those without network reach it there, if the port is 1024 or more.
+    that code must not see even if they lie in ``/usr``. ``endpoint``: the address of the API as functions
+    are told it; those without network reach it there, if its port is 1024 or more.
 
     Raises :class:`SandboxUnavailableError`, OSError.
     """
@@ -195,8 +195,8 @@ async def open_engine(
             await asyncio.to_thread(scratch.close)
             scratch = await asyncio.to_thread(Scratch, Path(tempfile.gettempdir()) / "tidewire-functions")
         relay = None
-        if api is not None and not settings.functions_network and isolation != "limits":
-            relay = ApiRelay(*api, scratch.path)
+        if not settings.functions_network and isolation != "limits":
+            relay = ApiRelay(endpoint, scratch.path)
             await relay.start()
     except BaseException:
         await asyncio.to_thread(scratch.close)

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from tidewire.functions.confinement import Place
 
@@ -18,9 +19,11 @@ _FIRST_PORT: Final = 1024
 class ApiRelay:
     """Passes connections on to the API. A shim listens inside at the API's port and leads them here."""
 
-    def __init__(self, host: str, port: int, folder: Path) -> None:
-        self._host = host
-        self._port = port
+    def __init__(self, endpoint: str, folder: Path) -> None:
+        """``endpoint``: the address of the API as functions are told it."""
+        parts = urlsplit(endpoint)
+        self._host = parts.hostname or ""
+        self._port = parts.port or (443 if parts.scheme == "https" else 80)
         self._folder = folder
         self._server: asyncio.Server | None = None
 
@@ -29,7 +32,9 @@ class ApiRelay:
         path = self._folder / "api.sock"
         self._server = await asyncio.start_unix_server(self._pass_on, path)
         path.chmod(0o666)
-        (self._folder / "hosts").write_text(f"127.0.0.1 localhost {self._host}\n")
+        hosts = self._folder / "hosts"
+        hosts.write_text(f"127.0.0.1 localhost {self._host}\n")
+        hosts.chmod(0o644)  # whatever the umask: the code's own user reads it
 
     @property
     def places(self) -> tuple[Place, ...]:

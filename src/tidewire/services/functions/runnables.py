@@ -126,8 +126,8 @@ def endpoint_of(settings: Settings) -> str:
     """Where functions reach the API."""
     if settings.functions_endpoint:
         return settings.functions_endpoint.rstrip("/")
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)  # noqa: S104
-    return f"http://{host}:{settings.port}/v1"
+    host = "127.0.0.1" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}/v1"
 
 
 async def _read(objects: ObjectStorage, key: str, size: int) -> AsyncIterator[bytes]:
