@@ -374,7 +374,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     functions_executions_per_project: Count = 4
     """The same of one project."""
     functions_queue: Count = 10_000
-    """Executions of one project that may wait; further ones are refused with 429."""
+    """Executions of one project that may wait, and as many that may be scheduled for later; further ones are
+    refused with 429."""
     functions_execution_max_age: Count = 14 * 24 * 3600
     """Seconds that executions are kept that have ended."""
     health_time_server: Annotated[str, Meta(min_length=1)] = "pool.ntp.org"

@@ -11,6 +11,7 @@ from typing import Any, Final
 import tidewire
 from tidewire.core.events import NOBODY, LoggedEvent, event_names
 from tidewire.core.ids import unique_id
+from tidewire.core.time import now
 from tidewire.executions.adding import add_execution
 from tidewire.executions.parts import Parts
 from tidewire.services.functions.requests import ExecutionRequest, Sender
@@ -90,7 +91,7 @@ class Triggers:
             return None
         noted = int(read_state(connection, _POSITION) or 0)
         begin = max(self._position, noted, min(each.position for each in functions))
-        if waiting_jobs(connection) >= self._parts.settings.functions_queue:
+        if waiting_jobs(connection, now()) >= self._parts.settings.functions_queue:
             return None  # looked at again when one of them has ended
         events = event_log.read_after(connection, begin, BATCH)
         return _Batch(functions, events, begin) if events else None

@@ -208,10 +208,13 @@ async def _enqueue(context: Context, runnable: Runnable, request: ExecutionReque
         connection = transaction.connection
         if function_of_sequence(connection, runnable.function_sequence) is None:
             raise TidewireError("function_not_found", "There is no function with this id.")
-        if records.waiting_jobs(connection) >= most:
+        # Those of later take no room from those of now: one may be due in years.
+        count = records.scheduled_jobs if due_at else records.waiting_jobs
+        if count(connection, now()) >= most:
             raise TidewireError(
                 "general_rate_limit_exceeded",
-                f"{most} executions of this project wait already (setting functions_queue): try again later.",
+                f"{most} executions of this project {'are scheduled' if due_at else 'wait'} already "
+                "(setting functions_queue): try again later.",
             )
         status = "scheduled" if due_at else "waiting"
         values = new_execution(

@@ -34,7 +34,8 @@ _DUE: Final = (
     .limit(1)
 )
 _NEXT: Final = select(func.min(jobs.c.due_at)).where(jobs.c.begun.is_(False))
-_WAITING: Final = select(func.count()).select_from(jobs)
+_WAITING: Final = select(func.count()).where(jobs.c.due_at <= bindparam("moment"))
+_SCHEDULED: Final = select(func.count()).where(jobs.c.due_at > bindparam("moment"))
 
 
 def insert_execution(connection: Connection, values: Mapping[str, Any]) -> Row[Any]:
@@ -85,9 +86,14 @@ def enqueue(connection: Connection, sequence: int, request: str, due_at: int) ->
     )
 
 
-def waiting_jobs(connection: Connection) -> int:
-    """How many executions wait, or run, that were not asked for synchronously."""
-    return connection.scalar(_WAITING) or 0
+def waiting_jobs(connection: Connection, moment: int) -> int:
+    """How many executions wait, or run, that were not asked for synchronously; without those of later."""
+    return connection.scalar(_WAITING, {"moment": moment}) or 0
+
+
+def scheduled_jobs(connection: Connection, moment: int) -> int:
+    """How many executions are due later."""
+    return connection.scalar(_SCHEDULED, {"moment": moment}) or 0
 
 
 def next_job_at(connection: Connection) -> int | None:
