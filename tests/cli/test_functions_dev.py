@@ -26,7 +26,12 @@ def main(context):
     return context.res.json({"path": context.req.path, "trigger": context.req.headers["x-appwrite-trigger"],
                              "is": os.environ["GREETING"]})
 """
-NODE = "export default async ({ req, res, log }) => { log('from node'); return res.text(req.method); };"
+NODE = """
+export default async ({ req, res, log }) => {
+  log("from node");
+  return res.text(req.method, 200, { "x-said": req.headers["x-said"] ?? "" });
+};
+"""
 
 
 class Dev:
@@ -100,7 +105,11 @@ def test_what_the_command_line_of_the_reference_pushes_is_known(tmp_path: Path) 
     configuration = tmp_path / "appwrite.config.json"
     configuration.write_text(json.dumps({"functions": [function]}))
     with dev(folder, "--build") as running:
-        assert httpx.put(running.address, timeout=30).text == "PUT"
+        said = {b"x-said": "höhe €".encode()}
+        answer = httpx.put(running.address, headers=said, timeout=30)
+        assert answer.text == "PUT"
+        assert (b"x-said", said[b"x-said"]) in answer.headers.raw
+        assert httpx.head(running.address, timeout=30).headers["content-length"] == "4"
         running.line("from node")
     assert not (folder / "built.txt").exists(), "the folder of the author is not written to"
 

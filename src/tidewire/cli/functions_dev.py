@@ -213,7 +213,9 @@ class _Running:
                 return
         path = quote(scope["path"]) if not scope.get("raw_path") else scope["raw_path"].decode("latin-1")
         query = scope["query_string"].decode("latin-1")
-        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+        headers = [
+            (name.decode("latin-1"), value.decode("utf-8", "replace")) for name, value in scope["headers"]
+        ]
         response = await self._execute(
             scope["method"], f"{path}?{query}" if query else path, headers, bytes(body), "http"
         )
@@ -299,8 +301,8 @@ async def _read(archive: Path) -> AsyncIterator[bytes]:
 async def _respond(
     send: Callable[[Message], Awaitable[None]], status: int, headers: Sequence[tuple[str, str]], body: bytes
 ) -> None:
-    encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-    encoded = [each for each in encoded if each[0] != b"content-length"]
-    encoded.append((b"content-length", b"%d" % len(body)))
+    encoded = [(name.encode("latin-1", "replace"), value.encode()) for name, value in headers]
+    if all(name != b"content-length" for name, _ in encoded):  # it is there after HEAD
+        encoded.append((b"content-length", b"%d" % len(body)))
     await send({"type": "http.response.start", "status": status, "headers": encoded})
     await send({"type": "http.response.body", "body": body})

@@ -76,6 +76,13 @@ def test_services_of_the_console_are_nowhere_else(api: ApiServer, person: Person
     assert Program(api).done("GET", "/console/scopes/project")["total"] > 0
 
 
+def test_what_the_console_says_of_functions(person: Person) -> None:
+    variables = person.done("GET", "/console/variables")
+    limits = (variables["_APP_COMPUTE_SIZE_LIMIT"], variables["_APP_COMPUTE_BUILD_TIMEOUT"])
+    assert limits == (30_000_000, 900)
+    assert variables["_APP_DOMAIN_FUNCTIONS"] == "functions.localhost"
+
+
 def test_what_the_console_says_of_databases(person: Person) -> None:
     variables = person.done("GET", "/console/variables")
     for flag in ("SpatialIndexNull", "AttributeResizing", "FulltextWildcard", "IntegerIds"):
