@@ -171,6 +171,39 @@ async def test_an_execution_that_nobody_waits_for_keeps_its_place(
         await engine.close()
 
 
+async def test_what_nobody_waits_for_any_more_takes_no_turn(machine: Machine, root: Path, node: str) -> None:
+    engine = machine.engine(root, functions_processes_of_deployment=1, functions_requests_at_once=1)
+    try:
+        function = Function(
+            engine,
+            node,
+            """
+            let calls = 0;
+            module.exports = async ({req, res}) => {
+              calls += 1;
+              await new Promise((done) => setTimeout(done, Number(req.bodyText || 0)));
+              return res.text(String(calls));
+            };
+            """,
+        )
+        await function()
+        for _ in range(3):
+            running = asyncio.ensure_future(function(body=b"1000"))
+            await asyncio.sleep(0)
+            waiting = [asyncio.ensure_future(function()) for _ in range(3)]
+            await until(lambda: engine.waiting == 3)
+            for _ in range(2):
+                waiting.pop().cancel()
+            await until(lambda: engine.waiting == 1)
+            await until(lambda: not engine.waiting)  # it has just been given the process
+            waiting.pop().cancel()
+            assert (await running).status == 200
+        calls = int((await function(timeout=5)).body)
+        assert calls <= 1 + 3 + 3 + 1  # of those who waited, only those who were given the process
+    finally:
+        await engine.close()
+
+
 async def test_what_cannot_be_run(engine: LocalEngine, node: str) -> None:
     with pytest.raises(UnknownRuntimeError):
         await Function(engine, "node-4", SLOW)()

@@ -13,7 +13,8 @@ from tests.store.samples import event
 from tidewire.store.engine import event_log
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Database
-from tidewire.store.engine.sqlite import checkpoints
+from tidewire.store.engine.sqlite import checkpoints, connections
+from tidewire.store.engine.sqlite import database as sqlite_database
 from tidewire.store.engine.sqlite.checkpoints import Checkpoints
 
 PAGE = 4096 + 24
@@ -97,3 +98,28 @@ async def test_no_commit_waits_for_a_checkpoint(tmp_path: Path, monkeypatch: pyt
     assert await database.read(event_log.epoch) == epoch
     assert await database.read(event_log.last_offset) == 1001
     await database.close()
+
+
+async def test_closing_waits_until_the_log_is_emptied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Done after the closing it would change the file, which then looked like one put back from a copy."""
+    begun, release = threading.Event(), threading.Event()
+
+    def waits(path: Path) -> None:
+        begun.set()
+        assert release.wait(60)
+        connections.empty_log(path)
+
+    monkeypatch.setattr(sqlite_database, "empty_log", waits)
+    database = await Database.open(tmp_path / "database.sqlite3", "shop")
+    await write(database, 1)
+    emptying = asyncio.create_task(database.overwrite_deleted())
+    await asyncio.to_thread(begun.wait, 60)
+    emptying.cancel()
+    assert not database.try_to_sleep()
+    closing = asyncio.create_task(database.close())
+    await asyncio.sleep(0.05)
+    assert not closing.done()
+    release.set()
+    await closing

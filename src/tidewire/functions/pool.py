@@ -99,8 +99,10 @@ class Pool:
         """One execution; see :meth:`Engine.execute`."""
         if self._closed:
             raise NotReadyError(_CLOSED)
+        begun = asyncio.get_running_loop().time()
+        warm, cold = await self._assigned(key, run, begun + request.timeout)
         # An execution that nobody waits for any more goes on, and holds its place, until it ends.
-        task = asyncio.get_running_loop().create_task(self._execute(key, run, request))
+        task = asyncio.get_running_loop().create_task(self._call(warm, request, begun, cold))
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
         return await asyncio.shield(task)
 
@@ -137,22 +139,20 @@ class Pool:
             if self._tasks:
                 await asyncio.wait(self._tasks)
 
-    async def _execute(self, key: Key, run: Run, request: FunctionRequest) -> FunctionResponse:
+    async def _call(
+        self, warm: _Warm, request: FunctionRequest, begun: float, cold: bool
+    ) -> FunctionResponse:
         loop = asyncio.get_running_loop()
-        begun = loop.time()
         deadline = begun + request.timeout
-        warm, cold = await self._assigned(key, run, deadline)
         try:
             response = await warm.process.call(request, deadline)
         except (CrashedError, TimedOutError):
             warm.retired = True
             raise
         finally:
-            warm.active -= 1
-            warm.used = loop.time()
-            if warm.used >= deadline:
+            if loop.time() >= deadline:
                 warm.retired = True  # The code that was too slow may still be at it.
-            self._released(warm)
+            self._give_back(warm)
         duration = warm.used - begun
         return FunctionResponse(
             response.status, response.headers, response.body, response.logs, response.errors, duration, cold
@@ -168,19 +168,28 @@ class Pool:
             return warm, False
         if len(deployment.waiting) >= self._bounds.waiting:
             raise NotReadyError("Too many executions of this function wait already. Try again later.")
-        cold = not deployment.warm
+        cold = all(each.retired for each in deployment.warm)
         waiter: asyncio.Future[_Warm] = asyncio.get_running_loop().create_future()
         deployment.waiting.append(waiter)
         self._pump(deployment)
         try:
             async with asyncio.timeout_at(deadline):
                 return await waiter, cold
-        except TimeoutError:
-            raise TimedOutError("Execution timed out before a process was free.") from None
+        except BaseException as error:
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                self._give_back(waiter.result())  # it came in the moment in which the waiting ended
+            if isinstance(error, TimeoutError):
+                raise TimedOutError("Execution timed out before a process was free.") from None
+            raise
         finally:
             with suppress(ValueError):
                 deployment.waiting.remove(waiter)
             self._forget_empty(deployment)
+
+    def _give_back(self, warm: _Warm) -> None:
+        warm.active -= 1
+        warm.used = asyncio.get_running_loop().time()
+        self._released(warm)
 
     def _free(self, deployment: _Deployment) -> _Warm | None:
         free = [each for each in deployment.warm if not each.retired and each.active < self._bounds.at_once]

@@ -262,8 +262,13 @@ class Database:
 
         In the file itself it is overwritten at once (``secure_delete``), but not in the write-ahead log.
         """
+        # The files stay open meanwhile, also if nobody waits any more: a log that is emptied after the
+        # closing would look as if the files were put back from a copy.
+        self._busy += 1
+        emptying = self._loop.run_in_executor(None, empty_log, self.path)
+        emptying.add_done_callback(lambda _: self._done())
         try:
-            await asyncio.to_thread(empty_log, self.path)
+            await asyncio.shield(emptying)
         except sqlite3.Error:
             _log.warning("wal_not_emptied", project=self.project_id, exc_info=True)
 
