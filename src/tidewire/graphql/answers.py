@@ -1,0 +1,82 @@
+"""What operations answer with, read field by field."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+Reader = Callable[[Any], Any]
+
+
+def decoded(value: Any) -> Any:
+    """A value whose fields can be read: JSON text becomes what it says, in a list as well."""
+    if type(value) is msgspec.Raw:
+        return msgspec.json.decode(value)
+    if type(value) is list and value and type(value[0]) is msgspec.Raw:
+        return [msgspec.json.decode(each) for each in value]
+    return value
+
+
+def reader(attribute: str, wire: str) -> Reader:
+    """Reads a field of a model, or of the same thing as a dictionary with the names of the wire."""
+
+    def read(source: Any) -> Any:
+        if type(source) is dict:
+            return source.get(wire)
+        value = getattr(source, attribute, None)
+        return None if value is msgspec.UNSET else decoded(value)
+
+    return read
+
+
+def tag_reader(wire: str) -> Reader:
+    """Reads the field by which models of several kinds are told apart."""
+
+    def read(source: Any) -> Any:
+        if type(source) is dict:
+            return source.get(wire)
+        return source.__struct_config__.tag
+
+    return read
+
+
+def data_text(source: Any) -> str:
+    """The values of an object without a fixed form, those of the system aside, as JSON text.
+
+    Names of the system within it are written as in the rest of the answer: ``_id``.
+    """
+    own = {name: _renamed(value) for name, value in source.items() if not name.startswith(("$", "_"))}
+    return msgspec.json.encode(own).decode()
+
+
+def _renamed(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {field_name(name): _renamed(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_renamed(each) for each in value]
+    return value
+
+
+def field_name(wire: str) -> str:
+    """The name of a field in GraphQL, which knows no ``$``."""
+    return "_" + wire[1:] if wire.startswith("$") else wire
+
+
+def kind_of(source: Any, names: tuple[str, ...]) -> str:
+    """Which of the types ``names`` an object is of."""
+    if isinstance(source, msgspec.Struct):
+        return _named_like(type(source).__name__, names)
+    tag = source.get("format") or source.get("type") or source.get("$id") or ""
+    word = "".join(part.capitalize() for part in str(tag).replace("_", "-").split("-"))
+    return _named_like(word.replace("Double", "Float"), names)
+
+
+def _named_like(name: str, names: tuple[str, ...]) -> str:
+    if name in names:
+        return name
+    for each in names:
+        if each.endswith(name.removeprefix("Column").removeprefix("Attribute")):
+            return each
+    return names[-1]
