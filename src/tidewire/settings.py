@@ -98,8 +98,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     read_seconds_of_guest: PositiveSeconds = 5.0
     """The same for guests."""
 
-    max_body_bytes: Bytes = 10_000_000
-    """Largest JSON request body, bytes."""
+    max_body_bytes: Bytes = 21_000_000
+    """Largest JSON request body, bytes: room for the largest `body` of an execution, 10,485,760 bytes, even
+    if half of them are escaped."""
     max_body_values: Count = 1_000_000
     """Values in a JSON body of more than 64 KB, or in a frame of a realtime client; arrays and objects count
     four times."""

@@ -127,20 +127,21 @@ class _Visit:
         held = HeldResults(api.results)
         context = context_of(api, request, store, GUEST, held, shows_related=False)
         runnable = await public_runnable(context, self._place.function_id)
-        asked = ExecutionRequest(
-            execution_id=self._id,
-            trigger="http",
-            method=request.method,
-            path=_target(request),
-            headers=_given_headers(request, store.project.id),
-            sender=sender_of(context),
-        )
         lease = api.bodies.lease(request.client_ip, store.project.id)
         try:
             body = await request.body_at_once()
             if body is None:
                 body = bytes(await request.body(MAX_REQUEST_BYTES, lease))
-            return await answer(context, runnable, asked, body)
+            asked = ExecutionRequest(
+                execution_id=self._id,
+                trigger="http",
+                method=request.method,
+                path=_target(request),
+                headers=_given_headers(request, store.project.id),
+                binary=body,
+                sender=sender_of(context),
+            )
+            return await answer(context, runnable, asked)
         finally:
             lease.release()
 

@@ -248,7 +248,7 @@ class Exchange:
                 endpoint.file_parameter.name, self.api.settings.max_file_bytes, place, self._upload_id()
             )
         self.lease = self.api.bodies.lease(self.request.client_ip, store.project.id)
-        return await receive_form(self.request, rules, store.objects.writer, self.lease)
+        return await receive_form(self.request, rules, store.objects.writer, self.lease, endpoint.binary)
 
     def _upload_id(self) -> str | None:
         upload_id = self.request.header(b"x-appwrite-id")

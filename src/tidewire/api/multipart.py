@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 from urllib.parse import urlencode
@@ -61,6 +61,7 @@ class Form:
     """
 
     fields: RequestParameters
+    """Text, but for what may be any bytes."""
     upload: Upload | None
 
 
@@ -73,13 +74,18 @@ def boundary_of(content_type: str) -> str:
 
 
 async def receive_form(
-    request: Request, rules: FileRules | None, open_writer: Callable[[], PartWriter], lease: BodyLease
+    request: Request,
+    rules: FileRules | None,
+    open_writer: Callable[[], PartWriter],
+    lease: BodyLease,
+    binary: Mapping[str, int],
 ) -> Form:
     """Receive a form while it arrives; if anything fails, nothing of its file remains stored.
 
-    What is in memory of it counts for ``lease``.
+    What is in memory of it counts for ``lease``. ``binary`` has the names of the fields that may be any
+    bytes, and how many each has at most.
     """
-    receiver = _Receiver(request, rules, open_writer, lease)
+    receiver = _Receiver(request, rules, open_writer, lease, binary)
     try:
         return await receiver.run()
     except BaseException:
@@ -96,6 +102,7 @@ class _Receiver:
         rules: FileRules | None,
         open_writer: Callable[[], PartWriter],
         lease: BodyLease,
+        binary: Mapping[str, int],
     ) -> None:
         self._request = request
         self._lease = lease
@@ -104,8 +111,12 @@ class _Receiver:
         self._file_limit = 0
         if rules:
             self._file_limit = rules.range.end + 1 - rules.range.start if rules.range else rules.limit
-        self._body_limit = self._file_limit + MAX_FIELD_BYTES + MAX_PARTS * MAX_PART_HEADER_BYTES
+        self._binary = binary
+        self._field_limit = MAX_FIELD_BYTES + sum(binary.values())
+        self._body_limit = self._file_limit + self._field_limit + MAX_PARTS * MAX_PART_HEADER_BYTES
         self._fields: list[tuple[str, str]] = []
+        self._contents: dict[str, bytes] = {}
+        """Of the fields that may be any bytes."""
         self._field_bytes = 0
         self._writer: PartWriter | None = None
         self._file: MultipartSegment | None = None
@@ -122,7 +133,10 @@ class _Receiver:
             raise TidewireError(
                 "general_argument_invalid", f"The multipart body cannot be read: {error}"
             ) from None
-        return Form(from_query(urlencode(self._fields).encode()), await self._finish_file())
+        fields = from_query(urlencode(self._fields).encode())
+        if self._contents:
+            fields = RequestParameters({**fields.values, **self._contents}, textual=True)
+        return Form(fields, await self._finish_file())
 
     async def abort(self) -> None:
         if self._writer is not None:
@@ -156,7 +170,7 @@ class _Receiver:
                 raise TidewireError("general_argument_invalid", f'There is more than one file "{part.name}".')
             self._file = part
             self._writer = self._open_writer()
-        elif part.filename is not None and self._rules is None:
+        elif part.filename is not None and self._rules is None and part.name not in self._binary:
             raise TidewireError("general_argument_invalid", f'The operation takes no file "{part.name}".')
 
     async def _add(self, data: bytes) -> None:
@@ -167,10 +181,10 @@ class _Receiver:
             if part.bytes_received > self._file_limit:
                 raise self._file_too_large()
             await self._writer.write(data)
-        elif part.filename is None:
+        elif part.filename is None or part.name in self._binary:
             self._field_bytes += len(data)
-            if self._field_bytes > MAX_FIELD_BYTES:
-                raise too_large(f"A form has at most {MAX_FIELD_BYTES} bytes of fields.")
+            if self._field_bytes > self._field_limit:
+                raise too_large(f"A form has at most {self._field_limit} bytes of fields.")
             if self._field_bytes > self._lease.size:
                 await self._lease.take(FORM_BYTES)
             self._text += data
@@ -178,7 +192,9 @@ class _Receiver:
     def _end(self) -> None:
         part = self._part
         assert part is not None
-        if part.filename is None and part.name:
+        if part.name in self._binary:
+            self._contents[part.name] = bytes(self._text)
+        elif part.filename is None and part.name:
             try:
                 self._fields.append((part.name, self._text.decode()))
             except UnicodeDecodeError:

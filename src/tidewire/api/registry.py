@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from tidewire.api.compression import holds_secrets
+from tidewire.core.checks.texts import Content
 from tidewire.core.errors import TidewireError
 from tidewire.core.operations import Operation, Operations
 from tidewire.core.uploads import FilePart
@@ -36,6 +37,10 @@ class Endpoint:
         self.file_parameter = next(
             (parameter for parameter in operation.parameters if isinstance(parameter.check, FilePart)), None
         )
+        self.binary = {
+            each.name: each.check.maximum for each in operation.parameters if isinstance(each.check, Content)
+        }
+        """Names of the parameters that may be any bytes in a form, and how many each has at most."""
 
 
 class Route:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +20,24 @@ def main(context):
     time.sleep(float(context.req.body_text or 0))
     return context.res.text("slept")
 """
+
+
+DIGEST = """
+import hashlib
+
+def main(context):
+    digest = hashlib.sha256(context.req.body_binary).hexdigest()
+    context.log(digest)
+    return context.res.text(digest)
+"""
+LARGEST_BODY = 10_485_760
+
+
+@pytest.fixture(scope="module")
+def digest(functions_server: TidewireServer) -> str:
+    """Id of a function that answers with the hash of what it gets."""
+    with FunctionsProject.of(functions_server) as project:
+        return project.deployed(DIGEST)
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +121,37 @@ def test_the_key_of_a_function_has_its_scopes(project: FunctionsProject, echo: s
 )
 def test_headers_that_are_refused(project: FunctionsProject, echo: str, headers: dict[str, str]) -> None:
     assert project.execute(echo, 400, headers=headers)["type"] == "general_argument_invalid"
+
+
+@pytest.mark.parametrize("file_name", [None, "body"])
+@pytest.mark.parametrize("later", [False, True])
+def test_a_form_brings_any_bytes(
+    project: FunctionsProject, digest: str, file_name: str | None, later: bool
+) -> None:
+    body = bytes(range(256)) + b"\r\n--\r\n"
+    execution = project.request(
+        "POST",
+        f"/functions/{digest}/executions",
+        202 if later else 201,
+        files={"body": (file_name, body), "async": (None, str(later).lower())},
+    )
+    if later:
+        execution = project.ended(digest, execution["$id"])
+    assert (execution["status"], execution["responseStatusCode"]) == ("completed", 200)
+    assert execution["logs"].strip() == hashlib.sha256(body).hexdigest()
+
+
+def test_the_largest_body(project: FunctionsProject, digest: str) -> None:
+    path = f"/functions/{digest}/executions"
+    line = "ä" * 30 + '"\n'
+    text = line * (LARGEST_BODY // len(line.encode()))
+    text += "a" * (LARGEST_BODY - len(text.encode()))
+    for sent in ({"json": {"body": text}}, {"files": {"body": (None, text.encode())}}):
+        execution = project.request("POST", path, 201, **sent)
+        assert execution["responseBody"] == hashlib.sha256(text.encode()).hexdigest()
+    for sent in ({"json": {"body": text + "a"}}, {"files": {"body": (None, text.encode() + b"a")}}):
+        refused = project.request("POST", path, 400, **sent)
+        assert f"at most {LARGEST_BODY} bytes" in refused["message"]
 
 
 def test_a_form_as_an_answer(project: FunctionsProject) -> None:

@@ -42,6 +42,28 @@ class Text(Check):
 
 
 @dataclass(frozen=True)
+class Content(Check):
+    """Text, or in a form any bytes; at most ``maximum`` bytes, of UTF-8 where it is text."""
+
+    json_type = "string"
+    maximum: int
+
+    def convert(self, value: object) -> str | bytes:
+        if not isinstance(value, str | bytes):
+            raise InvalidParameterError("Value must be a string, or in a form any bytes.")
+        try:
+            size = len(value if isinstance(value, bytes) or value.isascii() else value.encode())
+        except UnicodeEncodeError:
+            raise InvalidParameterError("Value must be valid Unicode text.") from None
+        if size > self.maximum:
+            raise InvalidParameterError(f"Value must be at most {self.maximum} bytes long.")
+        return value
+
+    def schema(self) -> dict[str, object]:
+        return {"type": "string", "maxLength": self.maximum}
+
+
+@dataclass(frozen=True)
 class Secret(Text):
     """Something that the client must keep to itself; never logged or shown."""
 

@@ -40,12 +40,12 @@ async def public_runnable(context: Context, function_id: str) -> Runnable:
     return runnable
 
 
-async def answer(context: Context, runnable: Runnable, request: ExecutionRequest, body: bytes) -> Outcome:
+async def answer(context: Context, runnable: Runnable, request: ExecutionRequest) -> Outcome:
     """What the function answers. The execution is kept, for nobody but keys and people of the console.
 
     Raises ``function_synchronous_timeout``.
     """
-    _, outcome = await run_at_once(context, runnable, request, body)
+    _, outcome = await run_at_once(context, runnable, request)
     return outcome
 
 

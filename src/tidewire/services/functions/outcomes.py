@@ -55,18 +55,11 @@ class Outcome:
 
 
 async def carry_out(
-    engine: Engine,
-    runnable: Runnable,
-    request: ExecutionRequest,
-    jwt_secret: bytes,
-    body: bytes | None = None,
+    engine: Engine, runnable: Runnable, request: ExecutionRequest, jwt_secret: bytes
 ) -> Outcome:
-    """Run a function; whatever it does, something comes of it.
-
-    ``body`` is sent in place of the text of the request.
-    """
+    """Run a function; whatever it does, something comes of it."""
     try:
-        sent = function_request(request, runnable, jwt_secret, body)
+        sent = function_request(request, runnable, jwt_secret)
         response = await engine.execute(runnable.run, sent)
     except EngineError as error:
         code = next((_CODES[kind] for kind in type(error).__mro__ if kind in _CODES), 500)

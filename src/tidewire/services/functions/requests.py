@@ -44,9 +44,17 @@ class ExecutionRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     headers: dict[str, str] = {}
     """By lower-case names."""
     body: str = ""
+    """Where it is text."""
+    binary: bytes = b""
+    """The body where it is not text."""
     sender: Sender = Sender()
     event: str = ""
     """The most exact name of the event that has it run."""
+
+    @property
+    def content(self) -> bytes:
+        """The bytes of the body."""
+        return self.binary or self.body.encode()
 
 
 def headers_of(request: ExecutionRequest, runnable: Runnable, jwt_secret: bytes) -> dict[str, str]:
@@ -73,15 +81,13 @@ def headers_of(request: ExecutionRequest, runnable: Runnable, jwt_secret: bytes)
     return headers
 
 
-def function_request(
-    request: ExecutionRequest, runnable: Runnable, jwt_secret: bytes, body: bytes | None = None
-) -> FunctionRequest:
-    """The request as the engine takes it; ``body`` stands in for the text of the request."""
+def function_request(request: ExecutionRequest, runnable: Runnable, jwt_secret: bytes) -> FunctionRequest:
+    """The request as the engine takes it."""
     return FunctionRequest(
         method=request.method,
         path=_sent_path(request.path),
         headers=list(headers_of(request, runnable, jwt_secret).items()),
-        body=request.body.encode() if body is None else body,
+        body=request.content,
         timeout=runnable.seconds,
         logging=runnable.logging,
     )

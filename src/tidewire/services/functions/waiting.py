@@ -26,9 +26,9 @@ MAX_TOLD_BYTES: Final = 1_000_000
 
 
 async def run_at_once(
-    context: Context, runnable: Runnable, request: ExecutionRequest, body: bytes | None = None
+    context: Context, runnable: Runnable, request: ExecutionRequest
 ) -> tuple[Execution, Outcome]:
-    """Run a function and keep the execution; ``body`` is sent in place of the text of the request.
+    """Run a function and keep the execution.
 
     Raises ``function_synchronous_timeout`` after :data:`SYNC_SECONDS`; such an execution is kept too.
     """
@@ -36,7 +36,7 @@ async def run_at_once(
     outcome = None
     try:
         async with asyncio.timeout(SYNC_SECONDS):
-            outcome = await carry_out(context.engine, runnable, request, context.jwt_secret, body)
+            outcome = await carry_out(context.engine, runnable, request, context.jwt_secret)
     except TimeoutError:
         pass
     execution = await _store(context, runnable, request, outcome)
