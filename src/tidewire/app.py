@@ -26,6 +26,7 @@ from tidewire.executions.renewal import renewed_functions
 from tidewire.executions.worker import work_on_functions
 from tidewire.functions.contract import Engine, EngineError
 from tidewire.functions.engine import open_engine
+from tidewire.graphql.door import with_graphql
 from tidewire.outgoing.deliverer import deliver
 from tidewire.realtime import Realtime
 from tidewire.realtime.survey.metrics import CONTENT_TYPE, exposition
@@ -110,7 +111,7 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
             realtime.channels,
             engine,
         )
-        served = with_pages(create_api(api))
+        served = with_pages(with_graphql(create_api(api), api))
         if settings.demo:
             served = with_demo(served, Outbox(settings.data_dir))
         if settings.metrics_key:

@@ -153,6 +153,30 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     in a request, nested ones included."""
     cascade_rows_max: Count = 10_000
     """Rows that one row's deletion or change may delete or change by its relationships."""
+    graphql_max_batch: Count = 10
+    """Queries that one request by GraphQL may hold."""
+    graphql_max_document_bytes: Bytes = 64 * 1024
+    """Bytes of the text of a GraphQL query, variables aside."""
+    graphql_max_tokens: Count = 5_000
+    """Words and signs of it."""
+    graphql_max_depth: Count = 4
+    """Fields with fields of their own that lie within each other, the outermost aside."""
+    graphql_max_complexity: Count = 250
+    """What a GraphQL query may cost: 1 for each field, and where a list is asked for by `queries`, the fields
+    of an entry as often as its limit (25 if it has none)."""
+    graphql_max_aliases: Count = 100
+    """Fields of a GraphQL query with names of its own choice, counted wherever a fragment is spread."""
+    graphql_max_directives: Count = 50
+    """Directives of a GraphQL query, counted in the same way."""
+    graphql_introspection: bool = True
+    """Whether GraphQL clients may ask for the schema, and read it at `/v1/graphql/schema.graphql`."""
+    graphql_reads_at_once: Count = 8
+    """Reads of one GraphQL request that run at the same time."""
+    graphql_answer_max_bytes: Count = 32 * 2**20
+    """Bytes of rows that one GraphQL request may show, about; the fields beyond it are refused."""
+    graphql_cached_bytes: Annotated[int, Meta(ge=0)] = 256 * 1024
+    """Text of checked GraphQL queries that one process keeps, bytes; each takes a hundred times as much of
+    memory, or more."""
     session_duration: Count = 365 * 24 * 3600
     """Seconds that a session lasts."""
 

@@ -19,6 +19,7 @@ from tidewire.api.collaborators import Collaborators
 from tidewire.api.http_protocol import bounded_http_protocol
 from tidewire.api.registry import Registry
 from tidewire.core.operations import Operations
+from tidewire.graphql.door import with_graphql
 from tidewire.services.geoip import GeoIp
 from tidewire.services.passwords import PasswordHasher
 from tidewire.settings import Settings
@@ -78,7 +79,8 @@ def running_api(settings: Settings, services: Sequence[Operations]) -> Iterator[
         passwords = PasswordHasher()
         try:
             geoip = GeoIp(settings.geoip_file)
-            api = create_api(Collaborators(settings, instance, Registry(services), passwords, geoip))
+            parts = Collaborators(settings, instance, Registry(services), passwords, geoip)
+            api = with_graphql(create_api(parts), parts)
             config = uvicorn.Config(
                 cast("Any", api),
                 http=bounded_http_protocol(settings),

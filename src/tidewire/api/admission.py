@@ -7,7 +7,7 @@ from typing import Final
 
 from tidewire.api.addressing import Address, find_address
 from tidewire.api.asgi import Headers
-from tidewire.api.authorization import authorise, require_enabled, require_place, service_of
+from tidewire.api.authorization import Protocol, authorise, require_enabled, require_place, service_of
 from tidewire.api.bodies import (
     RequestParameters,
 )
@@ -30,10 +30,11 @@ UNAVAILABLE: Final = "project_database_unavailable"
 class Admission:
     """The admission of one request."""
 
-    __slots__ = ("api", "cors", "request")
+    __slots__ = ("api", "cors", "protocol", "request")
 
-    def __init__(self, api: Collaborators, request: Request) -> None:
+    def __init__(self, api: Collaborators, request: Request, protocol: Protocol = "rest") -> None:
         self.api = api
+        self.protocol = protocol
         self.request = request
         self.cors: Headers = [VARY]
         """Headers that let the page that sent the request read the answer, as far as it may."""
@@ -42,6 +43,18 @@ class Admission:
         self, match: Match | None, given: RequestParameters
     ) -> tuple[Match, ProjectStore, Caller]:
         """The operation and the project that the request is about, and who may call it there."""
+        store, caller = await self.identified(match, given)
+        if match is None:
+            raise TidewireError("general_route_not_found", "There is no such route.")
+        authorise(caller, match.endpoint, store.project, self.protocol)
+        present_share.set(share_of(caller, self.request, store.project.id, self.api.settings))
+        return match, store, caller
+
+    async def identified(self, match: Match | None, given: RequestParameters) -> tuple[ProjectStore, Caller]:
+        """The project that the request is about, and who sends it.
+
+        Without an operation, what the path is about must be something that can be switched off, and on.
+        """
         address = await find_address(self.request, self.api.instance, match, given)
         service = service_of(match, self.request.path)
         if address.store is not None and not address.ambiguous:
@@ -68,11 +81,8 @@ class Admission:
         if not may_call:
             self._require_key(caller)
         if match is None:
-            require_enabled(caller, service, store.project)
-            raise TidewireError("general_route_not_found", "There is no such route.")
-        authorise(caller, match.endpoint, store.project)
-        present_share.set(share_of(caller, self.request, store.project.id, self.api.settings))
-        return match, store, caller
+            require_enabled(caller, service, store.project, self.protocol)
+        return store, caller
 
     def _require_place(self, service: str, address: Address, project: Project) -> None:
         """Refuse a service that the project does not have. Any page may read why, since all are answered the

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal
 
 from tidewire.api.registry import Endpoint, Match
 from tidewire.core.errors import TidewireError
@@ -12,6 +12,9 @@ from tidewire.core.project_settings import SERVICES
 from tidewire.core.second_factors import NEEDS_SECOND_FACTOR, second_factor_fresh, second_factor_missing
 from tidewire.core.time import now
 from tidewire.store.instance.instance import CONSOLE_PROJECT_ID, Project
+
+Protocol = Literal["rest", "graphql"]
+"""How a call comes, as projects switch it on and off."""
 
 _SUBJECTS: Final = {"guest": "A guest", "user": "The user", "key": "The API key", "admin": "The user"}
 _UNKNOWN_KEY: Final = "The API key is not known in this project: it is wrong, or was deleted. A guest"
@@ -65,7 +68,7 @@ def require_place(service: str, project: Project, *, named: bool, admin_mode: bo
         raise TidewireError("general_access_forbidden", message)
 
 
-def require_enabled(caller: Caller, service: str, project: Project) -> None:
+def require_enabled(caller: Caller, service: str, project: Project, protocol: Protocol) -> None:
     """Refuse clients what the project has switched off; its keys and its people may use it.
 
     Raises ``general_service_disabled`` or ``general_api_disabled``.
@@ -75,20 +78,19 @@ def require_enabled(caller: Caller, service: str, project: Project) -> None:
     settings = project.settings
     if service in settings.disabled_services and service in SERVICES:
         raise TidewireError("general_service_disabled", f"The service {service} is switched off.")
-    protocol = "graphql" if service == "graphql" else "rest"
     if protocol in settings.disabled_protocols:
         raise TidewireError("general_api_disabled", f"The {protocol} API of this project is switched off.")
 
 
-def authorise(caller: Caller, endpoint: Endpoint, project: Project) -> None:
-    """Refuse a caller who may not use the operation.
+def authorise(caller: Caller, endpoint: Endpoint, project: Project, protocol: Protocol) -> None:
+    """Refuse a caller who may not use the operation, or not by this protocol.
 
     Raises :class:`TidewireError` ``general_service_disabled``, ``general_api_disabled``, ``team_not_found``,
     ``general_unauthorized_scope``, ``user_blocked``, ``user_more_factors_required``,
     ``user_challenge_required`` or ``user_session_already_exists``.
     """
     service = endpoint.service
-    require_enabled(caller, service, project)
+    require_enabled(caller, service, project, protocol)
     if service == "organization" and caller.kind == "user" and not caller.organization_id:
         message = "There is no such team: X-Appwrite-Organization must name one of yours."
         raise TidewireError("team_not_found", message)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol
+from types import MappingProxyType
+from typing import Final, NamedTuple, Protocol
 from urllib.parse import urlencode
 
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
@@ -65,6 +66,20 @@ class Form:
     upload: Upload | None
 
 
+class Destination(NamedTuple):
+    """Where the contents of a form go."""
+
+    rules: FileRules | None
+    """None: the form carries no file."""
+    open_writer: Callable[[], PartWriter]
+    binary: Mapping[str, int] = MappingProxyType({})
+    """Names of the fields that may be any bytes, and how many each has at most."""
+
+
+Decide = Callable[[Mapping[str, str]], Awaitable[Destination]]
+"""Finds out where the file goes, from the fields that come before it."""
+
+
 def boundary_of(content_type: str) -> str:
     """The boundary in a ``Content-Type`` header."""
     boundary = parse_options_header(content_type)[1].get("boundary", "")
@@ -74,18 +89,13 @@ def boundary_of(content_type: str) -> str:
 
 
 async def receive_form(
-    request: Request,
-    rules: FileRules | None,
-    open_writer: Callable[[], PartWriter],
-    lease: BodyLease,
-    binary: Mapping[str, int],
+    request: Request, destination: Destination, lease: BodyLease, decide: Decide | None = None
 ) -> Form:
     """Receive a form while it arrives; if anything fails, nothing of its file remains stored.
 
-    What is in memory of it counts for ``lease``. ``binary`` has the names of the fields that may be any
-    bytes, and how many each has at most.
+    What is in memory of it counts for ``lease``. ``decide`` replaces the destination when a file comes.
     """
-    receiver = _Receiver(request, rules, open_writer, lease, binary)
+    receiver = _Receiver(request, destination, lease, decide)
     try:
         return await receiver.run()
     except BaseException:
@@ -97,23 +107,12 @@ class _Receiver:
     """One form on its way in."""
 
     def __init__(
-        self,
-        request: Request,
-        rules: FileRules | None,
-        open_writer: Callable[[], PartWriter],
-        lease: BodyLease,
-        binary: Mapping[str, int],
+        self, request: Request, destination: Destination, lease: BodyLease, decide: Decide | None
     ) -> None:
         self._request = request
         self._lease = lease
-        self._rules = rules
-        self._open_writer = open_writer
-        self._file_limit = 0
-        if rules:
-            self._file_limit = rules.range.end + 1 - rules.range.start if rules.range else rules.limit
-        self._binary = binary
-        self._field_limit = MAX_FIELD_BYTES + sum(binary.values())
-        self._body_limit = self._file_limit + self._field_limit + MAX_PARTS * MAX_PART_HEADER_BYTES
+        self._decide = decide
+        self._set(destination)
         self._fields: list[tuple[str, str]] = []
         self._contents: dict[str, bytes] = {}
         """Of the fields that may be any bytes."""
@@ -122,6 +121,17 @@ class _Receiver:
         self._file: MultipartSegment | None = None
         self._part: MultipartSegment | None = None
         self._text = bytearray()
+
+    def _set(self, destination: Destination) -> None:
+        rules = destination.rules
+        self._rules = rules
+        self._open_writer = destination.open_writer
+        self._file_limit = 0
+        if rules:
+            self._file_limit = rules.range.end + 1 - rules.range.start if rules.range else rules.limit
+        self._binary = destination.binary
+        self._field_limit = MAX_FIELD_BYTES + sum(self._binary.values())
+        self._body_limit = self._file_limit + self._field_limit + MAX_PARTS * MAX_PART_HEADER_BYTES
 
     async def run(self) -> Form:
         if self._request.content_length > self._body_limit:
@@ -156,15 +166,18 @@ class _Receiver:
                 raise self._file_too_large()
             for event in parser.parse(piece):
                 if isinstance(event, MultipartSegment):
-                    self._begin(event)
+                    await self._begin(event)
                 elif event is None:
                     self._end()
                 else:
                     await self._add(bytes(event))
         parser.close()
 
-    def _begin(self, part: MultipartSegment) -> None:
+    async def _begin(self, part: MultipartSegment) -> None:
         self._part = part
+        if part.filename is not None and self._decide is not None:
+            self._set(await self._decide(dict(self._fields)))
+            self._decide = None
         if self._rules and part.filename is not None and part.name == self._rules.field:
             if self._file is not None:
                 raise TidewireError("general_argument_invalid", f'There is more than one file "{part.name}".')
@@ -205,7 +218,7 @@ class _Receiver:
 
     async def _finish_file(self) -> Upload | None:
         rules, part = self._rules, self._file
-        if rules is None:
+        if rules is None or self._decide is not None:  # no file came
             return None
         if part is None or self._writer is None or not (part.filename or part.bytes_received):
             raise missing_file()

@@ -54,6 +54,7 @@ class Route:
         operation = endpoint.operation
         parameters = [each for each in operation.parameters if each is not endpoint.file_parameter]
         self.endpoint = endpoint
+        self.path = path
         self.names = names
         """The names of the placeholders, in order."""
         self.in_path = [each for each in parameters if each.name in names]
@@ -120,6 +121,8 @@ class Registry:
         self.operations: list[Operation] = [
             operation for service in services for operation in service.declared
         ]
+        self.routes: dict[str, Route] = {}
+        """The route of each operation by its own path, by the operation's name."""
         self._root = _Node()
         names: set[str] = set()
         for operation in self.operations:
@@ -127,7 +130,8 @@ class Registry:
                 raise DuplicateOperationError(f"operation {operation.name} is declared twice")
             names.add(operation.name)
             endpoint = Endpoint(operation)
-            for path in (operation.path, *operation.aliases):
+            self.routes[operation.name] = self._add(endpoint, operation.path)
+            for path in operation.aliases:
                 self._add(endpoint, path)
 
     def route(self, method: str, path: str) -> Match | None:
@@ -149,7 +153,7 @@ class Registry:
         route, values = found
         return Match(route, dict(zip(route.names, values, strict=True)))
 
-    def _add(self, endpoint: Endpoint, path: str) -> None:
+    def _add(self, endpoint: Endpoint, path: str) -> Route:
         node = self._root
         names: list[str] = []
         for segment in path.split("/")[1:]:
@@ -160,15 +164,17 @@ class Registry:
             else:
                 node = node.fixed.setdefault(segment, _Node())
         method, chosen_by = endpoint.operation.method, endpoint.operation.chosen_by
+        route = Route(endpoint, path, tuple(names))
         if chosen_by and method in node.ends and chosen_by not in node.ends[method].alternatives:
-            node.ends[method].alternatives[chosen_by] = Route(endpoint, path, tuple(names))
-            return
+            node.ends[method].alternatives[chosen_by] = route
+            return route
         if method in node.ends:
             other = node.ends[method].endpoint.operation.name
             raise DuplicateOperationError(
                 f"{method} {path} is declared by {endpoint.operation.name} and by {other}"
             )
-        node.ends[method] = Route(endpoint, path, tuple(names))
+        node.ends[method] = route
+        return route
 
 
 def _require_alone(name: str, usual: Route, chosen: Route, given: Mapping[str, object]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import AsyncIterator
 from typing import Final
 
@@ -92,6 +93,17 @@ class Request(Head):
         if message["type"] == "http.disconnect":
             raise ClientDisconnectedError
         return message
+
+    def part(self, method: str, path: str) -> Request:
+        """A part of this request that calls the operation of a method and path: the same sender says it.
+
+        How the client takes the answer to the whole is not said of the part.
+        """
+        made = copy.copy(self)
+        made.method, made.path = method, path
+        if b"accept" in made.headers:
+            made.headers = {name: value for name, value in made.headers.items() if name != b"accept"}
+        return made
 
     async def disconnected(self) -> None:
         """Return when the client has gone away."""

@@ -10,15 +10,26 @@ from urllib.parse import urlsplit
 from tidewire.api.asgi import Headers
 from tidewire.api.requests import Request
 from tidewire.identity.sites import same_site
+from tidewire.services.context import Context
 
 _WEB: Final = ("http://", "https://")
 _EXPIRED: Final = "Thu, 01 Jan 1970 00:00:00 GMT"
 
 
-def started_headers(
+def session_headers(request: Request, context: Context, *, first_party: bool) -> Headers:
+    """Hand a session to the client that the operation started, or make it forget the one that it ended."""
+    session = context.session_started
+    if session is not None:
+        return _started_headers(
+            request, context.project.id, session.value, session.expires, first_party=first_party
+        )
+    return _ended_headers(request, context.project.id) if context.session_ended else []
+
+
+def _started_headers(
     request: Request, project_id: str, value: str, expires: int, *, first_party: bool
 ) -> Headers:
-    """Hand a new session to the client; ``expires`` is in milliseconds since the epoch."""
+    """Hand over a new session; ``expires`` is in milliseconds since the epoch."""
     name = f"a_session_{project_id}"
     headers = _cookie_headers(request, name, value, email.utils.formatdate(expires / 1000, usegmt=True))
     if not first_party:
@@ -26,7 +37,7 @@ def started_headers(
     return headers
 
 
-def ended_headers(request: Request, project_id: str) -> Headers:
+def _ended_headers(request: Request, project_id: str) -> Headers:
     """Make the client forget its session."""
     return [
         *_cookie_headers(request, f"a_session_{project_id}", "deleted", _EXPIRED),

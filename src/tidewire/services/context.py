@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import msgspec
 
@@ -81,6 +82,8 @@ class Context(msgspec.Struct, eq=False):
     """Fields to be shown of what the answer lists, beside those of the system; None: all of them."""
     shows_related: bool = False
     """Documents come with those related to them where nothing is selected, as programs before 1.8 expect."""
+    protocol: Literal["rest", "graphql"] = "rest"
+    """How the operation is called."""
     wants_form: bool = False
     """The client takes an answer as ``multipart/form-data``."""
     form: Mapping[str, object] | None = None

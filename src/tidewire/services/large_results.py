@@ -159,6 +159,11 @@ class HeldResults:
         """Bytes that are held; 0 if the result is not large."""
         return self._size
 
+    @property
+    def counted(self) -> int:
+        """Bytes of the last result, as its read counted them; 0 if it did not."""
+        return self._used
+
     def release(self) -> None:
         """Release all bytes."""
         if self._size:

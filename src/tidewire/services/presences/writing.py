@@ -96,7 +96,7 @@ def upsert_presence(
         permissions=presence_permissions(permissions, owner, _held(context)),
         expires_at=expires_at or now() + DEFAULT_LIFETIME_MS,
         metadata=metadata,
-        source="rest",
+        source=context.protocol,
     )
     return set_presence(transaction, presence_id, state)
 

@@ -1,0 +1,156 @@
+"""Documents of clients: parsed and checked once, and kept as long as there is room."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    GraphQLSchema,
+    GraphQLSyntaxError,
+    InlineFragmentNode,
+    NoSchemaIntrospectionCustomRule,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    parse,
+    specified_rules,
+    validate,
+)
+from tidewire.graphql.limits import fragments_of, limit_error, require_small
+from tidewire.settings import Settings
+
+_AT_ONCE_BYTES: Final = 2048
+"""Bytes of a document that is checked without leaving the event loop to others meanwhile."""
+_MAX_ERRORS: Final = 10
+"""Faults of a document that are told."""
+_INVALID: Final = {"code": 400, "type": "general_query_invalid"}
+
+
+@dataclass(eq=False)
+class Document:
+    """A document without faults."""
+
+    text: str
+    node: DocumentNode
+    operations: dict[str, OperationDefinitionNode]
+    """By name; that of an operation without one is empty."""
+    introspections: dict[str, bytes] = field(default_factory=dict)
+    """Answers to operations that only ask for the schema, by their names."""
+
+    def operation(self, name: str) -> OperationDefinitionNode:
+        """The operation of a name, or the only one if the name is empty. Raises GraphQLError."""
+        if not name and len(self.operations) == 1:
+            return next(iter(self.operations.values()))
+        if name in self.operations:
+            return self.operations[name]
+        message = (
+            f"Unknown operation named '{name[:100]}'."
+            if name
+            else "Must provide operation name if query contains multiple operations."
+        )
+        raise GraphQLError(message, extensions=dict(_INVALID))
+
+    def asks_for_schema(self, operation: OperationDefinitionNode) -> bool:
+        """Whether an operation asks for the schema, and for nothing else. Raises GraphQLError for both."""
+        names = set(self._root_fields(operation.selection_set, set())) - {"__typename"}
+        schema = names & {"__schema", "__type"}
+        if schema and names - schema:
+            raise limit_error("Ask for the schema in a query of its own, without other fields.")
+        return bool(schema)
+
+    def _root_fields(self, selections: SelectionSetNode, seen: set[str]) -> list[str]:
+        names: list[str] = []
+        for each in selections.selections:
+            if isinstance(each, FieldNode):
+                names.append(each.name.value)
+            elif isinstance(each, FragmentSpreadNode):
+                if each.name.value not in seen:
+                    seen.add(each.name.value)
+                    fragment = fragments_of(self.node)[each.name.value]
+                    names += self._root_fields(fragment.selection_set, seen)
+            elif isinstance(each, InlineFragmentNode):
+                names += self._root_fields(each.selection_set, seen)
+        return names
+
+
+class InvalidDocumentError(Exception):
+    """A document that cannot be run."""
+
+    def __init__(self, errors: list[GraphQLError]) -> None:
+        super().__init__(str(errors[0]))
+        self.errors = errors
+
+
+class Documents:
+    """The documents that one process was sent lately."""
+
+    def __init__(self, schema: GraphQLSchema, settings: Settings) -> None:
+        self._schema = schema
+        self._settings = settings
+        self._kept: OrderedDict[str, Document] = OrderedDict()
+        self._size = 0
+        hidden = () if settings.graphql_introspection else (NoSchemaIntrospectionCustomRule,)
+        self._rules: list[Any] = [*specified_rules, *hidden]
+
+    async def document(self, text: str) -> Document:
+        """The document of a text. Raises :class:`InvalidDocumentError`."""
+        kept = self._kept.get(text)
+        if kept is not None:
+            self._kept.move_to_end(text)
+            return kept
+        size = len(text)
+        most = self._settings.graphql_max_document_bytes
+        if size > most or len(text.encode(errors="replace")) > most:
+            raise InvalidDocumentError([limit_error(f"A query has at most {most} bytes.")])
+        if size <= _AT_ONCE_BYTES:
+            made = self._checked(text)
+        else:
+            made = await asyncio.to_thread(self._checked, text)
+        self._keep(made)
+        return made
+
+    def _checked(self, text: str) -> Document:
+        settings = self._settings
+        most = settings.graphql_max_tokens
+        try:
+            node = parse(text, max_tokens=most, max_comments=most, allow_empty_selection_sets=False)
+            require_small(node, settings)
+            errors = validate(
+                self._schema,
+                node,
+                self._rules,
+                max_errors=_MAX_ERRORS,
+                hide_suggestions=not settings.graphql_introspection,
+                allow_empty_selection_sets=False,
+            )
+        except GraphQLSyntaxError as error:
+            raise InvalidDocumentError([_invalid(error)]) from None
+        except GraphQLError as error:
+            raise InvalidDocumentError([error]) from None
+        except RecursionError:
+            raise InvalidDocumentError([limit_error("The query nests too deeply.")]) from None
+        if errors:
+            raise InvalidDocumentError([_invalid(each) for each in errors])
+        operations = [each for each in node.definitions if isinstance(each, OperationDefinitionNode)]
+        return Document(text, node, {each.name.value if each.name else "": each for each in operations})
+
+    def _keep(self, document: Document) -> None:
+        size, most = len(document.text), self._settings.graphql_cached_bytes
+        if size > most // 4 or document.text in self._kept:
+            return
+        self._kept[document.text] = document
+        self._size += size
+        while self._size > most:
+            _, oldest = self._kept.popitem(last=False)
+            self._size -= len(oldest.text)
+
+
+def _invalid(error: GraphQLError) -> GraphQLError:
+    error.extensions = {**(error.extensions or {}), **_INVALID}
+    return error
