@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ from tidewire.functions.confinement import (
 from tidewire.functions.contract import Isolation, SandboxUnavailableError
 from tidewire.functions.engine import LocalEngine, open_engine
 from tidewire.functions.isolation import best_isolation
+from tidewire.functions.runtimes import find_runtimes
 from tidewire.functions.scratch import Scratch
 from tidewire.settings import Settings
 
@@ -66,6 +68,26 @@ async def test_both_languages_run(apart: LocalEngine, runtime: str) -> None:
     response = await function()
     assert response.body == b"ok ownundefined", response
     assert not (await function()).cold_start
+
+
+async def test_a_runtime_among_temporary_files_is_seen(
+    kind: Isolation, machine: Machine, root: Path, tmp_path: Path
+) -> None:
+    """The folder for temporary files is another one inside."""
+    program = tmp_path / "bin" / "node"
+    program.parent.mkdir()
+    shutil.copy(machine.runtimes[machine.runtime("node")].program, program)
+    if kind == "limits":
+        pytest.skip("with limits alone the function's user does not get into folders of the tests")
+    found = await find_runtimes([str(program.parent)], "")
+    engine = replace(machine, runtimes=found).engine(root, kind)
+    try:
+        response = await Function(
+            engine, next(iter(found)), "module.exports = ({res}) => res.text(process.execPath)"
+        )()
+    finally:
+        await engine.close()
+    assert response.body.decode() == str(program), response
 
 
 async def test_what_is_seen(apart: LocalEngine, machine: Machine, root: Path, kind: Isolation) -> None:

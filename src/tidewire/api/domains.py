@@ -12,9 +12,11 @@ from tidewire.api.admission import unavailable
 from tidewire.api.asgi import Application, Header, Headers, Receive, Scope, Send
 from tidewire.api.collaborators import Collaborators
 from tidewire.api.contexts import context_of
-from tidewire.api.errors import error_body, unforeseen_error
+from tidewire.api.error_pages import page_of_code, send_error, wants_html
+from tidewire.api.errors import unforeseen_error
+from tidewire.api.html import HTML_TYPE, POLICY
 from tidewire.api.requests import ClientDisconnectedError, Request
-from tidewire.api.responses import send_json
+from tidewire.api.responses import TEXT_TYPE, send_body
 from tidewire.api.sharing import share_of
 from tidewire.core.errors import TidewireError
 from tidewire.core.ids import unique_id
@@ -50,6 +52,8 @@ def with_domains(application: Application, api: Collaborators) -> Application:
     """
     own = frozenset(name.encode("latin-1", "replace") for name in own_hosts(api.settings))
     domains = api.instance.domains
+    parent = api.settings.functions_domain.lower().encode("latin-1", "replace")
+    below = (b"." + parent,) if parent else ()
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         domain = _domain(scope["headers"]) if scope["type"] == "http" else b""
@@ -57,7 +61,12 @@ def with_domains(application: Application, api: Collaborators) -> Application:
         known = not domain or domain in own or domain[-1:].isdigit()
         place = None if known else await domains.find(domain.decode("latin-1"))
         if place is None:
-            await application(scope, receive, send)
+            if not known and domain.endswith(below):
+                await _send_nothing(Request(scope, receive, api.hops), send)
+            else:
+                await application(scope, receive, send)
+        elif place.redirect_url:
+            await _redirect(send, place)
         elif place.function_id:
             await _Visit(api, Request(scope, receive, api.hops), send, place).answer()
         else:
@@ -72,6 +81,17 @@ def _domain(headers: Headers) -> bytes:
         if name == b"host":
             return value.partition(b":")[0].lower().rstrip(b".")
     return b""
+
+
+async def _send_nothing(request: Request, send: Send) -> None:
+    """The answer at a name that could be a function's, and is none's."""
+    error = TidewireError("rule_not_found", "No function answers at this domain: make a rule for it.")
+    await send_error(request, send, error)
+
+
+async def _redirect(send: Send, place: Place) -> None:
+    location = quote(place.redirect_url, safe=punctuation).encode()
+    await send_body(send, place.redirect_status_code, TEXT_TYPE, b"", ((b"location", location),))
 
 
 def _about(scope: Scope, place: Place) -> Scope:
@@ -153,24 +173,30 @@ class _Visit:
                 "general_server_error", "The function came to no answer; its execution says why."
             )
         bodiless = outcome.status_code in {204, 304}
+        is_head = self._request.method == "HEAD"
+        body = outcome.body
+        replaced = {"x-appwrite-execution-id"}
+        added: list[Header] = [(b"x-appwrite-execution-id", self._id.encode())]
+        if outcome.status_code >= 400 and not body and not is_head and wants_html(self._request):
+            body = page_of_code(outcome.status_code)
+            replaced |= {"content-type", "content-length"}
+            added += [(b"content-type", HTML_TYPE), POLICY]
         headers: list[Header] = [
             (name.encode("latin-1", "replace"), value.encode("utf-8", "replace"))
             for name, value in outcome.headers
-            if name != "x-appwrite-execution-id"
+            if name not in replaced
         ]
-        headers.append((b"x-appwrite-execution-id", self._id.encode()))
-        if not bodiless and all(name != "content-length" for name, _ in outcome.headers):
-            headers.append((b"content-length", b"%d" % len(outcome.body)))
+        headers += added
+        if not bodiless and all(name != b"content-length" for name, _ in headers):
+            headers.append((b"content-length", b"%d" % len(body)))
         self._begun = True
         await self._send({"type": "http.response.start", "status": outcome.status_code, "headers": headers})
-        body = b"" if bodiless or self._request.method == "HEAD" else outcome.body
-        await self._send({"type": "http.response.body", "body": body})
+        await self._send({"type": "http.response.body", "body": b"" if bodiless or is_head else body})
 
     async def _refuse(self, error: TidewireError) -> None:
-        if self._begun:
-            return
-        body = error_body(error)
-        await send_json(self._send, body.code, body, [(b"x-appwrite-execution-id", self._id.encode())])
+        if not self._begun:
+            headers = (b"x-appwrite-execution-id", self._id.encode())
+            await send_error(self._request, self._send, error, headers)
 
 
 def _target(request: Request) -> str:

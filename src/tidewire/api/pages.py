@@ -12,10 +12,10 @@ import msgspec
 import tidewire
 from tidewire.api.asgi import Application, Header, Receive, Scope, Send
 from tidewire.api.errors import error_body
+from tidewire.api.html import HTML_TYPE, POLICY, html_page
 from tidewire.api.responses import JSON_TYPE, TEXT_TYPE, send_body
 from tidewire.core.errors import TidewireError
 
-_HTML: Final = b"text/html; charset=UTF-8"
 _CHALLENGES: Final = "/.well-known/acme-challenge/"
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _CONSOLE: Final = "/console"
@@ -45,14 +45,7 @@ class _Page:
 
 
 def _html(title: str, text: str) -> _Page:
-    """A page without scripts. Neither text comes from a client."""
-    body = (
-        f'<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{title}</title>'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"></head>\n'
-        f"<body><h1>{title}</h1><p>{text}</p></body>\n</html>\n"
-    )
-    policy = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
-    return _Page(200, _HTML, body.encode(), (policy,))
+    return _Page(200, HTML_TYPE, html_page(title, text), (POLICY,))
 
 
 _HOME: Final = _html(

@@ -19,7 +19,7 @@ from tidewire.functions.specifications import SPECIFICATIONS
 from tidewire.services.functions.activation import activate, latest_of
 from tidewire.services.functions.events import DEPLOYMENT_UPDATED
 from tidewire.services.functions.records import deployment_of
-from tidewire.services.functions.rules import point_rules
+from tidewire.services.functions.rules import follow_functions
 from tidewire.services.functions.runnables import environment
 from tidewire.services.publishing import project_event
 from tidewire.services.storage.content import read_parts
@@ -242,9 +242,7 @@ class Build:
 
         active = await self._store.database.write(unit)
         if active == source.deployment.id:
-            await point_rules(
-                self._parts.instance, self._store.project.id, source.function.id, source.deployment.id
-            )
+            await follow_functions(self._parts.instance, self._store.database)
         return active is not None
 
 

@@ -15,6 +15,7 @@ from tidewire.executions.parts import Parts
 from tidewire.executions.queue import Queue
 from tidewire.executions.schedules import run_scheduled
 from tidewire.executions.triggers import Triggers
+from tidewire.services.functions.rules import follow_functions
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Database, Transaction
 from tidewire.store.instance.instance import CONSOLE_PROJECT_ID, ProjectStore
@@ -92,6 +93,7 @@ class ProjectFunctions:
         database = store.database
         if self._queue is None or self._triggers is None:  # else it goes on after trouble
             await self._release(database)
+            await follow_functions(self._parts.instance, database)
             self._queue = Queue(self._parts, store, self._tasks, self._wake)
             self._triggers = Triggers(self._parts, store)
             self._leave.append(database.keep_awake_while(self._is_busy))

@@ -70,7 +70,7 @@ _SYSTEM_FILES: Final = (
 )  # fmt: skip
 _HIDDEN: Final = ("/usr/local/etc", "/usr/etc", "/usr/local/src", "/usr/src")
 """Where settings and secrets of other programs may lie."""
-_MADE: Final = ("usr", "dev", "tmp", *(path[1:] for path in _SYSTEM_LINKS))
+_MADE: Final = ("usr", "dev", *(path[1:] for path in _SYSTEM_LINKS))
 """Folders of the root whose own folders are there."""
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _BASE_MEMORY: Final = 64
@@ -143,7 +143,7 @@ def confined_command(
     )
     arguments += ["--proc", "/proc", "--dev", "/dev"]
     flags = {"ro": "--ro-bind", "rw": "--bind", "link": "--symlink"}
-    made: set[str] = set()
+    made = {"/tmp"}  # noqa: S108 - inside
     for kind, source, target in [*_tree(cell, hidden), ("tmpfs", str(cell.temporary_bytes), "/dev/shm")]:  # noqa: S108
         for parent in reversed(Path(target).parents[:-1]):
             if parent.parts[1] not in _MADE and str(parent) not in made:  # else only root may enter

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import socket
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.services.functions.project import ECHO, FunctionsProject
+from tests.services.functions.project import ECHO, FunctionsProject, eventually
 from tests.support.server import TidewireServer
 
 SITE = """
@@ -34,7 +36,8 @@ async def main(context):
 
 @contextmanager
 def visitor(project: FunctionsProject, host: str, **headers: str) -> Iterator[httpx.Client]:
-    """Somebody's browser at a domain."""
+    """A program that asks at a domain, and wants JSON unless it says otherwise."""
+    headers.setdefault("accept", "application/json")
     base = project.server.endpoint.removesuffix("/v1")
     with httpx.Client(base_url=base, headers={"host": host, **headers}, timeout=60) as http:
         yield http
@@ -149,8 +152,87 @@ def test_only_what_everybody_may_run_is_reached(project: FunctionsProject) -> No
     changed = project.get(f"/proxy/rules/{listed['$id']}")
     assert changed["deploymentId"] == project.get(f"/functions/{function_id}")["deploymentId"] != ""
     project.request("DELETE", f"/functions/{function_id}", 204)
-    assert problem() == (404, "general_route_not_found")
+    assert problem() == (404, "rule_not_found")
     project.get(f"/proxy/rules/{listed['$id']}", 404)
+
+
+SILENT = """
+def main(context):
+    return context.res.send("", int(context.req.path[1:]), {"content-type": "text/x-own"})
+"""
+
+
+def test_errors_are_pages_for_people(project: FunctionsProject) -> None:
+    closed = project.deployed(SILENT, execute=["users"])
+    rule(project, "nobody.functions.localhost", closed)
+    function_id = project.function(execute=["any"])["$id"]
+    rule(project, "page.functions.localhost", function_id)
+
+    def page(host: str, path: str, accept: str = "text/html,*/*;q=0.8") -> tuple[int, str, str]:
+        with visitor(project, host, accept=accept) as http:
+            answer = http.get(path)
+            return answer.status_code, answer.headers.get("content-type", ""), answer.text
+
+    def shows(found: tuple[int, str, str], code: int, *texts: str) -> bool:
+        status, content_type, text = found
+        return (status, content_type) == (code, "text/html; charset=UTF-8") and all(
+            each in text for each in texts
+        )
+
+    for path in ("/", "/v1/account", "/console/", "/robots.txt"):
+        assert shows(page("unknown.functions.localhost", path), 404, "Nothing is here yet"), path
+        assert '"rule_not_found"' in page("unknown.functions.localhost", path, "application/json")[2]
+    assert shows(page("a.b.functions.localhost", "/", "*/*"), 404, "Start with this domain")
+    assert shows(page("nobody.functions.localhost", "/"), 401, "Execution not permitted", "View settings")
+    assert shows(page("page.functions.localhost", "/"), 404, "No active deployments", "View deployments")
+    project.built(function_id, project.upload(function_id, SILENT)["$id"])
+    for code, text in (
+        (404, "does not exist"),
+        (504, "respond in time"),
+        (400, "unexpected client error"),
+        (500, "unexpected server error"),
+    ):
+        assert shows(page("page.functions.localhost", f"/{code}"), code, f"Error {code}", text)
+        assert page("page.functions.localhost", f"/{code}", "application/json") == (
+            code,
+            "text/x-own; charset=utf-8",
+            "",
+        )
+    assert page("page.functions.localhost", "/200") == (200, "text/x-own; charset=utf-8", "")
+
+
+def test_a_domain_that_redirects(project: FunctionsProject) -> None:
+    function_id = project.function()["$id"]
+    asked = {
+        "url": "https://elsewhere.example/a?b=c#d",
+        "statusCode": 308,
+        "resourceId": function_id,
+        "resourceType": "function",
+    }
+    path = "/proxy/rules/redirect"
+    made = project.post(path, domain="moved.localhost", **asked)
+    assert (made["type"], made["redirectUrl"], made["redirectStatusCode"], made["status"]) == (
+        "redirect",
+        asked["url"],
+        308,
+        "verified",
+    )
+    assert (made["deploymentResourceId"], made["deploymentResourceType"]) == (function_id, "function")
+    with visitor(project, "moved.localhost") as http:
+        for answer in (http.get("/any?x=y"), http.post("/v1/users")):
+            assert (answer.status_code, answer.headers["location"]) == (308, asked["url"])
+    other = project.post(path, domain="other.localhost", **{**asked, "statusCode": "302"})
+    assert other["redirectStatusCode"] == 302
+    for wrong in ({"statusCode": 200}, {"url": "javascript:alert(1)"}, {"url": "https://a.example/\r\nx: y"}):
+        refused = project.post(path, 400, domain="wrong.localhost", **{**asked, **wrong})
+        assert refused["type"] == "general_argument_invalid"
+    for nothing in ({"resourceId": "nowhere"}, {"resourceType": "site"}):
+        refused = project.post(path, 404, domain="wrong.localhost", **{**asked, **nothing})
+        assert refused["type"] == "rule_resource_not_found"
+    found = project.get("/proxy/rules", params=equal("deploymentResourceId", function_id))
+    assert {each["$id"] for each in found["rules"]} == {made["$id"], other["$id"]}
+    project.request("DELETE", f"/functions/{function_id}", 204)
+    assert project.get("/proxy/rules", params=equal("deploymentResourceId", function_id))["total"] == 0
 
 
 def equal(name: str, value: str) -> dict[str, str]:
@@ -175,7 +257,7 @@ def test_rules_are_listed_and_deleted(project: FunctionsProject) -> None:
     with visitor(project, "one.functions.localhost") as http:
         assert http.get("/hello").json()["path"] == "/hello"
         project.request("DELETE", f"/proxy/rules/{made['$id']}", 204)
-        assert http.get("/hello").json()["type"] == "general_route_not_found"
+        assert http.get("/hello").json()["type"] == "rule_not_found"
     project.get(f"/proxy/rules/{made['$id']}", 404)
     again = rule(project, "one.functions.localhost", function_id)
     assert again["$id"] != made["$id"]
@@ -221,20 +303,43 @@ def test_a_domain_that_leads_elsewhere_is_not_answered(project: FunctionsProject
         assert http.get("/hello").json()["type"] == "general_route_not_found"
 
 
-def test_the_names_of_the_server_lead_to_no_function(tmp_path: Path) -> None:
-    """Also where one was claimed before the operator named it."""
+def deleted_in_a_crash(project: FunctionsProject, function_id: str) -> None:
+    """Have the server killed between the deletion of a function and what follows from it elsewhere."""
+    instance = project.server.data_dir / "projects" / "console" / "database.sqlite3"
+    with (
+        closing(sqlite3.connect(instance, isolation_level=None)) as others,
+        ThreadPoolExecutor(1) as requests,
+    ):
+        others.execute("BEGIN IMMEDIATE")
+        asked = requests.submit(project.http.delete, f"/v1/functions/{function_id}")
+        eventually(
+            lambda: project.http.get(f"/v1/functions/{function_id}").status_code, lambda code: code == 404
+        )
+        project.server.kill()
+        assert isinstance(asked.exception(), httpx.TransportError)
+
+
+def test_what_domains_lead_to_after_restarts(tmp_path: Path) -> None:
+    """The names of the server lead to no function, also where one was claimed before the operator named it;
+    and rules follow their function, whenever the server is killed."""
     server = TidewireServer(tmp_path / "data", ["--drain-seconds", "0.2"]).start()
     try:
         with FunctionsProject.of(server) as project:
             rule(project, "app.localhost", project.deployed(ECHO, execute=["any"]))
             with visitor(project, "app.localhost") as http:
                 assert http.get("/hello").json()["path"] == "/hello"
-        server.stop()
+            short_lived = project.function()["$id"]
+            rule(project, "short.localhost", short_lived)
+            deleted_in_a_crash(project, short_lived)
         server.arguments += ["--hostnames", "localhost,app.localhost"]
         server.start()
         with FunctionsProject.of(server) as project, visitor(project, "app.localhost") as http:
             assert http.get("/hello").json()["type"] == "general_route_not_found"
             assert http.get("/v1/health/version").status_code == 200
+            rules = eventually(lambda: project.get("/proxy/rules"), lambda found: found["total"] == 1)[
+                "rules"
+            ]
+            assert [each["domain"] for each in rules] == ["app.localhost"]
     finally:
         server.stop()
 

@@ -169,6 +169,15 @@ class AnyCaseChoice(Choice):
 
 
 @dataclass(frozen=True)
+class StatusCode(AnyCaseChoice):
+    """One of the listed codes of HTTP, which may be written as a number."""
+
+    def convert(self, value: object) -> str:
+        is_number = isinstance(value, int) and not isinstance(value, bool)
+        return super().convert(str(value) if is_number else value)
+
+
+@dataclass(frozen=True)
 class OrEmpty(Check):
     """What ``check`` accepts, or the empty text, with which a client removes what was there."""
 

@@ -6,20 +6,21 @@ from tidewire.core.models.base import Page, Resource
 
 
 class ProxyRule(Resource, frozen=True, kw_only=True):
-    """A domain that leads to a function, or to the API of a project."""
+    """A domain that leads to a function, to the API of a project, or elsewhere."""
 
     domain: str
     type: str
-    """``api``, or ``deployment``: a function."""
+    """``api``; ``deployment``: a function; or ``redirect``."""
     trigger: str
     """``manual``: somebody asked for it."""
     redirect_url: str
-    """Always empty: no rule redirects."""
+    """Where clients are sent; empty unless the rule redirects."""
     redirect_status_code: int
+    """The code of HTTP that sends them."""
     deployment_id: str
     """The active deployment of the function."""
     deployment_resource_type: str | None
-    """``function``; null for the API."""
+    """``function``, also of a rule that redirects, which ends with it; null for the API."""
     deployment_resource_id: str
     """Id of the function."""
     deployment_vcs_provider_branch: str

@@ -10,10 +10,14 @@ from tidewire.store.engine import event_log
 from tidewire.store.engine.connection import Connection, Row
 from tidewire.store.records.deployments import newest_deployment
 from tidewire.store.records.functions import update_function
+from tidewire.store.records.rule_changes import note_rules
 
 
 def activate(connection: Connection, function: Row[Any], deployment: Row[Any]) -> Row[Any]:
-    """Make a deployment that is ready the one that runs; returns the function as it is now."""
+    """Make a deployment that is ready the one that runs; returns the function as it is now.
+
+    After the commit the function's rules are to follow (:mod:`tidewire.services.functions.rules`).
+    """
     moment = now()
     values = {
         "updated_at": moment,
@@ -24,7 +28,15 @@ def activate(connection: Connection, function: Row[Any], deployment: Row[Any]) -
     }
     if not function.deployment_id:
         values["position"] = event_log.last_offset(connection)  # what was before runs nothing
+    note_rules(connection, function.id)
     return update_function(connection, function.sequence, values)
+
+
+def deactivate(connection: Connection, function: Row[Any]) -> None:
+    """Leave a function without a deployment that runs."""
+    values = {"deployment_id": "", "deployment_created_at": 0, "schedule_next_at": 0}
+    note_rules(connection, function.id)
+    update_function(connection, function.sequence, values)
 
 
 def next_run(schedule: str, deployment_id: str, after: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -16,7 +16,7 @@ from tidewire.core.models import Deployment, DeploymentList, Function
 from tidewire.core.time import now
 from tidewire.services.context import Context
 from tidewire.services.functions import operations
-from tidewire.services.functions.activation import activate, latest_of
+from tidewire.services.functions.activation import activate, deactivate, latest_of
 from tidewire.services.functions.events import DEPLOYMENT_CREATED, DEPLOYMENT_DELETED, DEPLOYMENT_UPDATED
 from tidewire.services.functions.records import (
     deployment_of,
@@ -24,13 +24,12 @@ from tidewire.services.functions.records import (
     find_function,
     function_of,
 )
-from tidewire.services.functions.rules import point_rules
+from tidewire.services.functions.rules import follow_functions
 from tidewire.services.paging import selections
 from tidewire.services.publishing import publish
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.records import deployments as records
-from tidewire.store.records.functions import update_function
 
 PATH: Final = "/functions/{functionId}/deployments"
 ONE: Final = "/functions/{functionId}/deployments/{deploymentId}"
@@ -95,7 +94,7 @@ async def update_function_deployment(
         return function
 
     function = await context.database.write(unit)
-    await point_rules(context.instance, context.project.id, function_id, deployment_id)
+    await follow_functions(context.instance, context.database)
     return function
 
 
@@ -141,15 +140,14 @@ async def delete_deployment(context: Context, function_id: ResourceId, deploymen
         row = find_deployment(connection, function, deployment_id)
         records.delete_deployment(connection, row)
         if function.deployment_id == row.id:
-            cleared: dict[str, Any] = {"deployment_id": "", "deployment_created_at": 0, "schedule_next_at": 0}
-            update_function(connection, function.sequence, cleared)
+            deactivate(connection, function)
         latest_of(connection, function)
         deleted = deployment_of(row, function_id)
         publish(transaction, context, DEPLOYMENT_DELETED, _parameters(function_id, deployment_id), deleted)
         return bool(function.deployment_id == row.id)
 
     if await context.database.write(unit):
-        await point_rules(context.instance, context.project.id, function_id, "")
+        await follow_functions(context.instance, context.database)
 
 
 @operations.declare(

@@ -21,12 +21,13 @@ from tidewire.services.functions.activation import next_run
 from tidewire.services.functions.catalog import require_runtime
 from tidewire.services.functions.events import FUNCTION_CREATED, FUNCTION_DELETED, FUNCTION_UPDATED
 from tidewire.services.functions.records import find_function, function_of, publish_function
-from tidewire.services.functions.rules import delete_rules
+from tidewire.services.functions.rules import follow_functions
 from tidewire.services.publishing import publish
 from tidewire.store.engine import event_log
 from tidewire.store.engine.connection import Connection, Row
 from tidewire.store.engine.database import Transaction
 from tidewire.store.records import functions as records
+from tidewire.store.records.rule_changes import note_rules
 
 Name = Annotated[str, Text(1, 128)]
 RuntimeKey = Annotated[str, Text()]
@@ -227,10 +228,11 @@ async def delete(context: Context, function_id: ResourceId) -> None:
         row = find_function(connection, function_id)
         function = function_of(connection, row)
         records.delete_function(connection, row.sequence, row.id)
+        note_rules(connection, row.id)
         publish(transaction, context, FUNCTION_DELETED, {"functionId": function_id}, function)
 
     await context.database.write(unit)
-    await delete_rules(context.instance, context.project.id, function_id)
+    await follow_functions(context.instance, context.database)
 
 
 def _consequences(connection: Connection, current: Row[Any], values: Mapping[str, Any]) -> dict[str, Any]:

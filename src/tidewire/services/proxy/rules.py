@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
-from tidewire.core.checks.addresses import Domain
+from tidewire.core.checks.addresses import Domain, Url
 from tidewire.core.checks.lists import QueryList
 from tidewire.core.checks.names import ResourceId
 from tidewire.core.checks.numbers import Boolean
-from tidewire.core.checks.texts import Search, Text
+from tidewire.core.checks.texts import AnyCaseChoice, Search, StatusCode, Text
 from tidewire.core.errors import TidewireError
 from tidewire.core.events import Event
 from tidewire.core.models import ProxyRule, ProxyRuleList
 from tidewire.core.rate_limits import RateLimit
 from tidewire.services.answers import shown
 from tidewire.services.context import Context
+from tidewire.services.functions.rules import follow_function
 from tidewire.services.project.records import change_in_instance, managed_project
 from tidewire.services.proxy import operations
 from tidewire.services.proxy.verification import own_hosts, problem_of
@@ -93,16 +94,36 @@ async def create_function_rule(
     if branch:
         message = "Invalid `branch` param: this server knows no Git host, so functions have no branches."
         raise TidewireError("general_argument_invalid", message)
-    function = await context.database.read(lambda connection: function_row(connection, function_id))
-    if function is None:
-        raise TidewireError("rule_resource_not_found", "There is no function with this id.")
-    return await _create(
+    return await _create_for_function(context, function_id, domain, type=records.DEPLOYMENT)
+
+
+@operations.declare(
+    "createRedirectRule",
+    "POST",
+    RULES + "/redirect",
+    scopes=("rules.write",),
+    status=201,
+    event=RULE_CREATED,
+    limit=_LIMIT,
+)
+async def create_redirect_rule(
+    context: Context,
+    domain: Annotated[str, Domain()],
+    url: Annotated[str, Url()],
+    status_code: Annotated[str, StatusCode(("301", "302", "307", "308"))],
+    resource_id: ResourceId,
+    resource_type: Annotated[str, AnyCaseChoice(("site", "function"))],
+) -> ProxyRule:
+    """Send all requests for a domain to another address. The rule ends with its function."""
+    if resource_type == "site":
+        raise TidewireError("rule_resource_not_found", "There is no site with this id: this server has none.")
+    return await _create_for_function(
         context,
+        resource_id,
         domain,
-        type="deployment",
-        deployment_id=function.deployment_id,
-        deployment_resource_type="function",
-        deployment_resource_id=function_id,
+        type=records.REDIRECT,
+        redirect_url=url,
+        redirect_status_code=int(status_code),
     )
 
 
@@ -145,6 +166,24 @@ async def delete_rule(context: Context, rule_id: ResourceId) -> None:
     await change_in_instance(context, unit, lambda row: _event(context, RULE_DELETED, row))
 
 
+async def _create_for_function(context: Context, function_id: str, domain: str, **values: Any) -> ProxyRule:
+    """Add a rule of a function. Raises ``rule_resource_not_found``."""
+    function = await context.database.read(lambda connection: function_row(connection, function_id))
+    if function is None:
+        raise TidewireError("rule_resource_not_found", "There is no function with this id.")
+    created = await _create(
+        context,
+        domain,
+        deployment_id=function.deployment_id if values["type"] == records.DEPLOYMENT else "",
+        deployment_resource_type="function",
+        deployment_resource_id=function_id,
+        **values,
+    )
+    # The function may have been changed or deleted meanwhile, without knowing of this rule.
+    await follow_function(context.instance, context.database, function_id)
+    return created
+
+
 async def _create(context: Context, domain: str, **values: Any) -> ProxyRule:
     """Add a rule. A domain that does not lead here yet is kept, unverified, so that it can be set up."""
     project_id, most = managed_project(context).id, context.settings.rules_per_project
@@ -177,7 +216,5 @@ def rule_of(row: Row[Any]) -> ProxyRule:
         ProxyRule,
         row,
         deployment_resource_type=row.deployment_resource_type or None,
-        redirect_url="",
-        redirect_status_code=301,
         renew_at="",
     )

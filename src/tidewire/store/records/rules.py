@@ -29,6 +29,11 @@ RULES: Final = resource_list(
     searchable=(rules.c.id, rules.c.domain, rules.c.deployment_resource_id),
 )
 
+DEPLOYMENT: Final = "deployment"
+"""The type of rules that have a function answer."""
+REDIRECT: Final = "redirect"
+"""The type of rules that send clients elsewhere."""
+
 _VERSION: Final = "rules"
 _version: Final = Prepared(select(state.c.value).where(state.c.name == bindparam("name")))
 
@@ -39,6 +44,9 @@ class Place(NamedTuple):
     project_id: str
     function_id: str
     """Empty: the API of the project."""
+    redirect_url: str = ""
+    """Where clients are sent, without anybody being asked; empty if they are answered here."""
+    redirect_status_code: int = 301
 
 
 def rules_version(connection: Connection) -> str:
@@ -49,11 +57,14 @@ def rules_version(connection: Connection) -> str:
 
 def places(connection: Connection) -> dict[str, Place]:
     """What each verified domain leads to."""
-    columns = (rules.c.domain, rules.c.project_id, rules.c.deployment_resource_id)
-    verified = select(*columns).where(rules.c.status == "verified")
-    return {
-        row.domain: Place(row.project_id, row.deployment_resource_id) for row in connection.execute(verified)
-    }
+    columns = (
+        rules.c.project_id,
+        rules.c.deployment_resource_id,
+        rules.c.redirect_url,
+        rules.c.redirect_status_code,
+    )
+    verified = select(rules.c.domain, *columns).where(rules.c.status == "verified")
+    return {domain: Place(*place) for domain, *place in connection.execute(verified)}
 
 
 def list_rules(
@@ -104,21 +115,18 @@ def delete_rule(connection: Connection, sequence: int) -> None:
     _changed(connection)
 
 
-def rules_of_function(connection: Connection, project_id: str, function_id: str) -> list[Row[Any]]:
-    """The rules that lead to a function."""
-    return list(connection.execute(select(rules).where(*_of_function(project_id, function_id))))
-
-
 def point_rules(connection: Connection, project_id: str, function_id: str, deployment_id: str) -> None:
     """Note which deployment of a function is the active one. Where its domains lead does not depend on it."""
-    changed = update(rules).where(*_of_function(project_id, function_id))
+    other = (rules.c.type == DEPLOYMENT) & (rules.c.deployment_id != deployment_id)
+    changed = update(rules).where(*_of_function(project_id, function_id), other)
     connection.execute(changed.values(deployment_id=deployment_id, updated_at=now()))
 
 
-def delete_rules_of_function(connection: Connection, project_id: str, function_id: str) -> None:
-    """Delete the rules that led to a function."""
-    connection.execute(delete(rules).where(*_of_function(project_id, function_id)))
-    _changed(connection)
+def delete_rules_of_function(connection: Connection, project_id: str, function_id: str, moment: int) -> None:
+    """Delete the rules of a function that were made until ``moment``, milliseconds since the epoch."""
+    own = (*_of_function(project_id, function_id), rules.c.created_at <= moment)
+    if connection.execute(delete(rules).where(*own)).rowcount:
+        _changed(connection)
 
 
 def delete_rules_of_project(connection: Connection, project_id: str) -> None:

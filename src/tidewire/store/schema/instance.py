@@ -99,7 +99,7 @@ rules = Table(
     *resource(),
     _of_project(),
     Column("domain", String(253), nullable=False, unique=True),  # in lower case; of one project alone
-    Column("type", String(16), nullable=False),  # api or deployment
+    Column("type", String(16), nullable=False),  # api, deployment or redirect
     text("trigger", "manual"),
     text("deployment_id"),  # the active one of the function
     text("deployment_resource_type"),  # function; empty for the API
@@ -107,8 +107,10 @@ rules = Table(
     text("deployment_vcs_provider_branch"),
     Column("status", String(16), nullable=False, default="unverified", server_default="unverified"),
     text("logs"),  # why it is not verified
+    text("redirect_url"),
+    number("redirect_status_code", 301),
 )
-"""Domains that lead to the API of a project or to one of its functions."""
+"""Domains that lead to the API of a project, to one of its functions, or elsewhere."""
 
 pending_events = Table(
     "pending_events",
