@@ -401,6 +401,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     functions_queue: Count = 10_000
     """Executions of one project that may wait, and as many that may be scheduled for later; further ones are
     refused with 429."""
+    functions_tell_begin: bool = False
+    """Tell of an asynchronous execution that begins, by an `update` in which it is `processing`. A program
+    must not take the first `update` for the end then."""
     functions_execution_max_age: Count = 14 * 24 * 3600
     """Seconds that executions are kept that have ended."""
     health_time_server: Annotated[str, Meta(min_length=1)] = "pool.ntp.org"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import structlog
@@ -33,6 +33,14 @@ GRACE_SECONDS: Final = 15.0
 
 _decode = msgspec.json.Decoder(ExecutionRequest).decode
 _log: Final = structlog.get_logger("tidewire.functions")
+
+
+class _Begun(NamedTuple):
+    """An execution that was begun."""
+
+    row: Row[Any]
+    request: ExecutionRequest
+    attempt: int
 
 
 class Queue:
@@ -80,16 +88,37 @@ class Queue:
                 raise
             begun = None
             try:
-                begun = await self._store.database.write(
-                    lambda transaction: records.begin_job(transaction.connection, now())
-                )
+                begun = await self._store.database.write(self._begin_next)
             finally:
                 if begun is None:
                     self._ended()
             if begun is None:
                 return
             self._running += 1
-            self._tasks.keep(f"execution {begun[0].id}", partial(self._run, *begun), self._finished)
+            self._tasks.keep(f"execution {begun.row.id}", partial(self._run, begun), self._finished)
+
+    def _begin_next(self, transaction: Transaction) -> _Begun | None:
+        """Begin what is due next; None: nothing is."""
+        job = records.begin_job(transaction.connection, now())
+        if job is None:
+            return None
+        row, request_text, attempt = job
+        begun = _Begun(row, _decode(request_text), attempt)
+        if self._parts.settings.functions_tell_begin:
+            self._tell(transaction, row, begun.request)
+        return begun
+
+    def _tell(self, transaction: Transaction, row: Row[Any], request: ExecutionRequest) -> None:
+        """Tell how an execution is now, unless its function was deleted."""
+        function = function_of_sequence(transaction.connection, row.function_sequence)
+        if function is None:
+            return
+        execution = execution_of(row, function.id, told=False)
+        parameters = {"functionId": function.id, "executionId": execution.id}
+        sender = request.sender.user_id
+        transaction.append(
+            project_event(self._store.project, sender, EXECUTION_UPDATED, parameters, execution)
+        )
 
     def _ended(self) -> None:
         self._parts.executions.release()
@@ -100,35 +129,26 @@ class Queue:
         self._ended()
         self._on_change()
 
-    async def _run(self, row: Row[Any], request_text: str, attempt: int) -> None:
-        request = _decode(request_text)
-        outcome = await self._outcome(row, request, attempt)
-        project = self._store.project
+    async def _run(self, begun: _Begun) -> None:
+        outcome = await self._outcome(begun)
 
         def unit(transaction: Transaction) -> None:
-            connection = transaction.connection
-            ended = records.end_job(connection, row.sequence, outcome.columns())
-            function = function_of_sequence(connection, row.function_sequence)
-            if ended is None or function is None:
-                return  # deleted meanwhile
-            execution = execution_of(ended, function.id, told=False)
-            parameters = {"functionId": function.id, "executionId": execution.id}
-            transaction.append(
-                project_event(project, request.sender.user_id, EXECUTION_UPDATED, parameters, execution)
-            )
+            ended = records.end_job(transaction.connection, begun.row.sequence, outcome.columns())
+            if ended is not None:  # else it was deleted meanwhile
+                self._tell(transaction, ended, begun.request)
 
         await self._store.database.write(unit)
 
-    async def _outcome(self, row: Row[Any], request: ExecutionRequest, attempt: int) -> Outcome:
-        if attempt > MAX_ATTEMPTS:
+    async def _outcome(self, begun: _Begun) -> Outcome:
+        if begun.attempt > MAX_ATTEMPTS:
             return not_run("The server ended each time that this was run.")
-        runnable = await self._store.database.read(lambda connection: self._runnable(connection, row))
+        runnable = await self._store.database.read(lambda connection: self._runnable(connection, begun.row))
         if isinstance(runnable, str):
             return not_run(runnable)
         parts = self._parts
         try:
             async with asyncio.timeout(runnable.seconds + GRACE_SECONDS):
-                return await carry_out(parts.engine, runnable, request, parts.instance.jwt_secret)
+                return await carry_out(parts.engine, runnable, begun.request, parts.instance.jwt_secret)
         except TimeoutError:
             return Outcome("failed", 500, errors="Execution timed out.\nError Code: 408")
 

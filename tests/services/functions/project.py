@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import tarfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+from websockets.sync.client import ClientConnection, connect
 
 from tests.support.responses import checked_client
 from tests.support.server import TidewireServer
@@ -171,3 +173,21 @@ def eventually(look: Callable[[], Any], done: Callable[[Any], bool]) -> Any:
             return found
         assert time.monotonic() < end, found
         time.sleep(0.02)
+
+
+@contextmanager
+def listening(project: FunctionsProject, cookies: Any) -> Iterator[ClientConnection]:
+    """A connection to the channel of executions, as a user's browser makes it."""
+    sent = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    address = f"{project.server.realtime}?project={project.server.project}&channels[]=executions"
+    with connect(address, additional_headers={"Cookie": sent}) as connection:
+        assert json.loads(connection.recv(timeout=20))["type"] == "connected"
+        yield connection
+
+
+def next_event(connection: ClientConnection) -> tuple[str, dict[str, Any]]:
+    """The most exact name of the next event, and its payload."""
+    while True:
+        message = json.loads(connection.recv(timeout=20))
+        if message["type"] == "event":
+            return message["data"]["events"][0], message["data"]["payload"]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.services.functions.project import ECHO, FunctionsProject, eventually
+from tests.services.functions.project import ECHO, FunctionsProject, eventually, listening, next_event
 from tests.support.server import TidewireServer
 from tidewire.core.time import format_datetime
 
@@ -296,19 +297,33 @@ def test_an_execution_that_is_killed_with_the_server_runs_again(
         assert project.ended(function_id, each["$id"])["status"] == "completed"
 
 
-def test_the_queue_is_bounded(tmp_path: Path) -> None:
-    arguments = ["--functions-queue", "2", "--drain-seconds", "0.2", "--synchronous", "normal"]
-    server = TidewireServer(tmp_path / "data", arguments).start()
-    try:
-        with FunctionsProject.of(server) as project:
-            function_id = project.deployed(SLOW)
-            later = {"async": True, "scheduledAt": "2199-01-01T00:00:00.000+00:00"}
-            for _ in range(2):
-                project.execute(function_id, 202, **later)
-            refused = [project.execute(function_id, 429, **later)]
-            for _ in range(2):  # those of later are not in the way
-                project.execute(function_id, 202, body="2", **{"async": True})
-            refused.append(project.execute(function_id, 429, **{"async": True}))
-            assert {each["type"] for each in refused} == {"general_rate_limit_exceeded"}
-    finally:
-        server.stop()
+@pytest.fixture(scope="module")
+def unlike(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TidewireServer]:
+    """A server with settings of its own."""
+    arguments = ["--functions-queue", "2", "--functions-tell-begin", "--drain-seconds", "0.2"]
+    server = TidewireServer(tmp_path_factory.mktemp("unlike") / "data", arguments).start()
+    yield server
+    server.stop()
+
+
+def test_the_beginning_is_told_where_that_is_set(unlike: TidewireServer) -> None:
+    with FunctionsProject.of(unlike) as project:
+        function_id = project.deployed(ECHO, execute=["users"])
+        with project.user("ada") as user, listening(project, user.cookies) as own:
+            user.post(f"/v1/functions/{function_id}/executions", json={"async": True})
+            told = [next_event(own) for _ in range(3)]
+    assert [payload["status"] for _, payload in told] == ["waiting", "processing", "completed"]
+    assert [name.rpartition(".")[2] for name, _ in told] == ["create", "update", "update"]
+
+
+def test_the_queue_is_bounded(unlike: TidewireServer) -> None:
+    with FunctionsProject.of(unlike) as project:
+        function_id = project.deployed(SLOW)
+        later = {"async": True, "scheduledAt": "2199-01-01T00:00:00.000+00:00"}
+        for _ in range(2):
+            project.execute(function_id, 202, **later)
+        refused = [project.execute(function_id, 429, **later)]
+        for _ in range(2):  # those of later are not in the way
+            project.execute(function_id, 202, body="2", **{"async": True})
+        refused.append(project.execute(function_id, 429, **{"async": True}))
+        assert {each["type"] for each in refused} == {"general_rate_limit_exceeded"}

@@ -3,35 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from appwrite.client import Client
 from appwrite.enums.runtime import Runtime
 from appwrite.input_file import InputFile
 from appwrite.services.functions import Functions
-from websockets.sync.client import ClientConnection, connect
 
-from tests.services.functions.project import ECHO, FunctionsProject, eventually, packed
-
-
-@contextmanager
-def listening(project: FunctionsProject, cookies: Any) -> Iterator[ClientConnection]:
-    """A connection to the channel of executions, as a user's browser makes it."""
-    sent = "; ".join(f"{name}={value}" for name, value in cookies.items())
-    address = f"{project.server.realtime}?project={project.server.project}&channels[]=executions"
-    with connect(address, additional_headers={"Cookie": sent}) as connection:
-        assert json.loads(connection.recv(timeout=20))["type"] == "connected"
-        yield connection
-
-
-def next_event(connection: ClientConnection) -> tuple[str, dict[str, Any]]:
-    """The most exact name of the next event, and its payload."""
-    while True:
-        message = json.loads(connection.recv(timeout=20))
-        if message["type"] == "event":
-            return message["data"]["events"][0], message["data"]["payload"]
+from tests.services.functions.project import ECHO, FunctionsProject, eventually, listening, next_event, packed
 
 
 def test_a_user_sees_their_own_executions_live_and_without_logs(project: FunctionsProject) -> None:
