@@ -11,7 +11,7 @@ run: $(VENV)/.installed
 
 test: $(VENV)/.installed $(JAVASCRIPT)/node_modules/.installed verify
 	@scripts/ensure_chromium.sh
-	$(BIN)/pytest --numprocesses auto $(ARGS)
+	$(BIN)/pytest --numprocesses auto --dist worksteal $(ARGS)
 
 check: $(VENV)/.installed
 	$(BIN)/ruff format --quiet .

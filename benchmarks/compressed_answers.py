@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 import httpx
-from tests.support.server import TidewireServer
+from tests.support.server import PROGRAM, TidewireServer
 
 ROWS: Final = 25
 CLIENTS: Final = 8
@@ -123,7 +123,7 @@ def measured(codec: str) -> str:
             hidden.mkdir(parents=True)
             (hidden / "__init__.py").write_text("raise ImportError\n", encoding="utf-8")
             environment["PYTHONPATH"] = str(hidden.parent)
-        server = TidewireServer(Path(directory) / "data", [], environment)
+        server = TidewireServer(Path(directory) / "data", [], environment, program=PROGRAM)
         server.start()
         try:
             return f"| {codec} | {asyncio.run(measure(server))} |"

@@ -19,7 +19,7 @@ import httpx
 import pytest
 
 from tests.api.test_wire import statuses
-from tests.support.server import TidewireServer
+from tests.support.server import PROGRAM, TidewireServer
 from tidewire.core.errors import TidewireError
 from tidewire.services.large_results import HeldResults, LargeResults
 from tidewire.store.engine.reading import Share, present_share
@@ -34,7 +34,9 @@ HEAD = (
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TidewireServer]:
     """A server that holds little."""
-    server = TidewireServer(tmp_path_factory.mktemp("small") / "data", ["--drain-seconds", "0.2"])
+    server = TidewireServer(
+        tmp_path_factory.mktemp("small") / "data", ["--drain-seconds", "0.2"], program=PROGRAM
+    )
     server.environment |= {
         "TIDEWIRE_BODY_BUFFER_BYTES": str(12 * MEGABYTE),
         "TIDEWIRE_BODY_BUFFER_BYTES_PER_ADDRESS": str(12 * MEGABYTE),
@@ -166,7 +168,9 @@ def test_answers_that_nobody_reads_are_bounded(small: TidewireServer) -> None:
 
 
 def test_no_descriptors_left_is_said_and_passes(tmp_path: Path) -> None:
-    server = TidewireServer(tmp_path / "data", ["--drain-seconds", "0.2"], errors=tmp_path / "log").start()
+    server = TidewireServer(
+        tmp_path / "data", ["--drain-seconds", "0.2"], program=PROGRAM, errors=tmp_path / "log"
+    ).start()
     assert answers_others(server)
     assert server.process
     number = server.process.pid
@@ -191,7 +195,9 @@ def test_no_descriptors_left_is_said_and_passes(tmp_path: Path) -> None:
 
 
 def test_databases_that_cannot_be_opened_for_want_of_descriptors(tmp_path: Path) -> None:
-    server = TidewireServer(tmp_path / "data", ["--drain-seconds", "0.2"], errors=tmp_path / "log")
+    server = TidewireServer(
+        tmp_path / "data", ["--drain-seconds", "0.2"], program=PROGRAM, errors=tmp_path / "log"
+    )
     server.environment |= {"TIDEWIRE_DATABASE_IDLE_SECONDS": "0.5"}
     server.start()
     assert server.process
@@ -232,7 +238,9 @@ def _ticks(number: int) -> int:
 
 
 def test_connections_that_are_ended_at_limits_leave_lines(tmp_path: Path) -> None:
-    server = TidewireServer(tmp_path / "data", ["--drain-seconds", "0.2"], errors=tmp_path / "log")
+    server = TidewireServer(
+        tmp_path / "data", ["--drain-seconds", "0.2"], program=PROGRAM, errors=tmp_path / "log"
+    )
     server.environment |= {
         "TIDEWIRE_REQUEST_BODY_SECONDS": "0.5",
         "TIDEWIRE_REQUEST_HEAD_SECONDS": "0.5",
@@ -272,7 +280,7 @@ def test_connections_that_are_ended_at_limits_leave_lines(tmp_path: Path) -> Non
 
 def test_guests_that_ask_for_much_are_told_to_come_back(tmp_path: Path) -> None:
     """What each of them may take of the reads is bounded, in number and in time; a program is served."""
-    server = TidewireServer(tmp_path / "data", ["--drain-seconds", "0.2"])
+    server = TidewireServer(tmp_path / "data", ["--drain-seconds", "0.2"], program=PROGRAM)
     server.environment |= {
         "TIDEWIRE_READS_WAITING_OF_GUEST": "3",
         "TIDEWIRE_READS_WAITING_OF_GUESTS": "6",
@@ -390,7 +398,7 @@ def make_long_list(server: TidewireServer) -> str:
 
 def test_large_lists_that_nobody_reads_are_bounded(tmp_path: Path) -> None:
     """60 clients ask for lists of 14 MB and read nothing of them: 840 MB, of which 256 may be held."""
-    server = TidewireServer(tmp_path / "data", ["--drain-seconds", "0.2"]).start()
+    server = TidewireServer(tmp_path / "data", ["--drain-seconds", "0.2"], program=PROGRAM).start()
     rows = make_long_list(server)
     before = resident(server)
     highest = before
@@ -417,7 +425,7 @@ def test_large_lists_that_nobody_reads_are_bounded(tmp_path: Path) -> None:
 
 def test_a_large_list_that_is_not_read_takes_no_room_of_others(tmp_path: Path) -> None:
     """Neither where the connection stays, nor where it is to be closed, as proxies ask by default."""
-    server = TidewireServer(tmp_path / "data", ["--drain-seconds", "0.2"])
+    server = TidewireServer(tmp_path / "data", ["--drain-seconds", "0.2"], program=PROGRAM)
     server.environment |= {"TIDEWIRE_LARGE_ANSWER_BYTES": str(2 * MEGABYTE)}
     server.start()
     rows = make_long_list(server)

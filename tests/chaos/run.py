@@ -17,7 +17,7 @@ from tests.chaos.clients import Program, PythonClients, Streams
 from tests.chaos.ledger import Judgement, Ledger, Subscriber, judge
 from tests.chaos.log import rows_in_log
 from tests.chaos.proxy import CuttingProxy
-from tests.support.server import TidewireServer
+from tests.support.server import PROGRAM, TidewireServer
 
 SHARDS = 10
 WRITERS = 8
@@ -77,7 +77,9 @@ class Chaos:
     async def run(self) -> Outcome:
         """Run, and compare what arrived with the log."""
         chance = random.Random(self.size.seed)
-        server = TidewireServer(self.directory / "data", ["--workers", str(self.size.workers)]).start()
+        server = TidewireServer(
+            self.directory / "data", ["--workers", str(self.size.workers)], program=PROGRAM
+        ).start()
         proxy = CuttingProxy(("127.0.0.1", server.port))
         await proxy.start()
         try:

@@ -20,7 +20,7 @@ from typing import cast
 import httpx
 import msgspec
 
-from tests.support.server import TidewireServer
+from tests.support.server import PROGRAM, TidewireServer
 
 HEALTHY = 50
 MISSED = 10
@@ -124,7 +124,7 @@ async def storm(directory: Path, clients: int, show: Callable[[str, int, int], N
     """Run a storm of ``clients``."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    server = TidewireServer(directory / "data").start()
+    server = TidewireServer(directory / "data", program=PROGRAM).start()
     outcome = StormOutcome(clients)
     try:
         headers = {"X-Appwrite-Project": server.project, "X-Appwrite-Key": server.create_key()}

@@ -18,7 +18,7 @@ import httpx
 import pytest
 import websockets
 
-from tests.support.server import TidewireServer, lives
+from tests.support.server import PROGRAM, TidewireServer, lives
 from tidewire import __version__
 
 
@@ -59,7 +59,7 @@ def test_an_unusable_data_directory_is_said(tmp_path: Path, workers: int) -> Non
 
 
 def test_first_start_creates_private_files_and_answers(tmp_path: Path) -> None:
-    server = TidewireServer(tmp_path / "data").start()
+    server = TidewireServer(tmp_path / "data", program=PROGRAM).start()
     try:
         assert httpx.get(f"{server.endpoint}/openapi.json").json()["openapi"].startswith("3.")
         assert stat.S_IMODE(server.data_dir.stat().st_mode) == 0o700
@@ -96,7 +96,9 @@ def test_projects_and_keys(server: TidewireServer) -> None:
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 async def test_a_signal_drains(tmp_path: Path, workers: str) -> None:
-    server = TidewireServer(tmp_path / "data", ["--workers", workers, "--drain-seconds", "1"]).start()
+    server = TidewireServer(
+        tmp_path / "data", ["--workers", workers, "--drain-seconds", "1"], program=PROGRAM
+    ).start()
     sockets = [await websockets.connect(f"{server.realtime}?project={server.project}") for _ in range(10)]
     for connection in sockets:
         assert json.loads(await connection.recv())["type"] == "connected"

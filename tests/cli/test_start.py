@@ -8,12 +8,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.server import TidewireServer
+from tests.support.server import PROGRAM, TidewireServer
 
 
 @pytest.fixture
 def fresh(tmp_path: Path) -> TidewireServer:
-    return TidewireServer(tmp_path / "data", ["--drain-seconds", "0.2"])
+    return TidewireServer(tmp_path / "data", ["--drain-seconds", "0.2"], program=PROGRAM)
 
 
 def has_arrays(server: TidewireServer) -> bool:

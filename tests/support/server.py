@@ -17,6 +17,7 @@ from unittest.mock import patch
 
 from click.testing import CliRunner
 
+from tests.support.launcher import Launched
 from tidewire.cli import main
 
 START_SECONDS = 30
@@ -33,29 +34,21 @@ class TidewireServer:
     port: int = 0
     project: str = ""
     endpoint: str = ""
-    process: subprocess.Popen[str] | None = None
+    process: subprocess.Popen[str] | Launched | None = None
     errors: Path | None = None
     """File that standard error is appended to; None: it is that of the tests."""
-    program: tuple[str, ...] = PROGRAM
+    program: tuple[str, ...] = ()
+    """Command line of an interpreter that is to start for it, as where memory or the start itself is tested;
+    none: it is forked from a process that has imported Tidewire."""
 
     def start(self) -> Self:
         """Start and wait until requests are answered."""
-        with self.errors.open("a") if self.errors else nullcontext() as errors:
-            self.process = subprocess.Popen(
-                [
-                    *self.program,
-                    "serve",
-                    "--port",
-                    str(self.port),
-                    "--data-dir",
-                    str(self.data_dir),
-                    *self.arguments,
-                ],
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                env={**os.environ, **self.environment},
-                text=True,
-            )
+        arguments = ["serve", "--port", str(self.port), "--data-dir", str(self.data_dir), *self.arguments]
+        environment = {**os.environ, **self.environment}
+        if self.program:
+            self.process = self._interpreted(arguments, environment)
+        else:
+            self.process = Launched(arguments, environment, self.errors)
         assert self.process.stdout
         announced = ""
         while not (ready := re.search(r"Endpoint +(\S+)\s+Project +(\S+)[\s\S]*Data", announced)):
@@ -78,7 +71,7 @@ class TidewireServer:
 
     def command(self, *arguments: str) -> str:
         """Run another ``tidewire`` command on the same data directory; return what it prints."""
-        if self.program == PROGRAM:
+        if self.program in {(), PROGRAM}:
             return run_here(*arguments, "--data-dir", str(self.data_dir))
         return subprocess.run(
             [*self.program, *arguments, "--data-dir", str(self.data_dir)],
@@ -115,6 +108,12 @@ class TidewireServer:
         assert self.process
         self.process.send_signal(signal.SIGTERM)
         return self._end()
+
+    def _interpreted(self, arguments: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
+        with self.errors.open("a") if self.errors else nullcontext() as errors:
+            return subprocess.Popen(
+                [*self.program, *arguments], stdout=subprocess.PIPE, stderr=errors, env=environment, text=True
+            )
 
     def _end(self) -> int:
         assert self.process

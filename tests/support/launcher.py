@@ -1,0 +1,74 @@
+"""Starts ``tidewire`` without the second that it takes an interpreter to import it.
+
+A process that has imported Tidewire forks a child for each command, as a server forks each of its workers.
+The child is a process as any other start makes one, with its own environment, output and signals; only the
+command line that the system shows for it is another.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Final
+
+from tidewire.cli import main
+
+_FORKING: Final = multiprocessing.get_context("forkserver")
+_FORKING.set_forkserver_preload(["tidewire.cli.serve", __name__])
+
+
+class Launched:
+    """A running command, as far as tests use ``subprocess.Popen``."""
+
+    def __init__(
+        self, arguments: Sequence[str], environment: Mapping[str, str], errors: Path | None = None
+    ) -> None:
+        read, written = _FORKING.Pipe(duplex=False)
+        self._process = _FORKING.Process(
+            target=_run, args=(arguments, dict(environment), str(Path.cwd()), written, errors)
+        )
+        self._process.start()
+        written.close()
+        with read:
+            self.stdout = os.fdopen(os.dup(read.fileno()))
+        assert self._process.pid
+        self.pid = self._process.pid
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal."""
+        if self._process.exitcode is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._process.kill()
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit code when it has ended, negative for a signal."""
+        self._process.join(timeout)
+        if self._process.exitcode is None:
+            assert timeout
+            raise subprocess.TimeoutExpired("tidewire", timeout)
+        return self._process.exitcode
+
+
+def _run(
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    folder: str,
+    output: Connection,
+    errors: Path | None,
+) -> None:
+    with output:
+        os.dup2(output.fileno(), 1)
+    if errors:
+        with errors.open("a") as file:
+            os.dup2(file.fileno(), 2)
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
+    main(arguments, prog_name="tidewire")
