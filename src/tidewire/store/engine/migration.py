@@ -11,7 +11,7 @@ import threading
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     Column,
@@ -20,6 +20,7 @@ from sqlalchemy import (
     String,
     Table,
     column,
+    create_mock_engine,
     insert,
     select,
     table,
@@ -107,10 +108,23 @@ def _revision(version_table: str) -> Prepared:
 
 def _create(connection: Connection, chain: Chain) -> None:
     """Make the newest tables in a database that has none of the chain."""
-    chain.metadata.create_all(connection, checkfirst=False)
-    revision = _revision_table(chain)
-    revision.create(connection, checkfirst=False)
-    connection.execute(insert(revision).values(version_num=chain.head))
+    for definition in _definitions(chain, connection.dialect.name):
+        connection.exec_driver_sql(definition)
+    connection.execute(insert(_revision_table(chain)).values(version_num=chain.head))
+
+
+@cache
+def _definitions(chain: Chain, dialect: str) -> tuple[str, ...]:
+    """The statements that make the newest tables; to compile them takes longer than to run them."""
+    found: list[str] = []
+
+    def note(statement: Any, *_: object) -> None:
+        found.append(str(statement.compile(dialect=engine.dialect)))
+
+    engine = create_mock_engine(f"{dialect}://", note)
+    chain.metadata.create_all(engine, checkfirst=False)
+    _revision_table(chain).create(engine, checkfirst=False)
+    return tuple(found)
 
 
 def _revision_table(chain: Chain) -> Table:
