@@ -291,7 +291,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Query methods of subscriptions: `extended`, or only those that every Appwrite server knows
     (`reference`)."""
     rate_limits: bool = True
-    """Apply the limits per minute; `off` for local work and test suites."""
+    """Apply the limits per minute, and those of the depth and complexity of GraphQL queries; `off` for local
+    work and test suites."""
 
     smtp_host: str = ""
     """Mail server of projects without their own; empty: mails go to the local outbox."""

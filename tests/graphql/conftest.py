@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -32,7 +32,6 @@ class Asking:
     """A client that asks by GraphQL."""
 
     client: httpx.Client
-    errors: list[dict[str, Any]] = field(default_factory=list)
 
     def answer(self, query: str, **variables: Any) -> dict[str, Any]:
         """The whole answer to a query."""
@@ -53,9 +52,6 @@ class Asking:
         (error,) = self.answer(query, **variables)["errors"]
         kind: str = error["extensions"]["type"]
         return kind
-
-
-Ask = Callable[..., Asking]
 
 
 @pytest.fixture(scope="module")

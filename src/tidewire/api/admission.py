@@ -13,7 +13,7 @@ from tidewire.api.bodies import (
 )
 from tidewire.api.collaborators import Collaborators
 from tidewire.api.origins import VARY, allow_headers, unknown_origin
-from tidewire.api.registry import Match
+from tidewire.api.registry import PROJECT_PLACEHOLDER, Match
 from tidewire.api.requests import Request
 from tidewire.api.sharing import share_of
 from tidewire.core.errors import TidewireError
@@ -30,12 +30,15 @@ UNAVAILABLE: Final = "project_database_unavailable"
 class Admission:
     """The admission of one request."""
 
-    __slots__ = ("api", "cors", "protocol", "request")
+    __slots__ = ("_known", "api", "cors", "protocol", "remembers", "request")
 
     def __init__(self, api: Collaborators, request: Request, protocol: Protocol = "rest") -> None:
         self.api = api
         self.protocol = protocol
         self.request = request
+        self.remembers = False
+        """Whether who sends the request is found out once, for all that it reads."""
+        self._known: tuple[Address, ProjectStore, Caller] | None = None
         self.cors: Headers = [VARY]
         """Headers that let the page that sent the request read the answer, as far as it may."""
 
@@ -55,6 +58,10 @@ class Admission:
 
         Without an operation, what the path is about must be something that can be switched off, and on.
         """
+        if self._known is not None and match is not None and PROJECT_PLACEHOLDER not in match.values:
+            known, found, sender = self._known
+            self._require_place(match.endpoint.service, known, found.project)
+            return found, sender
         address = await find_address(self.request, self.api.instance, match, given)
         service = service_of(match, self.request.path)
         if address.store is not None and not address.ambiguous:
@@ -82,6 +89,8 @@ class Admission:
             self._require_key(caller)
         if match is None:
             require_enabled(caller, service, store.project, self.protocol)
+            if self.remembers:
+                self._known = address, store, caller
         return store, caller
 
     def _require_place(self, service: str, address: Address, project: Project) -> None:

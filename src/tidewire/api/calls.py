@@ -13,7 +13,7 @@ import structlog
 from tidewire.api.admission import Admission
 from tidewire.api.arguments import convert_given, convert_path
 from tidewire.api.asgi import Headers
-from tidewire.api.authorization import Protocol, require_team
+from tidewire.api.authorization import require_team
 from tidewire.api.bodies import RequestParameters
 from tidewire.api.collaborators import Collaborators
 from tidewire.api.content_range import parse_content_range
@@ -58,10 +58,10 @@ class Call:
 
     __slots__ = ("admission", "api", "generation", "held", "limits", "request")
 
-    def __init__(self, api: Collaborators, request: Request, protocol: Protocol = "rest") -> None:
+    def __init__(self, api: Collaborators, request: Request, admission: Admission) -> None:
         self.api = api
         self.request = request
-        self.admission = Admission(api, request, protocol)
+        self.admission = admission
         self.limits: Headers = []
         self.held = HeldResults(api.results)
         self.generation = api.generation

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from tidewire.api.admission import Admission
 from tidewire.api.asgi import Headers, Send
 from tidewire.api.bodies import (
     NOTHING,
@@ -53,7 +54,7 @@ class Exchange(Call):
     __slots__ = ("lease", "send", "started")
 
     def __init__(self, api: Collaborators, request: Request, send: Send) -> None:
-        super().__init__(api, request)
+        super().__init__(api, request, Admission(api, request))
         self.send = send
         self.started = False
         self.lease: BodyLease | None = None

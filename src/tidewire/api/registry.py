@@ -54,7 +54,6 @@ class Route:
         operation = endpoint.operation
         parameters = [each for each in operation.parameters if each is not endpoint.file_parameter]
         self.endpoint = endpoint
-        self.path = path
         self.names = names
         """The names of the placeholders, in order."""
         self.in_path = [each for each in parameters if each.name in names]

@@ -94,15 +94,13 @@ class Request(Head):
             raise ClientDisconnectedError
         return message
 
-    def part(self, method: str, path: str) -> Request:
-        """A part of this request that calls the operation of a method and path: the same sender says it.
+    def part(self) -> Request:
+        """What the sender says in any part of the request that calls an operation.
 
-        How the client takes the answer to the whole is not said of the part.
+        How the answer to the whole is taken is not said of its parts.
         """
         made = copy.copy(self)
-        made.method, made.path = method, path
-        if b"accept" in made.headers:
-            made.headers = {name: value for name, value in made.headers.items() if name != b"accept"}
+        made.headers = {name: value for name, value in self.headers.items() if name != b"accept"}
         return made
 
     async def disconnected(self) -> None:

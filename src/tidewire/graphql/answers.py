@@ -23,9 +23,7 @@ def reader(attribute: str, wire: str) -> Reader:
     """Reads a field of a model, or of the same thing as a dictionary with the names of the wire."""
 
     def read(source: Any) -> Any:
-        if type(source) is dict:
-            return source.get(wire)
-        value = getattr(source, attribute, None)
+        value = source.get(wire) if type(source) is dict else getattr(source, attribute, None)
         return None if value is msgspec.UNSET else decoded(value)
 
     return read

@@ -40,6 +40,8 @@ class Document:
     node: DocumentNode
     operations: dict[str, OperationDefinitionNode]
     """By name; that of an operation without one is empty."""
+    complexities: dict[str, int] = field(default_factory=dict)
+    """Of the operations without variables, by their names."""
     introspections: dict[str, bytes] = field(default_factory=dict)
     """Answers to operations that only ask for the schema, by their names."""
 

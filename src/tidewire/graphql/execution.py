@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Awaitable, Coroutine, Mapping
+from dataclasses import dataclass
+from types import CoroutineType
+from typing import Any, Final, TypeGuard
 
 import msgspec
 import structlog
@@ -19,6 +21,7 @@ from graphql import (
     VariableNode,
     execute,
 )
+from tidewire.api.admission import Admission
 from tidewire.api.asgi import Headers
 from tidewire.api.bodies import RequestParameters
 from tidewire.api.calls import Call, Receive
@@ -26,7 +29,6 @@ from tidewire.api.collaborators import Collaborators
 from tidewire.api.errors import error_body, unforeseen_error
 from tidewire.api.refusals import refusal
 from tidewire.api.registry import Endpoint, Match, Route
-from tidewire.api.requests import Request
 from tidewire.api.sessions import is_first_party, session_headers
 from tidewire.core.errors import TidewireError
 from tidewire.core.json_bounds import require_once
@@ -45,13 +47,26 @@ _DONE: Final[Mapping[str, Any]] = {}
 _AT_ONCE_BYTES: Final = 64 * 1024
 
 
+@dataclass(frozen=True)
+class _Running:
+    """One query that is run."""
+
+    execution: Execution
+    mistaken: bool
+
+    def perform(self, operation: str, given: dict[str, Any], info: GraphQLResolveInfo[Any]) -> Awaitable[Any]:
+        return self.execution.perform(operation, given, info, mistaken=self.mistaken)
+
+
 class Execution:
     """The execution of the queries of one request."""
 
-    def __init__(self, api: Collaborators, schema: GraphQLSchema, request: Request) -> None:
+    def __init__(self, api: Collaborators, schema: GraphQLSchema, admission: Admission) -> None:
         self._api = api
         self._schema = schema
-        self._request = request
+        self._admission = admission
+        """That of the request, which holds for all that is read."""
+        self._request = admission.request.part()
         self.body = b""
         """The JSON text that the queries came in; empty if they came otherwise."""
         self._reads = asyncio.Semaphore(api.settings.graphql_reads_at_once)
@@ -79,28 +94,37 @@ class Execution:
         result = execute(
             self._schema,
             document.node,
-            context_value=self,
+            context_value=_Running(self, _is_mistaken(operation, query)),
             variable_values=query.variables,
             operation_name=query.operation_name or None,
+            is_awaitable=_is_coroutine,
         )
         return _answer(result if isinstance(result, ExecutionResult) else await result)
 
-    async def perform(self, operation: str, given: dict[str, Any], info: GraphQLResolveInfo[Any]) -> Any:
-        """The answer of an operation, called with the arguments of a field. Raises GraphQLError."""
+    async def perform(
+        self, operation: str, given: dict[str, Any], info: GraphQLResolveInfo[Any], *, mistaken: bool
+    ) -> Any:
+        """The answer of an operation, called with the arguments of a field. Raises GraphQLError.
+
+        ``mistaken``: the query was given other variables than it declares, or none.
+        """
         route = self._api.registry.routes[operation]
-        call = Call(self._api, self._request.part(route.endpoint.operation.method, route.path), "graphql")
+        reads = route.endpoint.operation.method == "GET"
+        # What changes something may change who the sender is, too.
+        admission = self._admission if reads else Admission(self._api, self._request, "graphql")
+        call = Call(self._api, self._request, admission)
         self._calls.append(call)
         try:
             if route.once:
-                await self._require_conditions(route, given, info)
+                await self._require_conditions(route, given, info, mistaken=mistaken)
             if self._bytes > self._api.settings.graphql_answer_max_bytes:
                 raise _too_much(self._api.settings.graphql_answer_max_bytes)
-            if route.endpoint.operation.method != "GET":
+            if not reads:
                 return await self._called(call, route, given)
             async with self._reads:
                 return await self._called(call, route, given)
         except Exception as error:
-            told, _ = refusal(error, call.request)
+            told, _ = refusal(error, self._request)
             call.tell_limit(told)
             body = error_body(told)
             raise GraphQLError(body.message, extensions={"code": body.code, "type": body.type}) from None
@@ -145,9 +169,9 @@ class Execution:
         return receive
 
     async def _require_conditions(
-        self, route: Route, given: Mapping[str, Any], info: GraphQLResolveInfo[Any]
+        self, route: Route, given: Mapping[str, Any], info: GraphQLResolveInfo[Any], *, mistaken: bool
     ) -> None:
-        """Refuse a condition that is written and not given, and what is given twice.
+        """Refuse a condition that is a variable, where that is not given by mistake; and what is given twice.
 
         Either would make a change or a deletion of some into one of all, or of others.
         """
@@ -157,10 +181,8 @@ class Execution:
                 if isinstance(argument.value, VariableNode):
                     variables.append(argument.value.name.value)
                     name = argument.name.value
-                    if name in route.conditions and name not in given:
-                        message = (
-                            f"Param `{name}` is to be the variable ${variables[-1]}, which is not given."
-                        )
+                    if mistaken and name in route.conditions and name not in given:
+                        message = f"Param `{name}` is the variable ${variables[-1]}, which is not given."
                         raise TidewireError("general_argument_invalid", message)
         names = (*route.once, *variables, *_OF_QUERIES)
         if len(self.body) > _AT_ONCE_BYTES:
@@ -169,8 +191,15 @@ class Execution:
             require_once(self.body, names)
 
     def _require_cheap(self, document: Document, operation: OperationDefinitionNode, query: Query) -> None:
+        if not self._api.settings.rate_limits:
+            return
         most = self._api.settings.graphql_max_complexity
-        complexity = Complexity(self._schema, document.node, query.variables).of_operation(operation)
+        name = operation.name.value if operation.name else ""
+        complexity = document.complexities.get(name)
+        if complexity is None:
+            complexity = Complexity(self._schema, document.node, query.variables).of_operation(operation)
+            if not operation.variable_definitions:
+                document.complexities[name] = complexity
         if complexity > most:
             raise limit_error(f"Max query complexity should be {most} but got {complexity}.")
 
@@ -195,6 +224,16 @@ class Execution:
         )
         assert isinstance(result, ExecutionResult)
         return msgspec.json.encode(_answer(result))
+
+
+def _is_mistaken(operation: OperationDefinitionNode, query: Query) -> bool:
+    """Whether a query was given other variables than it declares, or none of them."""
+    declared = {each.variable.name.value for each in operation.variable_definitions or ()}
+    return bool(declared) and (not query.variables or not query.variables.keys() <= declared)
+
+
+def _is_coroutine(value: object) -> TypeGuard[Coroutine[Any, Any, Any]]:
+    return type(value) is CoroutineType
 
 
 def _answer(result: ExecutionResult) -> dict[str, Any]:

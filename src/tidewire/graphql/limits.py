@@ -31,6 +31,8 @@ from graphql import (
 )
 from tidewire.settings import Settings
 
+LISTS: Final = "lists"
+"""Extension of a field that lists what its argument ``queries`` asks for."""
 _INTROSPECTION: Final = frozenset({"__schema", "__type"})
 _MAX_INTROSPECTION_FIELDS: Final = 500
 """Fields within ``__schema`` and ``__type``; the query that tools send has about a hundred."""
@@ -70,7 +72,7 @@ def require_small(document: DocumentNode, settings: Settings) -> None:
     for operation in _operations(document):
         size = sizes.of_operation(operation)
         bounds = (
-            (max(0, size.depth - 1), settings.graphql_max_depth, "query depth"),
+            (size.depth - 1 if settings.rate_limits else 0, settings.graphql_max_depth, "query depth"),
             (size.aliases, settings.graphql_max_aliases, "number of aliases"),
             (size.directives, settings.graphql_max_directives, "number of directives"),
             (size.fields, _FIELDS * settings.graphql_max_complexity, "number of fields"),
@@ -159,7 +161,7 @@ class Complexity:
             return 0
         children = self._of_selections(field.selection_set, None)
         definition = root.fields.get(field.name.value) if root else None
-        if definition is not None and "queries" in definition.args:
+        if definition is not None and LISTS in definition.extensions:
             return max(1, children * self._limit(field))
         return 1 + children
 

@@ -21,8 +21,10 @@ from graphql import (
     GraphQLString,
 )
 from tidewire.core.checks.lists import Items, JsonObject, JsonOrText
+from tidewire.core.models.base import Page
 from tidewire.core.operations import Operation
 from tidewire.core.parameters import Check, Parameter
+from tidewire.graphql.limits import LISTS
 from tidewire.graphql.scalars import ASSOC, INPUT_FILE, INT, JSON
 from tidewire.graphql.types import ModelTypes
 
@@ -32,6 +34,12 @@ _SCALARS: Final[Mapping[str, GraphQLScalarType]] = {
     "number": GraphQLFloat,
     "string": GraphQLString,
     "file": INPUT_FILE,
+}
+
+
+_OLDER_NAMES: Final = {
+    "account.createEmailVerification": "account.createVerification",
+    "account.updateEmailVerification": "account.updateVerification",
 }
 
 
@@ -53,22 +61,42 @@ def build(operations: Iterable[Operation], subscription: GraphQLObjectType | Non
     roots: dict[str, dict[str, GraphQLField]] = {"Query": {}, "Mutation": {}}
     for operation in operations:
         root = roots["Query" if operation.method == "GET" else "Mutation"]
-        root[field_of(operation.name)] = GraphQLField(
-            types.answer(operation.models),
-            {parameter.name: _argument(parameter) for parameter in operation.parameters},
-            _resolver(operation.name),
-            description=operation.summary,
-        )
+        root[field_of(operation.name)] = _field(operation, types)
+        older = _older_name(operation.name)
+        if older:
+            root[field_of(older)] = _field(operation, types, f"Use {field_of(operation.name)}.")
     query, mutation = (
         GraphQLObjectType(name, dict(sorted(fields.items()))) for name, fields in roots.items()
     )
     return GraphQLSchema(query, mutation, subscription, types.all())
 
 
+def _field(operation: Operation, types: ModelTypes, deprecated: str | None = None) -> GraphQLField:
+    return GraphQLField(
+        types.answer(operation.models),
+        {parameter.name: _argument(parameter) for parameter in operation.parameters},
+        _resolver(operation.name),
+        description=operation.summary,
+        deprecation_reason=deprecated,
+        extensions={LISTS: True} if _lists(operation) else None,
+    )
+
+
+def _older_name(operation: str) -> str:
+    """The name that SDKs before 1.8 know an operation by; empty if it is the same."""
+    return _OLDER_NAMES.get(operation) or (operation.replace("MFA", "Mfa") if "MFA" in operation else "")
+
+
 def field_of(operation: str) -> str:
     """``tablesDB.getRow`` to ``tablesDBGetRow``."""
     service, _, name = operation.partition(".")
     return service + name[0].upper() + name[1:]
+
+
+def _lists(operation: Operation) -> bool:
+    """Whether an operation shows as many entries as its queries say."""
+    queried = any(parameter.name == "queries" for parameter in operation.parameters)
+    return queried and any(issubclass(model, Page) for model in operation.models)
 
 
 def _resolver(operation: str) -> GraphQLFieldResolver:

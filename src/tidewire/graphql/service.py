@@ -77,8 +77,9 @@ class _Answering:
         self._request = request
         self._send = send
         self.admission = Admission(self._api, request, "graphql")
+        self.admission.remembers = True
         self._lease: BodyLease | None = None
-        self._execution = Execution(self._api, service.schema, request)
+        self._execution = Execution(self._api, service.schema, self.admission)
         self._store: ProjectStore | None = None
 
     async def run(self) -> None:

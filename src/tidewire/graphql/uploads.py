@@ -76,8 +76,8 @@ class UploadForm:
         key, self._variable = _placed(decode_json(fields.get("map") or "{}", "`map`"))
         document = await self._documents.document(query.text)
         route = self._route(document.operation(query.operation_name))
-        part = self._request.part(route.endpoint.operation.method, route.path)
-        _, store, _ = await Admission(self._api, part, "graphql").admitted(Match(route, {}), NOTHING)
+        admission = Admission(self._api, self._request, "graphql")
+        _, store, _ = await admission.admitted(Match(route, {}), NOTHING)
         most = self._api.settings.max_file_bytes
         place = parse_content_range(self._request.header(b"content-range"), most)
         return Destination(FileRules(key, most, place, upload_id_of(self._request)), store.objects.writer)
@@ -101,6 +101,8 @@ class UploadForm:
 
 def _placed(places: object) -> tuple[str, str]:
     """The name of the part that is the file, and of the variable that it is."""
+    if isinstance(places, list):  # which PHP makes of keys that are numbers
+        places = {str(key): paths for key, paths in enumerate(places)}
     if isinstance(places, dict) and len(places) == 1:
         ((key, paths),) = places.items()
         if isinstance(paths, list) and len(paths) == 1 and isinstance(paths[0], str):
