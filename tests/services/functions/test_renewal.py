@@ -6,8 +6,10 @@ import json
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +31,21 @@ def main(context):
                              "memory": os.environ["APPWRITE_FUNCTION_MEMORY"]})
 """
 
+VISITOR = """
+from urllib.request import urlopen
+
+def main(context):
+    urlopen("http://127.0.0.1:PORT/" + context.req.headers["x-appwrite-execution-id"], timeout=10).close()
+    return context.res.empty()
+"""
+
 
 @pytest.fixture(scope="module")
 def several(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TidewireServer]:
     """A server of two processes."""
     folder = tmp_path_factory.mktemp("server")
     arguments = ["--workers", "2", "--drain-seconds", "0.2", "--synchronous", "normal"]
+    arguments += ["--functions-executions-at-once", "2"]
     running = TidewireServer(folder / "data", arguments, errors=folder / "errors")
     running.environment["TIDEWIRE_CONSOLE_SIGNUP"] = "open"
     running.environment["TIDEWIRE_METRICS_KEY"] = "a key"
@@ -54,10 +65,13 @@ def project(several: TidewireServer) -> Iterator[FunctionsProject]:
     eventually(lambda: of_functions(several), lambda found: not found)
 
 
-def anew(project: FunctionsProject, function_id: str, path: str = "/") -> httpx.Response:
+def anew(
+    project: FunctionsProject, function_id: str, path: str = "/", *, later: bool = False
+) -> httpx.Response:
     """The answer to an execution over a connection of its own: by any of the server's processes."""
     with httpx.Client(base_url=project.http.base_url, headers=project.http.headers, timeout=60) as http:
-        return http.post(f"/v1/functions/{function_id}/executions", json={"path": path})
+        body = {"path": path, "async": later}
+        return http.post(f"/v1/functions/{function_id}/executions", json=body)
 
 
 def shown(project: FunctionsProject, function_id: str) -> dict[str, Any]:
@@ -164,25 +178,80 @@ def test_code_ends_with_what_is_deleted(
 
 
 def test_code_ends_with_its_project(several: TidewireServer) -> None:
-    with console(several) as http:
-        project_id = f"gone-{uuid.uuid4().hex[:8]}"
-        made(http, "/teams", teamId=project_id, name="Gone")
-        made(http, "/projects", projectId=project_id, name="Gone", teamId=project_id)
-        key = made(http, f"/projects/{project_id}/keys", keyId="unique()", name="Key", scopes=ALL)["secret"]
-        headers = {"X-Appwrite-Project": project_id, "X-Appwrite-Key": key}
-        base = several.endpoint.removesuffix("/v1")
-        with httpx.Client(base_url=base, headers=headers, timeout=60) as own:
-            project = FunctionsProject(several, own)
-            function_id = project.deployed(SHOWN, timeout=120)
-            warm_in_all(project, function_id)
-            builds = project.function(commands="sleep 100")["$id"]
-            project.upload(builds, SHOWN)
-            project.execute(function_id, 202, path="/?seconds=100", **{"async": True})
-            with running(project, function_id) as answers:
-                assert http.delete(f"/v1/projects/{project_id}").status_code == 204
-                eventually(lambda: of_functions(several), lambda found: not found)
-            assert {answer.status_code for answer in answers} == {404}, [each.text for each in answers]
+    with console(several) as http, another_project(http, several) as project:
+        function_id = project.deployed(SHOWN, timeout=120)
+        warm_in_all(project, function_id)
+        builds = project.function(commands="sleep 100")["$id"]
+        project.upload(builds, SHOWN)
+        project.execute(function_id, 202, path="/?seconds=100", **{"async": True})
+        with running(project, function_id) as answers:
+            project_id = project.http.headers["X-Appwrite-Project"]
+            assert http.delete(f"/v1/projects/{project_id}").status_code == 204
+            eventually(lambda: of_functions(several), lambda found: not found)
+        assert {answer.status_code for answer in answers} == {404}, [each.text for each in answers]
     eventually(lambda: list((several.data_dir / "builds").iterdir()), lambda found: found == [])
+
+
+def test_each_execution_in_line_runs_once(project: FunctionsProject) -> None:
+    """Both processes of the server put executions in line, and are told of what they do."""
+    with visits() as (port, seen):
+        source = VISITOR.replace("PORT", str(port))
+        function_id = project.deployed(source)
+        asked = [anew(project, function_id, later=True).json()["$id"] for _ in range(24)]
+        ended = [project.ended(function_id, each)["status"] for each in asked]
+    assert ended == ["completed"] * len(asked)
+    assert Counter(seen) == Counter(asked)
+
+
+def test_projects_take_turns(several: TidewireServer, project: FunctionsProject) -> None:
+    many = project.deployed(SHOWN)
+    with console(several) as http, another_project(http, several) as other:
+        few = other.deployed(SHOWN)
+        other.execute(few)  # its process is warm
+        for _ in range(24):
+            project.execute(many, 202, path="/?seconds=0.5", **{"async": True})
+        later = other.execute(few, 202, **{"async": True})["$id"]
+        assert other.ended(few, later)["status"] == "completed"
+        waiting = {"queries[]": '{"method":"equal","attribute":"status","values":["waiting"]}'}
+        assert len(project.executions(many, **waiting)) > 0  # though they were asked for before
+
+
+@contextmanager
+def visits() -> Iterator[tuple[int, list[str]]]:
+    """A port of this machine, and the paths that it is asked for in the block, without the slash."""
+    seen: list[str] = []
+
+    class Visit(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.append(self.path[1:])
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Visit) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_port, seen
+        server.shutdown()
+        thread.join()
+
+
+@contextmanager
+def another_project(http: httpx.Client, server: TidewireServer) -> Iterator[FunctionsProject]:
+    """A project of somebody who is signed in to the console."""
+    project_id = f"other-{uuid.uuid4().hex[:8]}"
+    made(http, "/teams", teamId=project_id, name="Other")
+    made(http, "/projects", projectId=project_id, name="Other", teamId=project_id)
+    key = made(http, f"/projects/{project_id}/keys", keyId="unique()", name="Key", scopes=ALL)["secret"]
+    headers = {"X-Appwrite-Project": project_id, "X-Appwrite-Key": key}
+    base = server.endpoint.removesuffix("/v1")
+    with httpx.Client(base_url=base, headers=headers, timeout=60) as own:
+        try:
+            yield FunctionsProject(server, own)
+        finally:
+            http.delete(f"/v1/projects/{project_id}")
 
 
 @contextmanager
