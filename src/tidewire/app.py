@@ -26,7 +26,7 @@ from tidewire.executions.renewal import renewed_functions
 from tidewire.executions.worker import work_on_functions
 from tidewire.functions.contract import Engine, EngineError
 from tidewire.functions.engine import open_engine
-from tidewire.graphql.door import with_graphql
+from tidewire.graphql.door import Door
 from tidewire.outgoing.deliverer import deliver
 from tidewire.realtime import Realtime
 from tidewire.realtime.survey.metrics import CONTENT_TYPE, exposition
@@ -76,7 +76,8 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         if settings.demo:
             await ensure_demo_bucket(instance, passwords)
         engine = await _engine(settings)
-        realtime = Realtime(settings, instance, engine)
+        graphql = Door()
+        realtime = Realtime(settings, instance, engine, graphql)
         await realtime.start()
         stack.push_async_callback(realtime.close)
         doorbell.own = realtime.process.id
@@ -111,7 +112,7 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
             realtime.channels,
             engine,
         )
-        served = with_pages(with_graphql(create_api(api), api))
+        served = with_pages(graphql.serve(create_api(api), api))
         if settings.demo:
             served = with_demo(served, Outbox(settings.data_dir))
         if settings.metrics_key:

@@ -255,6 +255,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Realtime connections that are set up at the same time; others wait for it."""
     realtime_handshake_seconds: PositiveSeconds = 20.0
     """Seconds that they may take, waiting included, before they are closed with 1013."""
+    graphql_init_seconds: PositiveSeconds = 10.0
+    """Seconds that a client of GraphQL over WebSocket has to send `connection_init`; then it is closed with
+    4408."""
     realtime_tail_rate: Count = 50
     """Events a second in one live tail of the console; further ones are counted."""
     realtime_max_payload_bytes: Bytes = 64_000

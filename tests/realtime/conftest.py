@@ -8,6 +8,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,11 +19,14 @@ import uvloop
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from graphql import GraphQLField, GraphQLObjectType, GraphQLSchema, GraphQLString
 from tests.realtime.world import Json
 from tests.store.samples import add_session, add_user, event
 from tidewire.api.http_protocol import bounded_http_protocol
 from tidewire.core.events import LoggedEvent
 from tidewire.core.time import now
+from tidewire.graphql.documents import Documents
+from tidewire.graphql.subscriptions import Subscriptions, subscription_type
 from tidewire.realtime import Realtime
 from tidewire.settings import Settings
 from tidewire.store.engine.connection import Connection
@@ -136,6 +140,14 @@ UPGRADE = (
 )
 
 
+@cache
+def _documents() -> Subscriptions:
+    """Reads subscriptions by GraphQL; the schema has nothing else."""
+    query = GraphQLObjectType("Query", {"status": GraphQLField(GraphQLString)})
+    schema = GraphQLSchema(query, subscription=subscription_type())
+    return Subscriptions(schema, Documents(schema, Settings()))
+
+
 @pytest.fixture
 async def start(tmp_path: Path) -> AsyncIterator[START]:
     """Start servers with settings of the test's choice."""
@@ -164,7 +176,7 @@ async def running(directory: Path, **changes: Any) -> AsyncIterator[RealtimeServ
     }
     settings = Settings(**(values | changes))
     instance = await Instance.open(settings)
-    realtime = Realtime(settings, instance)
+    realtime = Realtime(settings, instance, documents=_documents())
     await realtime.start()
     config = uvicorn.Config(
         cast("Any", _nothing),

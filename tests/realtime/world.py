@@ -26,7 +26,7 @@ from tidewire.realtime.hub.hub import Hub
 from tidewire.realtime.matching.index import Index
 from tidewire.realtime.matching.query_costs import QueryCosts
 from tidewire.realtime.presence.presences import check_presence
-from tidewire.realtime.protocol import frames
+from tidewire.realtime.protocol import frames, framing
 from tidewire.realtime.protocol.messages import (
     POLICY_VIOLATION,
     Authenticate,
@@ -183,7 +183,7 @@ class Client(Receiver):
         self.wire.write(message)
 
     def tell(self, text: bytes) -> None:
-        self.wire.write(frames.text_message(text))
+        self.wire.write(framing.text_message(text))
 
     def close(self, status: CloseStatus, reason: str = "") -> None:
         raise AssertionError(f"the connection of {self.name} is closed with {status} {reason}")

@@ -19,7 +19,7 @@ from tidewire.api.collaborators import Collaborators
 from tidewire.api.http_protocol import bounded_http_protocol
 from tidewire.api.registry import Registry
 from tidewire.core.operations import Operations
-from tidewire.graphql.door import with_graphql
+from tidewire.graphql.door import Door
 from tidewire.services.geoip import GeoIp
 from tidewire.services.passwords import PasswordHasher
 from tidewire.settings import Settings
@@ -80,7 +80,7 @@ def running_api(settings: Settings, services: Sequence[Operations]) -> Iterator[
         try:
             geoip = GeoIp(settings.geoip_file)
             parts = Collaborators(settings, instance, Registry(services), passwords, geoip)
-            api = with_graphql(create_api(parts), parts)
+            api = Door().serve(create_api(parts), parts)
             config = uvicorn.Config(
                 cast("Any", api),
                 http=bounded_http_protocol(settings),

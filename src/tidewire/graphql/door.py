@@ -1,4 +1,4 @@
-"""The door of GraphQL: what is behind it is loaded at the first request."""
+"""The door of GraphQL: what is behind it is loaded at the first request or subscription."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Final, Protocol, cast
 from tidewire.api.asgi import Application, Receive, Scope, Send
 from tidewire.api.collaborators import Collaborators
 from tidewire.api.requests import Request
+from tidewire.realtime.protocol.graphql_messages import Documents, EventsWanted, Operation
 
 _PATH: Final = "/v1/graphql"
 
@@ -16,25 +17,49 @@ _PATH: Final = "/v1/graphql"
 class _Service(Protocol):
     """What answers requests, once it is loaded."""
 
+    subscriptions: Documents
+
     async def answer(self, request: Request, send: Send) -> None: ...
 
 
-def with_graphql(application: Application, api: Collaborators) -> Application:
-    """Serve GraphQL below ``/v1/graphql``; everything else goes to ``application``."""
-    opening: asyncio.Future[_Service] | None = None
+class Door:
+    """Leads requests to the service, and reads the documents of subscriptions."""
 
-    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        nonlocal opening
-        if not scope["path"].startswith(_PATH) or scope["type"] != "http" or scope["method"] == "OPTIONS":
-            await application(scope, receive, send)
-            return
+    def __init__(self) -> None:
+        self._api: Collaborators
+        self._opening: asyncio.Future[_Service] | None = None
+
+    def serve(self, application: Application, api: Collaborators) -> Application:
+        """Serve GraphQL below ``/v1/graphql``; everything else goes to ``application``."""
+        self._api = api
+
+        async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+            if not scope["path"].startswith(_PATH) or scope["type"] != "http" or scope["method"] == "OPTIONS":
+                await application(scope, receive, send)
+            else:
+                service = await self._service()
+                await service.answer(Request(scope, receive, api.hops), send)
+
+        return serve
+
+    def is_known(self, operation: Operation) -> bool:
+        """See :class:`Documents`."""
+        opening = self._opening
+        if opening is None or not opening.done() or opening.exception() is not None:
+            return False
+        return opening.result().subscriptions.is_known(operation)
+
+    async def events_wanted(self, operation: Operation) -> EventsWanted:
+        """See :class:`Documents`."""
+        service = await self._service()
+        return await service.subscriptions.events_wanted(operation)
+
+    async def _service(self) -> _Service:
+        opening = self._opening
         if opening is None or (opening.done() and opening.exception() is not None):
-            opening = asyncio.ensure_future(asyncio.to_thread(_open, api))
+            opening = self._opening = asyncio.ensure_future(asyncio.to_thread(_open, self._api))
         # Not ended by a client that goes away: others wait for it.
-        service = await asyncio.shield(opening)
-        await service.answer(Request(scope, receive, api.hops), send)
-
-    return serve
+        return await asyncio.shield(opening)
 
 
 def _open(api: Collaborators) -> _Service:

@@ -21,6 +21,7 @@ from tidewire.graphql.documents import Document, Documents, InvalidDocumentError
 from tidewire.graphql.execution import Execution
 from tidewire.graphql.query import Query, decode_json, queries_of, query_of
 from tidewire.graphql.schema import build
+from tidewire.graphql.subscriptions import Subscriptions, subscription_type
 from tidewire.graphql.uploads import UploadForm
 from tidewire.store.instance.instance import ProjectStore
 
@@ -38,6 +39,7 @@ class GraphQLService:
         self.api = api
         self.schema = schema
         self.documents = Documents(schema, api.settings)
+        self.subscriptions = Subscriptions(schema, self.documents)
         self._schema_text = print_schema(schema).encode()
 
     async def answer(self, request: Request, send: Send) -> None:
@@ -65,7 +67,7 @@ class GraphQLService:
 
 def open_service(api: Collaborators) -> GraphQLService:
     """The service with its schema; takes tenths of a second, the loading of the library included."""
-    return GraphQLService(api, build(api.registry.operations))
+    return GraphQLService(api, build(api.registry.operations, subscription_type()))
 
 
 class _Answering:

@@ -20,6 +20,7 @@ from tidewire.realtime.peers import Peers, Send
 from tidewire.realtime.presence.channel_presence import ChannelPresence
 from tidewire.realtime.project.projects import Projects
 from tidewire.realtime.project.shared import Shared
+from tidewire.realtime.protocol.graphql_messages import Documents
 from tidewire.realtime.protocol.messages import Terms
 from tidewire.realtime.protocol.request import CONSOLE
 from tidewire.realtime.protocol.states import CloseStatus
@@ -30,6 +31,7 @@ from tidewire.realtime.runtime.tasks import Tasks
 from tidewire.realtime.session.admins import Admins
 from tidewire.realtime.session.admission import Admission
 from tidewire.realtime.session.connection_limits import OpenConnections
+from tidewire.realtime.session.graphql_session import GraphQLSession
 from tidewire.realtime.session.services import Services
 from tidewire.realtime.session.session import Session
 from tidewire.realtime.survey.answering import Answering
@@ -50,8 +52,17 @@ _log: Final = structlog.get_logger(__name__)
 class Realtime:
     """Serves ``/v1/realtime`` and its event streams for one process, from :meth:`start` to :meth:`close`."""
 
-    def __init__(self, settings: Settings, instance: Instance, functions: Engine | None = None) -> None:
-        """``functions``: what runs them; their numbers are among the metrics."""
+    def __init__(
+        self,
+        settings: Settings,
+        instance: Instance,
+        functions: Engine | None = None,
+        documents: Documents | None = None,
+    ) -> None:
+        """``functions``: what runs them; their numbers are among the metrics.
+
+        ``documents``: reads what clients ask for by GraphQL, which nothing is served of without it.
+        """
         self._settings = settings
         self._instance = instance
         self.process: LivingProcess
@@ -100,6 +111,7 @@ class Realtime:
             limits_reached=self.limits_reached,
             terms=_terms(settings),
             reading=reading,
+            documents=documents,
             setting_up=asyncio.Semaphore(settings.realtime_handshakes_at_once),
             numbers=ascending_microseconds(),
             process_id=self._process_id,
@@ -110,6 +122,7 @@ class Realtime:
             AddressBudgets(settings.realtime_flood_rate_per_address),
             reading,
             partial(Session, services),
+            partial(GraphQLSession, services) if documents is not None else None,
         )
         """What the wires share; with uvicorn's set of connections as soon as there is one."""
         counted = Counted(self.meters, self.open_connections, self.projects.by_id, self.sessions, functions)

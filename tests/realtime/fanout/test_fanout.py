@@ -14,7 +14,7 @@ from tests.realtime.world import Client, Wire, World
 from tidewire.core.events import Event, LoggedEvent
 from tidewire.realtime.fanout import fanout
 from tidewire.realtime.fanout.fanout import BATCH_EVENTS, FEW, FIRST, LEAST, MOST, SliceSizer
-from tidewire.realtime.protocol.frames import EventFrame
+from tidewire.realtime.protocol.event_frames import EventFrame
 
 COUNT = 3 * FIRST + 7
 SUBSCRIBE = json.dumps({"type": "subscribe", "data": [{"subscriptionId": "s", "channels": ["files"]}]})

@@ -25,7 +25,8 @@ from tests.realtime.conftest import PROJECT, START, UPGRADE, RealtimeServer, clo
 from tests.realtime.protocol.test_frames import event_frame
 from tests.realtime.world import Json
 from tidewire.realtime.protocol.compression import MIN_COMPRESSED
-from tidewire.realtime.protocol.frames import MAX_FRAGMENT, subscription_tail
+from tidewire.realtime.protocol.event_frames import subscription_tail
+from tidewire.realtime.protocol.framing import MAX_FRAGMENT
 from tidewire.realtime.wire.socket import SocketWire
 
 PAYLOAD = msgspec.json.encode(

@@ -10,15 +10,9 @@ from hypothesis import strategies as st
 
 from tests.realtime.world import read_frames, read_messages
 from tidewire.core.events import Event, LoggedEvent
-from tidewire.realtime.protocol.frames import (
-    EVENT_STREAM,
-    MAX_FRAGMENT,
-    EventFrame,
-    close_message,
-    connected,
-    subscription_tail,
-    text_message,
-)
+from tidewire.realtime.protocol.event_frames import EVENT_STREAM, EventFrame, subscription_tail
+from tidewire.realtime.protocol.frames import connected
+from tidewire.realtime.protocol.framing import MAX_FRAGMENT, close_message, text_message
 
 
 def event_frame(text: str) -> EventFrame:

@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from tests.realtime.conftest import PROJECT, START, RealtimeServer, ask, receive, reset, running, told_of
 from tests.realtime.raw_client import RawClient, frame, raw_client
 from tests.store.samples import event
-from tidewire.realtime.protocol.frames import EventFrame
+from tidewire.realtime.protocol.event_frames import EventFrame
 from tidewire.realtime.receivers.page_progress import APART
 from tidewire.realtime.recovery import recovery
 from tidewire.realtime.recovery.positions import LAGGING_ROUNDS, PAGE_ROUNDS

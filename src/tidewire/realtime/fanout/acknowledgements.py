@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tidewire.realtime.protocol import frames
+from tidewire.realtime.protocol import framing
 from tidewire.realtime.receivers.receiver import Receiver
 
 ROUND_SECONDS: Final = 1.0
@@ -128,5 +128,5 @@ class Acknowledgements:
         self._waiting[receiver] = self.round
         receiver.asked = offset
         if self._ping[0] != offset:
-            self._ping = (offset, frames.ping(offset))
+            self._ping = (offset, framing.ping(offset))
         return self._ping[1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tidewire.realtime.matching.audience import Audience
-from tidewire.realtime.protocol.frames import EventFrame
+from tidewire.realtime.protocol.event_frames import EventFrame, Form
 from tidewire.realtime.receivers.receiver import Receiver
 
 
@@ -48,14 +48,18 @@ class Delivery:
         else:
             self._marks()[start:stop] = b"\1" * (stop - start)
 
-    def take(self, receiver: Receiver) -> bytes | None:
-        """The tail of a receiver, which counts as having got the event now; None if it is not due it."""
+    def take(self, receiver: Receiver) -> tuple[bytes, Form] | None:
+        """The tail of a receiver and the form of its frame; it counts as having got the event now.
+
+        None if it is not due it.
+        """
         place = self.audience.place(receiver)
         if place is None or place < self.at or (self.done is not None and self.done[place]):
             return None
         self._marks()[place] = 1
         self.left -= 1
-        return self.audience.tails[place]
+        (_, form), _ = self.audience.shape(place)
+        return self.audience.tails[place], form
 
     def abandon(self) -> None:
         """Write the event to nobody any more."""

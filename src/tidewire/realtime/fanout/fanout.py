@@ -23,7 +23,8 @@ from tidewire.realtime.fanout.acknowledgements import Acknowledgements
 from tidewire.realtime.fanout.delivery import Delivery
 from tidewire.realtime.fanout.writer import Writer
 from tidewire.realtime.matching.audience import Audience
-from tidewire.realtime.protocol.frames import MAX_TAIL, EventFrame
+from tidewire.realtime.protocol.event_frames import EventFrame
+from tidewire.realtime.protocol.framing import MAX_TAIL
 from tidewire.realtime.receivers.receiver import Receiver, give_up
 from tidewire.realtime.runtime.loop_scheduler import LoopScheduler
 from tidewire.realtime.runtime.meters import Meters
@@ -268,10 +269,10 @@ class Fanout:
         messages: list[bytes] = []
         offset = 0
         for delivery in self._deliveries:
-            tail = delivery.take(receiver)
-            if tail is not None:
+            taken = delivery.take(receiver)
+            if taken is not None:
                 offset = delivery.offset or offset
-                messages.append(delivery.frame.message(tail, receiver.form))
+                messages.append(delivery.frame.message(*taken))
         return b"".join(messages), offset
 
     def _drop_finished(self) -> None:

@@ -23,7 +23,7 @@ from tidewire.realtime.matching.index import Index
 from tidewire.realtime.matching.matcher import Payload
 from tidewire.realtime.matching.query_costs import QueryCosts
 from tidewire.realtime.matching.query_pass import QueryPass
-from tidewire.realtime.protocol.frames import EventFrame
+from tidewire.realtime.protocol.event_frames import EventFrame
 from tidewire.realtime.receivers.filters import Filter
 from tidewire.realtime.receivers.receiver import Receiver, Subscription
 from tidewire.realtime.recovery.recovery import Recovery

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 from itertools import accumulate, product
 from operator import attrgetter
 from typing import Final
 
 from tidewire.realtime.matching.ranges import OneOrMore, each
-from tidewire.realtime.protocol.frames import subscription_tail
+from tidewire.realtime.protocol.event_frames import GRAPHQL, Form, subscription_tail
 from tidewire.realtime.receivers.receiver import Receiver, Subscription
 
 _receiver_of: Final = attrgetter("receiver")
@@ -18,7 +18,7 @@ _form_of: Final = attrgetter("form")
 
 Matches = dict[Receiver, OneOrMore]
 """Connections with their subscriptions that matched: mostly one, sometimes several."""
-Shape = tuple[int, int]
+Shape = tuple[int, Form]
 """What frames depend on besides their tails: the length of the tail, and the form of the frame."""
 
 
@@ -37,11 +37,12 @@ class Audience:
             for matched in matches.values()
         ]
         """The tail of each receiver's frame."""
-        self._shapes: list[Shape] = list(product(set(map(len, self.tails)), set(map(_form_of, matches))))
+        forms = set(map(_form_of, matches))
+        self._shapes: list[Shape] = list(product(set(map(len, self.tails)), forms))
         self._stops = [len(matches)]
         """The place before which each of the shapes ends."""
-        if len(self._shapes) > 1:
-            self._sort()
+        if len(self._shapes) > 1 or (forms and min(forms) <= GRAPHQL):
+            self._sort(matches)
         self._places: dict[Receiver, int] | None = None
 
     def __len__(self) -> int:
@@ -61,14 +62,19 @@ class Audience:
             self._places = {known: place for place, known in enumerate(self.receivers)}
         return self._places.get(receiver)
 
-    def _sort(self) -> None:
-        shapes = list(zip(map(len, self.tails), map(_form_of, self.receivers), strict=True))
-        order = sorted(range(len(shapes)), key=shapes.__getitem__)
+    def _sort(self, matches: Matches) -> None:
+        places: dict[Shape, list[int]] = defaultdict(list)
+        for place, (receiver, tail) in enumerate(zip(self.receivers, self.tails, strict=True)):
+            form: Form = receiver.form
+            if receiver.form <= GRAPHQL:
+                tail, form = receiver.address([held.id for held in each(matches[receiver])])
+                self.tails[place] = tail
+            places[len(tail), form].append(place)
+        order = [place for group in places.values() for place in group]
         self.receivers = [self.receivers[place] for place in order]
         self.tails = [self.tails[place] for place in order]
-        counts = sorted(Counter(shapes).items())
-        self._shapes = [shape for shape, _ in counts]
-        self._stops = list(accumulate(count for _, count in counts))
+        self._shapes = list(places)
+        self._stops = list(accumulate(map(len, places.values())))
 
 
 def _tail_of_several(matched: OneOrMore) -> bytes:

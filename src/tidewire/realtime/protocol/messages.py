@@ -29,6 +29,7 @@ TOO_MUCH: Final = 1013
 INTERNAL: Final = 500
 NOT_A_FRAME: Final = 0
 UNAUTHORIZED: Final = 401
+GONE: Final = 410
 """Error codes of the protocol of Appwrite's realtime; those of REST are used besides."""
 
 MAX_SESSION_LENGTH: Final = 2048
@@ -57,7 +58,14 @@ class MessageError(Exception):
     """A frame that is refused; the client gets the code and the message in an error frame."""
 
     def __init__(
-        self, code: int, message: str, kind: str = "", *, limit: str = "", explanation: str = ""
+        self,
+        code: int,
+        message: str,
+        kind: str = "",
+        *,
+        limit: str = "",
+        explanation: str = "",
+        about: str = "",
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -68,6 +76,8 @@ class MessageError(Exception):
         """What kind of limit was reached, by which lines in the log are counted; empty: none."""
         self.explanation = explanation
         """What was wrong and what to do, where the message is a fixed text; else empty."""
+        self.about = about
+        """The id of the subscription that is refused, if it is just one; else empty."""
 
     def anew(self, refusal: type[MessageError] | None = None) -> MessageError:
         """A copy of the error, for a caller that keeps this one and raises it later.
@@ -78,7 +88,14 @@ class MessageError(Exception):
         cycle, which is memory until the garbage collector finds it.
         """
         make = refusal or type(self)
-        return make(self.code, self.message, self.kind, limit=self.limit, explanation=self.explanation)
+        return make(
+            self.code,
+            self.message,
+            self.kind,
+            limit=self.limit,
+            explanation=self.explanation,
+            about=self.about,
+        )
 
 
 @contextmanager
@@ -137,6 +154,8 @@ class SubscribeRow:
     queries: list[Query]
     since: Since | None = None
     """The position up to which the client has the events; None: it does not say."""
+    complete: bool = False
+    """Whether it is refused if it would miss events, because its client could not be told."""
 
 
 @dataclass(frozen=True, slots=True)

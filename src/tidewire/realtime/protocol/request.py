@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote
@@ -12,7 +13,13 @@ from websockets.http11 import Request
 from tidewire.core.addresses import network_of
 from tidewire.core.forwarding import Hops
 from tidewire.core.query_string import parse_query_string
-from tidewire.identity.credentials import Impersonated, read_credentials, read_impersonated, text
+from tidewire.identity.credentials import (
+    NO_PARAMETERS,
+    Impersonated,
+    read_credentials,
+    read_impersonated,
+    text,
+)
 from tidewire.identity.heads import Head
 from tidewire.identity.paths import plain_path
 from tidewire.realtime.protocol.url_subscriptions import encoded_once
@@ -70,20 +77,25 @@ class Inputs:
     """The parameters of the query string, channels and queries among them."""
 
 
-def read_inputs(request: Request, peer: str, hops: Hops | None) -> Inputs:
-    """Collect the inputs from wherever the SDKs put them. ``peer`` is the address of the socket."""
+def read_inputs(
+    request: Request, peer: str, hops: Hops | None, said: Mapping[str, str] = NO_PARAMETERS
+) -> Inputs:
+    """Collect the inputs from wherever the SDKs put them. ``peer`` is the address of the socket.
+
+    ``said``: parameters, and credentials, that the client names in its first message; they come first.
+    """
     pairs = ((name.lower().encode("latin-1"), _raw(value)) for name, value in request.headers.raw_items())
     head = Head(pairs, peer, "ws", hops)
-    parameters = parse_query_string(encoded_once(request.path.partition("?")[2]))
+    parameters = {**parse_query_string(encoded_once(request.path.partition("?")[2])), **said}
     project_id = text(parameters, "project") or head.header(b"x-appwrite-project") or CONSOLE
     admin = (head.header(b"x-appwrite-mode") or text(parameters, "mode")) == "admin"
     shown = read_credentials(head, CONSOLE if admin else project_id, parameters)
     return Inputs(
         project_id=project_id,
-        session=shown.session,
-        jwt=shown.jwt,
+        session=said.get("session") or shown.session,
+        jwt=said.get("jwt") or shown.jwt,
         admin=admin,
-        key=shown.key,
+        key=said.get("key") or shown.key,
         key_user=head.header(b"x-appwrite-user"),
         dev_key=shown.dev_key,
         impersonated=read_impersonated(head, parameters),

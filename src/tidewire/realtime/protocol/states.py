@@ -19,6 +19,18 @@ class CloseStatus(IntEnum):
     """The server stops; after a moment another one may be there."""
     TRY_LATER = 1013
     """Over a limit, or too slow to read what it is sent."""
+    BAD_MESSAGE = 4400
+    """A message is none of the GraphQL protocol's, whose statuses these are."""
+    UNAUTHORIZED = 4401
+    """A message came before the client was admitted, or its credentials are not valid."""
+    FORBIDDEN = 4403
+    """The client may not connect."""
+    INIT_LATE = 4408
+    """``connection_init`` did not come in time."""
+    ID_IN_USE = 4409
+    """The id of an operation is that of one which has not ended."""
+    INIT_TWICE = 4429
+    """``connection_init`` came a second time."""
 
 
 class State(IntEnum):

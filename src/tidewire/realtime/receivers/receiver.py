@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import ClassVar, Final, NamedTuple, Protocol
 
 import structlog
 
 from tidewire.core.queries import Query
 from tidewire.core.realtime_queries import Attributes
-from tidewire.realtime.protocol.frames import subscription_tail
+from tidewire.realtime.protocol.answers import Answers
+from tidewire.realtime.protocol.event_frames import Form, subscription_tail
 from tidewire.realtime.protocol.messages import MessageError
 from tidewire.realtime.protocol.states import CloseStatus
 from tidewire.realtime.receivers.filters import Filter
@@ -98,13 +99,16 @@ class Receiver(SocketState, ABC):
         "recoverable", "replay", "roles", "round", "subscriptions", "transport", "user_id",
     )  # fmt: skip
 
+    words: ClassVar[Answers] = Answers()
+    """What it is told besides events, in the words of its protocol."""
+
     def __init__(self) -> None:
         super().__init__()
         self.transport: Transport
         self.direct = False
         """Whether event frames may be written to the transport without a look at its state."""
         self.form = 0
-        """How event frames are encoded for it (:data:`tidewire.realtime.protocol.frames.EVENT_STREAM`)."""
+        """How event frames are encoded for it: see :mod:`tidewire.realtime.protocol.event_frames`."""
         self.number = 0
         """The number that names the connection within its process; 0 until it is admitted."""
         self.user_id = ""
@@ -167,6 +171,10 @@ class Receiver(SocketState, ABC):
     @abstractmethod
     def tell(self, text: bytes) -> None:
         """Send a message that is no event: JSON, which the wire frames."""
+
+    def address(self, subscription_ids: Sequence[str]) -> tuple[bytes, Form]:
+        """The tail and the form of the frame of an event that these of its subscriptions get."""
+        return subscription_tail(subscription_ids), self.form
 
     def refused(self, error: MessageError) -> None:
         """Note that a message of the client, or a part of it, was refused by an error message."""

@@ -13,7 +13,7 @@ from typing import Final
 from tidewire.core.events import LoggedEvent
 from tidewire.realtime.fanout.log_progress import LogProgress
 from tidewire.realtime.matching.matcher import Payload
-from tidewire.realtime.protocol.frames import EventFrame
+from tidewire.realtime.protocol.event_frames import EventFrame
 from tidewire.store.engine.database import Database
 from tidewire.store.engine.event_log import read_chunk
 from tidewire.store.upkeep.purging import purges

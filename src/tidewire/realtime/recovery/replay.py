@@ -25,7 +25,6 @@ from tidewire.realtime.fanout.acknowledgements import Acknowledgements
 from tidewire.realtime.fanout.log_progress import LogProgress
 from tidewire.realtime.matching.index import Index
 from tidewire.realtime.matching.role_keys import holds_role
-from tidewire.realtime.protocol.frames import subscription_tail
 from tidewire.realtime.receivers.receiver import Receiver
 from tidewire.realtime.recovery.history import History, PastEvent, TrimmedError
 from tidewire.realtime.runtime.meters import Meters
@@ -107,7 +106,7 @@ class Replay:
                 break
             ids = self._matching(event)
             if ids:
-                message = event.frame.message(subscription_tail(ids), receiver.form)
+                message = event.frame.message(*receiver.address(ids))
                 messages.append(message)
                 size += len(message)
                 receiver.sent = event.offset

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from tidewire.core.ids import unique_id
 from tidewire.core.origins import is_origin, is_page, origin_allowed, unknown_client
 from tidewire.realtime.hub.hub import Hub
-from tidewire.realtime.protocol import frames
 from tidewire.realtime.protocol.messages import POLICY_VIOLATION, TOO_MUCH, MessageError, Since
 from tidewire.realtime.protocol.request import CONSOLE, Inputs
 from tidewire.realtime.protocol.url_subscriptions import Slot, read_url_subscriptions
@@ -92,7 +91,10 @@ class Admission:
         position = hub.progress.position
         if visitor.key is not None:
             position = {"program": True, **position}
-        return frames.connected(wanted.channels, ids if wanted.channels else None, account, position), starts
+        answer = receiver.words.connected(
+            wanted.channels, ids if wanted.channels else None, account, position
+        )
+        return answer, starts
 
     def _may_connect(self, origin: str, visitor: Visitor, home: Project) -> bool:
         """Whether a page of this origin may: nobody's cookies serve a strange page."""

@@ -42,7 +42,7 @@ def respond(
         subscribing = Subscribing(hub, receiver)
         subscribing.do(message.asked, known)
         return subscribing.answer()
-    return [frames.unsubscribed([(name, hub.unsubscribe(receiver, name)) for name in message.ids])]
+    return receiver.words.unsubscribed([(name, hub.unsubscribe(receiver, name)) for name in message.ids])
 
 
 def known_to(hub: Hub, receiver: Receiver, message: Ping | Subscribe | Unsubscribe) -> Known | None:

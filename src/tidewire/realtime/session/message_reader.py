@@ -112,11 +112,11 @@ class MessageReader(WireUser):
         self._not_parsed += 1
         self.handle(LongText(text))
 
-    async def admit_later(self, text: str) -> Message | MessageError | None:
+    async def admit_later(self, long: LongText) -> Message | MessageError | None:
         """Parse a long message whose turn it is, a little at a time; then as :meth:`admitted`."""
-        message = await self._read_in_steps(text)
+        message = await self._read_in_steps(long.text)
         self._not_parsed -= 1
-        return self.admitted(message, text)
+        return self.admitted(message, long.text)
 
     async def _read_in_steps(self, text: str) -> Message | MessageError:
         if len(text) > STEP_BYTES and not has_arrays():

@@ -128,7 +128,7 @@ class Responder(MessageReader):
     async def _take_time(self, message: Authenticate | SetPresence | Publish | LookUp | LongText) -> None:
         """Answer a message that needs the database, or is long."""
         if isinstance(message, LongText):
-            admitted = await self.admit_later(message.text)
+            admitted = await self.admit_later(message)
             if isinstance(admitted, LENGTHY):
                 await self._take_time(admitted)
             elif admitted is not None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from tidewire.channels import Channels
 from tidewire.logs import RepeatedByKind
 from tidewire.realtime.project.projects import Projects
+from tidewire.realtime.protocol.graphql_messages import Documents
 from tidewire.realtime.protocol.messages import Terms
 from tidewire.realtime.runtime.loop_scheduler import LoopScheduler
 from tidewire.realtime.runtime.meters import Meters
@@ -41,6 +42,8 @@ class Services:
     """Schedules the reading of long messages."""
     setting_up: asyncio.Semaphore
     """Held while a connection is set up: after a restart all clients come back within a second."""
+    documents: Documents | None
+    """Reads the documents of GraphQL; None: nobody does."""
     numbers: Iterator[int]
     """The numbers of connections: in all processes together, a later connection has a higher number."""
     process_id: Callable[[], str]

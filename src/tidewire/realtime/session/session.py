@@ -25,10 +25,11 @@ from tidewire.realtime.protocol.request import CONSOLE, Inputs, read_inputs
 from tidewire.realtime.protocol.states import CloseStatus
 from tidewire.realtime.session.responder import UNANSWERED, Responder
 from tidewire.realtime.session.services import Services
-from tidewire.realtime.session.sign_in import sign_in
+from tidewire.realtime.session.sign_in import Visitor, sign_in
 from tidewire.realtime.wire.contract import Wire
 from tidewire.store.engine.failures import is_unanswered
 from tidewire.store.errors import StoreError
+from tidewire.store.instance.instance import Project
 from tidewire.store.records.projects import project_unavailable
 
 CLOSED_FOR: Final = {
@@ -55,11 +56,7 @@ class Session(Responder):
     def opened(self, request: Request, last_event: str | None = None) -> None:
         """Begin to find out who connects, while messages wait."""
         inputs = read_inputs(request, self.wire.peer, trusted_hops(self.services.settings))
-        try:
-            self._address = self.services.open_connections.enter(inputs.network)
-        except MessageError as error:
-            self._refuse(error)
-        else:
+        if self._is_counted(inputs):
             self.services.tasks.run(self._set_up(inputs, last_event))
 
     def received(self, text: str) -> None:
@@ -158,6 +155,15 @@ class Session(Responder):
         """Whether it is a connection to this project."""
         return self._project is not None and self._project.hub.project_id == project_id
 
+    def _is_counted(self, inputs: Inputs) -> bool:
+        """Count the connection; False if it is one too many, and refused."""
+        try:
+            self._address = self.services.open_connections.enter(inputs.network)
+        except MessageError as error:
+            self._refuse(error)
+            return False
+        return True
+
     async def _set_up(self, inputs: Inputs, last_event: str | None) -> None:
         settings = self.services.settings
         try:
@@ -213,6 +219,7 @@ class Session(Responder):
             changed = changes & visitor.user_ids
         if not self.wire.is_open():
             return
+        self._signed_in(visitor, store.project)
         self._impersonated = visitor.impersonator is not None
         self.number = next(services.numbers)
         home = (console or store).project
@@ -227,6 +234,9 @@ class Session(Responder):
             services.admins.admit(self, inputs)
         if hub.console is not None:
             await hub.console.review()
+
+    def _signed_in(self, visitor: Visitor, project: Project) -> None:
+        """Check what is asked for besides of a visitor of this protocol. Raises :class:`MessageError`."""
 
     def _tell_recovered(self, project: ProjectRealtime, recovered: bool) -> None:
         """Tell a client that said where it was whether what it missed is sent now."""

@@ -16,7 +16,7 @@ from tidewire.core.ids import unique_id
 from tidewire.core.realtime_queries import normal_form
 from tidewire.realtime.hub.hub import Hub
 from tidewire.realtime.protocol import frames
-from tidewire.realtime.protocol.messages import TOO_MUCH, MessageError, RefusedRow, SubscribeRow
+from tidewire.realtime.protocol.messages import GONE, TOO_MUCH, MessageError, RefusedRow, SubscribeRow
 from tidewire.realtime.receivers.filters import Filter
 from tidewire.realtime.receivers.receiver import EVERYTHING, Footprint, Receiver
 from tidewire.realtime.recovery.recovery import MISSED_UNKNOWN, Known, Start, SubscriptionRequest
@@ -36,6 +36,10 @@ MANY: Final = 16
 """Subscriptions from which what they take together is kept for the next message; fewer are summed up."""
 CONDITIONS_A_ROW: Final = 4
 """Conditions, or channels, that cost as much as a row without any."""
+EVENTS_GONE: Final = (
+    "Events that this subscription has missed cannot be sent any more. Read the present state, and subscribe "
+    "without since."
+)
 
 
 def slices(rows: Rows) -> Iterator[Rows]:
@@ -63,6 +67,8 @@ class _Accepted(NamedTuple):
     request: SubscriptionRequest
     queries: list[str]
     """The queries in their normal form."""
+    complete: bool
+    """Whether it is refused if it would miss events."""
 
 
 def start_subscriptions(
@@ -112,13 +118,25 @@ class Subscribing:
         )
         if len(self._receiver.subscriptions) > MANY:
             self._receiver.footprint = total
-        self._made = self._made or bool(accepted)
         for each in judged:
             if isinstance(each, RefusedRow):
-                self._refused = self._refused or each.error
-                self._told.append(_refusal(each))
+                self._refuse(each)
+                continue
+            start = next(starts)
+            if each.complete and start.recovered is False:
+                self._hub.unsubscribe(self._receiver, each.request.name)
+                self._refuse(
+                    RefusedRow(each.request.name, MessageError(GONE, EVENTS_GONE, "realtime_events_gone"))
+                )
             else:
-                self._told.append(self._told_of(each, next(starts)))
+                self._told.append(self._told_of(each, start))
+                self._made = True
+
+    def _refuse(self, row: RefusedRow) -> None:
+        if self._refused is None:
+            self._refused = row.error
+            self._refused.about = row.id
+        self._told.append(_refusal(row))
 
     def _told_of(self, accepted: _Accepted, start: Start) -> dict[str, Any]:
         """What the answer says of a row that was done."""
@@ -141,11 +159,11 @@ class Subscribing:
         refused = self._refused
         if refused is not None and not self._made:
             raise refused.anew()
-        answer = frames.subscribed(self._told, self._hub.progress.position)
+        answer = self._receiver.words.subscribed(self._told, self._hub.progress.position)
         if refused is None:
-            return [answer]
+            return answer
         self._receiver.refused(refused)
-        return [frames.error(refused.code, refused.message, refused.kind, refused.explanation), answer]
+        return [frames.error(refused.code, refused.message, refused.kind, refused.explanation), *answer]
 
     def _judged(self, rows: Rows) -> tuple[list[_Accepted | RefusedRow], Footprint]:
         """Judge which rows can be done, in their order, so far as the limits of a connection admit them.
@@ -176,7 +194,7 @@ class Subscribing:
             else:
                 total, footprints[name] = after, footprint
                 request = SubscriptionRequest(row.id, name, channels, row.queries, wanted, row.since)
-                judged.append(_Accepted(request, queries))
+                judged.append(_Accepted(request, queries, row.complete))
         return judged, total
 
 

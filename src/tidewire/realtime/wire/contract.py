@@ -57,8 +57,11 @@ class Wire(Protocol):
     def refuse(self, error: MessageError) -> None:
         """Tell a client that is not admitted why, and close."""
 
-    def close(self, status: CloseStatus, reason: str = "") -> None:
-        """Close, and give the client a moment to answer; ``reason``: one word for the metrics."""
+    def close(self, status: CloseStatus, reason: str = "", told: str = "") -> None:
+        """Close, and give the client a moment to answer.
+
+        ``reason``: one word for the metrics. ``told``: what the close frame says besides the status.
+        """
 
     def spend(self, units: float) -> None:
         """Count what a message of the client costs against the budget of the connection and its address."""

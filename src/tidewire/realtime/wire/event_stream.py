@@ -20,7 +20,8 @@ import msgspec
 from websockets.exceptions import InvalidHandshake
 
 import tidewire
-from tidewire.realtime.protocol import frames
+from tidewire.realtime.protocol import framing
+from tidewire.realtime.protocol.event_frames import EVENT_STREAM
 from tidewire.realtime.protocol.messages import (
     INTERNAL,
     INVALID_FORMAT,
@@ -63,7 +64,7 @@ class EventStream(SocketWire):
 
     def __init__(self, context: WireContext) -> None:
         super().__init__(context)
-        self.session.form = frames.EVENT_STREAM
+        self.session.form = EVENT_STREAM
         self._origin = ""
         self._started = False
         """Whether the head of the answer is written."""
@@ -120,10 +121,10 @@ class EventStream(SocketWire):
     def _framed(self, text: bytes, position: str = "") -> bytes:
         kind = _KIND.match(text)
         assert kind is not None, "all messages begin with their type"
-        head = frames.stream_head(kind[1].decode(), position)
-        return head + frames.stream_data(text) + frames.STREAM_END
+        head = framing.stream_head(kind[1].decode(), position)
+        return head + framing.stream_data(text) + framing.STREAM_END
 
-    def _say_goodbye(self, status: CloseStatus) -> None:
+    def _say_goodbye(self, status: CloseStatus, told: str) -> None:  # noqa: ARG002 - the status says it all
         self.write(b'event: close\ndata: {"code":%d}\n\n' % status)
         if self._chunked:
             super().write(b"0\r\n\r\n")

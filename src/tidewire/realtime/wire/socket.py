@@ -38,6 +38,8 @@ class WireContext:
     """Schedules the reading of what arrived at once, and of long messages."""
     session: Callable[[Wire], WireUser]
     """Makes the session of a new wire."""
+    graphql_session: Callable[[Wire], WireUser] | None = None
+    """Makes the session of a WebSocket on which GraphQL is spoken; None: it is not."""
     upgrades: LoopScheduler = field(default_factory=LoopScheduler)
     """Schedules the opening requests: after a restart all clients come back within a second."""
     large_messages: LargeMessages = field(default_factory=LargeMessages)
@@ -115,7 +117,7 @@ class SocketWire(asyncio.Protocol, ABC):
         """Answer the opening request, with which ``data`` begins."""
 
     @abstractmethod
-    def _say_goodbye(self, status: CloseStatus) -> None:
+    def _say_goodbye(self, status: CloseStatus, told: str) -> None:
         """Tell the client why it is closed."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -199,7 +201,8 @@ class SocketWire(asyncio.Protocol, ABC):
 
     def send_text(self, *texts: bytes, position: str = "") -> None:
         """See :class:`Wire`."""
-        self.send(b"".join([self._framed(text, position) for text in texts]))
+        if texts:
+            self.send(b"".join([self._framed(text, position) for text in texts]))
 
     def tell_position(self, position: str) -> None:
         """See :class:`Wire`; most clients do not resume by themselves."""
@@ -212,11 +215,11 @@ class SocketWire(asyncio.Protocol, ABC):
         else:
             self.close(CloseStatus.TRY_LATER if error.code == TOO_MUCH else CloseStatus.REFUSED)
 
-    def close(self, status: CloseStatus, reason: str = "") -> None:
+    def close(self, status: CloseStatus, reason: str = "", told: str = "") -> None:
         """See :class:`Wire`."""
         if self.state is State.OPEN:
             self.session.closed(reason or status.name.lower())
-            self._say_goodbye(status)
+            self._say_goodbye(status, told)
 
     def abort(self) -> None:
         """See :class:`Wire`."""

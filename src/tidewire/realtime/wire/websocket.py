@@ -9,9 +9,11 @@ from typing import Final
 from websockets.exceptions import InvalidHandshake
 from websockets.http11 import Response
 from websockets.server import ServerProtocol
+from websockets.typing import Subprotocol
 
-from tidewire.realtime.protocol import frames
+from tidewire.realtime.protocol import framing
 from tidewire.realtime.protocol.compression import OFFERS, negotiated_window
+from tidewire.realtime.protocol.event_frames import GRAPHQL, window_of
 from tidewire.realtime.protocol.request import parse_request, path_of
 from tidewire.realtime.protocol.states import CloseStatus, State
 from tidewire.realtime.runtime.loop_scheduler import PIECE_SECONDS
@@ -20,6 +22,8 @@ from tidewire.realtime.wire.frame_decoder import FrameDecoder, read_alone
 from tidewire.realtime.wire.socket import SocketWire, WireContext
 
 PATH: Final = "/v1/realtime"
+GRAPHQL_PATH: Final = "/v1/graphql"
+GRAPHQL_PROTOCOL: Final = Subprotocol("graphql-transport-ws")
 ALONE_BYTES: Final = 4096
 """The longest frame that is read by itself."""
 STEP_BYTES: Final = 256
@@ -27,9 +31,11 @@ STEP_BYTES: Final = 256
 
 
 @cache
-def _handshake(*, compression: bool) -> ServerProtocol:
+def _handshake(*, compression: bool, graphql: bool) -> ServerProtocol:
     """Reads and answers the requests of all connections; what was agreed with one is kept until the next."""
-    return ServerProtocol(extensions=OFFERS if compression else None)
+    return ServerProtocol(
+        extensions=OFFERS if compression else None, subprotocols=[GRAPHQL_PROTOCOL] if graphql else None
+    )
 
 
 class WebSocket(SocketWire):
@@ -94,25 +100,31 @@ class WebSocket(SocketWire):
         elif self._silence >= rounds // 2:
             ping = self.session.next_ping()
             if ping is not None:
-                self.send(ping or frames.PING)
+                self.send(ping or framing.PING)
         self._silence += 1
 
     def _framed(self, text: bytes, position: str = "") -> bytes:  # noqa: ARG002 - frames name no position
-        return frames.text_message(text)
+        return framing.text_message(text)
 
-    def _say_goodbye(self, status: CloseStatus) -> None:
-        self.write(frames.close_message(status))
+    def _say_goodbye(self, status: CloseStatus, told: str) -> None:
+        self.write(framing.close_message(status, told))
         self._end(State.CLOSING)
 
     def _open(self, data: bytes) -> None:
         head, _, early = data.partition(b"\r\n\r\n")
-        handshake = _handshake(compression=self._context.settings.realtime_compression)
+        compression = self._context.settings.realtime_compression
+        handshake = _handshake(compression=compression, graphql=False)
         try:
             request = parse_request(head)
         except (ValueError, InvalidHandshake):
             self._decline(handshake.reject(400, "The request is malformed.\n"))
             return
-        if path_of(request) != PATH:
+        path = path_of(request)
+        if path == GRAPHQL_PATH and self._context.graphql_session is not None:
+            self.session = self._context.graphql_session(self)
+            self.session.transport = self.transport
+            handshake = _handshake(compression=compression, graphql=True)
+        elif path != PATH:
             self._decline(handshake.reject(404, "Nothing is here.\n"))
             return
         response = handshake.accept(request)
@@ -121,7 +133,8 @@ class WebSocket(SocketWire):
             self._decline(response)
             return
         self.transport.write(response.serialize())
-        self.session.form = negotiated_window(handshake.extensions)
+        window = negotiated_window(handshake.extensions)
+        self.session.form = window if path == PATH else GRAPHQL - window
         self.state = State.OPEN
         self.session.direct = True
         self._reach_socket()
@@ -189,7 +202,7 @@ class WebSocket(SocketWire):
         # A frame that subscribes may hold all that a connection may be subscribed to: SDKs that come back
         # send it in one.
         longest = settings.realtime_max_message_bytes + settings.realtime_max_subscription_bytes
-        return FrameDecoder(longest, compressed=self.session.form > 0)
+        return FrameDecoder(longest, compressed=window_of(self.session.form) > 0)
 
     def _finish(self, *, answered: bool, too_large: bool) -> None:
         """The last close frame is written; ``answered``: the client has sent one too.
