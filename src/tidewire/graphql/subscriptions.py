@@ -58,7 +58,7 @@ def subscription_type() -> GraphQLObjectType:
     """The root type ``Subscription``."""
     texts = GraphQLNonNull(GraphQLList(GraphQLNonNull(GraphQLString)))
     event = GraphQLObjectType(
-        "RealtimeEvent",
+        "EventMessage",
         {
             "events": GraphQLField(texts, description="The names of the event."),
             "channels": GraphQLField(texts, description="The channels that it is sent on."),

@@ -112,7 +112,7 @@ FRAGMENTS = """
 subscription Files($channels: [String!]!, $long: Boolean!) {
   changed: events(channels: $channels) { __typename ...Short ... @include(if: $long) { at: timestamp } }
 }
-fragment Short on RealtimeEvent { what: payload where: channels place: offset place: offset }
+fragment Short on EventMessage { what: payload where: channels place: offset place: offset }
 subscription Other { events(channels: ["account"]) { offset } }
 """
 
@@ -129,7 +129,7 @@ async def test_aliases_fragments_variables_and_several_operations_in_a_document(
         logged = await server.publish(1)
         told = dict([await next_of(client), await next_of(client)])
         short = {
-            "__typename": "RealtimeEvent",
+            "__typename": "EventMessage",
             "what": {"$id": "f1"},
             "where": logged.event.channels,
             "place": logged.offset,
@@ -375,9 +375,12 @@ REFUSED = [
     ),
     ("subscription { __schema { types { name } } }", ""),
     ("subscription { ...F } fragment F on Subscription { ...F }", ""),
-    ("subscription " + "{a" * 400, "brackets"),
-    ("subscription { events(channels: []) {" + " a" * 33 + "} }", "fields"),
-    ("subscription { events(channels: [" + '"a",' * 500 + "]) { offset } }", "tokens"),
+    ("subscription " + "{a" * 400, "nested"),
+    (
+        "subscription { events(channels: []) {" + "".join(f" a{n}: payload" for n in range(33)) + "} }",
+        "fields",
+    ),
+    ("subscription { events(channels: [" + '"a",' * 6000 + "]) { offset } }", "tokens"),
 ]
 
 
