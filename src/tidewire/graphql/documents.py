@@ -40,6 +40,8 @@ class Document:
     node: DocumentNode
     operations: dict[str, OperationDefinitionNode]
     """By name; that of an operation without one is empty."""
+    introspective: frozenset[str]
+    """Names of the operations that ask for the schema, and for nothing else."""
     complexities: dict[str, int] = field(default_factory=dict)
     """Of the operations without variables, by their names."""
     introspections: dict[str, bytes] = field(default_factory=dict)
@@ -57,28 +59,6 @@ class Document:
             else "Must provide operation name if query contains multiple operations."
         )
         raise GraphQLError(message, extensions=dict(_INVALID))
-
-    def asks_for_schema(self, operation: OperationDefinitionNode) -> bool:
-        """Whether an operation asks for the schema, and for nothing else. Raises GraphQLError for both."""
-        names = set(self._root_fields(operation.selection_set, set())) - {"__typename"}
-        schema = names & {"__schema", "__type"}
-        if schema and names - schema:
-            raise limit_error("Ask for the schema in a query of its own, without other fields.")
-        return bool(schema)
-
-    def _root_fields(self, selections: SelectionSetNode, seen: set[str]) -> list[str]:
-        names: list[str] = []
-        for each in selections.selections:
-            if isinstance(each, FieldNode):
-                names.append(each.name.value)
-            elif isinstance(each, FragmentSpreadNode):
-                if each.name.value not in seen:
-                    seen.add(each.name.value)
-                    fragment = fragments_of(self.node)[each.name.value]
-                    names += self._root_fields(fragment.selection_set, seen)
-            elif isinstance(each, InlineFragmentNode):
-                names += self._root_fields(each.selection_set, seen)
-        return names
 
 
 class InvalidDocumentError(Exception):
@@ -139,8 +119,16 @@ class Documents:
             raise InvalidDocumentError([limit_error("The query nests too deeply.")]) from None
         if errors:
             raise InvalidDocumentError([_invalid(each) for each in errors])
-        operations = [each for each in node.definitions if isinstance(each, OperationDefinitionNode)]
-        return Document(text, node, {each.name.value if each.name else "": each for each in operations})
+        operations = {
+            name_of(each): each for each in node.definitions if isinstance(each, OperationDefinitionNode)
+        }
+        try:
+            introspective = frozenset(
+                name for name, each in operations.items() if _asks_for_schema(node, each)
+            )
+        except GraphQLError as error:
+            raise InvalidDocumentError([error]) from None
+        return Document(text, node, operations, introspective)
 
     def _keep(self, document: Document) -> None:
         size, most = len(document.text), self._settings.graphql_cached_bytes
@@ -156,3 +144,32 @@ class Documents:
 def _invalid(error: GraphQLError) -> GraphQLError:
     error.extensions = {**(error.extensions or {}), **_INVALID}
     return error
+
+
+def name_of(operation: OperationDefinitionNode) -> str:
+    """The name of an operation; empty if it has none."""
+    return operation.name.value if operation.name else ""
+
+
+def _asks_for_schema(document: DocumentNode, operation: OperationDefinitionNode) -> bool:
+    """Whether an operation asks for the schema, and for nothing else. Raises GraphQLError for both."""
+    names = set(_root_fields(document, operation.selection_set, set())) - {"__typename"}
+    schema = names & {"__schema", "__type"}
+    if schema and names - schema:
+        raise limit_error("Ask for the schema in a query of its own, without other fields.")
+    return bool(schema)
+
+
+def _root_fields(document: DocumentNode, selections: SelectionSetNode, seen: set[str]) -> list[str]:
+    names: list[str] = []
+    for each in selections.selections:
+        if isinstance(each, FieldNode):
+            names.append(each.name.value)
+        elif isinstance(each, FragmentSpreadNode):
+            if each.name.value not in seen:
+                seen.add(each.name.value)
+                fragment = fragments_of(document)[each.name.value]
+                names += _root_fields(document, fragment.selection_set, seen)
+        elif isinstance(each, InlineFragmentNode):
+            names += _root_fields(document, each.selection_set, seen)
+    return names

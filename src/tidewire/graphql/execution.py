@@ -34,7 +34,8 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.json_bounds import require_once
 from tidewire.core.uploads import ContentRange, Upload
 from tidewire.graphql.answers import decoded
-from tidewire.graphql.documents import Document
+from tidewire.graphql.documents import Document, name_of
+from tidewire.graphql.executor import ModelExecutor
 from tidewire.graphql.limits import Complexity, limit_error
 from tidewire.graphql.query import Query
 from tidewire.store.instance.instance import ProjectStore
@@ -83,10 +84,11 @@ class Execution:
         self, document: Document, operation: OperationDefinitionNode, query: Query
     ) -> dict[str, Any] | msgspec.Raw:
         """The answer to one query, which is about one operation of the document."""
+        name = name_of(operation)
         try:
             if operation.operation is OperationType.SUBSCRIPTION:
                 raise limit_error("Subscriptions are served over WebSocket, by graphql-transport-ws.")
-            if document.asks_for_schema(operation):
+            if name in document.introspective:
                 return await self._schema_answer(document, operation, query)
             self._require_cheap(document, operation, query)
         except GraphQLError as error:
@@ -97,6 +99,7 @@ class Execution:
             context_value=_Running(self, _is_mistaken(operation, query)),
             variable_values=query.variables,
             operation_name=query.operation_name or None,
+            executor_class=ModelExecutor,
             is_awaitable=_is_coroutine,
         )
         return _answer(result if isinstance(result, ExecutionResult) else await result)
@@ -194,7 +197,7 @@ class Execution:
         if not self._api.settings.rate_limits:
             return
         most = self._api.settings.graphql_max_complexity
-        name = operation.name.value if operation.name else ""
+        name = name_of(operation)
         complexity = document.complexities.get(name)
         if complexity is None:
             complexity = Complexity(self._schema, document.node, query.variables).of_operation(operation)
@@ -207,7 +210,7 @@ class Execution:
         self, document: Document, operation: OperationDefinitionNode, query: Query
     ) -> dict[str, Any] | msgspec.Raw:
         """The answer to introspection, which takes tenths of a second, and is always the same."""
-        name = operation.name.value if operation.name else ""
+        name = name_of(operation)
         known = document.introspections.get(name)
         if known is None:
             known = await asyncio.to_thread(self._introspected, document, query)

@@ -31,6 +31,7 @@ from tidewire.core.models import (
 from tidewire.core.models.base import AnyObject
 from tidewire.core.models.columns import Column
 from tidewire.graphql.answers import Reader, data_text, field_name, kind_of, reader, tag_reader
+from tidewire.graphql.executor import FieldReader
 from tidewire.graphql.scalars import INT, JSON
 
 _Fields = dict[str, GraphQLField]
@@ -189,10 +190,7 @@ def _common(members: list[GraphQLObjectType]) -> _Fields:
 
 
 def _field(type_: GraphQLOutputType, read: Reader) -> GraphQLField:
-    def resolve(source: Any, _info: GraphQLResolveInfo[Any]) -> Any:
-        return read(source)
-
-    return GraphQLField(type_, resolve=resolve)
+    return GraphQLField(type_, resolve=FieldReader(read))
 
 
 def _ok(_source: Any, _info: GraphQLResolveInfo[Any]) -> str:
