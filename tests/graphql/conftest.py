@@ -33,44 +33,44 @@ class Asking:
 
     client: httpx.Client
 
-    def answer(self, query: str, **variables: Any) -> dict[str, Any]:
+    def answer(self, query: str, /, **variables: Any) -> dict[str, Any]:
         """The whole answer to a query."""
         response = self.client.post("/v1/graphql", json={"query": query, "variables": variables})
         assert response.status_code == 200, response.text
         answer: dict[str, Any] = response.json()
         return answer
 
-    def data(self, query: str, **variables: Any) -> dict[str, Any]:
+    def data(self, query: str, /, **variables: Any) -> dict[str, Any]:
         """The data of an answer without errors."""
         answer = self.answer(query, **variables)
         assert "errors" not in answer, answer
         data: dict[str, Any] = answer["data"]
         return data
 
-    def refused(self, query: str, **variables: Any) -> str:
+    def refused(self, query: str, /, **variables: Any) -> str:
         """The type of the only error of an answer."""
         (error,) = self.answer(query, **variables)["errors"]
         kind: str = error["extensions"]["type"]
         return kind
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    """A running API."""
+    """A running API, shared: tests use ids of their own."""
     settings = Settings(
-        data_dir=str(tmp_path_factory.mktemp("graphql")), synchronous="normal", rate_limits=False
+        data_dir=str(tmp_path_factory.mktemp("graphql")), synchronous="normal", trusted_proxies=True
     )
     with running_api(settings, ALL_OPERATIONS) as server:
         yield server
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def key(api: ApiServer) -> str:
     """Secret of an API key for everything."""
     return api.create_key(sorted(PROJECT_KEY_SCOPES))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def program(api: ApiServer, key: str) -> Iterator[Asking]:
     """A program with the key; the table is there."""
     headers = {"X-Appwrite-Project": api.project, "X-Appwrite-Key": key}
