@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from functools import cache
+from unittest.mock import patch
 
 import pytest
 import structlog
+from httpx._config import create_ssl_context
 from hypothesis import HealthCheck, settings
 
 from tests.support.server import PROGRAM, TidewireServer
@@ -27,6 +30,13 @@ os.environ.setdefault("TIDEWIRE_DISK_RESERVE_BYTES", str(1024 * 1024))
 def pytest_xdist_auto_num_workers() -> int:
     """Twice as many as there are processors: tests wait about as long as they compute."""
     return 2 * (os.cpu_count() or 1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def certificates_read_once() -> Iterator[None]:
+    """Every client of httpx would read those of all authorities anew, which takes longer than most tests."""
+    with patch("httpx._transports.default.create_ssl_context", cache(create_ssl_context)):
+        yield
 
 
 @pytest.fixture(autouse=True)

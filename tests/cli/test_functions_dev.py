@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +16,7 @@ from typing import IO
 import httpx
 import pytest
 
+from tests.support.launcher import Launched, run_apart
 from tests.support.server import TidewireServer
 
 PYTHON = """
@@ -51,9 +52,8 @@ class Dev:
 
 @contextmanager
 def dev(folder: Path, *arguments: str) -> Iterator[Dev]:
-    command = [sys.executable, "-m", "tidewire", "functions", "dev", str(folder), "--port", "0", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
+    process = Launched(["functions", "dev", str(folder), "--port", "0", *arguments], os.environ)
+    with process.stdout:
         try:
             yield Dev(process.stdout)
         finally:
@@ -62,8 +62,7 @@ def dev(folder: Path, *arguments: str) -> Iterator[Dev]:
 
 
 def fails(folder: Path, *arguments: str) -> str:
-    command = [sys.executable, "-m", "tidewire", "functions", "dev", str(folder), "--port", "0", *arguments]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    ended = run_apart("functions", "dev", str(folder), "--port", "0", *arguments)
     assert ended.returncode == 1
     return ended.stderr
 

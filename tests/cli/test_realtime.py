@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support.launcher import run_apart
 from tests.support.server import TidewireServer
 
 
@@ -110,10 +111,7 @@ def test_mistakes_are_said_in_one_line(
     server: TidewireServer, arguments: list[str], code: int, says: str
 ) -> None:
     arguments = [each.replace("SERVER", server.endpoint.removesuffix("/v1")) for each in arguments]
-    environment = {"TIDEWIRE_ENDPOINT": server.endpoint, "PATH": ""}
-    ended = subprocess.run(
-        [*COMMAND, *arguments], capture_output=True, text=True, timeout=60, env=environment, check=False
-    )
+    ended = run_apart(*arguments, TIDEWIRE_ENDPOINT=server.endpoint)
     assert (ended.returncode, ended.stdout) == (code, "")
     assert says in ended.stderr
     assert "Traceback" not in ended.stderr

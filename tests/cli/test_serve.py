@@ -10,7 +10,6 @@ import signal
 import socket
 import stat
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -18,23 +17,18 @@ import httpx
 import pytest
 import websockets
 
+from tests.support.launcher import run_apart
 from tests.support.server import PROGRAM, TidewireServer, lives
 from tidewire import __version__
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "tidewire", *arguments], capture_output=True, text=True, timeout=60
-    )
-
-
 def test_version() -> None:
-    assert run("version").stdout == f"tidewire {__version__}\n"
+    assert subprocess.check_output([*PROGRAM, "version"], text=True) == f"tidewire {__version__}\n"
 
 
 @pytest.mark.parametrize("arguments", [("--port", "x"), ("--workers", "0"), ("--config", "/nowhere.toml")])
 def test_a_wrong_setting_ends_with_code_2_and_one_line(arguments: tuple[str, ...]) -> None:
-    done = run("serve", *arguments)
+    done = run_apart("serve", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1
 
@@ -43,7 +37,7 @@ def test_a_taken_port_is_said(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        done = run("serve", "--port", str(taken.getsockname()[1]), "--data-dir", str(tmp_path / "data"))
+        done = run_apart("serve", "--port", str(taken.getsockname()[1]), "--data-dir", str(tmp_path / "data"))
     assert done.returncode == 1
     assert "cannot listen on 127.0.0.1" in done.stderr
 
@@ -51,7 +45,7 @@ def test_a_taken_port_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_unusable_data_directory_is_said(tmp_path: Path, workers: int) -> None:
     (tmp_path / "file").touch()
-    done = run(
+    done = run_apart(
         "serve", "--port", "0", "--workers", str(workers), "--data-dir", str(tmp_path / "file" / "data")
     )
     assert done.returncode == 1
@@ -87,9 +81,9 @@ def test_projects_and_keys(server: TidewireServer) -> None:
         f"{server.endpoint}/storage/buckets", headers={**headers, "X-Appwrite-Project": server.project}
     )
     assert elsewhere.status_code == 401
-    repeated = run("project", "create", "--project", "second", "--data-dir", str(server.data_dir))
+    repeated = run_apart("project", "create", "--project", "second", "--data-dir", str(server.data_dir))
     assert (repeated.returncode, repeated.stdout) == (1, "")
-    unknown = run("key", "create", "--scopes", "buckets.raed", "--data-dir", str(server.data_dir))
+    unknown = run_apart("key", "create", "--scopes", "buckets.raed", "--data-dir", str(server.data_dir))
     assert unknown.returncode == 2
     assert "buckets.raed" in unknown.stderr
 
@@ -116,7 +110,7 @@ def test_a_directory_that_is_served_is_refused_to_a_second_server(tmp_path: Path
     assert server.process
     try:
         for port in (server.port, 0):
-            refused = run("serve", "--port", str(port), "--data-dir", str(server.data_dir))
+            refused = run_apart("serve", "--port", str(port), "--data-dir", str(server.data_dir))
             assert (refused.returncode, refused.stdout) == (1, "")
             assert refused.stderr.count("\n") == 1
             assert f"process {server.process.pid} on 127.0.0.1:{server.port} since 20" in refused.stderr
@@ -186,7 +180,7 @@ async def test_events_cross_worker_processes(tmp_path: Path) -> None:
 )
 def test_commands_that_read_make_no_data_directory(tmp_path: Path, command: tuple[str, ...]) -> None:
     for directory in (tmp_path / "wrong", tmp_path):
-        done = run(*command, "--data-dir", str(directory))
+        done = run_apart(*command, "--data-dir", str(directory))
         assert (done.returncode, done.stdout) == (1, "")
         assert "there is no data directory at" in done.stderr
         assert done.stderr.count("\n") == 1
@@ -195,13 +189,11 @@ def test_commands_that_read_make_no_data_directory(tmp_path: Path, command: tupl
 
 def test_what_is_logged_stays_out_of_what_a_command_prints(tmp_path: Path) -> None:
     data, copy = tmp_path / "data", tmp_path / "copy"
-    assert (
-        run("project", "create", "--project", "shop", "--name", "Shop", "--data-dir", str(data)).returncode
-        == 0
-    )
-    printed = run("project", "list", "--data-dir", str(data)).stdout
+    made = run_apart("project", "create", "--project", "shop", "--name", "Shop", "--data-dir", str(data))
+    assert made.returncode == 0
+    printed = run_apart("project", "list", "--data-dir", str(data)).stdout
     shutil.copytree(data, copy)
-    listed = run("project", "list", "--data-dir", str(copy))
+    listed = run_apart("project", "list", "--data-dir", str(copy))
     assert (listed.returncode, listed.stdout) == (0, printed)
     assert "put back from a copy" in listed.stderr
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
-import sys
 import uuid
-from typing import Any
 
 import pytest
 
 from tests.client.world import World
+from tests.support.launcher import run_apart
 from tidewire_client import Realtime, RealtimeError
 
 
@@ -56,8 +54,6 @@ async def test_the_command_line(world: World, api_key: str, channel: str) -> Non
 
 
 async def _run(*arguments: str) -> str:
-    command: list[Any] = [sys.executable, "-m", "tidewire", *arguments]
-    ended = await asyncio.to_thread(
-        subprocess.run, command, capture_output=True, text=True, timeout=60, check=True
-    )
-    return str(ended.stdout)
+    ended = await asyncio.to_thread(run_apart, *arguments)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout

@@ -27,6 +27,7 @@ from tests.failures.test_restored import (
     recovered_over_a_stream,
 )
 from tests.services.functions.project import FunctionsProject
+from tests.support.launcher import run_apart
 from tests.support.mail_server import mail_server
 from tests.support.server import TidewireServer
 from tidewire_client import Realtime
@@ -39,10 +40,12 @@ TIDEWIRE = [sys.executable, "-m", "tidewire"]
 
 def command(*arguments: object, code: int = 0, limit: int | None = None) -> str:
     """Run a command; return what it says, a line for people, never a traceback."""
-    shell = ["sh", "-c", f'ulimit -f {limit}; exec "$@"', "sh"] if limit is not None else []
-    done = subprocess.run(
-        [*shell, *TIDEWIRE, *map(str, arguments)], capture_output=True, text=True, timeout=120
-    )
+    words = [str(each) for each in arguments]
+    if limit is None:
+        done = run_apart(*words)
+    else:
+        shell = ["sh", "-c", f'ulimit -f {limit}; exec "$@"', "sh"]
+        done = subprocess.run([*shell, *TIDEWIRE, *words], capture_output=True, text=True, timeout=120)
     said = done.stdout + done.stderr
     assert done.returncode == code, said
     assert "Traceback" not in said

@@ -76,7 +76,8 @@ def running_api(settings: Settings, services: Sequence[Operations]) -> Iterator[
 
     async def serve() -> None:
         instance = await Instance.open(settings)
-        passwords = PasswordHasher()
+        # As cheap as argon2 can be; servers in processes of their own hash as they are delivered.
+        passwords = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
         try:
             geoip = GeoIp(settings.geoip_file)
             parts = Collaborators(settings, instance, Registry(services), passwords, geoip)

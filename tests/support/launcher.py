@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Final
 
 from tidewire.cli import main
@@ -28,9 +29,9 @@ class Launched:
         self, arguments: Sequence[str], environment: Mapping[str, str], errors: Path | None = None
     ) -> None:
         read, written = _FORKING.Pipe(duplex=False)
-        self._process = _FORKING.Process(
-            target=_run, args=(arguments, dict(environment), str(Path.cwd()), written, errors)
-        )
+        given = (arguments, dict(environment), str(Path.cwd()), written, errors)
+        # A daemon is asked to stop when the tests end, if the test that started it failed to.
+        self._process = _FORKING.Process(target=_run, args=given, daemon=True)
         self._process.start()
         written.close()
         with read:
@@ -54,6 +55,15 @@ class Launched:
             assert timeout
             raise subprocess.TimeoutExpired("tidewire", timeout)
         return self._process.exitcode
+
+
+def run_apart(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end in a process of its own."""
+    with NamedTemporaryFile() as errors:
+        process = Launched(arguments, {**os.environ, **environment}, Path(errors.name))
+        with process.stdout:
+            output = process.stdout.read()
+        return subprocess.CompletedProcess(arguments, process.wait(120), output, errors.read().decode())
 
 
 def _run(
