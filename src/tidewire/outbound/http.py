@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
@@ -103,13 +104,20 @@ class _GuardedBackend(httpcore.AsyncNetworkBackend):
         await asyncio.sleep(seconds)
 
 
+@cache
+def _tls(verify: bool) -> ssl.SSLContext:
+    """The same for all pools: reading the certificates of all authorities takes tens of milliseconds."""
+    if verify:
+        return ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
 def _pool(guard: Guard, verify: bool) -> httpcore.AsyncConnectionPool:
-    context = ssl.create_default_context()
-    if not verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
     return httpcore.AsyncConnectionPool(
-        ssl_context=context,
+        ssl_context=_tls(verify),
         max_connections=None,  # a limit would let slow servers keep the others waiting
         max_keepalive_connections=_KEPT_CONNECTIONS,
         keepalive_expiry=_KEPT_SECONDS,
