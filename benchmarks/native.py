@@ -112,7 +112,7 @@ class Endpoint:
     """One subscription as JSON, with ``@id@``, ``@place@`` and ``@number@`` in it."""
     subscriptions: int = 1
     """Rows of each subscriber."""
-    protocol: Literal["tidewire", "plain", "pocketbase"] = "tidewire"
+    protocol: Literal["tidewire", "plain", "pocketbase", "graphql"] = "tidewire"
     shared: bool = False
     """Whether all receivers get the same bytes, without an id of their own."""
 

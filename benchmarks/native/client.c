@@ -153,11 +153,12 @@ static const struct option long_options[] = {
 
 static enum protocol read_protocol(const char *name)
 {
-    static const char *const names[] = {[TIDEWIRE] = "tidewire", [PLAIN] = "plain", [POCKETBASE] = "pocketbase"};
+    static const char *const names[] = {[TIDEWIRE] = "tidewire", [PLAIN] = "plain", [POCKETBASE] = "pocketbase",
+                                        [GRAPHQL] = "graphql"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(names[i], name) == 0)
             return (enum protocol)i;
-    die("--protocol: tidewire, plain or pocketbase, not %s", name);
+    die("--protocol: tidewire, plain, pocketbase or graphql, not %s", name);
 }
 
 static void read_options(int argc, char **argv)

@@ -1,4 +1,4 @@
-/* Subscribers over a WebSocket: by Tidewire's messages, or by the path alone. */
+/* Subscribers over a WebSocket: by Tidewire's messages, by those of GraphQL, or by the path alone. */
 #include "subscribers.h"
 
 #include <string.h>
@@ -9,6 +9,11 @@ static const char upgrade[] = " HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocke
 static const char offer[] = "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; "
                             "client_no_context_takeover\r\n";
 
+static const char graphql_offer[] = "Sec-WebSocket-Protocol: graphql-transport-ws\r\n";
+static const char graphql_init[] = "{\"type\":\"connection_init\"}";
+/* That a subscription has begun is not told. Operations begin in their order, and that one is wrong is told. */
+static const char graphql_wrong[] = "{\"type\":\"subscribe\",\"id\":\"wrong\",\"payload\":{\"query\":\"\"}}";
+
 void websocket_request(const struct subscriber *subscriber)
 {
     struct buffer request = {0};
@@ -17,27 +22,40 @@ void websocket_request(const struct subscriber *subscriber)
     buffer_append(&request, upgrade, strlen(upgrade));
     if (options.deflate)
         buffer_append(&request, offer, strlen(offer));
+    if (options.protocol == GRAPHQL)
+        buffer_append(&request, graphql_offer, strlen(graphql_offer));
     buffer_append(&request, "\r\n", 2);
     transmit(subscriber->fd, request.data, request.length);
     buffer_free(&request);
 }
 
-static void send_subscribe(const struct subscriber *subscriber)
+static void send_text(const struct subscriber *subscriber, const char *text, size_t length)
 {
-    struct buffer text = {0}, frame = {0};
-    static const char head[] = "{\"type\":\"subscribe\",\"data\":[";
-    buffer_append(&text, head, strlen(head));
-    append_rows(&text, subscriber_index(subscriber));
-    buffer_append(&text, "]}", 2);
-    frame_append(&frame, OPCODE_TEXT, text.data, text.length, true);
+    struct buffer frame = {0};
+    frame_append(&frame, OPCODE_TEXT, text, length, true);
     transmit(subscriber->fd, frame.data, frame.length);
     buffer_free(&frame);
+}
+
+static void send_subscribe(const struct subscriber *subscriber)
+{
+    struct buffer text = {0};
+    static const char head[] = "{\"type\":\"subscribe\",\"data\":[";
+    if (options.protocol == TIDEWIRE)
+        buffer_append(&text, head, strlen(head));
+    append_rows(&text, subscriber_index(subscriber));
+    if (options.protocol == TIDEWIRE)
+        buffer_append(&text, "]}", 2);
+    send_text(subscriber, text.data, text.length);
+    if (options.protocol == GRAPHQL)
+        send_text(subscriber, graphql_wrong, strlen(graphql_wrong));
     buffer_free(&text);
 }
 
 void websocket_verify(const struct subscriber *subscriber)
 {
-    const char *subscriptions = strstr(subscriber->message.data, "\"subscriptions\":[");
+    const char *name = options.protocol == GRAPHQL ? "\"id\":\"" : "\"subscriptions\":[";
+    const char *subscriptions = strstr(subscriber->message.data, name);
     if (subscriptions == NULL || !names_own_subscription(subscriptions, subscriber_index(subscriber)))
         die("event without the receiver's subscription id:\n%s", subscriber->message.data);
 }
@@ -57,13 +75,16 @@ static bool is_recovered(const char *answer)
 
 static void take_message(struct subscriber *subscriber)
 {
-    bool event = options.protocol == PLAIN || is_kind(subscriber, "{\"type\":\"event\"");
+    bool graphql = options.protocol == GRAPHQL;
+    const char *of_events = graphql ? "{\"type\":\"next\"," : "{\"type\":\"event\"";
+    const char *of_answers = graphql ? "{\"type\":\"error\"" : "{\"type\":\"respon";
+    bool event = options.protocol == PLAIN || is_kind(subscriber, of_events);
     if (subscriber->state == SUBSCRIBED && event) {
         count_event(subscriber);
     } else if (subscriber->state == CONNECTED_AWAITED && is_kind(subscriber, "{\"type\":\"connec")) {
         subscriber->state = ANSWER_AWAITED;
         send_subscribe(subscriber);
-    } else if (subscriber->state == ANSWER_AWAITED && is_kind(subscriber, "{\"type\":\"respon")) {
+    } else if (subscriber->state == ANSWER_AWAITED && is_kind(subscriber, of_answers)) {
         if (options.missed == 0)
             subscribed(subscriber);
         else if (is_recovered(subscriber->message.data))
@@ -147,6 +168,8 @@ static size_t read_upgrade(struct subscriber *subscriber, const char *data, size
     subscriber->state = CONNECTED_AWAITED;
     if (options.protocol == PLAIN)
         subscribed(subscriber);
+    else if (options.protocol == GRAPHQL)
+        send_text(subscriber, graphql_init, strlen(graphql_init));
     return taken;
 }
 

@@ -8,6 +8,7 @@ enum protocol {
     TIDEWIRE,   /* WebSocket: `connected` comes, then a `subscribe` message is answered */
     PLAIN,      /* WebSocket: the path says what is subscribed to, nothing but events ever comes */
     POCKETBASE, /* server-sent events: a client id comes, a request of its own subscribes it */
+    GRAPHQL,    /* WebSocket: `graphql-transport-ws`, with one subscription */
 };
 
 struct options {

@@ -82,6 +82,8 @@ class Running:
     `list without total`; those who create cause an event for each of the endpoint's subscribers."""
     secures_rows: bool = False
     """Whether there are `list secured`, of a table as large, and `list small` of a small one."""
+    graphql: Endpoint | None = None
+    """The same as `endpoint` by GraphQL; None: the server does not serve it."""
 
 
 def stop(process: subprocess.Popen[str]) -> None:

@@ -14,6 +14,8 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from benchmarks.native import BUILD, Endpoint, LoadGenerator, Plan, pinned
 from benchmarks.payload import BUCKET, EVENT_BYTES, FILE, padded
 from benchmarks.peers import MESSAGE, SUBJECT, Case, Matching, Running, ServerFailedError, stop
@@ -61,6 +63,7 @@ class Tidewire:
                 replace(endpoint, row=row(f"buckets.{BUCKET}.files.file@place@"), subscriptions=10),
                 requests,
                 compresses=True,
+                graphql=_by_graphql(port, project, f"buckets.{BUCKET}.files"),
                 cases={
                     **set_up_cases(Rest(port, headers), endpoint),
                     MESSAGE: _message_case(Rest(port, headers), endpoint),
@@ -83,6 +86,15 @@ def _environment(packages: Path | None) -> dict[str, str]:
     """Of the program: without rate limits, with metrics, and with the modules of the revision."""
     settings = {"TIDEWIRE_RATE_LIMITS": "off", "TIDEWIRE_METRICS_KEY": METRICS_KEY}
     return {**os.environ, **settings, **({"PYTHONPATH": str(packages)} if packages else {})}
+
+
+def _by_graphql(port: int, project: str, channel: str) -> Endpoint:
+    query = (
+        f'subscription {{ events(channels: ["{channel}"]) {{ events channels timestamp payload offset }} }}'
+    )
+    message = {"type": "subscribe", "id": "@id@", "payload": {"query": query}}
+    text = msgspec.json.encode(message).decode()
+    return Endpoint(port, f"/v1/graphql?project={project}", text, protocol="graphql")
 
 
 @contextmanager

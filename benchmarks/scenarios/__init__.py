@@ -86,6 +86,7 @@ def all_scenarios(quick: bool = False) -> list[Scenario]:
     from benchmarks.scenarios.connections import ConnectRate, Memory
     from benchmarks.scenarios.crowd import Crowd
     from benchmarks.scenarios.fan_out import FanOut
+    from benchmarks.scenarios.graphql import GraphQLFanOut
     from benchmarks.scenarios.latency import LatencyUnderLoad, UploadLatency
     from benchmarks.scenarios.matching import MatchOne
     from benchmarks.scenarios.publish import Publish
@@ -98,6 +99,7 @@ def all_scenarios(quick: bool = False) -> list[Scenario]:
     return [
         FanOut(1_000),
         *([] if quick else [FanOut(MANY)]),
+        GraphQLFanOut(),
         Acknowledgements(),
         *(Compression(row) for row in (False, True)),
         LatencyUnderLoad(),
