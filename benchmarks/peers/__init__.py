@@ -13,6 +13,7 @@ from typing import Final, Protocol
 import msgspec
 
 from benchmarks.native import Endpoint, LoadGenerator
+from benchmarks.rest_client import Rest
 
 START_SECONDS: Final = 60
 STOP_SECONDS: Final = 20
@@ -80,6 +81,8 @@ class Running:
     rows: Callable[[int], dict[str, Case]] | None = None
     """Makes a table of so many rows, once, and gives requests on it: `create`, `get`, `list`,
     `list without total`; those who create cause an event for each of the endpoint's subscribers."""
+    server: Rest | None = None
+    """Its API with a key for everything, where it runs functions."""
     secures_rows: bool = False
     """Whether there are `list secured`, of a table as large, and `list small` of a small one."""
     graphql: Endpoint | None = None

@@ -77,6 +77,7 @@ class Tidewire:
                         Path(data_dir, "projects", project),
                     )
                 ),
+                server=Rest(port, headers),
                 secures_rows=True,
                 matching=partial(_matching, Rest(port, {"Authorization": f"Bearer {METRICS_KEY}"})),
             )

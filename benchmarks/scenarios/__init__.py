@@ -86,6 +86,7 @@ def all_scenarios(quick: bool = False) -> list[Scenario]:
     from benchmarks.scenarios.connections import ConnectRate, Memory
     from benchmarks.scenarios.crowd import Crowd
     from benchmarks.scenarios.fan_out import FanOut
+    from benchmarks.scenarios.functions import ColdStart, IdleFunctions, RowToRun, WarmExecution
     from benchmarks.scenarios.graphql import GraphQLFanOut
     from benchmarks.scenarios.latency import LatencyUnderLoad, UploadLatency
     from benchmarks.scenarios.matching import MatchOne
@@ -116,4 +117,8 @@ def all_scenarios(quick: bool = False) -> list[Scenario]:
         RequestRate("upload", "Create a file of 1 KB", count=2_000),
         RequestRate("session", "Create a session with email and password", count=200),
         RequestRate("account", "Get the account", count=5_000),
+        WarmExecution(),
+        *(ColdStart(language) for language in ("node", "python")),
+        RowToRun(),
+        IdleFunctions(10 if quick else 200),
     ]

@@ -8,13 +8,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from tidewire.core.events import LoggedEvent
+import msgspec
+
+from tidewire.core.events import Event, LoggedEvent
 from tidewire.core.time import now
 from tidewire.executions.builds import Build
 from tidewire.executions.parts import Parts
 from tidewire.executions.queue import Queue
 from tidewire.executions.schedules import run_scheduled
 from tidewire.executions.triggers import Triggers
+from tidewire.services.functions.events import EXECUTION_CREATED, EXECUTION_DELETED, EXECUTION_UPDATED
 from tidewire.services.functions.rules import follow_functions
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Database, Transaction
@@ -24,6 +27,15 @@ from tidewire.store.upkeep.project_work import Tasks
 
 LOOK_SECONDS: Final = 0.1
 """Between two looks into a database that is committed to all the time, unless it concerns functions."""
+
+
+class _Status(msgspec.Struct):
+    """What an execution says of itself, as far as it matters here."""
+
+    status: str
+
+
+_read_status: Final = msgspec.json.Decoder(_Status).decode
 
 
 @dataclass(frozen=True)
@@ -155,13 +167,21 @@ class ProjectFunctions:
         )
 
     def _on_events(self, events: Sequence[LoggedEvent]) -> None:
-        """Some event of this process may be about functions, or run one."""
+        """Some event of this process may give work to do."""
         for logged in events:
-            if logged.event.pattern.startswith("functions.") or (
-                self._triggers is not None and self._triggers.wants(logged)
-            ):
+            if _gives_work(logged.event) or (self._triggers is not None and self._triggers.wants(logged)):
                 self._wake()
                 return
+
+
+def _gives_work(event: Event) -> bool:
+    """Whether an event is about functions, and not only of an execution that nobody has to begin."""
+    pattern = event.pattern
+    if pattern in {EXECUTION_UPDATED, EXECUTION_DELETED}:
+        return False
+    if pattern == EXECUTION_CREATED:
+        return _read_status(event.payload).status in {"waiting", "scheduled"}
+    return pattern.startswith("functions.")
 
 
 def _found(connection: Connection) -> _Found:

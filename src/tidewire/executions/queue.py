@@ -22,7 +22,7 @@ from tidewire.store.engine.connection import Connection, Row
 from tidewire.store.engine.database import Transaction
 from tidewire.store.instance.instance import ProjectStore
 from tidewire.store.records import executions as records
-from tidewire.store.records.deployments import deployment_row
+from tidewire.store.records.deployments import active_deployment
 from tidewire.store.records.functions import function_of_sequence
 from tidewire.store.upkeep.project_work import Tasks
 
@@ -157,7 +157,7 @@ class Queue:
         function = function_of_sequence(connection, row.function_sequence)
         if function is None:
             return "The function was deleted."
-        deployment = deployment_row(connection, function.sequence, function.deployment_id)
+        deployment = active_deployment(connection, function)
         if deployment is None:
             return "Deployment not found. Create a deployment before trying to execute a function"
         if deployment.status != "ready":

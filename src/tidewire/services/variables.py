@@ -145,8 +145,8 @@ def variables_of(connection: Connection, owner: VariableOwner) -> list[Variable]
 
 def environment_of(connection: Connection, owner: VariableOwner) -> dict[str, str]:
     """The variables of an owner in clear."""
-    rows = variables.variable_rows(connection, owner.type, owner.id)
-    return {row.key: connection.encryption.open(row.value) for row in rows}
+    values = variables.variable_values(connection, owner.type, owner.id)
+    return {key: connection.encryption.open(value) for key, value in values}
 
 
 def variable_of(connection: Connection, row: Row[Any]) -> Variable:

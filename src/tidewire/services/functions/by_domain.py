@@ -13,7 +13,7 @@ from tidewire.services.functions.requests import ExecutionRequest
 from tidewire.services.functions.runnables import Runnable, runnable_of
 from tidewire.services.functions.waiting import run_at_once
 from tidewire.store.engine.connection import Connection, Row
-from tidewire.store.records.deployments import deployment_row
+from tidewire.store.records.deployments import active_deployment
 
 _EVERYBODY: Final = frozenset({"any", "guests"})
 
@@ -28,7 +28,7 @@ async def public_runnable(context: Context, function_id: str) -> Runnable:
     def unit(connection: Connection) -> Runnable:
         function = find_function(connection, function_id)
         _require_public(function)
-        deployment = deployment_row(connection, function.sequence, function.deployment_id)
+        deployment = active_deployment(connection, function)
         if deployment is None:
             raise TidewireError("deployment_not_found", "The function has no active deployment.")
         if deployment.status != "ready":

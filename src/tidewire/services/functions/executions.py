@@ -29,7 +29,7 @@ from tidewire.services.publishing import publish
 from tidewire.store.engine.connection import Connection, Row
 from tidewire.store.engine.database import Transaction
 from tidewire.store.records import executions as records
-from tidewire.store.records.deployments import deployment_row
+from tidewire.store.records.deployments import active_deployment
 from tidewire.store.records.functions import function_of_sequence
 
 PATH: Final = "/functions/{functionId}/executions"
@@ -179,7 +179,7 @@ def _function_to(connection: Connection, context: Context, function_id: str) -> 
 def _allowed_runnable(connection: Connection, context: Context, function_id: str) -> Runnable:
     """What the caller may run of a function."""
     function = _function_to(connection, context, function_id)
-    deployment = deployment_row(connection, function.sequence, function.deployment_id)
+    deployment = active_deployment(connection, function)
     if deployment is None:
         raise TidewireError(
             "deployment_not_found",

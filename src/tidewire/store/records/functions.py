@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 
 from tidewire.store.engine.connection import Connection
+from tidewire.store.engine.prepared_statements import PreparedSelect
 from tidewire.store.engine.state import read_state, write_state
 from tidewire.store.lists.resource_lists import list_rows, resource_list
 from tidewire.store.records.deletions import discard_objects
@@ -28,8 +29,8 @@ LIST: Final = resource_list(
     "commands",
     searchable=(table.c.id, table.c.name, table.c.runtime),
 )
-_BY_ID: Final = select(table).where(table.c.id == bindparam("id"))
-_BY_SEQUENCE: Final = select(table).where(table.c.sequence == bindparam("sequence"))
+_BY_ID: Final = PreparedSelect(select(table).where(table.c.id == bindparam("id")))
+_BY_SEQUENCE: Final = PreparedSelect(select(table).where(table.c.sequence == bindparam("sequence")))
 _ANY: Final = select(table.c.sequence).limit(1)
 _SCHEDULED_AT: Final = select(func.min(table.c.schedule_next_at)).where(table.c.schedule_next_at > 0)
 _SCHEDULED: Final = select(table).where(
@@ -43,12 +44,14 @@ _DAY_MS: Final = 24 * 3600 * 1000
 
 def function_row(connection: Connection, function_id: str) -> Row[Any] | None:
     """A function; None: there is none of this id."""
-    return connection.execute(_BY_ID, {"id": function_id}).one_or_none()
+    rows = _BY_ID.typed(connection, _BY_ID.fetch(connection, {"id": function_id}))
+    return rows[0] if rows else None
 
 
 def function_of_sequence(connection: Connection, sequence: int) -> Row[Any] | None:
     """A function, by its number."""
-    return connection.execute(_BY_SEQUENCE, {"sequence": sequence}).one_or_none()
+    rows = _BY_SEQUENCE.typed(connection, _BY_SEQUENCE.fetch(connection, {"sequence": sequence}))
+    return rows[0] if rows else None
 
 
 def insert_function(connection: Connection, values: Mapping[str, Any]) -> Row[Any]:
