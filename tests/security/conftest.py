@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
 import pytest
 
 from tests.support.api import ApiServer, running_api
+from tests.support.by_graphql import asked_by_graphql
 from tests.support.responses import checked_client
 from tidewire.services import ALL_OPERATIONS
 from tidewire.settings import Settings
@@ -45,16 +46,21 @@ class Caller:
     api: ApiServer
     http: httpx.Client
     headers: dict[str, str] = field(default_factory=dict)
+    protocol: str = "rest"
 
     def with_headers(self, **headers: str) -> Caller:
         """The same with further headers; underscores stand for hyphens."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return Caller(self.api, self.http, {**self.headers, **named})
+        return replace(self, headers={**self.headers, **named})
 
     def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
         """Send a request."""
         self.http.cookies.clear()
         sent = self.with_headers(**headers).headers
+        if self.protocol == "graphql":
+            answer = asked_by_graphql(self.http, method, path, body, sent)
+            if answer is not None:
+                return answer
         return self.http.request(method, f"/v1{path}", json=body, headers=sent)
 
     def error(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, str]:
@@ -106,10 +112,12 @@ class World:
 
     api: ApiServer
     http: httpx.Client
+    protocol: str = "rest"
+    """How operations are called: ``rest``, or ``graphql`` where there is a field for what is asked."""
 
     def guest(self, project_id: str) -> Caller:
         """Somebody without credentials."""
-        return Caller(self.api, self.http, {"X-Appwrite-Project": project_id})
+        return Caller(self.api, self.http, {"X-Appwrite-Project": project_id}, self.protocol)
 
     def person(self, project_id: str, user_id: str = "") -> Person:
         """Somebody new, signed in."""
@@ -163,6 +171,7 @@ class World:
             self.api,
             self.http,
             {"X-Appwrite-Project": project_id, "X-Appwrite-Mode": "admin", "Cookie": person.cookie},
+            self.protocol,
         )
 
     def store(self, project_id: str) -> ProjectStore:
@@ -181,11 +190,15 @@ class World:
         self.api.run(lambda: database.write(lambda transaction: execute(transaction.connection)))
 
 
+by_both_protocols = pytest.mark.parametrize("world", ["rest", "graphql"], indirect=True)
+"""For tests whose attacks are tried by REST and by GraphQL."""
+
+
 @pytest.fixture
-def world(api: ApiServer) -> Iterator[World]:
-    """The server and a client that keeps no cookies; every answer is held against the catalog."""
+def world(api: ApiServer, request: pytest.FixtureRequest) -> Iterator[World]:
+    """The server and a client that keeps no cookies; every answer by REST is held against the catalog."""
     with checked_client(base_url=api.url, timeout=30) as http:
-        yield World(api, http)
+        yield World(api, http, getattr(request, "param", "rest"))
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from sqlalchemy import delete, update
 
-from tests.security.conftest import Organization, Person, World, fresh
+from tests.security.conftest import Organization, Person, World, by_both_protocols, fresh
 from tidewire.core.time import now
 from tidewire.store.instance.instance import CONSOLE_PROJECT_ID, Project
 from tidewire.store.records.dev_keys import insert_dev_key
@@ -44,6 +44,7 @@ def _change_settings(world: World, project_id: str, **settings: Any) -> None:
     world.api.run(lambda: world.api.instance.update_project(project_id, change))
 
 
+@by_both_protocols
 def test_admins_are_members_of_the_team_that_owns_the_project(
     world: World, own: Organization, other: Organization
 ) -> None:
@@ -69,6 +70,7 @@ def _owner_of_team_like(world: World, organization: Organization) -> Person:
     return person
 
 
+@by_both_protocols
 def test_teams_within_a_project_give_nothing_over_it(world: World, other: Organization) -> None:
     """A user of the project founds a team there, with the id and roles of the team that owns the project."""
     user = world.person(other.project_id)
@@ -207,6 +209,7 @@ def test_keys_make_no_wider_keys(world: World, own: Organization) -> None:
     assert call.error("DELETE", path) == UNAUTHORIZED
 
 
+@by_both_protocols
 def test_switches_bind_users_but_not_those_who_run_the_project(world: World) -> None:
     organization = world.organization()
     project_id = organization.project_id
@@ -220,12 +223,16 @@ def test_switches_bind_users_but_not_those_who_run_the_project(world: World) -> 
     assert user.whoami()
     assert keyed("GET", "/teams").status_code == 200
     assert admin("GET", "/teams").status_code == 200
-    _change_settings(world, project_id, disabled_services=frozenset(), disabled_protocols=frozenset({"rest"}))
+    _change_settings(
+        world, project_id, disabled_services=frozenset(), disabled_protocols=frozenset({world.protocol})
+    )
     assert user.error("GET", "/teams") == (403, "general_api_disabled")
     assert user.error("GET", "/account") == (403, "general_api_disabled")
     assert keyed("GET", "/teams").status_code == 200
     assert admin("GET", "/teams").status_code == 200
-    _change_settings(world, project_id, disabled_protocols=frozenset({"graphql", "websocket"}))
+    _change_settings(
+        world, project_id, disabled_protocols=frozenset({"rest", "graphql", "websocket"} - {world.protocol})
+    )
     assert user("GET", "/teams").status_code == 200
 
 

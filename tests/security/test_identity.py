@@ -10,7 +10,7 @@ import jwt
 import pytest
 from sqlalchemy import delete, update
 
-from tests.security.conftest import Organization, World, fresh
+from tests.security.conftest import Organization, World, by_both_protocols, fresh
 from tests.support.api import running_api
 from tests.support.responses import checked_client
 from tidewire.core.time import now
@@ -24,6 +24,8 @@ from tidewire.store.secrets.purposes import Purpose, key_for
 UNAUTHORIZED = (401, "general_unauthorized_scope")
 INVALID_JWT = (401, "user_jwt_invalid")
 HOUR = 3_600_000
+
+pytestmark = by_both_protocols
 
 
 def _session_parts(session: str) -> dict[str, str]:
