@@ -13,6 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
 from tests.realtime.conftest import PROJECT, START, RealtimeServer, receive
+from tests.realtime.session.test_sign_in import change_settings
 from tests.realtime.world import Json
 
 EVENTS = (
@@ -349,6 +350,17 @@ async def test_who_is_not_admitted(server: RealtimeServer) -> None:
         assert told["user"]["$id"] == "ada"
         assert server.realtime.sessions()[0].subscriptions == {}
     assert await server.is_left_empty()
+
+
+async def test_it_can_be_switched_off_for_all_but_programs(server: RealtimeServer) -> None:
+    _, key = await server.instance.create_key(PROJECT, "Key", ["realtime.read"], 0)
+    for protocol in ("graphql", "websocket"):
+        await change_settings(server, disabled_protocols=frozenset({protocol}))
+        async with opened(server) as client:
+            await say(client, "connection_init", payload={"project": PROJECT})
+            assert (await closed(client))[0] == 4403
+        async with admitted(server, key=key):
+            pass
 
 
 REFUSED = [

@@ -263,7 +263,8 @@ class GraphQLSession(Session):
         # What was shown on purpose is not passed over, as a cookie is that has become old.
         if self._shown and not (visitor.key if self._shown == "key" else visitor.user_id):
             raise MessageError(UNAUTHORIZED, f"The {self._shown} in connection_init is not valid here.")
-        if "graphql" in project.settings.disabled_protocols and not visitor.admin:
+        is_open = visitor.admin or visitor.key is not None
+        if "graphql" in project.settings.disabled_protocols and not is_open:
             raise MessageError(403, "GraphQL is switched off for this project.")
 
     def _end_operation(self, name: str, error: OperationError) -> None:
