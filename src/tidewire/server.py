@@ -103,6 +103,7 @@ async def serve(settings: Settings, listener: socket.socket, on_ready: Callable[
 def _config(settings: Settings, application: Application) -> uvicorn.Config:
     return uvicorn.Config(
         cast("Any", application.asgi),
+        interface="asgi3",  # a function that returns what is awaited is taken for another one
         http=bounded_http_protocol(settings, application.realtime.stream),
         ws=cast("Any", application.realtime.protocol),
         loop="none",

@@ -84,6 +84,7 @@ def running_api(settings: Settings, services: Sequence[Operations]) -> Iterator[
             api = Door().serve(create_api(parts), parts)
             config = uvicorn.Config(
                 cast("Any", api),
+                interface="asgi3",
                 http=bounded_http_protocol(settings),
                 ws="none",
                 loop="none",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from string import punctuation
 from typing import Final
 from urllib.parse import quote
@@ -9,7 +10,7 @@ from urllib.parse import quote
 import structlog
 
 from tidewire.api.admission import unavailable
-from tidewire.api.asgi import Application, Header, Headers, Receive, Scope, Send
+from tidewire.api.asgi import Application, Header, Receive, Scope, Send
 from tidewire.api.collaborators import Collaborators
 from tidewire.api.contexts import context_of
 from tidewire.api.error_pages import page_of_code, send_error, wants_html
@@ -55,13 +56,21 @@ def with_domains(application: Application, api: Collaborators) -> Application:
     parent = api.settings.functions_domain.lower().encode("latin-1", "replace")
     below = (b"." + parent,) if parent else ()
 
-    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        domain = _domain(scope["headers"]) if scope["type"] == "http" else b""
-        # No domain ends in a digit, as addresses do.
-        known = not domain or domain in own or domain[-1:].isdigit()
-        place = None if known else await domains.find(domain.decode("latin-1"))
+    def serve(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if scope["type"] == "http":
+            for name, value in scope["headers"]:
+                if name == b"host":
+                    domain = value.partition(b":")[0].lower().rstrip(b".")
+                    # No domain ends in a digit, as addresses do.
+                    if domain and domain not in own and not domain[-1:].isdigit():
+                        return find(domain, scope, receive, send)
+                    break
+        return application(scope, receive, send)
+
+    async def find(domain: bytes, scope: Scope, receive: Receive, send: Send) -> None:
+        place = await domains.find(domain.decode("latin-1"))
         if place is None:
-            if not known and domain.endswith(below):
+            if domain.endswith(below):
                 await _send_nothing(Request(scope, receive, api.hops), send)
             else:
                 await application(scope, receive, send)
@@ -73,14 +82,6 @@ def with_domains(application: Application, api: Collaborators) -> Application:
             await application(_about(scope, place), receive, send)
 
     return serve
-
-
-def _domain(headers: Headers) -> bytes:
-    """The name in the header Host, in lower case, without port; empty if there is none."""
-    for name, value in headers:
-        if name == b"host":
-            return value.partition(b":")[0].lower().rstrip(b".")
-    return b""
 
 
 async def _send_nothing(request: Request, send: Send) -> None:

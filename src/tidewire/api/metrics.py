@@ -17,10 +17,11 @@ def with_metrics(
     """Serve what ``render`` returns at :data:`PATH` to requests with ``Authorization: Bearer <key>``."""
     expected = f"Bearer {key}".encode()
 
-    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] != PATH:
-            await application(scope, receive, send)
-            return
+    def serve(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        own = scope["type"] == "http" and scope["path"] == PATH
+        return answer(scope, send) if own else application(scope, receive, send)
+
+    async def answer(scope: Scope, send: Send) -> None:
         given = dict(scope["headers"]).get(b"authorization", b"")
         status, body = 401, b"A bearer token is needed, the setting metrics_key.\n"
         if hmac.compare_digest(given, expected):

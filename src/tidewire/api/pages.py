@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -65,13 +65,13 @@ _PAGES: Final[Mapping[str, _Page]] = {
 def with_pages(application: Application) -> Application:
     """Serve these pages; everything else goes to ``application``."""
 
-    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+    def serve(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         # The API first: what is asked for most is asked the least.
         outside = scope["type"] == "http" and not scope["path"].startswith("/v1/")
         page = _page(scope) if outside and scope["method"] in {"GET", "HEAD"} else None
-        if page is None:
-            await application(scope, receive, send)
-            return
+        return application(scope, receive, send) if page is None else show(page, scope, send)
+
+    async def show(page: _Page, scope: Scope, send: Send) -> None:
         is_head = scope["method"] == "HEAD"
         await send_body(send, page.status, page.content_type, page.body, page.headers, to_head=is_head)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from importlib import import_module
 from typing import Final, Protocol, cast
 
@@ -33,12 +34,14 @@ class Door:
         """Serve GraphQL below ``/v1/graphql``; everything else goes to ``application``."""
         self._api = api
 
-        async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        def serve(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
             if not scope["path"].startswith(_PATH) or scope["type"] != "http" or scope["method"] == "OPTIONS":
-                await application(scope, receive, send)
-            else:
-                service = await self._service()
-                await service.answer(Request(scope, receive, api.hops), send)
+                return application(scope, receive, send)
+            return answer(Request(scope, receive, api.hops), send)
+
+        async def answer(request: Request, send: Send) -> None:
+            service = await self._service()
+            await service.answer(request, send)
 
         return serve
 

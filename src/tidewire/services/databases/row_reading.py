@@ -213,8 +213,11 @@ async def at_once(
 
     In the snapshot ``fully``, if it is given, is done instead of ``unit``.
     """
+    database = call.context.database
+    if not database.is_awake:  # then this saves the way into another thread, after the one that opens it
+        await database.wake()
     try:
-        answer = call.context.database.find_at_once(unit)
+        answer = database.find_at_once(unit)
         found = None if answer is None else answer.value
     except TableChangedError:
         # The table changed between two statements.

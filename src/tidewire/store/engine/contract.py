@@ -111,6 +111,17 @@ class ProjectDatabase(Protocol):
     def staging(self) -> Stagings:
         """Connections for what is done and not written."""
 
+    @property
+    def is_awake(self) -> bool:
+        """Whether its files or connections are open."""
+
+    async def wake(self) -> None:
+        """Open what it needs; return at once if it is open. Everything that waits does so by itself.
+
+        Raises :class:`tidewire.store.errors.StoreError` if the database is damaged, or newer than this
+        version of Tidewire.
+        """
+
     async def write(self, unit: Callable[[Transaction], T]) -> T:
         """Run ``unit`` and return its result once it is committed, or raise its error.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -43,6 +43,8 @@ class Checkpoints:
         self._threads = threads
         self._none_runs = threading.Event()
         self._none_runs.set()
+        self._connection: sqlite3.Connection | None = None
+        """From the first checkpoint on: to open one takes SQLite longer than most checkpoints."""
         self._changes = 0
         """Rows that had been written at the last checkpoint."""
         self._changes_between = PAGES // 5
@@ -75,13 +77,18 @@ class Checkpoints:
         self._threads.put(lambda: self._run(changes))
 
     def close(self) -> None:
-        """Return when none is under way; there must be no more commits."""
+        """Return when none is under way, with nothing open; there must be no more commits."""
         self._none_runs.wait()
+        if self._connection is not None:
+            self._connection.close()
 
     def _run(self, changes: int) -> None:
         try:
-            with closing(sqlite3.connect(self._path, timeout=0, isolation_level=None)) as connection:
-                _, pages, _ = connection.execute(_CHECKPOINT).fetchone()
+            if self._connection is None:
+                self._connection = sqlite3.connect(
+                    self._path, timeout=0, isolation_level=None, check_same_thread=False
+                )
+            _, pages, _ = self._connection.execute(_CHECKPOINT).fetchone()
             self._is_long = pages > MANY_PAGES
             least, most = _CHANGES
             self._changes_between = min(max(changes * PAGES // max(pages, 1), least), most)

@@ -210,7 +210,7 @@ class Database:
     def holds(self, found: Finding[T]) -> bool:
         """Whether nothing was committed since something was found: what nearly every request asks."""
         self.uses += 1
-        return found.moment == self._moment() != UNKNOWN
+        return found.moment != UNKNOWN and found.moment == self._moment()
 
     def find_at_once(
         self, unit: Callable[[Connection], T], since: Finding[T] | None = None
