@@ -36,12 +36,25 @@ def set_up_rows(server: Rest, guest: Rest, endpoint: Endpoint, data_dir: Path, c
         request = http_request(method, f"{TABLES}/{table}/rows{path}", headers, body)
         return Case(Endpoint(endpoint.port, endpoint.path, channel), request)
 
+    def graphql(fields: int) -> Case:
+        found = (
+            f'a{number}: tablesDBGetRow(databaseId: "{DATABASE}", tableId: "open", '
+            f'rowId: "r{count // 2 + number:014}") {{ _id _createdAt _updatedAt data }}'
+            for number in range(fields)
+        )
+        request = http_request("POST", "/v1/graphql", guest.headers, {"query": f"{{ {' '.join(found)} }}"})
+        return Case(
+            Endpoint(endpoint.port, endpoint.path, row(f"tablesdb.{DATABASE}.tables.open.rows")), request
+        )
+
     new: dict[str, object] = {"rowId": "unique()", "data": VALUES}
     page = "?" + "&".join(f"queries[{number}]={query}" for number, query in enumerate(_page_queries()))
     latest = "?queries[0]=" + _query("orderDesc", "$sequence") + "&queries[1]=" + _query("limit", "", PAGE)
     return {
         "create": case("POST", "open", "", guest.headers, new),
         "get": case("GET", "open", f"/r{count // 2:014}", guest.headers, {}),
+        "get by GraphQL": graphql(1),
+        "get 20 by GraphQL": graphql(20),
         "list": case("GET", "open", page, guest.headers, {}),
         "list without total": case("GET", "open", f"{page}&total=false", guest.headers, {}),
         "list secured": case("GET", "secured", latest, person, {}),

@@ -49,6 +49,14 @@ class RowRate:
         }
 
 
+class GraphQLRate(RowRate):
+    """The same by GraphQL."""
+
+    def suits(self, target: Running) -> bool:
+        """Whether it has rows by GraphQL, which those have that secure them."""
+        return super().suits(target) and target.secures_rows
+
+
 class SecuredPages:
     """Pages of somebody who may read few of many rows, by the rows' own permissions."""
 
@@ -117,6 +125,8 @@ def all_rows() -> list[RowRate | SecuredPages | RowLatency]:
     return [
         RowRate("create", "Create a row", "at least 1.0 of PocketBase", 3_000),
         RowRate("get", "Get a row", "at least 1.0 of PocketBase", 5_000),
+        GraphQLRate("get by GraphQL", "Get a row by GraphQL", "at least 0.5 of REST", 3_000),
+        GraphQLRate("get 20 by GraphQL", "Get 20 rows in one GraphQL query", "", 500),
         RowRate("list", listed, "at least 1.5 times PocketBase", 2_000),
         RowRate("list without total", f"{listed}, without the total", "", 2_000),
         SecuredPages(),
