@@ -65,7 +65,7 @@ def test_admins_are_members_of_the_team_that_owns_the_project(
 
 def _owner_of_team_like(world: World, organization: Organization) -> Person:
     person = world.person(CONSOLE_PROJECT_ID)
-    name = {"teamId": organization.team_id + "x", "name": organization.team_id}
+    name = {"teamId": fresh(organization.team_id), "name": organization.team_id}
     assert person.call("POST", "/teams", name).status_code == 201
     return person
 
@@ -84,6 +84,8 @@ def test_teams_within_a_project_give_nothing_over_it(world: World, other: Organi
         headers = {"X_Appwrite_Project": "console", "Cookie": session}
         path = f"/projects/{other.project_id}/keys"
         assert world.guest(other.project_id).error("GET", path, **headers) == UNAUTHORIZED
+    # The same is tried by the other protocol.
+    assert user.call("DELETE", f"/teams/{other.team_id}").status_code == 204
 
 
 def test_the_id_of_a_console_user_is_nobody_in_a_project(world: World, other: Organization) -> None:
