@@ -152,17 +152,19 @@ class Exchange(Call):
         return self._and_query(route, form.fields), form.upload
 
     async def _respond(self, outcome: Outcome) -> None:
-        endpoint, context, _ = outcome
+        endpoint, context, result = outcome
         operation = endpoint.operation
-        first_party = await is_first_party(self.request)
+        first_party = b"origin" in self.request.headers and await is_first_party(self.request)
         headers = [*self.admission.cors, *self.limits, debug_header(first_party=first_party)]
-        headers += session_headers(self.request, context, first_party=first_party)
+        if context.session_started is not None or context.session_ended:
+            headers += session_headers(self.request, context, first_party=first_party)
         if context.cache_hit is not None:
             headers.append((b"x-appwrite-cache", b"hit" if context.cache_hit else b"miss"))
         if b"x-appwrite-response-format" in self.request.headers:
             headers += warning_headers(self.request.header(b"x-appwrite-response-format"))
         shapes = self.shapes(endpoint)
-        result = await self.shown(outcome, shapes)
+        if shapes is not None or context.selected is not None:
+            result = await self.shown(outcome, shapes)
         compressible = endpoint.compressible and not (shapes is not None and shapes.tells_more)
         status = context.status or operation.status
         if context.form is not None:

@@ -107,6 +107,8 @@ class Match(NamedTuple):
 class _Node:
     """A path so far: how it can go on, and what it leads to if it ends here."""
 
+    depth: int = 0
+    """How many segments lead here."""
     fixed: dict[str, _Node] = field(default_factory=dict)
     any: _Node | None = None
     ends: dict[str, Route] = field(default_factory=dict)
@@ -158,10 +160,10 @@ class Registry:
         for segment in path.split("/")[1:]:
             if segment.startswith("{"):
                 names.append(segment[1:-1])
-                node.any = node.any or _Node()
+                node.any = node.any or _Node(node.depth + 1)
                 node = node.any
             else:
-                node = node.fixed.setdefault(segment, _Node())
+                node = node.fixed.setdefault(segment, _Node(node.depth + 1))
         method, chosen_by = endpoint.operation.method, endpoint.operation.chosen_by
         route = Route(endpoint, path, tuple(names))
         if chosen_by and method in node.ends and chosen_by not in node.ends[method].alternatives:
@@ -191,31 +193,29 @@ def _require_alone(name: str, usual: Route, chosen: Route, given: Mapping[str, o
 
 def _find(root: _Node, method: str, segments: list[str]) -> tuple[Route, tuple[str, ...]] | None:
     """The route with the most fixed segments in front, and what stands in its placeholders."""
-    node: _Node | None = root
+    node = root
     values: tuple[str, ...] = ()
-    start = 0
-    others: list[tuple[_Node, int, tuple[str, ...]]] = []
+    others: list[tuple[_Node, tuple[str, ...]]] = []
     """Nodes where a placeholder could stand in place of a fixed segment, to be tried later."""
     while True:
-        for segment in segments[start:]:
-            assert node is not None
-            start += 1
+        for segment in segments[node.depth :] if node.depth else segments:
             fixed = node.fixed.get(segment)
-            if fixed is None:
-                node = node.any if segment else None
-                if node is None:
-                    break
+            if fixed is not None:
+                if node.any is not None:
+                    others.append((node.any, (*values, segment)))
+                node = fixed
+            elif segment and node.any is not None:
+                node = node.any
                 values += (segment,)
             else:
-                if node.any is not None:
-                    others.append((node.any, start, (*values, segment)))
-                node = fixed
-        route = node.ends.get(method) if node is not None else None
-        if route is not None:
-            return route, values
+                break
+        else:
+            route = node.ends.get(method)
+            if route is not None:
+                return route, values
         if not others:
             return None
-        node, start, values = others.pop()
+        node, values = others.pop()
 
 
 def _decode(segment: str) -> str | None:
