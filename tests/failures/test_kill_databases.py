@@ -8,6 +8,7 @@ import random
 import signal
 import sqlite3
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -246,6 +247,7 @@ def worker_of(server: TidewireServer, answer: httpx.Response) -> int:
     sockets = {f"socket:[{line[9]}]" for line in lines if line[2].endswith(f":{port:04X}")}
     for worker in server.workers():
         for file in Path(f"/proc/{worker}/fd").iterdir():
-            if str(file.readlink()) in sockets:
-                return int(worker)
+            with suppress(FileNotFoundError):  # closed meanwhile
+                if str(file.readlink()) in sockets:
+                    return int(worker)
     raise AssertionError("no worker has the connection")

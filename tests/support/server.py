@@ -54,6 +54,7 @@ class TidewireServer:
         while not (ready := re.search(r"Endpoint +(\S+)\s+Project +(\S+)[\s\S]*Data", announced)):
             line = self.process.stdout.readline()
             if not line:
+                self.process.stdout.close()
                 raise RuntimeError(f"the server ended with {self.process.wait()}: {announced}")
             announced += line
         self.endpoint, self.project = ready[1], ready[2]
