@@ -39,6 +39,11 @@ class Launched:
         assert self._process.pid
         self.pid = self._process.pid
 
+    def __del__(self) -> None:
+        # A test that gives a server up, because it did not start or was killed, leaves its output open.
+        if hasattr(self, "stdout"):
+            self.stdout.close()
+
     def send_signal(self, number: int) -> None:
         """Send it a signal."""
         if self._process.exitcode is None:
