@@ -77,6 +77,7 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
             await ensure_demo_bucket(instance, passwords)
         engine = await _engine(settings)
         graphql = Door()
+        stack.callback(graphql.close)
         realtime = Realtime(settings, instance, engine, graphql)
         await realtime.start()
         stack.push_async_callback(realtime.close)

@@ -26,6 +26,7 @@ from tidewire.api.http_protocol import bounded_http_protocol
 from tidewire.core.events import LoggedEvent
 from tidewire.core.time import now
 from tidewire.graphql.documents import Documents
+from tidewire.graphql.fair_thread import FairThread
 from tidewire.graphql.subscriptions import Subscriptions, subscription_type
 from tidewire.realtime import Realtime
 from tidewire.settings import Settings
@@ -141,11 +142,10 @@ UPGRADE = (
 
 
 @cache
-def _documents() -> Subscriptions:
-    """Reads subscriptions by GraphQL; the schema has nothing else."""
+def _schema() -> GraphQLSchema:
+    """A schema with subscriptions, and nothing else."""
     query = GraphQLObjectType("Query", {"status": GraphQLField(GraphQLString)})
-    schema = GraphQLSchema(query, subscription=subscription_type())
-    return Subscriptions(schema, Documents(schema, Settings()))
+    return GraphQLSchema(query, subscription=subscription_type())
 
 
 @pytest.fixture
@@ -176,7 +176,9 @@ async def running(directory: Path, **changes: Any) -> AsyncIterator[RealtimeServ
     }
     settings = Settings(**(values | changes))
     instance = await Instance.open(settings)
-    realtime = Realtime(settings, instance, documents=_documents())
+    thread, schema = FairThread(), _schema()
+    documents = Subscriptions(schema, Documents(schema, settings, thread))
+    realtime = Realtime(settings, instance, documents=documents)
     await realtime.start()
     config = uvicorn.Config(
         cast("Any", _nothing),
@@ -197,6 +199,7 @@ async def running(directory: Path, **changes: Any) -> AsyncIterator[RealtimeServ
         await serving
         await realtime.close()
         await instance.close()
+        thread.close()
 
 
 async def receive(client: ClientConnection) -> Json:

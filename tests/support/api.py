@@ -78,10 +78,11 @@ def running_api(settings: Settings, services: Sequence[Operations]) -> Iterator[
         instance = await Instance.open(settings)
         # As cheap as argon2 can be; servers in processes of their own hash as they are delivered.
         passwords = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+        door = Door()
         try:
             geoip = GeoIp(settings.geoip_file)
             parts = Collaborators(settings, instance, Registry(services), passwords, geoip)
-            api = Door().serve(create_api(parts), parts)
+            api = door.serve(create_api(parts), parts)
             config = uvicorn.Config(
                 cast("Any", api),
                 interface="asgi3",
@@ -102,6 +103,7 @@ def running_api(settings: Settings, services: Sequence[Operations]) -> Iterator[
             started.set()
             await server.serve([listener])
         finally:
+            door.close()
             passwords.close()
             await instance.close()
 

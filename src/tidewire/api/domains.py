@@ -9,13 +9,12 @@ from urllib.parse import quote
 
 import structlog
 
-from tidewire.api.admission import unavailable
-from tidewire.api.asgi import Application, Header, Receive, Scope, Send
+from tidewire.api.asgi import Application, Header, Headers, Receive, Scope, Send
 from tidewire.api.collaborators import Collaborators
 from tidewire.api.contexts import context_of
 from tidewire.api.error_pages import page_of_code, send_error, wants_html
-from tidewire.api.errors import unforeseen_error
 from tidewire.api.html import HTML_TYPE, POLICY
+from tidewire.api.refusals import refusal
 from tidewire.api.requests import ClientDisconnectedError, Request
 from tidewire.api.responses import TEXT_TYPE, send_body
 from tidewire.api.sharing import share_of
@@ -29,12 +28,8 @@ from tidewire.services.functions.requests import ExecutionRequest
 from tidewire.services.functions.waiting import sender_of
 from tidewire.services.large_results import HeldResults
 from tidewire.services.proxy.verification import own_hosts
-from tidewire.store.engine.database import DatabaseClosedError
-from tidewire.store.engine.failures import is_unanswered
 from tidewire.store.engine.reading import present_share
-from tidewire.store.errors import StoreError
 from tidewire.store.machine.disk_space import disk_full
-from tidewire.store.records.projects import project_not_found, project_unavailable
 from tidewire.store.records.rules import Place
 
 _log: Final = structlog.get_logger()
@@ -124,18 +119,8 @@ class _Visit:
             await self._respond(await self._outcome())
         except ClientDisconnectedError:
             pass
-        except TidewireError as error:
-            await self._refuse(error)
-        except DatabaseClosedError:
-            await self._refuse(project_not_found())  # it was deleted meanwhile
-        except StoreError:
-            await self._refuse(project_unavailable())  # the store has logged why
         except Exception as error:
-            if is_unanswered(error):
-                await self._refuse(unavailable())
-                return
-            _log.exception("request_failed", request=self._id, path=self._request.path)
-            await self._refuse(unforeseen_error())
+            await self._refuse(*refusal(error, self._request))
 
     async def _outcome(self) -> Outcome:
         api, request = self._api, self._request
@@ -194,10 +179,10 @@ class _Visit:
         await self._send({"type": "http.response.start", "status": outcome.status_code, "headers": headers})
         await self._send({"type": "http.response.body", "body": b"" if bodiless or is_head else body})
 
-    async def _refuse(self, error: TidewireError) -> None:
+    async def _refuse(self, error: TidewireError, headers: Headers) -> None:
         if not self._begun:
-            headers = (b"x-appwrite-execution-id", self._id.encode())
-            await send_error(self._request, self._send, error, headers)
+            own = (b"x-appwrite-execution-id", self._id.encode())
+            await send_error(self._request, self._send, error, own, *headers)
 
 
 def _target(request: Request) -> str:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
+import structlog
+
+from graphql import ExecutionResult, GraphQLError
+from tidewire.api.errors import error_body, unforeseen_error
+
+_log = structlog.get_logger()
 
 Reader = Callable[[Any], Any]
 
@@ -78,3 +84,23 @@ def _named_like(name: str, names: tuple[str, ...]) -> str:
         if each.endswith(name.removeprefix("Column").removeprefix("Attribute")):
             return each
     return names[-1]
+
+
+def told_answer(result: ExecutionResult) -> dict[str, Any]:
+    """The answer to a query, as clients are told it; a fault of the server is logged."""
+    if not result.errors:
+        return {"data": result.data}
+    errors = [_told(each) for each in result.errors]
+    return {"errors": errors, "data": result.data}
+
+
+def _told(error: GraphQLError) -> Mapping[str, Any]:
+    if error.extensions:
+        return error.formatted
+    if error.original_error is None or isinstance(error.original_error, GraphQLError):
+        error.extensions = {"code": 400, "type": "general_argument_invalid"}  # of variables, mostly
+        return error.formatted
+    _log.error("request_failed", path=error.path, exc_info=error.original_error)
+    body = error_body(unforeseen_error())
+    told = {**error.formatted, "message": body.message}
+    return {**told, "extensions": {"code": body.code, "type": body.type}}

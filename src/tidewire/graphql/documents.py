@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -22,11 +21,10 @@ from graphql import (
     specified_rules,
     validate,
 )
+from tidewire.graphql.fair_thread import FairThread
 from tidewire.graphql.limits import fragments_of, limit_error, require_small
 from tidewire.settings import Settings
 
-_AT_ONCE_BYTES: Final = 2048
-"""Bytes of a document that is checked without leaving the event loop to others meanwhile."""
 _MAX_ERRORS: Final = 10
 """Faults of a document that are told."""
 _INVALID: Final = {"code": 400, "type": "general_query_invalid"}
@@ -44,8 +42,6 @@ class Document:
     """Names of the operations that ask for the schema, and for nothing else."""
     complexities: dict[str, int] = field(default_factory=dict)
     """Of the operations without variables, by their names."""
-    introspections: dict[str, bytes] = field(default_factory=dict)
-    """Answers to operations that only ask for the schema, by their names."""
 
     def operation(self, name: str) -> OperationDefinitionNode:
         """The operation of a name, or the only one if the name is empty. Raises GraphQLError."""
@@ -72,8 +68,9 @@ class InvalidDocumentError(Exception):
 class Documents:
     """The documents that one process was sent lately."""
 
-    def __init__(self, schema: GraphQLSchema, settings: Settings) -> None:
+    def __init__(self, schema: GraphQLSchema, settings: Settings, thread: FairThread) -> None:
         self._schema = schema
+        self._thread = thread
         self._settings = settings
         self._kept: OrderedDict[str, Document] = OrderedDict()
         self._size = 0
@@ -81,7 +78,7 @@ class Documents:
         self._rules: list[Any] = [*specified_rules, *hidden]
 
     async def document(self, text: str) -> Document:
-        """The document of a text. Raises :class:`InvalidDocumentError`."""
+        """The document of a text. Raises :class:`InvalidDocumentError`, and ``general_server_busy``."""
         kept = self._kept.get(text)
         if kept is not None:
             self._kept.move_to_end(text)
@@ -90,10 +87,7 @@ class Documents:
         most = self._settings.graphql_max_document_bytes
         if size > most or len(text.encode(errors="replace")) > most:
             raise InvalidDocumentError([limit_error(f"A query has at most {most} bytes.")])
-        if size <= _AT_ONCE_BYTES:
-            made = self._checked(text)
-        else:
-            made = await asyncio.to_thread(self._checked, text)
+        made = await self._thread.run(lambda: self._checked(text))
         self._keep(made)
         return made
 

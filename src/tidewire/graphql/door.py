@@ -10,6 +10,7 @@ from typing import Final, Protocol, cast
 from tidewire.api.asgi import Application, Receive, Scope, Send
 from tidewire.api.collaborators import Collaborators
 from tidewire.api.requests import Request
+from tidewire.graphql.fair_thread import FairThread
 from tidewire.realtime.protocol.graphql_messages import Documents, EventsWanted, Operation
 
 _PATH: Final = "/v1/graphql"
@@ -29,6 +30,7 @@ class Door:
     def __init__(self) -> None:
         self._api: Collaborators
         self._opening: asyncio.Future[_Service] | None = None
+        self._thread = FairThread()
 
     def serve(self, application: Application, api: Collaborators) -> Application:
         """Serve GraphQL below ``/v1/graphql``; everything else goes to ``application``."""
@@ -57,14 +59,18 @@ class Door:
         service = await self._service()
         return await service.subscriptions.events_wanted(operation)
 
+    def close(self) -> None:
+        """End the thread that documents are checked in."""
+        self._thread.close()
+
     async def _service(self) -> _Service:
         opening = self._opening
         if opening is None or (opening.done() and opening.exception() is not None):
-            opening = self._opening = asyncio.ensure_future(asyncio.to_thread(_open, self._api))
+            opening = self._opening = asyncio.ensure_future(asyncio.to_thread(_open, self._api, self._thread))
         # Not ended by a client that goes away: others wait for it.
         return await asyncio.shield(opening)
 
 
-def _open(api: Collaborators) -> _Service:
+def _open(api: Collaborators, thread: FairThread) -> _Service:
     """Load the library and make the schema; for a thread."""
-    return cast("_Service", import_module("tidewire.graphql.service").open_service(api))
+    return cast("_Service", import_module("tidewire.graphql.service").open_service(api, thread))

@@ -9,7 +9,6 @@ from types import CoroutineType
 from typing import Any, Final, TypeGuard
 
 import msgspec
-import structlog
 
 from graphql import (
     ExecutionResult,
@@ -26,21 +25,20 @@ from tidewire.api.asgi import Headers
 from tidewire.api.bodies import RequestParameters
 from tidewire.api.calls import Call, Receive
 from tidewire.api.collaborators import Collaborators
-from tidewire.api.errors import error_body, unforeseen_error
+from tidewire.api.errors import error_body
 from tidewire.api.refusals import refusal
 from tidewire.api.registry import Endpoint, Match, Route
 from tidewire.api.sessions import is_first_party, session_headers
 from tidewire.core.errors import TidewireError
 from tidewire.core.json_bounds import require_once
 from tidewire.core.uploads import ContentRange, Upload
-from tidewire.graphql.answers import decoded
+from tidewire.graphql.answers import decoded, told_answer
 from tidewire.graphql.documents import Document, name_of
 from tidewire.graphql.executor import ModelExecutor
+from tidewire.graphql.introspection import Introspection
 from tidewire.graphql.limits import Complexity, limit_error
 from tidewire.graphql.query import Query
 from tidewire.store.instance.instance import ProjectStore
-
-_log = structlog.get_logger()
 
 _OF_QUERIES: Final = ("query", "variables", "operationName")
 _DONE: Final[Mapping[str, Any]] = {}
@@ -62,9 +60,16 @@ class _Running:
 class Execution:
     """The execution of the queries of one request."""
 
-    def __init__(self, api: Collaborators, schema: GraphQLSchema, admission: Admission) -> None:
+    def __init__(
+        self,
+        api: Collaborators,
+        schema: GraphQLSchema,
+        introspection: Introspection,
+        admission: Admission,
+    ) -> None:
         self._api = api
         self._schema = schema
+        self._introspection = introspection
         self._admission = admission
         """That of the request, which holds for all that is read."""
         self._request = admission.request.part()
@@ -89,7 +94,7 @@ class Execution:
             if operation.operation is OperationType.SUBSCRIPTION:
                 raise limit_error("Subscriptions are served over WebSocket, by graphql-transport-ws.")
             if name in document.introspective:
-                return await self._schema_answer(document, operation, query)
+                return await self._introspection.answer(document, operation, query)
             self._require_cheap(document, operation, query)
         except GraphQLError as error:
             return {"errors": [error.formatted]}
@@ -102,7 +107,7 @@ class Execution:
             executor_class=ModelExecutor,
             is_awaitable=_is_coroutine,
         )
-        return _answer(result if isinstance(result, ExecutionResult) else await result)
+        return told_answer(result if isinstance(result, ExecutionResult) else await result)
 
     async def perform(
         self, operation: str, given: dict[str, Any], info: GraphQLResolveInfo[Any], *, mistaken: bool
@@ -206,28 +211,6 @@ class Execution:
         if complexity > most:
             raise limit_error(f"Max query complexity should be {most} but got {complexity}.")
 
-    async def _schema_answer(
-        self, document: Document, operation: OperationDefinitionNode, query: Query
-    ) -> dict[str, Any] | msgspec.Raw:
-        """The answer to introspection, which takes tenths of a second, and is always the same."""
-        name = name_of(operation)
-        known = document.introspections.get(name)
-        if known is None:
-            known = await asyncio.to_thread(self._introspected, document, query)
-            if not operation.variable_definitions:
-                document.introspections[name] = known
-        return msgspec.Raw(known)
-
-    def _introspected(self, document: Document, query: Query) -> bytes:
-        result = execute(
-            self._schema,
-            document.node,
-            variable_values=query.variables,
-            operation_name=query.operation_name or None,
-        )
-        assert isinstance(result, ExecutionResult)
-        return msgspec.json.encode(_answer(result))
-
 
 def _is_mistaken(operation: OperationDefinitionNode, query: Query) -> bool:
     """Whether a query was given other variables than it declares, or none of them."""
@@ -237,25 +220,6 @@ def _is_mistaken(operation: OperationDefinitionNode, query: Query) -> bool:
 
 def _is_coroutine(value: object) -> TypeGuard[Coroutine[Any, Any, Any]]:
     return type(value) is CoroutineType
-
-
-def _answer(result: ExecutionResult) -> dict[str, Any]:
-    if not result.errors:
-        return {"data": result.data}
-    errors = [_told(each) for each in result.errors]
-    return {"errors": errors, "data": result.data}
-
-
-def _told(error: GraphQLError) -> Mapping[str, Any]:
-    if error.extensions:
-        return error.formatted
-    if error.original_error is None or isinstance(error.original_error, GraphQLError):
-        error.extensions = {"code": 400, "type": "general_argument_invalid"}  # of variables, mostly
-        return error.formatted
-    _log.error("request_failed", path=error.path, exc_info=error.original_error)
-    body = error_body(unforeseen_error())
-    told = {**error.formatted, "message": body.message}
-    return {**told, "extensions": {"code": body.code, "type": body.type}}
 
 
 def _in_path(route: Route, given: dict[str, Any]) -> dict[str, str]:

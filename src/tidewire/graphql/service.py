@@ -16,13 +16,17 @@ from tidewire.api.collaborators import Collaborators
 from tidewire.api.refusals import refusal, send_refusal
 from tidewire.api.requests import ClientDisconnectedError, Request
 from tidewire.api.responses import TEXT_TYPE, send_body, send_compressible, send_json
+from tidewire.api.sharing import share_of
 from tidewire.core.errors import TidewireError
 from tidewire.graphql.documents import Document, Documents, InvalidDocumentError
 from tidewire.graphql.execution import Execution
+from tidewire.graphql.fair_thread import FairThread
+from tidewire.graphql.introspection import Introspection
 from tidewire.graphql.query import Query, decode_json, queries_of, query_of
 from tidewire.graphql.schema import build
 from tidewire.graphql.subscriptions import Subscriptions, subscription_type
 from tidewire.graphql.uploads import UploadForm
+from tidewire.store.engine.reading import present_share
 from tidewire.store.instance.instance import ProjectStore
 
 PATH: Final = "/v1/graphql"
@@ -35,10 +39,11 @@ _SCHEMA_PATH: Final = f"{PATH}/schema.graphql"
 class GraphQLService:
     """Answers queries, by one schema for all."""
 
-    def __init__(self, api: Collaborators, schema: GraphQLSchema) -> None:
+    def __init__(self, api: Collaborators, schema: GraphQLSchema, thread: FairThread) -> None:
         self.api = api
         self.schema = schema
-        self.documents = Documents(schema, api.settings)
+        self.documents = Documents(schema, api.settings, thread)
+        self.introspection = Introspection(schema, thread)
         self.subscriptions = Subscriptions(schema, self.documents)
         self._schema_text = print_schema(schema).encode()
 
@@ -65,9 +70,9 @@ class GraphQLService:
         await send_body(send, 200, TEXT_TYPE, self._schema_text, cors, to_head=to_head)
 
 
-def open_service(api: Collaborators) -> GraphQLService:
+def open_service(api: Collaborators, thread: FairThread) -> GraphQLService:
     """The service with its schema; takes tenths of a second, the loading of the library included."""
-    return GraphQLService(api, build(api.registry.operations, subscription_type()))
+    return GraphQLService(api, build(api.registry.operations, subscription_type()), thread)
 
 
 class _Answering:
@@ -81,14 +86,15 @@ class _Answering:
         self.admission = Admission(self._api, request, "graphql")
         self.admission.remembers = True
         self._lease: BodyLease | None = None
-        self._execution = Execution(self._api, service.schema, self.admission)
+        self._execution = Execution(self._api, service.schema, service.introspection, self.admission)
         self._store: ProjectStore | None = None
 
     async def run(self) -> None:
         request = self._request
         path = request.path.removesuffix("/") if request.method in {"GET", "HEAD"} else request.path
-        store, _ = await self.admission.identified(None, NOTHING)
+        store, caller = await self.admission.identified(None, NOTHING)
         self._store = store
+        present_share.set(share_of(caller, request, store.project.id, self._api.settings))
         if path == _SCHEMA_PATH and request.method in {"GET", "HEAD"}:
             await self._service.send_schema(request, self._send, self.admission.cors)
             return
