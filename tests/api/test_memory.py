@@ -41,7 +41,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TidewireServer]:
         "TIDEWIRE_BODY_BUFFER_BYTES": str(12 * MEGABYTE),
         "TIDEWIRE_BODY_BUFFER_BYTES_PER_ADDRESS": str(12 * MEGABYTE),
         "TIDEWIRE_BODY_BUFFER_BYTES_PER_PROJECT": str(12 * MEGABYTE),
-        "TIDEWIRE_BODY_WAIT_SECONDS": "2",
+        "TIDEWIRE_BODY_WAIT_SECONDS": "5",
         "TIDEWIRE_UNREAD_ANSWER_BYTES": str(4 * MEGABYTE),
     }
     server.start()
