@@ -15,6 +15,8 @@ from tidewire.identity.paths import plain_path
 
 LARGE_BODY: Final = 64 * 1024
 """Bytes from which on a body is read only once its sender and its operation are known."""
+AHEAD_BYTES: Final = 1024 * 1024
+"""The most bytes of room that are taken ahead of a body whose size is not announced."""
 
 
 class ClientDisconnectedError(Exception):
@@ -79,7 +81,8 @@ class Request(Head):
             if size > limit:
                 raise too_large(f"The request body is larger than {limit} bytes.")
             if size > lease.size:
-                await lease.take(max(size - lease.size, min(lease.size, limit - lease.size)))
+                ahead = min(lease.size, AHEAD_BYTES, limit - lease.size)
+                await lease.take(max(size - lease.size, ahead))
             body += piece
         return body
 
