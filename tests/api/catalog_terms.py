@@ -19,7 +19,7 @@ from tidewire.core.checks.addresses import (
 from tidewire.core.checks.functions import ROLES, RequestHeaders, Role, RoleList, Schedule, TriggerPattern
 from tidewire.core.checks.lists import Items, JsonObject, JsonOrText, PermissionList, QueryList
 from tidewire.core.checks.names import EventPattern, Id, KeyName, NewId, NewProjectId
-from tidewire.core.checks.numbers import Datetime, Flag, Int32, Int64, LooseInt32, Whole
+from tidewire.core.checks.numbers import Datetime, Flag, FutureTime, Int32, Int64, LooseInt32, Whole
 from tidewire.core.checks.texts import (
     Alphanumeric,
     AnyCaseChoice,
@@ -111,6 +111,7 @@ _TERMS: Final[Mapping[type, Callable[[Any], Terms]]] = {
     LooseInt32: lambda _: {"format": "int32", "accepts_strings": True},
     Flag: lambda _: {"accepts_strings": True},
     Datetime: lambda _: {"format": "datetime"},
+    FutureTime: lambda _: {"format": "datetime", "future": True},
     Text: _text,
     Secret: lambda check: {"format": "secret", **_text(check)},
     Password: lambda check: {"format": "password", **_text(check)},

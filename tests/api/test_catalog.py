@@ -52,6 +52,15 @@ PARAMETERS: dict[str, dict[str, dict[str, Any]]] = {
             }
         }
     },
+    "tokens.list": {
+        "queries": {
+            "constraints": {
+                "query_kinds": ["limit", "offset", "cursor", "filter", "order"],
+                "queryable": ["expire", "$id", "$createdAt", "$updatedAt", "$sequence"],
+            }
+        }
+    },
+    "tokens.update": {"expire": {"default": msgspec.UNSET}},
     "webhooks.update": {
         "authUsername": {"constraints": {"min_length": 1, "max_length": 256, "allow_empty": True}},
         "authPassword": {
@@ -62,7 +71,8 @@ PARAMETERS: dict[str, dict[str, dict[str, Any]]] = {
     },
 }
 """What is other than in the catalog on purpose: a function begins with the model's specification, not the
-largest; no answer has the password of a webhook, so an update need not have it."""
+largest; no answer has the password of a webhook, so an update need not have it; tokens can be found by when
+they expire, and an update that does not say when leaves that as it is."""
 
 TYPES: dict[type[inspect.Type], str] = {
     inspect.StrType: "string",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+import msgspec
+
 from tidewire.api.bodies import RequestParameters
 from tidewire.core.errors import TidewireError
 from tidewire.core.parameters import InvalidParameterError, Parameter
@@ -34,7 +36,8 @@ def convert_given(
         if textual and value is not _MISSING:
             value = _untangle(parameter, value)
         if value is _MISSING or (value is None and not parameter.check.condition):
-            if value is None and parameter.required and parameter.nullable:
+            told = parameter.required or parameter.default is msgspec.UNSET
+            if value is None and told and parameter.nullable:
                 arguments[parameter.argument] = None
             elif parameter.required:
                 raise missing(parameter.name, type_of_missing)

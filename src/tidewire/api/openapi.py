@@ -100,7 +100,7 @@ def _parameter_schema(parameter: Parameter) -> dict[str, Any]:
     schema = dict(parameter.check.schema())
     if parameter.nullable and isinstance(schema.get("type"), str):
         schema["type"] = [schema["type"], "null"]
-    if not parameter.required:
+    if not parameter.required and parameter.default is not msgspec.UNSET:
         schema["default"] = parameter.default
     return schema
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Any, ClassVar, Literal, Union, get_args, get_origin
 
+import msgspec
+
 Location = Literal["path", "query", "body"]
 
 
@@ -54,6 +56,8 @@ class Parameter:
     check: Check
     required: bool
     default: object
+    """What the operation receives if it is not sent, or is null. With ``msgspec.UNSET`` null is received as
+    None."""
     nullable: bool
 
 
@@ -64,11 +68,14 @@ def parameter_of(
     default: object,
     locate: Callable[[str], Location],
 ) -> Parameter:
-    """Read a parameter from an argument annotated ``Annotated[<type>, <Check>]``, maybe ``| None``."""
+    """Read a parameter from an argument annotated ``Annotated[<type>, <Check>]``, maybe ``| None``.
+
+    One that tells null from what is not sent is annotated ``... | None | UnsetType``.
+    """
     nullable = False
     if get_origin(annotation) in {Union, UnionType}:
-        members = [member for member in get_args(annotation) if member is not NoneType]
-        nullable = len(members) < len(get_args(annotation))
+        members = [member for member in get_args(annotation) if member not in (NoneType, msgspec.UnsetType)]
+        nullable = NoneType in get_args(annotation)
         (annotation,) = members
     checks = [extra for extra in get_args(annotation)[1:] if isinstance(extra, Check)]
     if len(checks) != 1:

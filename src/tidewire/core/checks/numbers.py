@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from tidewire.core.parameters import Check, InvalidParameterError
-from tidewire.core.time import parse_datetime
+from tidewire.core.time import now, parse_datetime
 
 
 @dataclass(frozen=True)
@@ -119,6 +119,17 @@ class Datetime(Check):
         except (ValueError, OverflowError):
             pass
         raise InvalidParameterError("Value must be a time as ISO 8601 has it, such as 2030-01-31T12:00:00Z.")
+
+
+@dataclass(frozen=True)
+class FutureTime(Datetime):
+    """A date and time that is still to come."""
+
+    def convert(self, value: object) -> int:
+        moment = super().convert(value)
+        if moment <= now():
+            raise InvalidParameterError("Value must be a time in the future.")
+        return moment
 
 
 Boolean = Annotated[bool, Flag()]

@@ -58,3 +58,26 @@ class FileList(Page, frozen=True, kw_only=True):
     """A page of files."""
 
     files: list[File]
+
+
+class ResourceToken(Model, frozen=True, kw_only=True):
+    """A token that lets whoever has it read a resource."""
+
+    id: str = system("id")
+    created_at: str = system("createdAt")
+    resource_id: str
+    """Of the bucket and of the file, with ``:`` between."""
+    resource_type: str
+    """``files``."""
+    expire: str
+    """The time at which it expires; empty if it never does."""
+    secret: str
+    """The text that is shown to read the resource, a JSON Web Token."""
+    accessed_at: str
+    """When it was last used, up to a day too early; empty if never."""
+
+
+class ResourceTokenList(Page, frozen=True, kw_only=True):
+    """A page of tokens."""
+
+    tokens: list[ResourceToken]

@@ -3,47 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Annotated
 
 from tidewire.core.checks.names import ResourceId
-from tidewire.core.checks.texts import Text
 from tidewire.core.downloads import Download
 from tidewire.services.context import Context
 from tidewire.services.storage import operations
-from tidewire.services.storage.records import file_to, find_bucket
-from tidewire.store.engine.connection import Connection
+from tidewire.services.storage.reading import ReadableFile, Token, readable_file
 from tidewire.store.objects.storage import ObjectStorage
-from tidewire.store.records.stored_files import Part, parts_of_file
-
-Token = Annotated[str, Text(1, 512)]
+from tidewire.store.records.stored_files import Part
 
 
-@operations.read(
+@operations.declare(
     "getFileDownload", "GET", "/storage/buckets/{bucketId}/files/{fileId}/download", scopes=("files.read",)
 )
-def get_file_download(
-    connection: Connection,
-    context: Context,
-    bucket_id: ResourceId,
-    file_id: ResourceId,
-    token: Token = "",  # noqa: ARG001 - file tokens grant nothing
+async def get_file_download(
+    context: Context, bucket_id: ResourceId, file_id: ResourceId, token: Token = ""
 ) -> Download:
     """Get the content of a file, to be saved."""
-    return _download(connection, context, bucket_id, file_id, inline=False)
+    return await readable_file(
+        context, bucket_id, file_id, token, lambda file: download_of(context, file, inline=False)
+    )
 
 
-@operations.read(
+@operations.declare(
     "getFileView", "GET", "/storage/buckets/{bucketId}/files/{fileId}/view", scopes=("files.read",)
 )
-def get_file_view(
-    connection: Connection,
-    context: Context,
-    bucket_id: ResourceId,
-    file_id: ResourceId,
-    token: Token = "",  # noqa: ARG001 - file tokens grant nothing
+async def get_file_view(
+    context: Context, bucket_id: ResourceId, file_id: ResourceId, token: Token = ""
 ) -> Download:
     """Get the content of a file, to be shown."""
-    return _download(connection, context, bucket_id, file_id, inline=True)
+    return await readable_file(
+        context, bucket_id, file_id, token, lambda file: download_of(context, file, inline=True)
+    )
 
 
 async def read_parts(
@@ -61,12 +52,9 @@ async def read_parts(
             return
 
 
-def _download(
-    connection: Connection, context: Context, bucket_id: str, file_id: str, *, inline: bool
-) -> Download:
-    bucket = find_bucket(connection, context.caller, bucket_id)
-    row = file_to("read", connection, context.caller, bucket, file_id)
-    parts = parts_of_file(connection, row)
+def download_of(context: Context, file: ReadableFile, *, inline: bool) -> Download:
+    """The content of a file, to be sent as it is."""
+    row = file.row
     return Download(
         name=row.name,
         mime_type=row.mime_type,
@@ -74,5 +62,5 @@ def _download(
         etag=row.signature,
         modified=row.updated_at,
         inline=inline,
-        open=lambda start, end: read_parts(context.objects, parts, start, end),
+        open=lambda start, end: read_parts(context.objects, file.parts, start, end),
     )

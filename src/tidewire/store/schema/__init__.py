@@ -28,6 +28,7 @@ from tidewire.store.schema.databases import (
 from tidewire.store.schema.files import (
     buckets,
     file_parts,
+    file_tokens,
     files,
     object_deletions,
     permissions,
@@ -60,5 +61,5 @@ from tidewire.store.schema.presences import presence_connections, presences
 from tidewire.store.schema.realtime import realtime_positions, realtime_processes
 from tidewire.store.schema.transactions import transaction_operations, transaction_rows, transactions
 
-PROJECT_REVISION: Final = "project_0101"
+PROJECT_REVISION: Final = "project_0102"
 INSTANCE_REVISION: Final = "instance_0102"

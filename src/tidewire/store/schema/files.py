@@ -16,6 +16,7 @@ from tidewire.store.schema.columns import (
     resource,
     sequence,
     text,
+    time,
 )
 
 buckets = Table(
@@ -54,6 +55,17 @@ files = Table(
     text("compression", "none"),
     UniqueConstraint("bucket_sequence", "id"),
 )
+
+file_tokens = Table(
+    "file_tokens",
+    project_metadata,
+    *resource(),
+    Column("file_sequence", ForeignKey("files.sequence", ondelete="CASCADE"), nullable=False, index=True),
+    time("expires_at"),  # 0: never
+    time("accessed_at"),
+    Index(None, "expires_at"),
+)
+"""Tokens, each of which lets whoever has it read one file."""
 
 file_parts = Table(
     "file_parts",

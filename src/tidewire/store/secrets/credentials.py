@@ -60,6 +60,16 @@ class KeyClaims:
     """Milliseconds since the epoch."""
 
 
+@dataclass(frozen=True)
+class FileTokenClaims:
+    """Which file a token is for."""
+
+    project_id: str
+    bucket_id: str
+    file_id: str
+    token_id: str
+
+
 def encode_session(user_id: str, secret: str) -> str:
     """The text that clients keep of a session and send back."""
     return base64.b64encode(msgspec.json.encode(_EncodedSession(user_id, secret))).decode()
@@ -141,15 +151,45 @@ def decode_key(key: str, jwt_secret: bytes, now: int) -> KeyClaims:
     return KeyClaims(project_id, tuple(scope for scope in scopes if isinstance(scope, str)), expires)
 
 
+def encode_file_token(claims: FileTokenClaims, created: int, expires: int, jwt_secret: bytes) -> str:
+    """The text of a file token: always the same, until its expiry is changed.
+
+    ``created`` and ``expires`` in milliseconds since the epoch; ``expires`` is 0 for a token without end.
+    """
+    named = {
+        "tokenId": claims.token_id,
+        "resourceId": f"{claims.bucket_id}:{claims.file_id}",
+        "resourceType": "files",
+        "projectId": claims.project_id,
+        "iat": created // 1000,
+    }
+    whole_seconds = -(-expires // 1000) * 1000  # not before its time; the row is exact
+    return _sign(named, whole_seconds, key_for("file tokens", jwt_secret))
+
+
+def decode_file_token(token: str, jwt_secret: bytes, now: int) -> FileTokenClaims:
+    """What a file token is for. Raises :class:`InvalidJwtError`."""
+    if len(token) > MAX_CREDENTIAL_LENGTH:
+        raise InvalidJwtError("The token is too long.")
+    claims, _ = _verify(token, key_for("file tokens", jwt_secret), now, endless=True)
+    named = [claims.get(name) for name in ("projectId", "resourceId", "tokenId")]
+    if not all(isinstance(each, str) and _storable(each) for each in named):
+        raise InvalidJwtError("The token names no file.")
+    project_id, resource_id, token_id = map(str, named)
+    bucket_id, _, file_id = resource_id.partition(":")
+    return FileTokenClaims(project_id, bucket_id, file_id, token_id)
+
+
 _decode_session: Final = msgspec.json.Decoder(_EncodedSession).decode
 
 
 def _sign(claims: Mapping[str, object], expires: int, key: bytes) -> str:
-    return jwt.encode({**claims, "exp": expires // 1000}, key, algorithm=_JWT_ALGORITHM)
+    end = {"exp": expires // 1000} if expires else {}
+    return jwt.encode({**claims, **end}, key, algorithm=_JWT_ALGORITHM)
 
 
-def _verify(token: str, key: bytes, now: int) -> tuple[dict[str, Any], int]:
-    """The claims of a token and when it expires, in milliseconds."""
+def _verify(token: str, key: bytes, now: int, *, endless: bool = False) -> tuple[dict[str, Any], int]:
+    """The claims of a token and when it expires, in milliseconds; 0: never, if it may be ``endless``."""
     try:
         # The caller's clock decides about expiry, as it does for sessions.
         claims = jwt.decode(
@@ -157,13 +197,16 @@ def _verify(token: str, key: bytes, now: int) -> tuple[dict[str, Any], int]:
             key,
             algorithms=[_JWT_ALGORITHM],
             options={
-                "require": ["exp"],
+                "require": [] if endless else ["exp"],
                 "verify_exp": False,
+                "verify_iat": False,
                 "verify_aud": False,
             },
         )
     except (jwt.InvalidTokenError, ValueError, RecursionError) as error:
         raise InvalidJwtError("The token is malformed or was not signed by this server.") from error
+    if "exp" not in claims:
+        return claims, 0
     expires = claims["exp"]
     if not isinstance(expires, int | float) or not 0 < expires < _MAX_SECONDS or expires * 1000 <= now:
         raise ExpiredJwtError("The token is expired.")

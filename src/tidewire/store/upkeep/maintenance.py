@@ -26,7 +26,7 @@ from tidewire.store.instance.deletion_lock import deleting
 from tidewire.store.instance.instance import Instance, ProjectStore
 from tidewire.store.machine.processes import is_alive
 from tidewire.store.objects.storage import SWEEP_GRACE_MS
-from tidewire.store.records import deployments, executions, positions, presences
+from tidewire.store.records import deployments, executions, file_tokens, positions, presences
 from tidewire.store.records.deletions import (
     EXPIRY_STEP,
     delete_discarded,
@@ -100,6 +100,7 @@ async def maintain_project(
         EXPIRY_STEP,
         lambda transaction: discard_expired_uploads(transaction, settings.upload_max_age * 1000),
     )
+    await _repeat(database, file_tokens.STEP, partial(file_tokens.delete_expired, now()))
     for table in (sessions, tokens, challenges, sent_messages, event_secrets):
         await _repeat(database, ROWS_STEP, partial(_delete_until, table.c.expires_at, now()))
     kept_since = now() - settings.event_log_max_age * 1000
