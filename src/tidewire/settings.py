@@ -327,6 +327,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Attempts to send a mail or text message before it is given up."""
     message_max_age: Count = 30 * 24 * 3600
     """Seconds that it stays known afterwards, without its text, that it was not sent."""
+    messaging_max_listed: Count = 10_000
+    """Topics, users, targets and files that a message may name, of each kind."""
     embeddings_url: str = ""
     """Server with Ollama's interface that computes embeddings, such as `http://localhost:11434`; without one
     there are none."""

@@ -61,6 +61,7 @@ PARAMETERS: dict[str, dict[str, dict[str, Any]]] = {
         }
     },
     "tokens.update": {"expire": {"default": msgspec.UNSET}},
+    "messaging.createTopic": {"subscribe": {"default": ["users"]}},
     "webhooks.update": {
         "authUsername": {"constraints": {"min_length": 1, "max_length": 256, "allow_empty": True}},
         "authPassword": {

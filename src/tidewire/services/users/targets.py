@@ -22,6 +22,7 @@ from tidewire.store.engine.connection import Connection, Row
 from tidewire.store.engine.database import Transaction
 from tidewire.store.lists.resource_lists import list_rows
 from tidewire.store.records import targets as records
+from tidewire.store.records.providers import find_provider
 from tidewire.store.records.targets import TARGETS, insert_target, rename_target, target_of
 from tidewire.store.records.users import find_user
 
@@ -90,10 +91,15 @@ def update_target(
     name: Name = "",
 ) -> Target:
     """Change a target of a user; what is not given stays."""
-    if provider_id:
-        raise TidewireError("provider_not_found", "There is no messaging provider with this id.")
     connection = transaction.connection
     row = _find_target(connection, user_id, target_id)
+    if provider_id:
+        provider = find_provider(connection, provider_id)
+        if provider.type != row.provider_type:
+            raise TidewireError(
+                "provider_incorrect_type", f"The provider carries {provider.type}, not {row.provider_type}."
+            )
+        row = records.choose_provider(connection, row, provider_id)
     if identifier:
         _require_form(row.provider_type, identifier)
         row = records.update_target(connection, row, identifier)

@@ -17,6 +17,7 @@ from tidewire.core.time import format_datetime
 from tidewire.store.engine.connection import Connection
 from tidewire.store.lists.resource_lists import resource_list
 from tidewire.store.records.rows import delete_row, find_row, insert_row, update_row
+from tidewire.store.records.topics import end_subscriptions
 from tidewire.store.schema import targets
 
 TARGETS: Final = resource_list(targets, "userId", "providerType", "providerId", "identifier")
@@ -34,6 +35,11 @@ def find_target(connection: Connection, user_id: str, target_id: str, **values: 
     if row is None:
         raise TidewireError("user_target_not_found", "The user has no such target with this id.")
     return row
+
+
+def target_by_id(connection: Connection, target_id: str) -> Row[Any] | None:
+    """The target with this id, whoever's it is; None: there is none."""
+    return find_row(connection, targets, id=target_id)
 
 
 def insert_target(connection: Connection, target_id: str, identifier: str, **values: Any) -> Row[Any]:
@@ -57,8 +63,14 @@ def rename_target(connection: Connection, target: Row[Any], name: str) -> Row[An
     return update_row(connection, targets, target.sequence, name=name)
 
 
+def choose_provider(connection: Connection, target: Row[Any], provider_id: str) -> Row[Any]:
+    """Have a target reached by a provider of its own."""
+    return update_row(connection, targets, target.sequence, provider_id=provider_id)
+
+
 def delete_target(connection: Connection, target: Row[Any]) -> None:
-    """Delete a target."""
+    """Delete a target, with its subscriptions."""
+    end_subscriptions(connection, targets.c.sequence == target.sequence)
     delete_row(connection, targets, target.sequence)
 
 
@@ -87,7 +99,9 @@ def change_contact(
 
 def delete_targets_of_sessions(connection: Connection, session_ids: Sequence[str]) -> None:
     """Delete the devices that sessions were on."""
-    connection.execute(delete(targets).where(targets.c.session_id.in_(session_ids)))
+    gone = targets.c.session_id.in_(session_ids)
+    end_subscriptions(connection, gone)
+    connection.execute(delete(targets).where(gone))
 
 
 def target_of(row: Any) -> Target:

@@ -18,7 +18,8 @@ from tidewire.store.lists.search import search_text
 from tidewire.store.records.identities import account_of
 from tidewire.store.records.rows import find_row, insert_row, update_row
 from tidewire.store.records.targets import change_contact, targets_of
-from tidewire.store.schema import authenticators, memberships, teams, users
+from tidewire.store.records.topics import end_subscriptions
+from tidewire.store.schema import authenticators, memberships, targets, teams, users
 
 USERS: Final = resource_list(
     users,
@@ -150,6 +151,7 @@ def remove_user(connection: Connection, user_id: str) -> None:
     """Delete a user; sessions, targets, tokens, factors and memberships are deleted too."""
     left = select(memberships.c.team_id).where(memberships.c.user_id == user_id, memberships.c.confirmed)
     connection.execute(update(teams).where(teams.c.id.in_(left)).values(total=teams.c.total - 1))
+    end_subscriptions(connection, targets.c.user_id == user_id)
     connection.execute(delete(users).where(users.c.id == user_id))
 
 
