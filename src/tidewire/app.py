@@ -28,6 +28,7 @@ from tidewire.functions.contract import Engine, EngineError
 from tidewire.functions.engine import open_engine
 from tidewire.graphql.door import Door
 from tidewire.outgoing.deliverer import deliver
+from tidewire.pictures.pictures import Pictures
 from tidewire.realtime import Realtime
 from tidewire.realtime.survey.metrics import CONTENT_TYPE, exposition
 from tidewire.services import ALL_OPERATIONS
@@ -76,6 +77,8 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         if settings.demo:
             await ensure_demo_bucket(instance, passwords)
         engine = await _engine(settings)
+        pictures = Pictures(settings)
+        stack.push_async_callback(pictures.close)
         graphql = Door()
         stack.callback(graphql.close)
         realtime = Realtime(settings, instance, engine, graphql)
@@ -112,6 +115,7 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
             realtime.inspector,
             realtime.channels,
             engine,
+            pictures,
         )
         served = with_pages(graphql.serve(create_api(api), api))
         if settings.demo:

@@ -382,6 +382,28 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Largest packed result of a build."""
     functions_unpacked_kept: Count = 256
     """Deployments whose unpacked code one process of the server keeps on the disk."""
+    pictures_at_once: Annotated[int, Meta(ge=0, le=64)] = 0
+    """Previews and avatars that one process makes at the same time, each in a process of its own; 0: one less
+    than the machine has processors, at least 1 and at most 4."""
+    pictures_waiting: Count = 256
+    """Those that wait for their turn; further ones get 503 with `Retry-After`."""
+    pictures_waiting_of_caller: Count = 64
+    """Of them those of one user or API key, or of the guests of one IP address."""
+    pictures_seconds: PositiveSeconds = 15.0
+    """Seconds that one picture may take; then its process is ended."""
+    pictures_memory_bytes: Annotated[int, Meta(ge=256 * 2**20)] = 2**30
+    """Address space of a process that makes pictures, bytes."""
+    pictures_max_pixels: Count = 80_000_000
+    """Pixels that a stored picture may have for a preview; an animation with more in all its frames stands
+    still."""
+    pictures_max_frames: Count = 300
+    """Frames of an animation; longer ones stand still."""
+    pictures_idle_seconds: PositiveSeconds = 30.0
+    """Seconds after which a process that makes pictures and has none to make ends."""
+    pictures_kept_bytes: Annotated[int, Meta(ge=0)] = 512 * 2**20
+    """Bytes of made pictures that are kept in the data directory; those used longest ago go first."""
+    previews_max_file_bytes: Bytes = 20_000_000
+    """Largest file that a preview is made of, bytes."""
     geoip_file: str = ""
     """MaxMind DB file (`.mmdb`) that tells the countries of clients; empty: unknown."""
     functions_created_a_day: Count = 50

@@ -16,10 +16,11 @@ from tidewire.core.checks.addresses import (
     Url,
     WebhookUrl,
 )
+from tidewire.core.checks.colors import HexColor
 from tidewire.core.checks.functions import ROLES, RequestHeaders, Role, RoleList, Schedule, TriggerPattern
 from tidewire.core.checks.lists import Items, JsonObject, JsonOrText, PermissionList, QueryList
 from tidewire.core.checks.names import EventPattern, Id, KeyName, NewId, NewProjectId
-from tidewire.core.checks.numbers import Datetime, Flag, FutureTime, Int32, Int64, LooseInt32, Whole
+from tidewire.core.checks.numbers import Datetime, Flag, Fraction, FutureTime, Int32, Int64, LooseInt32, Whole
 from tidewire.core.checks.texts import (
     Alphanumeric,
     AnyCaseChoice,
@@ -111,6 +112,8 @@ _TERMS: Final[Mapping[type, Callable[[Any], Terms]]] = {
     LooseInt32: lambda _: {"format": "int32", "accepts_strings": True},
     Flag: lambda _: {"accepts_strings": True},
     Datetime: lambda _: {"format": "datetime"},
+    Fraction: lambda check: {"min": check.minimum, "max": check.maximum, "accepts_strings": True},
+    HexColor: lambda _: {"format": "hex-color"},
     FutureTime: lambda _: {"format": "datetime", "future": True},
     Text: _text,
     Secret: lambda check: {"format": "secret", **_text(check)},

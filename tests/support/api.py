@@ -20,6 +20,7 @@ from tidewire.api.http_protocol import bounded_http_protocol
 from tidewire.api.registry import Registry
 from tidewire.core.operations import Operations
 from tidewire.graphql.door import Door
+from tidewire.pictures.pictures import Pictures
 from tidewire.services.geoip import GeoIp
 from tidewire.services.passwords import PasswordHasher
 from tidewire.settings import Settings
@@ -79,9 +80,10 @@ def running_api(settings: Settings, services: Sequence[Operations]) -> Iterator[
         # As cheap as argon2 can be; servers in processes of their own hash as they are delivered.
         passwords = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
         door = Door()
+        pictures = Pictures(settings)
         try:
             geoip = GeoIp(settings.geoip_file)
-            parts = Collaborators(settings, instance, Registry(services), passwords, geoip)
+            parts = Collaborators(settings, instance, Registry(services), passwords, geoip, pictures=pictures)
             api = door.serve(create_api(parts), parts)
             config = uvicorn.Config(
                 cast("Any", api),
@@ -103,6 +105,7 @@ def running_api(settings: Settings, services: Sequence[Operations]) -> Iterator[
             started.set()
             await server.serve([listener])
         finally:
+            await pictures.close()
             door.close()
             passwords.close()
             await instance.close()

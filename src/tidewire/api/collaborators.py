@@ -16,6 +16,7 @@ from tidewire.core.inspection import RealtimeInspector
 from tidewire.functions.contract import Engine
 from tidewire.identity.heads import trusted_hops
 from tidewire.logs import RepeatedByKind
+from tidewire.pictures.pictures import Pictures
 from tidewire.services.geoip import GeoIp
 from tidewire.services.large_results import LargeResults
 from tidewire.services.passwords import PasswordHasher
@@ -38,6 +39,7 @@ class Collaborators:
         realtime: RealtimeInspector | None = None,
         channels: Channels | None = None,
         engine: Engine | None = None,
+        pictures: Pictures | None = None,
     ) -> None:
         self.settings = settings
         self.hops = trusted_hops(settings)
@@ -48,6 +50,7 @@ class Collaborators:
         self.realtime = realtime
         self.channels = channels or Channels(settings)
         self.engine = engine
+        self.pictures = pictures
         self.bodies = BodyBudget(settings)
         self.results = LargeResults(settings.large_answer_bytes)
         self.large_json = LargeJson(settings.max_body_values)

@@ -61,6 +61,7 @@ def context_of(
         ),
         geoip=api.geoip,
         engine=api.engine,
+        pictures=api.pictures,
         realtime=api.realtime,
         wants_form=b"accept" in request.headers and FORM_TYPE in request.headers[b"accept"],
         requested_at=_requested_at(request) if b"x-appwrite-timestamp" in request.headers else None,

@@ -122,6 +122,27 @@ class Datetime(Check):
 
 
 @dataclass(frozen=True)
+class Fraction(Check):
+    """A number from ``minimum`` to ``maximum``; text with digits is accepted too."""
+
+    json_type = "number"
+    minimum: float
+    maximum: float
+
+    def convert(self, value: object) -> float:
+        if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,9}(\.[0-9]{1,18})?", value):
+            value = float(value)
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise InvalidParameterError("Value must be a number.")
+        if not self.minimum <= value <= self.maximum:
+            raise InvalidParameterError(f"Value must be between {self.minimum:g} and {self.maximum:g}.")
+        return float(value)
+
+    def schema(self) -> dict[str, object]:
+        return {"type": "number", "minimum": self.minimum, "maximum": self.maximum}
+
+
+@dataclass(frozen=True)
 class FutureTime(Datetime):
     """A date and time that is still to come."""
 

@@ -18,7 +18,7 @@ from tidewire.services.context import Context
 from tidewire.services.permissions import PARENT_ACTIONS
 from tidewire.services.storage import operations
 from tidewire.services.storage.events import BUCKET_CREATED, BUCKET_DELETED, BUCKET_UPDATED, publish_bucket
-from tidewire.services.storage.records import bucket_of, find_bucket
+from tidewire.services.storage.records import bucket_of, find_bucket, previews_folder
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.lists.resource_lists import list_rows
@@ -149,12 +149,20 @@ def update_bucket(
     return publish_bucket(transaction, context, BUCKET_UPDATED, bucket_of(row))
 
 
-@operations.write("deleteBucket", "DELETE", _BUCKET, scopes=("buckets.write",), event=BUCKET_DELETED)
-def delete_bucket(transaction: Transaction, context: Context, bucket_id: ResourceId) -> None:
+@operations.declare("deleteBucket", "DELETE", _BUCKET, scopes=("buckets.write",), event=BUCKET_DELETED)
+async def delete_bucket(context: Context, bucket_id: ResourceId) -> None:
     """Delete a bucket with all its files; there is no event for a single file."""
+    folder = await context.database.write(lambda transaction: _delete(transaction, context, bucket_id))
+    if context.pictures is not None:
+        await context.pictures.forget(folder)
+
+
+def _delete(transaction: Transaction, context: Context, bucket_id: str) -> str:
+    """Delete a bucket; where previews of its files are kept."""
     row = find_bucket(transaction.connection, context.caller, bucket_id)
     drop_bucket(transaction.connection, row.sequence)
     publish_bucket(transaction, context, BUCKET_DELETED, bucket_of(row))
+    return previews_folder(context.project, row)
 
 
 def _within_limit(context: Context, size: int) -> int:

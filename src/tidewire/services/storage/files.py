@@ -22,6 +22,7 @@ from tidewire.services.storage.records import (
     file_to,
     find_bucket,
     may_in_bucket,
+    previews_folder,
     unfinished_file_of,
     uploader_of,
 )
@@ -93,7 +94,7 @@ def update_file(
     return publish_file(transaction, context, FILE_UPDATED, bucket, file)
 
 
-@operations.write(
+@operations.declare(
     "deleteFile",
     "DELETE",
     _FILE,
@@ -101,19 +102,27 @@ def update_file(
     event=FILE_DELETED,
     limit=RateLimit(60, 60, ("ip:{ip},method:{method},url:{url},userId:{userId}",)),
 )
-def delete_file(
-    transaction: Transaction, context: Context, bucket_id: ResourceId, file_id: ResourceId
-) -> None:
+async def delete_file(context: Context, bucket_id: ResourceId, file_id: ResourceId) -> None:
     """Delete a file, or abandon an own upload that is not complete yet."""
+    folder = await context.database.write(
+        lambda transaction: _delete(transaction, context, bucket_id, file_id)
+    )
+    if context.pictures is not None and folder:
+        await context.pictures.forget(folder)
+
+
+def _delete(transaction: Transaction, context: Context, bucket_id: str, file_id: str) -> str:
+    """Delete what has this id; where previews of it are kept, empty for an upload."""
     connection = transaction.connection
     bucket = find_bucket(connection, context.caller, bucket_id)
     upload = _own_upload(connection, context.caller, bucket, file_id)
     if upload is not None:
         drop_upload(connection, upload.sequence)
-        return
+        return ""
     row = file_to("delete", connection, context.caller, bucket, file_id)
     drop_file(connection, row)
     publish_file(transaction, context, FILE_DELETED, bucket, file_of(row, bucket_id))
+    return previews_folder(context.project, bucket, row)
 
 
 def _only_shown(

@@ -23,6 +23,9 @@ _TEXTUAL: Final = frozenset(
         "image/svg+xml",
     }
 )
+_HEIC: Final = (b"heic", b"heix", b"heim", b"heis")
+_BRANDS: Final = 32
+"""Bytes of the brands that are looked at."""
 _CONTROL: Final = bytes(set(range(0x20)) - set(b"\t\n\r\f\x1b"))
 _BY_NAME: Final = mimetypes.MimeTypes(filenames=())
 """The types known to Python, without those of the machine, which differ between machines."""
@@ -34,6 +37,8 @@ def media_type(name: str, head: bytes) -> str:
     The name alone decides only between kinds of text, so that nothing passes for a picture or a
     document just by its name. What is neither text nor recognised is ``application/octet-stream``.
     """
+    if head[4:8] == b"ftyp" and any(brand in head[8 : 8 + _BRANDS] for brand in _HEIC):
+        return "image/heic"  # the same container as that of videos
     by_name = _BY_NAME.guess_type(name)[0] or ""
     if _is_text(head) and (by_name.startswith("text/") or by_name in _TEXTUAL):
         return by_name

@@ -10,6 +10,7 @@ from tidewire.core.models import Bucket, File
 from tidewire.services.answers import shown
 from tidewire.services.permissions import may, unauthorized
 from tidewire.store.engine.connection import Connection, Row
+from tidewire.store.instance.instance import Project
 from tidewire.store.records.stored_files import bucket_by_id, find_file
 
 
@@ -53,6 +54,12 @@ def uploader_of(caller: Caller) -> str:
     if caller.user_id:
         return f"user:{caller.user_id}"
     return "keys" if caller.bypasses_permissions else "guests"
+
+
+def previews_folder(project: Project, bucket: Row[Any], file: Row[Any] | None = None) -> str:
+    """Where the previews of a bucket, or of one of its files, are kept. Sequences are never used again."""
+    of_bucket = f"previews/{project.id}/{bucket.sequence}"
+    return of_bucket if file is None else f"{of_bucket}/{file.sequence}"
 
 
 def file_not_found() -> TidewireError:

@@ -1,0 +1,96 @@
+"""What a worker is asked to make, and what it answers. Both sides of the pipe speak it."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import msgspec
+
+Output = Literal["jpg", "png", "webp", "heic", "avif", "gif"]
+Gravity = Literal[
+    "center", "top-left", "top", "top-right", "left", "right", "bottom-left", "bottom", "bottom-right"
+]
+Source = Literal["content", "video", "image", "file"]
+"""The picture that is sent along, or one that stands for a video, a picture that is too large, any file."""
+
+MIME_TYPES: Final[dict[Output, str]] = {
+    "jpg": "image/jpeg",
+    "png": "image/png",
+    "webp": "image/webp",
+    "heic": "image/heic",
+    "avif": "image/avif",
+    "gif": "image/gif",
+}
+
+
+class Rendering(msgspec.Struct, frozen=True, kw_only=True, tag="rendering"):
+    """A picture made from another. Sizes in pixels, colours in hexadecimal without ``#``; empty: none."""
+
+    source: Source = "content"
+    width: int = 0
+    """0: as the height and the shape of the picture make it."""
+    height: int = 0
+    gravity: Gravity = "center"
+    """The part that is kept where the shape differs."""
+    quality: int = -1
+    """0 to 100; -1: the usual one of the format."""
+    border_width: int = 0
+    border_color: str = ""
+    border_radius: int = 0
+    opacity: float = 1.0
+    rotation: int = 0
+    """Degrees, clockwise."""
+    background: str = ""
+    output: Output = "jpg"
+
+
+Job = Rendering
+"""Everything that a worker can make."""
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What a picture may be."""
+
+    pixels: int
+    """Of one picture as it is stored, and of all frames of an animation together."""
+    frames: int
+    """Of an animation; longer ones stand still."""
+
+
+class Order(msgspec.Struct, frozen=True):
+    """The head of what goes to a worker; ``size`` bytes of a picture come behind it."""
+
+    job: Job
+    limits: Limits
+    size: int
+
+
+Failure = Literal["", "undecodable", "too large", "unsupported"]
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """The head of what comes back; ``size`` bytes of the picture come behind it."""
+
+    size: int = 0
+    failure: Failure = ""
+    reason: str = ""
+
+
+class PictureError(Exception):
+    """No picture was made; the text says why."""
+
+
+class UndecodableError(PictureError):
+    """The content is no picture, a damaged one, or one of a kind that is not read here."""
+
+
+class TooLargeError(PictureError):
+    """The picture has more pixels, or needs more memory or time, than it may."""
+
+
+class UnsupportedOutputError(PictureError):
+    """The format that is asked for cannot be written here."""
+
+
+class PicturesBusyError(PictureError):
+    """Too many pictures are waited for."""

@@ -1,0 +1,115 @@
+"""Pictures that were made, kept on the disk: bounded in bytes, those used longest ago go first."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+IN_MEMORY: Final = 2**20
+"""Bytes up to which a picture is read at once."""
+_NOTED_SECONDS: Final = 3600.0
+"""In which several uses are noted as one."""
+_LEFT: Final = 0.9
+"""Of the bytes that may be kept, after some were deleted."""
+_LARGEST: Final = 0.25
+"""Of them that a single picture may have."""
+
+
+@dataclass(frozen=True)
+class KeptPicture:
+    """The bytes of a picture."""
+
+    size: int
+    content: bytes
+    """Empty: they are read from ``path``."""
+    path: Path
+
+    def read(self, start: int, end: int) -> bytes:
+        """Some of them. Raises OSError if the file has gone."""
+        if self.content:
+            return self.content[start:end]
+        with self.path.open("rb") as file:
+            file.seek(start)
+            return file.read(end - start)
+
+
+class KeptPictures:
+    """A folder of pictures. Methods are called in threads; several processes may share the folder."""
+
+    def __init__(self, folder: Path, most_bytes: int) -> None:
+        self._folder = folder
+        self._most = most_bytes
+        self._lock = threading.Lock()
+        self._bytes: int | None = None
+        """About; None: the folder was not looked through yet."""
+
+    def find(self, name: str) -> KeptPicture | None:
+        """A picture by its name, a path in the folder."""
+        path = self._folder / name
+        try:
+            with path.open("rb") as file:
+                about = os.fstat(file.fileno())
+                content = file.read() if about.st_size <= IN_MEMORY else b""
+            if about.st_mtime < time.time() - _NOTED_SECONDS:
+                os.utime(path)
+        except OSError:
+            return None
+        return KeptPicture(about.st_size, content, path)
+
+    def keep(self, name: str, content: bytes) -> KeptPicture:
+        """Keep a picture, if it can be kept."""
+        path = self._folder / name
+        kept = KeptPicture(len(content), content, path)
+        if len(content) > self._most * _LARGEST:
+            return kept
+        with suppress(OSError):  # a full disk keeps nobody from seeing the picture
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            descriptor, temporary = tempfile.mkstemp(dir=path.parent)
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(content)
+                Path(temporary).replace(path)
+            except OSError:
+                Path(temporary).unlink(missing_ok=True)
+                raise
+            self._grown(len(content))
+        return kept
+
+    def forget(self, name: str) -> None:
+        """Delete all that is kept below a path in the folder."""
+        shutil.rmtree(self._folder / name, ignore_errors=True)
+
+    def _grown(self, size: int) -> None:
+        with self._lock:
+            if self._bytes is not None:
+                self._bytes += size
+            if self._bytes is None or self._bytes > self._most:
+                self._bytes = self._trimmed()
+
+    def _trimmed(self) -> int:
+        """Delete what was used longest ago until enough is free; the bytes that are left."""
+        found: list[tuple[float, int, str]] = []
+        for folder, _, names in os.walk(self._folder):
+            for name in names:
+                path = os.path.join(folder, name)  # noqa: PTH118 - there may be many
+                with suppress(OSError):
+                    about = os.stat(path)  # noqa: PTH116
+                    found.append((about.st_mtime, about.st_size, path))
+        total = sum(size for _, size, _ in found)
+        if total <= self._most:
+            return total
+        for _, size, path in sorted(found):
+            if total <= self._most * _LEFT:
+                break
+            with suppress(OSError):
+                Path(path).unlink()
+                total -= size
+                Path(path).parent.rmdir()  # if it is empty
+        return total

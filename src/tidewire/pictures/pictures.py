@@ -1,0 +1,86 @@
+"""Pictures for the services: made by workers, each once, and kept."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from tidewire.pictures.contract import Job, Limits
+from tidewire.pictures.kept import KeptPicture, KeptPictures
+from tidewire.pictures.places import Places
+from tidewire.pictures.workers import WorkerBounds, Workers
+from tidewire.settings import Settings
+
+FOLDER: Final = "pictures"
+"""In the data directory."""
+_MOST_WORKERS: Final = 4
+
+Content = Callable[[], AsyncIterator[bytes]]
+"""Begins to stream the bytes that a picture is made from."""
+
+
+class Pictures:
+    """What makes and keeps pictures in one process, at no cost until the first. Belongs to one event loop."""
+
+    def __init__(self, settings: Settings) -> None:
+        at_once = settings.pictures_at_once or max(1, min(_MOST_WORKERS, (os.cpu_count() or 1) - 1))
+        places = Places(at_once, settings.pictures_waiting, settings.pictures_waiting_of_caller)
+        bounds = WorkerBounds(
+            settings.pictures_memory_bytes, settings.pictures_seconds, settings.pictures_idle_seconds
+        )
+        self._limits = Limits(settings.pictures_max_pixels, settings.pictures_max_frames)
+        self._workers = Workers(places, bounds)
+        self._kept = KeptPictures(Path(settings.data_dir) / FOLDER, settings.pictures_kept_bytes)
+        self._under_way: dict[str, asyncio.Task[KeptPicture]] = {}
+
+    async def kept(
+        self, name: str, who: str, job: Job, content: Content | None = None, size: int = 0
+    ) -> tuple[KeptPicture, bool]:
+        """A picture by its name, a path, and whether it had been kept; else it is made, and kept.
+
+        ``who`` waits in turn with others; of those who want the same picture meanwhile only the first does.
+        ``content`` streams ``size`` bytes. Raises PictureError.
+        """
+        found = await asyncio.to_thread(self._kept.find, name)
+        if found is not None:
+            return found, True
+        task = self._under_way.get(name)
+        if task is None:
+            task = asyncio.create_task(self._make(name, who, job, content, size))
+            self._under_way[name] = task
+            task.add_done_callback(partial(self._made, name))
+        return await asyncio.shield(task), False
+
+    async def drawn(self, who: str, job: Job, content: bytes = b"") -> bytes:
+        """A picture that is not kept. Raises PictureError."""
+        return await self._workers.make(who, job, self._limits, _pieces(content), len(content))
+
+    async def forget(self, name: str) -> None:
+        """Delete what is kept below a path."""
+        await asyncio.to_thread(self._kept.forget, name)
+
+    async def close(self) -> None:
+        """End the workers."""
+        for task in self._under_way.values():
+            task.cancel()
+        await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+        await self._workers.close()
+
+    async def _make(self, name: str, who: str, job: Job, content: Content | None, size: int) -> KeptPicture:
+        pieces = _pieces(b"") if content is None else content()
+        made = await self._workers.make(who, job, self._limits, pieces, size)
+        return await asyncio.to_thread(self._kept.keep, name, made)
+
+    def _made(self, name: str, task: asyncio.Task[KeptPicture]) -> None:
+        del self._under_way[name]
+        if not task.cancelled():
+            task.exception()  # whoever waited has it
+
+
+async def _pieces(content: bytes) -> AsyncIterator[bytes]:
+    if content:
+        yield content

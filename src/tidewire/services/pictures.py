@@ -1,0 +1,109 @@
+"""Answers that are pictures: made when it is the caller's turn, kept, sent."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from typing import Final
+
+import msgspec
+
+from tidewire.core.downloads import Download
+from tidewire.core.errors import TidewireError
+from tidewire.pictures.contract import (
+    MIME_TYPES,
+    Job,
+    PictureError,
+    PicturesBusyError,
+    TooLargeError,
+)
+from tidewire.pictures.kept import KeptPicture
+from tidewire.pictures.pictures import Content
+from tidewire.services.context import Context
+from tidewire.store.engine.reading import present_share
+from tidewire.store.objects.storage import ObjectMissingError
+
+KEPT_SECONDS: Final = 30 * 24 * 3600
+"""For which a client may show its copy without asking again."""
+
+_EDITION: Final = "1"
+"""Changes when the same job makes another picture than before."""
+_PIECE: Final = 256 * 1024
+
+
+def tag_of(job: Job, *about: object) -> str:
+    """The entity tag of a picture, which is known before it is made: of the job and what it is made from."""
+    told = msgspec.json.encode([_EDITION, msgspec.to_builtins(job), *map(str, about)])
+    return hashlib.sha256(told).hexdigest()[:40]
+
+
+async def kept_picture(
+    context: Context,
+    name: str,
+    job: Job,
+    *,
+    tag: str,
+    folder: str,
+    modified: int,
+    content: Content | None = None,
+    size: int = 0,
+    kept_seconds: int = KEPT_SECONDS,
+) -> Download:
+    """A picture, taken from those that are kept below ``folder``, or made from ``content`` and kept there.
+
+    Raises ``storage_file_type_unsupported`` for what is no picture, ``storage_image_resolution_exceeded`` for
+    one that takes too much, ``general_server_busy`` if too many wait, ``storage_file_not_found`` if the
+    content is missing.
+    """
+    assert context.pictures is not None, "requests come with what makes pictures"
+    try:
+        picture, context.cache_hit = await context.pictures.kept(
+            f"{folder}/{tag}", _who(), job, content, size
+        )
+    except ObjectMissingError:
+        raise TidewireError(
+            "storage_file_not_found", "The content of this file is missing on the server."
+        ) from None
+    except PictureError as error:
+        raise told(error) from None
+    return _download(picture, name, job, tag, modified, kept_seconds)
+
+
+def told(error: PictureError) -> TidewireError:
+    """The error of the API for a picture that was not made."""
+    if isinstance(error, PicturesBusyError):
+        return TidewireError("general_server_busy", str(error))
+    if isinstance(error, TooLargeError):
+        return TidewireError("storage_image_resolution_exceeded", f"The picture is too large: {error}.")
+    return TidewireError("storage_file_type_unsupported", f"The picture cannot be shown: {error}.")
+
+
+def _who() -> str:
+    share = present_share.get()
+    return share.name if share else ""
+
+
+def _download(
+    picture: KeptPicture, name: str, job: Job, tag: str, modified: int, kept_seconds: int
+) -> Download:
+    async def read(start: int, end: int) -> AsyncIterator[bytes]:
+        while start < end:
+            stop = min(start + _PIECE, end)
+            try:
+                piece = picture.content[start:stop] or await asyncio.to_thread(picture.read, start, stop)
+            except OSError as error:
+                raise ObjectMissingError(str(error)) from None
+            yield piece
+            start = stop
+
+    return Download(
+        name=f"{name}.{job.output}",
+        mime_type=MIME_TYPES[job.output],
+        size=picture.size,
+        etag=tag,
+        modified=modified,
+        inline=True,
+        open=read,
+        kept_seconds=kept_seconds,
+    )

@@ -1,0 +1,206 @@
+"""Workers: started when needed, ended beyond their bounds, in turns; what is kept stays bounded."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tests.support.pictures import corners, saved, shown
+from tidewire.pictures.contract import (
+    PictureError,
+    PicturesBusyError,
+    Rendering,
+    TooLargeError,
+    UndecodableError,
+)
+from tidewire.pictures.kept import KeptPictures
+from tidewire.pictures.pictures import Pictures
+from tidewire.pictures.places import Places
+from tidewire.settings import Settings
+
+SMALL = Rendering(width=10, output="png")
+
+
+def workers() -> list[int]:
+    """The processes that make pictures for this one."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    return [each for each in map(int, children) if b"tidewire.pictures.worker" in _command(each)]
+
+
+def _command(process: int) -> bytes:
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+@pytest.fixture
+async def pictures(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Pictures]:
+    settings: dict[str, Any] = getattr(request, "param", {})
+    made = Pictures(Settings(data_dir=str(tmp_path), pictures_at_once=1, **settings))
+    yield made
+    await made.close()
+    assert workers() == []
+
+
+async def test_nothing_is_there_before_the_first(pictures: Pictures, tmp_path: Path) -> None:
+    assert workers() == []
+    assert list(tmp_path.iterdir()) == []
+    assert shown(await pictures.drawn("a", SMALL, saved(corners()))).width == 10
+    [worker] = workers()
+    assert shown(await pictures.drawn("a", SMALL, saved(corners()))).width == 10
+    assert workers() == [worker]
+
+
+async def test_workers_have_no_secrets(pictures: Pictures, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIDEWIRE_SECRET_KEY", "very secret")
+    await pictures.drawn("a", SMALL, saved(corners()))
+    [worker] = workers()
+    environment = Path(f"/proc/{worker}/environ").read_bytes()
+    assert b"TIDEWIRE" not in environment
+    assert b"secret" not in environment
+    descriptors = {str(path.readlink()) for path in Path(f"/proc/{worker}/fd").iterdir()}
+    assert all(each.startswith(("pipe:", "socket:", "/dev/null")) for each in descriptors), descriptors
+
+
+@pytest.mark.parametrize("pictures", [{"pictures_idle_seconds": 0.05}], indirect=True)
+async def test_idle_workers_end(pictures: Pictures) -> None:
+    await pictures.drawn("a", SMALL, saved(corners()))
+    async with asyncio.timeout(20):
+        while workers():  # noqa: ASYNC110 - the system does not tell
+            await asyncio.sleep(0.02)
+    await pictures.drawn("a", SMALL, saved(corners()))
+
+
+@pytest.mark.parametrize("pictures", [{"pictures_seconds": 0.4}], indirect=True)
+async def test_one_that_takes_too_long_is_ended(pictures: Pictures) -> None:
+    slow = saved(Image.effect_noise((4000, 4000), 90).convert("RGB"), "JPEG")
+    with pytest.raises(TooLargeError, match="takes more than"):
+        await pictures.drawn("a", Rendering(output="avif", quality=100), slow)
+    # A start takes its time too: the next has as much of it as it needs.
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                assert await pictures.drawn("a", SMALL, saved(corners()))
+            except TooLargeError:
+                continue
+            break
+
+
+@pytest.mark.parametrize("pictures", [{"pictures_memory_bytes": 256 * 2**20}], indirect=True)
+async def test_one_that_needs_too_much_memory(pictures: Pictures) -> None:
+    large = saved(Image.new("RGB", (8000, 8000), "red"))
+    with pytest.raises(TooLargeError):
+        await pictures.drawn("a", Rendering(output="png", width=4000, height=4000), large)
+    assert shown(await pictures.drawn("a", SMALL, saved(corners()))).width == 10
+
+
+async def test_a_worker_that_is_killed(pictures: Pictures) -> None:
+    await pictures.drawn("a", SMALL, saved(corners()))
+    os.kill(workers()[0], 9)
+    results = []
+    for _ in range(3):
+        try:
+            results.append(await pictures.drawn("a", SMALL, saved(corners())))
+        except PictureError:
+            results.append(b"")
+    assert results[-1]
+
+
+async def test_content_that_breaks_off(pictures: Pictures, tmp_path: Path) -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"\x89PNG"
+        raise ConnectionError("the store is gone")
+
+    with pytest.raises((ConnectionError, PictureError)):
+        await pictures.kept("x", "a", SMALL, broken, 1000)
+    with pytest.raises(UndecodableError):
+        await pictures.drawn("a", SMALL, b"nothing")
+    with pytest.raises(UndecodableError):
+        await pictures.kept("x", "a", SMALL, None)  # nothing was kept
+
+
+async def test_the_same_picture_is_made_once(pictures: Pictures) -> None:
+    begun = 0
+
+    async def content() -> AsyncIterator[bytes]:
+        nonlocal begun
+        begun += 1
+        yield png
+
+    png = saved(corners())
+    wanted = [pictures.kept("p/a/b", str(who), SMALL, content, len(png)) for who in range(10)]
+    results = await asyncio.gather(*wanted)
+    assert begun == 1
+    assert len({picture.content for picture, _ in results}) == 1
+    assert (await pictures.kept("p/a/b", "x", SMALL, content, len(png)))[1]
+
+
+async def test_who_waits_takes_turns() -> None:
+    places = Places(1, 100, 50)
+    order: list[str] = []
+
+    async def one(who: str) -> None:
+        async with places.taken(who):
+            order.append(who)
+            await asyncio.sleep(0)
+
+    async with asyncio.TaskGroup() as group:
+        for who in ["many"] * 20 + ["few"] * 2 + ["one"]:
+            group.create_task(one(who))
+    assert order.index("one") <= 4
+    assert [place for place, who in enumerate(order) if who == "few"][-1] <= 6
+
+
+async def test_too_many_are_refused() -> None:
+    places = Places(1, 3, 2)
+    async with places.taken("a"):
+        waiting = [asyncio.create_task(_taken(places, who)) for who in ("a", "a", "b")]
+        await asyncio.sleep(0)
+        for who in ("a", "c"):
+            with pytest.raises(PicturesBusyError):
+                await _taken(places, who)
+        waiting[0].cancel()
+        await asyncio.sleep(0)
+        waiting.append(asyncio.create_task(_taken(places, "c")))
+    done = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(each) for each in done] == [asyncio.CancelledError, type(None), type(None), type(None)]
+    await _taken(places, "d")
+
+
+async def _taken(places: Places, who: str) -> None:
+    async with places.taken(who):
+        pass
+
+
+def test_what_is_kept_is_bounded(tmp_path: Path) -> None:
+    kept = KeptPictures(tmp_path / "kept", 10_000)
+    for number in range(40):
+        kept.keep(f"a/{number}/x", bytes([number]) * 1000)
+        os.utime(tmp_path / f"kept/a/{number}/x", (number + 1, number + 1))
+    files = [path for path in (tmp_path / "kept").rglob("*") if path.is_file()]
+    assert 8 <= len(files) <= 11
+    newest = kept.find("a/39/x")
+    assert newest is not None
+    assert (newest.size, newest.read(1, 3)) == (1000, bytes([39]) * 2)
+    assert kept.find("a/0/x") is None
+    assert kept.keep("large", bytes(9000)).read(0, 2) == b"\0\0"
+    assert kept.find("large") is None
+    kept.forget("a")
+    assert kept.find("a/39/x") is None
+
+
+def test_a_large_one_is_read_from_the_disk(tmp_path: Path) -> None:
+    kept = KeptPictures(tmp_path, 100_000_000)
+    content = os.urandom(2_000_000)
+    kept.keep("a", content)
+    found = kept.find("a")
+    assert found is not None
+    assert found.content == b""
+    assert b"".join(found.read(start, start + 500_000) for start in range(0, 2_000_000, 500_000)) == content
