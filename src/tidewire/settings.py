@@ -329,6 +329,26 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Seconds that it stays known afterwards, without its text, that it was not sent."""
     messaging_max_listed: Count = 10_000
     """Topics, users, targets and files that a message may name, of each kind."""
+    messaging_queue: Count = 10_000
+    """Messages of one project that may wait, be scheduled, or be on their way; further ones are refused with
+    429."""
+    messaging_batches_at_once: Count = 8
+    """Batches of a hundred recipients that are told at the same time, of all projects."""
+    messaging_batches_per_project: Count = 2
+    """The same of one project; so many batches may be told twice after a kill."""
+    messaging_timeout: PositiveSeconds = 20.0
+    """Seconds that a provider may take to answer."""
+    messaging_max_attempts: Count = 5
+    """Attempts to tell a recipient, where a failure looks temporary."""
+    messaging_retry_seconds: PositiveSeconds = 1.0
+    """Seconds until the second of them; they double each time."""
+    messaging_max_retry_seconds: PositiveSeconds = 60.0
+    """Longest pause between two of them, but for a quarter more by chance."""
+    messaging_attachments_max_bytes: Bytes = 20_000_000
+    """Bytes of the files that are attached to a mail, together."""
+    messaging_endpoints: list[str] = msgspec.field(default_factory=list)
+    """Addresses that stand in for those of providers, `NAME=URL` each, for gateways and tests, such as
+    `twilio=http://localhost:9000`."""
     embeddings_url: str = ""
     """Server with Ollama's interface that computes embeddings, such as `http://localhost:11434`; without one
     there are none."""

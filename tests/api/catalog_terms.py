@@ -37,6 +37,7 @@ from tidewire.core.checks.texts import (
 from tidewire.core.parameters import Check
 from tidewire.services.databases.parameters import Geometry, Number, Order, RowQueries, ValueOf
 from tidewire.services.databases.transactions.operation_list import OperationList
+from tidewire.services.messaging.parameters import FilePlace, Future, Listed
 from tidewire.services.presences.writing import NearFuture
 from tidewire.services.projects.mock_numbers import PhoneWithOtp
 
@@ -88,6 +89,9 @@ _TERMS: Final[Mapping[type, Callable[[Any], Terms]]] = {
     Domain: lambda _: {"format": "domain"},
     PublicDomain: lambda _: {"format": "public-domain"},
     Items: lambda check: {"max_items": check.maximum, "items": terms(check.item)},
+    Listed: lambda check: {"items": terms(check.item)},
+    FilePlace: lambda _: {"format": "compound-uid"},
+    Future: lambda _: {"format": "datetime", "future": True},
     PermissionList: _permissions,
     QueryList: _queries,
     JsonObject: lambda check: {"max_bytes": check.maximum} if check.maximum else {},

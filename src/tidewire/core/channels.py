@@ -143,7 +143,7 @@ class _Plan:
 def _plan(pattern: str, database_type: str) -> _Plan | None:
     words, action = pattern_parts(pattern)
     route = find_route(words, database_type)
-    if route is None:
+    if route is None or (route.actions and action not in route.actions):
         return None
     sources: dict[str, int] = {}
     texts = [_format(channel, sources) for channel in route.channels]

@@ -33,6 +33,8 @@ class EventRoute:
     """Actions after which the roles of the event's user are not what they were."""
     to_console: bool = False
     """Delivered to connections of the console project instead of those of the event's own."""
+    actions: frozenset[str] = frozenset()
+    """Actions that are published; empty: all."""
     database_types: frozenset[str] = frozenset()
     """Types of database that the route is for; empty: all without a route of their own."""
 
@@ -100,6 +102,13 @@ ROUTES: Final = (
     *(
         EventRoute(resource=resource, channels=_CONSOLE, roles="project team", to_console=True)
         for resource in ("rules", "migrations", "projects", "projects.*", *_DEPLOYMENTS)
+    ),
+    EventRoute(
+        resource="messages",
+        channels=_CONSOLE,
+        roles="project team",
+        to_console=True,
+        actions=frozenset({"update"}),
     ),
     EventRoute(resource="reports", channels=("reports", "reports.[reportId]"), roles="project team"),
     EventRoute(

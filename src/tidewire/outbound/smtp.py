@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from email.message import EmailMessage
@@ -22,7 +22,8 @@ LONGEST_TRIAL_SECONDS: Final = 15.0
 """For all of them."""
 _LONGEST_REASON: Final = 200
 
-Security = Literal["starttls", "tls", "none"]
+Security = Literal["starttls", "tls", "auto", "none"]
+"""``auto``: begun by STARTTLS where the server offers it."""
 _PROJECT_SECURITY: Final[dict[str, Security]] = {"tls": "starttls", "ssl": "tls"}
 
 
@@ -49,12 +50,25 @@ def server_of_project(smtp: SmtpSettings, guard: Guard) -> MailServer:
     return MailServer(smtp.host, smtp.port, smtp.username, smtp.password, security, guard)
 
 
-async def give_mail(server: MailServer, mail: EmailMessage, own_name: str, tls: ssl.SSLContext) -> None:
-    """Give a mail to a server. Raises what aiosmtplib does, ForbiddenAddressError, OSError or ValueError."""
+async def give_mail(
+    server: MailServer,
+    mail: EmailMessage,
+    own_name: str,
+    tls: ssl.SSLContext,
+    recipients: Sequence[str] | None = None,
+) -> Mapping[str, tuple[int, str]]:
+    """Give a mail to a server, for ``recipients``, or those that it names itself.
+
+    Returns those that the server refused, with its code and words. Raises what aiosmtplib does,
+    ForbiddenAddressError, OSError or ValueError.
+    """
     import aiosmtplib  # here, because not every installation sends mails
 
     async with _reached(server, SECONDS) as place:
-        await aiosmtplib.send(mail, **_options(server, own_name, tls, SECONDS), **place)
+        refused, _ = await aiosmtplib.send(
+            mail, recipients=recipients, **_options(server, own_name, tls, SECONDS), **place
+        )
+    return {address: (said.code, said.message) for address, said in refused.items()}
 
 
 async def try_server(server: MailServer, own_name: str, tls: ssl.SSLContext | None = None) -> None:
@@ -88,7 +102,7 @@ def _options(server: MailServer, own_name: str, tls: ssl.SSLContext, seconds: fl
         "username": server.username or None,
         "password": server.password if server.username else None,
         "use_tls": server.security == "tls",
-        "start_tls": server.security == "starttls",
+        "start_tls": None if server.security == "auto" else server.security == "starttls",
         "tls_context": tls if server.security != "none" else None,
         "local_hostname": own_name,
         "timeout": seconds,

@@ -14,6 +14,8 @@ from tidewire.outbound.guard import Guard, guard_of
 from tidewire.outbound.http import OutboundHttp
 from tidewire.outgoing.carriers import Carrier
 from tidewire.outgoing.mail import MailCarrier
+from tidewire.outgoing.messaging.kinds import couriers_of
+from tidewire.outgoing.messaging.queue import Room
 from tidewire.outgoing.projects import Parts, ProjectDeliveries
 from tidewire.outgoing.text_messages import text_message_carrier
 from tidewire.settings import Settings
@@ -51,7 +53,9 @@ async def deliver(
         http = OutboundHttp(guard or guard_of(settings))
         to_operator = OutboundHttp(Guard(allow_private=True))
         carriers = carriers or carriers_of(settings, to_operator)
-        begin = partial(ProjectDeliveries, Parts(instance, settings, carriers, http))
+        couriers = couriers_of(settings, guard or guard_of(settings))
+        room = Room(couriers, asyncio.Semaphore(settings.messaging_batches_at_once))
+        begin = partial(ProjectDeliveries, Parts(instance, settings, carriers, http, room))
         try:
             async with project_work(instance, commits, begin, settings.drain_seconds):
                 await asyncio.Event().wait()

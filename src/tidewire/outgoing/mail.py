@@ -83,10 +83,10 @@ class MailCarrier:
         sender = self._sender(message)
         mail = EmailMessage(policy=policy.SMTP)
         try:
-            mail["From"] = _address(sender.address, sender.name)
-            mail["To"] = _address(message.recipient, message.recipient_name)
-            mail["Reply-To"] = _address(sender.reply_to, sender.reply_to_name)
-            mail["Subject"] = _one_line(message.subject)
+            mail["From"] = mail_address(sender.address, sender.name)
+            mail["To"] = mail_address(message.recipient, message.recipient_name)
+            mail["Reply-To"] = mail_address(sender.reply_to, sender.reply_to_name)
+            mail["Subject"] = one_line(message.subject)
         except (ValueError, MessageError) as error:
             raise DeliveryError(f"the mail cannot be written: {error}", permanent=True) from None
         mail["Date"] = format_datetime(datetime.fromtimestamp(message.created_at / 1000, UTC))
@@ -121,10 +121,11 @@ class MailCarrier:
             raise DeliveryError(f"{where} cannot be used: {reason}") from None
 
 
-def _address(address: str, name: str) -> Address:
-    return Address(_one_line(name), addr_spec=address)
+def mail_address(address: str, name: str) -> Address:
+    """An address with a name for a header. Raises ValueError or MessageError."""
+    return Address(one_line(name), addr_spec=address)
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Text that cannot begin a header of its own."""
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())

@@ -14,6 +14,7 @@ from tidewire.core.time import now
 from tidewire.outbound.http import OutboundHttp
 from tidewire.outgoing.carriers import Carrier
 from tidewire.outgoing.messages import MessageQueue
+from tidewire.outgoing.messaging.queue import MessagingQueue, Room
 from tidewire.outgoing.webhook_records import Failure, announce_disabled, enabled_webhooks
 from tidewire.outgoing.webhook_requests import Webhook
 from tidewire.outgoing.webhooks import WebhookDelivery
@@ -22,6 +23,7 @@ from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Database
 from tidewire.store.instance.instance import CONSOLE_PROJECT_ID, Instance
 from tidewire.store.records import presences
+from tidewire.store.records.message_deliveries import next_delivery_at
 from tidewire.store.records.outgoing_messages import next_message_at
 from tidewire.store.secrets.encryption import Encryption
 from tidewire.store.upkeep.project_work import Tasks
@@ -41,6 +43,8 @@ class Parts:
     carriers: Mapping[str, Carrier]
     """Carriers of messages by channel."""
     http: OutboundHttp
+    room: Room
+    """What the queues of the messaging service share."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +55,13 @@ class _Found:
     none."""
     presences_at: int | None
     """The time at which the next presence expires."""
+    deliveries_at: int | None
+    """The time at which something is to be done for a message of the messaging service."""
 
     def seconds_left(self) -> float | None:
         """Seconds until something is due; None if nothing is."""
-        times = [time for time in (self.messages_at, self.presences_at) if time is not None]
+        known = (self.messages_at, self.presences_at, self.deliveries_at)
+        times = [time for time in known if time is not None]
         return max(0.0, (min(times) - now()) / 1000) if times else None
 
 
@@ -73,14 +80,19 @@ class ProjectDeliveries:
         )
         self._news = asyncio.Event()
         self._messages_due = asyncio.Event()
+        self._deliveries_due = asyncio.Event()
         self._sending = False
         self._webhooks: dict[tuple[int, str], WebhookDelivery] = {}
         self._leave: list[Callable[[], None]] = []
         """Ends what the database calls."""
         self._closed = False
         self._tasks = Tasks(project_id, "delivery")
+        self._messaging = MessagingQueue(parts.room, parts.settings, self._tasks)
+        self._delivering = False
         self._tasks.keep("looks", self._look_again_and_again)
         self._tasks.keep("messages", self._send_messages)
+        if project_id != CONSOLE_PROJECT_ID:
+            self._tasks.keep("messaging", self._deliver_messages)
 
     def look(self) -> None:
         """Look into the database soon: somebody committed there, or something is due."""
@@ -95,6 +107,8 @@ class ProjectDeliveries:
             delivery.stop()
         self._news.set()
         self._messages_due.set()
+        self._messaging.stop()
+        self._deliveries_due.set()
         await self._tasks.close(drain_seconds)
 
     async def _look_again_and_again(self) -> None:
@@ -108,6 +122,7 @@ class ProjectDeliveries:
             self._leave.append(database.keep_awake_while(self._is_busy))
             if self._project_id != CONSOLE_PROJECT_ID:
                 self._leave.append(database.listen(self._on_events))
+                await self._messaging.release(database)
         while not self._closed:
             self._news.clear()
             found = await database.read(lambda connection: _found(connection, encryption))
@@ -115,6 +130,9 @@ class ProjectDeliveries:
                 self._update_webhooks(database, found.webhooks)
             if found.messages_at is not None and found.messages_at <= now():
                 self._messages_due.set()
+            if found.deliveries_at is not None and found.deliveries_at <= now():
+                self._deliveries_due.set()
+                self._messaging.look()
             if found.presences_at is not None and found.presences_at <= now():
                 while await database.write(presences.end_expired) == presences.ENDING_STEP:
                     continue
@@ -138,8 +156,24 @@ class ProjectDeliveries:
                 self._sending = False
             self.look()  # what failed is to be tried again some time
 
+    async def _deliver_messages(self) -> None:
+        while True:
+            await self._deliveries_due.wait()
+            store = None if self._closed else await self._parts.instance.project(self._project_id)
+            if store is None:
+                return
+            self._deliveries_due.clear()
+            self._delivering = True
+            try:
+                await self._messaging.deliver_due(store)
+            finally:
+                self._delivering = False
+            self.look()  # some recipients are to be tried again
+
     def _is_busy(self) -> bool:
         """Whether the database is needed soon."""
+        if self._delivering or self._messaging.is_busy:
+            return True
         return self._sending or any(delivery.is_busy for delivery in self._webhooks.values())
 
     def _update_webhooks(self, database: Database, webhooks: Sequence[Webhook]) -> None:
@@ -182,4 +216,5 @@ def _found(connection: Connection, encryption: Encryption) -> _Found:
         enabled_webhooks(connection, encryption),
         next_message_at(connection),
         presences.next_expiry(connection),
+        next_delivery_at(connection),
     )

@@ -26,6 +26,7 @@ from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.event_log import last_offset
 from tidewire.store.engine.prepared_statements import Prepared
 from tidewire.store.records.descriptions import any_unfinished
+from tidewire.store.records.message_deliveries import next_delivery_at
 from tidewire.store.schema import (
     deployments,
     execution_jobs,
@@ -76,6 +77,7 @@ def due_at(connection: Connection) -> int | None:
         now() if any_unfinished(connection) or _BUILDS.fetch(connection, {}) else None,
         _JOBS.fetch(connection, {})[0][0],
         _SCHEDULES.fetch(connection, {})[0][0],
+        next_delivery_at(connection),
     ]
     return min((max(1, time) for time in times if time is not None), default=None)
 

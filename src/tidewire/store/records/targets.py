@@ -42,6 +42,12 @@ def target_by_id(connection: Connection, target_id: str) -> Row[Any] | None:
     return find_row(connection, targets, id=target_id)
 
 
+def addresses_of(connection: Connection, target_ids: Sequence[str]) -> list[str]:
+    """The addresses of some targets that work."""
+    wanted = select(targets.c.identifier).where(targets.c.id.in_(target_ids), targets.c.expired.is_(False))
+    return list(connection.scalars(wanted.order_by(targets.c.sequence)))
+
+
 def insert_target(connection: Connection, target_id: str, identifier: str, **values: Any) -> Row[Any]:
     """Add a target; raises ``user_target_already_exists`` if there is one with the id or identifier."""
     taken = select(targets.c.id).where(or_(targets.c.id == target_id, targets.c.identifier == identifier))
