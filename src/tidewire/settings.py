@@ -422,6 +422,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Seconds after which a process that makes pictures and has none to make ends."""
     pictures_kept_bytes: Annotated[int, Meta(ge=0)] = 512 * 2**20
     """Bytes of made pictures that are kept in the data directory; those used longest ago go first."""
+    avatars_fetches_at_once: Count = 16
+    """Pages and pictures elsewhere that one process fetches at the same time for avatars."""
+    avatars_fetch_seconds: PositiveSeconds = 10.0
+    """Seconds that all of it may take for one avatar."""
+    avatars_fetch_max_bytes: Bytes = 10_000_000
+    """Bytes of a page or picture that is fetched for an avatar; larger ones are refused."""
+    avatars_allowed_hosts: list[str] = msgspec.field(default_factory=list)
+    """Host names and addresses that avatars may be fetched from, by anybody, though they are internal."""
+    avatars_photo_services: bool = False
+    """Look for the photos of people at Gravatar and Libravatar, which are told a hash of their address."""
     previews_max_file_bytes: Bytes = 20_000_000
     """Largest file that a preview is made of, bytes."""
     geoip_file: str = ""

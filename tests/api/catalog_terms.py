@@ -13,6 +13,7 @@ from tidewire.core.checks.addresses import (
     Phone,
     PublicDomain,
     RedirectUrl,
+    RemoteUrl,
     Url,
     WebhookUrl,
 )
@@ -84,6 +85,7 @@ _TERMS: Final[Mapping[type, Callable[[Any], Terms]]] = {
     Phone: lambda _: {"format": "phone-e164"},
     RedirectUrl: lambda _: {"format": "redirect-url"},
     Url: lambda _: {"format": "url"},
+    RemoteUrl: lambda _: {"format": "url", "schemes": ["http", "https"]},
     WebhookUrl: lambda _: {"format": "url", "schemes": ["http", "https"], "also": ["public-domain"]},
     Hostname: lambda _: {"format": "hostname", "max_length": 253},
     Domain: lambda _: {"format": "domain"},

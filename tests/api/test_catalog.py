@@ -9,7 +9,7 @@ import pytest
 from msgspec import inspect
 
 from tests.api.catalog_terms import terms
-from tests.reference.catalog import Entry, models, operations
+from tests.reference.catalog import Entry, enums, models, operations
 from tests.reference.validation import ADDED_FIELDS
 from tidewire.api.registry import Registry
 from tidewire.core.models import AnyAttribute, AnyColumn, AttributeObject, AttributeVector
@@ -41,6 +41,7 @@ SCOPES = {"functions.listRuntimes": ("functions.read",)}
 
 _SPECIFICATION: dict[str, Any] = {"default": "s-1vcpu-512mb"}
 PARAMETERS: dict[str, dict[str, dict[str, Any]]] = {
+    "avatars.getFlag": {"code": {"enum": enums()["Flag"]["values"]}},
     "functions.create": {"buildSpecification": _SPECIFICATION, "runtimeSpecification": _SPECIFICATION},
     "functions.listTemplates": {
         "useCases": {

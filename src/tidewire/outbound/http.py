@@ -6,7 +6,7 @@ import asyncio
 import ssl
 from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import quote, urlsplit
 
 import httpcore
@@ -29,7 +29,7 @@ class OutboundHttp:
     """Connections to any number of hosts, each host's apart from the others'."""
 
     def __init__(self, guard: Guard) -> None:
-        self._pools = {verify: _pool(guard, verify) for verify in (True, False)}
+        self._pools = {verify: guarded_pool(guard, verify) for verify in (True, False)}
 
     async def post(
         self,
@@ -46,7 +46,7 @@ class OutboundHttp:
         Raises :class:`RequestFailedError`.
         """
         try:
-            request = _request(url, headers, body)
+            request = request_to("POST", url, headers, body)
             async with asyncio.timeout(seconds):
                 return await self._send(self._pools[verify], request)
         except TimeoutError:
@@ -115,7 +115,8 @@ def _tls(verify: bool) -> ssl.SSLContext:
     return context
 
 
-def _pool(guard: Guard, verify: bool) -> httpcore.AsyncConnectionPool:
+def guarded_pool(guard: Guard, verify: bool) -> httpcore.AsyncConnectionPool:
+    """Connections to checked addresses only; ``verify`` as for :meth:`OutboundHttp.post`."""
     return httpcore.AsyncConnectionPool(
         ssl_context=_tls(verify),
         max_connections=None,  # a limit would let slow servers keep the others waiting
@@ -125,7 +126,9 @@ def _pool(guard: Guard, verify: bool) -> httpcore.AsyncConnectionPool:
     )
 
 
-def _request(url: str, headers: Sequence[tuple[str, str]], body: bytes) -> httpcore.Request:
+def request_to(
+    method: Literal["GET", "POST"], url: str, headers: Sequence[tuple[str, str]], body: bytes = b""
+) -> httpcore.Request:
     """The request with everything in the form that goes over the wire. Raises ValueError."""
     parts = urlsplit(url)
     host = (parts.hostname or "").encode("idna")
@@ -138,12 +141,12 @@ def _request(url: str, headers: Sequence[tuple[str, str]], body: bytes) -> httpc
     shown = b"[%b]" % host if b":" in host else host
     authority = shown if port is None else shown + b":%d" % port
     return httpcore.Request(
-        "POST",
+        method,
         httpcore.URL(scheme=parts.scheme.encode(), host=host, port=port, target=target.encode()),
         headers=[
             (b"host", authority),
             *((name.encode(), one_line(value)) for name, value in headers),
-            (b"content-length", b"%d" % len(body)),
+            *([(b"content-length", b"%d" % len(body))] if method == "POST" else ()),
         ],
         content=body,
     )

@@ -44,7 +44,39 @@ class Rendering(msgspec.Struct, frozen=True, kw_only=True, tag="rendering"):
     output: Output = "jpg"
 
 
-Job = Rendering
+class Initials(msgspec.Struct, frozen=True, kw_only=True, tag="initials"):
+    """Letters punched out of a coloured ground."""
+
+    text: str
+    width: int
+    height: int
+    background: str
+    output: Output = "png"
+
+
+class Tile(msgspec.Struct, frozen=True, kw_only=True, tag="tile"):
+    """A mark of a colour with a text on it."""
+
+    shape: Literal["square", "card", "person"]
+    text: str = ""
+    color: str
+    width: int
+    height: int
+    quality: int = -1
+    output: Output = "png"
+
+
+class Code(msgspec.Struct, frozen=True, kw_only=True, tag="code"):
+    """A QR code."""
+
+    text: str
+    size: int
+    margin: int
+    """Modules of white around it."""
+    output: Output = "png"
+
+
+Job = Rendering | Initials | Tile | Code
 """Everything that a worker can make."""
 
 

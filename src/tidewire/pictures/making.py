@@ -7,8 +7,18 @@ from collections.abc import Iterator
 import msgspec
 from PIL import Image
 
-from tidewire.pictures.contract import Job, Limits, Rendering, TooLargeError, UndecodableError
+from tidewire.pictures.contract import (
+    Code,
+    Initials,
+    Job,
+    Limits,
+    Rendering,
+    Tile,
+    TooLargeError,
+    UndecodableError,
+)
 from tidewire.pictures.decoding import opened
+from tidewire.pictures.drawing import code, initials, tile
 from tidewire.pictures.encoding import ANIMATED, encoded, require_writable
 from tidewire.pictures.stand_ins import GROUND, stand_in
 from tidewire.pictures.steps import covering_size, rendered, target_size
@@ -18,7 +28,15 @@ def made(job: Job, content: bytes, limits: Limits) -> bytes:
     """What a job asks for. Raises PictureError."""
     require_writable(job.output)
     try:
-        return _rendered(job, content, limits)
+        match job:
+            case Rendering():
+                return _rendered(job, content, limits)
+            case Initials():
+                return encoded(iter([initials(job)]), job.output, -1)
+            case Tile():
+                return encoded(iter([tile(job)]), job.output, job.quality)
+            case Code():
+                return encoded(iter([code(job)]), job.output, -1)
     except MemoryError:
         raise TooLargeError("it needs more memory than it may") from None
 

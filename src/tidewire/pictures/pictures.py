@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from tidewire.pictures.contract import Job, Limits
 from tidewire.pictures.kept import KeptPicture, KeptPictures
@@ -15,12 +15,16 @@ from tidewire.pictures.places import Places
 from tidewire.pictures.workers import WorkerBounds, Workers
 from tidewire.settings import Settings
 
+T = TypeVar("T")
+
 FOLDER: Final = "pictures"
 """In the data directory."""
 _MOST_WORKERS: Final = 4
 
 Content = Callable[[], AsyncIterator[bytes]]
 """Begins to stream the bytes that a picture is made from."""
+Fetch = Callable[[], Awaitable[bytes]]
+"""Gets the bytes that a picture is made from, from elsewhere."""
 
 
 class Pictures:
@@ -29,6 +33,9 @@ class Pictures:
     def __init__(self, settings: Settings) -> None:
         at_once = settings.pictures_at_once or max(1, min(_MOST_WORKERS, (os.cpu_count() or 1) - 1))
         places = Places(at_once, settings.pictures_waiting, settings.pictures_waiting_of_caller)
+        self._fetches = Places(
+            settings.avatars_fetches_at_once, settings.pictures_waiting, settings.pictures_waiting_of_caller
+        )
         bounds = WorkerBounds(
             settings.pictures_memory_bytes, settings.pictures_seconds, settings.pictures_idle_seconds
         )
@@ -38,19 +45,26 @@ class Pictures:
         self._under_way: dict[str, asyncio.Task[KeptPicture]] = {}
 
     async def kept(
-        self, name: str, who: str, job: Job, content: Content | None = None, size: int = 0
+        self,
+        name: str,
+        who: str,
+        job: Job,
+        content: Content | None = None,
+        size: int = 0,
+        fetch: Fetch | None = None,
     ) -> tuple[KeptPicture, bool]:
         """A picture by its name, a path, and whether it had been kept; else it is made, and kept.
 
         ``who`` waits in turn with others; of those who want the same picture meanwhile only the first does.
-        ``content`` streams ``size`` bytes. Raises PictureError.
+        ``content`` streams ``size`` bytes; or ``fetch`` gets them, in turn too. Raises
+        PictureError, and what these raise.
         """
         found = await asyncio.to_thread(self._kept.find, name)
         if found is not None:
             return found, True
         task = self._under_way.get(name)
         if task is None:
-            task = asyncio.create_task(self._make(name, who, job, content, size))
+            task = asyncio.create_task(self._make(name, who, job, content, size, fetch))
             self._under_way[name] = task
             task.add_done_callback(partial(self._made, name))
         return await asyncio.shield(task), False
@@ -70,8 +84,24 @@ class Pictures:
         await asyncio.gather(*self._under_way.values(), return_exceptions=True)
         await self._workers.close()
 
-    async def _make(self, name: str, who: str, job: Job, content: Content | None, size: int) -> KeptPicture:
+    async def fetched(self, who: str, fetch: Callable[[], Awaitable[T]]) -> T:
+        """What ``fetch`` gets, when it is the turn of ``who``: only so many connections are open."""
+        async with self._fetches.taken(who):
+            return await fetch()
+
+    async def _make(
+        self,
+        name: str,
+        who: str,
+        job: Job,
+        content: Content | None,
+        size: int,
+        fetch: Fetch | None,
+    ) -> KeptPicture:
         pieces = _pieces(b"") if content is None else content()
+        if fetch is not None:
+            found = await self.fetched(who, fetch)
+            pieces, size = _pieces(found), len(found)
         made = await self._workers.make(who, job, self._limits, pieces, size)
         return await asyncio.to_thread(self._kept.keep, name, made)
 

@@ -19,13 +19,16 @@ from tidewire.pictures.contract import (
     TooLargeError,
 )
 from tidewire.pictures.kept import KeptPicture
-from tidewire.pictures.pictures import Content
+from tidewire.pictures.pictures import Content, Fetch
 from tidewire.services.context import Context
 from tidewire.store.engine.reading import present_share
 from tidewire.store.objects.storage import ObjectMissingError
 
 KEPT_SECONDS: Final = 30 * 24 * 3600
 """For which a client may show its copy without asking again."""
+
+MODIFIED: Final = 1_796_083_200_000
+"""When what is drawn counts as changed last, milliseconds since the epoch."""
 
 _EDITION: Final = "1"
 """Changes when the same job makes another picture than before."""
@@ -48,6 +51,7 @@ async def kept_picture(
     modified: int,
     content: Content | None = None,
     size: int = 0,
+    fetch: Fetch | None = None,
     kept_seconds: int = KEPT_SECONDS,
 ) -> Download:
     """A picture, taken from those that are kept below ``folder``, or made from ``content`` and kept there.
@@ -59,7 +63,7 @@ async def kept_picture(
     assert context.pictures is not None, "requests come with what makes pictures"
     try:
         picture, context.cache_hit = await context.pictures.kept(
-            f"{folder}/{tag}", _who(), job, content, size
+            f"{folder}/{tag}", present_party(), job, content, size, fetch
         )
     except ObjectMissingError:
         raise TidewireError(
@@ -68,6 +72,30 @@ async def kept_picture(
     except PictureError as error:
         raise told(error) from None
     return _download(picture, name, job, tag, modified, kept_seconds)
+
+
+async def drawn_picture(
+    context: Context, name: str, job: Job, content: bytes = b"", *, inline: bool = True, kept_seconds: int = 0
+) -> Download:
+    """A picture that is made for this request alone. Raises what :func:`kept_picture` raises."""
+    assert context.pictures is not None, "requests come with what makes pictures"
+    try:
+        made = await context.pictures.drawn(present_party(), job, content)
+    except PictureError as error:
+        raise told(error) from None
+    tag = hashlib.sha256(made).hexdigest()[:40]
+    return download_of(made, f"{name}.{job.output}", MIME_TYPES[job.output], tag, inline, kept_seconds)
+
+
+def download_of(
+    content: bytes, name: str, mime_type: str, tag: str, inline: bool, kept_seconds: int
+) -> Download:
+    """The answer with content that is in memory."""
+
+    async def read(start: int, end: int) -> AsyncIterator[bytes]:
+        yield content[start:end]
+
+    return Download(name, mime_type, len(content), tag, MODIFIED, inline, read, kept_seconds)
 
 
 def told(error: PictureError) -> TidewireError:
@@ -79,7 +107,8 @@ def told(error: PictureError) -> TidewireError:
     return TidewireError("storage_file_type_unsupported", f"The picture cannot be shown: {error}.")
 
 
-def _who() -> str:
+def present_party() -> str:
+    """Who the present request is made by, as far as turns go."""
     share = present_share.get()
     return share.name if share else ""
 

@@ -81,6 +81,11 @@ class Url(Check):
 
 
 @dataclass(frozen=True)
+class RemoteUrl(Url):
+    """The address of something that the server is to fetch; the operation checks whether it may be called."""
+
+
+@dataclass(frozen=True)
 class WebhookUrl(Url):
     """The address that a webhook sends to. The operation checks whether its host may be called, which depends
     on settings."""
