@@ -476,6 +476,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             parse_provider(self.sms_provider, self.sms_url, self.sms_headers)
         except ValueError as error:
             raise ValueError(f"setting 'sms_provider': {error}") from None
+        for named in self.messaging_endpoints:
+            name, _, url = named.partition("=")
+            try:
+                if not name:
+                    raise InvalidParameterError("each has the form NAME=URL")
+                Url().convert(url)
+            except InvalidParameterError as error:
+                raise ValueError(f"setting 'messaging_endpoints': {error}") from None
         checks: dict[str, Check] = {"functions_endpoint": Url(), "functions_domain": Domain()}
         for name, check in checks.items():
             try:

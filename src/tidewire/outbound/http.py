@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, Literal
 from urllib.parse import quote, urlsplit
@@ -17,12 +18,22 @@ _SAFE: Final = "%/:?#[]@!$&'()*+,;=~-._"
 """Characters of a path or query that are sent as they are written."""
 _KEPT_CONNECTIONS: Final = 100
 _KEPT_SECONDS: Final = 30.0
-_DRAINED_BYTES: Final = 64 * 1024
-"""Of an answer's body, which nobody looks at; a longer one ends the connection."""
+_READ_BYTES: Final = 64 * 1024
+"""Of an answer's body; a longer one ends the connection."""
 
 
 class RequestFailedError(Exception):
     """A request without an answer; the text says why and is fit to be shown to who named the address."""
+
+
+@dataclass(frozen=True)
+class HttpAnswer:
+    """What a server answered."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Names in lower case; of those that come twice the last."""
+    body: bytes
 
 
 class OutboundHttp:
@@ -30,6 +41,9 @@ class OutboundHttp:
 
     def __init__(self, guard: Guard) -> None:
         self._pools = {verify: guarded_pool(guard, verify) for verify in (True, False)}
+        self._guard = guard
+        self._second: httpcore.AsyncConnectionPool | None = None
+        """By HTTP/2; few need it."""
 
     async def post(
         self,
@@ -45,10 +59,41 @@ class OutboundHttp:
         ``verify``: whether an https server must show a valid certificate. ``seconds``: for all of it.
         Raises :class:`RequestFailedError`.
         """
+        answer = await self._call(self._pools[verify], "POST", url, headers, body, seconds)
+        return answer.status
+
+    async def fetch(
+        self,
+        method: Literal["GET", "POST"],
+        url: str,
+        headers: Sequence[tuple[str, str]] = (),
+        body: bytes = b"",
+        *,
+        seconds: float,
+        http2: bool = False,
+    ) -> HttpAnswer:
+        """Send a request and return the answer, its body cut after 64 KB; certificates are verified.
+
+        ``http2``: by HTTP/2 and nothing else. ``seconds``: for all of it. Raises :class:`RequestFailedError`.
+        """
+        pool = self._pools[True]
+        if http2:
+            pool = self._second = self._second or guarded_pool(self._guard, verify=True, http2=True)
+        return await self._call(pool, method, url, headers, body, seconds)
+
+    async def _call(
+        self,
+        pool: httpcore.AsyncConnectionPool,
+        method: Literal["GET", "POST"],
+        url: str,
+        headers: Sequence[tuple[str, str]],
+        body: bytes,
+        seconds: float,
+    ) -> HttpAnswer:
         try:
-            request = request_to("POST", url, headers, body)
+            request = request_to(method, url, headers, body)
             async with asyncio.timeout(seconds):
-                return await self._send(self._pools[verify], request)
+                return await _send(pool, request)
         except TimeoutError:
             raise RequestFailedError(f"no answer within {seconds:g} s") from None
         except ForbiddenAddressError as error:
@@ -60,20 +105,23 @@ class OutboundHttp:
 
     async def close(self) -> None:
         """Close all connections."""
-        for pool in self._pools.values():
-            await pool.aclose()
+        for pool in (*self._pools.values(), self._second):
+            if pool is not None:
+                await pool.aclose()
 
-    async def _send(self, pool: httpcore.AsyncConnectionPool, request: httpcore.Request) -> int:
-        response = await pool.handle_async_request(request)
-        try:
-            size = 0
-            async for piece in response.aiter_stream():
-                size += len(piece)
-                if size > _DRAINED_BYTES:
-                    break
-        finally:
-            await response.aclose()
-        return response.status
+
+async def _send(pool: httpcore.AsyncConnectionPool, request: httpcore.Request) -> HttpAnswer:
+    response = await pool.handle_async_request(request)
+    try:
+        body = bytearray()
+        async for piece in response.aiter_stream():
+            body += piece
+            if len(body) > _READ_BYTES:
+                break
+    finally:
+        await response.aclose()
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
+    return HttpAnswer(response.status, headers, bytes(body[:_READ_BYTES]))
 
 
 class _GuardedBackend(httpcore.AsyncNetworkBackend):
@@ -115,13 +163,19 @@ def _tls(verify: bool) -> ssl.SSLContext:
     return context
 
 
-def guarded_pool(guard: Guard, verify: bool) -> httpcore.AsyncConnectionPool:
-    """Connections to checked addresses only; ``verify`` as for :meth:`OutboundHttp.post`."""
+def guarded_pool(guard: Guard, verify: bool, *, http2: bool = False) -> httpcore.AsyncConnectionPool:
+    """Connections to checked addresses only, by HTTP/1.1 or (``http2``) by HTTP/2 alone.
+
+    ``verify`` as for :meth:`OutboundHttp.post`.
+    """
     return httpcore.AsyncConnectionPool(
-        ssl_context=_tls(verify),
+        # Connections set in it which protocols they speak.
+        ssl_context=ssl.create_default_context() if http2 else _tls(verify),
         max_connections=None,  # a limit would let slow servers keep the others waiting
         max_keepalive_connections=_KEPT_CONNECTIONS,
         keepalive_expiry=_KEPT_SECONDS,
+        http1=not http2,
+        http2=http2,
         network_backend=_GuardedBackend(guard),
     )
 

@@ -53,7 +53,7 @@ async def deliver(
         http = OutboundHttp(guard or guard_of(settings))
         to_operator = OutboundHttp(Guard(allow_private=True))
         carriers = carriers or carriers_of(settings, to_operator)
-        couriers = couriers_of(settings, guard or guard_of(settings))
+        couriers = couriers_of(settings, guard or guard_of(settings), http, to_operator)
         room = Room(couriers, asyncio.Semaphore(settings.messaging_batches_at_once))
         begin = partial(ProjectDeliveries, Parts(instance, settings, carriers, http, room))
         try:

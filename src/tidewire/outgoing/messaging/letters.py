@@ -32,7 +32,8 @@ async def letter_of(store: ProjectStore, settings: Settings, message: Row[Any]) 
         async for piece in read_parts(store.objects, parts, 0, file.size):
             content += piece
         attachments.append(Attachment(file.name, file.mime_type, bytes(content)))
-    return Letter(store.project.id, message.id, message.created_at, data, attachments, copied)
+    image = (data.get("image") or {}).get("url", "")
+    return Letter(store.project.id, message.id, message.created_at, data, attachments, copied, image)
 
 
 def _file(connection: Connection, place: dict[str, str]) -> tuple[Row[Any], list[Part]]:

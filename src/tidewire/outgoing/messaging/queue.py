@@ -18,7 +18,7 @@ from tidewire.services.messaging.events import MESSAGE_UPDATED
 from tidewire.services.messaging.messages import message_of
 from tidewire.services.publishing import project_event
 from tidewire.settings import Settings
-from tidewire.store.engine.connection import Row
+from tidewire.store.engine.connection import Connection, Row
 from tidewire.store.engine.database import Database, Transaction
 from tidewire.store.instance.instance import ProjectStore
 from tidewire.store.records import message_deliveries as records
@@ -33,6 +33,7 @@ BATCH: Final = 100
 CALLS_AT_ONCE: Final = 10
 """Calls of providers for one batch that are made at the same time."""
 NO_PROVIDER: Final = "No enabled provider found."
+SEALED: Final = "The credentials of the provider cannot be opened."
 NO_RECIPIENTS: Final = "No valid recipients found."
 
 _log: Final = structlog.get_logger("tidewire.outgoing")
@@ -213,12 +214,11 @@ class MessagingQueue:
         calls = asyncio.Semaphore(CALLS_AT_ONCE)
         found: dict[int, Refusal] = {}
 
-        async def call(provider: Row[Any], recipients: Sequence[Recipient]) -> None:
+        async def call(provider: Provider, recipients: Sequence[Recipient]) -> None:
             async with calls:
-                found.update(await self._carry(store, provider, letter, recipients))
+                found.update(await self._carry(provider, letter, recipients))
 
-        couriers = self._room.couriers
-        by_id = {provider.id: provider for provider in batch.providers if provider.provider in couriers}
+        by_id = {provider.id: provider for provider in batch.providers}
         groups: dict[str, list[Recipient]] = {}
         for row, recipient in zip(batch.targets, everybody, strict=True):
             provider_id = row.provider_id if row.provider_id in by_id else next(iter(by_id), "")
@@ -226,27 +226,24 @@ class MessagingQueue:
         found.update(refused(groups.pop("", []), Refusal(NO_PROVIDER)))
         async with asyncio.TaskGroup() as group:
             for provider_id, recipients in groups.items():
-                size = couriers[by_id[provider_id].provider].at_once(letter)
+                try:
+                    provider = await store.database.read(partial(_opened, by_id[provider_id]))
+                except SealError:
+                    found.update(refused(recipients, Refusal(SEALED)))
+                    continue
+                size = self._room.couriers[provider.kind].at_once(letter)
                 for start in range(0, len(recipients), size):
-                    group.create_task(call(by_id[provider_id], recipients[start : start + size]))
+                    group.create_task(call(provider, recipients[start : start + size]))
         return found
 
     async def _carry(
-        self, store: ProjectStore, row: Row[Any], letter: Letter, recipients: Sequence[Recipient]
+        self, provider: Provider, letter: Letter, recipients: Sequence[Recipient]
     ) -> Mapping[int, Refusal]:
         try:
-            credentials = await store.database.read(lambda connection: credentials_of(connection, row))
-        except SealError:
-            return refused(recipients, Refusal("The credentials of the provider cannot be opened."))
-        provider = Provider(row.sequence, row.updated_at, row.provider, credentials, row.options)
-        courier = self._room.couriers[row.provider]
-        try:
-            async with asyncio.timeout(4 * self._settings.messaging_timeout):
-                return await courier.carry(provider, letter, recipients)
-        except TimeoutError:
-            return refused(recipients, Refusal("the provider did not answer in time", temporary=True))
+            return await self._room.couriers[provider.kind].carry(provider, letter, recipients)
         except Exception as error:
-            _log.exception("message not carried", project=store.project.id, kind=row.provider)
+            # One message that breaks something must not keep the others.
+            _log.exception("message not carried", project=letter.project_id, kind=provider.kind)
             return refused(recipients, Refusal(type(error).__name__, temporary=True))
 
     def _end_if_over(self, store: ProjectStore, message: Row[Any], transaction: Transaction) -> None:
@@ -271,6 +268,11 @@ class MessagingQueue:
             transaction.append(
                 project_event(store.project, "", MESSAGE_UPDATED, parameters, message_of(ended))
             )
+
+
+def _opened(row: Row[Any], connection: Connection) -> Provider:
+    credentials = credentials_of(connection, row)
+    return Provider(row.sequence, row.updated_at, row.provider, credentials, row.options)
 
 
 def _take(transaction: Transaction) -> _Batch | None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from tidewire.core.checks.names import CustomId, ResourceId
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import Message
+from tidewire.core.time import now
 from tidewire.services.context import Context
+from tidewire.services.functions.runnables import endpoint_of
 from tidewire.services.messaging import operations
 from tidewire.services.messaging.events import MESSAGE_CREATED, MESSAGE_UPDATED
 from tidewire.services.messaging.messages import create_message, update_message
@@ -28,10 +31,14 @@ from tidewire.services.messaging.parameters import (
 from tidewire.services.storage.records import file_not_found, find_bucket
 from tidewire.store.engine.connection import Connection, Row
 from tidewire.store.engine.database import Transaction
+from tidewire.store.records.file_tokens import insert_token
 from tidewire.store.records.stored_files import find_file
+from tidewire.store.secrets.credentials import FileTokenClaims, encode_file_token
 
 _MESSAGES: Final = "/messaging/messages"
 _WRITE: Final = ("messages.write",)
+_PICTURE_MS: Final = 15 * 24 * 3600 * 1000
+"""That devices may read the picture of a message, after its time."""
 _PICTURES: Final = frozenset({"image/png", "image/jpeg"})
 
 
@@ -170,7 +177,7 @@ def create_push(
         "body": body,
         "data": data,
         "action": action,
-        "image": _picture(transaction.connection, context, image) if image else None,
+        "image": _picture(transaction, context, image, scheduled_at) if image else None,
         "icon": icon,
         "sound": sound,
         "color": color,
@@ -217,7 +224,7 @@ def update_push(
         "body": body,
         "data": data,
         "action": action,
-        "image": None if image is None else _picture(transaction.connection, context, image),
+        "image": None if image is None else _picture(transaction, context, image, scheduled_at),
         "icon": icon,
         "sound": sound,
         "color": color,
@@ -246,14 +253,25 @@ def _attached(
     return [{"bucketId": bucket_id, "fileId": file_id} for bucket_id, file_id in places]
 
 
-def _picture(connection: Connection, context: Context, place: tuple[str, str]) -> dict[str, str]:
+def _picture(
+    transaction: Transaction, context: Context, place: tuple[str, str], scheduled_at: int | None
+) -> dict[str, str]:
+    """The picture as it is kept: with an address at which devices read it, for a while, by a file token."""
     bucket_id, file_id = place
-    file = _file(connection, context, bucket_id, file_id)
+    file = _file(transaction.connection, context, bucket_id, file_id)
     if file.mime_type not in _PICTURES:
         raise TidewireError(
             "storage_file_type_unsupported", f"The picture is {file.mime_type}, not PNG or JPEG."
         )
-    return {"bucketId": bucket_id, "fileId": file_id}
+    expires = (scheduled_at or now()) + _PICTURE_MS
+    row = insert_token(transaction.connection, file, expires)
+    claims = FileTokenClaims(context.project.id, bucket_id, file_id, row.id)
+    token = encode_file_token(claims, row.created_at, expires, context.jwt_secret)
+    path = f"/storage/buckets/{bucket_id}/files/{file_id}/view"
+    url = (
+        f"{endpoint_of(context.settings)}{path}?{urlencode({'project': context.project.id, 'token': token})}"
+    )
+    return {"bucketId": bucket_id, "fileId": file_id, "url": url}
 
 
 def _file(connection: Connection, context: Context, bucket_id: str, file_id: str) -> Row[Any]:
