@@ -79,6 +79,7 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         engine = await _engine(settings)
         pictures = Pictures(settings)
         stack.push_async_callback(pictures.close)
+        instance.listen_deletions(pictures.forget_project)
         graphql = Door()
         stack.callback(graphql.close)
         realtime = Realtime(settings, instance, engine, graphql)

@@ -29,7 +29,9 @@ SMALL = Rendering(width=10, output="png")
 
 def workers() -> list[int]:
     """The processes that make pictures for this one."""
-    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    children = [
+        each for path in Path("/proc/self/task").glob("*/children") for each in path.read_text().split()
+    ]
     return [each for each in map(int, children) if b"tidewire.pictures.worker" in _command(each)]
 
 
@@ -140,6 +142,18 @@ async def test_the_same_picture_is_made_once(pictures: Pictures) -> None:
     assert begun == 1
     assert len({picture.content for picture, _ in results}) == 1
     assert (await pictures.kept("p/a/b", "x", SMALL, content, len(png)))[1]
+
+
+async def test_a_project_that_is_deleted(pictures: Pictures, tmp_path: Path) -> None:
+    async def content() -> AsyncIterator[bytes]:
+        yield png
+
+    png = saved(corners())
+    for project in ("gone", "left"):
+        await pictures.kept(f"previews/{project}/1/1/x", "a", SMALL, content, len(png))
+    pictures.forget_project("gone")
+    await pictures.close()
+    assert [path.name for path in (tmp_path / "pictures/previews").iterdir()] == ["left"]
 
 
 async def test_who_waits_takes_turns() -> None:

@@ -42,6 +42,7 @@ class Pictures:
         self._limits = Limits(settings.pictures_max_pixels, settings.pictures_max_frames)
         self._workers = Workers(places, bounds)
         self._kept = KeptPictures(Path(settings.data_dir) / FOLDER, settings.pictures_kept_bytes)
+        self._forgetting: set[asyncio.Task[None]] = set()
         self._under_way: dict[str, asyncio.Task[KeptPicture]] = {}
 
     async def kept(
@@ -77,11 +78,19 @@ class Pictures:
         """Delete what is kept below a path."""
         await asyncio.to_thread(self._kept.forget, name)
 
+    def forget_project(self, project_id: str) -> None:
+        """Delete, by and by, what is kept for a project that was deleted."""
+        for kind in ("previews", "avatars"):
+            task = asyncio.create_task(self.forget(f"{kind}/{project_id}"))
+            self._forgetting.add(task)
+            task.add_done_callback(self._forgetting.discard)
+
     async def close(self) -> None:
         """End the workers."""
         for task in self._under_way.values():
             task.cancel()
         await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+        await asyncio.gather(*self._forgetting, return_exceptions=True)
         await self._workers.close()
 
     async def fetched(self, who: str, fetch: Callable[[], Awaitable[T]]) -> T:

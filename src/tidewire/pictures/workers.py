@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import io
 import os
+import subprocess
 import sys
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 
@@ -26,7 +30,8 @@ from tidewire.pictures.places import Places
 _HEAD_BYTES: Final = 4
 _JOBS: Final = 500
 """After which a worker makes room for a fresh one, whatever its libraries have kept."""
-_STREAM_BYTES: Final = 2**20
+_PIPE_BYTES: Final = 2**20
+"""That may wait on their way; otherwise a picture would go over in many small turns."""
 _failures: Final = {
     "undecodable": UndecodableError,
     "too large": TooLargeError,
@@ -47,41 +52,62 @@ class WorkerBounds:
 
 
 class _Worker:
-    """One process, which makes one picture at a time."""
+    """One process, which makes one picture at a time. Its methods block, and are called in threads."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
+    def __init__(self, bounds: WorkerBounds) -> None:
+        # Nothing of the server's environment, which may hold secrets.
+        environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"}
+        environment["PYTHONPATH"] = os.pathsep.join(each for each in sys.path if each)
+        seconds = int(bounds.seconds * _JOBS) + 1
+        self._process = subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, "-m", "tidewire.pictures.worker", str(bounds.memory), str(seconds)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            env=environment,
+            cwd="/",
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._sink = self._process.stdin
+        self._source = io.BufferedReader(cast("io.RawIOBase", self._process.stdout), _PIPE_BYTES)
+        for pipe in (self._sink, self._process.stdout):
+            with suppress(OSError):  # where so much is not allowed, there are more turns
+                fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         self.jobs = 0
         self.timer: asyncio.TimerHandle | None = None
 
-    async def make(self, job: Job, limits: Limits, content: AsyncIterator[bytes], size: int) -> bytes:
-        """One picture from ``size`` bytes of ``content``. Raises PictureError, and OSError or EOFError if
-        the process ended."""
+    def make(self, job: Job, limits: Limits, content: list[bytes]) -> bytes:
+        """One picture from ``content``. Raises PictureError, and OSError or EOFError if the process ended."""
         self.jobs += 1
-        sink, source = self._process.stdin, self._process.stdout
-        assert sink is not None
-        assert source is not None
-        head = msgspec.msgpack.encode(Order(job, limits, size))
-        sink.write(len(head).to_bytes(_HEAD_BYTES) + head)
-        async for piece in content:
-            sink.write(piece)
-            await sink.drain()
-        await sink.drain()
-        length = int.from_bytes(await source.readexactly(_HEAD_BYTES))
-        outcome = msgspec.msgpack.decode(await source.readexactly(length), type=Outcome)
+        head = msgspec.msgpack.encode(Order(job, limits, sum(map(len, content))))
+        for piece in (len(head).to_bytes(_HEAD_BYTES) + head, *content):
+            left = memoryview(piece)
+            while left:
+                left = left[self._sink.write(left) :]
+        length = int.from_bytes(self._read(_HEAD_BYTES))
+        outcome = msgspec.msgpack.decode(self._read(length), type=Outcome)
         if outcome.failure:
             raise _failures[outcome.failure](outcome.reason)
-        return await source.readexactly(outcome.size)
+        return self._read(outcome.size)
 
-    async def end(self) -> None:
-        """End it at once."""
-        if self.timer is not None:
-            self.timer.cancel()
-        with suppress(ProcessLookupError):
-            self._process.kill()
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        await self._process.wait()
+    def _read(self, size: int) -> bytes:
+        content = self._source.read(size)
+        if len(content) < size:
+            raise EOFError("the worker ended")
+        return content
+
+    def kill(self) -> None:
+        """End the process at once; what is blocked by it goes on."""
+        self._process.kill()
+
+    def close(self) -> None:
+        """Wait for the end of a process that was killed."""
+        self._process.wait()
+        with suppress(OSError):
+            self._sink.close()
+        self._source.close()
 
 
 class Workers:
@@ -91,19 +117,25 @@ class Workers:
         self._places = places
         self._bounds = bounds
         self._idle: list[_Worker] = []
-        self._ending: set[asyncio.Task[None]] = set()
+        self._ending: set[asyncio.Future[None]] = set()
+        self._threads = ThreadPoolExecutor(2 * places.most, "tidewire-pictures")
+        """Which talk to the workers, and wait for those that were killed."""
 
     async def make(
         self, who: str, job: Job, limits: Limits, content: AsyncIterator[bytes], size: int
     ) -> bytes:
-        """A picture, when it is the turn of ``who``. Raises PictureError."""
+        """A picture from ``size`` bytes of ``content``, when ``who`` has their turn. Raises PictureError."""
+        loop = asyncio.get_running_loop()
         async with self._places.taken(who):
+            pieces = [piece async for piece in content]
+            if sum(map(len, pieces)) != size:
+                raise UndecodableError("its content is not whole")
             worker = self._idle.pop() if self._idle else await self._started()
+            if worker.timer is not None:
+                worker.timer.cancel()
             try:
-                if worker.timer is not None:
-                    worker.timer.cancel()
                 async with asyncio.timeout(self._bounds.seconds):
-                    made = await worker.make(job, limits, content, size)
+                    made = await loop.run_in_executor(self._threads, worker.make, job, limits, pieces)
             except (UndecodableError, TooLargeError, UnsupportedOutputError):
                 self._rest(worker)
                 raise
@@ -131,22 +163,10 @@ class Workers:
         self._idle.clear()
         if self._ending:
             await asyncio.wait(self._ending)
+        self._threads.shutdown(wait=False)
 
     async def _started(self) -> _Worker:
-        # Nothing of the server's environment, which may hold secrets.
-        environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"}
-        environment["PYTHONPATH"] = os.pathsep.join(each for each in sys.path if each)
-        seconds = int(self._bounds.seconds * _JOBS) + 1
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tidewire.pictures.worker", str(self._bounds.memory), str(seconds)),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env=environment,
-            cwd="/",
-            limit=_STREAM_BYTES,
-        )
-        return _Worker(process)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, _Worker, self._bounds)
 
     def _rest(self, worker: _Worker) -> None:
         if worker.jobs >= _JOBS:
@@ -162,6 +182,9 @@ class Workers:
             self._end(worker)
 
     def _end(self, worker: _Worker) -> None:
-        task = asyncio.get_running_loop().create_task(worker.end())
-        self._ending.add(task)
-        task.add_done_callback(self._ending.discard)
+        if worker.timer is not None:
+            worker.timer.cancel()
+        worker.kill()
+        ended = asyncio.get_running_loop().run_in_executor(self._threads, worker.close)
+        self._ending.add(ended)
+        ended.add_done_callback(self._ending.discard)

@@ -149,7 +149,7 @@ class FutureTime(Datetime):
     def convert(self, value: object) -> int:
         moment = super().convert(value)
         if moment <= now():
-            raise InvalidParameterError("Value must be a time in the future.")
+            raise InvalidParameterError("Value must be valid date in the future.")
         return moment
 
 

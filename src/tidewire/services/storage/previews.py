@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Annotated, Any, Final, Literal, cast
 
 from tidewire.core.checks.colors import Color
@@ -14,7 +15,6 @@ from tidewire.pictures.contract import Gravity, Output, Rendering, Source
 from tidewire.services.context import Context
 from tidewire.services.pictures import kept_picture, tag_of
 from tidewire.services.storage import operations
-from tidewire.services.storage.content import read_parts
 from tidewire.services.storage.reading import ReadableFile, Token, readable_file
 from tidewire.services.storage.records import previews_folder
 from tidewire.store.engine.connection import Row
@@ -92,7 +92,6 @@ async def get_file_preview(
         background=background,
         output=_output_of(row, output),
     )
-    size = row.size if source == "content" else 0
     return await kept_picture(
         context,
         row.name.rpartition(".")[0] or row.name,
@@ -100,9 +99,14 @@ async def get_file_preview(
         tag=tag_of(job, row.signature),
         folder=previews_folder(context.project, file.bucket, row),
         modified=row.created_at,
-        content=lambda: read_parts(context.objects, file.parts, 0, size),
-        size=size,
+        content=(lambda: _parts(context, file)) if source == "content" else None,
+        size=row.size if source == "content" else 0,
     )
+
+
+async def _parts(context: Context, file: ReadableFile) -> AsyncIterator[bytes]:
+    for part in file.parts:
+        yield await context.objects.read_at_once(part.key, part.size)
 
 
 def _source_of(row: Row[Any], most_bytes: int) -> Source:

@@ -158,6 +158,21 @@ class ObjectStorage:
         if missing:
             raise ObjectMissingError(f"the object {key} is too short")
 
+    async def read_at_once(self, key: str, size: int) -> bytes:
+        """All bytes of an object of ``size`` bytes: with much less work than in a stream, but in memory.
+
+        Raises :class:`ObjectMissingError`.
+        """
+        if not size:
+            return b""
+        try:
+            content = bytes(await obstore.get_range_async(self._store.store, key, start=0, end=size))
+        except (OSError, obstore.exceptions.BaseError) as error:
+            raise ObjectMissingError(f"the object {key} is missing or too short") from error
+        if len(content) < size:
+            raise ObjectMissingError(f"the object {key} is too short")
+        return content
+
     async def delete(self, keys: Iterable[str]) -> None:
         """Delete objects; those that do not exist are no error."""
         for key in keys:
