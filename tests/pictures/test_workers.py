@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -49,6 +51,21 @@ async def pictures(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncItera
     yield made
     await made.close()
     assert workers() == []
+
+
+def test_servers_load_nothing_of_it() -> None:
+    """What decodes and draws is loaded by workers alone, so that servers without previews pay nothing."""
+    program = "import sys, tidewire.app; print([each for each in ('PIL', 'segno') if each in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+async def test_workers_that_cannot_be_started(pictures: Pictures, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nothing/there")
+    with pytest.raises(PicturesBusyError):
+        await pictures.drawn("a", SMALL, saved(corners()))
+    monkeypatch.undo()
+    assert await pictures.drawn("a", SMALL, saved(corners()))
 
 
 async def test_nothing_is_there_before_the_first(pictures: Pictures, tmp_path: Path) -> None:

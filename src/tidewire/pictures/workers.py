@@ -21,6 +21,7 @@ from tidewire.pictures.contract import (
     Limits,
     Order,
     Outcome,
+    PicturesBusyError,
     TooLargeError,
     UndecodableError,
     UnsupportedOutputError,
@@ -166,7 +167,10 @@ class Workers:
         self._threads.shutdown(wait=False)
 
     async def _started(self) -> _Worker:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, _Worker, self._bounds)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, _Worker, self._bounds)
+        except OSError as error:  # no more processes or descriptors
+            raise PicturesBusyError(f"No picture can be made at the moment: {error.strerror}.") from None
 
     def _rest(self, worker: _Worker) -> None:
         if worker.jobs >= _JOBS:
