@@ -42,7 +42,7 @@ def file_to(action: str, connection: Connection, caller: Caller, bucket: Row[Any
         return row
     may_read_all = may(caller, "read", bucket.permissions)
     if not bucket.file_security and not may_read_all and not may(caller, action, bucket.permissions):
-        raise TidewireError("user_unauthorized", f"No permissions provided for action '{action}'.")
+        raise TidewireError("user_unauthorized", f"No permissions provided for action '{action}'")
     shown = ("read",) if action == "read" else ("read", "update", "delete")
     if row is None or not any(may_in_bucket(caller, each, bucket, row) for each in shown):
         raise file_not_found()
