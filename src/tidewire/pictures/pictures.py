@@ -32,7 +32,7 @@ class Pictures:
 
     def __init__(self, settings: Settings) -> None:
         at_once = settings.pictures_at_once or max(1, min(_MOST_WORKERS, (os.cpu_count() or 1) - 1))
-        places = Places(at_once, settings.pictures_waiting, settings.pictures_waiting_of_caller)
+        places = Places(at_once + 1, settings.pictures_waiting, settings.pictures_waiting_of_caller)
         self._fetches = Places(
             settings.avatars_fetches_at_once, settings.pictures_waiting, settings.pictures_waiting_of_caller
         )
@@ -40,7 +40,7 @@ class Pictures:
             settings.pictures_memory_bytes, settings.pictures_seconds, settings.pictures_idle_seconds
         )
         self._limits = Limits(settings.pictures_max_pixels, settings.pictures_max_frames)
-        self._workers = Workers(places, bounds)
+        self._workers = Workers(places, at_once, bounds)
         self._kept = KeptPictures(Path(settings.data_dir) / FOLDER, settings.pictures_kept_bytes)
         self._forgetting: set[asyncio.Task[None]] = set()
         self._under_way: dict[str, asyncio.Task[KeptPicture]] = {}

@@ -15,7 +15,6 @@ class Places:
 
     def __init__(self, most: int, waiting: int, waiting_of_caller: int) -> None:
         """``most`` at the same time; ``waiting`` for a place in all, ``waiting_of_caller`` of one of them."""
-        self.most = most
         self._free = most
         self._most_waiting = waiting
         self._most_of_caller = waiting_of_caller

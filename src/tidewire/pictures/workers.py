@@ -114,48 +114,50 @@ class _Worker:
 class Workers:
     """The workers of one serving process. Belongs to one event loop."""
 
-    def __init__(self, places: Places, bounds: WorkerBounds) -> None:
+    def __init__(self, places: Places, at_once: int, bounds: WorkerBounds) -> None:
+        """``at_once`` workers at most. If there are more ``places`` than these, the content of what is made
+        next is read meanwhile."""
         self._places = places
+        self._free = asyncio.Semaphore(at_once)
         self._bounds = bounds
         self._idle: list[_Worker] = []
         self._ending: set[asyncio.Future[None]] = set()
-        self._threads = ThreadPoolExecutor(2 * places.most, "tidewire-pictures")
+        self._threads = ThreadPoolExecutor(2 * at_once, "tidewire-pictures")
         """Which talk to the workers, and wait for those that were killed."""
 
     async def make(
         self, who: str, job: Job, limits: Limits, content: AsyncIterator[bytes], size: int
     ) -> bytes:
         """A picture from ``size`` bytes of ``content``, when ``who`` has their turn. Raises PictureError."""
-        loop = asyncio.get_running_loop()
         async with self._places.taken(who):
             pieces = [piece async for piece in content]
             if sum(map(len, pieces)) != size:
                 raise UndecodableError("its content is not whole")
-            worker = self._idle.pop() if self._idle else await self._started()
-            if worker.timer is not None:
-                worker.timer.cancel()
-            try:
-                async with asyncio.timeout(self._bounds.seconds):
-                    made = await loop.run_in_executor(self._threads, worker.make, job, limits, pieces)
-            except (UndecodableError, TooLargeError, UnsupportedOutputError):
-                self._rest(worker)
-                raise
-            except TimeoutError:
-                self._end(worker)
-                raise TooLargeError(f"it takes more than {self._bounds.seconds:g} s") from None
-            except (OSError, EOFError) as error:
-                self._end(worker)
-                raise TooLargeError(f"it ended the worker ({type(error).__name__})") from None
-            except BaseException:
-                self._end(worker)
-                raise
-            self._rest(worker)
-            return made
+            async with self._free:
+                return await self._made(job, limits, pieces)
 
-    @property
-    def processes(self) -> int:
-        """Workers that wait for something to do."""
-        return len(self._idle)
+    async def _made(self, job: Job, limits: Limits, pieces: list[bytes]) -> bytes:
+        loop = asyncio.get_running_loop()
+        worker = self._idle.pop() if self._idle else await self._started()
+        if worker.timer is not None:
+            worker.timer.cancel()
+        try:
+            async with asyncio.timeout(self._bounds.seconds):
+                made = await loop.run_in_executor(self._threads, worker.make, job, limits, pieces)
+        except (UndecodableError, TooLargeError, UnsupportedOutputError):
+            self._rest(worker)
+            raise
+        except TimeoutError:
+            self._end(worker)
+            raise TooLargeError(f"it takes more than {self._bounds.seconds:g} s") from None
+        except (OSError, EOFError) as error:
+            self._end(worker)
+            raise TooLargeError(f"it ended the worker ({type(error).__name__})") from None
+        except BaseException:
+            self._end(worker)
+            raise
+        self._rest(worker)
+        return made
 
     async def close(self) -> None:
         """End all."""
