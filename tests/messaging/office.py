@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import httpx
 from tests.support.responses import checked_client
 from tests.support.server import TidewireServer
 from tidewire.core.ids import unique_id
+from tidewire.core.time import now
 
 ENVIRONMENT = {
     "TIDEWIRE_RATE_LIMITS": "off",
@@ -64,6 +66,24 @@ class Office:
         """Another target of a user; its id."""
         body = {"targetId": unique_id(), "providerType": provider_type, "identifier": identifier, **values}
         return str(self.post(f"/users/{user}/targets", **body)["$id"])
+
+    def crowd(self, provider_type: str, count: int) -> str:
+        """A user with many targets, written straight into the database; the id."""
+        user, project = unique_id(), str(self.client.headers["X-Appwrite-Project"])
+        self.post("/users", userId=user)
+        path = self.server.data_dir / "projects" / project / "database.sqlite3"
+        form = "+1500{:07}" if provider_type == "sms" else "{}@crowd.example"
+        rows = [
+            (unique_id(), now(), now(), user, "", provider_type, form.format(number), False)
+            for number in range(count)
+        ]
+        with closing(sqlite3.connect(path, timeout=30)) as connection, connection:
+            connection.executemany(
+                "INSERT INTO targets (id, created_at, updated_at, user_id, name, provider_type, identifier,"
+                " expired) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                rows,
+            )
+        return user
 
     def send(self, kind: str, **values: Any) -> str:
         """Make a message; its id."""

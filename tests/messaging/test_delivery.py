@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -162,3 +163,28 @@ def test_the_end_of_a_message_is_an_event(post: Office, mails: MailServer) -> No
     project = post.client.headers["X-Appwrite-Project"]
     assert [row[:2] for row in rows] == [("sent", "console")]
     assert json.loads(rows[0][2]) == ["console", f"projects.{project}"]
+
+
+def test_a_slow_project_keeps_nobody_waiting(shared: Office, mails: MailServer) -> None:
+    shared.project()
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it takes connections, and answers nothing
+        shared.smtp(silent.getsockname()[1])
+        slow = shared.send("email", users=[shared.crowd("email", 2000)])
+        headers = dict(shared.client.headers)
+        shared.project()
+        shared.smtp(mails.port)
+        assert shared.ended(shared.send("email", users=[shared.user()]))["status"] == "sent"
+        shared.client.headers.update(headers)
+        shown = shared.message(slow)
+        assert (shown["status"], shown["deliveredTotal"]) == ("processing", 0)
+        shared.client.delete(f"/v1/messaging/messages/{slow}").raise_for_status()
+
+
+def test_a_small_message_does_not_wait_for_a_large_one(post: Office, mails: MailServer) -> None:
+    post.smtp(mails.port)
+    large = post.send("email", users=[post.crowd("email", 3000)])
+    small = post.send("email", users=[post.user()])
+    assert post.ended(small)["status"] == "sent"
+    assert post.message(large)["status"] == "processing"
+    shown = post.ended(large)
+    assert (shown["deliveredTotal"], len(mails.recipients)) == (3000, 3001)

@@ -86,6 +86,15 @@ def test_ids_and_kinds(program: httpx.Client) -> None:
     refused(program.post(f"{PROVIDERS}/pigeon", json=body), 404, "general_route_not_found")
 
 
+def test_options_have_defaults(program: httpx.Client) -> None:
+    body = {"providerId": unique_id(), "name": "Mails", "host": "localhost", "encryption": "tls"}
+    options = program.post(f"{PROVIDERS}/smtp", json=body).json()["options"]
+    texts = dict.fromkeys(("mailer", "fromName", "fromEmail", "replyToName", "replyToEmail"), "")
+    assert options == {"encryption": "tls", "autoTLS": True, **texts}
+    changed = program.patch(f"{PROVIDERS}/smtp/{body['providerId']}", json={"encryption": "none"})
+    assert changed.json()["options"] == {"encryption": "", "autoTLS": True, **texts}
+
+
 def test_lists(program: httpx.Client) -> None:
     body = whole(KINDS["sendgrid"]) | {"name": unique_id()}
     program.post(f"{PROVIDERS}/sendgrid", json=body).raise_for_status()

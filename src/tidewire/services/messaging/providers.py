@@ -72,8 +72,7 @@ def _create(
     transaction: Transaction, context: Context, kind: ProviderKind, given: Mapping[str, Any]
 ) -> Provider:
     credentials, options = _split(kind, given)
-    if options.get("encryption") == "none":
-        options["encryption"] = ""
+    options = {name: value.default for name, value in kind.options.items()} | options
     enabled = given["enabled"] is True and is_complete(kind, credentials, options)
     row = records.insert_provider(
         transaction.connection,
@@ -100,8 +99,6 @@ def _update(
     changed_credentials, changed_options = _split(kind, given)
     credentials = records.credentials_of(connection, row) | changed_credentials
     options = {**row.options, **changed_options}
-    if changed_options.get("encryption") == "none":
-        options["encryption"] = ""
     enabled = row.enabled if given["enabled"] is None else given["enabled"]
     if given["enabled"] and not is_complete(kind, credentials, options):
         missing = [name for name, value in kind.values.items() if value.needed]
@@ -119,7 +116,11 @@ def _split(kind: ProviderKind, given: Mapping[str, Any]) -> tuple[dict[str, Any]
     """What is given of the credentials and of the options of a kind; empty texts are as good as nothing."""
 
     def of(names: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: given[name] for name in names if given[name] not in (None, "")}
+        return {
+            name: "" if (name, given[name]) == ("encryption", "none") else given[name]
+            for name in names
+            if given[name] not in (None, "")
+        }
 
     return of(kind.credentials), of(kind.options)
 
