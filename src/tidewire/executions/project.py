@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -16,13 +17,14 @@ from tidewire.executions.builds import Build
 from tidewire.executions.parts import Parts
 from tidewire.executions.queue import Queue
 from tidewire.executions.schedules import run_scheduled
-from tidewire.executions.triggers import Triggers
+from tidewire.executions.triggers import Batch, Triggers
 from tidewire.services.functions.events import EXECUTION_CREATED, EXECUTION_DELETED, EXECUTION_UPDATED
 from tidewire.services.functions.rules import follow_functions
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Database, Transaction
 from tidewire.store.instance.instance import CONSOLE_PROJECT_ID, ProjectStore
 from tidewire.store.records import deployments, executions, functions
+from tidewire.store.records.rule_changes import noted_rules
 from tidewire.store.upkeep.project_work import Tasks
 
 LOOK_SECONDS: Final = 0.1
@@ -40,14 +42,16 @@ _read_status: Final = msgspec.json.Decoder(_Status).decode
 
 @dataclass(frozen=True)
 class _Found:
-    any: bool
-    """Whether the project has functions."""
     builds: bool
     """Whether a deployment waits to be built."""
     due_at: int | None
     """When the next execution is due, or a function by its schedule; milliseconds since the epoch."""
     scheduled_at: int | None
     """When the next function is due by its schedule."""
+    batch: Batch | None
+    """Events that may run functions."""
+    rules: bool
+    """Whether domains are to follow a function: whoever changed that may have been killed before they did."""
 
     def seconds_left(self) -> float | None:
         """Until something is due; None: nothing is."""
@@ -106,18 +110,21 @@ class ProjectFunctions:
         if self._queue is None or self._triggers is None:  # else it goes on after trouble
             await self._release(database)
             await follow_functions(self._parts.instance, database)
-            self._queue = Queue(self._parts, store, self._tasks, self._wake)
+            self._queue = Queue(self._parts, store, self._tasks, self._wake, self._has_room)
             self._triggers = Triggers(self._parts, store)
             self._leave.append(database.keep_awake_while(self._is_busy))
             self._leave.append(database.listen(self._on_events))
         while not self._closed:
             self._news.clear()
             self._urgent.clear()
-            found = await database.read(_found)
+            found = await database.read(partial(_found, self._triggers))
+            if found.rules:
+                await follow_functions(self._parts.instance, database)
             if found.scheduled_at is not None and found.scheduled_at <= now():
                 await run_scheduled(store)
                 continue
-            if found.any and await self._triggers.read_on():
+            if found.batch is not None and await self._triggers.put_in_line(found.batch):
+                self._queue.begin()
                 continue
             if found.builds:
                 self._begin_build(store)
@@ -145,6 +152,11 @@ class ProjectFunctions:
 
         if await database.read(lambda connection: _left(connection)):
             await database.write(unit)
+
+    def _has_room(self) -> None:
+        """An execution has ended, which makes room in the queue."""
+        if self._triggers is not None and self._triggers.are_held_up:
+            self._wake()
 
     def _begin_build(self, store: ProjectStore) -> None:
         if self._build is not None:  # the next is looked for when this one has ended
@@ -184,16 +196,18 @@ def _gives_work(event: Event) -> bool:
     return pattern.startswith("functions.")
 
 
-def _found(connection: Connection) -> _Found:
+def _found(triggers: Triggers, connection: Connection) -> _Found:
+    rules = bool(noted_rules(connection))
     if not functions.has_functions(connection):
-        return _Found(any=False, builds=False, due_at=None, scheduled_at=None)
+        return _Found(builds=False, due_at=None, scheduled_at=None, batch=None, rules=rules)
     scheduled_at = functions.next_scheduled_at(connection)
     times = [time for time in (executions.next_job_at(connection), scheduled_at) if time is not None]
     return _Found(
-        any=True,
         builds=deployments.builds_wait(connection),
         due_at=min(times, default=None),
         scheduled_at=scheduled_at,
+        batch=triggers.read(connection),
+        rules=rules,
     )
 
 

@@ -40,19 +40,27 @@ class _Begun(NamedTuple):
 
     row: Row[Any]
     request: ExecutionRequest
-    attempt: int
+    runnable: Runnable | str
+    """What is to be run; or why nothing is."""
 
 
 class Queue:
     """Runs what is due in a project, some at the same time; room is shared with all other projects."""
 
     def __init__(
-        self, parts: Parts, store: ProjectStore, tasks: Tasks, on_change: Callable[[], None]
+        self,
+        parts: Parts,
+        store: ProjectStore,
+        tasks: Tasks,
+        on_done: Callable[[], None],
+        on_room: Callable[[], None],
     ) -> None:
+        """``on_done`` is called when nothing more is due, ``on_room`` when an execution has ended."""
         self._parts = parts
         self._store = store
         self._tasks = tasks
-        self._on_change = on_change
+        self._on_done = on_done
+        self._on_room = on_room
         self._own = asyncio.Semaphore(parts.settings.functions_executions_per_project)
         self._beginning = False
         self._stopped = False
@@ -75,7 +83,7 @@ class Queue:
 
     def _begun(self) -> None:
         self._beginning = False
-        self._on_change()  # something may have become due meanwhile
+        self._on_done()  # something may have become due meanwhile
 
     async def _begin_due(self) -> None:
         """Begin one execution after the other, each when there is room for it."""
@@ -103,7 +111,8 @@ class Queue:
         if job is None:
             return None
         row, request_text, attempt = job
-        begun = _Begun(row, _decode(request_text), attempt)
+        runnable = self._runnable(transaction.connection, row, attempt)
+        begun = _Begun(row, _decode(request_text), runnable)
         if self._parts.settings.functions_tell_begin:
             self._tell(transaction, row, begun.request)
         return begun
@@ -127,7 +136,7 @@ class Queue:
     def _finished(self) -> None:
         self._running -= 1
         self._ended()
-        self._on_change()
+        self._on_room()
 
     async def _run(self, begun: _Begun) -> None:
         outcome = await self._outcome(begun)
@@ -140,9 +149,7 @@ class Queue:
         await self._store.database.write(unit)
 
     async def _outcome(self, begun: _Begun) -> Outcome:
-        if begun.attempt > MAX_ATTEMPTS:
-            return not_run("The server ended each time that this was run.")
-        runnable = await self._store.database.read(lambda connection: self._runnable(connection, begun.row))
+        runnable = begun.runnable
         if isinstance(runnable, str):
             return not_run(runnable)
         parts = self._parts
@@ -152,8 +159,10 @@ class Queue:
         except TimeoutError:
             return Outcome("failed", 500, errors="Execution timed out.\nError Code: 408")
 
-    def _runnable(self, connection: Connection, row: Row[Any]) -> Runnable | str:
+    def _runnable(self, connection: Connection, row: Row[Any], attempt: int) -> Runnable | str:
         """What is to be run; or why nothing is."""
+        if attempt > MAX_ATTEMPTS:
+            return "The server ended each time that this was run."
         function = function_of_sequence(connection, row.function_sequence)
         if function is None:
             return "The function was deleted."

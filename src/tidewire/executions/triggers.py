@@ -33,10 +33,11 @@ _HEADERS: Final = {"content-type": "application/json", "user-agent": f"Appwrite/
 
 
 @dataclass(frozen=True)
-class _Batch:
+class Batch:
+    """The next events, and the functions that some of them may run."""
+
     functions: list[Row[Any]]
     events: list[LoggedEvent]
-    position: int
 
 
 class Triggers:
@@ -49,16 +50,15 @@ class Triggers:
         self._patterns: frozenset[str] = frozenset()
         self.is_busy = False
         """Whether events that were read are about to run functions."""
+        self.are_held_up = False
+        """Whether events wait in the log because the queue is full; to be looked at when one has ended."""
 
     def wants(self, logged: LoggedEvent) -> bool:
         """Whether an event runs a function, as far as is known."""
         return bool(self._patterns) and not self._patterns.isdisjoint(_names(logged))
 
-    async def read_on(self) -> bool:
-        """Read the next events and put in line what they run; False: there are none, or no room for it."""
-        batch = await self._store.database.read(self._read)
-        if batch is None:
-            return False
+    async def put_in_line(self, batch: Batch) -> bool:
+        """Put in line what the events run; False: they run nothing, and there are no more of them."""
         runs = [
             (function, logged, names)
             for logged in batch.events
@@ -84,17 +84,20 @@ class Triggers:
         self._position = self._noted = position
         return True
 
-    def _read(self, connection: Connection) -> _Batch | None:
+    def read(self, connection: Connection) -> Batch | None:
+        """The next events; None: there are none, or no room for what they run. For a thread that reads."""
         functions = triggered_functions(connection)
         self._patterns = frozenset(pattern for each in functions for pattern in each.events)
+        self.are_held_up = False
         if not functions:
             return None
         noted = int(read_state(connection, _POSITION) or 0)
         begin = max(self._position, noted, min(each.position for each in functions))
         if waiting_jobs(connection, now()) >= self._parts.settings.functions_queue:
-            return None  # looked at again when one of them has ended
+            self.are_held_up = True
+            return None
         events = event_log.read_after(connection, begin, BATCH)
-        return _Batch(functions, events, begin) if events else None
+        return Batch(functions, events) if events else None
 
 
 def _names(logged: LoggedEvent) -> frozenset[str]:

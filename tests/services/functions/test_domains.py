@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import socket
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -317,6 +319,37 @@ def deleted_in_a_crash(project: FunctionsProject, function_id: str) -> None:
         )
         project.server.kill()
         assert isinstance(asked.exception(), httpx.TransportError)
+
+
+DELETES = """
+import asyncio, sys
+from tidewire.cli.instance import opened
+from tidewire.settings import Settings
+from tidewire.store.records.functions import delete_function, function_row
+from tidewire.store.records.rule_changes import note_rules
+
+async def main(directory, function_id):
+    def delete(transaction):
+        function = function_row(transaction.connection, function_id)
+        delete_function(transaction.connection, function.sequence, function_id)
+        note_rules(transaction.connection, function_id)
+
+    async with opened(Settings(data_dir=directory)) as stores:
+        await (await stores.project("default")).database.write(delete)
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+"""A process that ends between the deletion of a function and what follows from it elsewhere."""
+
+
+def test_rules_follow_their_function_when_another_process_dies(project: FunctionsProject) -> None:
+    function_id = project.function()["$id"]
+    made = rule(project, "orphan.localhost", function_id)
+    program = [sys.executable, "-c", DELETES, str(project.server.data_dir), function_id]
+    subprocess.run(program, check=True)
+    eventually(
+        lambda: project.http.get(f"/v1/proxy/rules/{made['$id']}").status_code, lambda code: code == 404
+    )
 
 
 def test_what_domains_lead_to_after_restarts(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from tidewire.services.functions.waiting import parameters_of, run_at_once, send
 from tidewire.services.permissions import unauthorized
 from tidewire.services.publishing import publish
 from tidewire.store.engine.connection import Connection, Row
-from tidewire.store.engine.database import Transaction
+from tidewire.store.engine.database import NEVER, Transaction
 from tidewire.store.records import executions as records
 from tidewire.store.records.deployments import active_deployment
 from tidewire.store.records.functions import function_of_sequence
@@ -61,9 +61,11 @@ async def create_execution(
 ) -> Execution:
     """Run a function: wait for its answer, or have it run later and learn how it ended."""
     due_at = _due_at(scheduled_at, later=async_)
-    runnable = await context.database.read(
-        lambda connection: _allowed_runnable(connection, context, function_id)
+    # A few rows by their keys: looked up on the event loop, unless somebody commits just then.
+    found = await context.database.find(
+        lambda connection: _allowed_runnable(connection, context, function_id), NEVER
     )
+    runnable = found.value
     await require_runtime(context, runnable.run.runtime)
     request = ExecutionRequest(
         execution_id=unique_id(),

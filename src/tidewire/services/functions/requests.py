@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -14,7 +15,9 @@ from tidewire.services.functions.runnables import Runnable
 from tidewire.store.secrets.credentials import encode_jwt, encode_key
 
 GRACE_MS: Final = 60_000
-"""How long the credentials that a function gets last beyond its time."""
+"""How long the credentials that a function gets last beyond its time, at least."""
+KEY_STEP_MS: Final = 10_000
+"""To whole steps of this the end of a key is rounded up: executions of one function share it meanwhile."""
 _KEPT_OF_REQUEST: Final = frozenset(
     {"content-type", "agent", "content-length", "host", "x-appwrite-client-ip"}
 )
@@ -67,7 +70,9 @@ def headers_of(request: ExecutionRequest, runnable: Runnable, jwt_secret: bytes)
     headers = {
         **request.headers,
         "x-appwrite-execution-id": request.execution_id,
-        "x-appwrite-key": encode_key(runnable.project_id, runnable.scopes, expires, jwt_secret),
+        "x-appwrite-key": _key(
+            runnable.project_id, runnable.scopes, -(-expires // KEY_STEP_MS) * KEY_STEP_MS, jwt_secret
+        ),
         "x-appwrite-trigger": request.trigger,
         "x-appwrite-user-id": sender.user_id,
         "x-appwrite-user-jwt": token,
@@ -79,6 +84,12 @@ def headers_of(request: ExecutionRequest, runnable: Runnable, jwt_secret: bytes)
     if request.event:
         headers["x-appwrite-event"] = request.event
     return headers
+
+
+@lru_cache(maxsize=1024)
+def _key(project_id: str, scopes: tuple[str, ...], expires: int, jwt_secret: bytes) -> str:
+    """An API key, signed once for all who get the same."""
+    return encode_key(project_id, scopes, expires, jwt_secret)
 
 
 def function_request(request: ExecutionRequest, runnable: Runnable, jwt_secret: bytes) -> FunctionRequest:

@@ -36,7 +36,9 @@ _SCHEDULED_AT: Final = select(func.min(table.c.schedule_next_at)).where(table.c.
 _SCHEDULED: Final = select(table).where(
     table.c.schedule_next_at > 0, table.c.schedule_next_at <= bindparam("moment")
 )
-_ENABLED: Final = select(table).where(table.c.enabled, table.c.deployment_id != "").order_by(table.c.sequence)
+_ENABLED: Final = PreparedSelect(
+    select(table).where(table.c.enabled, table.c.deployment_id != "").order_by(table.c.sequence)
+)
 _CREATED: Final = "functions.created"
 """The day (of the epoch, UTC) and how many were created on it."""
 _DAY_MS: Final = 24 * 3600 * 1000
@@ -96,7 +98,7 @@ def scheduled_functions(connection: Connection, moment: int) -> Sequence[Row[Any
 
 def triggered_functions(connection: Connection) -> list[Row[Any]]:
     """The functions that events run."""
-    return [row for row in connection.execute(_ENABLED) if row.events]
+    return [row for row in _ENABLED.typed(connection, _ENABLED.fetch(connection, {})) if row.events]
 
 
 def mark_changed(connection: Connection) -> None:
