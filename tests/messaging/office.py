@@ -67,8 +67,8 @@ class Office:
         body = {"targetId": unique_id(), "providerType": provider_type, "identifier": identifier, **values}
         return str(self.post(f"/users/{user}/targets", **body)["$id"])
 
-    def crowd(self, provider_type: str, count: int) -> str:
-        """A user with many targets, written straight into the database; the id."""
+    def crowd(self, provider_type: str, count: int, topic: str = "") -> str:
+        """A user with many targets, subscribed to a topic, written straight into the database; the id."""
         user, project = unique_id(), str(self.client.headers["X-Appwrite-Project"])
         self.post("/users", userId=user)
         path = self.server.data_dir / "projects" / project / "database.sqlite3"
@@ -83,6 +83,12 @@ class Office:
                 " expired) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 rows,
             )
+            if topic:
+                connection.executemany(
+                    "INSERT INTO subscribers (id, created_at, updated_at, topic_id, target_id, user_id,"
+                    " provider_type) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    [(unique_id(), now(), now(), topic, row[0], user, provider_type) for row in rows],
+                )
         return user
 
     def send(self, kind: str, **values: Any) -> str:

@@ -182,9 +182,12 @@ def test_a_slow_project_keeps_nobody_waiting(shared: Office, mails: MailServer) 
 
 def test_a_small_message_does_not_wait_for_a_large_one(post: Office, mails: MailServer) -> None:
     post.smtp(mails.port)
-    large = post.send("email", users=[post.crowd("email", 3000)])
+    topic = post.post("/messaging/topics", topicId=unique_id(), name="News")["$id"]
+    crowd = post.crowd("email", 3000, topic)
+    large = post.send("email", topics=[topic], users=[crowd])
     small = post.send("email", users=[post.user()])
     assert post.ended(small)["status"] == "sent"
     assert post.message(large)["status"] == "processing"
     shown = post.ended(large)
     assert (shown["deliveredTotal"], len(mails.recipients)) == (3000, 3001)
+    assert post.client.delete(f"/v1/messaging/topics/{topic}").status_code == 204

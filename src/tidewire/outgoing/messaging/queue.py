@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -122,22 +122,17 @@ class MessagingQueue:
         if not await database.write(unit):
             return
         for topic in message.topics:
-            await self._add_topic(database, message, topic)
+            await _add_pages(database, partial(_add_subscribers, message, topic))
         named = [*message.targets, *message.data.get("cc", ()), *message.data.get("bcc", ())]
         for column, ids in (("user_id", message.users), ("id", named)):
             for part in records.parts_of(ids):
-                await database.write(partial(_add_named, message, column, part))
+                await _add_pages(database, partial(_add_named, message, column, part))
 
         def begin(transaction: Transaction) -> None:
             records.begin_delivery(transaction.connection, message)
             self._end_if_over(store, message, transaction)
 
         await database.write(begin)
-
-    async def _add_topic(self, database: Database, message: Row[Any], topic_id: str) -> None:
-        after: int | None = 0
-        while after is not None:
-            after = await database.write(partial(_add_page, message, topic_id, after))
 
     async def _begin_batch(self, store: ProjectStore) -> bool:
         """Begin to tell the next recipients once there is room; False: nobody is due."""
@@ -270,6 +265,13 @@ class MessagingQueue:
             )
 
 
+async def _add_pages(database: Database, add: Callable[[int, Transaction], int | None]) -> None:
+    """Put recipients in line, a page in each transaction."""
+    after: int | None = 0
+    while after is not None:
+        after = await database.write(partial(add, after))
+
+
 def _opened(row: Row[Any], connection: Connection) -> Provider:
     credentials = credentials_of(connection, row)
     return Provider(row.sequence, row.updated_at, row.provider, credentials, row.options)
@@ -284,14 +286,19 @@ def _take(transaction: Transaction) -> _Batch | None:
     return _Batch(message, targets, enabled_providers(connection, message.provider_type))
 
 
-def _add_page(message: Row[Any], topic_id: str, after: int, transaction: Transaction) -> int | None:
+def _add_subscribers(message: Row[Any], topic_id: str, after: int, transaction: Transaction) -> int | None:
     """Put a page of the subscribers of a topic in line; where the next begins, None at the end."""
     connection = transaction.connection
-    page = records.pages_of_topic(connection, message, topic_id, after)
+    page = records.page_of_topic(connection, message, topic_id, after)
     records.add_recipients(connection, message, [target for _, target in page])
     return page[-1][0] if len(page) == records.PAGE else None
 
 
-def _add_named(message: Row[Any], column: str, ids: Sequence[str], transaction: Transaction) -> None:
+def _add_named(
+    message: Row[Any], column: str, ids: Sequence[str], after: int, transaction: Transaction
+) -> int | None:
+    """The same for the targets of some users, or with some ids."""
     connection = transaction.connection
-    records.add_recipients(connection, message, records.named_targets(connection, message, column, ids))
+    page = records.page_of_named(connection, message, column, ids, after)
+    records.add_recipients(connection, message, page)
+    return page[-1] if len(page) == records.PAGE else None

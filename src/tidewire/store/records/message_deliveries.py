@@ -91,7 +91,7 @@ def without_recipients(connection: Connection) -> Row[Any] | None:
     return connection.execute(_WITHOUT_RECIPIENTS).first()
 
 
-def pages_of_topic(
+def page_of_topic(
     connection: Connection, message: Row[Any], topic_id: str, after: int
 ) -> list[tuple[int, int]]:
     """The next subscribers of a topic, each with the number of its target."""
@@ -110,12 +110,20 @@ def pages_of_topic(
     return [(row[0], row[1]) for row in found]
 
 
-def named_targets(connection: Connection, message: Row[Any], column: str, ids: Sequence[str]) -> list[int]:
-    """The numbers of the targets of some users (``user_id``), or with some ids (``id``)."""
-    found = select(targets.c.sequence).where(
-        targets.c[column].in_(ids),
-        targets.c.provider_type == message.provider_type,
-        targets.c.expired.is_(False),
+def page_of_named(
+    connection: Connection, message: Row[Any], column: str, ids: Sequence[str], after: int
+) -> list[int]:
+    """The numbers of the next targets of some users (``user_id``), or with some ids (``id``)."""
+    found = (
+        select(targets.c.sequence)
+        .where(
+            targets.c[column].in_(ids),
+            targets.c.provider_type == message.provider_type,
+            targets.c.expired.is_(False),
+            targets.c.sequence > after,
+        )
+        .order_by(targets.c.sequence)
+        .limit(PAGE)
     )
     return list(connection.scalars(found))
 
