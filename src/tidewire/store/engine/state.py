@@ -11,6 +11,9 @@ from tidewire.store.engine.prepared_statements import Prepared
 from tidewire.store.schema import state
 
 _READ: Final = Prepared(select(state.c.value).where(state.c.name == bindparam("name")))
+_CHANGE: Final = Prepared(
+    update(state).where(state.c.name == bindparam("own")).values(value=bindparam("new"))
+)
 
 
 def read_state(connection: Connection, name: str) -> str | None:
@@ -21,7 +24,7 @@ def read_state(connection: Connection, name: str) -> str | None:
 
 def write_state(connection: Connection, name: str, value: str) -> None:
     """Set the value called ``name``."""
-    changed = connection.execute(update(state).where(state.c.name == name).values(value=value))
+    changed = _CHANGE.execute(connection, {"own": name, "new": value})
     if changed.rowcount == 0:
         connection.execute(insert(state).values(name=name, value=value))
 

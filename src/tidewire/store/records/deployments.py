@@ -11,7 +11,7 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.uploads import Upload
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
-from tidewire.store.engine.prepared_statements import PreparedSelect
+from tidewire.store.engine.prepared_statements import Prepared, PreparedSelect
 from tidewire.store.lists.resource_lists import list_rows, resource_list
 from tidewire.store.records.deletions import discard_objects
 from tidewire.store.records.stored_files import Part
@@ -50,6 +50,7 @@ _TO_RUN: Final = PreparedSelect(
     select(*(each for each in table.c if each is not table.c.build_logs)).where(table.c.id == bindparam("id"))
 )
 _WAITING: Final = select(table.c.sequence).where(table.c.status == "waiting", _ARRIVED)
+_ANY_WAITING: Final = Prepared(_WAITING.limit(1))
 _DAY_MS: Final = 24 * 3600 * 1000
 
 
@@ -182,7 +183,7 @@ def builds_begun(connection: Connection) -> bool:
 
 def builds_wait(connection: Connection) -> bool:
     """Whether anything is to be built."""
-    return connection.execute(_WAITING.limit(1)).first() is not None
+    return bool(_ANY_WAITING.fetch(connection, {}))
 
 
 def discard_expired_deployments(transaction: Transaction, now_ms: int, upload_max_age_ms: int) -> int:

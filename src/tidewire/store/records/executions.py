@@ -9,6 +9,7 @@ from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
+from tidewire.store.engine.prepared_statements import Prepared, PreparedSelect
 from tidewire.store.lists.resource_lists import list_rows, resource_list
 from tidewire.store.schema import execution_jobs as jobs
 from tidewire.store.schema import executions as table
@@ -27,20 +28,26 @@ STEP: Final = 500
 """Executions that are deleted in one transaction."""
 
 _BY_ID: Final = select(table).where(table.c.id == bindparam("id"))
-_DUE: Final = (
+_DUE: Final = PreparedSelect(
     select(jobs)
     .where(jobs.c.begun.is_(False), jobs.c.due_at <= bindparam("moment"))
     .order_by(jobs.c.due_at, jobs.c.execution_sequence)
     .limit(1)
 )
-_NEXT: Final = select(func.min(jobs.c.due_at)).where(jobs.c.begun.is_(False))
-_WAITING: Final = select(func.count()).where(jobs.c.due_at <= bindparam("moment"))
-_SCHEDULED: Final = select(func.count()).where(jobs.c.due_at > bindparam("moment"))
+_NEXT: Final = Prepared(select(func.min(jobs.c.due_at)).where(jobs.c.begun.is_(False)))
+_WAITING: Final = Prepared(select(func.count()).where(jobs.c.due_at <= bindparam("moment")))
+_SCHEDULED: Final = Prepared(select(func.count()).where(jobs.c.due_at > bindparam("moment")))
+_INSERT: Final = insert(table).returning(table)
+_UPDATE: Final = update(table).where(table.c.sequence == bindparam("own")).returning(table)
+_ENQUEUE: Final = insert(jobs)
+_OWN_JOB: Final = jobs.c.execution_sequence == bindparam("own")
+_BEGIN: Final = update(jobs).where(_OWN_JOB).values(begun=True, attempts=bindparam("attempt"))
+_END: Final = delete(jobs).where(_OWN_JOB)
 
 
 def insert_execution(connection: Connection, values: Mapping[str, Any]) -> Row[Any]:
     """Write a new execution."""
-    return connection.execute(insert(table).returning(table), dict(values)).one()
+    return connection.execute(_INSERT, dict(values)).one()
 
 
 def execution_row(
@@ -68,8 +75,7 @@ def list_executions(
 
 def update_execution(connection: Connection, sequence: int, values: Mapping[str, Any]) -> Row[Any] | None:
     """Change an execution; returns it as it is now, None if it was deleted."""
-    changed = update(table).where(table.c.sequence == sequence).values(values).returning(table)
-    return connection.execute(changed).one_or_none()
+    return connection.execute(_UPDATE, {**values, "own": sequence}).one_or_none()
 
 
 def delete_execution(connection: Connection, sequence: int) -> None:
@@ -79,26 +85,23 @@ def delete_execution(connection: Connection, sequence: int) -> None:
 
 def enqueue(connection: Connection, sequence: int, request: str, due_at: int) -> None:
     """Have an execution run at ``due_at``; ``request`` says what it is sent, and is sealed."""
-    connection.execute(
-        insert(jobs).values(
-            execution_sequence=sequence, due_at=due_at, request=connection.encryption.seal(request)
-        )
-    )
+    sealed = connection.encryption.seal(request)
+    connection.execute(_ENQUEUE, {"execution_sequence": sequence, "due_at": due_at, "request": sealed})
 
 
 def waiting_jobs(connection: Connection, moment: int) -> int:
     """How many executions wait, or run, that were not asked for synchronously; without those of later."""
-    return connection.scalar(_WAITING, {"moment": moment}) or 0
+    return int(_WAITING.fetch(connection, {"moment": moment})[0][0])
 
 
 def scheduled_jobs(connection: Connection, moment: int) -> int:
     """How many executions are due later."""
-    return connection.scalar(_SCHEDULED, {"moment": moment}) or 0
+    return int(_SCHEDULED.fetch(connection, {"moment": moment})[0][0])
 
 
 def next_job_at(connection: Connection) -> int | None:
     """When the next execution is to begin; None: there is none."""
-    due_at: int | None = connection.scalar(_NEXT)
+    due_at: int | None = _NEXT.fetch(connection, {})[0][0]
     return due_at
 
 
@@ -112,12 +115,12 @@ def begin_job(connection: Connection, moment: int) -> tuple[Row[Any], str, int] 
 
     None: nothing is due.
     """
-    job = connection.execute(_DUE, {"moment": moment}).one_or_none()
-    if job is None:
+    due = _DUE.typed(connection, _DUE.fetch(connection, {"moment": moment}))
+    if not due:
         return None
+    job = due[0]
     attempt = job.attempts + 1
-    own = jobs.c.execution_sequence == job.execution_sequence
-    connection.execute(update(jobs).where(own).values(begun=True, attempts=attempt))
+    connection.execute(_BEGIN, {"own": job.execution_sequence, "attempt": attempt})
     row = update_execution(connection, job.execution_sequence, {"status": "processing", "updated_at": moment})
     assert row is not None  # its job would have gone with it
     return row, connection.encryption.open(job.request), attempt
@@ -125,7 +128,7 @@ def begin_job(connection: Connection, moment: int) -> tuple[Row[Any], str, int] 
 
 def end_job(connection: Connection, sequence: int, values: Mapping[str, Any]) -> Row[Any] | None:
     """Write down what came of an execution; returns it as it is now, None if it was deleted."""
-    connection.execute(delete(jobs).where(jobs.c.execution_sequence == sequence))
+    connection.execute(_END, {"own": sequence})
     return update_execution(connection, sequence, values)
 
 

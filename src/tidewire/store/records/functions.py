@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 
 from tidewire.store.engine.connection import Connection
-from tidewire.store.engine.prepared_statements import PreparedSelect
+from tidewire.store.engine.prepared_statements import Prepared, PreparedSelect
 from tidewire.store.engine.state import read_state, write_state
 from tidewire.store.lists.resource_lists import list_rows, resource_list
 from tidewire.store.records.deletions import discard_objects
@@ -31,8 +31,10 @@ LIST: Final = resource_list(
 )
 _BY_ID: Final = PreparedSelect(select(table).where(table.c.id == bindparam("id")))
 _BY_SEQUENCE: Final = PreparedSelect(select(table).where(table.c.sequence == bindparam("sequence")))
-_ANY: Final = select(table.c.sequence).limit(1)
-_SCHEDULED_AT: Final = select(func.min(table.c.schedule_next_at)).where(table.c.schedule_next_at > 0)
+_ANY: Final = Prepared(select(table.c.sequence).limit(1))
+_SCHEDULED_AT: Final = Prepared(
+    select(func.min(table.c.schedule_next_at)).where(table.c.schedule_next_at > 0)
+)
 _SCHEDULED: Final = select(table).where(
     table.c.schedule_next_at > 0, table.c.schedule_next_at <= bindparam("moment")
 )
@@ -82,12 +84,12 @@ def delete_function(connection: Connection, sequence: int, function_id: str) -> 
 
 def has_functions(connection: Connection) -> bool:
     """Whether there is any function."""
-    return connection.execute(_ANY).first() is not None
+    return bool(_ANY.fetch(connection, {}))
 
 
 def next_scheduled_at(connection: Connection) -> int | None:
     """When a function is run next by its schedule; None: never."""
-    scheduled_at: int | None = connection.scalar(_SCHEDULED_AT)
+    scheduled_at: int | None = _SCHEDULED_AT.fetch(connection, {})[0][0]
     return scheduled_at
 
 

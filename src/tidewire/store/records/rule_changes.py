@@ -12,12 +12,16 @@ from sqlalchemy import delete, select
 
 from tidewire.core.ids import unique_id
 from tidewire.store.engine.connection import Connection
+from tidewire.store.engine.prepared_statements import Prepared
 from tidewire.store.engine.state import write_state
 from tidewire.store.schema import state
 
 _BEFORE_ID: Final = "rules of "
 _AFTER_ALL: Final = "rules of!"
 """The name after those of all notes."""
+_ALL: Final = Prepared(
+    select(state.c.name, state.c.value).where(state.c.name >= _BEFORE_ID, state.c.name < _AFTER_ALL)
+)
 
 
 def note_rules(connection: Connection, function_id: str) -> None:
@@ -27,8 +31,7 @@ def note_rules(connection: Connection, function_id: str) -> None:
 
 def noted_rules(connection: Connection) -> dict[str, str]:
     """The note of each function whose rules are to follow, by the function's id."""
-    names = select(state.c.name, state.c.value).where(state.c.name >= _BEFORE_ID, state.c.name < _AFTER_ALL)
-    return {row.name.removeprefix(_BEFORE_ID): row.value for row in connection.execute(names)}
+    return {name.removeprefix(_BEFORE_ID): note for name, note in _ALL.fetch(connection, {})}
 
 
 def drop_note(connection: Connection, function_id: str, note: str) -> bool:
