@@ -29,7 +29,7 @@ _OF_CONSOLE: Final = frozenset({"console", "projects"})
 """Services that only the console has."""
 _UNSERVED: Final = {
     "reports": "advisor",
-    **{each: each for each in ("functions", "graphql", "messaging", "migrations")},
+    **{each: each for each in ("avatars", "functions", "graphql", "messaging", "migrations")},
     **{each: each for each in ("proxy", "sites", "vcs")},
 }
 """First segments of paths to services that can be switched off though little or nothing of them is served."""
