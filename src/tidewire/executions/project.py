@@ -48,6 +48,8 @@ class _Found:
     """When the next execution is due, or a function by its schedule; milliseconds since the epoch."""
     scheduled_at: int | None
     """When the next function is due by its schedule."""
+    held_up: bool
+    """Whether the queue is full: events that may run functions are left in the log until it has room."""
     batch: Batch | None
     """Events that may run functions."""
     rules: bool
@@ -77,6 +79,8 @@ class ProjectFunctions:
         self._build: Build | None = None
         self._queue: Queue | None = None
         self._triggers: Triggers | None = None
+        self._held_up = False
+        """Whether a look has found the queue full, or may find it so just now."""
         self._closed = False
         if project_id != CONSOLE_PROJECT_ID:
             self._tasks.keep("looks", self._look_again_and_again)
@@ -111,13 +115,15 @@ class ProjectFunctions:
             await self._release(database)
             await follow_functions(self._parts.instance, database)
             self._queue = Queue(self._parts, store, self._tasks, self._wake, self._has_room)
-            self._triggers = Triggers(self._parts, store)
+            self._triggers = Triggers(store)
             self._leave.append(database.keep_awake_while(self._is_busy))
             self._leave.append(database.listen(self._on_events))
         while not self._closed:
             self._news.clear()
             self._urgent.clear()
-            found = await database.read(partial(_found, self._triggers))
+            self._held_up = True  # until the look tells: one that ends meanwhile makes room that it misses
+            found = await database.read(partial(_found, self._triggers, self._parts.settings.functions_queue))
+            self._held_up = found.held_up
             if found.rules:
                 await follow_functions(self._parts.instance, database)
             if found.scheduled_at is not None and found.scheduled_at <= now():
@@ -155,7 +161,7 @@ class ProjectFunctions:
 
     def _has_room(self) -> None:
         """An execution has ended, which makes room in the queue."""
-        if self._triggers is not None and self._triggers.are_held_up:
+        if self._held_up:
             self._wake()
 
     def _begin_build(self, store: ProjectStore) -> None:
@@ -196,17 +202,20 @@ def _gives_work(event: Event) -> bool:
     return pattern.startswith("functions.")
 
 
-def _found(triggers: Triggers, connection: Connection) -> _Found:
+def _found(triggers: Triggers, most: int, connection: Connection) -> _Found:
+    """What there is to do; the queue is full when ``most`` executions wait or run."""
     rules = bool(noted_rules(connection))
     if not functions.has_functions(connection):
-        return _Found(builds=False, due_at=None, scheduled_at=None, batch=None, rules=rules)
+        return _Found(builds=False, due_at=None, scheduled_at=None, held_up=False, batch=None, rules=rules)
     scheduled_at = functions.next_scheduled_at(connection)
     times = [time for time in (executions.next_job_at(connection), scheduled_at) if time is not None]
+    held_up = executions.waiting_jobs(connection, now()) >= most
     return _Found(
         builds=deployments.builds_wait(connection),
         due_at=min(times, default=None),
         scheduled_at=scheduled_at,
-        batch=triggers.read(connection),
+        held_up=held_up,
+        batch=None if held_up else triggers.read(connection),
         rules=rules,
     )
 

@@ -24,6 +24,7 @@ from tidewire.store.instance.instance import ProjectStore
 from tidewire.store.records import executions as records
 from tidewire.store.records.deployments import active_deployment
 from tidewire.store.records.functions import function_of_sequence
+from tidewire.store.secrets.encryption import SealError
 from tidewire.store.upkeep.project_work import Tasks
 
 MAX_ATTEMPTS: Final = 3
@@ -111,7 +112,12 @@ class Queue:
         if job is None:
             return None
         row, request_text, attempt = job
-        runnable = self._runnable(transaction.connection, row, attempt)
+        try:
+            runnable = self._runnable(transaction.connection, row, attempt)
+        except (SealError, LookupError, ValueError):
+            # Raised here it would hold up all that waits behind this one.
+            _log.exception("execution_not_runnable", project=self._store.project.id, execution=row.id)
+            runnable = "What is to be run cannot be read; the server's log says why."
         begun = _Begun(row, _decode(request_text), runnable)
         if self._parts.settings.functions_tell_begin:
             self._tell(transaction, row, begun.request)

@@ -11,16 +11,13 @@ from typing import Any, Final
 import tidewire
 from tidewire.core.events import NOBODY, LoggedEvent, event_names
 from tidewire.core.ids import unique_id
-from tidewire.core.time import now
 from tidewire.executions.adding import add_execution
-from tidewire.executions.parts import Parts
 from tidewire.services.functions.requests import ExecutionRequest, Sender
 from tidewire.store.engine import event_log
 from tidewire.store.engine.connection import Connection, Row
 from tidewire.store.engine.database import Transaction
 from tidewire.store.engine.state import read_state, write_state
 from tidewire.store.instance.instance import ProjectStore
-from tidewire.store.records.executions import waiting_jobs
 from tidewire.store.records.functions import triggered_functions
 
 BATCH: Final = 100
@@ -43,15 +40,12 @@ class Batch:
 class Triggers:
     """Reads the event log of one project for its functions."""
 
-    def __init__(self, parts: Parts, store: ProjectStore) -> None:
-        self._parts = parts
+    def __init__(self, store: ProjectStore) -> None:
         self._store = store
         self._position = self._noted = 0
         self._patterns: frozenset[str] = frozenset()
         self.is_busy = False
         """Whether events that were read are about to run functions."""
-        self.are_held_up = False
-        """Whether events wait in the log because the queue is full; to be looked at when one has ended."""
 
     def wants(self, logged: LoggedEvent) -> bool:
         """Whether an event runs a function, as far as is known."""
@@ -85,17 +79,13 @@ class Triggers:
         return True
 
     def read(self, connection: Connection) -> Batch | None:
-        """The next events; None: there are none, or no room for what they run. For a thread that reads."""
+        """The next events; None: there are none, or no functions for them. For a thread that reads."""
         functions = triggered_functions(connection)
         self._patterns = frozenset(pattern for each in functions for pattern in each.events)
-        self.are_held_up = False
         if not functions:
             return None
         noted = int(read_state(connection, _POSITION) or 0)
         begin = max(self._position, noted, min(each.position for each in functions))
-        if waiting_jobs(connection, now()) >= self._parts.settings.functions_queue:
-            self.are_held_up = True
-            return None
         events = event_log.read_after(connection, begin, BATCH)
         return Batch(functions, events) if events else None
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -91,6 +94,25 @@ def test_only_events_since_a_function_can_run_run_it(tmp_path: Path) -> None:
             assert run_by("third") == ["third"]
     finally:
         server.stop()
+
+
+def test_what_cannot_be_read_holds_up_nothing_behind_it(project: FunctionsProject) -> None:
+    """As by an older version of the server: a function with a specification that this one does not know."""
+    broken = project.deployed(ECHO_EVENT, events=["teams.*.create"])
+    sound = project.deployed(ECHO_EVENT, events=["teams.*.create"])
+    path = project.server.data_dir / "projects" / project.server.project / "database.sqlite3"
+    with closing(sqlite3.connect(path)) as others, others:
+        others.execute(
+            "UPDATE functions SET runtime_specification = 'of-another-version' WHERE id = ?", [broken]
+        )
+    project.post("/teams", teamId="behind", name="Behind")
+    for function_id, status in ((broken, "failed"), (sound, "completed")):
+        found = eventually(
+            partial(project.executions, function_id),
+            lambda found: bool(found) and found[0]["status"] in {"completed", "failed"},
+        )
+        assert [each["status"] for each in found] == [status]
+    assert "the server's log says why" in project.executions(broken)[0]["errors"]
 
 
 def test_a_function_that_is_switched_off_is_run_by_no_event(project: FunctionsProject) -> None:
