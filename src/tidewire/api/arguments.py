@@ -36,8 +36,7 @@ def convert_given(
         if textual and value is not _MISSING:
             value = _untangle(parameter, value)
         if value is _MISSING or (value is None and not parameter.check.condition):
-            told = parameter.required or parameter.default is msgspec.UNSET
-            if value is None and told and parameter.nullable:
+            if value is None and parameter.nullable and _tells_null(parameter):
                 arguments[parameter.argument] = None
             elif parameter.required:
                 raise missing(parameter.name, type_of_missing)
@@ -45,6 +44,11 @@ def convert_given(
                 arguments[parameter.argument] = parameter.default
         else:
             arguments[parameter.argument] = _accept(parameter, value)
+
+
+def _tells_null(parameter: Parameter) -> bool:
+    """Whether null says something else than that the parameter is absent."""
+    return parameter.required or parameter.default is msgspec.UNSET
 
 
 def missing(name: str, type_: str = "general_argument_invalid") -> TidewireError:
