@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from email.utils import parsedate_to_datetime
 
 import pytest
 
@@ -132,6 +133,8 @@ def test_a_scheduled_mail_goes_at_its_time(post: Office, mails: MailServer) -> N
     assert post.message(message)["status"] == "scheduled"
     assert post.ended(message)["status"] == "sent"
     assert now() >= due
+    date = parsedate_to_datetime(mails.mails[-1]["Date"])
+    assert date.timestamp() >= due // 1000, "the date of a mail is when it goes, not when it was made"
 
 
 def test_a_project_that_sleeps_is_woken(tmp_path_factory: pytest.TempPathFactory, mails: MailServer) -> None:

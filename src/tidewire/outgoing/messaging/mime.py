@@ -29,7 +29,8 @@ def mime_of(provider: Provider, letter: Letter) -> EmailMessage:
             mail["X-Mailer"] = one_line(mailer)
     except (MessageError, IndexError) as error:
         raise ValueError(f"the mail cannot be written: {error}") from None
-    mail["Date"] = format_datetime(datetime.fromtimestamp(letter.created_at / 1000, UTC))
+    # When it goes, not when it was made: a draft or a scheduled mail must not look old on arrival.
+    mail["Date"] = format_datetime(datetime.now(UTC))
     # The same for all recipients and at each attempt, so that who gets it twice can tell.
     domain = sender.rpartition("@")[2]
     mail["Message-ID"] = f"<{letter.created_at}.{letter.id}.{letter.project_id}@{domain}>"
