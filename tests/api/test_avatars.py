@@ -135,6 +135,13 @@ def test_without_a_name_they_are_those_of_who_asks(api: ApiServer, client: httpx
     assert named.headers["cache-control"] == "private, max-age=3888000"
 
 
+def test_pictures_of_the_best_quality_are_compressed_all_the_same(client: httpx.Client) -> None:
+    for path in ("photo", "flags/us?quality=100&width=256", "credit-cards/visa?quality=100&width=256"):
+        answer = client.get(f"/v1/avatars/{path}")
+        width, height = shown(answer.content).size
+        assert len(answer.content) < width * height, path  # uncompressed it has 3 or 4 bytes for each pixel
+
+
 def test_qr(client: httpx.Client) -> None:
     answer = client.get("/v1/avatars/qr?text=hello&size=230&margin=1&download=true")
     assert answer.headers["content-disposition"] == 'attachment; filename="qr.png"'

@@ -85,7 +85,8 @@ def _writable(frame: Image.Image, output: Output, profile: bytes, background: st
 
 def _options(output: Output, quality: int) -> dict[str, Any]:
     if output == "png":
-        return {} if quality < 0 else {"compress_level": 9 - round(quality * 9 / 100)}
+        # Not 0, which only makes the file many times as large: PNG loses nothing whatever the quality.
+        return {} if quality < 0 else {"compress_level": max(1, 9 - round(quality * 9 / 100))}
     if output == "gif":
         return {}
     chosen = quality if quality >= 0 else _USUAL[output]
