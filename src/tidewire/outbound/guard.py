@@ -64,7 +64,9 @@ def _plain(host: str) -> str:
 
 
 def _forbidden(host: str) -> ForbiddenAddressError:
-    return ForbiddenAddressError(f"{host} is at an internal address, which may not be called")
+    return ForbiddenAddressError(
+        f"{host} is at an internal address, which may not be called unless outbound_allowed_hosts names it"
+    )
 
 
 def guard_of(settings: Settings) -> Guard:
