@@ -27,22 +27,24 @@ _OF_PROJECTS: Final = frozenset({
 """Services that the console itself does not have."""
 _OF_CONSOLE: Final = frozenset({"console", "projects"})
 """Services that only the console has."""
-_UNSERVED: Final = {
+_BY_SEGMENT: Final = {
     "reports": "advisor",
     **{each: each for each in ("avatars", "functions", "graphql", "messaging", "migrations")},
     **{each: each for each in ("proxy", "sites", "vcs")},
 }
-"""First segments of paths to services that can be switched off though little or nothing of them is served."""
+"""First segments of paths to the services that such a path counts to even if it leads to no operation.
+
+Where one of these is switched off, it is refused as switched off, not as a route that there is not."""
 
 
 def service_of(match: Match | None, path: str) -> str:
-    """The service that a request is about, as it can be switched off; empty if the path leads nowhere.
+    """The service that a request is about, as it can be switched off; empty if there is none.
 
-    ``path`` begins with ``/v1/``.
+    ``path`` begins with ``/v1/``. If it leads to no operation, its first segment tells, for some services.
     """
     if match is not None:
         return match.route.endpoint.service
-    return _UNSERVED.get(path.split("/", 3)[2] if path.count("/") > 1 else "", "")
+    return _BY_SEGMENT.get(path.split("/", 3)[2] if path.count("/") > 1 else "", "")
 
 
 def require_place(service: str, project: Project, *, named: bool, admin_mode: bool) -> None:
