@@ -337,7 +337,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     messaging_batches_per_project: Count = 2
     """The same of one project; so many batches may be told twice after a kill."""
     messaging_timeout: PositiveSeconds = 20.0
-    """Seconds that a provider may take to answer."""
+    """Seconds that a provider may take to answer; mail servers have 30 for each step."""
     messaging_max_attempts: Count = 5
     """Attempts to tell a recipient, where a failure looks temporary."""
     messaging_retry_seconds: PositiveSeconds = 1.0
@@ -365,11 +365,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     webhook_user_agent: Annotated[str, Meta(pattern=r"^[\x20-\x7e]*$")] = ""
     """`User-Agent` of webhooks, for receivers that filter by it; empty: `Tidewire-Server/<version>`."""
     webhook_private_addresses: bool = False
-    """Deliver webhooks, and mails by projects' own servers, to private, loopback and other internal addresses
-    too."""
+    """Deliver webhooks, mails by projects' own servers and what providers of messages carry to private,
+    loopback and other internal addresses too."""
     outbound_allowed_hosts: list[str] = msgspec.field(default_factory=list)
-    """Host names and addresses that webhooks and mail servers of projects may be at though they are internal,
-    such as `mail.lan,10.0.0.7`."""
+    """Host names and addresses that webhooks, mail servers of projects and providers of messages may be at
+    though they are internal, such as `mail.lan,10.0.0.7`."""
     functions_sandbox: Literal["auto", "required"] = "auto"
     """`required` runs functions only where bubblewrap or namespaces keep them apart; `auto` elsewhere too,
     with bounds of resources alone."""
