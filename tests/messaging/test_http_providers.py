@@ -22,6 +22,7 @@ from tests.messaging.office import Office, office
 from tests.sdk.node import JAVASCRIPT
 from tests.support.receiver import Received, Receiver, answer, running_receiver
 from tidewire.core.ids import unique_id
+from tidewire.core.time import format_datetime, now
 from tidewire.outgoing.messaging.http_providers import HTTP_PROVIDERS
 from tidewire.outgoing.messaging.signatures import aws_headers
 
@@ -335,6 +336,14 @@ def test_a_picture_is_read_by_devices(post: Office, interfaces: Interfaces) -> N
     url = post.message(message)["data"]["image"]["url"]
     path = url.partition("/v1/")[2]
     assert httpx.get(f"{post.server.endpoint}/{path}").content == picture
+    later = now() + 100 * 86_400_000
+    planned = {"draft": False, "scheduledAt": format_datetime(later), "users": [post.user()]}
+    post.client.patch(f"/v1/messaging/messages/push/{message}", json=planned).raise_for_status()
+    tokens = post.client.get(f"/v1/tokens/buckets/{bucket}/files/f").json()["tokens"]
+    shown = next(each for each in tokens if each["secret"] in post.message(message)["data"]["image"]["url"])
+    assert shown["expire"] > format_datetime(later), "who gets the message then can still read its picture"
+    post.client.delete(f"/v1/storage/buckets/{bucket}/files/f").raise_for_status()
+    post.client.patch(f"/v1/messaging/messages/push/{message}", json={"draft": True}).raise_for_status()
 
 
 def test_signatures_are_those_of_aws() -> None:

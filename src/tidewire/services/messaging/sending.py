@@ -32,6 +32,7 @@ from tidewire.services.storage.records import file_not_found, find_bucket
 from tidewire.store.engine.connection import Connection, Row
 from tidewire.store.engine.database import Transaction
 from tidewire.store.records.file_tokens import insert_token
+from tidewire.store.records.messages import find_message
 from tidewire.store.records.stored_files import find_file
 from tidewire.store.secrets.credentials import FileTokenClaims, encode_file_token
 
@@ -218,13 +219,18 @@ def update_push(
     critical: Switch | None = None,
     priority: Priority | None = None,
 ) -> Message:
-    """Change a push message that is a draft or scheduled."""
+    """Change a push message that is a draft or scheduled; its picture is readable after its new time too."""
+    picture: Mapping[str, str] | None = None
+    if image is not None:
+        picture = _picture(transaction, context, image, scheduled_at)
+    elif draft is not None or scheduled_at is not None:
+        picture = _picture_at_another_time(transaction, context, message_id, scheduled_at)
     given: Mapping[str, Any] = {
         "title": title,
         "body": body,
         "data": data,
         "action": action,
-        "image": None if image is None else _picture(transaction, context, image, scheduled_at),
+        "image": picture,
         "icon": icon,
         "sound": sound,
         "color": color,
@@ -272,6 +278,19 @@ def _picture(
         f"{endpoint_of(context.settings)}{path}?{urlencode({'project': context.project.id, 'token': token})}"
     )
     return {"bucketId": bucket_id, "fileId": file_id, "url": url}
+
+
+def _picture_at_another_time(
+    transaction: Transaction, context: Context, message_id: str, scheduled_at: int | None
+) -> dict[str, str] | None:
+    """The picture that a message has, readable after its new time; None: it has none, or the file is gone."""
+    kept = find_message(transaction.connection, message_id).data.get("image")
+    if kept is None:
+        return None
+    try:
+        return _picture(transaction, context, (kept["bucketId"], kept["fileId"]), scheduled_at)
+    except TidewireError:
+        return None
 
 
 def _file(connection: Connection, context: Context, bucket_id: str, file_id: str) -> Row[Any]:
