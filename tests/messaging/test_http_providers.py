@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import sqlite3
 import subprocess
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
@@ -276,6 +278,26 @@ def test_firebase(post: Office, interfaces: Interfaces) -> None:
     assert first.json["message"]["notification"] == {"title": "News", "body": "Hello"}
     assert first.json["message"]["data"] == {"a": "1"}
     assert first.json["message"]["apns"]["payload"]["aps"]["badge"] == 2
+
+
+def test_access_tokens_serve_the_project_that_they_are_for_alone(
+    post: Office, interfaces: Interfaces
+) -> None:
+    key = _key(rsa.generate_private_key(public_exponent=65537, key_size=2048))
+    url = f"{interfaces.receiver.url()}token/"
+    account = {"project_id": "p", "client_email": "r@example.com", "private_key": key, "token_uri": url}
+    for granted in ("first", "second"):
+        project = post.project()
+        post.provider("fcm", serviceAccountJSON=account)
+        path = post.server.data_dir / "projects" / project / "database.sqlite3"
+        with closing(sqlite3.connect(path, timeout=30)) as connection, connection:
+            connection.execute("UPDATE providers SET updated_at = 1796083200000")  # both were changed at once
+        user = post.user()
+        post.target(user, "push", unique_id())
+        interfaces.answers = [answer(body=f'{{"access_token": "{granted}", "expires_in": 3600}}')]
+        assert post.ended(post.send("push", users=[user]))["deliveredTotal"] == 1
+    shown = [each.headers["authorization"] for each in interfaces.of("fcm")]
+    assert shown == ["Bearer first", "Bearer second"]
 
 
 def test_a_key_that_is_none_is_told(post: Office, interfaces: Interfaces) -> None:

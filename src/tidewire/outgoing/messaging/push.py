@@ -29,6 +29,10 @@ _GONE: Final = frozenset({"Unregistered", "BadDeviceToken", "ExpiredToken", "Dev
 _MOST_KEPT: Final = 1000
 
 
+_PassKey = tuple[str, int, int]
+"""A provider with the credentials of one moment: its project, its number there, and when it was changed."""
+
+
 class _KeyError(Exception):
     """Credentials that nothing can be signed with."""
 
@@ -37,10 +41,10 @@ class _Passes:
     """What providers show to be let in, kept for a while, each made once at a time."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[int, int], tuple[str, int]] = {}
-        self._locks: dict[tuple[int, int], asyncio.Lock] = {}
+        self._kept: dict[_PassKey, tuple[str, int]] = {}
+        self._locks: dict[_PassKey, asyncio.Lock] = {}
 
-    async def of(self, key: tuple[int, int], make: Callable[[], Awaitable[tuple[str, int]]]) -> str:
+    async def of(self, key: _PassKey, make: Callable[[], Awaitable[tuple[str, int]]]) -> str:
         """What is kept under ``key``, or made: a text, and when it ends in milliseconds since the epoch."""
         async with self._locks.setdefault(key, asyncio.Lock()):
             kept = self._kept.get(key)
@@ -51,7 +55,7 @@ class _Passes:
                 kept = self._kept[key] = await make()
             return kept[0]
 
-    def forget(self, key: tuple[int, int]) -> None:
+    def forget(self, key: _PassKey) -> None:
         """Have it made anew the next time."""
         self._kept.pop(key, None)
 
@@ -96,7 +100,7 @@ class FcmCourier(_PushCourier):
     async def _tell(self, provider: Provider, letter: Letter, recipient: Recipient) -> Refusal | None:
         account = provider.credentials["serviceAccountJSON"]
         account = msgspec.json.decode(account) if isinstance(account, str) else account
-        key = (provider.sequence, provider.changed_at)
+        key = (letter.project_id, provider.sequence, provider.changed_at)
         access = await self._passes.of(key, lambda: self._access(account))
         project = quote(str(account["project_id"]), safe="")
         answer = await self._http.fetch(
@@ -182,7 +186,7 @@ class ApnsCourier(_PushCourier):
     """Devices that Apple's push service reaches, by HTTP/2."""
 
     async def _tell(self, provider: Provider, letter: Letter, recipient: Recipient) -> Refusal | None:
-        key = (provider.sequence, provider.changed_at)
+        key = (letter.project_id, provider.sequence, provider.changed_at)
         signed = await self._passes.of(key, lambda: _signature(provider))
         base = self._base or (APNS_SANDBOX if provider.options.get("sandbox") else APNS)
         payload = {**(letter.data.get("data") or {}), "aps": _aps(letter)}
@@ -210,7 +214,7 @@ class ApnsCourier(_PushCourier):
             return None
         return self._refusal(answer, key)
 
-    def _refusal(self, answer: HttpAnswer, key: tuple[int, int]) -> Refusal:
+    def _refusal(self, answer: HttpAnswer, key: _PassKey) -> Refusal:
         try:
             reason = str(msgspec.json.decode(answer.body)["reason"])
         except (msgspec.DecodeError, LookupError, TypeError):
