@@ -16,8 +16,9 @@ from tests.api.people import sign_up
 from tests.support.api import ApiServer, running_api
 from tests.support.pictures import RED, bomb, corners, near, saved, shown
 from tidewire.core.ids import unique_id
+from tidewire.pictures.contract import UndecodableError
+from tidewire.pictures.icons import harmless_svg, icon_address
 from tidewire.services import ALL_OPERATIONS
-from tidewire.services.avatars.icons import BrokenSvgError, harmless_svg, icon_address
 from tidewire.services.avatars.people import color_of, initials_of
 from tidewire.settings import Settings
 
@@ -341,6 +342,10 @@ def test_icons_of_pages(daring: httpx.Client, elsewhere: Elsewhere) -> None:
     broken = elsewhere.put("/broken", b'<link rel="icon" href="/j.svg">')
     elsewhere.put("/j.svg", b'<!DOCTYPE svg [<!ENTITY a "b">]><svg/>')
     assert refused(favicon(daring, broken)) == (400, "avatar_svg_sanitization_failed")
+    elsewhere.put("/j.svg", DEEP)
+    assert refused(favicon(daring, broken)) == (400, "avatar_svg_sanitization_failed")
+    odd = elsewhere.put("/odd", b"<![<!")
+    assert refused(favicon(daring, odd)) == (404, "avatar_icon_not_found")
 
 
 def test_a_server_that_does_not_answer(daring: httpx.Client) -> None:
@@ -359,6 +364,7 @@ def test_a_server_that_does_not_answer(daring: httpx.Client) -> None:
         ('<link rel="icon" href="http://[">', "http://x.org/favicon.ico"),
         ('<link rel="icon"', "http://x.org/favicon.ico"),
         ("\0\xff<<<", "http://x.org/favicon.ico"),
+        ('<link rel="icon" href="a.png"><![<!', "http://x.org/d/a.png"),
     ],
 )
 def test_addresses_of_icons(page: str, address: str) -> None:
@@ -385,11 +391,19 @@ def test_svg_runs_nothing(harm: str) -> None:
         assert word not in clean
 
 
+DEEP = b'<svg xmlns="http://www.w3.org/2000/svg">' + b"<g>" * 20_000 + b"</g>" * 20_000 + b"</svg>"
+ENTITIES = '<!DOCTYPE svg [<!ENTITY a "b">]><svg xmlns="http://www.w3.org/2000/svg"><text>&a;</text></svg>'
+
+
 @pytest.mark.parametrize(
-    "content", [b"", b"<svg/>", b"<html/>", b"<svg", b"\xff\xfe\0", b"<!DOCTYPE svg><svg/>"]
-)
+    "content",
+    [
+        b"", b"<svg/>", b"<html/>", b"<svg", b"\xff\xfe\0", b"<!DOCTYPE svg><svg/>", ENTITIES.encode(),
+        ENTITIES.encode("utf-16"), DEEP,
+    ],
+)  # fmt: skip
 def test_what_is_no_svg(content: bytes) -> None:
-    with pytest.raises(BrokenSvgError):
+    with pytest.raises(UndecodableError):
         harmless_svg(content)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -55,7 +56,9 @@ async def pictures(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncItera
 
 def test_servers_load_nothing_of_it() -> None:
     """What decodes and draws is loaded by workers alone, so that servers without previews pay nothing."""
-    program = "import sys, tidewire.app; print([each for each in ('PIL', 'segno') if each in sys.modules])"
+    program = "import sys, tidewire.app\n"
+    program += "parts = ('PIL', 'segno', 'tidewire.pictures.icons')\n"
+    program += "print([each for each in parts if each in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -130,6 +133,36 @@ async def test_a_worker_that_is_killed(pictures: Pictures) -> None:
         except PictureError:
             results.append(b"")
     assert results[-1]
+
+
+async def test_a_worker_that_is_killed_while_it_is_idle(pictures: Pictures) -> None:
+    await pictures.drawn("a", SMALL, saved(corners()))
+    [worker] = workers()
+    os.kill(worker, signal.SIGKILL)
+    await asyncio.to_thread(os.waitid, os.P_PID, worker, os.WEXITED | os.WNOWAIT)
+    assert await pictures.drawn("a", SMALL, saved(corners()))
+
+
+@pytest.mark.parametrize("pictures", [{"avatars_fetches_at_once": 1}], indirect=True)
+async def test_what_was_fetched_is_made_before_more_is_fetched(pictures: Pictures) -> None:
+    """So that what waits for a worker does not fill the memory."""
+    begun: list[str] = []
+    await pictures.drawn("a", SMALL, saved(corners()))
+    [worker] = workers()
+
+    async def fetch() -> bytes:
+        begun.append("one")
+        return saved(corners())
+
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        made = asyncio.gather(*(pictures.kept(name, name, SMALL, fetch=fetch) for name in "abc"))
+        await asyncio.wait([made], timeout=0.5)
+        assert len(begun) == 1
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    await made
+    assert len(begun) == 3
 
 
 async def test_content_that_breaks_off(pictures: Pictures, tmp_path: Path) -> None:
@@ -225,6 +258,21 @@ def test_what_is_kept_is_bounded(tmp_path: Path) -> None:
     assert kept.find("large") is None
     kept.forget("a")
     assert kept.find("a/39/x") is None
+
+
+def test_several_processes_bound_one_folder(tmp_path: Path) -> None:
+    several = [KeptPictures(tmp_path, 100_000) for _ in range(4)]
+    for number in range(240):
+        several[number % 4].keep(str(number), bytes(1000))
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 140_000
+
+
+def test_one_without_content_is_made_again(tmp_path: Path) -> None:
+    """As a machine that lost its power may leave it."""
+    kept = KeptPictures(tmp_path, 10_000)
+    kept.keep("a", b"whole")
+    (tmp_path / "a").write_bytes(b"")
+    assert kept.find("a") is None
 
 
 def test_a_large_one_is_read_from_the_disk(tmp_path: Path) -> None:

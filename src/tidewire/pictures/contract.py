@@ -76,8 +76,21 @@ class Code(msgspec.Struct, frozen=True, kw_only=True, tag="code"):
     output: Output = "png"
 
 
+class PageIcon(msgspec.Struct, frozen=True, kw_only=True, tag="page icon"):
+    """The address of the icon that a page names; the page is the content, and the answer is UTF-8."""
+
+    url: str
+    """Where the page was found."""
+
+
+class HarmlessSvg(msgspec.Struct, frozen=True, kw_only=True, tag="svg"):
+    """The SVG that is the content, without anything in it that acts."""
+
+
 Job = Rendering | Initials | Tile | Code
-"""Everything that a worker can make."""
+"""Every picture that a worker can make."""
+Task = Job | PageIcon | HarmlessSvg
+"""Everything that a worker does: strangers' pages and SVG too are read nowhere else."""
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -92,7 +105,7 @@ class Limits(msgspec.Struct, frozen=True):
 class Order(msgspec.Struct, frozen=True):
     """The head of what goes to a worker; ``size`` bytes of a picture come behind it."""
 
-    job: Job
+    job: Task
     limits: Limits
     size: int
 

@@ -18,6 +18,8 @@ _NOTED_SECONDS: Final = 3600.0
 """In which several uses are noted as one."""
 _LEFT: Final = 0.9
 """Of the bytes that may be kept, after some were deleted."""
+_UNSEEN: Final = 0.1
+"""Of them that a process may add before it looks what others have added."""
 _LARGEST: Final = 0.25
 """Of them that a single picture may have."""
 
@@ -48,7 +50,9 @@ class KeptPictures:
         self._most = most_bytes
         self._lock = threading.Lock()
         self._bytes: int | None = None
-        """About; None: the folder was not looked through yet."""
+        """In the folder when it was looked through last; None: it was not yet."""
+        self._added = 0
+        """Bytes since then."""
 
     def find(self, name: str) -> KeptPicture | None:
         """A picture by its name, a path in the folder."""
@@ -57,6 +61,8 @@ class KeptPictures:
             with path.open("rb") as file:
                 about = os.fstat(file.fileno())
                 content = file.read() if about.st_size <= IN_MEMORY else b""
+            if not about.st_size:  # a crash of the machine can leave a file without its content
+                return None
             if about.st_mtime < time.time() - _NOTED_SECONDS:
                 os.utime(path)
         except OSError:
@@ -88,10 +94,10 @@ class KeptPictures:
 
     def _grown(self, size: int) -> None:
         with self._lock:
-            if self._bytes is not None:
-                self._bytes += size
-            if self._bytes is None or self._bytes > self._most:
-                self._bytes = self._trimmed()
+            self._added += size
+            seen = self._bytes is not None and self._added < self._most * _UNSEEN
+            if not seen or (self._bytes or 0) + self._added > self._most:
+                self._bytes, self._added = self._trimmed(), 0
 
     def _trimmed(self) -> int:
         """Delete what was used longest ago until enough is free; the bytes that are left."""

@@ -9,10 +9,12 @@ from PIL import Image
 
 from tidewire.pictures.contract import (
     Code,
+    HarmlessSvg,
     Initials,
-    Job,
     Limits,
+    PageIcon,
     Rendering,
+    Task,
     Tile,
     TooLargeError,
     UndecodableError,
@@ -20,15 +22,21 @@ from tidewire.pictures.contract import (
 from tidewire.pictures.decoding import opened
 from tidewire.pictures.drawing import code, initials, tile
 from tidewire.pictures.encoding import ANIMATED, encoded, require_writable
+from tidewire.pictures.icons import harmless_svg, icon_address
 from tidewire.pictures.stand_ins import GROUND, stand_in
 from tidewire.pictures.steps import covering_size, rendered, target_size
 
 
-def made(job: Job, content: bytes, limits: Limits) -> bytes:
+def made(job: Task, content: bytes, limits: Limits) -> bytes:
     """What a job asks for. Raises PictureError."""
-    require_writable(job.output)
+    if not isinstance(job, PageIcon | HarmlessSvg):
+        require_writable(job.output)
     try:
         match job:
+            case PageIcon():
+                return icon_address(job.url, content).encode("utf-8", "replace")
+            case HarmlessSvg():
+                return harmless_svg(content)
             case Rendering():
                 return _rendered(job, content, limits)
             case Initials():

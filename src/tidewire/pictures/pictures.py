@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
-from tidewire.pictures.contract import Job, Limits
+from tidewire.pictures.contract import Job, Limits, Task
 from tidewire.pictures.kept import KeptPicture, KeptPictures
 from tidewire.pictures.places import Places
 from tidewire.pictures.workers import WorkerBounds, Workers
 from tidewire.settings import Settings
-
-T = TypeVar("T")
 
 FOLDER: Final = "pictures"
 """In the data directory."""
@@ -70,8 +69,8 @@ class Pictures:
             task.add_done_callback(partial(self._made, name))
         return await asyncio.shield(task), False
 
-    async def drawn(self, who: str, job: Job, content: bytes = b"") -> bytes:
-        """A picture that is not kept. Raises PictureError."""
+    async def drawn(self, who: str, job: Task, content: bytes = b"") -> bytes:
+        """A picture that is not kept, or what else a worker does. Raises PictureError."""
         return await self._workers.make(who, job, self._limits, _pieces(content), len(content))
 
     async def forget(self, name: str) -> None:
@@ -93,10 +92,13 @@ class Pictures:
         await asyncio.gather(*self._forgetting, return_exceptions=True)
         await self._workers.close()
 
-    async def fetched(self, who: str, fetch: Callable[[], Awaitable[T]]) -> T:
-        """What ``fetch`` gets, when it is the turn of ``who``: only so many connections are open."""
-        async with self._fetches.taken(who):
-            return await fetch()
+    def fetching(self, who: str) -> AbstractAsyncContextManager[None]:
+        """Hold a place of those who fetch from elsewhere, when it is the turn of ``who``.
+
+        What was fetched is to be let go before the place is: so few connections are open, and few bodies are
+        in memory, however many wait for a worker. Raises PicturesBusyError.
+        """
+        return self._fetches.taken(who)
 
     async def _make(
         self,
@@ -107,11 +109,12 @@ class Pictures:
         size: int,
         fetch: Fetch | None,
     ) -> KeptPicture:
-        pieces = _pieces(b"") if content is None else content()
-        if fetch is not None:
-            found = await self.fetched(who, fetch)
-            pieces, size = _pieces(found), len(found)
-        made = await self._workers.make(who, job, self._limits, pieces, size)
+        if fetch is None:
+            pieces = _pieces(b"") if content is None else content()
+            made = await self._workers.make(who, job, self._limits, pieces, size)
+        else:
+            async with self.fetching(who):
+                made = await self.drawn(who, job, await fetch())
         return await asyncio.to_thread(self._kept.keep, name, made)
 
     def _made(self, name: str, task: asyncio.Task[KeptPicture]) -> None:

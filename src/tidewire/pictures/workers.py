@@ -17,11 +17,11 @@ from typing import Final, cast
 import msgspec
 
 from tidewire.pictures.contract import (
-    Job,
     Limits,
     Order,
     Outcome,
     PicturesBusyError,
+    Task,
     TooLargeError,
     UndecodableError,
     UnsupportedOutputError,
@@ -79,7 +79,12 @@ class _Worker:
         self.jobs = 0
         self.timer: asyncio.TimerHandle | None = None
 
-    def make(self, job: Job, limits: Limits, content: list[bytes]) -> bytes:
+    @property
+    def alive(self) -> bool:
+        """Whether the process has not ended."""
+        return self._process.poll() is None
+
+    def make(self, job: Task, limits: Limits, content: list[bytes]) -> bytes:
         """One picture from ``content``. Raises PictureError, and OSError or EOFError if the process ended."""
         self.jobs += 1
         head = msgspec.msgpack.encode(Order(job, limits, sum(map(len, content))))
@@ -126,7 +131,7 @@ class Workers:
         """Which talk to the workers, and wait for those that were killed."""
 
     async def make(
-        self, who: str, job: Job, limits: Limits, content: AsyncIterator[bytes], size: int
+        self, who: str, job: Task, limits: Limits, content: AsyncIterator[bytes], size: int
     ) -> bytes:
         """A picture from ``size`` bytes of ``content``, when ``who`` has their turn. Raises PictureError."""
         async with self._places.taken(who):
@@ -136,11 +141,9 @@ class Workers:
             async with self._free:
                 return await self._made(job, limits, pieces)
 
-    async def _made(self, job: Job, limits: Limits, pieces: list[bytes]) -> bytes:
+    async def _made(self, job: Task, limits: Limits, pieces: list[bytes]) -> bytes:
         loop = asyncio.get_running_loop()
-        worker = self._idle.pop() if self._idle else await self._started()
-        if worker.timer is not None:
-            worker.timer.cancel()
+        worker = self._rested() or await self._started()
         try:
             async with asyncio.timeout(self._bounds.seconds):
                 made = await loop.run_in_executor(self._threads, worker.make, job, limits, pieces)
@@ -173,6 +176,17 @@ class Workers:
             return await asyncio.get_running_loop().run_in_executor(self._threads, _Worker, self._bounds)
         except OSError as error:  # no more processes or descriptors
             raise PicturesBusyError(f"No picture can be made at the moment: {error.strerror}.") from None
+
+    def _rested(self) -> _Worker | None:
+        """An idle worker; those that something else ended while they were idle make no picture fail."""
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.alive:
+                if worker.timer is not None:
+                    worker.timer.cancel()
+                return worker
+            self._end(worker)
+        return None
 
     def _rest(self, worker: _Worker) -> None:
         if worker.jobs >= _JOBS:

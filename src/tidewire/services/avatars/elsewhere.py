@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated, Final
 
 import tidewire
@@ -13,9 +15,16 @@ from tidewire.core.time import now
 from tidewire.outbound.fetching import Fetched, fetch
 from tidewire.outbound.guard import Guard
 from tidewire.outbound.http import RequestFailedError
-from tidewire.pictures.contract import PicturesBusyError, Rendering
+from tidewire.pictures.contract import (
+    HarmlessSvg,
+    PageIcon,
+    PictureError,
+    PicturesBusyError,
+    Rendering,
+    UndecodableError,
+)
+from tidewire.pictures.pictures import Pictures
 from tidewire.services.avatars import operations
-from tidewire.services.avatars.icons import BrokenSvgError, harmless_svg, icon_address, is_page
 from tidewire.services.avatars.marks import Side
 from tidewire.services.context import Context
 from tidewire.services.pictures import (
@@ -43,7 +52,7 @@ async def get_image(context: Context, url: Address, width: Side = 400, height: S
     job = Rendering(width=width, height=height, quality=80, output="png")
 
     async def content() -> bytes:
-        found = await _fetch(context, url)
+        found = await fetch_from(context, url)
         if found.status != 200:
             raise _no_image()
         return found.body
@@ -65,19 +74,31 @@ async def get_image(context: Context, url: Address, width: Side = 400, height: S
 @operations.declare("getFavicon", "GET", "/avatars/favicon", scopes=("avatars.read",))
 async def get_favicon(context: Context, url: Address) -> Download:
     """Get the icon of a web site: the one that its page names, or the one at its root."""
-    page = await fetched(context, url, redirects=_REDIRECTS)
-    icon = await fetched(context, icon_address(page.url, page.body), redirects=_REDIRECTS)
-    if icon.status != 200:
-        raise _no_icon()
+    async with fetching(context) as pictures:
+        page = await fetch_from(context, url, redirects=_REDIRECTS)
+        try:
+            named = await pictures.drawn(present_party(), PageIcon(url=page.url), page.body)
+        except PictureError as error:
+            raise _no_icon() if isinstance(error, UndecodableError) else told(error) from None
+        icon = await fetch_from(context, named.decode(), redirects=_REDIRECTS)
+        if icon.status != 200:
+            raise _no_icon()
+        return await _shown_icon(pictures, context, icon)
+
+
+async def _shown_icon(pictures: Pictures, context: Context, icon: Fetched) -> Download:
     if icon.media_type == "image/svg+xml" or icon.url.partition("?")[0].endswith(".svg"):
         try:
-            return _as_it_is(harmless_svg(icon.body), "icon.svg", "image/svg+xml")
-        except BrokenSvgError as error:
+            drawing = await pictures.drawn(present_party(), HarmlessSvg(), icon.body)
+        except UndecodableError as error:
             raise TidewireError(
                 "avatar_svg_sanitization_failed", f"The icon cannot be shown: {error}."
             ) from None
+        except PictureError as error:
+            raise told(error) from None
+        return _as_it_is(drawing, "icon.svg", "image/svg+xml")
     if icon.url.partition("?")[0].endswith(".ico"):
-        if is_page(icon.body):
+        if _is_page(icon.body):
             raise _no_icon()
         return _as_it_is(icon.body, "icon.ico", "image/x-icon")
     try:
@@ -86,19 +107,22 @@ async def get_favicon(context: Context, url: Address) -> Download:
         raise (_no_icon() if error.type == "storage_file_type_unsupported" else error) from None
 
 
-async def fetched(context: Context, url: str, redirects: int = 0) -> Fetched:
-    """What lies at an address, when it is the caller's turn.
+@asynccontextmanager
+async def fetching(context: Context) -> AsyncIterator[Pictures]:
+    """Fetch within this, and make what is made of it, when it is the caller's turn.
 
-    Raises ``avatar_remote_url_failed``, ``general_server_busy``.
+    Raises ``general_server_busy``.
     """
     assert context.pictures is not None, "requests come with what makes pictures"
     try:
-        return await context.pictures.fetched(present_party(), lambda: _fetch(context, url, redirects))
+        async with context.pictures.fetching(present_party()):
+            yield context.pictures
     except PicturesBusyError as error:
         raise told(error) from None
 
 
-async def _fetch(context: Context, url: str, redirects: int = 0) -> Fetched:
+async def fetch_from(context: Context, url: str, redirects: int = 0) -> Fetched:
+    """What lies at an address. Raises ``avatar_remote_url_failed``."""
     settings = context.settings
     try:
         return await fetch(
@@ -117,6 +141,12 @@ async def _fetch(context: Context, url: str, redirects: int = 0) -> Fetched:
 def _as_it_is(content: bytes, name: str, mime_type: str) -> Download:
     tag = hashlib.sha256(content).hexdigest()[:40]
     return download_of(content, name, mime_type, tag, True, KEPT_SECONDS)
+
+
+def _is_page(content: bytes) -> bool:
+    """Whether content that should be an icon is a page, as servers answer for what is not there."""
+    begin = content.lstrip()[:5].lower()
+    return begin.startswith((b"<html", b"<!doc"))
 
 
 def _no_image() -> TidewireError:

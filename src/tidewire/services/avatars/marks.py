@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from functools import cache
 from importlib.resources import files
 from typing import Annotated, Final
@@ -82,11 +83,18 @@ async def get_flag(
     """Get the flag of a country, by its code of two letters (ISO 3166-1)."""
     job = Rendering(width=width, height=height, quality=quality, output="png")
 
-    async def flag() -> bytes:
-        return _flag(code)
+    async def flag() -> AsyncIterator[bytes]:
+        yield _flag(code)
 
     return await kept_picture(
-        context, code, job, tag=tag_of(job, code), folder=_FOLDER, modified=MODIFIED, fetch=flag
+        context,
+        code,
+        job,
+        tag=tag_of(job, code),
+        folder=_FOLDER,
+        modified=MODIFIED,
+        content=flag,
+        size=len(_flag(code)),
     )
 
 

@@ -14,7 +14,7 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.models import Account
 from tidewire.pictures.contract import Code, Initials, Output, Rendering, Tile
 from tidewire.services.avatars import operations
-from tidewire.services.avatars.elsewhere import fetched
+from tidewire.services.avatars.elsewhere import fetch_from, fetching
 from tidewire.services.avatars.marks import Side
 from tidewire.services.context import Context
 from tidewire.services.pictures import drawn_picture
@@ -82,11 +82,12 @@ async def get_photo(
     """Get a photo of the signed-in user, if one is found; else their initials; else a silhouette."""
     account = _account(context)
     if account is not None and account.email and context.settings.avatars_photo_services:
-        photo = await _photo(context, account.email, rating)
-        if photo:
-            job = Rendering(width=width, height=height, quality=quality, output=output)
+        job = Rendering(width=width, height=height, quality=quality, output=output)
+        async with fetching(context):
+            photo = await _photo(context, account.email, rating)
             try:
-                return await drawn_picture(context, "photo", job, photo)
+                if photo:
+                    return await drawn_picture(context, "photo", job, photo)
             except TidewireError as error:
                 if error.type == "general_server_busy":
                     raise
@@ -145,10 +146,8 @@ async def _photo(context: Context, email: str, rating: str) -> bytes:
     }
     for template in _PHOTOS:
         try:
-            found = await fetched(context, template.format(**hashes, side=512, rating=rating))
-        except TidewireError as error:
-            if error.type == "general_server_busy":
-                raise
+            found = await fetch_from(context, template.format(**hashes, side=512, rating=rating))
+        except TidewireError:
             continue
         if found.status == 200:
             return found.body

@@ -1,12 +1,15 @@
-"""Icons of web sites: the address of the best that a page names, and SVG that runs nothing."""
+"""Icons of web sites: the best that a page names, and SVG that runs nothing. Runs in a worker."""
 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from html.parser import HTMLParser
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 from xml.etree import ElementTree
+
+from tidewire.pictures.contract import UndecodableError
 
 _LOOKED_AT: Final = 512 * 1024
 """Bytes of a page."""
@@ -52,8 +55,11 @@ _DRAWING: Final = frozenset(
 _ELSEWHERE: Final = re.compile(r"url\(\s*['\"]?\s*(?!#)", re.IGNORECASE)
 
 
-class BrokenSvgError(Exception):
-    """SVG that cannot be read, or that has more in it than a picture needs; the text says which."""
+class _Builder(ElementTree.TreeBuilder):
+    """Takes no document that declares anything, in whatever encoding: entities grow without bounds."""
+
+    def doctype(self, _name: str, _public: str | None, _system: str | None) -> None:
+        raise UndecodableError("it declares entities")
 
 
 class _Icons(HTMLParser):
@@ -72,7 +78,8 @@ class _Icons(HTMLParser):
 def icon_address(page_url: str, page: bytes) -> str:
     """The address of a page's icon: an SVG before all others, then the largest; else the usual place."""
     icons = _Icons()
-    icons.feed(page[:_LOOKED_AT].decode("utf-8", "replace"))
+    with suppress(AssertionError):  # the parser's, of broken declarations; what was found before counts
+        icons.feed(page[:_LOOKED_AT].decode("utf-8", "replace"))
     best = ("", -1)
     for address, size in icons.found:
         absolute = _joined(page_url, address)
@@ -93,22 +100,15 @@ def _joined(base: str, address: str) -> str:
     return joined
 
 
-def is_page(content: bytes) -> bool:
-    """Whether content that should be an icon is a page, as servers answer for what is not there."""
-    begin = content.lstrip()[:5].lower()
-    return begin.startswith((b"<html", b"<!doc"))
-
-
 def harmless_svg(content: bytes) -> bytes:
-    """The drawing alone: no scripts, no styles, nothing from elsewhere. Raises BrokenSvgError."""
-    if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
-        raise BrokenSvgError("it declares entities")
+    """The drawing alone: no scripts, no styles, nothing from elsewhere. Raises UndecodableError."""
+    parser = ElementTree.XMLParser(target=_Builder())  # noqa: S314 - no entities are declared
     try:
-        root = ElementTree.fromstring(content)  # noqa: S314 - no entities are declared
-    except (ElementTree.ParseError, ValueError, LookupError, RecursionError):
-        raise BrokenSvgError("it is no SVG") from None
+        root = ElementTree.fromstring(content, parser)  # noqa: S314
+    except (ElementTree.ParseError, ValueError, LookupError):
+        raise UndecodableError("it is no SVG") from None
     if root.tag != f"{_SVG}svg":
-        raise BrokenSvgError("it is no SVG")
+        raise UndecodableError("it is no SVG")
     pending = [root]
     while pending:
         element = pending.pop()
@@ -121,7 +121,10 @@ def harmless_svg(content: bytes) -> bytes:
             else:
                 element.remove(child)
     ElementTree.register_namespace("", _SVG[1:-1])
-    return bytes(ElementTree.tostring(root, encoding="utf-8"))
+    try:
+        return bytes(ElementTree.tostring(root, encoding="utf-8"))
+    except RecursionError:
+        raise UndecodableError("it is nested too deeply") from None
 
 
 def _acts(name: str, value: str) -> bool:
