@@ -30,8 +30,16 @@ from tidewire.settings import Settings
 SMALL = Rendering(width=10, output="png")
 
 
+_others: list[int] = []
+"""Workers of servers that tests of other folders have left in this process."""
+
+
 def workers() -> list[int]:
-    """The processes that make pictures for this one."""
+    """The processes that make pictures for the test."""
+    return [each for each in _all_workers() if each not in _others]
+
+
+def _all_workers() -> list[int]:
     children = [
         each for path in Path("/proc/self/task").glob("*/children") for each in path.read_text().split()
     ]
@@ -47,6 +55,7 @@ def _command(process: int) -> bytes:
 
 @pytest.fixture
 async def pictures(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Pictures]:
+    _others[:] = _all_workers()
     settings: dict[str, Any] = getattr(request, "param", {})
     made = Pictures(Settings(data_dir=str(tmp_path), pictures_at_once=1, **settings))
     yield made
