@@ -425,7 +425,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     avatars_fetches_at_once: Count = 16
     """Pages and pictures elsewhere that one process fetches at the same time for avatars."""
     avatars_fetch_seconds: PositiveSeconds = 10.0
-    """Seconds that all of it may take for one avatar."""
+    """Seconds that one page or picture may take, with its redirects."""
     avatars_fetch_max_bytes: Bytes = 10_000_000
     """Bytes of a page or picture that is fetched for an avatar; larger ones are refused."""
     avatars_allowed_hosts: list[str] = msgspec.field(default_factory=list)

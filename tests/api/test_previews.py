@@ -13,6 +13,7 @@ from PIL import Image
 from tests.support.api import ApiServer
 from tests.support.pictures import BLUE, GREEN, RED, WHITE, bomb, corners, near, profile, saved, shown
 from tidewire.core.ids import unique_id
+from tidewire.services.storage import previews
 
 
 class Store:
@@ -157,6 +158,11 @@ def test_colours_survive(store: Store) -> None:
     assert near(store.image(content, "a.jpg", output="gif").convert("RGB").getpixel((10, 10)), RED)
 
 
+def test_a_huge_profile_does_not_go_into_small_previews(store: Store) -> None:
+    content = saved(corners(), "JPEG", icc_profile=profile() + bytes(3_000_000))
+    assert len(store.get(store.put(content, "a.jpg"), width=10).content) < 10_000
+
+
 @pytest.mark.parametrize("output", ["jpg", "png", "webp", "gif", "avif"])
 @pytest.mark.parametrize(
     "kind", ["CMYK", "16 bits", "palette with alpha", "grey with alpha", "1 bit", "grey"]
@@ -219,6 +225,13 @@ def test_heic(store: Store) -> None:
     image = shown(store.get(file, width=40, output="png").content)
     assert image.size == (40, 30)
     assert near(image.getpixel((5, 5)), RED, 40)
+
+
+def test_heic_where_it_is_not_read(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a file of another kind."""
+    monkeypatch.setattr(previews, "HEIC", False)
+    image = store.image(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "a.heic", width=100, height=50)
+    assert (image.format, image.size) == ("JPEG", (100, 50))
 
 
 @pytest.mark.parametrize(

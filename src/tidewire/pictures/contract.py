@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Final, Literal
 
 import msgspec
@@ -13,6 +14,8 @@ Gravity = Literal[
 Source = Literal["content", "video", "image", "file"]
 """The picture that is sent along, or one that stands for a video, a picture that is too large, any file."""
 
+HEIC: Final = find_spec("pillow_heif") is not None
+"""Whether HEIC is read and written here; known without loading what does it."""
 MIME_TYPES: Final[dict[Output, str]] = {
     "jpg": "image/jpeg",
     "png": "image/png",

@@ -10,15 +10,12 @@ from typing import Final
 
 from PIL import ExifTags, Image, ImageCms, ImageFile, ImageOps, JpegImagePlugin
 
-from tidewire.pictures.contract import Limits, TooLargeError, UndecodableError
+from tidewire.pictures.contract import HEIC, Limits, TooLargeError, UndecodableError
 
-try:
+if HEIC:
     from pillow_heif import register_heif_opener
-except ImportError:
-    HEIC = False
-else:
+
     register_heif_opener()
-    HEIC = True
 
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", *(("HEIF",) if HEIC else ()))
 
@@ -26,6 +23,8 @@ _TURNED: Final = frozenset({5, 6, 7, 8})
 """Values of the EXIF orientation with which width and height change places."""
 _SCALED_BEFORE: Final = 2
 """JPEG is decoded at this many times the size that is wanted, at least, and then scaled."""
+_LARGEST_PROFILE: Final = 2**20
+"""Bytes of a colour profile that survives: in a small preview a larger one would be almost all of it."""
 
 Image.MAX_IMAGE_PIXELS = None  # ours is asked first
 ImageFile.LOAD_TRUNCATED_IMAGES = False
@@ -52,7 +51,7 @@ class Decoded:
     def profile(self) -> bytes:
         """The colour profile of what :meth:`read` gives; empty: none."""
         profile: bytes = self.image.info.get("icc_profile") or b""
-        return profile if profile[16:20] == b"RGB " else b""
+        return profile if profile[16:20] == b"RGB " and len(profile) <= _LARGEST_PROFILE else b""
 
     @property
     def plays(self) -> int:

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from PIL import Image
 
-from tidewire.pictures.contract import Output, UnsupportedOutputError
-from tidewire.pictures.decoding import HEIC, in_srgb
+from tidewire.pictures.contract import HEIC, Output, UnsupportedOutputError
+from tidewire.pictures.decoding import in_srgb
 from tidewire.pictures.steps import flattened
 
 ANIMATED: Final = frozenset({"gif", "webp", "avif"})

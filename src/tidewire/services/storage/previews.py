@@ -11,7 +11,7 @@ from tidewire.core.checks.numbers import Fraction, Whole
 from tidewire.core.checks.texts import AnyCaseChoice, Choice
 from tidewire.core.downloads import Download
 from tidewire.core.errors import TidewireError
-from tidewire.pictures.contract import Gravity, Output, Rendering, Source
+from tidewire.pictures.contract import HEIC, Gravity, Output, Rendering, Source
 from tidewire.services.context import Context
 from tidewire.services.pictures import kept_picture, tag_of
 from tidewire.services.storage import operations
@@ -110,7 +110,7 @@ async def _parts(context: Context, file: ReadableFile) -> AsyncIterator[bytes]:
 
 
 def _source_of(row: Row[Any], most_bytes: int) -> Source:
-    if row.mime_type in _INPUTS:
+    if row.mime_type in _INPUTS and (HEIC or row.mime_type != "image/heic"):
         return "content" if row.size <= most_bytes else "image"
     return "video" if row.mime_type.startswith("video/") else "file"
 
@@ -121,4 +121,6 @@ def _output_of(row: Row[Any], asked: str) -> Output:
     chosen = asked or (extension if extension in _OUTPUTS else "")
     if not chosen and not extension:
         chosen = _INPUTS.get(row.mime_type, "")
+    if chosen == "heic" and not (asked or HEIC):
+        return "jpg"
     return "jpg" if chosen in {"", "jpeg"} else cast("Output", chosen)
