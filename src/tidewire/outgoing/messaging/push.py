@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote, urlencode
@@ -60,7 +61,7 @@ class _Passes:
         self._kept.pop(key, None)
 
 
-class _PushCourier:
+class _PushCourier(ABC):
     """What both services have in common: a call for each device."""
 
     def __init__(self, http: OutboundHttp, seconds: float, base: str = "") -> None:
@@ -90,8 +91,9 @@ class _PushCourier:
                 found |= refused([recipient], told)
         return found
 
+    @abstractmethod
     async def _tell(self, provider: Provider, letter: Letter, recipient: Recipient) -> Refusal | None:
-        raise NotImplementedError
+        """Tell one device; why it was not told, if it was not."""
 
 
 class FcmCourier(_PushCourier):
