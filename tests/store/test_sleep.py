@@ -25,7 +25,8 @@ from tidewire.store.engine import event_log
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import NEVER, Database, Transaction
 from tidewire.store.engine.deadlines import too_long
-from tidewire.store.engine.reading import FairQueue, Job, Share, present_share
+from tidewire.store.engine.jobs import Job
+from tidewire.store.engine.reading import FairQueue, Share, present_share
 from tidewire.store.engine.threads import ThreadPool
 from tidewire.store.instance.instance import DEFAULT_PROJECT_ID, Instance, ProjectStore
 from tidewire.store.records.due import OPEN

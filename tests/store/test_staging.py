@@ -15,7 +15,7 @@ import pytest
 from tests.services.world import World
 from tests.store.staged import add, names, seen, stock, table_of, unchanged
 from tidewire.core.errors import TidewireError
-from tidewire.store.engine.reading import Job
+from tidewire.store.engine.jobs import Job
 from tidewire.store.engine.sqlite import staging as module
 from tidewire.store.engine.sqlite.staging import StagingConnections
 

@@ -11,7 +11,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from tidewire.store.engine.reading import FairQueue, Job, Share, present_share
+from tidewire.store.engine.jobs import Job
+from tidewire.store.engine.reading import FairQueue, Share, present_share
 from tidewire.store.engine.threads import ThreadPool
 
 T = TypeVar("T")

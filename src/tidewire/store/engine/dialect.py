@@ -25,7 +25,6 @@ from tidewire.store.engine.sqlite.tables import (
     drop_column,
     drop_index,
     drop_tables,
-    has_table,
     upsert,
 )
 from tidewire.store.engine.sqlite.text import (
@@ -48,7 +47,7 @@ from tidewire.store.engine.sqlite.vectors import (
 __all__ = [
     "Indexed", "SideIndex", "add_column", "array_contains", "box_meets", "contains", "contains_of",
     "cosine_distance", "create_index", "distance", "drop_column", "drop_index", "drop_tables", "elements_of",
-    "ends_with", "euclidean_distance", "folded", "has_table", "keep_vectors", "listed", "match_expression",
+    "ends_with", "euclidean_distance", "folded", "keep_vectors", "listed", "match_expression",
     "matches", "packed", "path_to", "prepare_vectors", "relates", "starts_with", "type_at", "upsert",
     "value_at", "within_range", "words_column", "words_found",
 ]  # fmt: skip

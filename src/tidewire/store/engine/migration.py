@@ -27,7 +27,6 @@ from sqlalchemy import (
 )
 
 from tidewire.store.engine.connection import Connection
-from tidewire.store.engine.dialect import has_table
 from tidewire.store.engine.prepared_statements import Prepared
 from tidewire.store.schema import INSTANCE_REVISION, PROJECT_REVISION, instance_metadata, project_metadata
 
@@ -76,7 +75,7 @@ def bring_up_to_date(connection: Connection, chain: Chain, *, create: bool = Tru
     """
     revision = _revision_of(connection, chain)
     if revision is None:
-        if has_table(connection, _FORMER_CHAIN):
+        if connection.dialect.has_table(connection, _FORMER_CHAIN):
             raise MigrationError(_TOO_OLD)
         if not create:
             raise MigrationError("it holds no tables of Tidewire; put it back from a backup")
@@ -94,7 +93,7 @@ def _is_too_old(revision: str) -> bool:
 
 def _revision_of(connection: Connection, chain: Chain) -> str | None:
     """The revision that a database has; None: it has no tables of the chain."""
-    if not has_table(connection, chain.version_table):
+    if not connection.dialect.has_table(connection, chain.version_table):
         return None
     rows = _revision(chain.version_table).fetch(connection, {})
     return rows[0][0] if rows else ""

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from tidewire.store.engine.deadlines import too_long
-from tidewire.store.engine.reading import TRIAL_SECONDS, FairQueue, Job, Lane, Share, present_share
+from tidewire.store.engine.jobs import TRIAL_SECONDS, Job
+from tidewire.store.engine.reading import FairQueue, Lane, Share, present_share
 from tidewire.store.engine.threads import ThreadPool
 
 T = TypeVar("T")

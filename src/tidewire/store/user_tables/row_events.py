@@ -7,6 +7,7 @@ from typing import Final
 from sqlalchemy import bindparam, func, or_, select
 
 from tidewire.store.engine.connection import Connection
+from tidewire.store.engine.dialect import path_to, value_at
 from tidewire.store.engine.event_log import last_offset, trimmed_offset
 from tidewire.store.engine.prepared_statements import Prepared
 from tidewire.store.schema import event_log
@@ -23,8 +24,8 @@ _since = (
     .subquery()
 )
 _of_rows: Final = or_(_since.c.pattern.contains(".rows."), _since.c.pattern.contains(".documents."))
-_database: Final = func.json_extract(_since.c.parameters, "$.databaseId") == bindparam("database")
-_table: Final = func.json_extract(_since.c.parameters, "$.tableId") == bindparam("table")
+_database: Final = value_at(_since.c.parameters, path_to(["databaseId"])) == bindparam("database")
+_table: Final = value_at(_since.c.parameters, path_to(["tableId"])) == bindparam("table")
 _OF_TABLE: Final = Prepared(select(func.count()).select_from(_since).where(_of_rows, _database, _table))
 _OF_ANY_TABLE: Final = Prepared(select(func.count()).select_from(_since).where(_of_rows))
 

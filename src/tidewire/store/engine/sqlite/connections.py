@@ -5,19 +5,17 @@ from __future__ import annotations
 import math
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import msgspec
 from sqlalchemy import create_engine
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from tidewire.store.engine.connection import Connection
-from tidewire.store.engine.deadlines import too_long
 from tidewire.store.engine.sqlite.functions import register_functions
 from tidewire.store.secrets.encryption import Encryption
 
@@ -131,14 +129,3 @@ def driver(connection: Connection) -> sqlite3.Connection:
     raw = connection.connection.driver_connection
     assert isinstance(raw, sqlite3.Connection)
     return raw
-
-
-@contextmanager
-def timeouts_told() -> Iterator[None]:
-    """Raise ``database_timeout`` where a progress handler ended a statement."""
-    try:
-        yield
-    except (OperationalError, sqlite3.OperationalError) as error:
-        if "interrupted" in str(getattr(error, "orig", error)):
-            raise too_long() from error
-        raise

@@ -26,10 +26,12 @@ from tidewire.store.engine.contract import (
     Listener,
     Transaction,
 )
+from tidewire.store.engine.jobs import Job
 from tidewire.store.engine.migration import PROJECT, Chain
-from tidewire.store.engine.reading import Job, Lane
+from tidewire.store.engine.reading import Lane
 from tidewire.store.engine.sqlite.checkpoints import Checkpoints
 from tidewire.store.engine.sqlite.connections import BUSY_TIMEOUT_MS, Synchronous, connect, empty_log
+from tidewire.store.engine.sqlite.failures import failures_told
 from tidewire.store.engine.sqlite.opening import OpenFile
 from tidewire.store.engine.sqlite.readers import Readers
 from tidewire.store.engine.sqlite.staging import StagingConnections
@@ -327,9 +329,10 @@ class Database:
 
     async def _open_or_create(self) -> OpenFile:
         def opening(create: bool) -> OpenFile:
-            return OpenFile(
-                self.path, self.project_id, self._synchronous, self._chains, create=create, due=self._due
-            )
+            with failures_told():
+                return OpenFile(
+                    self.path, self.project_id, self._synchronous, self._chains, create=create, due=self._due
+                )
 
         try:
             return await self._workers.open_or_close(lambda: opening(self._create))

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
+
+from sqlalchemy.exc import DBAPIError
+
+from tidewire.store.engine.deadlines import too_long
+from tidewire.store.machine.disk_space import disk_full
 
 _PASSING: Final = frozenset(
     {
@@ -26,9 +33,27 @@ def is_passing(error: BaseException) -> bool:
     return isinstance(cause := _cause(error), sqlite3.OperationalError) and _code(cause) in _PASSING
 
 
-def is_disk_full(error: BaseException) -> bool:
-    """Whether there was no room on the disk."""
-    return isinstance(cause := _cause(error), sqlite3.Error) and _code(cause) == sqlite3.SQLITE_FULL
+def told(error: BaseException) -> BaseException:
+    """Return what clients are told of an error: ``general_disk_full`` where there was no room on the disk."""
+    full = isinstance(cause := _cause(error), sqlite3.Error) and _code(cause) == sqlite3.SQLITE_FULL
+    return disk_full() if full else error
+
+
+@contextmanager
+def failures_told() -> Iterator[None]:
+    """Raise what clients are told of a failure.
+
+    ``database_timeout`` where a progress handler ended a statement, otherwise as :func:`told`.
+    """
+    try:
+        yield
+    except (DBAPIError, sqlite3.Error) as error:
+        cause = _cause(error)
+        if isinstance(cause, sqlite3.Error) and _code(cause) == sqlite3.SQLITE_INTERRUPT:
+            raise too_long() from error
+        if (other := told(error)) is not error:
+            raise other from error
+        raise
 
 
 def circumstance_of(error: BaseException) -> str | None:

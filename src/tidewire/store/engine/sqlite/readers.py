@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from tidewire.store.engine.connection import Connection
-from tidewire.store.engine.reading import TRIAL_SECONDS
-from tidewire.store.engine.sqlite.connections import driver, timeouts_told
+from tidewire.store.engine.jobs import TRIAL_SECONDS
+from tidewire.store.engine.sqlite.connections import driver
+from tidewire.store.engine.sqlite.failures import failures_told
 from tidewire.store.engine.sqlite.watcher import Watcher
 
 T = TypeVar("T")
@@ -35,7 +36,7 @@ class _Reader:
         self.connection.deadline = self.deadline = self.used_at + seconds
         self.raw.execute("BEGIN")
         try:
-            with timeouts_told():
+            with failures_told():
                 return unit(self.connection)
         finally:
             if self.raw.in_transaction:

@@ -16,8 +16,9 @@ from contextlib import asynccontextmanager
 from typing import Any, Final, Protocol, TypeVar
 
 from tidewire.store.engine.connection import Connection
-from tidewire.store.engine.reading import Job
-from tidewire.store.engine.sqlite.connections import driver, timeouts_told
+from tidewire.store.engine.jobs import Job
+from tidewire.store.engine.sqlite.connections import driver
+from tidewire.store.engine.sqlite.failures import failures_told
 from tidewire.store.engine.sqlite.overlay import clear_overlay, is_current, open_overlay
 
 T = TypeVar("T")
@@ -141,7 +142,7 @@ class StagingConnection:
         self._deadline = time.monotonic() + seconds
         connection = self._begin()
         raw = driver(connection)
-        with timeouts_told():
+        with failures_told():
             try:
                 self._position = catch_up(connection, self._position)
                 raw.execute("SAVEPOINT unit")

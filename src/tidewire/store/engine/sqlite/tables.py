@@ -8,26 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Column, Table, bindparam, column, literal, select, table
+from sqlalchemy import Column, Table
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import IntegrityError
 
 from tidewire.store.engine.connection import Connection
-from tidewire.store.engine.prepared_statements import Prepared
 from tidewire.store.engine.sqlite.indexed import Indexed
-
-_known = table("sqlite_master", column("name"))
-_TABLE = Prepared(select(literal(1)).select_from(_known).where(_known.c.name == bindparam("name")))
 
 
 def upsert(target: Table) -> sqlite.Insert:
     """An INSERT that can say what to do where the row is there already (``on_conflict_do_update``)."""
     return sqlite.insert(target)
-
-
-def has_table(connection: Connection, name: str) -> bool:
-    """Whether there is a table of this name."""
-    return bool(_TABLE.fetch(connection, {"name": name}))
 
 
 def add_column(connection: Connection, rows: str, added: Column[Any]) -> None:

@@ -15,9 +15,10 @@ from typing import Any, Final, Protocol
 from tidewire.core.events import LoggedEvent
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.contract import Transaction
-from tidewire.store.engine.failures import raisable
+from tidewire.store.engine.jobs import raisable
 from tidewire.store.engine.sqlite.checkpoints import Checkpoints
 from tidewire.store.engine.sqlite.connections import driver
+from tidewire.store.engine.sqlite.failures import told
 from tidewire.store.engine.threads import ThreadPool
 
 GROUP_UNITS: Final = 256
@@ -181,7 +182,7 @@ class Writer:
         try:
             write.result = write.unit(transaction)
         except BaseException as error:
-            write.error = raisable(error)
+            write.error = raisable(told(error))
             if not raw.in_transaction:
                 # SQLite itself undid everything, for example because the disk is full.
                 raise
@@ -197,4 +198,4 @@ class Writer:
             if self._driver is not None and self._driver.in_transaction:
                 self._driver.execute("ROLLBACK")
         for write in group:
-            write.error = write.error or raisable(error)
+            write.error = write.error or raisable(told(error))
