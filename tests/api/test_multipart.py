@@ -6,6 +6,7 @@ import hashlib
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -49,9 +50,15 @@ def nothing_left(api: ApiServer) -> Iterator[None]:
     before = api.stored_objects()
     yield
     deadline = time.monotonic() + 90  # longer than a silent client may keep its upload open
-    while api.stored_objects() - before and time.monotonic() < deadline:
+    while (left := api.stored_objects() - before) and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert api.stored_objects() - before == set()
+    assert left == set(), f"left at {time.time():.0f}: {_described(left)}\n{api.waiting()}"
+
+
+def _described(paths: set[Path]) -> list[tuple[str, int, float]]:
+    """Names of files, their sizes and when they were written to."""
+    found = [(path.name, path.stat()) for path in paths if path.exists()]
+    return [(name, status.st_size, status.st_mtime) for name, status in found]
 
 
 def _error(response: httpx.Response) -> tuple[int, str]:

@@ -148,3 +148,27 @@ async def test_a_writer_that_is_cancelled_at_any_moment_leaves_nothing(
         await asyncio.wait([task])
         await writer.abort()
     assert stored_files(root) == []
+
+
+async def test_a_writer_leaves_nothing_if_giving_up_is_cancelled_too(
+    objects: ObjectStorage, root: Path
+) -> None:
+    async def write_all(writer: ObjectWriter) -> None:
+        try:
+            for _ in range(4):
+                await writer.write(os.urandom(300_000))
+            await writer.finish()
+        except BaseException:
+            await writer.abort()
+            raise
+
+    for steps in range(60):
+        tasks = [asyncio.create_task(write_all(objects.writer())) for _ in range(20)]
+        for _ in range(steps % 12):
+            await asyncio.sleep(0)
+        while not all(task.done() for task in tasks):
+            for task in tasks:
+                task.cancel()
+            await asyncio.sleep(0)
+    await asyncio.sleep(0.2)  # for what goes on in threads
+    assert stored_files(root) == []

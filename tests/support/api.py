@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -64,6 +65,17 @@ class ApiServer:
     def stored_objects(self) -> set[Path]:
         """All files of object storage, those of unfinished writers included."""
         return {path for path in (Path(self.settings.data_dir) / "objects").rglob("*") if path.is_file()}
+
+    def waiting(self) -> str:
+        """What every task of the server waits for, to be shown where something does not end."""
+
+        async def told() -> str:
+            text = io.StringIO()
+            for task in asyncio.all_tasks():
+                task.print_stack(file=text)
+            return text.getvalue()
+
+        return self.run(told)
 
 
 @contextmanager

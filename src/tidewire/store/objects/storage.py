@@ -14,7 +14,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import obstore
 import structlog
@@ -70,7 +70,8 @@ class ObjectWriter:
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._head = b""
         self._finishing = False
-        self._step: Awaitable[object] | None = None
+        self._given_up = False
+        self._step: asyncio.Future[object] | None = None
         self.key = key
         self.size = 0
         """Bytes written so far."""
@@ -95,16 +96,24 @@ class ObjectWriter:
         return StoredObject(self.key, self.size, self._md5.hexdigest(), self._head)
 
     async def abort(self) -> None:
-        """Give up: nothing of the object remains, also if :meth:`finish` failed or was cancelled half-way."""
+        """Give up: nothing of the object remains, also if :meth:`finish` failed or was cancelled half-way.
+
+        It is done to its end even if who waits for it is cancelled, who learns of that afterwards.
+        """
+        cancelled = await _done(self._step) if self._step is not None else None
+        if self._finishing:
+            removal = obstore.delete_async(self._store.store, self.key)
+        else:
+            removal = self._file.__aexit__(asyncio.CancelledError, asyncio.CancelledError(), None)
+        removed = asyncio.ensure_future(removal)
+        cancelled = await _done(removed) or cancelled
         # What cannot be removed now, the sweep removes; the reason for giving up must not be hidden.
-        if self._step is not None:
-            with suppress(OSError, obstore.exceptions.BaseError):
-                await self._step
-        with suppress(OSError, obstore.exceptions.BaseError):
-            if self._finishing:
-                await obstore.delete_async(self._store.store, self.key)
-            else:
-                await self._file.__aexit__(asyncio.CancelledError, asyncio.CancelledError(), None)
+        error = removed.exception()
+        if error is not None and not isinstance(error, FileNotFoundError) and not self._given_up:
+            _log.warning("an unfinished object cannot be removed", key=self.key, reason=str(error))
+        self._given_up = True
+        if cancelled is not None:
+            raise cancelled
 
     async def _whole(self, step: Awaitable[object]) -> None:
         """Wait for a step of the file, which goes on if the waiting is cancelled: :meth:`abort` waits for it.
@@ -226,3 +235,16 @@ class ObjectStorage:
             objects=len(keys),
             first=keys[0],
         )
+
+
+async def _done(step: asyncio.Future[Any]) -> asyncio.CancelledError | None:
+    """Wait for a step to its end, whatever became of it; the cancellation that arrived meanwhile, if any."""
+    cancelled = None
+    while not step.done():
+        try:
+            await asyncio.wait([step])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if not step.cancelled():
+        step.exception()  # which is looked at by whoever wants to know
+    return cancelled
