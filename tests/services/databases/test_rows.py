@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
+
+import pytest
 
 from tests.services.databases.shop import COLLECTIONS, Shop, column, decoded, operator, own, query, refusal
 from tests.services.world import KEY, on_the_wire
 from tidewire.api.responses import encode_in_pieces
-from tidewire.services.databases import bulk, counting, row_reading, rows
+from tidewire.core.columns import KINDS
+from tidewire.services.databases import bulk, columns, counting, records, row_reading, rows
 from tidewire.services.databases import transaction_operations as transactions
+from tidewire.services.databases.column_definitions import ColumnDefinition
+from tidewire.store.user_tables.loading import find_table
+from tidewire.store.user_tables.tables import UserTable
 
 
 async def test_required_columns_and_defaults(shop: Shop) -> None:
@@ -90,6 +97,32 @@ async def test_many_rows_at_once(shop: Shop) -> None:
         bulk.delete_rows(shop.call(user), "d", "t"),
     ):
         assert await refusal(work) == "general_unauthorized_scope"
+
+
+async def test_a_row_looks_its_table_up_once(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    await shop.table([column("a", "varchar", size=3)])
+    await shop.create(a="abc")
+    lookups = []
+
+    def counted(*given: Any, **named: Any) -> UserTable | None:
+        lookups.append(given)
+        return find_table(*given, **named)
+
+    monkeypatch.setattr(records, "find_table", counted)
+    await shop.create("r", a="def")
+    assert len(lookups) == 1
+
+
+async def test_rows_are_made_for_the_table_as_it_is_now(shop: Shop) -> None:
+    await shop.table([column("a", "varchar", size=3), column("b", "integer")])
+    await shop.create(a="abc")
+    wider = ColumnDefinition("a", KINDS["varchar"], size=5)
+    await columns.update_column(shop.call(), "d", "t", wider, None)
+    assert (await shop.create(a="abcde"))["a"] == "abcde"
+    required = ColumnDefinition("b", KINDS["integer"], required=True)
+    await columns.update_column(shop.call(), "d", "t", required, None)
+    assert await refusal(shop.create(a="abc")) == "row_invalid_structure"
+    assert await refusal(rows.create_row(shop.call(), "d", "none", "r", {"b": 1})) == "table_not_found"
 
 
 async def test_selection(shop: Shop) -> None:

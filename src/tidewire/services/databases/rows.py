@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
 import msgspec
 
 from tidewire.core.checks.names import CustomId, ResourceId
+from tidewire.core.errors import TidewireError
 from tidewire.core.ids import unique_id
 from tidewire.core.models import Row
 from tidewire.core.permissions import expand_permissions
@@ -32,6 +34,7 @@ from tidewire.services.databases.row_writing import (
 )
 from tidewire.services.permissions import ITEM_ACTIONS
 from tidewire.store.engine.database import Transaction
+from tidewire.store.user_tables.loading import last_found
 from tidewire.store.user_tables.rows import find_row
 from tidewire.store.user_tables.tables import UserTable
 
@@ -71,9 +74,21 @@ async def _create_alone(
     data: dict[str, Any],
     permissions: Sequence[str] | None = None,
 ) -> msgspec.Raw:
-    """Prepare the row before waiting for the writer, so that the writer is held for less time."""
-    table = await at_once(call, lambda connection: find_user_table(connection, call, database_id, table_id))
-    prepared = _new_row(call, table, row_id, data, permissions)
+    """Prepare the row before waiting for the writer, so that the writer is held for less time.
+
+    It is prepared for the table that was found last, and the writer looks whether that is still the present
+    one: so a request looks its table up once. What the table found last refuses, the present one may allow.
+    """
+    table = last_found(call.context.database.project_id, database_id, table_id)
+    prepared = None
+    if table is not None and table.database_type in call.dialect.reaches:
+        with suppress(TidewireError):
+            prepared = _new_row(call, table, row_id, data, permissions)
+    if prepared is None:
+        table = await at_once(
+            call, lambda connection: find_user_table(connection, call, database_id, table_id)
+        )
+        prepared = _new_row(call, table, row_id, data, permissions)
 
     def unit(transaction: Transaction) -> msgspec.Raw:
         found = find_user_table(transaction.connection, call, database_id, table_id)

@@ -32,6 +32,8 @@ _FIND_RELATED: Final = Prepared(
 )
 _kept: dict[str, UserTable] = {}
 """Tables by their version, which no two tables share, in whatever database they are."""
+_last_found: dict[tuple[str, str, str], UserTable] = {}
+"""Tables by the ids of their project, their database and themselves."""
 
 
 class TableChangedError(Exception):
@@ -45,7 +47,20 @@ def find_table(
     found = _FIND.fetch(connection, {"database": database_id, "table": table_id})
     if not found or not (disabled or (found[0][0] and found[0][2])):
         return None
-    return _table(connection, encryption, found[0][1])
+    table = _table(connection, encryption, found[0][1])
+    if len(_last_found) >= TABLES_KEPT:
+        _last_found.clear()
+    _last_found[connection.project_id, database_id, table_id] = table
+    return table
+
+
+def last_found(project_id: str, database_id: str, table_id: str) -> UserTable | None:
+    """Return the table that this process found last by these ids, without asking the database.
+
+    It may have changed, or be gone, since. So it serves to prepare work that is done over again where
+    :func:`find_table` then finds another one, and for nothing else.
+    """
+    return _last_found.get((project_id, database_id, table_id))
 
 
 def find_related_table(connection: Connection, encryption: Encryption, sequence: int) -> UserTable:
