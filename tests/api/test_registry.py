@@ -124,3 +124,30 @@ def test_a_body_parameter_chooses_among_operations_of_one_path() -> None:
     assert match.chosen({"text": ""}).endpoint.operation.name == "letters.send"
     assert match.chosen({}).endpoint.operation.name == "letters.send"
     assert match.chosen({"letters": []}).endpoint.operation.name == "letters.sendAll"
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["GET", "PUT", "DELETE"]),
+            st.lists(st.sampled_from(["a", "b", "c", "d", "1", "", "%61"]), max_size=5),
+        ),
+        max_size=30,
+    )
+)
+def test_what_was_asked_before_changes_nothing(asked: list[tuple[str, list[str]]]) -> None:
+    """Places that are remembered lead where a first look leads."""
+    routes = (
+        ("GET", "/a/{x}"),
+        ("PUT", "/a/b"),
+        ("GET", "/a/{x}/c/{y}"),
+        ("GET", "/a/b/d"),
+        ("GET", "/{x}/c"),
+    )
+    remembers = Registry([_service(*routes)])
+    for method, segments in asked:
+        path = "".join(f"/{segment}" for segment in segments)
+        found, first = remembers.route(method, path), Registry([_service(*routes)]).route(method, path)
+        assert (found and (found.endpoint.operation.name, found.values)) == (
+            first and (first.endpoint.operation.name, first.values)
+        )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import inspect
 import json
 import re
@@ -12,12 +14,14 @@ import tomllib
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import httptools
 import pytest
 from uvicorn.protocols.http import flow_control, httptools_impl
 
 from tests.support.server import TidewireServer
+from tidewire.core.ids import unique_id
 
 JAVA = (
     b"POST /v1/account HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nContent-Length: %d\r\n"
@@ -221,6 +225,52 @@ def test_refused_requests_are_logged_with_their_address(tmp_path: Path) -> None:
     assert 1 <= len(refused) < 50  # what anybody can cause does not fill the disk
     assert refused[0]["address"] == "127.0.0.1"
     assert refused[0]["level"] == "warning"
+
+
+def test_repeated_headers_say_the_same_and_others_something_else(server: TidewireServer) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    with contextlib.closing(connection):
+        _ask_by_turns(connection)
+
+
+def _ask_by_turns(connection: http.client.HTTPConnection) -> None:
+    def asked(method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, Any, str]:
+        given = {"X-Appwrite-Project": "default", "Content-Type": "application/json"}
+        connection.request(method, path, body, given | headers)
+        answer = connection.getresponse()
+        cookie = (answer.getheader("Set-Cookie") or "").partition(";")[0]
+        text = answer.read()
+        return answer.status, json.loads(text) if text else None, cookie
+
+    cookies = {}
+    for name in ("a", "b"):
+        email = f"{name}-{unique_id()}@example.com"
+        account = json.dumps({"userId": "unique()", "email": email, "password": "password-1234"}).encode()
+        assert asked("POST", "/v1/account", account)[0] == 201
+        status, session, cookie = asked("POST", "/v1/account/sessions/email", account)
+        assert status == 201
+        cookies[session["userId"]] = cookie
+    first, second = cookies
+    for user_id in (first, first, second, first, second, second):
+        status, account_shown, _ = asked("GET", "/v1/account", Cookie=cookies[user_id])
+        assert (status, account_shown["$id"]) == (200, user_id)
+    assert asked("GET", "/v1/account")[0] == 401
+    assert asked("GET", "/v1/account", Cookie=cookies[first])[0] == 200
+    assert asked("DELETE", "/v1/account/sessions/current", Cookie=cookies[first])[0] == 204
+    assert asked("GET", "/v1/account", Cookie=cookies[first])[0] == 401, "an ended session is not remembered"
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        PING.replace(b"/v1/ping", b"http://elsewhere.example/v1/ping"),
+        PING.replace(b"GET", b"CONNECT"),
+        PING.replace(b"/v1/ping", b"/v1/ping?" + b"x" * 140_000),
+        PING.replace(b"Host: x\r\n", b"Host: x\r\nHost: y\r\n"),
+    ],
+)
+def test_each_request_of_a_connection_is_looked_at(server: TidewireServer, second: bytes) -> None:
+    assert statuses(exchange(server, PING, second)) == [200, 400]
 
 
 def test_what_is_relied_on_of_uvicorn_is_there() -> None:

@@ -64,7 +64,7 @@ async def find_address(
     ambiguous = bool(elsewhere) and named not in {"", CONSOLE_PROJECT_ID, elsewhere}
     if store is None:
         return Address(None, None, ambiguous=ambiguous)
-    by_dev_key = await _shows_dev_key(request, instance, store)
+    by_dev_key = b"x-appwrite-dev-key" in request.headers and await _shows_dev_key(request, instance, store)
     console = await instance.project(CONSOLE_PROJECT_ID) if admin else None
     home = (console or store).project
     return Address(store, home, admin, by_dev_key, ambiguous, bool(in_path or named), admin_mode)
@@ -92,11 +92,12 @@ def _named_project(request: Request, given: RequestParameters) -> str:
 
 
 def _mode(request: Request) -> str:
-    return request.header(b"x-appwrite-mode") or _in_query(request, "mode")
+    named = b"x-appwrite-mode" in request.headers and request.header(b"x-appwrite-mode")
+    return named or _in_query(request, "mode")
 
 
 def _in_query(request: Request, name: str) -> str:
-    if name.encode() not in request.query_string:
+    if not request.query_string or name.encode() not in request.query_string:
         return ""
     try:
         value = from_query(request.query_string, strict=False).values.get(name)

@@ -16,7 +16,13 @@ _MISSING: Final = object()
 
 def convert_path(parameters: Iterable[Parameter], values: Mapping[str, str]) -> dict[str, object]:
     """Check what stood in the placeholders of the path."""
-    return {parameter.argument: _accept(parameter, values[parameter.name]) for parameter in parameters}
+    arguments: dict[str, object] = {}
+    for parameter in parameters:
+        try:
+            arguments[parameter.argument] = parameter.check.convert(values[parameter.name])
+        except InvalidParameterError as error:
+            raise _invalid(parameter, error) from None
+    return arguments
 
 
 def convert_given(
@@ -43,7 +49,10 @@ def convert_given(
             else:
                 arguments[parameter.argument] = parameter.default
         else:
-            arguments[parameter.argument] = _accept(parameter, value)
+            try:
+                arguments[parameter.argument] = parameter.check.convert(value)
+            except InvalidParameterError as error:
+                raise _invalid(parameter, error) from None
 
 
 def _tells_null(parameter: Parameter) -> bool:
@@ -56,13 +65,8 @@ def missing(name: str, type_: str = "general_argument_invalid") -> TidewireError
     return TidewireError(type_, f'Param "{name}" is not optional.')
 
 
-def _accept(parameter: Parameter, value: object) -> object:
-    try:
-        return parameter.check.convert(value)
-    except InvalidParameterError as error:
-        raise TidewireError(
-            "general_argument_invalid", f"Invalid `{parameter.name}` param: {error}"
-        ) from None
+def _invalid(parameter: Parameter, error: InvalidParameterError) -> TidewireError:
+    return TidewireError("general_argument_invalid", f"Invalid `{parameter.name}` param: {error}")
 
 
 def _untangle(parameter: Parameter, value: Any) -> object:

@@ -176,7 +176,10 @@ class Call:
         object storage, which deletes what nothing refers to.
         """
         try:
-            convert_given(route.elsewhere, given, arguments, route.endpoint.operation.missing)
+            if given.values or route.defaults is None:
+                convert_given(route.elsewhere, given, arguments, route.endpoint.operation.missing)
+            else:
+                arguments.update(route.defaults)
             file_parameter = route.endpoint.file_parameter
             if file_parameter:
                 if upload is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Final
 
 import structlog
 
@@ -14,9 +15,11 @@ from tidewire.api.registry import Registry
 from tidewire.channels import Channels
 from tidewire.core.inspection import RealtimeInspector
 from tidewire.functions.contract import Engine
+from tidewire.identity.callers import GUEST
 from tidewire.identity.heads import trusted_hops
 from tidewire.logs import RepeatedByKind
 from tidewire.pictures.pictures import Pictures
+from tidewire.services.context import Client, Context
 from tidewire.services.geoip import GeoIp
 from tidewire.services.large_results import LargeResults
 from tidewire.services.passwords import PasswordHasher
@@ -61,5 +64,22 @@ class Collaborators:
             settings.http_compression_min_bytes if settings.http_compression else math.inf
         )
         """Bytes from which on answers are compressed for clients that take it."""
+        self.context: Final = Context(
+            project=instance.console.project,
+            caller=GUEST,
+            client=Client("", ""),
+            database=instance.console.database,
+            objects=instance.console.objects,
+            passwords=passwords,
+            jwt_secret=instance.jwt_secret,
+            settings=settings,
+            instance=instance,
+            channels=self.channels,
+            geoip=self.geoip,
+            engine=engine,
+            pictures=pictures,
+            realtime=realtime,
+        )
+        """What the contexts of all requests have in common: each is a copy of it."""
         self.reached = RepeatedByKind(_log.warning, "limit_reached", "limit")
         """Writes to the log, now and then, which limits clients reach."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from tidewire.api.collaborators import Collaborators
 from tidewire.api.requests import Request
 from tidewire.api.responses import FORM_TYPE
 from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Caller
-from tidewire.core.locales import DEFAULT_LOCALE, known_locale
+from tidewire.core.locales import known_locale
 from tidewire.core.time import parse_datetime
 from tidewire.identity.credentials import read_parameters, text
 from tidewire.services.context import Client, Context
@@ -33,40 +35,39 @@ def context_of(
 
     ``shows_related``: documents come with those related to them where nothing is selected.
     """
-    agent = request.header(b"user-agent")
-    if caller.kind != "guest" and b"x-appwrite-key" in request.headers:
-        # A key that is none makes a guest. Programs of the project speak for their users' browsers.
-        agent = request.header(b"x-forwarded-user-agent") or agent
-    is_cli = b"x-sdk-language" in request.headers and request.header(b"x-sdk-language") == "cli"
-    client = Client(request.client_ip, agent[:LONGEST_USER_AGENT], is_cli=is_cli)
+    # A key that is none makes a guest. Programs of the project speak for their users' browsers.
+    speaks_for_others = caller.kind != "guest" and b"x-appwrite-key" in request.headers
+    client = request.found.get((Client, speaks_for_others)) or _client(request, speaks_for_others)
     if store.project.id == CONSOLE_PROJECT_ID:
         code = _sign_up_code(request)
         client = Client(client.ip, client.user_agent, request.from_this_machine, sign_up_code=code)
-    return Context(
+    context = msgspec.structs.replace(
+        api.context,
         project=store.project,
         caller=caller,
         client=client,
         database=store.database,
         objects=store.objects,
-        passwords=api.passwords,
-        jwt_secret=api.instance.jwt_secret,
-        settings=api.settings,
-        instance=api.instance,
         held=held,
-        channels=api.channels,
-        locale=(
-            known_locale(request.header(b"x-appwrite-locale"))
-            if b"x-appwrite-locale" in request.headers
-            else DEFAULT_LOCALE
-        ),
-        geoip=api.geoip,
-        engine=api.engine,
-        pictures=api.pictures,
-        realtime=api.realtime,
-        wants_form=b"accept" in request.headers and FORM_TYPE in request.headers[b"accept"],
-        requested_at=_requested_at(request) if b"x-appwrite-timestamp" in request.headers else None,
         shows_related=shows_related,
     )
+    headers = request.headers
+    if b"x-appwrite-locale" in headers:
+        context.locale = known_locale(request.header(b"x-appwrite-locale"))
+    if b"x-appwrite-timestamp" in headers:
+        context.requested_at = _requested_at(request)
+    context.wants_form = b"accept" in headers and FORM_TYPE in headers[b"accept"]
+    return context
+
+
+def _client(request: Request, speaks_for_others: bool) -> Client:
+    agent = request.header(b"user-agent")
+    if speaks_for_others:
+        agent = request.header(b"x-forwarded-user-agent") or agent
+    is_cli = request.header(b"x-sdk-language") == "cli"
+    client = Client(request.client_ip, agent[:LONGEST_USER_AGENT], is_cli=is_cli)
+    request.found[Client, speaks_for_others] = client
+    return client
 
 
 def _sign_up_code(request: Request) -> str:

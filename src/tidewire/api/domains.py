@@ -22,6 +22,7 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.ids import unique_id
 from tidewire.functions.contract import MAX_REQUEST_BYTES
 from tidewire.identity.callers import GUEST
+from tidewire.identity.heads import HeaderLines
 from tidewire.services.functions.by_domain import answer, public_runnable
 from tidewire.services.functions.outcomes import Outcome
 from tidewire.services.functions.requests import ExecutionRequest
@@ -52,15 +53,15 @@ def with_domains(application: Application, api: Collaborators) -> Application:
     below = (b"." + parent,) if parent else ()
 
     def serve(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        if scope["type"] == "http":
-            for name, value in scope["headers"]:
-                if name == b"host":
-                    domain = value.partition(b":")[0].lower().rstrip(b".")
-                    # No domain ends in a digit, as addresses do.
-                    if domain and domain not in own and not domain[-1:].isdigit():
-                        return find(domain, scope, receive, send)
-                    break
-        return application(scope, receive, send)
+        if scope["type"] != "http":
+            return application(scope, receive, send)
+        lines = scope["headers"]
+        domain: bytes | None = lines.found.get(_domain) if type(lines) is HeaderLines else None
+        if domain is None:
+            domain = _domain(lines, own)
+            if type(lines) is HeaderLines:
+                lines.found[_domain] = domain
+        return find(domain, scope, receive, send) if domain else application(scope, receive, send)
 
     async def find(domain: bytes, scope: Scope, receive: Receive, send: Send) -> None:
         place = await domains.find(domain.decode("latin-1"))
@@ -77,6 +78,16 @@ def with_domains(application: Application, api: Collaborators) -> Application:
             await application(_about(scope, place), receive, send)
 
     return serve
+
+
+def _domain(lines: Headers, own: frozenset[bytes]) -> bytes:
+    """The name that a request asks for; empty: one of the server's ``own``, or an address."""
+    for name, value in lines:
+        if name == b"host":
+            domain = value.partition(b":")[0].lower().rstrip(b".")
+            # No domain ends in a digit, as addresses do.
+            return b"" if domain in own or domain[-1:].isdigit() else domain
+    return b""
 
 
 async def _send_nothing(request: Request, send: Send) -> None:

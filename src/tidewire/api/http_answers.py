@@ -8,11 +8,15 @@ from typing import Any, Final
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 _LINE: Final = b"%b: %b\r\n"
+_BODILESS: Final = frozenset({204, 304})
+"""Statuses of answers that have no body, and need not say so."""
 LARGE_ANSWER: Final = 64 * 1024
 """Bytes from which on an answer is written beside its head instead of being copied behind it."""
 BROKEN_OFF: Final = "tidewire.broken_off"
 """The type of a message that stands in place of the rest of an answer which cannot be had. The connection is
 closed, and its client sees by the length that the answer is incomplete. Whoever sends it logs why."""
+ANSWER: Final = "tidewire.answer"
+"""The type of a message with a whole answer: its status, its headers with its length, and its body."""
 PIECES: Final = "tidewire.pieces"
 """The key of the body in pieces, in the message with the body of an answer. The pieces are written without
 being joined where the answer can be written at once."""
@@ -33,16 +37,23 @@ class Cycle(RequestResponseCycle):
             cycle.__class__ = cls
 
     async def send(self, message: Any) -> None:
-        if message["type"] == BROKEN_OFF:
+        kind = message["type"]
+        if kind == ANSWER:
+            if self._write_whole(message, message):
+                return
+            head = {"type": "http.response.start", "status": message["status"], "headers": message["headers"]}
+            await super().send(head)  # type: ignore[arg-type]
+            message = {**message, "type": "http.response.body"}
+        elif kind == BROKEN_OFF:
             self.response_complete = True
             self.message_event.set()
             self.transport.close()
             return
-        head, self._head = self._head, None
-        if head is None and message["type"] == "http.response.start":
+        elif kind == "http.response.start" and self._head is None:
             self._head = message
             return
-        if head is not None:
+        elif self._head is not None:
+            head, self._head = self._head, None
             if self._write_whole(head, message):
                 return
             await super().send(head)
@@ -54,10 +65,11 @@ class Cycle(RequestResponseCycle):
     def _write_whole(self, head: Any, message: Any) -> bool:
         """Write an answer; False: there is something about it that uvicorn has to look at."""
         pieces = message.get(PIECES) or (message.get("body", b""),)
-        size, headers = sum(map(len, pieces)), [*self.default_headers, *head["headers"]]
+        status, headers = head["status"], self.default_headers + head["headers"]
+        size = sum(map(len, pieces))
         if (
             message.get("more_body")
-            or (b"content-length", b"%d" % size) not in headers
+            or ((size or status not in _BODILESS) and (b"content-length", b"%d" % size) not in headers)
             or self.disconnected
             or self.flow.write_paused
             or self.access_log
@@ -73,9 +85,9 @@ class Cycle(RequestResponseCycle):
         self.response_started = self.response_complete = True
         self.waiting_for_100_continue = False
         if size < LARGE_ANSWER:
-            self.transport.write(b"%b%b\r\n%b" % (STATUS_LINE[head["status"]], text, b"".join(pieces)))
+            self.transport.write(b"%b%b\r\n%b" % (STATUS_LINE[status], text, b"".join(pieces)))
         else:
-            self.transport.writelines([STATUS_LINE[head["status"]], text, b"\r\n", *pieces])
+            self.transport.writelines([STATUS_LINE[status], text, b"\r\n", *pieces])
         self.message_event.set()
         if not self.keep_alive:
             self.transport.close()

@@ -17,6 +17,7 @@ import structlog
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from tidewire.api.asgi import Header
 from tidewire.api.errors import error_body
 from tidewire.api.http_answers import Cycle
 from tidewire.api.request_heads import MAX_HEADERS, asks_for_web_socket, head_problem, without_offer
@@ -24,6 +25,7 @@ from tidewire.api.responses import COMMON_HEADERS, JSON_TYPE
 from tidewire.api.unread_answers import Unread, UnreadAnswers
 from tidewire.core.addresses import network_of
 from tidewire.core.errors import TidewireError
+from tidewire.identity.heads import HeaderLines
 from tidewire.identity.paths import plain_path
 from tidewire.logs import Repeated, RepeatedByKind
 from tidewire.realtime.wire.socket import unacknowledged_bytes
@@ -43,6 +45,7 @@ STREAM_PATH: Final = "/v1/realtime/sse"
 """The path whose requests are answered by a protocol of their own, without an end."""
 _STREAM_SEGMENT: Final = b"/realtime/sse"
 """The part of the path that all ways of writing it have in common."""
+_PLAIN_METHODS: Final = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"})
 NOT_HTTP: Final = "This is not a valid HTTP request."
 
 StreamProtocol = Callable[[Any], asyncio.Protocol]
@@ -120,6 +123,11 @@ class _HttpProtocol(HttpToolsProtocol):
         self._discarded_bytes = 0
         self._last: Callable[[], None] | None = None
         """The call that ends the HTTP connection, once everything before it is answered."""
+        self._lines: list[Header] = []
+        """The header lines of the request before, which most clients send again and again."""
+        self._lines_bytes = 0
+        self._version = ""
+        """The version of HTTP in which the request before came."""
         self._rest = b""
         """Bytes that arrived and are not parsed yet."""
         self._timer: asyncio.TimerHandle | None = None
@@ -298,14 +306,22 @@ class _HttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         self._stop_timer()
-        lines = len(self.headers)
-        head = len(self.url) + sum(map(len, chain.from_iterable(self.headers))) + 4 * lines
-        if head > self.limit or lines > MAX_HEADERS:
-            self._refuse(self._too_large())
         version, method = self.parser.get_http_version(), self.parser.get_method()
-        problem = head_problem(version, method, self.url, self.headers)
-        if problem:
-            self._refuse(problem)
+        if self.headers == self._lines and version == self._version and method in _PLAIN_METHODS:
+            # The lines were looked at before: only the target may be another one.
+            self.headers = self.scope["headers"] = self._lines
+            if len(self.url) + self._lines_bytes > self.limit:
+                self._refuse(self._too_large())
+            if self.url[:1] != b"/":
+                self._require_sound(version, method)
+        else:
+            count = len(self.headers)
+            self._lines_bytes = sum(map(len, chain.from_iterable(self.headers))) + 4 * count
+            if len(self.url) + self._lines_bytes > self.limit or count > MAX_HEADERS:
+                self._refuse(self._too_large())
+            self._require_sound(version, method)
+            self._version = version
+            self._lines = self.headers = self.scope["headers"] = HeaderLines(self.headers)
         if self.parser.should_upgrade():
             return  # which the parser says once it is done with the head
         if self._wants_stream():
@@ -313,6 +329,11 @@ class _HttpProtocol(HttpToolsProtocol):
         else:
             super().on_headers_complete()
             Cycle.take_over(self.cycle)
+
+    def _require_sound(self, version: str, method: bytes) -> None:
+        problem = head_problem(version, method, self.url, self.headers)
+        if problem:
+            self._refuse(problem)
 
     def on_body(self, body: bytes) -> None:
         if self._last is not None:

@@ -66,9 +66,9 @@ def with_pages(application: Application) -> Application:
     """Serve these pages; everything else goes to ``application``."""
 
     def serve(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        # The API first: what is asked for most is asked the least.
-        outside = scope["type"] == "http" and not scope["path"].startswith("/v1/")
-        page = _page(scope) if outside and scope["method"] in {"GET", "HEAD"} else None
+        if scope["path"].startswith("/v1/") or scope["type"] != "http":
+            return application(scope, receive, send)
+        page = _page(scope) if scope["method"] in {"GET", "HEAD"} else None
         return application(scope, receive, send) if page is None else show(page, scope, send)
 
     async def show(page: _Page, scope: Scope, send: Send) -> None:

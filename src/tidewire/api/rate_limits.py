@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from limits import RateLimitItem, RateLimitItemPerSecond
 from limits.aio.storage import Storage
@@ -25,8 +24,7 @@ COUNTERS: Final = 200_000
 """Keys that are counted at the same time. Beyond it, those whose windows end first are forgotten."""
 
 
-@dataclass(frozen=True)
-class Count:
+class Count(NamedTuple):
     """The state of a limit after a request was counted."""
 
     limit: int

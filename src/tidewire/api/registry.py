@@ -15,6 +15,10 @@ from tidewire.core.uploads import FilePart
 
 PROJECT_PLACEHOLDER: Final = "projectId"
 
+_FOLDERS_KEPT: Final = 1024
+_LONGEST_FOLDER: Final = 256
+"""Characters of the longest path without its last segment that is kept: clients choose what is asked."""
+
 
 class DuplicateOperationError(Exception):
     """Two operations share a name, or a method and a path."""
@@ -58,6 +62,12 @@ class Route:
         """The names of the placeholders, in order."""
         self.in_path = [each for each in parameters if each.name in names]
         self.elsewhere = [each for each in parameters if each.name not in names]
+        self.defaults = (
+            None
+            if any(each.required for each in self.elsewhere)
+            else {each.argument: each.default for each in self.elsewhere}
+        )
+        """The arguments where nothing is given elsewhere; None: something has to be."""
         self.conditions = tuple(each.name for each in self.elsewhere if each.check.condition)
         """Names of the parameters that limit what a change applies to."""
         self.once = (
@@ -125,6 +135,9 @@ class Registry:
         self.routes: dict[str, Route] = {}
         """The route of each operation by its own path, by the operation's name."""
         self._root = _Node()
+        self._places: dict[str, tuple[_Node, tuple[str, ...]]] = {}
+        """What paths lead to without their last segments, and what stands in their placeholders so far:
+        clients mostly ask for many things at few of these places."""
         names: set[str] = set()
         for operation in self.operations:
             if operation.name in names:
@@ -142,17 +155,40 @@ class Registry:
         stays inside its segment, and an empty segment matches nothing: an id that a client left
         empty must not turn the request into another one.
         """
+        folder, _, last = path.rpartition("/")
+        place = self._places.get(folder)
+        if place is not None and "%" not in last:
+            node, values = place
+            if last not in node.fixed:
+                return _match(node.any, method, (*values, last)) if last else None
+            if node.any is None:
+                return _match(node.fixed[last], method, values)
         segments = path.split("/")[1:]
         if "%" in path:
             decoded = [_decode(segment) for segment in segments]
             if None in decoded:
                 return None
             segments = [segment for segment in decoded if segment is not None]
-        found = _find(self._root, method, segments)
-        if found is None:
-            return None
-        route, values = found
-        return Match(route, dict(zip(route.names, values, strict=True)))
+        elif place is None and len(folder) <= _LONGEST_FOLDER:
+            self._keep_place(folder, segments[:-1])
+        return _find(self._root, method, segments)
+
+    def _keep_place(self, folder: str, segments: Sequence[str]) -> None:
+        """Remember what a path without its last segment leads to, if there is only one way to read it."""
+        node = self._root
+        values: tuple[str, ...] = ()
+        for segment in segments:
+            fixed = node.fixed.get(segment)
+            if fixed is not None and node.any is None:
+                node = fixed
+            elif fixed is None and segment and node.any is not None:
+                node = node.any
+                values += (segment,)
+            else:
+                return
+        if len(self._places) >= _FOLDERS_KEPT:
+            self._places.clear()
+        self._places[folder] = node, values
 
     def _add(self, endpoint: Endpoint, path: str) -> Route:
         node = self._root
@@ -191,7 +227,12 @@ def _require_alone(name: str, usual: Route, chosen: Route, given: Mapping[str, o
             raise TidewireError("general_bad_request", message)
 
 
-def _find(root: _Node, method: str, segments: list[str]) -> tuple[Route, tuple[str, ...]] | None:
+def _match(node: _Node | None, method: str, values: tuple[str, ...]) -> Match | None:
+    route = None if node is None else node.ends.get(method)
+    return None if route is None else Match(route, dict(zip(route.names, values, strict=True)))
+
+
+def _find(root: _Node, method: str, segments: list[str]) -> Match | None:
     """The route with the most fixed segments in front, and what stands in its placeholders."""
     node = root
     values: tuple[str, ...] = ()
@@ -210,9 +251,9 @@ def _find(root: _Node, method: str, segments: list[str]) -> tuple[Route, tuple[s
             else:
                 break
         else:
-            route = node.ends.get(method)
-            if route is not None:
-                return route, values
+            found = _match(node, method, values)
+            if found is not None:
+                return found
         if not others:
             return None
         node, values = others.pop()

@@ -104,6 +104,7 @@ class Request(Head):
         """
         made = copy.copy(self)
         made.headers = {name: value for name, value in self.headers.items() if name != b"accept"}
+        made.found = {}
         return made
 
     async def disconnected(self) -> None:

@@ -10,9 +10,9 @@ from typing import Any, Final
 import msgspec
 
 from tidewire.api import compression
-from tidewire.api.asgi import AsgiMessage, Header, Headers, Send
+from tidewire.api.asgi import Header, Headers, Send
 from tidewire.api.compression import accepts_gzip, compressed, compressed_pieces
-from tidewire.api.http_answers import PIECES
+from tidewire.api.http_answers import ANSWER, PIECES
 
 JSON_TYPE: Final = b"application/json; charset=UTF-8"
 TEXT_TYPE: Final = b"text/plain; charset=UTF-8"
@@ -42,8 +42,9 @@ async def send_large_list(
         gzip = bool(accepted) and accepts_gzip(accepted)
         headers = [*headers, compression.VARY, *([compression.ENCODED] if gzip else ())]
     pieces = await asyncio.to_thread(encode_in_pieces, listed, size, gzip=gzip)
-    await send(_start(status, JSON_TYPE, sum(map(len, pieces)), headers))
-    await send({"type": "http.response.body", PIECES: pieces})
+    size = sum(map(len, pieces))
+    whole = _headers(JSON_TYPE, size, headers)
+    await send({"type": ANSWER, "status": status, "headers": whole, PIECES: pieces})
 
 
 def encode_in_pieces(listed: Any, size: int, *, gzip: bool) -> list[bytes]:
@@ -131,22 +132,14 @@ async def send_body(
     to_head: bool = False,
 ) -> None:
     """Answer with a whole body of this type; ``to_head``: with its headers only, for the method HEAD."""
-    await send(_start(status, content_type, len(body), headers))
-    await send({"type": "http.response.body", "body": b"" if to_head else body})
+    whole = _headers(content_type, len(body), headers)
+    await send({"type": ANSWER, "status": status, "headers": whole, "body": b"" if to_head else body})
 
 
-def _start(status: int, content_type: bytes, size: int, headers: Iterable[Header]) -> AsgiMessage:
-    """The beginning of an answer whose body has ``size`` bytes."""
-    return {
-        "type": "http.response.start",
-        "status": status,
-        "headers": [
-            *COMMON_HEADERS,
-            (b"content-type", content_type),
-            (b"content-length", b"%d" % size),
-            *headers,
-        ],
-    }
+def _headers(content_type: bytes, size: int, headers: Iterable[Header]) -> Headers:
+    """All headers of an answer whose body has ``size`` bytes."""
+    length = b"%d" % size
+    return [*COMMON_HEADERS, (b"content-type", content_type), (b"content-length", length), *headers]
 
 
 def with_selected(listed: Any, selected: frozenset[str]) -> dict[str, Any]:
@@ -165,5 +158,4 @@ async def send_empty(send: Send, status: int, headers: Headers) -> None:
     """Answer without a body; the Python SDK asks for its type all the same, and would parse JSON."""
     length = () if status in {204, 304} else ((b"content-length", b"0"),)
     whole = [*COMMON_HEADERS, (b"content-type", TEXT_TYPE), *length, *headers]
-    await send({"type": "http.response.start", "status": status, "headers": whole})
-    await send({"type": "http.response.body", "body": b""})
+    await send({"type": ANSWER, "status": status, "headers": whole, "body": b""})

@@ -30,9 +30,13 @@ def share_of(caller: Caller, request: Request, project_id: str, settings: Settin
 
 def _share_of(caller: Caller, request: Request, project_id: str, settings: Settings) -> Share:
     if caller.kind == "guest":
-        name = f"guest/{network_of(request.client_ip)}"
-        seconds, waiting = settings.read_seconds_of_guest, settings.reads_waiting_of_guest
-        return Share(name, settings.reads_of_guest, seconds, waiting, guest=True)
+        share: Share | None = request.found.get(Share)
+        if share is None:
+            name = f"guest/{network_of(request.client_ip)}"
+            seconds, waiting = settings.read_seconds_of_guest, settings.reads_waiting_of_guest
+            share = Share(name, settings.reads_of_guest, seconds, waiting, guest=True)
+            request.found[Share] = share
+        return share
     if caller.kind == "key":
         name = f"key/{project_id}/{hash(request.header(b'x-appwrite-key'))}"
     else:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
+import msgspec
+
 from tidewire.core.event_routing import EventRoute, RolesFrom, find_route
 from tidewire.core.events import ACTIONS, pattern_parts
 from tidewire.core.permissions import roles_granted
@@ -21,8 +23,7 @@ _SUFFIXED: Final = frozenset({
 """Words that, last or second to last in a channel, give it a channel for each action."""
 
 
-@dataclass(frozen=True)
-class Parent:
+class Parent(msgspec.Struct, frozen=True):
     """What holds an item and may grant access to it: its collection, table or bucket."""
 
     permissions: Sequence[str]
@@ -30,8 +31,7 @@ class Parent:
     """Whether permissions of the item count too: ``documentSecurity``, ``rowSecurity``, ``fileSecurity``."""
 
 
-@dataclass(frozen=True)
-class Audience:
+class Audience(msgspec.Struct, frozen=True):
     """The receivers of an event. Without channels, or without roles, realtime delivers it to nobody."""
 
     channels: list[str]
@@ -125,17 +125,23 @@ class _Plan:
 
     route: EventRoute
     action: str
-    sources: tuple[str, ...]
-    """Segments of the route's channels that an event fills in."""
+    sources: tuple[tuple[str, tuple[str, ...]], ...]
+    """Where what fills in the route's channels comes from, and the names that it may have there."""
     text: str
     """All channels, separated by NUL, as a format string with a place for each source."""
 
     def channels(
         self, parameters: Mapping[str, str], payload: Mapping[str, Any], project_id: str
     ) -> list[str]:
-        values = [_value(source, parameters, payload, project_id) for source in self.sources]
-        if None in values:
-            return []
+        values = []
+        for place, names in self.sources:
+            if place == "[":
+                value: str | None = _parameter(names[0], parameters)
+            else:
+                value = _first_text(payload, names) if place == "{" else project_id
+            if value is None:
+                return []
+            values.append(value)
         return list(dict.fromkeys(self.text.format(*values).split("\0")))
 
 
@@ -153,7 +159,7 @@ def _plan(pattern: str, database_type: str) -> _Plan | None:
             for text, channel in zip(texts, route.channels, strict=True)
             if _SUFFIXED.intersection(channel.split(".")[-2:])
         ]
-    return _Plan(route, action, tuple(sources), "\0".join(texts))
+    return _Plan(route, action, tuple(map(_source, sources)), "\0".join(texts))
 
 
 def _format(channel: str, sources: dict[str, int]) -> str:
@@ -164,16 +170,18 @@ def _format(channel: str, sources: dict[str, int]) -> str:
     return ".".join(segments)
 
 
-def _value(
-    source: str, parameters: Mapping[str, str], payload: Mapping[str, Any], project_id: str
-) -> str | None:
-    """What fills a source; None if the payload does not have it."""
-    if source == "@project":
-        return project_id
-    names = source[1:-1].split("|")
-    if source[0] == "[":
-        return _parameter(names[0], parameters)
-    return next((value for name in names if isinstance(value := payload.get(name), str) and value), None)
+def _source(segment: str) -> tuple[str, tuple[str, ...]]:
+    """Where a segment of a channel that an event fills in comes from, and its names there."""
+    return segment[0], tuple(segment[1:-1].split("|"))
+
+
+def _first_text(payload: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
+    """The first of several keys of a payload that holds a text; None if none does."""
+    for name in names:
+        value = payload.get(name)
+        if isinstance(value, str) and value:
+            return value
+    return None
 
 
 def _parameter(name: str, parameters: Mapping[str, str]) -> str:
@@ -196,7 +204,8 @@ def _roles(
         return [f"team:{_parameter('teamId', parameters)}"]
     if roles_from == "project team":
         return [f"team:{team_id}"] if team_id else []
-    own = roles_granted(payload.get("$permissions") or (), "read")
+    permissions = payload.get("$permissions")
+    own = roles_granted(permissions, "read") if permissions else []
     if roles_from == "item":
         return own
     if parent is None:

@@ -56,7 +56,7 @@ async def identify(
     shown = read_credentials(head, people.project.id)
     if shown.key:
         return await _by_key(head, instance, store, people, shown)
-    identity = await _person(people, shown)
+    identity = await _person(people, shown) if shown.session or shown.jwt else None
     if identity is None:
         return GUEST
     if console is not None:

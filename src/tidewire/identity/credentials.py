@@ -49,11 +49,23 @@ def read_credentials(
 
     ``parameters`` of the query string count on wires where pages cannot set headers.
     """
-    jwt, dev_key = head.header(b"x-appwrite-jwt"), head.header(b"x-appwrite-dev-key")
     if parameters:
-        jwt = jwt or text(parameters, "jwt")
-        dev_key = dev_key or text(parameters, "devKey")
-    return Credentials(find_session(head, project_id), jwt, head.header(b"x-appwrite-key"), dev_key)
+        shown = _in_headers(head, project_id)
+        jwt = shown.jwt or text(parameters, "jwt")
+        return Credentials(shown.session, jwt, shown.key, shown.dev_key or text(parameters, "devKey"))
+    found: Credentials | None = head.found.get((Credentials, project_id))
+    if found is None:
+        found = head.found[Credentials, project_id] = _in_headers(head, project_id)
+    return found
+
+
+def _in_headers(head: Head, project_id: str) -> Credentials:
+    return Credentials(
+        find_session(head, project_id),
+        head.header(b"x-appwrite-jwt"),
+        head.header(b"x-appwrite-key"),
+        head.header(b"x-appwrite-dev-key"),
+    )
 
 
 def find_session(head: Head, project_id: str) -> str:

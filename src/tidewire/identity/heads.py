@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Collection, Iterable
+from typing import Any, Final
 
 from tidewire.core.forwarding import Hops, parse_hops
 from tidewire.settings import Settings
@@ -29,6 +29,21 @@ def trusted_hops(settings: Settings) -> Hops | None:
     return parse_hops(tuple(settings.trusted_hops)) if settings.trusted_proxies else None
 
 
+class HeaderLines(list[tuple[bytes, bytes]]):
+    """The lines of a head, and what has been found out from them alone.
+
+    A connection whose requests repeat their lines has one of these for all of them, so that they are looked
+    at once. They must not be changed.
+    """
+
+    __slots__ = ("by_name", "found")
+
+    def __init__(self, lines: Iterable[tuple[bytes, bytes]]) -> None:
+        super().__init__(lines)
+        self.by_name = _by_name(self)
+        self.found: dict[object, Any] = {}
+
+
 class Head:
     """Headers by name, and the peer that sent them. Header values are read as Latin-1, which never fails.
 
@@ -37,12 +52,16 @@ class Head:
     ``X-Forwarded-For`` and the proxy's the last entry is the proxy's.
     """
 
-    __slots__ = ("_hops", "headers", "peer", "scheme")
+    __slots__ = ("_hops", "found", "headers", "peer", "scheme")
 
     def __init__(
         self, headers: Iterable[tuple[bytes, bytes]], peer: str, scheme: str, hops: Hops | None
     ) -> None:
-        self.headers = _by_name(list(headers))
+        lines = headers if type(headers) is HeaderLines else HeaderLines(headers)
+        self.headers = lines.by_name
+        self.found = lines.found
+        """What was found out from the headers and the peer alone, by what it is: other requests with the same
+        headers on the same connection need not find it out again."""
         self.peer = peer
         """Address of the other end of the connection; empty if it has none."""
         self.scheme = scheme
@@ -98,7 +117,7 @@ def is_loopback(address: str) -> bool:
     return (mapped or parsed).is_loopback
 
 
-def _by_name(pairs: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+def _by_name(pairs: Collection[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     headers = dict(pairs)
     if len(headers) < len(pairs):
         headers.clear()

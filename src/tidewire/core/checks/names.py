@@ -20,12 +20,12 @@ class Id(Check):
     details: ClassVar = {"maxLength": 36, "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]*$"}
 
     def convert(self, value: object) -> str:
-        if not isinstance(value, str) or not is_id(value):
-            raise InvalidParameterError(
-                "An id has 1 to 36 characters, letters a-z and A-Z, digits, period, hyphen and underscore, "
-                "and starts with a letter or digit."
-            )
-        return value
+        if isinstance(value, str) and is_id(value):
+            return value
+        raise InvalidParameterError(
+            "An id has 1 to 36 characters, letters a-z and A-Z, digits, period, hyphen and underscore, "
+            "and starts with a letter or digit."
+        )
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,7 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Caller
 from tidewire.services.databases.dialects import DialectCall
 from tidewire.services.databases.row_memory import counting
-from tidewire.services.databases.row_views import Fields, shown_rows
-from tidewire.services.permissions import may
+from tidewire.services.databases.row_views import Fields, may_in_table, shown_rows
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.prepared_statements import TooLargeError
 from tidewire.store.engine.sizes import row_size
@@ -31,7 +30,7 @@ def access_to(caller: Caller, table: UserTable) -> Access | None:
     """Which rows of a table a caller may read; None: none at all."""
     if not (table.enabled or caller.bypasses_permissions):
         return None
-    if may(caller, "read", table.permissions):
+    if may_in_table(caller, "read", table):
         return EVERYTHING
     return Access(list(dict.fromkeys((*caller.roles, "any")))) if table.row_security else None
 

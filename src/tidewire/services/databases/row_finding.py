@@ -7,8 +7,8 @@ whatever else is wrong with the request, the answer is the same as for an id wit
 from __future__ import annotations
 
 from tidewire.services.databases.dialects import DialectCall
-from tidewire.services.databases.row_views import may_with_row, row_not_found
-from tidewire.services.permissions import may, unauthorized
+from tidewire.services.databases.row_views import may_in_table, may_with_row, row_not_found
+from tidewire.services.permissions import unauthorized
 from tidewire.store.engine.connection import Connection
 from tidewire.store.user_tables.listing import StoredRow
 from tidewire.store.user_tables.rows import find_row
@@ -43,7 +43,7 @@ def row_to_upsert(
     """
     row = find_row(connection, table, row_id)
     hidden = row is not None and is_hidden(call, table, row)
-    if (row is None or hidden) and not may(call.context.caller, "create", table.permissions):
+    if (row is None or hidden) and not may_in_table(call.context.caller, "create", table):
         raise unauthorized("create", f"a {call.dialect.word('row')} here")
     if hidden:
         raise row_not_found(call)

@@ -177,6 +177,8 @@ def _get(
     row = find_row(connection, table, row_id)
     if row is None or not may_with_row(call.context.caller, "read", table, row):
         raise row_not_found(call)
+    if not queries and not call.context.shows_related:
+        return shown_row(call, table, row)
     page = read_selection(table, queries, reach_of(connection, call))
     _add_unasked(connection, call, table, page)
     if page.related and not snapshot:

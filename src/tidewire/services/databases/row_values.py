@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
@@ -50,7 +49,7 @@ def completed(call: DialectCall, table: UserTable, row: StoredRow, changes: Chan
     kept = table.document.shown(row[place], table.encryption) or {}
     document = kept | changes.values[DOCUMENT]
     require_size(call, document)
-    return replace(changes, values=changes.values | {DOCUMENT: document})
+    return msgspec.structs.replace(changes, values=changes.values | {DOCUMENT: document})
 
 
 def require_size(call: DialectCall, document: Mapping[str, Any]) -> None:

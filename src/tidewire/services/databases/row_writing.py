@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -31,6 +30,7 @@ from tidewire.services.databases.row_values import (
 )
 from tidewire.services.databases.row_views import (
     Fields,
+    may_in_table,
     may_with_row,
     publish_row,
     row_event,
@@ -66,8 +66,7 @@ from tidewire.store.user_tables.tables import DOCUMENT, UserTable
 _encode = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True)
-class NewRow:
+class NewRow(msgspec.Struct, frozen=True, eq=False):
     """A row prepared to be written: everything that can be done before waiting for the writer."""
 
     table: UserTable
@@ -95,7 +94,7 @@ def prepare_row(
     Raises ``user_unauthorized`` if the caller may not create it, or grant so much.
     """
     caller = call.context.caller
-    if not may(caller, "create", table.permissions):
+    if not may_in_table(caller, "create", table):
         raise unauthorized("create", f"a {call.dialect.word('row')} here")
     inherits = given is None and around is not None
     permissions = around if inherits else permissions_of_new_item(caller, given)
@@ -103,11 +102,12 @@ def prepare_row(
     if table.document is not None:
         require_size(call, changes.values[DOCUMENT])
     presented = table.presented(changes.values)
+    updated = format_datetime(changes.updated_at)
     fields = {
         "$id": row_id,
         **system_fields(call, table),
-        "$createdAt": format_datetime(changes.created_at or changes.updated_at),
-        "$updatedAt": format_datetime(changes.updated_at),
+        "$createdAt": format_datetime(changes.created_at) if changes.created_at else updated,
+        "$updatedAt": updated,
         "$permissions": permissions,
         **presented,
     }
@@ -309,7 +309,7 @@ class _Writing:
         if isinstance(item, str) and not readable:
             raise invalid_relation(call, relation, f"there is no row {item}.")
         hidden = row is not None and not readable and not may_with_row(caller, "update", related, row)
-        if hidden and may(caller, "create", related.permissions):
+        if hidden and may_in_table(caller, "create", related):
             raise invalid_relation(call, relation, f"there is no row {row_id}.")
         if row is None or hidden:
             # For a hidden row the answer is the same as for none: that the caller may not create one.
@@ -337,7 +337,7 @@ class _Writing:
         prepared = prepare_row(self._call, related, row_id, values, permissions, around=around)
         prepared.changes.keys.update(keys)
         sequence, view = self.create(prepared)
-        readable = may(self._caller, "read", related.permissions) or (
+        readable = may_in_table(self._caller, "read", related) or (
             related.row_security and may(self._caller, "read", prepared.permissions)
         )
         return sequence, view if readable else None

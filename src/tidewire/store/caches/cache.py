@@ -22,6 +22,11 @@ class Cache(Generic[T]):
         self._capacity = capacity
         self._found: dict[str, Finding[T | None]] = {}
 
+    def current(self, name: str) -> T | None:
+        """The value called ``name`` if it is kept and current, which costs no more than a look."""
+        known = self._found.get(name)
+        return known.value if known is not None and self._database.holds(known) else None
+
     async def get(self, name: str, find: Callable[[Connection], T | None]) -> T | None:
         """The value called ``name``; ``find`` reads it if it is not kept."""
         known: Finding[T | None] = self._found.get(name, NEVER)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Sequence
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import CursorResult, Select
+from sqlalchemy import CursorResult, Dialect, Select
+from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import CompilerElement
@@ -29,7 +31,7 @@ class Prepared:
     def __init__(self, statement: Executable) -> None:
         assert isinstance(statement, CompilerElement)
         self._statement = statement
-        self._compiled: dict[str, tuple[str, list[str] | None, dict[str, Any]]] = {}
+        self._compiled: dict[str, _Compiled] = {}
 
     def execute(self, connection: Connection, values: dict[str, Any]) -> CursorResult[Any]:
         """Execute with a value for every ``bindparam``."""
@@ -39,7 +41,7 @@ class Prepared:
     def execute_each(self, connection: Connection, values: Sequence[dict[str, Any]]) -> None:
         """Execute once for each of some values: the quickest way to write many rows."""
         if values:
-            cursor = connection.connection.cursor()
+            cursor = _cursor(connection)
             try:
                 bound = [self._bound(connection, each) for each in values]
                 cursor.executemany(bound[0][0], [parameters for _, parameters in bound])
@@ -49,7 +51,7 @@ class Prepared:
     def fetch(self, connection: Connection, values: dict[str, Any]) -> list[tuple[Any, ...]]:
         """All rows, as the driver gives them: the quickest way to a few."""
         text, parameters = self._bound(connection, values)
-        cursor = connection.connection.cursor()
+        cursor = _cursor(connection)
         try:
             cursor.execute(text, parameters)
             return list(cursor.fetchall())
@@ -69,7 +71,7 @@ class Prepared:
         ``count`` refuses, and it is late already.
         """
         text, parameters = self._bound(connection, values)
-        cursor = connection.connection.cursor()
+        cursor = _cursor(connection)
         rows: list[tuple[Any, ...]] = []
         size = 0
         try:
@@ -93,14 +95,42 @@ class Prepared:
         dialect = connection.dialect
         known = self._compiled.get(dialect.name)
         if known is None:
-            compiled = self._statement.compile(dialect=dialect)
-            assert isinstance(compiled, SQLCompiler)
-            known = self._compiled[dialect.name] = (
-                str(compiled), compiled.positiontup, dict(compiled.params)
-            )  # fmt: skip
-        text, positions, constants = known
-        values = constants | values
-        return text, tuple(map(values.__getitem__, positions)) if positions else values
+            known = self._compiled[dialect.name] = _Compiled(self._statement, dialect)
+        if known.constants:
+            values = known.constants | values
+        in_order = known.in_order
+        return known.text, in_order(values) if in_order else values
+
+
+class _Compiled:
+    """A statement in the words of one dialect."""
+
+    __slots__ = ("constants", "in_order", "text")
+
+    def __init__(self, statement: CompilerElement, dialect: Dialect) -> None:
+        compiled = statement.compile(dialect=dialect)
+        assert isinstance(compiled, SQLCompiler)
+        self.text = str(compiled)
+        needed = {name for parameter, name in compiled.bind_names.items() if parameter.required}
+        self.constants = {name: value for name, value in compiled.params.items() if name not in needed}
+        """The values that stand in the statement itself, by name."""
+        self.in_order: Callable[[dict[str, Any]], tuple[Any, ...]] | None = None
+        """Puts the values in the order of their places; None: the driver takes them by name."""
+        positions = compiled.positiontup
+        if positions is not None:
+            self.in_order = itemgetter(*positions) if len(positions) > 1 else _tuple_of(positions)
+
+
+def _tuple_of(names: Sequence[str]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
+    """As ``itemgetter``, which makes no tuple of fewer than two."""
+    return lambda values: tuple(values[name] for name in names)
+
+
+def _cursor(connection: Connection) -> DBAPICursor:
+    """A cursor of the driver itself: one of the pool's connection is found by a detour."""
+    raw = connection.connection.dbapi_connection
+    assert raw is not None
+    return raw.cursor()
 
 
 class PreparedSelect(Prepared):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
@@ -145,13 +145,20 @@ class Instance:
         self.domains: Final = Domains(self.database, alone=settings.workers == 1)
         """What the domains of all projects lead to."""
         self._projects: Cache[Project] = Cache(self.database, _PROJECTS_CACHED)
-        self._console_identities = IdentityCache(self.database, self.jwt_secret)
+        self._stores: dict[str, ProjectStore] = {}
+        """The stores of the projects that were asked for, each as of one version of its project."""
+        self._open_projects.listen(self._forget_store)
         settings_of_console = msgspec.structs.replace(
             CONSOLE_SETTINGS, session_duration=settings.session_duration
         )
-        self._console = Project(
-            CONSOLE_PROJECT_ID, "Console", "", 0, 0, _CONSOLE_PLATFORMS, settings_of_console
+        console = Project(CONSOLE_PROJECT_ID, "Console", "", 0, 0, _CONSOLE_PLATFORMS, settings_of_console)
+        self.console: Final = ProjectStore(
+            console,
+            self.database,
+            self._objects(CONSOLE_PROJECT_ID),
+            IdentityCache(self.database, self.jwt_secret),
         )
+        """The console, which is a project too."""
 
     @classmethod
     async def open(cls, settings: Settings, *, create: bool = True) -> Instance:
@@ -195,17 +202,26 @@ class Instance:
     async def project(self, project_id: str) -> ProjectStore | None:
         """The project with this id; None if there is none. Its database opens when it is used."""
         if project_id == CONSOLE_PROJECT_ID:
-            objects = self._objects(CONSOLE_PROJECT_ID)
-            return ProjectStore(self._console, self.database, objects, self._console_identities)
-        duration = self.settings.session_duration
-        project = await self._projects.get(
-            project_id, lambda connection: find_project(connection, project_id, duration)
-        )
+            return self.console
+        project = self._projects.current(project_id) or await self._find_project(project_id)
         if project is None:
             self._open_projects.forget(project_id)
             return None
         held = self._open_projects.get(project)
-        return ProjectStore(project, held.database, self._objects(project_id), held.identities)
+        store = self._stores.get(project_id)
+        if store is None or store.project is not project or store.database is not held.database:
+            objects = self._objects(project_id)
+            store = self._stores[project_id] = ProjectStore(project, held.database, objects, held.identities)
+        return store
+
+    def _forget_store(self, project_id: str) -> None:
+        self._stores.pop(project_id, None)
+
+    def _find_project(self, project_id: str) -> Awaitable[Project | None]:
+        duration = self.settings.session_duration
+        return self._projects.get(
+            project_id, lambda connection: find_project(connection, project_id, duration)
+        )
 
     def open_databases(self) -> Sequence[Database]:
         """The databases that are open now, the platform's first."""

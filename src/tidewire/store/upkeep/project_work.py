@@ -106,9 +106,11 @@ class _Projects:
 
     def look_if_awake(self, project_id: str) -> None:
         """This process committed in a project; that one has just fallen asleep is told in the same way."""
-        awake = self._instance.open_databases()
-        if project_id in self._projects or any(each.project_id == project_id for each in awake):
+        if project_id in self._projects or self._is_awake(project_id):
             self.look(project_id)
+
+    def _is_awake(self, project_id: str) -> bool:
+        return any(each.project_id == project_id for each in self._instance.open_databases())
 
     def look_where_due(self) -> None:
         """Something may be due in any project; look where it is, now or when its time comes."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
@@ -31,18 +30,17 @@ class DuplicateValueError(Exception):
     """There is a row with the same values of a unique index."""
 
 
-@dataclass
-class Changes:
+class Changes(msgspec.Struct, eq=False):
     """The changes of a row."""
 
-    values: dict[str, Any] = field(default_factory=dict)
+    values: dict[str, Any] = msgspec.field(default_factory=dict)
     """Values by key, which the rules of their columns accepted."""
-    operators: dict[str, Operator] = field(default_factory=dict)
+    operators: dict[str, Operator] = msgspec.field(default_factory=dict)
     """Operators by key."""
-    related: dict[str, list[str | dict[str, Any]]] = field(default_factory=dict)
+    related: dict[str, list[str | dict[str, Any]]] = msgspec.field(default_factory=dict)
     """The rows that the row is to be related to by key, as clients write them: ids, and rows to be
     written."""
-    keys: dict[str, int | None] = field(default_factory=dict)
+    keys: dict[str, int | None] = msgspec.field(default_factory=dict)
     """Sequences of related rows, by name in SQL."""
     permissions: list[str] | None = None
     """The new permissions; None if they stay."""

@@ -11,6 +11,7 @@ from sqlalchemy import BigInteger, Column, Integer, MetaData, Row, String, Table
 from sqlalchemy.sql.base import Executable
 
 from tidewire.core.documents import selected_members
+from tidewire.core.permissions import roles_granted
 from tidewire.store.engine.prepared_statements import Prepared
 from tidewire.store.schema.columns import ID_LENGTH, Milliseconds
 from tidewire.store.schema.columns import Sequence as SequenceType
@@ -27,6 +28,7 @@ SYSTEM_COLUMNS: Final = ("sequence", "id", "created_at", "updated_at", "permissi
 
 DOCUMENT: Final = "$document"
 """Key of the column that holds the members of a document: no attribute is called so."""
+_ACTIONS: Final = ("create", "read", "update", "delete")
 _SYSTEM_WIDTH: Final = 12_000
 """Characters that 100 permissions may have, and the rest is short."""
 
@@ -57,6 +59,8 @@ class UserTable:
         self.database_id: str = row.database_id
         self.database_type: str = row.database_type
         self.permissions: list[str] = row.permissions
+        self.granted = {each: frozenset(roles_granted(row.permissions, each)) for each in _ACTIONS}
+        """The roles to which the table's own permissions grant an action, by the action."""
         self.row_security: bool = row.row_security
         self.enabled: bool = row.enabled
         self.columns = {column.key: column for column in columns}
