@@ -19,12 +19,13 @@ from tidewire.core.entitlements import change_of
 from tidewire.core.events import Event, LoggedEvent
 from tidewire.core.identities import Identity
 from tidewire.core.models import Account
+from tidewire.core.project_settings import MfaFactors
 from tidewire.core.roles import Membership, user_roles
 from tidewire.realtime.fanout.acknowledgements import Acknowledgements
+from tidewire.realtime.fanout.fanout import Fanout
 from tidewire.realtime.fanout.log_progress import LogProgress
 from tidewire.realtime.hub.hub import Hub
 from tidewire.realtime.matching.index import Index
-from tidewire.realtime.matching.query_costs import QueryCosts
 from tidewire.realtime.presence.presences import check_presence
 from tidewire.realtime.protocol import frames, framing
 from tidewire.realtime.protocol.messages import (
@@ -38,6 +39,7 @@ from tidewire.realtime.protocol.messages import (
 )
 from tidewire.realtime.protocol.states import CloseStatus
 from tidewire.realtime.receivers.receiver import Receiver
+from tidewire.realtime.roles.live_roles import LiveRoles
 from tidewire.realtime.runtime.loop_scheduler import LoopScheduler
 from tidewire.realtime.runtime.meters import Meters
 from tidewire.realtime.session.conversation import authenticate, known_to, respond
@@ -162,6 +164,11 @@ class SocketWire(Wire):
         return super().take()
 
 
+async def all_factors() -> MfaFactors:
+    """All second factors are permitted."""
+    return MfaFactors()
+
+
 class Client(Receiver):
     """A connection without a transport; or with ``sockets`` one whose socket events are written to."""
 
@@ -198,20 +205,20 @@ class World:
         self.extended_queries = extended_queries
         self.users = Users()
         settings = settings or Settings()
-        query_costs = QueryCosts()
         self.signed_out: list[Receiver] = []
+        index, meters = Index(), Meters()
+        acknowledgements = Acknowledgements(enabled=settings.realtime_recovery_seconds > 0)
+        scheduler = LoopScheduler(per_round=1)
         self.hub = Hub(
             project_id,
-            self.users,
             settings,
-            index=Index(query_costs),
+            index=index,
+            roles=LiveRoles(index, self.users, all_factors, self.signed_out.append),
+            fanout=Fanout(scheduler, meters, acknowledgements, lambda: self.hub.settle()),
             progress=LogProgress(),
-            acknowledgements=Acknowledgements(enabled=settings.realtime_recovery_seconds > 0),
-            meters=Meters(),
-            fanout_scheduler=LoopScheduler(per_round=1),
-            query_costs=query_costs,
+            acknowledgements=acknowledgements,
+            meters=meters,
             catch_up=self.catch_up,
-            signed_out=self.signed_out.append,
         )
         self.clients: dict[str, Client] = {}
         self.offset = 0

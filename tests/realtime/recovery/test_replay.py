@@ -271,10 +271,10 @@ async def test_what_nobody_asks_for_any_more_is_forgotten(server: RealtimeServer
             assert await _offsets(client, 50) == missed
         recovery = server.realtime.projects.by_id[PROJECT].hub.recovery
         assert recovery is not None
-        assert recovery._history._bytes > 0
+        assert recovery.source.history._bytes > 0
         for _ in range(KEPT_ROUNDS + 1):
             recovery.begin_round()
-        assert (recovery._history._bytes, len(recovery._history._next)) == (0, 0)
+        assert (recovery.source.history._bytes, len(recovery.source.history._next)) == (0, 0)
 
 
 async def test_a_client_that_leaves_during_its_replay_leaves_nothing(server: RealtimeServer) -> None:

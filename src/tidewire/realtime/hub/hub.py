@@ -12,7 +12,6 @@ from tidewire.core.custom_channels import RULE_CHANGES
 from tidewire.core.entitlements import Change
 from tidewire.core.events import LoggedEvent
 from tidewire.core.identities import Identity
-from tidewire.core.project_settings import MfaFactors
 from tidewire.core.time import now
 from tidewire.realtime.console.console import Console
 from tidewire.realtime.fanout.acknowledgements import Acknowledgements
@@ -21,16 +20,13 @@ from tidewire.realtime.fanout.log_progress import LogProgress
 from tidewire.realtime.matching.audience import Audience
 from tidewire.realtime.matching.index import Index
 from tidewire.realtime.matching.matcher import Payload
-from tidewire.realtime.matching.query_costs import QueryCosts
 from tidewire.realtime.matching.query_pass import QueryPass
 from tidewire.realtime.protocol.event_frames import EventFrame
 from tidewire.realtime.receivers.filters import Filter
 from tidewire.realtime.receivers.receiver import Receiver, Subscription
 from tidewire.realtime.recovery.recovery import Recovery
 from tidewire.realtime.roles.api_keys import ApiKeyConnections
-from tidewire.realtime.roles.identities import Identities
 from tidewire.realtime.roles.live_roles import EARLY_MS, LiveRoles, Transition, rebound
-from tidewire.realtime.runtime.loop_scheduler import LoopScheduler
 from tidewire.realtime.runtime.meters import Meters
 from tidewire.settings import Settings
 from tidewire.store.records.api_keys import ApiKey
@@ -40,10 +36,6 @@ _LATER_THAN_ANY: Final = sys.maxsize
 
 async def _nothing_to_catch_up() -> None:
     """A hub without a feed is never behind."""
-
-
-async def _all_factors() -> MfaFactors:
-    return MfaFactors()
 
 
 class Hub:
@@ -56,52 +48,46 @@ class Hub:
     def __init__(
         self,
         project_id: str,
-        identities: Identities,
         settings: Settings,
         *,
         index: Index,
+        roles: LiveRoles,
+        fanout: Fanout,
         progress: LogProgress,
         acknowledgements: Acknowledgements,
         meters: Meters,
-        fanout_scheduler: LoopScheduler,
-        query_costs: QueryCosts,
         recovery: Recovery | None = None,
         api_keys: ApiKeyConnections | None = None,
         console: Console | None = None,
         catch_up: Callable[[], Awaitable[None]] = _nothing_to_catch_up,
-        factors: Callable[[], Awaitable[MfaFactors]] = _all_factors,
-        signed_out: Callable[[Receiver], None] | None = None,
         rule_changed: Callable[[str], None] | None = None,
     ) -> None:
-        """``recovery``: where events from before come from; None: from nowhere. ``api_keys``: the connections
+        """``fanout`` calls :meth:`settle` when events were written to everybody.
+
+        ``recovery``: where events from before come from; None: from nowhere. ``api_keys``: the connections
         with API keys; None: there are none. ``console``: what connections to the console's project get
         besides; None: this is another project.
 
-        ``catch_up`` waits until all that is committed now has been handled. ``factors`` tells which second
-        factors the project permits now. ``signed_out`` is called for each connection that has become a
-        guest's. ``rule_changed`` is called with the pattern of a rule for custom channels that was made,
-        changed or deleted.
+        ``catch_up`` waits until all that is committed now has been handled. ``rule_changed`` is called with
+        the pattern of a rule for custom channels that was made, changed or deleted.
         """
         self.project_id = project_id
-        self.identities = identities
         self.settings = settings
         self.index = index
+        self.roles = roles
         self.progress = progress
         self.acknowledgements = acknowledgements
-        self.query_costs = query_costs
         self.recovery = recovery
         self.api_keys = api_keys
         self.console = console
         self.catch_up = catch_up
-        self.factors = factors
         self.connections = 0
         """Open connections, those that are being set up included."""
-        self.roles = LiveRoles(index, identities, factors, signed_out)
         self._rule_changed = rule_changed
         self._query_passes: dict[QueryPass, tuple[EventFrame, int, int]] = {}
         """Events whose queries are being asked in turns, with their frames, timestamps and offsets."""
         self._meters = meters
-        self._fanout = Fanout(fanout_scheduler, meters, acknowledgements, self._settle)
+        self._fanout = fanout
 
     @property
     def is_empty(self) -> bool:
@@ -285,7 +271,7 @@ class Hub:
             frame = frame or EventFrame(subject, self.progress.epoch)
             await self._fanout.deliver(frame, audience, event.timestamp, at, more=more)
             return
-        self._settle()
+        self.settle()
         if not more:
             await self.flush()
         await self._fanout.pause(EVENT_COST)
@@ -318,7 +304,8 @@ class Hub:
         """Write what was kept to be written together; writing to many receivers is only begun."""
         await self._fanout.flush()
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
+        """Note up to which offset of the log everybody has been written what they get."""
         asking = (at - 1 for _, _, at in self._query_passes.values() if at)
         self.acknowledgements.settled = min(
             self._fanout.written(self.progress.matched), *asking, _LATER_THAN_ANY

@@ -35,7 +35,7 @@ class Index:
     ) -> None:
         """``touched`` is called with each subscription that was entered or taken out."""
         self._touched = touched
-        self._query_costs = query_costs or QueryCosts()
+        self.query_costs = query_costs or QueryCosts()
         self._channels: dict[str, _Channel] = {}
         self._users: dict[str, set[Receiver]] = {}
         self._members: dict[str, str] = {}
@@ -92,7 +92,7 @@ class Index:
         receiver = subscription.receiver
         receiver.subscriptions[subscription.id] = subscription
         receiver.footprint = None
-        self._query_costs.enter(subscription)
+        self.query_costs.enter(subscription)
         self._newest_since = max(self._newest_since, subscription.since)
         places = keys(receiver)
         for name in subscription.channels if places else ():
@@ -110,7 +110,7 @@ class Index:
         receiver = subscription.receiver
         del receiver.subscriptions[subscription.id]
         receiver.footprint = None
-        self._query_costs.leave(subscription)
+        self.query_costs.leave(subscription)
         places = keys(receiver)
         for name in subscription.channels if places else ():
             channel = self._channels[name]

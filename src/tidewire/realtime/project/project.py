@@ -13,6 +13,7 @@ from tidewire.core.events import LoggedEvent
 from tidewire.core.project_settings import MfaFactors
 from tidewire.realtime.console.console import Console
 from tidewire.realtime.fanout.acknowledgements import Acknowledgements
+from tidewire.realtime.fanout.fanout import Fanout
 from tidewire.realtime.fanout.log_progress import LogProgress
 from tidewire.realtime.hub.feed import Feed
 from tidewire.realtime.hub.hub import Hub
@@ -24,8 +25,12 @@ from tidewire.realtime.project.shared import Shared
 from tidewire.realtime.protocol.request import CONSOLE
 from tidewire.realtime.protocol.states import CloseStatus
 from tidewire.realtime.receivers.receiver import Receiver
+from tidewire.realtime.recovery.history import History
+from tidewire.realtime.recovery.positions import Positions
 from tidewire.realtime.recovery.recovery import Recovery
+from tidewire.realtime.recovery.replay import ReplaySource
 from tidewire.realtime.roles.api_keys import ApiKeyConnections
+from tidewire.realtime.roles.live_roles import LiveRoles
 from tidewire.store.instance.instance import ProjectStore
 
 _log: Final = structlog.get_logger(__name__)
@@ -64,9 +69,9 @@ class ProjectRealtime:
         api_keys = None if is_console else ApiKeyConnections(shared.instance, project_id)
         recovery = None
         if api_keys is not None:
-            recovery = Recovery(
-                database, settings, index, progress, acknowledgements, api_keys, shared.replayer, process_id
-            )
+            positions = Positions(database, settings, progress, acknowledgements, process_id)
+            source = ReplaySource(History(database, progress), index, progress, acknowledgements)
+            recovery = Recovery(database, settings, positions, source, api_keys, shared.replayer)
         self.local_presence = LocalPresence(
             project_id,
             index,
@@ -77,22 +82,21 @@ class ProjectRealtime:
         )
         self.hub = Hub(
             project_id,
-            store.identities,
             settings,
             index=index,
+            roles=LiveRoles(index, store.identities, self._factors, self.release),
+            fanout=Fanout(
+                shared.fanout_scheduler, shared.meters, acknowledgements, lambda: self.hub.settle()
+            ),
             progress=progress,
             acknowledgements=acknowledgements,
             meters=shared.meters,
-            fanout_scheduler=shared.fanout_scheduler,
-            query_costs=shared.query_costs,
             recovery=recovery,
             api_keys=api_keys,
             console=Console(shared.instance, index, others.watch, others.watch_no_more)
             if is_console
             else None,
             catch_up=lambda: self.feed.catch_up(),
-            factors=self._factors,
-            signed_out=self.release,
             rule_changed=self.local_presence.rule_changed,
         )
         send_back = partial(others.close_connections, project_id, CloseStatus.TRY_LATER)

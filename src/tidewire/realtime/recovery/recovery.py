@@ -12,14 +12,10 @@ from websockets.frames import CloseCode
 
 from tidewire.core.queries import Query
 from tidewire.core.time import now
-from tidewire.realtime.fanout.acknowledgements import Acknowledgements
-from tidewire.realtime.fanout.log_progress import LogProgress
-from tidewire.realtime.matching.index import Index
 from tidewire.realtime.protocol.messages import LITERAL_ID, Since
 from tidewire.realtime.receivers.filters import Filter
 from tidewire.realtime.receivers.page_progress import PageProgress
 from tidewire.realtime.receivers.receiver import Receiver
-from tidewire.realtime.recovery.history import History
 from tidewire.realtime.recovery.positions import GUEST_ID_LENGTH, Positions, digest_of
 from tidewire.realtime.recovery.replay import Replay, Replayer, ReplaySource
 from tidewire.realtime.roles.api_keys import ApiKeyConnections
@@ -105,34 +101,29 @@ class Recovery:
         self,
         database: Database,
         settings: Settings,
-        index: Index,
-        progress: LogProgress,
-        acknowledgements: Acknowledgements,
+        positions: Positions,
+        source: ReplaySource,
         api_keys: ApiKeyConnections,
         replayer: Replayer,
-        process_id: str,
     ) -> None:
+        self.positions = positions
         self._database = database
-        self._progress = progress
-        self._acknowledgements = acknowledgements
+        self.source = source
         self._api_keys = api_keys
         self._replayer = replayer
-        self._history = History(database, progress)
-        self._source = ReplaySource(self._history, index, progress, acknowledgements)
         self._seconds = settings.realtime_recovery_seconds
         self._most_events = settings.realtime_max_replay_events
         self._unclaimed: dict[Receiver, Sequence[str]] = {}
         """Subscriptions of guests by the URL: some SDKs show the session a moment after they connect."""
-        self.positions: Positions = Positions(database, settings, progress, acknowledgements, process_id)
 
     def begin_round(self) -> None:
         """Begin a round of acknowledgements; to be called once a second."""
         self.positions.begin_round()
-        self._history.begin_round()
+        self.source.history.begin_round()
 
     def replay(self, receiver: Receiver, position: int) -> Replay:
         """A replay to a connection from ``position`` on."""
-        return Replay(self._source, receiver, self._replayer, position)
+        return Replay(self.source, receiver, self._replayer, position)
 
     def look_up(self, receiver: Receiver, asked: Sequence[Identified]) -> Known | None:
         """What is known of subscriptions that a client asks for.
@@ -229,12 +220,12 @@ class Recovery:
         everything since the first of them, more and more.
         """
         since_ms = now() - receiver.number // 1000
-        arrived = receiver.replay is None and self._acknowledgements.arrived(receiver) >= page.opened
+        arrived = receiver.replay is None and self.source.acknowledgements.arrived(receiver) >= page.opened
         return page.opened if arrived and since_ms >= AWAKE_MS else 0
 
     def _start(self, receiver: Receiver, asked: SubscriptionRequest, known: Known) -> Start:
         if asked.since is not None:
-            of_this_log = not asked.since.epoch or asked.since.epoch == self._progress.epoch
+            of_this_log = not asked.since.epoch or asked.since.epoch == self.source.progress.epoch
             return self._judged(asked.since.offset, known, lost=not of_this_log)
         if asked.name in receiver.subscriptions and not asked.comes_back:
             return Start()  # it changes what it has
@@ -248,7 +239,7 @@ class Recovery:
         if kept.away and 0 <= now() - kept.lost_at < LOADED_AGAIN_MS:
             return Start()
         late = kept.lost_at > 0 and now() - kept.lost_at > self._seconds * 1000
-        changed = kept.wants != asked.wants or kept.epoch != self._progress.epoch
+        changed = kept.wants != asked.wants or kept.epoch != self.source.progress.epoch
         return self._judged(kept.position, known, lost=late or changed)
 
     def _judged(self, offset: int, known: Known, *, lost: bool) -> Start:
@@ -262,7 +253,7 @@ class Recovery:
         return Start(offset, recovered=True) if recovered else Start(recovered=False)
 
     def _reached(self, receiver: Receiver) -> int:
-        return self._acknowledgements.position(receiver) if receiver.sent else 0
+        return self.source.acknowledgements.position(receiver) if receiver.sent else 0
 
     def _keys(self, receiver: Receiver, asked: Sequence[Identified]) -> list[Key]:
         keys = [self._key(receiver, each.id) for each in asked if each.since is None]

@@ -84,8 +84,8 @@ class LiveRoles:
         self.next_expiry: float = math.inf
         """The time before which no session of a connection expires, in milliseconds since the epoch."""
         self._index = index
-        self._identities = identities
-        self._factors = factors
+        self.identities = identities
+        self.factors = factors
         self._entitlements: dict[str, tuple[Entitlements, tuple[str, ...]]] = {}
         """Entitlements of users with open connections, with the roles that follow from them."""
         self._owned: dict[str, set[Receiver]] = {}
@@ -174,7 +174,7 @@ class LiveRoles:
         if change.kind == "sessions":
             return Transition(change, None, await self._sessions_of(user_id))
         if change.kind == "anything":
-            identity = await self._identities.by_id(user_id)
+            identity = await self.identities.by_id(user_id)
             return Transition(change, entitlements_of(identity) if identity else None)
         if change.kind == "session":
             self._prolong(change)
@@ -235,10 +235,10 @@ class LiveRoles:
         return not (self._entitlements or self._look_ups or self._owned)
 
     async def _sessions_of(self, user_id: str) -> dict[str, bool]:
-        policy = await self._factors()
+        policy = await self.factors()
         return {
             identity.session_id: not second_factor_missing(identity, policy)
-            for identity in await self._identities.open_sessions(user_id)
+            for identity in await self.identities.open_sessions(user_id)
         }
 
     def _entitle(self, receiver: Receiver, identity: Identity, *, foreign: bool) -> tuple[str, ...]:

@@ -111,7 +111,7 @@ def _check_limits(hub: Hub, receiver: Receiver, slots: Sequence[Slot]) -> None:
     if problem:
         # To try again would not help.
         raise MessageError(POLICY_VIOLATION, problem, limit="subscriptions")
-    preview = hub.query_costs.preview(receiver.origin)
+    preview = hub.index.query_costs.preview(receiver.origin)
     for slot, each in asked:
         problem = exceeded_address_limit(hub, preview, each, len(slot.channels))
         if problem:

@@ -100,8 +100,8 @@ async def authenticate(hub: Hub, receiver: Receiver, message: Authenticate) -> b
             raise MessageError(UNAUTHORIZED, lacking, "general_unauthorized_scope")
         hub.admit_api_key(receiver, message.key, key)
         return frames.authenticated(None)
-    policy = await hub.factors()
-    identity = await hub.identify(lambda: hub.identities.by_session(message.session))
+    policy = await hub.roles.factors()
+    identity = await hub.identify(lambda: hub.roles.identities.by_session(message.session))
     if identity is None:
         raise MessageError(
             INVALID_FORMAT,

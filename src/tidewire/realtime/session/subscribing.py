@@ -171,7 +171,7 @@ class Subscribing:
         With them comes what all subscriptions of the connection take once these are made.
         """
         receiver = self._receiver
-        preview = self._hub.query_costs.preview(receiver.origin)
+        preview = self._hub.index.query_costs.preview(receiver.origin)
         total = receiver.footprint or total_held(receiver)
         footprints: dict[str, Footprint] = {}
         judged: list[_Accepted | RefusedRow] = []

@@ -13,7 +13,7 @@ __all__ = ["Connection", "Row"]
 
 
 class Connection(sqlalchemy.Connection):
-    """What units of work read and write with. Any thread may use it, one at a time.
+    """A connection that units of work read and write with. Any thread may use it, one at a time.
 
     It never begins or ends a transaction by itself: that is the engine's business.
     """
@@ -33,7 +33,8 @@ class Connection(sqlalchemy.Connection):
         """Monotonic seconds until which the present unit of work may read."""
         self.sealing = encryption
         self.is_staging = False
-        """What is written to users' tables on it stays beside them, and only it sees that."""
+        """Whether it is a staging connection: what it writes to users' tables stays beside them, and only it
+        sees that."""
 
     @property
     def encryption(self) -> Encryption:

@@ -44,25 +44,31 @@ class DatabaseClosedError(RuntimeError):
 
 
 class Finding(NamedTuple, Generic[T]):
-    """What a unit found, and when."""
+    """A finding: what a unit of work found, and at which moment of the database."""
 
     value: T
     moment: int
-    """Of the database: while it is at this one nothing was committed since. It is never at ``UNKNOWN``."""
+    """The moment of the database: while it is still at this one, nothing was committed since.
+
+    A database is never at ``UNKNOWN``.
+    """
 
 
 NEVER: Final[Finding[Any]] = Finding(None, UNKNOWN)
-"""What was found by who has not asked yet."""
+"""A finding for those who have not asked yet: it holds nothing, and no database is at its moment."""
 
 
 class Transaction:
-    """What a unit of work writes with."""
+    """A transaction: what a unit of work writes with."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        """For reading and writing; beginning and ending transactions is not the unit's business."""
+        """The connection to read and write with.
+
+        The engine begins and ends transactions on it, not the unit.
+        """
         self.events: list[LoggedEvent] = []
-        """What :meth:`append` wrote so far."""
+        """The events that :meth:`append` has written so far."""
 
     def append(self, event: Event) -> LoggedEvent:
         """Write ``event`` to the project's log: it becomes known if and only if the unit is committed."""
@@ -85,7 +91,7 @@ class Staging(Protocol):
         """
 
     def keep(self, position: int) -> None:
-        """What the unit has done stays on the connection, which has this position now."""
+        """Keep what the unit has done on the connection, which has this position from now on."""
 
 
 class Stagings(Protocol):
@@ -95,7 +101,7 @@ class Stagings(Protocol):
         """Have a staging connection alone, the one that was kept under ``key`` or a new one."""
 
     def forget(self, key: str) -> None:
-        """It is not needed any more."""
+        """Let go of the staging connection that was kept under ``key``: nobody needs it any more."""
 
 
 class ProjectDatabase(Protocol):
@@ -182,32 +188,39 @@ class ProjectDatabase(Protocol):
 
 
 class Keeper(Protocol):
-    """Who looks after databases that open and close as they are needed."""
+    """A keeper looks after databases that open and close as they are needed."""
 
     def woke(self, database: Any) -> None:
-        """The files of a database were opened."""
+        """Note that the files of a database were opened."""
 
     def slept(self, database: Any, due_at: int | None) -> None:
-        """They were closed; ``due_at``: when something is to be done there, milliseconds since the epoch."""
+        """Note that the files of a database were closed.
+
+        ``due_at``: when something is to be done there, in milliseconds since the epoch; None: nothing is.
+        """
 
     async def is_new(self, project_id: str, error: StoreError) -> bool:
         """Whether the database of a project, which cannot be opened, is to be made."""
 
     async def created(self, project_id: str) -> None:
-        """It was made."""
+        """Note that the database of a project was made."""
 
     def committed(self, project_id: str) -> None:
-        """A transaction was committed. Called in the thread that writes, before the writers are told."""
+        """Note that a transaction was committed.
+
+        Called in the thread that writes, before the writers are told.
+        """
 
 
 class DueNotes(Protocol):
-    """Where it is noted when something is to be done in a project that nobody has open."""
+    """Notes of when something is to be done in projects that nobody has open."""
 
     def opened(self, project_id: str) -> None:
-        """A project is about to be opened."""
+        """Note that a project is about to be opened."""
 
     def closed(self, project_id: str, due_at: int | None) -> None:
-        """The last process that had a project open closes it; ``due_at`` is what :meth:`due_at` said."""
+        """Note that the last process that had a project open closes it; ``due_at`` is what :meth:`due_at`
+        said."""
 
     def due_at(self, connection: Connection) -> int | None:
-        """When something is to be done in the project; None: nothing."""
+        """Return when something is to be done in the project; None: nothing is."""

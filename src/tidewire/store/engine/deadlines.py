@@ -19,5 +19,5 @@ def check_time(connection: Connection) -> None:
 
 
 def too_long() -> TidewireError:
-    """What is told of a read that took too long."""
+    """Return the error for a read that took too long."""
     return TidewireError("database_timeout", "The query took too long; narrow it down.")

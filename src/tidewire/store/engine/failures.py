@@ -1,4 +1,4 @@
-"""What went wrong, as far as it is not the fault of who asked."""
+"""Failures of databases: what went wrong that is not the fault of whoever asked."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["circumstance_of", "duplicate_of", "is_unanswered"]
 def is_unanswered(error: BaseException) -> bool:
     """Whether a database could not answer just now, so that nothing is known of what it was asked about.
 
-    Who takes that for "there is none" refuses for good what would be allowed a moment later.
+    Whoever takes that for "there is none" refuses for good what would be allowed a moment later.
     """
     if isinstance(error, TidewireError):
         return error.type == "database_timeout"

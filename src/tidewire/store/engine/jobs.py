@@ -26,11 +26,11 @@ class Job(Generic[T]):
     def __init__(
         self, loop: asyncio.AbstractEventLoop, work: Callable[[], T], *, may_begin_again: bool = False
     ) -> None:
-        """``may_begin_again``: that the work takes too long is met by doing it again, from the start."""
+        """``may_begin_again``: work that takes too long is ended and done again, from the start."""
         self.future: asyncio.Future[T] = loop.create_future()
         """The outcome, until it is there. To cancel it keeps work from beginning, but does not end it."""
         self.finished = False
-        """No thread works on it any more, or will."""
+        """Whether it is over: no thread works on it any more, or ever will."""
         self._loop = loop
         self._work: Callable[[], T] | None = work
         self._result: Any = None
@@ -38,11 +38,11 @@ class Job(Generic[T]):
         self._then: list[Callable[[], None]] = []
         self.may_begin_again = may_begin_again
         self.is_trial = False
-        """The work may take :data:`TRIAL_SECONDS`, and begins again if that is not enough."""
+        """Whether the work may take :data:`TRIAL_SECONDS` only, and begins again if that is not enough."""
         self.work_seconds = 0.0
-        """Of a processor that it took, the last time."""
+        """Seconds of a processor that it took, the last time it was done."""
         self.when_ended: Callable[[], None] | None = None
-        """Called when a thread has ended with it, even if it is to begin again."""
+        """A callback for when a thread has ended with it, even if it is to begin again."""
 
     def when_finished(self, callback: Callable[[], None]) -> None:
         """Have ``callback`` called on the event loop, at once if it is finished already."""

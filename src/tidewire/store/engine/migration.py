@@ -35,7 +35,7 @@ _one_at_a_time: Final = threading.Lock()
 _FIRST: Final = 100
 """The number of the first revision that a release has shipped."""
 _FORMER_CHAIN: Final = "platform_revision"
-"""Where development versions noted the revision of the instance's tables."""
+"""The table in which development versions noted the revision of the instance's tables."""
 _TOO_OLD: Final = "a development version before 0.1.0 made it, and its tables cannot be read"
 
 
@@ -54,12 +54,12 @@ class Chain:
 
     @property
     def version_table(self) -> str:
-        """Where a database notes the revision it has."""
+        """The table in which a database notes the revision that it has."""
         return f"{self.name}_revision"
 
     @property
     def directory(self) -> Path:
-        """Of the migration files."""
+        """The directory of the migration files."""
         return _MIGRATIONS / self.name
 
 
@@ -127,7 +127,7 @@ def _definitions(chain: Chain, dialect: str) -> tuple[str, ...]:
 
 
 def _revision_table(chain: Chain) -> Table:
-    """Where Alembic notes the revision, as it makes it itself."""
+    """The table in which Alembic notes the revision, defined as Alembic would."""
     name = chain.version_table
     key = PrimaryKeyConstraint("version_num", name=f"{name}_pkc")
     return Table(name, MetaData(), Column("version_num", String(32), nullable=False), key)

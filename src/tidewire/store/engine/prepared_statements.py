@@ -122,7 +122,7 @@ class _Compiled:
 
 
 def _tuple_of(names: Sequence[str]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
-    """As ``itemgetter``, which makes no tuple of fewer than two."""
+    """A getter of items like ``itemgetter``, which makes no tuple of fewer than two."""
     return lambda values: tuple(values[name] for name in names)
 
 

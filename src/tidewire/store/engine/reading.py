@@ -1,9 +1,8 @@
-"""Who reads when: a few reads run at the same time, and those who wait take turns.
+"""Fair turns for reads: a few reads run at the same time, and those who wait take turns.
 
 A party that asks for much waits behind itself alone: it has at most so many reads running, and when a place
-is free, of those who wait that one gets it who has had the least work done, however many reads each has
-waiting. Many parties that ask for much wait behind each other: reads that take long have only some of the
-places.
+is free, it goes to the waiting party that has had the least work done, however many reads each has waiting.
+Many parties that ask for much wait behind each other: reads that take long have only some of the places.
 """
 
 from __future__ import annotations
@@ -21,53 +20,58 @@ from tidewire.store.engine.jobs import Job
 from tidewire.store.engine.threads import ThreadPool
 
 LONG_WORK: Final = 0.05
-"""Seconds of a processor from which on a read counts as long."""
+"""Seconds of a processor after which a read counts as long."""
 WORK_HALVED_SECONDS: Final = 5.0
-"""After which a party's work counts half, where it is asked who has had the least."""
+"""Seconds after which work done for a party counts half, when parties are compared by their work."""
 LITTLE_WORK: Final = 0.002
-"""Seconds of a processor that are forgotten when a party has nothing more to read."""
+"""Seconds of a processor so few that they are forgotten when a party has nothing more to read."""
 LONG_SECONDS: Final = 60.0
-"""For which the reads of who had a long one count as long from their beginning."""
+"""Seconds during which all reads of a party that had a long one count as long from their beginning."""
 PARTIES_KEPT: Final = 4096
-"""Of which it is known whether their reads are long."""
+"""The most parties of which it is remembered whether their reads are long."""
 
 _Kind = tuple[bool, bool]
-"""Whether a read is a guest's, and whether it counts as long."""
+"""The kind of a read: whether it is a guest's, and whether it counts as long."""
 _SHORT: Final[tuple[_Kind, ...]] = ((False, False), (True, False))
 _LONG: Final[tuple[_Kind, ...]] = ((False, True), (True, True))
 _KINDS: Final = (*_SHORT, *_LONG)
 _BOUNDS: Final = {
     kind: tuple(bound for bound in _KINDS if bound[0] <= kind[0] and bound[1] <= kind[1]) for kind in _KINDS
 }
-"""Of a kind: those whose places its reads take, itself and those that are better in some way."""
+"""For each kind, the kinds whose places its reads take: itself, and those that are better in some way."""
 
 Lane = Literal["requests", "feed", "history", "identities"]
-"""``requests``: in turns with all other callers. The others have threads of their own, which no request can
-hold up: ``feed`` for events just committed, ``history`` for those from before, ``identities`` for who
-somebody is and may what."""
+"""The lanes of reads.
+
+In ``requests`` callers take turns with each other. The others have threads of their own, which no request can
+hold up: ``feed`` reads events just committed, ``history`` those from before, and ``identities`` who somebody
+is and what they may do.
+"""
 
 
 class Share(msgspec.Struct, frozen=True):
-    """What one party may take of the reads at the same time."""
+    """A share: what one party may take of the reads at the same time."""
 
     name: str
     at_once: int
-    """Its reads that run at the same time."""
+    """The most of its reads that run at the same time."""
     seconds: float
-    """After which each of them is interrupted."""
+    """Seconds after which each of its reads is interrupted."""
     waiting: int = 10**9
-    """Its reads that may wait; further ones are refused."""
+    """The most of its reads that may wait; further ones are refused."""
     guest: bool = False
-    """It is one of those that have only some of the places, all together."""
+    """Whether it is a guest: all guests together have only some of the places."""
 
 
 present_share: Final[ContextVar[Share | None]] = ContextVar("share of the reads", default=None)
-"""Whose reads those of the present task are; set where the caller of a request is found. None: the server's
-own, which may take all places."""
+"""The share that the reads of the present task count to; set where the caller of a request is found.
+
+None: they are the server's own, which may take all places.
+"""
 
 
 class _Party:
-    """Somebody with reads that run or wait, or that ran long just now."""
+    """A party: somebody with reads that run or wait, or that ran long just now."""
 
     __slots__ = ("_worked", "_worked_at", "long_until", "running", "share", "waiting")
 
@@ -76,22 +80,22 @@ class _Party:
         self.running = 0
         self.waiting: deque[Job[Any]] = deque()
         self.long_until = 0.0
-        """Until when its reads count as long, monotonic seconds."""
+        """The time until which its reads count as long, in monotonic seconds."""
         self._worked = 0.0
         self._worked_at = 0.0
 
     def has_worked(self, seconds: float) -> None:
-        """A read of it took so much of a processor."""
+        """Note that a read of the party took so many seconds of a processor."""
         moment = time.monotonic()
         self._worked = self.work_until(moment) + seconds
         self._worked_at = moment
 
     def work_until(self, moment: float) -> float:
-        """Seconds of a processor that its reads took; what was long ago counts for little."""
+        """Return the seconds of a processor that its reads took; what was long ago counts for little."""
         return self._worked * math.exp2((self._worked_at - moment) / WORK_HALVED_SECONDS)
 
     def kind(self) -> _Kind:
-        """What its next read counts as."""
+        """Return the kind that its next read counts as."""
         return self.share.guest, time.monotonic() < self.long_until
 
 
@@ -117,17 +121,17 @@ class FairQueue:
             (True, False): guests,
             (True, True): max(1, guests // 2),
         }
-        """How many reads of a kind, or of one that is worse in any way, may run."""
+        """The most reads of a kind, or of one that is worse in any way, that may run."""
         self._taken: Counter[_Kind] = Counter()
-        """Of the places of each kind."""
+        """The places of each kind that are taken."""
         self._parties: dict[str, _Party] = {}
         self._turns: dict[_Kind, deque[_Party]] = {kind: deque() for kind in _KINDS}
-        """Parties with waiting jobs that may begin one more."""
+        """By kind, the parties with waiting jobs that may begin one more."""
         self._waiting: Counter[bool] = Counter()
-        """Jobs that wait, of guests and of others."""
+        """The number of jobs that wait, of guests (True) and of others (False)."""
 
     def put(self, share: Share, job: Job[Any]) -> None:
-        """Have a job done when it is the turn of whose ``share`` it is.
+        """Have a job done when it is the turn of the party whose ``share`` it is.
 
         Raises ``general_server_busy`` if too many of the party, or of all guests, wait.
         """
@@ -188,7 +192,7 @@ class FairQueue:
             continue
 
     def _next_turn(self) -> bool:
-        """Begin what may begin, short reads first; but of the long ones one always runs."""
+        """Begin one job that may begin, short reads first; but one of the long ones always runs."""
         if not any(self._turns.values()):
             return False
         waits = any(self._turns[kind] for kind in _LONG)
@@ -209,7 +213,8 @@ class FairQueue:
         return False
 
     def _first(self, turns: deque[_Party]) -> _Party:
-        """Of those whose turn it may be, who had the least work done; of equals the first."""
+        """Take the party that had the least work done from those whose turn it may be; of equals the
+        first."""
         if len(turns) == 1:
             return turns.popleft()
         moment = time.monotonic()
@@ -218,7 +223,7 @@ class FairQueue:
         return party
 
     def _forget_some(self) -> None:
-        """Keep no parties whose reads are over, once there are many."""
+        """Forget parties whose reads are over, once there are many."""
         if len(self._parties) < PARTIES_KEPT:
             return
         moment = time.monotonic()

@@ -1,4 +1,4 @@
-"""What is written to users' tables on a staging connection: the overlay that only that connection sees."""
+"""The overlay of a staging connection: what it has written to users' tables, which only it sees."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Threads that all databases of a process share: how many there are does not depend on how many databases."""
+"""Pools of threads that all databases of a process share, so that their number does not grow with
+databases."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ _log = structlog.get_logger("tidewire.store")
 
 
 class ThreadPool:
-    """At most ``most`` threads; another one is started when those that there are have enough to do."""
+    """A pool of at most ``most`` threads; one more is started while there is more work than threads."""
 
     def __init__(self, name: str, most: int) -> None:
         self.most: Final = most

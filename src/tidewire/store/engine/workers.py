@@ -1,4 +1,4 @@
-"""All threads that the databases of a process share, and what each is for."""
+"""The threads that all databases of a process share, and what each is for."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tidewire.store.engine.threads import ThreadPool
 T = TypeVar("T")
 
 WRITING: Final = 12
-"""Databases that are written to at the same time."""
+"""The most databases that are written to at the same time."""
 OPENING: Final = 4
-"""Databases that are opened or closed at the same time."""
+"""The most databases that are opened or closed at the same time."""
 OWN_LANE: Final = 4
-"""Reads at the same time in each lane that is not for requests."""
+"""The most reads at the same time in each lane that is not for requests."""
 OF_ONE_DATABASE: Final = 2
-"""Of them of one database."""
+"""The most of these reads that are of one database."""
 
 
 class Workers:
@@ -34,7 +34,8 @@ class Workers:
         reads_of_guests: int | None = None,
         guests_waiting: int = 256,
     ) -> None:
-        """So many reads of requests run at the same time; each is interrupted after so many seconds.
+        """Run at most ``reads_at_once`` reads of requests at the same time, each for at most
+        ``read_seconds``.
 
         ``reads_of_guests`` of them may be of guests, of whom ``guests_waiting`` may wait.
         """
@@ -52,7 +53,7 @@ class Workers:
         }
         self._pools = [self.writing, self._opening, *pools.values()]
         self._server = Share("", reads_at_once, read_seconds)
-        """Of reads that no caller asked for."""
+        """The share of reads that no caller asked for."""
 
     def read(
         self, lane: Lane, database: str, work: Callable[[float], T], *, may_begin_again: bool = False

@@ -18,12 +18,12 @@ import structlog
 from tidewire.store.engine.threads import ThreadPool
 
 PAGES: Final = 1000
-"""Of the log, between two checkpoints."""
+"""Pages of the log that are written between two checkpoints."""
 MANY_PAGES: Final = 4 * PAGES
-"""So long is the log only if it is written to without a pause: then what writes does a checkpoint itself."""
+"""Pages of a log that is written to without a pause: then the thread that writes does a checkpoint itself."""
 _PAGE_BYTES: Final = 4096
 _CHANGES: Final = (16, 100_000)
-"""Least and most rows that are written between two checkpoints."""
+"""The least and the most rows that are written between two checkpoints."""
 _BY_HAND: Final = "PRAGMA wal_autocheckpoint = 0"
 _CHECKPOINT: Final = "PRAGMA wal_checkpoint(PASSIVE)"
 
@@ -33,8 +33,8 @@ _log = structlog.get_logger("tidewire.store")
 class Checkpoints:
     """The checkpoints of one database, for the thread that writes to it.
 
-    SQLite does not say how long the log is until there is a checkpoint. So it is known from the rows that
-    were written, and from the size of the file, which grows but does not shrink.
+    SQLite does not say how long the log is until there is a checkpoint. So its length is estimated from the
+    rows that were written, and from the size of the file, which grows but does not shrink.
     """
 
     def __init__(self, path: Path, threads: ThreadPool) -> None:
@@ -44,16 +44,16 @@ class Checkpoints:
         self._none_runs = threading.Event()
         self._none_runs.set()
         self._connection: sqlite3.Connection | None = None
-        """From the first checkpoint on: to open one takes SQLite longer than most checkpoints."""
+        """A connection, kept from the first checkpoint on: to open one takes longer than most checkpoints."""
         self._changes = 0
-        """Rows that had been written at the last checkpoint."""
+        """The rows that had been written at the last checkpoint."""
         self._changes_between = PAGES // 5
         self._bytes = PAGES * _PAGE_BYTES
-        """Of the log's file; a larger one needs a checkpoint."""
+        """The size of the log's file above which it needs a checkpoint."""
         self._is_long = False
 
     def take_over(self, raw: sqlite3.Connection) -> None:
-        """Do the checkpoints in place of a connection that writes."""
+        """Keep a connection that writes from doing checkpoints itself: they are done here from now on."""
         raw.execute(_BY_HAND)
 
     def before_writing(self, raw: sqlite3.Connection) -> None:
@@ -69,7 +69,7 @@ class Checkpoints:
             return
         changes = raw.total_changes - self._changes
         size = self._log_size()
-        # A short log needs none, which takes room on the disk that deletions may need.
+        # A short log needs no checkpoint: it would take room on the disk that deletions may need.
         if size < PAGES * _PAGE_BYTES or (changes < self._changes_between and size <= self._bytes):
             return
         self._changes += changes
@@ -77,7 +77,7 @@ class Checkpoints:
         self._threads.put(lambda: self._run(changes))
 
     def close(self) -> None:
-        """Return when none is under way, with nothing open; there must be no more commits."""
+        """Close what is open, once no checkpoint is under way; there must be no more commits."""
         self._none_runs.wait()
         if self._connection is not None:
             self._connection.close()

@@ -1,4 +1,4 @@
-"""SQLite connections as every part of the store uses them."""
+"""Connections to files of SQLite, opened in the one way that every part of the store relies on."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ class SQLiteConnection(Connection):
     """A connection to a file of SQLite."""
 
     compares_vectors = False
-    """The functions that compare vectors are known to it (:mod:`~tidewire.store.engine.sqlite.vectors`)."""
+    """Whether the functions that compare vectors are registered on it.
+
+    See :mod:`tidewire.store.engine.sqlite.vectors`.
+    """
 
 
 def _encode_json(value: Any) -> str:
@@ -47,7 +50,7 @@ _engine: Final = create_engine(
     json_serializer=_encode_json,
     json_deserializer=msgspec.json.decode,
 )
-"""Of all databases: their connections share what is compiled of statements, which takes time and memory."""
+"""The engine of all databases: their connections share compiled statements, which take time and memory."""
 _STATEMENTS_CACHED: Final = 512
 _WAL_KEPT_BYTES: Final = 64 * 1024 * 1024
 

@@ -84,25 +84,26 @@ class Database:
         self._loop = asyncio.get_running_loop()
         self._listeners: list[Listener] = []
         self._reasons: list[Callable[[], bool]] = []
-        """What keeps it awake."""
+        """Functions that tell whether something keeps it awake."""
         self._file: OpenFile | None = None
-        """None while it is asleep; with it go the next three."""
+        """Its open files; None while it is asleep, and then there are no watcher, writer and readers
+        either."""
         self._watcher: Watcher | None = None
         self._writer: Writer
         self._readers: Readers
         self._openings = 0
         self._busy = 0
-        """Units that wait or run."""
+        """The number of units that wait or run."""
         self._idle = asyncio.Event()
-        """Once it is closed for good: none does."""
+        """Set when no unit waits or runs any more, once the database is closed for good."""
         self._change: asyncio.Task[None] | None = None
-        """Opens or closes the files."""
+        """The task that opens or closes the files just now."""
         self.staging: Final = StagingConnections(self._connect, self._in_thread)
-        """For what is done and not written."""
+        """Connections for what is done and not written."""
         self._closed = False
         self._beside: set[asyncio.Task[None]] = set()
         self.uses = 0
-        """Grows with everything that is done with the database."""
+        """A count that grows with everything that is done with the database."""
 
     @classmethod
     async def open(
@@ -210,7 +211,7 @@ class Database:
         return lambda: self._listeners.remove(callback)
 
     def holds(self, found: Finding[T]) -> bool:
-        """Whether nothing was committed since something was found: what nearly every request asks."""
+        """Whether nothing was committed since something was found. Nearly every request asks this."""
         self.uses += 1
         return found.moment != UNKNOWN and found.moment == self._moment()
 

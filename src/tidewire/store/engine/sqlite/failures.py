@@ -1,4 +1,5 @@
-"""What errors of SQLite say: that the file cannot answer just now, that the disk is full, and the like."""
+"""The meaning of SQLite's errors: that the file cannot answer just now, that the disk is full, and the
+like."""
 
 from __future__ import annotations
 
@@ -23,9 +24,9 @@ _PASSING: Final = frozenset(
         sqlite3.SQLITE_PROTOCOL,
     }
 )
-"""Primary result codes of a database that cannot answer just now."""
+"""The primary result codes of a database that cannot answer just now."""
 _OF_SYSTEM: Final = (_PASSING - {sqlite3.SQLITE_INTERRUPT}) | {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY}
-"""Primary result codes about the system or the disk."""
+"""The primary result codes about the system or the disk."""
 
 
 def is_passing(error: BaseException) -> bool:
@@ -57,7 +58,7 @@ def failures_told() -> Iterator[None]:
 
 
 def circumstance_of(error: BaseException) -> str | None:
-    """What an error says of the system or the disk; None: it is about something else."""
+    """Return what an error says of the system or the disk; None: it is about something else."""
     cause = _cause(error)
     if isinstance(cause, sqlite3.OperationalError) and _code(cause) in _OF_SYSTEM:
         return f"{cause} ({cause.sqlite_errorname})"
@@ -65,7 +66,7 @@ def circumstance_of(error: BaseException) -> str | None:
 
 
 def duplicate_of(error: BaseException) -> str | None:
-    """What a unique index or key refused, as ``table.column``; None: the error is another one."""
+    """Return what a unique index or key refused, as ``table.column``; None: the error is another one."""
     cause = _cause(error)
     return str(cause) if isinstance(cause, sqlite3.IntegrityError) else None
 

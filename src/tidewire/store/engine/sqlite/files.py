@@ -15,7 +15,7 @@ from tidewire.store.engine.sqlite.opening import OpenFile
 from tidewire.store.errors import StoreError
 
 DATABASE_NAME: Final = "database.sqlite3"
-"""Of the file that a project's database is."""
+"""The name of the file that a project's database is."""
 _STEP_PAGES: Final = 1024
 _TARGET_FULL: Final = frozenset(
     {
@@ -39,7 +39,7 @@ class DamagedError(StoreError):
 
 
 Look = Callable[[Executable], list[tuple[Any, ...]]]
-"""What executes a statement without parameters and returns all rows, as the driver gives them."""
+"""A function that executes a statement without parameters and returns all rows as the driver gives them."""
 
 
 def copy_database(file: OpenFile, path: Path, report: Callable[[int, int], None]) -> None:

@@ -16,7 +16,8 @@ def words_column(position: int) -> str:
 
 
 def match_expression(text: str, name: str) -> str:
-    """What FTS5 is asked for: any of the words, of which the last may be a beginning; or a quoted phrase."""
+    """Return what FTS5 is asked for: any of the words, the last of which may be a beginning; or a quoted
+    phrase."""
     words = _WORD.findall(text)
     if len(text) > 1 and text.startswith('"') and text.endswith('"'):
         return f'{name} : "{" ".join(words)}"'

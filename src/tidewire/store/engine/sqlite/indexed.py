@@ -1,4 +1,4 @@
-"""What an index has in it, in SQL: columns of tables, or members of documents."""
+"""Parts of an index as SQL: columns of tables, or members of documents."""
 
 from __future__ import annotations
 
@@ -22,13 +22,14 @@ class Indexed:
         return f"json_extract({row}{self.column}, {quoted_path(self.path)})"
 
     def words(self, row: str) -> str:
-        """What is searched for words: the column, or the member if it is text."""
+        """Return what is searched for words: the column, or the member if it is text."""
         if self.path is None:
             return self.value(row)
         return f"CASE {self._type(row)} WHEN 'text' THEN {self.value(row)} END"
 
     def kind(self, row: str = "") -> str:
-        """What tells members apart whose values look alike to SQL: true and 1, an array and its text."""
+        """Return what tells members apart whose values look alike to SQL: true and 1, an array and its
+        text."""
         numbers = {"true": 1, "false": 1, "array": 2, "object": 2}
         cases = " ".join(f"WHEN '{kind}' THEN {number}" for kind, number in numbers.items())
         return f"CASE {self._type(row)} {cases} ELSE 0 END"

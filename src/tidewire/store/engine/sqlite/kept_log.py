@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 _SHARED_BYTES: Final = (0x40000002, 510)
-"""Where SQLite locks a file that it reads, and how many bytes."""
+"""The place in a file that SQLite locks while it reads, and how many bytes of it."""
 _LOCK: Final = struct.pack("hhqqi", fcntl.F_RDLCK, os.SEEK_SET, *_SHARED_BYTES, 0)
 
 
@@ -42,7 +42,7 @@ def log_kept(raw: sqlite3.Connection, path: Path) -> Iterator[None]:
 
 
 def _is_empty(raw: sqlite3.Connection, path: Path) -> bool:
-    """Whether nothing is in the log, now if not before."""
+    """Whether nothing is in the log, or nothing is any more now that it was emptied."""
     log = path.with_name(path.name + "-wal")
     try:
         if log.stat().st_size:

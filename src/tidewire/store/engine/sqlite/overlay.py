@@ -1,14 +1,14 @@
-"""Changes of rows that only one connection sees, and that stand in no table.
+"""The overlay of a staging connection: changes of rows that only it sees, and that stand in no real table.
 
-A connection can have an overlay: a temporary database, attached to it, with a table of the same making, with
-the same indexes, for each table of rows that was written to on this connection. The name of the table then
-leads to a view: the rows of the real table that were not written to, and those of the overlay. So whatever
-reads needs to know nothing of all this. What writes asks where to
-(:mod:`tidewire.store.user_tables.staging`); a row is copied into the overlay when it is first written to.
-What is in the real tables cannot be changed on such a connection, whatever is tried.
+An overlay is a temporary database that is attached to a connection. For each table of rows that was written
+to on this connection it has a table with the same columns and the same indexes. The name of the table then
+leads to a view: the rows of the real table that were not written to, and those of the overlay. So code that
+reads needs to know nothing of all this. Code that writes asks where to write
+(:mod:`tidewire.store.user_tables.staging`); a row is copied into the overlay when it is first written to. The
+real tables cannot be changed on such a connection, whatever statement is tried.
 
-What others commit is seen, except in rows that were written to. When the definition of a table in the overlay
-changes, the overlay is of no more use (:func:`is_current`).
+The connection sees what others commit, except in rows that were written to on it. When the definition of a
+table in the overlay changes, the overlay is of no more use (:func:`is_current`).
 """
 
 from __future__ import annotations
@@ -23,17 +23,20 @@ from tidewire.store.engine.sqlite.indexed import Indexed
 
 SCHEMA: Final = "overlay"
 Unique = tuple[str, Sequence[Indexed]]
-"""What may stand in a table once only: a name for it, and its parts."""
+"""Values that only one row of a table may have: a name for them, and the parts that they are made of."""
 FIRST_SEQUENCE: Final = 2**52
-"""Of rows that are new in an overlay; no real table has so many. Clients are not shown these."""
+"""The first sequence of rows that are new in an overlay: no real table has so many rows.
+
+Clients are not shown such sequences.
+"""
 
 _CREATE: Final = re.compile(r"CREATE (VIRTUAL )?(?:UNIQUE )?(TABLE|INDEX|TRIGGER) ", re.IGNORECASE)
 WORDS_KEY: Final = "rowid"
-"""What in an index of words is the sequence of the row."""
+"""The column of an index of words that holds the sequence of the row."""
 BOXES_KEY: Final = "id"
-"""The same in an index of boxes."""
+"""The column of an index of boxes that holds the sequence of the row."""
 _OF_BOXES: Final = ("_node", "_parent", "_rowid")
-"""What the tables end with that R*Tree keeps an index of boxes in."""
+"""The endings of the names of the tables in which R*Tree keeps an index of boxes."""
 _WRITES: Final = frozenset({sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE})
 
 
@@ -57,23 +60,23 @@ def clear_overlay(connection: Connection) -> None:
 
 
 def _attach(connection: Connection) -> None:
-    # Without a name it is in memory, except for what is too much: that goes to a file that no one else sees.
+    # A database without a name is in memory; what is too much for that goes to a file that no one else sees.
     _do(connection, f"ATTACH '' AS {SCHEMA}")
     _do(connection, f"CREATE TABLE {SCHEMA}.overlaid (name TEXT, user_table INTEGER, version TEXT)")
 
 
 def _guard(action: int, name: str | None, _two: Any, schema: str | None, _source: Any) -> int:
-    """Nothing is written to the real tables."""
+    """Refuse whatever writes to the real tables. SQLite asks this while it prepares a statement."""
     if schema != "main" or action not in _WRITES or not name:
         return sqlite3.SQLITE_OK
-    # A table that a function of SQLite makes up is announced like a part of creating one, and an index of
-    # boxes, as soon as it is read, makes statements ready with which it could be written.
+    # SQLite announces a table that one of its functions makes up as it announces one that is created, and it
+    # prepares statements that could write an index of boxes as soon as that index is read.
     harmless = (action == sqlite3.SQLITE_UPDATE and name == "sqlite_master") or name.endswith(_OF_BOXES)
     return sqlite3.SQLITE_OK if harmless else sqlite3.SQLITE_DENY
 
 
 def is_current(connection: Connection) -> bool:
-    """Whether the tables in the overlay still are defined as they were when they got there."""
+    """Whether the tables in the overlay are still defined as they were when they were copied there."""
     changed = (
         f"SELECT 1 FROM {SCHEMA}.overlaid AS known "
         "LEFT JOIN main.user_tables AS present ON present.sequence = known.user_table "
@@ -102,7 +105,7 @@ def _note(connection: Connection, name: str, tables: tuple[int, ...]) -> None:
 def overlay_rows(
     connection: Connection, rows: str, beside: Mapping[str, str], unique: Sequence[Unique], user_table: int
 ) -> None:
-    """Have changes of the table ``rows`` in the overlay from now on.
+    """Keep changes of the table ``rows`` in the overlay from now on.
 
     ``beside`` names the tables beside it, and of each the column that has the sequence of the row.
     ``user_table`` is the sequence of the description: when that changes, the overlay is of no more use.
@@ -119,21 +122,21 @@ def overlay_rows(
         f"BEGIN INSERT OR IGNORE INTO {rows}_changed VALUES (new.sequence, new.id); END",
     )
     _keep_unique(connection, rows, unique)
-    # By id: what others make of it in the real table is not seen, not even another row of the same id.
+    # Rows are left out by id: another row of that id that others make in the real table is not seen either.
     _show(connection, rows, _columns(connection, rows), f"id NOT IN (SELECT id FROM {SCHEMA}.{rows}_changed)")
     for name, key in beside.items():
         shown = _columns(connection, name)
         if not shown:
             continue
         if key == WORDS_KEY:
-            # The hidden column of an index of words is what is asked for words.
+            # A search for words names the hidden column, which has the name of the index.
             shown = [key, name]
         _show(connection, name, shown, f"{key} NOT IN (SELECT sequence FROM {SCHEMA}.{rows}_changed)")
     _note(connection, rows, (user_table,))
 
 
 def overlay_pairs(connection: Connection, name: str, user_tables: tuple[int, ...]) -> None:
-    """Have changes of a table of pairs, of rows of these tables, in the overlay from now on."""
+    """Keep changes of a table of pairs, of rows of these tables, in the overlay from now on."""
     _copy_definitions(connection, (name,))
     _do(
         connection,
@@ -151,7 +154,7 @@ def overlay_pairs(connection: Connection, name: str, user_tables: tuple[int, ...
 
 
 def copy_pairs(connection: Connection, name: str, given: Mapping[str, int]) -> None:
-    """Copy the pairs with the given values into the overlay, those that are not there or were changed."""
+    """Copy the pairs with the given values into the overlay, but for those that are there or were changed."""
     found = " AND ".join(f"{column} = {value:d}" for column, value in given.items())
     _do(
         connection,
@@ -163,7 +166,8 @@ def copy_pairs(connection: Connection, name: str, given: Mapping[str, int]) -> N
 def _copy_definitions(connection: Connection, tables: tuple[str, ...]) -> None:
     """Make tables, their indexes and triggers in the overlay as they are in the database.
 
-    What is unique there is so in both together, which no index can see to (:func:`_keep_unique`).
+    Values that are unique there must be so in both together, which no index can ensure
+    (:func:`_keep_unique`).
     """
     marks = ", ".join("?" * len(tables))
     found = _do(
@@ -175,7 +179,7 @@ def _copy_definitions(connection: Connection, tables: tuple[str, ...]) -> None:
         *tables,
     )
     for kind, name, sql in found:
-        # Triggers are for tables beside the rows, which are left out while they are not in use.
+        # Triggers write to the tables beside the rows; those of tables that are left out are not copied.
         if kind != "trigger" or name.rpartition("_")[0] in tables:
             _do(connection, _CREATE.sub(rf"CREATE \1\2 {SCHEMA}.", sql, count=1))
 
@@ -185,7 +189,7 @@ def _columns(connection: Connection, name: str) -> list[str]:
 
 
 def _show(connection: Connection, name: str, columns: list[str], unchanged: str) -> None:
-    """Have ``name`` mean what is unchanged in the database, and what is in the overlay."""
+    """Let ``name`` mean the unchanged rows of the database together with those of the overlay."""
     shown = ", ".join(f"{column} AS {column}" for column in columns)
     _do(
         connection,
@@ -209,9 +213,10 @@ def copy_row(connection: Connection, rows: str, readers: str, sequence: int) -> 
 
 
 def _keep_unique(connection: Connection, rows: str, unique: Sequence[Unique]) -> None:
-    """Refuse new values that rows of either table are in the way of, as the indexes of the real one would.
+    """Refuse new values that a row of either table has, as the unique indexes of the real table would.
 
-    Not what a row has had before: that others have the same by now is for the commit to find.
+    Values that a row had before are not looked at: whether others have the same by now is found at the
+    commit.
     """
     unchanged = (
         f"SELECT 1 FROM main.{rows} WHERE sequence NOT IN (SELECT sequence FROM {SCHEMA}.{rows}_changed)"
@@ -240,7 +245,7 @@ def _keep_unique(connection: Connection, rows: str, unique: Sequence[Unique]) ->
 
 
 def _do(connection: Connection, sql: str, *values: Any) -> list[Any]:
-    """Execute a statement past SQLAlchemy, which would take longer than the statement."""
+    """Execute a statement without SQLAlchemy, which would take longer than the statement."""
     cursor = connection.connection.cursor()
     try:
         cursor.execute(sql, values)

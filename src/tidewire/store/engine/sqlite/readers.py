@@ -16,7 +16,7 @@ from tidewire.store.engine.sqlite.watcher import Watcher
 T = TypeVar("T")
 
 SPARE_SECONDS: Final = 10.0
-"""After which a connection that nothing read with is closed, but for one."""
+"""Seconds after which a connection that nothing read with is closed, but for one."""
 
 
 class _Reader:
@@ -49,14 +49,17 @@ class _Reader:
 class Readers:
     """The connections of one database, as many as there are reads at the same time.
 
-    The first read has the ``watcher``, if it is one that is ended soon.
+    The first read borrows the connection of the ``watcher``, if it is a read that is ended soon.
     """
 
     def __init__(self, connect: Callable[[], Connection], watcher: Watcher) -> None:
         self._connect = connect
         self._watcher = watcher
         self._idle: deque[_Reader] = deque()
-        """Those used last stand last. Threads take and give back at this end, which needs no lock."""
+        """Connections that nobody reads with, those used last at the end.
+
+        Threads take and give back there, which needs no lock.
+        """
 
     def read(self, unit: Callable[[Connection], T], seconds: float) -> T:
         """Run ``unit`` in this thread, on a snapshot. Raises ``database_timeout`` after ``seconds``."""

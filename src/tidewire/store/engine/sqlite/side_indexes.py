@@ -54,7 +54,7 @@ class SideIndex:
         )
 
     def complete(self, connection: Connection) -> None:
-        """From now on the triggers look after all rows."""
+        """Note that all rows are in the index: from now on the triggers keep it up."""
         self._drop_triggers(connection)
         self._create_triggers(connection, "")
 

@@ -24,19 +24,20 @@ from tidewire.store.engine.sqlite.overlay import clear_overlay, is_current, open
 T = TypeVar("T")
 
 CONNECTIONS_KEPT: Final = 32
-"""Of one database, in one process; more are kept only while they are in use."""
+"""The most staging connections of one database that one process keeps; more exist only while they are in
+use."""
 IDLE_SECONDS: Final = 60.0
-"""A staging connection that nobody has used for so long is not kept."""
+"""Seconds after which a staging connection that nobody has used is not kept."""
 SPARES_KEPT: Final = 4
-"""Connections kept for staging connections to come: to open one takes longer than to clear one."""
+"""The most connections kept for new staging connections: to open one takes longer than to clear one."""
 _CACHE_KIB: Final = 512
 
 
 class InThread(Protocol):
-    """What has work done in a thread."""
+    """A function that has work done in a thread."""
 
     async def __call__(self, work: Callable[[float], T], /) -> Job[T]:
-        """``work`` is given the seconds that it may take."""
+        """Have ``work`` done, which is given the seconds that it may take."""
 
 
 class _Connections:
@@ -47,7 +48,7 @@ class _Connections:
         self._spares: list[Connection] = []
 
     def take(self) -> Connection:
-        """One that was given back, or a new one."""
+        """Return a connection that was given back, or a new one."""
         try:
             return self._spares.pop()
         except IndexError:
@@ -69,13 +70,13 @@ class _Connections:
         connection.close()
 
     def let_go(self) -> list[Connection]:
-        """Those that nobody has, which are kept no more."""
+        """Return the connections that nobody has, and keep them no more."""
         spares, self._spares = self._spares, []
         return spares
 
 
 class StagingConnection:
-    """One of them. Whoever has it from :meth:`StagingConnections.use` has it alone."""
+    """A staging connection. Whoever has it from :meth:`StagingConnections.use` has it alone."""
 
     def __init__(self, connections: _Connections, in_thread: InThread) -> None:
         self.users = 0
@@ -101,7 +102,7 @@ class StagingConnection:
         return await job.future
 
     def keep(self, position: int) -> None:
-        """What the unit has done stays in the staging connection, which has this position now."""
+        """Keep what the unit has done on the staging connection, which has this position from now on."""
         assert self._connection is not None
         driver(self._connection).execute("COMMIT")
         self._position = position
@@ -109,7 +110,7 @@ class StagingConnection:
     def settle(self) -> None:
         """Undo what is not kept. Closes the staging connection if it is of no more use."""
         if self._work is not None and not self._work.finished:
-            # Nobody waits for it any more, but it works on.
+            # Nobody waits for the work any more, but a thread still does it.
             self.close()
         elif self._connection is not None and driver(self._connection).in_transaction:
             self._undo(driver(self._connection))
@@ -131,7 +132,7 @@ class StagingConnection:
             self._connection = None
 
     def take_connection(self) -> Connection | None:
-        """Its connection, which it has no more; nobody may be using the staging connection."""
+        """Give its connection away for good; nobody may be using the staging connection."""
         self.closed = True
         connection, self._connection = self._connection, None
         return connection
@@ -147,7 +148,7 @@ class StagingConnection:
                 self._position = catch_up(connection, self._position)
                 raw.execute("SAVEPOINT unit")
             except BaseException:
-                # The position may be wrong now.
+                # How far ``catch_up`` came is not known: the position may be wrong now.
                 self._disconnect()
                 raise
             try:
@@ -188,13 +189,13 @@ class StagingConnections:
         self._connections = _Connections(connect)
         self._in_thread = in_thread
         self._kept: OrderedDict[str, StagingConnection] = OrderedDict()
-        """Those used last stand last."""
+        """The staging connections by their keys, those used last at the end."""
         self._loop = asyncio.get_running_loop()
         self._sweeping = False
 
     @property
     def are_used(self) -> bool:
-        """Whether anybody has a staging connection."""
+        """Whether anybody has one of the staging connections."""
         return any(staged.users for staged in self._kept.values())
 
     @asynccontextmanager
@@ -215,13 +216,13 @@ class StagingConnections:
                 self._give_back(key, staged)
 
     def forget(self, key: str) -> None:
-        """A staging connection is not needed any more."""
+        """Let go of the staging connection that was kept under ``key``: nobody needs it any more."""
         staged = self._kept.pop(key, None)
         if staged is not None and not staged.users:
             staged.close()
 
     def let_go(self) -> list[Connection]:
-        """Keep none of those that nobody uses; return their connections, which are to be closed."""
+        """Keep no staging connection that nobody uses; return their connections, which are to be closed."""
         unused = [key for key, staged in self._kept.items() if not staged.users]
         connections = [self._kept.pop(key).take_connection() for key in unused]
         return [each for each in connections if each is not None] + self._connections.let_go()
@@ -257,7 +258,8 @@ class StagingConnections:
                 connection.close()
 
     def _forget_unused(self, excess: int) -> None:
-        """Let go of those that nobody uses: as many as there are too many, and those long idle."""
+        """Let go of unused staging connections: as many as ``excess``, the oldest first, and all long idle
+        ones."""
         oldest = time.monotonic() - IDLE_SECONDS
         unused = [(key, staged) for key, staged in self._kept.items() if not staged.users]
         for number, (key, staged) in enumerate(unused):

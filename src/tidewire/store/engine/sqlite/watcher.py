@@ -1,4 +1,4 @@
-"""The connection that looks at what is committed at any moment, without a thread."""
+"""The watcher: a connection that looks at what is committed from the event loop, without a thread."""
 
 from __future__ import annotations
 
@@ -17,30 +17,34 @@ T = TypeVar("T")
 
 _INSTRUCTIONS_A_LOOK: Final = 1_000
 _LOOKS_AT_ONCE: Final = 20
-"""After so many instructions of SQLite's machine a unit on the event loop is done in a thread instead. They
-are milliseconds: to find a row by an index takes about a hundred, each further row ten or twenty."""
+"""The most times that SQLite asks, after ``_INSTRUCTIONS_A_LOOK`` instructions each, whether to go on with a
+unit on the event loop; then the unit is done in a thread instead. That many instructions take milliseconds:
+to find a row by an index takes about a hundred, each further row ten or twenty."""
 
 
 class Watcher:
     """A connection for units on the event loop. The first read in a thread borrows it.
 
-    It is the one that a database was opened with. To open another one takes SQLite longer than most reads: it
-    reads the schema. So a database that was asleep answers with this one alone. While somebody else has it
-    nothing can be told on the event loop.
+    It is the connection that the database was opened with. To open another one takes SQLite longer than most
+    reads, since it reads the schema. So a database that was asleep answers with this one alone. While a read
+    in a thread has it, nothing can be told on the event loop.
     """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._raw = driver(connection)
         self._free = [self._raw]
-        """Empty while somebody uses it. Threads take it from here, which needs no lock."""
+        """The connection while nobody uses it, otherwise empty.
+
+        Threads take it from here, which needs no lock.
+        """
         self._was_lent = False
         self._looks_left = math.inf
-        """Of the unit that runs on the event loop."""
+        """How often SQLite may still ask about the unit that runs on the event loop."""
         self._watch()
 
     def version(self) -> int | None:
-        """A number that is another one whenever anyone else has committed; None: it cannot be told now."""
+        """Return a number that changes whenever anyone else has committed; None: it cannot be told now."""
         try:
             raw = self._free.pop()
         except IndexError:
@@ -55,7 +59,7 @@ class Watcher:
             self._free.append(raw)
 
     def look(self, unit: Callable[[Connection], T]) -> tuple[T] | None:
-        """What ``unit`` finds; None if it takes milliseconds, or cannot be told now."""
+        """Return what ``unit`` finds; None if that takes milliseconds, or cannot be told now."""
         try:
             raw = self._free.pop()
         except IndexError:
@@ -71,7 +75,7 @@ class Watcher:
 
     @contextmanager
     def lent(self) -> Iterator[Connection | None]:
-        """Have the connection for a read in this thread: once, if nobody uses it; else None.
+        """Lend the connection for a read in this thread, once in its life; None if it was lent, or is used.
 
         It must be given back without a transaction, or is not used again.
         """
@@ -93,12 +97,12 @@ class Watcher:
                 self._free.append(raw)
 
     def _watch(self) -> None:
-        """Make it fit for the event loop, which it must not hold up."""
+        """Set the connection up for the event loop, which it must not hold up."""
         self._connection.deadline = math.inf
         self._raw.execute("PRAGMA busy_timeout = 0")
         self._raw.set_progress_handler(self._is_too_much, _INSTRUCTIONS_A_LOOK)
 
     def _is_too_much(self) -> bool:
-        """Whether what is done on the event loop has to be given up; SQLite asks it while it works."""
+        """Whether the unit on the event loop has to be given up. SQLite asks this while it works."""
         self._looks_left -= 1
         return self._looks_left < 0

@@ -1,10 +1,11 @@
-"""Whether a database file is the one that this program left here, or was put back from a copy.
+"""Witnesses of a database file: whether it is the one that this program left here, or was put back from a
+copy.
 
-A copy brings along what is written in the files, not what the file system notes of them: the numbers of
-their inodes, and the times of their last changes (ctime), which no program can set. So the database keeps in
-itself what is noted of a companion file that is never written to (:func:`origin`), and the lock file beside
-it keeps what was noted of the database when it was closed (:func:`note_closed`), or of its write-ahead log
-while it was written to (:func:`note_writing`).
+A copy brings along what is written in the files, not what the file system notes of them: the numbers of their
+inodes, and the times of their last changes (ctime), which no program can set. So the database keeps in itself
+what is noted of a companion file that is never written to (:func:`origin`), and the lock file beside it keeps
+what was noted of the database when it was closed (:func:`note_closed`), or of its write-ahead log while it
+was written to (:func:`note_writing`).
 
 Moving the directory within its file system changes none of it, and neither does starting the machine again.
 What puts a whole disk back, the notes of its file systems with it, cannot be seen.
@@ -24,11 +25,12 @@ _WRITING: Final = b"writing "
 _WITH_SUBVOLUMES: Final = frozenset({"btrfs", "zfs"})
 """On these a snapshot that is put back is a volume of its own, with the same inodes and times."""
 _types: Final[dict[int, str]] = {}
-"""Of file systems, by the number of their device: to find one out takes longer than to open a database."""
+"""The types of file systems by the number of their device: to find one out takes longer than to open a
+database."""
 
 
 def origin(path: Path, companion: Path) -> str:
-    """What a copy of the database at ``path`` and of its ``companion`` would not have."""
+    """Return what a copy of the database at ``path`` and of its ``companion`` would not have."""
     database, noted = path.stat(), companion.stat()
     type_ = _types.get(database.st_dev)
     if type_ is None:

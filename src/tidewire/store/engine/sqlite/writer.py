@@ -1,4 +1,5 @@
-"""Writing to a database, one transaction at a time: many units of work, one wait for the disk."""
+"""The writer of a database: one transaction at a time, for many units of work and with one wait for the
+disk."""
 
 from __future__ import annotations
 
@@ -22,13 +23,13 @@ from tidewire.store.engine.sqlite.failures import told
 from tidewire.store.engine.threads import ThreadPool
 
 GROUP_UNITS: Final = 256
-"""Units in one transaction at most."""
+"""The most units in one transaction."""
 GROUP_SECONDS: Final = 0.02
-"""No unit joins a transaction that has been open for longer."""
+"""Seconds after which no further unit joins an open transaction."""
 LOCK_SECONDS: Final = 60.0
-"""How long another process may hold the lock: to make an index of a large table takes seconds."""
+"""Seconds for which another process may hold the lock: to make an index of a large table takes some."""
 TURN_SECONDS: Final = 0.02
-"""After which a thread that waits for the lock sees to other databases first."""
+"""Seconds after which a thread that waits for the lock serves other databases first."""
 
 
 class Write:
@@ -45,7 +46,8 @@ class Write:
     def resolve(self) -> None:
         """Give the outcome to whoever waits; nobody does if the waiting was cancelled."""
         future, result, error = self.future, self.result, self.error
-        # As with reads: an error refers to the frames that it went through, and these to this object.
+        # An error refers to the frames that it went through, and these to this object: what stayed together
+        # would be a circle that only the garbage collector finds.
         del self.future, self.result, self.error
         if future.done():
             return
@@ -56,7 +58,7 @@ class Write:
 
 
 class Outcome(Protocol):
-    """What is called with units that are done."""
+    """A function that is called with units that are done."""
 
     def __call__(self, group: Sequence[Write], events: Sequence[LoggedEvent], *, changed: bool) -> None:
         """Take the units of one transaction and their events; ``changed``: it changed anything."""
@@ -82,12 +84,12 @@ class Writer:
         self._checkpoints = checkpoints
         self._connection: Connection
         self._driver: sqlite3.Connection | None = None
-        """From the first unit on."""
+        """The driver's connection; None before the first unit."""
         self._queue: deque[Write] = deque()
         self._at_work = False
         self._lock = threading.Lock()
         self._waiting_since = 0.0
-        """When another process was first seen to write; 0: none is waited for."""
+        """When another process was first seen to write, in monotonic seconds; 0: none is waited for."""
 
     def put(self, write: Write) -> None:
         """Queue a unit; units run in the order they are put."""
