@@ -325,6 +325,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Number or name that text messages come from."""
     message_max_attempts: Count = 12
     """Attempts to send a mail or text message before it is given up."""
+    email_template_max_bytes: Count = 2**20
+    """Bytes that the text of one mail template may have."""
+    email_templates_max_bytes: Count = 16 * 2**20
+    """Bytes that all mail templates of a project may have together."""
     message_max_age: Count = 30 * 24 * 3600
     """Seconds that it stays known afterwards, without its text, that it was not sent."""
     messaging_max_listed: Count = 10_000

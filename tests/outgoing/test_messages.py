@@ -22,7 +22,7 @@ from tidewire.outgoing import messages
 from tidewire.outgoing.deliverer import carriers_of
 from tidewire.outgoing.mail import MailCarrier
 from tidewire.outgoing.retries import retry_delay
-from tidewire.services.messages import MailText
+from tidewire.services.messages.mails import MailText
 from tidewire.services.outgoing import enqueue_mail, enqueue_text_message
 from tidewire.store.schema import outgoing_messages
 from tidewire.store.secrets.encryption import Encryption

@@ -10,7 +10,7 @@ import structlog
 
 from tidewire.core.time import format_datetime, now
 from tidewire.outgoing.webhook_requests import Webhook, webhook_of
-from tidewire.services.messages import webhook_disabled_mail
+from tidewire.services.messages.notices import webhook_disabled_mail
 from tidewire.services.outgoing import enqueue_mail
 from tidewire.store.engine.connection import Connection, Row
 from tidewire.store.engine.database import Transaction

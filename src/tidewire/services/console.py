@@ -7,12 +7,14 @@ from typing import Annotated, Final
 
 from tidewire.core.checks.texts import AnyCaseChoice, Text
 from tidewire.core.errors import TidewireError
-from tidewire.core.models import ConsoleKeyScope, ConsoleKeyScopeList, ConsoleVariables
+from tidewire.core.locales import DEFAULT_LOCALE
+from tidewire.core.models import ConsoleKeyScope, ConsoleKeyScopeList, ConsoleVariables, EmailTemplate
 from tidewire.core.operations import Operations
 from tidewire.core.rate_limits import RateLimit
 from tidewire.core.scope_catalog import ORGANIZATION_SCOPES, PROJECT_SCOPES, ScopeEntry
 from tidewire.services.answers import shown
 from tidewire.services.context import Context
+from tidewire.services.email_templates import KindOfMail, Locale, built_in
 from tidewire.services.proxy.verification import own_hosts
 from tidewire.store.records.rules import has_rule
 
@@ -54,6 +56,16 @@ async def variables(context: Context) -> ConsoleVariables:
         max_index_length=context.settings.index_length_max,
         support_for_integer_ids=True,
     )
+
+
+@operations.declare("getEmailTemplate", "GET", "/console/templates/email/{templateId}", scopes=("public",))
+async def get_email_template(
+    context: Context,  # noqa: ARG001
+    template_id: KindOfMail,
+    locale: Locale = "",
+) -> EmailTemplate:
+    """Get the built-in texts of a kind of mail, whatever projects have in their place."""
+    return built_in(template_id, locale or DEFAULT_LOCALE)
 
 
 @operations.declare("listProjectScopes", "GET", "/console/scopes/project", scopes=("public",))

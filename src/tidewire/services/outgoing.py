@@ -7,11 +7,39 @@ the link or code that it holds; until then these are sealed.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-from tidewire.services.messages import MailText
+from tidewire.core.locales import DEFAULT_LOCALE
+from tidewire.core.time import now
+from tidewire.services.context import Context
+from tidewire.services.messages.languages import language_of
+from tidewire.services.messages.mails import MailText, Occasion, compose
 from tidewire.store.engine.database import Transaction
+from tidewire.store.records.email_templates import find_email_template
 from tidewire.store.records.outgoing_messages import add_message
+
+_SENDER: Final = ("sender_name", "sender_email", "reply_to_email", "reply_to_name")
+
+
+def mail_user(
+    transaction: Transaction, context: Context, address: str, name: str, occasion: Occasion
+) -> None:
+    """Have a user told of ``occasion``, in the language of the request; ``name`` may be empty.
+
+    While the project has a mail server of its own, its template for that locale is used, else the one for
+    :data:`~tidewire.core.locales.DEFAULT_LOCALE`, else the built-in texts.
+    """
+    template = None
+    if context.project.settings.smtp.enabled:
+        template = find_email_template(
+            transaction.connection, occasion.template, context.locale, DEFAULT_LOCALE
+        )
+    language = language_of(context.locale)
+    mail = compose(occasion, language, context.project_name, name, now(), template)
+    sender = {}
+    if template is not None:
+        sender = {field: getattr(template, field) for field in _SENDER if getattr(template, field)}
+    enqueue_mail(transaction, address, name, mail, sender)
 
 
 def enqueue_mail(

@@ -10,6 +10,7 @@ from typing import Any, Final
 from tidewire.services.client_info import MAXIMUM_LENGTH, ClientInfo, client_info
 from tidewire.services.context import Context
 from tidewire.services.countries import UNKNOWN_CODE, country_name
+from tidewire.services.messages.mails import Device
 
 _REMEMBERED: Final = 2048
 """User agents whose description is kept."""
@@ -39,6 +40,11 @@ class Visit:
     def device(self) -> str:
         """Browser and system, as people call them; empty if neither is known."""
         return " on ".join(name for name in (self.client.client_name, self.client.os_name) if name)
+
+    @property
+    def agent(self) -> Device:
+        """What mails tell of the program."""
+        return Device(self.client.client_name, self.client.os_name, self.client.device_name)
 
 
 async def visit_of(context: Context) -> Visit:

@@ -53,7 +53,7 @@ def test_alerts(site: Site) -> None:
     site.visitor().sign_in(ada.email)
     alert = site.message_to(ada.email)
     assert "new session" in alert.subject
-    assert "Chrome on Linux" in alert.text
+    assert "Chrome, Linux" in alert.text
     assert "127.0.0.1" in alert.text
     visitor = site.visitor()
     visitor.expect(201, "POST", "/tokens/email", userId="unique()", email=ada.email)

@@ -96,7 +96,7 @@ def test_a_code_by_mail(site: Site) -> None:
     assert re.fullmatch(r"\w+ \w+", token["phrase"])
     assert token["phrase"] in message.text
     assert token["phrase"] in message.html
-    assert "Chrome on Linux" in message.text
+    assert "Chrome, Linux" in message.text
     code = site.code_to("ada@example.com")
     visitor.refused("user_invalid_token", "POST", "/sessions/token", userId="ada", secret=other_code(code))
     session = visitor.expect(201, "POST", "/sessions/token", userId="ada", secret=code)

@@ -110,6 +110,7 @@ BEFORE_1_9_2: Final[Conversions] = {
         ("smtpReplyToName", "authMembershipsUserId", "authMembershipsUserPhone"),
     ),
     models.MockNumber: _changed({"number": "phone"}, ("$createdAt", "$updatedAt")),
+    models.EmailTemplate: _changed({"templateId": "type", "replyToEmail": "replyTo"}, ("replyToName",)),
 }
 
 BEFORE_1_9_1: Final[Conversions] = {

@@ -98,6 +98,8 @@ BEFORE_1_9_4: Final = {"functions.createVariable": Words(defaults={"variableId":
 BEFORE_1_9_3: Final = {"project.createKey": Words(defaults={"keyId": UNIQUE, "scopes": []})}
 
 BEFORE_1_9_2: Final = {
+    "project.getEmailTemplate": Words(names={"type": "templateId"}),
+    "project.updateEmailTemplate": Words(names={"type": "templateId", "replyTo": "replyToEmail"}),
     "project.updateSMTP": Words(names={"replyTo": "replyToEmail"}),
     "project.updateMembershipPrivacyPolicy": Words(
         names={"mfa": "userMFA"}, defaults={"userId": False, "userPhone": False}

@@ -6,6 +6,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Annotated
 
+from tidewire.core.locales import LOCALE_CODES
 from tidewire.core.parameters import Check, InvalidParameterError
 
 
@@ -39,6 +40,17 @@ class Text(Check):
     def schema(self) -> dict[str, object]:
         limits = {"minLength": self.minimum, "maxLength": self.maximum}
         return {"type": "string", **{name: limit for name, limit in limits.items() if limit}}
+
+
+@dataclass(frozen=True)
+class HeaderText(Text):
+    """Text for the head of a mail: one line."""
+
+    def convert(self, value: object) -> str:
+        text = super().convert(value)
+        if not text.isprintable():
+            raise InvalidParameterError("Value must be a single line of text.")
+        return text
 
 
 @dataclass(frozen=True)
@@ -166,6 +178,26 @@ class AnyCaseChoice(Choice):
 
     def convert(self, value: object) -> str:
         return super().convert(value.lower() if isinstance(value, str) else value)
+
+
+@dataclass(frozen=True)
+class LocaleCode(Check):
+    """The code of a locale, in whatever case it is written; empty for the default one."""
+
+    json_type = "string"
+
+    def convert(self, value: object) -> str:
+        if value == "":
+            return ""
+        code = value.lower() if isinstance(value, str) else ""
+        if code not in LOCALE_CODES:
+            raise InvalidParameterError(
+                "Value must be the code of a locale, such as en or pt-br (GET /v1/locale/codes lists them)."
+            )
+        return code
+
+    def schema(self) -> dict[str, object]:
+        return {"type": "string", "enum": ["", *LOCALE_CODES]}
 
 
 @dataclass(frozen=True)

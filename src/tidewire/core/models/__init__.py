@@ -15,5 +15,6 @@ from tidewire.core.models.proxy import *
 from tidewire.core.models.server import *
 from tidewire.core.models.storage import *
 from tidewire.core.models.teams import *
+from tidewire.core.models.templates import *
 from tidewire.core.models.users import *
 from tidewire.core.models.webhooks import *

@@ -18,9 +18,10 @@ from tidewire.services.account.sign_in import session_of
 from tidewire.services.answers import shown
 from tidewire.services.audit import record
 from tidewire.services.context import Context
-from tidewire.services.messages import mfa_code_mail, mfa_code_text
+from tidewire.services.messages.mails import mfa_challenge
+from tidewire.services.messages.text_messages import mfa_code_text
 from tidewire.services.one_time import CODE_SECONDS, new_code, write_if_valid
-from tidewire.services.outgoing import enqueue_mail, enqueue_text_message
+from tidewire.services.outgoing import enqueue_text_message, mail_user
 from tidewire.services.phones import phone_code, require_text_messages
 from tidewire.services.publishing import publish
 from tidewire.services.visits import Visit, visit_of
@@ -62,7 +63,7 @@ def create_mfa_challenge(
     type_ = _RECOVERY_CODE if factor == _RECOVERY_CODE.lower() else factor
     _require_permitted(context, type_)
     user = find_user(connection, identity.user_id)
-    code = _send_code(transaction, context, user, type_)
+    code = _send_code(transaction, context, visit, user, type_)
     row = insert_challenge(connection, user.id, identity.session_id, type_, code, CODE_SECONDS)
     challenge = shown(MfaChallenge, row, expire=format_datetime(row.expires_at))
     parameters = {"userId": user.id, "challengeId": row.id}
@@ -122,7 +123,7 @@ def _require_permitted(context: Context, type_: str) -> None:
         raise TidewireError("user_auth_method_unsupported", f"This project knows no second factor {type_}.")
 
 
-def _send_code(transaction: Transaction, context: Context, user: Row[Any], type_: str) -> str:
+def _send_code(transaction: Transaction, context: Context, visit: Visit, user: Row[Any], type_: str) -> str:
     """Send a code if the factor is one that is sent; return it, or an empty text if there is none.
 
     A custom one is sent to nobody: the app's server reads it by ``users.getMFAChallenge`` and delivers it.
@@ -132,14 +133,17 @@ def _send_code(transaction: Transaction, context: Context, user: Row[Any], type_
     if type_ == "email":
         _require_verified(user, "email", "email address")
         code = new_code()
-        enqueue_mail(transaction, user.email, user.name, mfa_code_mail(context.project_name, user.name, code))
+        occasion = mfa_challenge(code, visit.agent, visit.ip)
+        mail_user(transaction, context, user.email, user.name, occasion)
         return code
     if type_ == "phone":
         _require_verified(user, "phone", "phone number")
         require_text_messages(context, user.phone)
         digits, sent = phone_code(context, user.phone)
         if sent:
-            enqueue_text_message(transaction, user.phone, mfa_code_text(context.project_name, digits))
+            enqueue_text_message(
+                transaction, user.phone, mfa_code_text(context.locale, context.project_name, digits)
+            )
         return digits
     return ""
 

@@ -13,8 +13,8 @@ from tidewire.services.account.events import SESSION_CREATED, SESSION_DELETED
 from tidewire.services.answers import datetime_or_empty, shown
 from tidewire.services.audit import record
 from tidewire.services.context import Context, StartedSession
-from tidewire.services.messages import session_alert_mail
-from tidewire.services.outgoing import enqueue_mail
+from tidewire.services.messages.mails import session_alert
+from tidewire.services.outgoing import mail_user
 from tidewire.services.publishing import publish
 from tidewire.services.visits import Visit
 from tidewire.store.engine.connection import Row
@@ -135,8 +135,5 @@ def _alert(transaction: Transaction, context: Context, user_id: str, login: Logi
     user = find_user(transaction.connection, user_id)
     if user.email:
         visit = login.visit
-        time = format_datetime(now())[:16].replace("T", " ") + " UTC"
-        mail = session_alert_mail(
-            context.project_name, user.name, visit.device, visit.ip, visit.country_name, time
-        )
-        enqueue_mail(transaction, user.email, user.name, mail)
+        occasion = session_alert(visit.agent, visit.ip, visit.country_name)
+        mail_user(transaction, context, user.email, user.name, occasion)

@@ -20,9 +20,10 @@ from tidewire.services.account.sign_up import require_method, require_room
 from tidewire.services.audit import record
 from tidewire.services.context import Context
 from tidewire.services.decoys import decoy_token
-from tidewire.services.messages import magic_url_mail, otp_mail, otp_text
+from tidewire.services.messages.mails import magic_session, otp_session
+from tidewire.services.messages.text_messages import otp_text
 from tidewire.services.one_time import IssuedToken, issue_token, new_code, new_link_secret, shown_token
-from tidewire.services.outgoing import enqueue_mail, enqueue_text_message
+from tidewire.services.outgoing import enqueue_text_message, mail_user
 from tidewire.services.phones import phone_code, require_text_messages
 from tidewire.services.publishing import publish
 from tidewire.services.timing import evenly
@@ -81,10 +82,10 @@ async def create_magic_url_token(
     page = url or app_link(context, _MAGIC_URL_PATH)
     words = new_phrase() if phrase else ""
 
-    def send(transaction: Transaction, user: Row[Any], issued: IssuedToken, visit: Visit) -> None:  # noqa: ARG001
+    def send(transaction: Transaction, user: Row[Any], issued: IssuedToken, visit: Visit) -> None:
         link = secret_link(page, user.id, issued.secret, issued.token.expire, project=context.project.id)
-        mail = magic_url_mail(context.project_name, user.name, link, words)
-        enqueue_mail(transaction, user.email, user.name, mail)
+        occasion = magic_session(link, visit.agent, visit.ip, words)
+        mail_user(transaction, context, user.email, user.name, occasion)
 
     return await _issue(context, user_id, "magic-url", new_link_secret(), send, words, email=email.lower())
 
@@ -106,8 +107,8 @@ async def create_email_token(
     words = new_phrase() if phrase else ""
 
     def send(transaction: Transaction, user: Row[Any], issued: IssuedToken, visit: Visit) -> None:
-        mail = otp_mail(context.project_name, user.name, issued.secret, visit.device, visit.ip, words)
-        enqueue_mail(transaction, user.email, user.name, mail)
+        occasion = otp_session(issued.secret, visit.agent, visit.ip, words)
+        mail_user(transaction, context, user.email, user.name, occasion)
 
     return await _issue(context, user_id, "email", new_code(), send, words, email=email.lower())
 
@@ -133,7 +134,9 @@ async def create_phone_token(context: Context, user_id: CustomId, phone: PhoneNu
 
     def send(transaction: Transaction, user: Row[Any], issued: IssuedToken, visit: Visit) -> None:  # noqa: ARG001
         if sent:
-            enqueue_text_message(transaction, user.phone, otp_text(context.project_name, digits))
+            enqueue_text_message(
+                transaction, user.phone, otp_text(context.locale, context.project_name, digits)
+            )
 
     return await _issue(context, user_id, "phone", digits, send, phone=phone)
 

@@ -26,7 +26,8 @@ from tidewire.services.account.sign_up import require_method
 from tidewire.services.audit import record
 from tidewire.services.context import Context
 from tidewire.services.decoys import decoy_token
-from tidewire.services.messages import phone_verification_text, recovery_mail, verification_mail
+from tidewire.services.messages.mails import recovery, verification
+from tidewire.services.messages.text_messages import phone_verification_text
 from tidewire.services.one_time import (
     IssuedToken,
     invalid_token,
@@ -37,7 +38,7 @@ from tidewire.services.one_time import (
     token_of,
     write_if_valid,
 )
-from tidewire.services.outgoing import enqueue_mail, enqueue_text_message
+from tidewire.services.outgoing import enqueue_text_message, mail_user
 from tidewire.services.password_policy import accepted_hash, password_columns
 from tidewire.services.phones import phone_code, require_text_messages
 from tidewire.services.timing import evenly
@@ -69,8 +70,7 @@ def create_email_verification(
     user = _unverified(transaction, user_id, "email")
     issued = issue_token(transaction.connection, visit, user_id, "verification", new_link_secret())
     link = secret_link(url, user_id, issued.secret, issued.token.expire)
-    mail = verification_mail(context.project_name, user.name, link)
-    enqueue_mail(transaction, user.email, user.name, mail)
+    mail_user(transaction, context, user.email, user.name, verification(link))
     return _issued(transaction, context, visit, issued, VERIFICATION_TOKEN_CREATED, "verification.create")
 
 
@@ -92,7 +92,9 @@ def create_phone_verification(transaction: Transaction, context: Context, visit:
     digits, sent = phone_code(context, user.phone)
     issued = issue_token(transaction.connection, visit, user.id, "phone-verification", digits)
     if sent:
-        enqueue_text_message(transaction, user.phone, phone_verification_text(context.project_name, digits))
+        enqueue_text_message(
+            transaction, user.phone, phone_verification_text(context.locale, context.project_name, digits)
+        )
     return _issued(transaction, context, visit, issued, VERIFICATION_TOKEN_CREATED, "verification.create")
 
 
@@ -150,8 +152,7 @@ async def create_recovery(context: Context, email: EmailAddress, url: Redirect) 
         if user is not None and user.status:
             issued = issue_token(transaction.connection, visit, user.id, "recovery", new_link_secret())
             link = secret_link(url, user.id, issued.secret, issued.token.expire)
-            mail = recovery_mail(context.project_name, user.name, link)
-            enqueue_mail(transaction, user.email, user.name, mail)
+            mail_user(transaction, context, user.email, user.name, recovery(link))
             return _issued(transaction, context, visit, issued, RECOVERY_CREATED, "recovery.create")
         if context.caller.bypasses_permissions:
             raise _unavailable(user)

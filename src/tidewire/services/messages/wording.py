@@ -1,17 +1,17 @@
-"""The words of a message, with placeholders."""
+"""The words of messages, with placeholders: one kind of mail, and all messages of one language."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
-_PLACE: Final = re.compile(r"{{(\w+)}}")
+import msgspec
+
+PLACEHOLDER: Final = re.compile(r"{{(\w+)}}")
 
 
-@dataclass(frozen=True)
-class Wording:
+class Wording(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The words of one kind of mail; ``{{name}}`` stands for the value called ``name``."""
 
     subject: str
@@ -20,12 +20,49 @@ class Wording:
     after: tuple[str, ...]
     """Paragraphs below it."""
     button: str = ""
-    """What the link is called."""
+    """What the link is called; empty if the mail has none."""
+    code: bool = False
+    """Whether the mail brings a code, ``{{otp}}``."""
+
+
+class Language(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename="camel"):
+    """All that people are told, in one language."""
+
+    code: str
+    """As BCP 47 has it."""
+    greeting: str
+    """To ``{{user}}``."""
+    greeting_nobody: str
+    """To somebody whose name is not known."""
+    link_fallback: str
+    """Stands above the address of a button."""
+    phrase: str
+    """Tells of the security phrase, ``{{phrase}}``."""
+    unknown: str
+    """In place of a value that nobody knows."""
+    somebody: str
+    """In place of the name of who invites."""
+    verification: Wording
+    magic_session: Wording
+    recovery: Wording
+    invitation: Wording
+    mfa_challenge: Wording
+    session_alert: Wording
+    otp_session: Wording
+    otp_text: str
+    """The text messages: each is one line with ``{{otp}}``, the last one with ``{{redirect}}``."""
+    mfa_text: str
+    verification_text: str
+    invitation_text: str
+    right_to_left: bool = False
 
 
 def fill(words: str, values: Mapping[str, str]) -> str:
-    """The words with values for their placeholders; a value is inserted as it is, placeholders in it stay."""
-    return _PLACE.sub(lambda place: values[place[1]], words)
+    """The words with values for their placeholders.
+
+    A value is inserted as it is, placeholders in it stay; so do those that are called otherwise.
+    """
+    return PLACEHOLDER.sub(lambda place: values.get(place[1], place[0]), words)
 
 
 def one_line(text: str) -> str:

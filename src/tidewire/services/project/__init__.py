@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from tidewire.core.operations import Operations
+from tidewire.services.operations import ServiceOperations
 
-operations: Final = Operations("project")
+operations: Final = ServiceOperations("project")

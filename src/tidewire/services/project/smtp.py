@@ -11,32 +11,20 @@ import msgspec
 from tidewire.core.checks.addresses import Email, Hostname
 from tidewire.core.checks.lists import Items
 from tidewire.core.checks.numbers import Int32, TrueOrFalse
-from tidewire.core.checks.texts import Choice, OrEmpty, Secret, Text
+from tidewire.core.checks.texts import Choice, HeaderText, OrEmpty, Secret, Text
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import Project
-from tidewire.core.parameters import InvalidParameterError
 from tidewire.core.project_settings import ProjectSettings, SmtpSettings
 from tidewire.outbound.guard import ForbiddenAddressError, guard_of
 from tidewire.outbound.smtp import MailServerError, server_of_project, try_server
 from tidewire.services.context import Context
-from tidewire.services.messages.mails import smtp_test_mail
+from tidewire.services.messages.notices import smtp_test_mail
 from tidewire.services.outgoing import enqueue_mail
 from tidewire.services.project import operations
 from tidewire.services.project.records import change_settings, managed_project, project_of
 from tidewire.store.engine.database import Transaction
 
 MAX_TEST_MAILS: Final = 10
-
-
-@dataclass(frozen=True)
-class HeaderText(Text):
-    """Text for the head of a mail: one line."""
-
-    def convert(self, value: object) -> str:
-        text = super().convert(value)
-        if not text.isprintable():
-            raise InvalidParameterError("Value must be a single line of text.")
-        return text
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,10 @@ from tidewire.core.time import now
 from tidewire.services.account.redirects import require_redirect
 from tidewire.services.account.sign_up import require_method, require_room
 from tidewire.services.context import Context
-from tidewire.services.messages import invitation_mail, invitation_text
+from tidewire.services.messages.mails import invitation
+from tidewire.services.messages.text_messages import invitation_text
 from tidewire.services.one_time import new_link_secret
-from tidewire.services.outgoing import enqueue_mail, enqueue_text_message
+from tidewire.services.outgoing import enqueue_text_message, mail_user
 from tidewire.services.phones import is_mock_number
 from tidewire.services.teams import operations
 from tidewire.services.teams.events import MEMBERSHIP_CREATED, publish_membership
@@ -197,8 +198,7 @@ def _send(
     link = with_query(url, values)
     inviter = context.caller.identity.account.name if context.caller.identity else ""
     if invitee.email:
-        mail = invitation_mail(context.project_name, invitee.name, inviter, team.name, link)
-        enqueue_mail(transaction, invitee.email, invitee.name, mail)
+        mail_user(transaction, context, invitee.email, invitee.name, invitation(inviter, team.name, link))
     elif invitee.phone and not is_mock_number(context, invitee.phone):
-        text = invitation_text(context.project_name, inviter, team.name, link)
+        text = invitation_text(context.locale, context.project_name, inviter, team.name, link)
         enqueue_text_message(transaction, invitee.phone, text)

@@ -44,7 +44,14 @@ from tidewire.store.schema.functions import (
     variables,
 )
 from tidewire.store.schema.instance import dev_keys, keys, pending_events, platforms, projects, rules
-from tidewire.store.schema.log import event_log, event_secrets, outgoing_messages, state, webhooks
+from tidewire.store.schema.log import (
+    email_templates,
+    event_log,
+    event_secrets,
+    outgoing_messages,
+    state,
+    webhooks,
+)
 from tidewire.store.schema.messaging import (
     message_deliveries,
     message_recipients,
@@ -69,5 +76,5 @@ from tidewire.store.schema.presences import presence_connections, presences
 from tidewire.store.schema.realtime import realtime_positions, realtime_processes
 from tidewire.store.schema.transactions import transaction_operations, transaction_rows, transactions
 
-PROJECT_REVISION: Final = "project_0103"
+PROJECT_REVISION: Final = "project_0104"
 INSTANCE_REVISION: Final = "instance_0102"

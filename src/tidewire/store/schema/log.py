@@ -1,8 +1,8 @@
-"""Tables of the event log and of what follows from it: webhooks, messages to people."""
+"""Tables of the event log and of what follows from it: webhooks, messages to people and their templates."""
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, String, Table, Text
+from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, String, Table, Text, UniqueConstraint
 
 from tidewire.store.schema.columns import (
     ID_LENGTH,
@@ -98,3 +98,20 @@ outgoing_messages = Table(
     Index(None, "state", "next_attempt_at"),
 )
 """Mails and text messages that are to be sent; a row is deleted when its message was."""
+
+email_templates = Table(
+    "email_templates",
+    project_metadata,
+    sequence(),
+    Column("template_id", String(32), nullable=False),  # of tidewire.core.email_templates.TEMPLATE_IDS
+    Column("locale", String(16), nullable=False),
+    text("subject"),
+    text("message"),
+    text("sender_name"),
+    text("sender_email"),
+    text("reply_to_email"),
+    text("reply_to_name"),
+    number("size"),  # bytes of the message
+    UniqueConstraint("template_id", "locale"),
+)
+"""Texts of mails that replace the built-in ones."""
