@@ -15,7 +15,7 @@ from tidewire.executions.parts import Parts
 from tidewire.services.functions.events import EXECUTION_UPDATED
 from tidewire.services.functions.outcomes import Outcome, carry_out, not_run
 from tidewire.services.functions.records import execution_of
-from tidewire.services.functions.requests import ExecutionRequest
+from tidewire.services.functions.requests import ExecutionRequest, Sender
 from tidewire.services.functions.runnables import Runnable, runnable_of
 from tidewire.services.publishing import project_event
 from tidewire.store.engine.connection import Connection, Row
@@ -111,14 +111,17 @@ class Queue:
         job = records.begin_job(transaction.connection, now())
         if job is None:
             return None
-        row, request_text, attempt = job
+        connection, row = transaction.connection, job.row
+        request = ExecutionRequest(row.id, row.trigger, sender=Sender(row.user_id))
+        runnable: Runnable | str
         try:
-            runnable = self._runnable(transaction.connection, row, attempt)
-        except (SealError, LookupError, ValueError):
+            request = _decode(records.open_request(connection, job.sealed))
+            runnable = self._runnable(connection, row, job.attempt)
+        except (SealError, LookupError, ValueError, msgspec.DecodeError):
             # Raised here it would hold up all that waits behind this one.
             _log.exception("execution_not_runnable", project=self._store.project.id, execution=row.id)
             runnable = "What is to be run cannot be read; the server's log says why."
-        begun = _Begun(row, _decode(request_text), runnable)
+        begun = _Begun(row, request, runnable)
         if self._parts.settings.functions_tell_begin:
             self._tell(transaction, row, begun.request)
         return begun

@@ -75,6 +75,13 @@ def test_settings_that_are_wrong(
     assert refusal(project, "GET", "/functions/wrong", 404) == "function_not_found"
 
 
+@pytest.mark.parametrize("wrong", ["no.such.event", "functions.*.executions.*.create"])
+def test_which_event_is_wrong_is_said(project: FunctionsProject, wrong: str) -> None:
+    body = {"functionId": "wrong", "name": "Wrong", "runtime": project.runtime()}
+    answer = project.post("/functions", 400, **body, events=["users.*.create", wrong])
+    assert repr(wrong) in answer["message"]
+
+
 def test_lists_are_filtered_and_searched(project: FunctionsProject) -> None:
     project.function("listed-a", name="Alpha-listed", enabled=False)
     project.function("listed-b", name="Beta-listed")

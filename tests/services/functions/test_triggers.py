@@ -115,6 +115,25 @@ def test_what_cannot_be_read_holds_up_nothing_behind_it(project: FunctionsProjec
     assert "the server's log says why" in project.executions(broken)[0]["errors"]
 
 
+@pytest.mark.parametrize("damage", ["'of-another-key'", "''", "'{}'"])
+def test_a_request_that_cannot_be_opened_holds_up_nothing_behind_it(
+    project: FunctionsProject, damage: str
+) -> None:
+    """As after a restore with another key, or damage: it fails alone."""
+    function_id = project.deployed(ECHO_EVENT)
+    later = format_datetime((now() // 60_000 + 5) * 60_000)
+    body = json.dumps({"$id": "x"})
+    broken = project.execute(function_id, 202, **{"async": True, "scheduledAt": later, "body": body})["$id"]
+    path = project.server.data_dir / "projects" / project.server.project / "database.sqlite3"
+    with closing(sqlite3.connect(path)) as others, others:
+        others.execute(f"UPDATE execution_jobs SET due_at = 1, request = {damage}")  # noqa: S608 - constants
+    sound = project.execute(function_id, 202, **{"async": True, "body": body})["$id"]
+    assert project.ended(function_id, sound)["status"] == "completed"
+    failed = project.ended(function_id, broken)
+    assert (failed["status"], failed["responseStatusCode"]) == ("failed", 0)
+    assert "the server's log says why" in failed["errors"]
+
+
 def test_a_function_that_is_switched_off_is_run_by_no_event(project: FunctionsProject) -> None:
     off = project.deployed(ECHO_EVENT, events=["teams.*.create"], enabled=False)
     on = project.deployed(ECHO_EVENT, events=["teams.*.create"])

@@ -51,7 +51,9 @@ class TriggerPattern(EventPattern):
     def convert(self, value: object) -> str:
         pattern = super().convert(value)
         if pattern.startswith("functions."):
-            raise InvalidParameterError("Triggering a function on a function event is not allowed.")
+            raise InvalidParameterError(
+                f"Triggering a function on a function event is not allowed: {pattern[:200]!r}."
+            )
         return pattern
 
 

@@ -83,7 +83,9 @@ class EventPattern(Check):
 
     def convert(self, value: object) -> str:
         if not isinstance(value, str) or not is_event_pattern(value):
-            raise InvalidParameterError("An event is a name such as buckets.*.files.*.create or users.*.")
+            raise InvalidParameterError(
+                f"{str(value)[:200]!r} is no name of events, such as buckets.*.files.*.create or users.*."
+            )
         return value
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 
@@ -110,11 +110,18 @@ def jobs_begun(connection: Connection) -> bool:
     return connection.execute(select(jobs.c.begun).where(jobs.c.begun).limit(1)).first() is not None
 
 
-def begin_job(connection: Connection, moment: int) -> tuple[Row[Any], str, int] | None:
-    """Begin the execution that is due next: the execution, its request, and which attempt this is.
+class BegunJob(NamedTuple):
+    """An execution that was begun."""
 
-    None: nothing is due.
-    """
+    row: Row[Any]
+    sealed: str
+    """Its request; see :func:`open_request`."""
+    attempt: int
+    """How often it was begun, this time included."""
+
+
+def begin_job(connection: Connection, moment: int) -> BegunJob | None:
+    """Begin the execution that is due next; None: nothing is due."""
     due = _DUE.typed(connection, _DUE.fetch(connection, {"moment": moment}))
     if not due:
         return None
@@ -123,7 +130,12 @@ def begin_job(connection: Connection, moment: int) -> tuple[Row[Any], str, int] 
     connection.execute(_BEGIN, {"own": job.execution_sequence, "attempt": attempt})
     row = update_execution(connection, job.execution_sequence, {"status": "processing", "updated_at": moment})
     assert row is not None  # its job would have gone with it
-    return row, connection.encryption.open(job.request), attempt
+    return BegunJob(row, job.request, attempt)
+
+
+def open_request(connection: Connection, sealed: str) -> str:
+    """What an execution is sent, as it was given to :func:`enqueue`. Raises :class:`SealError`."""
+    return connection.encryption.open(sealed)
 
 
 def end_job(connection: Connection, sequence: int, values: Mapping[str, Any]) -> Row[Any] | None:
