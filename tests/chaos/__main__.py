@@ -13,6 +13,7 @@ import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from tests.chaos.functions import FunctionsChaos
 from tests.chaos.run import Chaos, Outcome, Size
 from tests.chaos.storm import StormOutcome, storm
 
@@ -28,6 +29,9 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=1, help="processes of the server")
     parser.add_argument("--no-browser", action="store_true")
     parser.add_argument("--storm", type=int, nargs="?", const=10_000, help="clients that come back at once")
+    parser.add_argument(
+        "--functions", type=int, nargs="?", const=20, help="rounds of kills amid builds and runs of functions"
+    )
     given = parser.parse_args()
     size = Size(
         given.clients,
@@ -38,6 +42,8 @@ def main() -> int:
         given.seed,
         given.workers,
     )
+    if given.functions:
+        return _run_functions(given.functions, given.seed)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns) as bars, tempfile.TemporaryDirectory() as directory:
         tasks = {phase: bars.add_task(phase, total=None) for phase in ("connecting", "writing", "settling")}
@@ -50,6 +56,24 @@ def main() -> int:
             return _report_storm(uvloop.run(storm(Path(directory), given.storm, show)))
         outcome = asyncio.run(Chaos(Path(directory), size, show).run())
     _report(outcome)
+    return 0 if outcome.sound else 1
+
+
+def _run_functions(rounds: int, seed: int) -> int:
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    with Progress(*columns) as bars, tempfile.TemporaryDirectory() as directory:
+        task = bars.add_task("killing", total=None)
+
+        def show(phase: str, done: int, total: int) -> None:
+            bars.update(task, description=phase, completed=done, total=total)
+
+        outcome = FunctionsChaos(Path(directory), rounds, seed, show).run()
+    console = Console()
+    counts = ", ".join(f"{count} {kind}" for kind, count in sorted(outcome.acknowledged.items()))
+    console.print(f"{outcome.kills} kills; acknowledged: {counts}")
+    for problem in outcome.problems:
+        console.print(problem, style="red")
+    console.print("[green]all done, nothing twice" if outcome.sound else "[red]not sound")
     return 0 if outcome.sound else 1
 
 

@@ -75,6 +75,15 @@ def test_settings_that_are_wrong(
     assert refusal(project, "GET", "/functions/wrong", 404) == "function_not_found"
 
 
+def test_which_specifications_there_are_is_said(project: FunctionsProject) -> None:
+    body = {"functionId": "wrong", "name": "Wrong", "runtime": project.runtime()}
+    answer = project.post("/functions", 400, **body, buildSpecification="s-64vcpu")
+    said = "Invalid `buildSpecification` param: Specification must be one of: "
+    assert answer["message"].startswith(said)
+    slugs = [each["slug"] for each in project.get("/functions/specifications")["specifications"]]
+    assert answer["message"].removeprefix(said).removesuffix(".").split(", ") == slugs
+
+
 @pytest.mark.parametrize("wrong", ["no.such.event", "functions.*.executions.*.create"])
 def test_which_event_is_wrong_is_said(project: FunctionsProject, wrong: str) -> None:
     body = {"functionId": "wrong", "name": "Wrong", "runtime": project.runtime()}

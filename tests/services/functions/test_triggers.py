@@ -126,7 +126,7 @@ def test_a_request_that_cannot_be_opened_holds_up_nothing_behind_it(
     broken = project.execute(function_id, 202, **{"async": True, "scheduledAt": later, "body": body})["$id"]
     path = project.server.data_dir / "projects" / project.server.project / "database.sqlite3"
     with closing(sqlite3.connect(path)) as others, others:
-        others.execute(f"UPDATE execution_jobs SET due_at = 1, request = {damage}")  # noqa: S608 - constants
+        others.execute(f"UPDATE execution_jobs SET due_at = 1, request = {damage}")
     sound = project.execute(function_id, 202, **{"async": True, "body": body})["$id"]
     assert project.ended(function_id, sound)["status"] == "completed"
     failed = project.ended(function_id, broken)

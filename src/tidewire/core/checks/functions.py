@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Final
 
 from tidewire.core.checks.lists import Items, JsonOrText
 from tidewire.core.checks.names import EventPattern
+from tidewire.core.checks.texts import Choice
 from tidewire.core.parameters import Check, InvalidParameterError
 from tidewire.core.permissions import problem_of_role
 from tidewire.core.schedules import InvalidScheduleError, next_time
@@ -55,6 +56,13 @@ class TriggerPattern(EventPattern):
                 f"Triggering a function on a function event is not allowed: {pattern[:200]!r}."
             )
         return pattern
+
+
+@dataclass(frozen=True)
+class SpecificationSlug(Choice):
+    """How much of the machine is used, by one of the listed names."""
+
+    problem: ClassVar[str] = "Specification must be one of: {}."
 
 
 @dataclass(frozen=True)

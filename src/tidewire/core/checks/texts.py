@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from tidewire.core.locales import LOCALE_CODES
 from tidewire.core.parameters import Check, InvalidParameterError
@@ -162,10 +162,11 @@ class Choice(Check):
 
     json_type = "string"
     values: tuple[str, ...]
+    problem: ClassVar[str] = "Value must be one of ({})."
 
     def convert(self, value: object) -> str:
         if not isinstance(value, str) or value not in self.values:
-            raise InvalidParameterError(f"Value must be one of ({', '.join(self.values)}).")
+            raise InvalidParameterError(self.problem.format(", ".join(self.values)))
         return value
 
     def schema(self) -> dict[str, object]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
 
-from tidewire.core.checks.functions import RoleList, Schedule, TriggerPattern
+from tidewire.core.checks.functions import RoleList, Schedule, SpecificationSlug, TriggerPattern
 from tidewire.core.checks.lists import Items, QueryList
 from tidewire.core.checks.names import CustomId, KeyScope, ResourceId
 from tidewire.core.checks.numbers import Boolean, TrueOrFalse, Whole
-from tidewire.core.checks.texts import Choice, OrEmpty, Search, Text
+from tidewire.core.checks.texts import OrEmpty, Search, Text
 from tidewire.core.errors import TidewireError
 from tidewire.core.ids import unique_id
 from tidewire.core.models import Function, FunctionList
@@ -41,7 +41,7 @@ Commands = Annotated[str, Text(0, 8192)]
 Scopes = Annotated[Sequence[str], Items(KeyScope(), 200)]
 GitText = Annotated[str, Text(0, 128)]
 GitTexts = Annotated[Sequence[str], Items(Text(1, 128))]
-SpecificationName = Annotated[str, Choice(tuple(SPECIFICATIONS))]
+SpecificationName = Annotated[str, SpecificationSlug(tuple(SPECIFICATIONS))]
 Retention = Annotated[int, Whole(0, 36_500)]
 
 _MARKING: Final = ("name", "entrypoint", "commands", "provider_root_directory", "runtime")
