@@ -148,3 +148,28 @@ def test_rows_are_written_in_variables_and_literals(program: Asking) -> None:
     one = '{ tablesDBListRows(databaseId: "d", tableId: "t", queries: "%s") { rows { _permissions data } } }'
     limit = json.dumps({"method": "limit", "values": [1]}).replace('"', '\\"')
     assert len(program.data(one % limit)["tablesDBListRows"]["rows"]) == 1
+
+
+def test_a_query_that_is_asked_again_is_answered_by_its_variables_anew(program: Asking) -> None:
+    for number in (1, 2):
+        program.data(ROW, rowId=f"again-{number}", data={"title": f"N{number}", "count": number})
+    query = """query($id: String!, $titled: Boolean = true) {
+      fixed: tablesDBGetRow(databaseId: "d", tableId: "t", rowId: "again-1") {
+        _id data @include(if: $titled)
+      }
+      same: tablesDBGetRow(databaseId: "d", tableId: "t", rowId: "again-1") { _id }
+      given: tablesDBGetRow(databaseId: "d", tableId: "t", rowId: $id) { ... @skip(if: $titled) { _id } data }
+    }"""
+    for _ in range(2):
+        for number in (1, 2):
+            one, given = {"title": "N1", "count": 1}, {"title": f"N{number}", "count": number}
+            answer = program.data(query, id=f"again-{number}")
+            assert json.loads(answer["fixed"].pop("data")) == one
+            assert json.loads(answer["given"].pop("data")) == given
+            assert answer == {"fixed": {"_id": "again-1"}, "same": {"_id": "again-1"}, "given": {}}
+            answer = program.data(query, id=f"again-{number}", titled=False)
+            assert (answer["fixed"], answer["given"]["_id"]) == ({"_id": "again-1"}, f"again-{number}")
+        program.data(ROW.replace("CreateRow", "UpsertRow"), rowId="again-1", data={"title": "N1", "count": 1})
+    empty = '{ tablesDBGetRow(databaseId: "d", tableId: "t", rowId: "") { _id } }'
+    for _ in range(2):
+        assert program.refused(empty) == "general_route_not_found"

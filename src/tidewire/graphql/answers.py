@@ -51,7 +51,11 @@ def data_text(source: Any) -> str:
 
     Names of the system within it are written as in the rest of the answer: ``_id``.
     """
-    own = {name: _renamed(value) for name, value in source.items() if not name.startswith(("$", "_"))}
+    own = {
+        name: _renamed(value) if isinstance(value, dict | list) else value
+        for name, value in source.items()
+        if name[:1] not in {"$", "_"}
+    }
     return msgspec.json.encode(own).decode()
 
 

@@ -22,6 +22,7 @@ from graphql import (
     validate,
 )
 from tidewire.graphql.fair_thread import FairThread
+from tidewire.graphql.fixed_parts import FixedParts
 from tidewire.graphql.limits import fragments_of, limit_error, require_small
 from tidewire.settings import Settings
 
@@ -42,6 +43,7 @@ class Document:
     """Names of the operations that ask for the schema, and for nothing else."""
     complexities: dict[str, int] = field(default_factory=dict)
     """Of the operations without variables, by their names."""
+    fixed: FixedParts = field(default_factory=FixedParts)
 
     def operation(self, name: str) -> OperationDefinitionNode:
         """The operation of a name, or the only one if the name is empty. Raises GraphQLError."""

@@ -35,6 +35,7 @@ from tidewire.core.uploads import ContentRange, Upload
 from tidewire.graphql.answers import decoded, told_answer
 from tidewire.graphql.documents import Document, name_of
 from tidewire.graphql.executor import ModelExecutor
+from tidewire.graphql.fixed_parts import FixedParts
 from tidewire.graphql.introspection import Introspection
 from tidewire.graphql.limits import Complexity, limit_error
 from tidewire.graphql.query import Query
@@ -51,6 +52,7 @@ class _Running:
     """One query that is run."""
 
     execution: Execution
+    fixed: FixedParts
     mistaken: bool
 
     def perform(self, operation: str, given: dict[str, Any], info: GraphQLResolveInfo[Any]) -> Awaitable[Any]:
@@ -101,7 +103,7 @@ class Execution:
         result = execute(
             self._schema,
             document.node,
-            context_value=_Running(self, _is_mistaken(operation, query)),
+            context_value=_Running(self, document.fixed, _is_mistaken(operation, query)),
             variable_values=query.variables,
             operation_name=query.operation_name or None,
             executor_class=ModelExecutor,

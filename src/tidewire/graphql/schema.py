@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable, Mapping
-from typing import Any, Final, Protocol
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
 from graphql import (
     GraphQLArgument,
     GraphQLBoolean,
     GraphQLField,
-    GraphQLFieldResolver,
     GraphQLFloat,
     GraphQLInputType,
     GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
-    GraphQLResolveInfo,
     GraphQLScalarType,
     GraphQLSchema,
     GraphQLString,
@@ -24,6 +22,7 @@ from tidewire.core.checks.lists import Items, JsonObject, JsonOrText
 from tidewire.core.models.base import Page
 from tidewire.core.operations import Operation
 from tidewire.core.parameters import Check, Parameter
+from tidewire.graphql.executor import OperationResolver
 from tidewire.graphql.limits import LISTS
 from tidewire.graphql.scalars import ASSOC, INPUT_FILE, INT, JSON
 from tidewire.graphql.types import ModelTypes
@@ -41,14 +40,6 @@ _OLDER_NAMES: Final = {
     "account.createEmailVerification": "account.createVerification",
     "account.updateEmailVerification": "account.updateVerification",
 }
-
-
-class Performer(Protocol):
-    """What a request hands to the resolvers, as the context of its execution."""
-
-    def perform(self, operation: str, given: dict[str, Any], info: GraphQLResolveInfo[Any]) -> Awaitable[Any]:
-        """The answer of an operation of the API, called with the arguments of a field."""
-        ...
 
 
 def build(operations: Iterable[Operation], subscription: GraphQLObjectType | None = None) -> GraphQLSchema:
@@ -75,7 +66,7 @@ def _field(operation: Operation, types: ModelTypes, deprecated: str | None = Non
     return GraphQLField(
         types.answer(operation.models),
         {parameter.name: _argument(parameter) for parameter in operation.parameters},
-        _resolver(operation.name),
+        OperationResolver(operation.name),
         description=operation.summary,
         deprecation_reason=deprecated,
         extensions={LISTS: True} if _lists(operation) else None,
@@ -97,14 +88,6 @@ def _lists(operation: Operation) -> bool:
     """Whether an operation shows as many entries as its queries say."""
     queried = any(parameter.name == "queries" for parameter in operation.parameters)
     return queried and any(issubclass(model, Page) for model in operation.models)
-
-
-def _resolver(operation: str) -> GraphQLFieldResolver:
-    def resolve(_source: Any, info: GraphQLResolveInfo[Any], /, **given: Any) -> Awaitable[Any]:
-        performer: Performer = info.context
-        return performer.perform(operation, given, info)
-
-    return resolve
 
 
 def _argument(parameter: Parameter) -> GraphQLArgument:
