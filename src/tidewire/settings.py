@@ -143,6 +143,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Levels of arrays and objects in a document."""
     max_file_bytes: Bytes = 30_000_000
     """Largest file, bytes; also the limit of every bucket's `maximumFileSize`."""
+    files_coded_max_bytes: Bytes = 20_000_000
+    """Largest file that is compressed and encrypted as its bucket says, bytes; larger ones are stored as they
+    are, which their `compression` and `encryption` tell."""
     upload_max_age: Count = 24 * 3600
     """Seconds after which an unfinished chunked upload is discarded."""
     list_bytes_max: Count = 16 * 2**20

@@ -20,6 +20,8 @@ from tidewire.store.engine.contract import ProjectDatabase
 from tidewire.store.engine.sqlite.database import Database
 from tidewire.store.objects.storage import ObjectStorage
 from tidewire.store.objects.stores import DirectoryStore, KeyedStore, ObjectStore
+from tidewire.store.secrets.file_keys import FileKeys, FileSecrets
+from tidewire.store.secrets.secret_file import Secrets
 
 Open = Callable[[], Awaitable[ProjectDatabase]]
 """Opens the one database of a test once more, as another process would: a node."""
@@ -98,4 +100,5 @@ def object_store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
 
 @pytest.fixture
 def objects(object_store: ObjectStore) -> ObjectStorage:
-    return ObjectStorage(object_store, "shop", durable=True)
+    secrets = FileSecrets(Path("absent"), Secrets(b"s" * 32, settled=True))
+    return ObjectStorage(object_store, "shop", durable=True, keys=FileKeys(secrets, "shop"))

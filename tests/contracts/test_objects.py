@@ -10,7 +10,15 @@ import pytest
 
 from tests.store.test_objects import content, no_references, store
 from tidewire.core.time import now
-from tidewire.store.objects.storage import HEAD_BYTES, ObjectMissingError, ObjectStorage
+from tidewire.core.uploads import Compression, Storing
+from tidewire.store.objects.coding import BLOCK_BYTES
+from tidewire.store.objects.storage import (
+    HEAD_BYTES,
+    READ_BYTES,
+    ObjectMissingError,
+    ObjectStorage,
+    StoredObject,
+)
 from tidewire.store.objects.stores import TRASH, ObjectStore, day_of
 
 
@@ -18,6 +26,13 @@ async def keys(object_store: ObjectStore) -> list[str]:
     """Of what can be read, but for what lies in the trash."""
     listed = await obstore.list(object_store.store).collect_async()
     return sorted(each["path"] for each in listed if not each["path"].startswith(TRASH))
+
+
+async def hold(objects: ObjectStorage, content: bytes, storing: Storing) -> StoredObject:
+    writer = objects.writer(storing)
+    for start in range(0, len(content), 90_000):
+        await writer.write(content[start : start + 90_000])
+    return await writer.finish()
 
 
 @pytest.mark.parametrize(
@@ -39,6 +54,64 @@ async def test_what_is_written_is_read(
     )
     assert await keys(object_store) == [stored.key]
     assert stored.key.split("/")[0] == "shop"
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+@pytest.mark.parametrize("compression", ["none", "gzip", "zstd"])
+async def test_what_is_compressed_or_encrypted_is_read_in_any_range(
+    objects: ObjectStorage, object_store: ObjectStore, compression: Compression, encrypted: bool
+) -> None:
+    whole = os.urandom(300_000) + b"line of text\n" * 40_000
+    for given in (whole, b"", b"x"):
+        held = await hold(objects, given, Storing(compression, encrypted))
+        size = len(given)
+        assert (held.size, held.compression, bool(held.sealed_key)) == (size, compression, encrypted)
+        listed = await obstore.head_async(object_store.store, held.key)
+        assert listed["size"] == held.stored_size
+        for start, end in ((0, size), (size // 2, size), (1, 2), (size // 3, size // 2), (size, size)):
+            pieces = [piece async for piece in objects.read_content(held, start, min(end, size))]
+            assert b"".join(pieces) == given[start:end]
+            if compression != "none" or encrypted:
+                assert all(len(piece) <= READ_BYTES for piece in pieces)
+        assert await objects.read_whole(held) == given
+
+
+async def test_a_range_is_read_from_its_blocks_alone(
+    objects: ObjectStorage, object_store: ObjectStore
+) -> None:
+    whole = os.urandom(5 * BLOCK_BYTES)
+    held = await hold(objects, whole, Storing("none", encrypted=True))
+    stored = bytes(await (await obstore.get_async(object_store.store, held.key)).bytes_async())
+    await obstore.put_async(object_store.store, held.key, bytes(2 * BLOCK_BYTES) + stored[2 * BLOCK_BYTES :])
+    start, end = 3 * BLOCK_BYTES + 5, 4 * BLOCK_BYTES + 9
+    assert b"".join([piece async for piece in objects.read_content(held, start, end)]) == whole[start:end]
+    with pytest.raises(ObjectMissingError, match="changed"):
+        await objects.read_whole(held)
+
+
+async def test_an_object_in_the_place_of_another_is_not_read(
+    objects: ObjectStorage, object_store: ObjectStore
+) -> None:
+    storing = Storing("zstd", encrypted=True)
+    first, second = [await hold(objects, os.urandom(200_000), storing) for _ in range(2)]
+    await obstore.copy_async(object_store.store, first.key, second.key)
+    with pytest.raises(ObjectMissingError, match="changed"):
+        await objects.read_whole(second)
+    await obstore.put_async(object_store.store, first.key, b"short")
+    with pytest.raises(ObjectMissingError, match="short"):
+        await objects.read_whole(first)
+    await objects.delete([first.key])
+    with pytest.raises(ObjectMissingError, match="missing"):
+        await objects.read_whole(first)
+
+
+async def test_an_unfinished_object_that_is_encrypted_leaves_nothing(
+    objects: ObjectStorage, object_store: ObjectStore
+) -> None:
+    writer = objects.writer(Storing("gzip", encrypted=True))
+    await writer.write(os.urandom(1_000_000))
+    await writer.abort()
+    assert await keys(object_store) == []
 
 
 async def test_what_is_missing_or_too_short_is_said(objects: ObjectStorage) -> None:

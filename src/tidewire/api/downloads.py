@@ -59,7 +59,7 @@ async def send_download(request: Request, send: Send, download: Download, cors: 
         except ObjectMissingError as missing:
             _log.error("content_missing", path=request.path, reason=str(missing))
             told = TidewireError(
-                "storage_file_not_found", "The content of this file is missing on the server."
+                "storage_file_not_found", "The content of this file is missing or damaged on the server."
             )
             await send_json(send, told.code, error_body(told), cors)
             return

@@ -39,6 +39,7 @@ from tidewire.api.responses import (
     send_text,
 )
 from tidewire.api.sessions import debug_header, is_first_party, session_headers
+from tidewire.api.storing import writer_for
 from tidewire.core.downloads import Download
 from tidewire.core.errors import TidewireError
 from tidewire.core.ids import is_id
@@ -82,7 +83,7 @@ class Exchange(Call):
         receive = None
         given, wrong = NOTHING, None
         if match is not None and content_type == "multipart/form-data":
-            receive = partial(self._receive_form, match.route)
+            receive = partial(self._receive_form, match)
         elif match is not None:
             try:
                 given = await self._given(match, content_type)
@@ -140,16 +141,19 @@ class Exchange(Call):
         return self.api.registry.route("GET", path[len(BASE) :].removesuffix("/"))
 
     async def _receive_form(
-        self, route: Route, endpoint: Endpoint, store: ProjectStore, place: ContentRange | None
+        self, match: Match, endpoint: Endpoint, store: ProjectStore, place: ContentRange | None
     ) -> tuple[RequestParameters, Upload | None]:
         rules = None
         if endpoint.file_parameter:
             limit = self.api.settings.max_file_bytes
             rules = FileRules(endpoint.file_parameter.name, limit, place, upload_id_of(self.request))
         self.lease = self.api.bodies.lease(self.request.client_ip, store.project.id)
-        destination = Destination(rules, store.objects.writer, endpoint.binary)
+        open_writer = await writer_for(
+            endpoint.operation, match.values, store, self.api.settings, place, self.request.content_length
+        )
+        destination = Destination(rules, open_writer, endpoint.binary)
         form = await receive_form(self.request, destination, self.lease)
-        return self._and_query(route, form.fields), form.upload
+        return self._and_query(match.route, form.fields), form.upload
 
     async def _respond(self, outcome: Outcome) -> None:
         endpoint, context, result = outcome

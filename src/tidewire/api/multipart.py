@@ -233,6 +233,9 @@ class _Receiver:
             size=stored.size,
             md5=stored.md5,
             head=stored.head,
+            compression=stored.compression,
+            sealed_key=stored.sealed_key,
+            stored_size=stored.stored_size,
             range=rules.range,
             upload_id=rules.upload_id,
         )

@@ -167,6 +167,20 @@ def purge_user(settings: Settings, project_id: str, user_id: str) -> None:
 
 
 @main.group()
+def storage() -> None:
+    """Look after stored files."""
+
+
+@storage.command("rotate-key")
+@settings_options("data_dir")
+def rotate_key(settings: Settings) -> None:
+    """Replace the secret behind the keys of encrypted files, which stay readable."""
+    from tidewire.cli.storage import rotate_key as rotate
+
+    rotate(settings)
+
+
+@main.group()
 def db() -> None:
     """Bring the rows of tables in and out."""
 

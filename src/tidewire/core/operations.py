@@ -17,6 +17,7 @@ import msgspec
 from tidewire.core.downloads import Download
 from tidewire.core.parameters import Location, Parameter, parameter_of
 from tidewire.core.rate_limits import RateLimit
+from tidewire.core.uploads import Storing
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -25,6 +26,9 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Handler = Callable[..., Awaitable[Any]]
 ResponseModel = type[msgspec.Struct] | UnionType
 """One model, or several that their tags tell apart."""
+StoringRule = Callable[[Any, Mapping[str, str]], Storing]
+"""Finds out how a file is to be stored, on a connection to the project's database, from the texts that the
+request has for placeholders of the path; nothing is checked of these."""
 AnswerKind = Literal["json", "empty", "text", "binary"]
 _KINDS: Final[Mapping[Any, AnswerKind]] = {None: "empty", NoneType: "empty", str: "text", Download: "binary"}
 """The kind of an operation's answer, by the return type of its function; JSON for any other type."""
@@ -67,6 +71,8 @@ class Operation:
     one to this; empty if the path is the operation's own."""
     missing: str
     """Type of the error for a required parameter that is not sent."""
+    storing: StoringRule | None = None
+    """How the file of the request is to be stored; None: as it is."""
 
     @property
     def service(self) -> str:
@@ -106,6 +112,7 @@ class Operations:
         chosen_by: str = "",
         missing: str = "general_argument_invalid",
         parameters: tuple[Parameter, ...] | None = None,
+        storing: StoringRule | None = None,
     ) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awaitable[R]]]:
         """Declare the decorated coroutine function as operation ``name`` of this service.
 
@@ -142,6 +149,7 @@ class Operations:
                     extension=extension,
                     chosen_by=chosen_by,
                     missing=missing,
+                    storing=storing,
                 )
             )
             return function

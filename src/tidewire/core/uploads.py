@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from tidewire.core.parameters import Check
 
 CHUNK_SIZE: Final = 5 * 1024 * 1024
 """Bytes in every chunk but the last, in every SDK."""
+
+Compression = Literal["none", "gzip", "zstd"]
+
+
+@dataclass(frozen=True)
+class Storing:
+    """How content is to be stored."""
+
+    compression: Compression = "none"
+    encrypted: bool = False
+
+
+PLAIN: Final = Storing()
+"""As it is."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +61,12 @@ class Upload:
     """The place of the chunk in its file; None if the request brings the whole file."""
     upload_id: str | None = None
     """Id of the file that a chunk after the first belongs to."""
+    compression: Compression = "none"
+    """How the object is compressed."""
+    sealed_key: str = ""
+    """What opens the object, sealed; empty if it is not encrypted."""
+    stored_size: int = 0
+    """Bytes of the object, where it is compressed or encrypted."""
 
 
 @dataclass(frozen=True)

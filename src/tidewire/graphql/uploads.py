@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from graphql import FieldNode, OperationDefinitionNode, VariableNode
+from graphql import FieldNode, OperationDefinitionNode, StringValueNode, VariableNode
 from tidewire.api.admission import Admission
 from tidewire.api.bodies import NOTHING
 from tidewire.api.body_budget import BodyLease
@@ -19,6 +19,7 @@ from tidewire.api.exchange import upload_id_of
 from tidewire.api.multipart import Destination, FileRules, receive_form
 from tidewire.api.registry import Match, Route
 from tidewire.api.requests import Request
+from tidewire.api.storing import writer_for
 from tidewire.core.errors import TidewireError
 from tidewire.core.uploads import Upload
 from tidewire.graphql.documents import Documents
@@ -75,15 +76,23 @@ class UploadForm:
         query = self._read(fields)
         key, self._variable = _placed(decode_json(fields.get("map") or "{}", "`map`"))
         document = await self._documents.document(query.text)
-        route = self._route(document.operation(query.operation_name))
+        route, values = self._route(document.operation(query.operation_name))
         admission = Admission(self._api, self._request, "graphql")
         _, store, _ = await admission.admitted(Match(route, {}), NOTHING)
         most = self._api.settings.max_file_bytes
         place = parse_content_range(self._request.header(b"content-range"), most)
-        return Destination(FileRules(key, most, place, upload_id_of(self._request)), store.objects.writer)
+        open_writer = await writer_for(
+            route.endpoint.operation,
+            values,
+            store,
+            self._api.settings,
+            place,
+            self._request.content_length,
+        )
+        return Destination(FileRules(key, most, place, upload_id_of(self._request)), open_writer)
 
-    def _route(self, operation: OperationDefinitionNode) -> Route:
-        """The operation that takes the variable as its file."""
+    def _route(self, operation: OperationDefinitionNode) -> tuple[Route, dict[str, str]]:
+        """The operation that takes the variable as its file, and what it is given beside it as texts."""
         routes = {
             field_of(name): route
             for name, route in self._api.registry.routes.items()
@@ -94,9 +103,20 @@ class UploadForm:
                 for argument in field.arguments or ():
                     value = argument.value
                     if isinstance(value, VariableNode) and value.name.value == self._variable:
-                        return routes[field.name.value]
+                        return routes[field.name.value], self._texts(field)
         message = f"No field takes the variable ${self._variable[:100]} as its file."
         raise TidewireError("general_argument_invalid", message)
+
+    def _texts(self, field: FieldNode) -> dict[str, str]:
+        assert self.query is not None
+        found: dict[str, object] = {}
+        for argument in field.arguments or ():
+            value = argument.value
+            if isinstance(value, VariableNode):
+                found[argument.name.value] = self.query.variables.get(value.name.value)
+            elif isinstance(value, StringValueNode):
+                found[argument.name.value] = value.value
+        return {name: text for name, text in found.items() if isinstance(text, str)}
 
 
 def _placed(places: object) -> tuple[str, str]:

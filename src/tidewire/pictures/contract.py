@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import Final, Literal
+from typing import BinaryIO, Final, Literal, Protocol
 
 import msgspec
 
@@ -142,3 +142,16 @@ class UnsupportedOutputError(PictureError):
 
 class PicturesBusyError(PictureError):
     """Too many pictures are waited for."""
+
+
+class Seal(Protocol):
+    """Encrypts pictures where they are kept."""
+
+    def sealed(self, name: str, content: bytes, /) -> bytes:
+        """What the file of this name is to hold."""
+
+    def size_of(self, file_bytes: int, /) -> int:
+        """Bytes of content in a file of so many."""
+
+    def opened(self, file: BinaryIO, name: str, file_bytes: int, start: int, end: int, /) -> bytes:
+        """The content from ``start`` up to ``end``. Raises OSError if the file was changed."""

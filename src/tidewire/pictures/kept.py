@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tidewire.pictures.contract import Seal
+
 IN_MEMORY: Final = 2**20
 """Bytes up to which a picture is read at once."""
 _NOTED_SECONDS: Final = 3600.0
@@ -32,12 +34,17 @@ class KeptPicture:
     content: bytes
     """Empty: they are read from ``path``."""
     path: Path
+    seal: Seal | None = None
+    """What it is encrypted with where it is kept; None: with nothing."""
 
     def read(self, start: int, end: int) -> bytes:
         """Some of them. Raises OSError if the file has gone."""
         if self.content:
             return self.content[start:end]
         with self.path.open("rb") as file:
+            if self.seal is not None:
+                kept_bytes = os.fstat(file.fileno()).st_size
+                return self.seal.opened(file, self.path.name, kept_bytes, start, end)
             file.seek(start)
             return file.read(end - start)
 
@@ -54,25 +61,31 @@ class KeptPictures:
         self._added = 0
         """Bytes since then."""
 
-    def find(self, name: str) -> KeptPicture | None:
-        """A picture by its name, a path in the folder."""
+    def find(self, name: str, seal: Seal | None = None) -> KeptPicture | None:
+        """A picture by its name, a path in the folder, and what it was kept with."""
         path = self._folder / name
         try:
             with path.open("rb") as file:
                 about = os.fstat(file.fileno())
-                content = file.read() if about.st_size <= IN_MEMORY else b""
-            if not about.st_size:  # a crash of the machine can leave a file without its content
-                return None
+                kept_bytes = about.st_size
+                size = kept_bytes if seal is None else seal.size_of(kept_bytes)
+                if not size:  # a crash of the machine can leave a file without its content
+                    return None
+                content = b""
+                if size <= IN_MEMORY and seal is None:
+                    content = file.read()
+                elif size <= IN_MEMORY and seal is not None:
+                    content = seal.opened(file, path.name, kept_bytes, 0, size)
             if about.st_mtime < time.time() - _NOTED_SECONDS:
                 os.utime(path)
         except OSError:
             return None
-        return KeptPicture(about.st_size, content, path)
+        return KeptPicture(size, content, path, seal)
 
-    def keep(self, name: str, content: bytes) -> KeptPicture:
-        """Keep a picture, if it can be kept."""
+    def keep(self, name: str, content: bytes, seal: Seal | None = None) -> KeptPicture:
+        """Keep a picture, if it can be kept, encrypted where there is a ``seal``."""
         path = self._folder / name
-        kept = KeptPicture(len(content), content, path)
+        kept = KeptPicture(len(content), content, path, seal)
         if len(content) > self._most * _LARGEST:
             return kept
         with suppress(OSError):  # a full disk keeps nobody from seeing the picture
@@ -80,7 +93,7 @@ class KeptPictures:
             descriptor, temporary = tempfile.mkstemp(dir=path.parent)
             try:
                 with os.fdopen(descriptor, "wb") as file:
-                    file.write(content)
+                    file.write(content if seal is None else seal.sealed(path.name, content))
                 Path(temporary).replace(path)
             except OSError:
                 Path(temporary).unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from tidewire.pictures.contract import Job, Limits, Task
+from tidewire.pictures.contract import Job, Limits, Seal, Task
 from tidewire.pictures.kept import KeptPicture, KeptPictures
 from tidewire.pictures.places import Places
 from tidewire.pictures.workers import WorkerBounds, Workers
@@ -52,19 +52,20 @@ class Pictures:
         content: Content | None = None,
         size: int = 0,
         fetch: Fetch | None = None,
+        seal: Seal | None = None,
     ) -> tuple[KeptPicture, bool]:
         """A picture by its name, a path, and whether it had been kept; else it is made, and kept.
 
         ``who`` waits in turn with others; of those who want the same picture meanwhile only the first does.
-        ``content`` streams ``size`` bytes; or ``fetch`` gets them, in turn too. Raises
-        PictureError, and what these raise.
+        ``content`` streams ``size`` bytes; or ``fetch`` gets them, in turn too. With a ``seal`` it is
+        kept encrypted. Raises PictureError, and what these raise.
         """
-        found = await asyncio.to_thread(self._kept.find, name)
+        found = await asyncio.to_thread(self._kept.find, name, seal)
         if found is not None:
             return found, True
         task = self._under_way.get(name)
         if task is None:
-            task = asyncio.create_task(self._make(name, who, job, content, size, fetch))
+            task = asyncio.create_task(self._make(name, who, job, content, size, fetch, seal))
             self._under_way[name] = task
             task.add_done_callback(partial(self._made, name))
         return await asyncio.shield(task), False
@@ -108,6 +109,7 @@ class Pictures:
         content: Content | None,
         size: int,
         fetch: Fetch | None,
+        seal: Seal | None,
     ) -> KeptPicture:
         if fetch is None:
             pieces = _pieces(b"") if content is None else content()
@@ -115,7 +117,7 @@ class Pictures:
         else:
             async with self.fetching(who):
                 made = await self.drawn(who, job, await fetch())
-        return await asyncio.to_thread(self._kept.keep, name, made)
+        return await asyncio.to_thread(self._kept.keep, name, made, seal)
 
     def _made(self, name: str, task: asyncio.Task[KeptPicture]) -> None:
         del self._under_way[name]

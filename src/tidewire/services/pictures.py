@@ -16,6 +16,7 @@ from tidewire.pictures.contract import (
     Job,
     PictureError,
     PicturesBusyError,
+    Seal,
     TooLargeError,
 )
 from tidewire.pictures.kept import KeptPicture
@@ -52,9 +53,11 @@ async def kept_picture(
     content: Content | None = None,
     size: int = 0,
     fetch: Fetch | None = None,
+    seal: Seal | None = None,
     kept_seconds: int = KEPT_SECONDS,
 ) -> Download:
-    """A picture, taken from those that are kept below ``folder``, or made from ``content`` and kept there.
+    """A picture, taken from those that are kept below ``folder``, or made from ``content`` and kept there,
+    encrypted where there is a ``seal``.
 
     Raises ``storage_file_type_unsupported`` for what is no picture, ``storage_image_resolution_exceeded`` for
     one that takes too much, ``general_server_busy`` if too many wait, ``storage_file_not_found`` if the
@@ -63,12 +66,10 @@ async def kept_picture(
     assert context.pictures is not None, "requests come with what makes pictures"
     try:
         picture, context.cache_hit = await context.pictures.kept(
-            f"{folder}/{tag}", present_party(), job, content, size, fetch
+            f"{folder}/{tag}", present_party(), job, content, size, fetch, seal
         )
     except ObjectMissingError:
-        raise TidewireError(
-            "storage_file_not_found", "The content of this file is missing on the server."
-        ) from None
+        raise content_missing() from None
     except PictureError as error:
         raise told(error) from None
     return _download(picture, name, job, tag, modified, kept_seconds)
@@ -96,6 +97,13 @@ def download_of(
         yield content[start:end]
 
     return Download(name, mime_type, len(content), tag, MODIFIED, inline, read, kept_seconds)
+
+
+def content_missing() -> TidewireError:
+    """The error for a file whose content cannot be read."""
+    return TidewireError(
+        "storage_file_not_found", "The content of this file is missing or damaged on the server."
+    )
 
 
 def told(error: PictureError) -> TidewireError:

@@ -39,11 +39,13 @@ async def complete_upload(context: Context, bucket_id: str, file_id: str, chunks
         if bucket is None:
             raise wrong_upload_id()
         upload = find_upload(connection, bucket, file_id)
-        if upload is not None and list(parts_of_upload(connection, upload).values()) == chunks:
-            row = records.complete_upload(connection, bucket, upload, chunks, signature)
+        present = [] if upload is None else list(parts_of_upload(connection, upload).values())
+        if upload is not None and _keys(present) == _keys(chunks):
+            # As they are now: what opens them may have been sealed anew.
+            row = records.complete_upload(connection, bucket, upload, present, signature)
             return publish_file(transaction, context, FILE_CREATED, bucket, file_of(row, bucket.id))
         file = find_file(connection, bucket, file_id)
-        if file is not None and parts_of_file(connection, file) == chunks:
+        if file is not None and _keys(parts_of_file(connection, file)) == _keys(chunks):
             return file_of(file, bucket.id)
         raise wrong_upload_id()
 
@@ -55,6 +57,10 @@ async def complete_upload(context: Context, bucket_id: str, file_id: str, chunks
         await context.database.write(lambda transaction: drop_upload_with(transaction.connection, key))
         raise wrong_upload_id() from None
     return await context.database.write(unit)
+
+
+def _keys(parts: Sequence[Part]) -> list[str]:
+    return [part.key for part in parts]
 
 
 async def _md5(context: Context, parts: Sequence[Part]) -> str:

@@ -45,7 +45,7 @@ async def read_parts(
     for part in parts:
         first, last = max(start - offset, 0), min(end - offset, part.size)
         if first < last:
-            async for piece in objects.read(part.key, first, last):
+            async for piece in objects.read_content(part, first, last):
                 yield piece
         offset += part.size
         if offset >= end:

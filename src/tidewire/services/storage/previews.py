@@ -13,11 +13,13 @@ from tidewire.core.downloads import Download
 from tidewire.core.errors import TidewireError
 from tidewire.pictures.contract import HEIC, Gravity, Output, Rendering, Source
 from tidewire.services.context import Context
-from tidewire.services.pictures import kept_picture, tag_of
+from tidewire.services.pictures import content_missing, kept_picture, tag_of
 from tidewire.services.storage import operations
 from tidewire.services.storage.reading import ReadableFile, Token, readable_file
 from tidewire.services.storage.records import previews_folder
 from tidewire.store.engine.connection import Row
+from tidewire.store.objects.seal import FileSeal
+from tidewire.store.objects.storage import ObjectMissingError
 
 _GRAVITIES: Final = (
     "center", "top-left", "top", "top-right", "left", "right", "bottom-left", "bottom", "bottom-right"
@@ -101,12 +103,22 @@ async def get_file_preview(
         modified=row.created_at,
         content=(lambda: _parts(context, file)) if source == "content" else None,
         size=row.size if source == "content" else 0,
+        seal=_seal(context, file) if source == "content" else None,
     )
+
+
+def _seal(context: Context, file: ReadableFile) -> FileSeal | None:
+    """What encrypts previews of an encrypted file where they are kept."""
+    try:
+        secret = context.objects.secret_of(file.parts[0])
+    except ObjectMissingError:
+        raise content_missing() from None
+    return None if secret is None else FileSeal(secret)
 
 
 async def _parts(context: Context, file: ReadableFile) -> AsyncIterator[bytes]:
     for part in file.parts:
-        yield await context.objects.read_at_once(part.key, part.size)
+        yield await context.objects.read_whole(part)
 
 
 def _source_of(row: Row[Any], most_bytes: int) -> Source:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Caller
 from tidewire.core.models import Bucket, File
+from tidewire.core.uploads import PLAIN, Storing
 from tidewire.services.answers import shown
 from tidewire.services.permissions import may, unauthorized
 from tidewire.store.engine.connection import Connection, Row
@@ -49,6 +51,12 @@ def file_to(action: str, connection: Connection, caller: Caller, bucket: Row[Any
     raise unauthorized(action, "this file")
 
 
+def storing_in_bucket(connection: Connection, values: Mapping[str, str]) -> Storing:
+    """How new files are stored in the bucket that a request names."""
+    bucket = bucket_by_id(connection, values.get("bucketId", ""))
+    return PLAIN if bucket is None else Storing(bucket.compression, bucket.encryption)
+
+
 def uploader_of(caller: Caller) -> str:
     """Who sends content: the user, or everybody without one of the same kind."""
     if caller.user_id:
@@ -74,7 +82,7 @@ def bucket_of(row: Row[Any]) -> Bucket:
 
 def file_of(row: Row[Any], bucket_id: str) -> File:
     """The file as the API shows it."""
-    return _file(row, bucket_id, chunks_uploaded=row.chunks_total)
+    return _file(row, bucket_id, chunks_uploaded=row.chunks_total, size_actual=row.size_actual)
 
 
 def unfinished_file_of(row: Row[Any], bucket_id: str, chunks_uploaded: int) -> File:
@@ -86,11 +94,10 @@ def unfinished_file_of(row: Row[Any], bucket_id: str, chunks_uploaded: int) -> F
         chunks_uploaded=chunks_uploaded,
         encryption=False,
         compression="none",
+        size_actual=row.size,
     )
 
 
 def _file(row: Row[Any], bucket_id: str, **fields: Any) -> File:
     key = row.folder + row.name
-    return shown(
-        File, row, bucket_id=bucket_id, key=key, size_original=row.size, size_actual=row.size, **fields
-    )
+    return shown(File, row, bucket_id=bucket_id, key=key, size_original=row.size, **fields)

@@ -30,6 +30,7 @@ from tidewire.services.storage.records import (
     file_of,
     find_bucket,
     may_in_bucket,
+    storing_in_bucket,
     unfinished_file_of,
     uploader_of,
 )
@@ -60,7 +61,8 @@ class _NewPart:
     @property
     def object(self) -> Part:
         """The object that holds the part."""
-        return Part(self.upload.key, self.upload.size)
+        upload = self.upload
+        return Part(upload.key, upload.size, upload.compression, upload.sealed_key, upload.stored_size)
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ class _Received:
     status=201,
     event=FILE_CREATED,
     multipart=True,
+    storing=storing_in_bucket,
     limit=RateLimit(60, 60, ("ip:{ip},method:{method},url:{url},userId:{userId},chunkId:{chunkId}",)),
 )
 async def create_file(

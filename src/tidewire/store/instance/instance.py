@@ -62,6 +62,7 @@ from tidewire.store.records.projects import (
 from tidewire.store.records.registered_platforms import RegisteredPlatform, insert_platform
 from tidewire.store.schema import projects, state
 from tidewire.store.secrets.encryption import Encryption
+from tidewire.store.secrets.file_keys import FileKeys, FileSecrets
 from tidewire.store.secrets.secret_file import SECRETS_NAME, Secrets, settle_secrets
 
 DEFAULT_PROJECT_ID: Final = "default"
@@ -106,6 +107,7 @@ class Instance:
         self.jwt_secret: Final = settings.secret_key.encode() or secrets.jwt_secret
         """The secret that signs JSON Web Tokens; the same for all processes of a data directory."""
         self.encryption: Final = Encryption(secrets.jwt_secret)
+        self._file_secrets = FileSecrets(Path(settings.data_dir) / SECRETS_NAME, secrets)
         self.on_commit: Callable[[str], None] = _nobody
         """Called with a project's id when something was committed there, in the thread that did it, and when
         something is left to be done there by whoever looks after that."""
@@ -508,7 +510,12 @@ class Instance:
             await self.database.write(lambda transaction: delete_state(transaction.connection, marker))
 
     def _objects(self, project_id: str) -> ObjectStorage:
-        return ObjectStorage(self._object_store, project_id, durable=self.settings.synchronous == "full")
+        return ObjectStorage(
+            self._object_store,
+            project_id,
+            durable=self.settings.synchronous == "full",
+            keys=FileKeys(self._file_secrets, project_id),
+        )
 
 
 def _nobody(_project_id: str) -> None:

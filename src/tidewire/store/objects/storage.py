@@ -1,4 +1,4 @@
-"""Object storage: the content of files, streamed, under random keys.
+"""Object storage: the content of files, streamed, under random keys, compressed and encrypted where wanted.
 
 Keys are ``<project>/<yyyymmdd>/<random>``, the day being that of the writing (UTC). An object exists
 from the moment its writer finishes, whole; rows that refer to it are written afterwards. What no row
@@ -14,14 +14,17 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import obstore
 import structlog
 
 from tidewire.core.time import now
+from tidewire.core.uploads import PLAIN, Compression, Storing
 from tidewire.store.machine.disk_space import disk_full
+from tidewire.store.objects.coding import BLOCK_BYTES, DamagedError, Decoder, Encoder
 from tidewire.store.objects.stores import LISTED_KEYS, TRASH, ObjectStore, day_of
+from tidewire.store.secrets.file_keys import FileKeys, SealedKeyError
 
 HEAD_BYTES: Final = 8192
 """Bytes of the beginning that a writer keeps."""
@@ -30,6 +33,8 @@ READ_BYTES: Final = 256 * 1024
 SWEEP_GRACE_MS: Final = 6 * 3600 * 1000
 """Milliseconds for which an object may exist before a row refers to it."""
 
+_BLOCKS: Final = READ_BYTES // BLOCK_BYTES
+"""Of an object that are read together."""
 _THREADED_BYTES: Final = 128 * 1024
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 _DAY_MS: Final = 24 * 3600 * 1000
@@ -49,10 +54,35 @@ class StoredObject:
     """Hexadecimal."""
     head: bytes
     """The first :data:`HEAD_BYTES`."""
+    stored_size: int
+    """Bytes that it takes, compressed and encrypted."""
+    compression: Compression = "none"
+    sealed_key: str = ""
+    """What opens it; empty if it is not encrypted."""
+
+
+class Content(Protocol):
+    """What is known of an object's content, beside it."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def size(self) -> int:
+        """Bytes of the content."""
+
+    @property
+    def stored_size(self) -> int:
+        """Bytes of the object, where it is compressed or encrypted."""
+
+    @property
+    def compression(self) -> Compression: ...
+    @property
+    def sealed_key(self) -> str:
+        """What opens it; empty if it is not encrypted."""
 
 
 class ObjectMissingError(Exception):
-    """There is no object under the key, or it is shorter than what was asked for."""
+    """There is no object under the key, it is shorter than what was asked for, or it was changed."""
 
 
 class ObjectWriter:
@@ -61,8 +91,19 @@ class ObjectWriter:
     A writer that is not finished must be aborted, which leaves nothing behind.
     """
 
-    def __init__(self, store: ObjectStore, key: str, *, durable: bool) -> None:
+    def __init__(
+        self, store: ObjectStore, key: str, storing: Storing, keys: FileKeys | None, *, durable: bool
+    ) -> None:
         self._store = store
+        self._compression: Compression = storing.compression
+        self._encoder: Encoder | None = None
+        self._sealed_key = ""
+        secret = None
+        if storing.encrypted:
+            assert keys is not None, "what is to be encrypted needs keys"
+            secret, self._sealed_key = keys.new(key)
+        if storing != PLAIN:
+            self._encoder = Encoder(key, storing.compression, secret)
         self._durable = durable
         self._file = obstore.open_writer_async(
             store.store, key, buffer_size=store.part_bytes, max_concurrency=1
@@ -74,7 +115,8 @@ class ObjectWriter:
         self._step: asyncio.Future[object] | None = None
         self.key = key
         self.size = 0
-        """Bytes written so far."""
+        """Bytes of content so far."""
+        self._stored_size = 0
 
     async def write(self, data: bytes) -> None:
         """Add ``data`` at the end."""
@@ -85,15 +127,31 @@ class ObjectWriter:
             await asyncio.to_thread(self._md5.update, data)
         else:
             self._md5.update(data)
-        await self._whole(self._file.write(data))
+        encoder = self._encoder
+        if encoder is not None:
+            if encoder.compresses and encoder.completes_block(len(data)):
+                data = await asyncio.to_thread(encoder.add, data)
+            else:
+                data = encoder.add(data)
+        await self._store_bytes(data)
 
     async def finish(self) -> StoredObject:
         """Complete the object. It survives a power cut from now on if the storage is durable."""
+        if self._encoder is not None:
+            await self._store_bytes(self._encoder.end())
         self._finishing = True
         await self._whole(self._file.close())
         if self._durable:
             await self._store.settle(self.key)
-        return StoredObject(self.key, self.size, self._md5.hexdigest(), self._head)
+        return StoredObject(
+            self.key,
+            self.size,
+            self._md5.hexdigest(),
+            self._head,
+            self._stored_size,
+            self._compression,
+            self._sealed_key,
+        )
 
     async def abort(self) -> None:
         """Give up: nothing of the object remains, also if :meth:`finish` failed or was cancelled half-way.
@@ -115,6 +173,11 @@ class ObjectWriter:
         if cancelled is not None:
             raise cancelled
 
+    async def _store_bytes(self, data: bytes) -> None:
+        self._stored_size += len(data)
+        if data:
+            await self._whole(self._file.write(data))
+
     async def _whole(self, step: Awaitable[object]) -> None:
         """Wait for a step of the file, which goes on if the waiting is cancelled: :meth:`abort` waits for it.
 
@@ -132,15 +195,74 @@ class ObjectWriter:
 class ObjectStorage:
     """The objects of one project."""
 
-    def __init__(self, store: ObjectStore, project_id: str, *, durable: bool) -> None:
+    def __init__(
+        self, store: ObjectStore, project_id: str, *, durable: bool, keys: FileKeys | None = None
+    ) -> None:
+        """Without ``keys`` nothing can be encrypted, and nothing that is encrypted be read."""
         self._store = store
         self._project_id = project_id
         self._durable = durable
+        self.keys = keys
+        """The keys of what is encrypted."""
 
-    def writer(self) -> ObjectWriter:
+    def writer(self, storing: Storing = PLAIN) -> ObjectWriter:
         """Begin a new object under a new key."""
         key = f"{self._project_id}/{day_of(now())}/{secrets.token_hex(16)}"
-        return ObjectWriter(self._store, key, durable=self._durable)
+        return ObjectWriter(self._store, key, storing, self.keys, durable=self._durable)
+
+    async def read_content(self, content: Content, start: int, end: int) -> AsyncIterator[bytes]:
+        """Stream the bytes from ``start`` up to, not including, ``end`` of what an object holds.
+
+        Of one that is compressed or encrypted only the blocks that these bytes lie in are read. Raises
+        :class:`ObjectMissingError`, also if the object is not what was written.
+        """
+        if start >= end:
+            return
+        if content.compression == "none" and not content.sealed_key:
+            async for piece in self.read(content.key, start, end):
+                yield piece
+            return
+        decoder = await self._decoder(content)
+        last = -(-end // BLOCK_BYTES)
+        for first in range(start // BLOCK_BYTES, last, _BLOCKS):
+            opened = await self._opened(content.key, decoder, first, min(first + _BLOCKS, last))
+            offset = first * BLOCK_BYTES
+            yield opened[max(start - offset, 0) : end - offset]
+
+    async def read_whole(self, content: Content) -> bytes:
+        """All that an object holds, in memory. Raises what :meth:`read_content` raises."""
+        if content.compression == "none" and not content.sealed_key:
+            return await self.read_at_once(content.key, content.size)
+        return b"".join([piece async for piece in self.read_content(content, 0, content.size)])
+
+    def secret_of(self, content: Content) -> bytes | None:
+        """The key of an object; None if it is not encrypted. Raises :class:`ObjectMissingError`."""
+        if not content.sealed_key:
+            return None
+        assert self.keys is not None, "what is encrypted needs keys"
+        try:
+            return self.keys.open(content.sealed_key, content.key)
+        except SealedKeyError as error:
+            raise ObjectMissingError(f"the object {content.key} cannot be opened: {error}") from None
+
+    async def _decoder(self, content: Content) -> Decoder:
+        secret = self.secret_of(content)
+        try:
+            decoder = Decoder(content.key, content.size, content.stored_size, content.compression, secret)
+            if decoder.index[1]:
+                decoder.read_index(await self._range(content.key, *decoder.index))
+        except DamagedError as error:
+            raise ObjectMissingError(f"the object {content.key} cannot be opened: {error}") from None
+        return decoder
+
+    async def _opened(self, key: str, decoder: Decoder, first: int, last: int) -> bytes:
+        stored = await self._range(key, *decoder.place(first, last))
+        try:
+            if decoder.compressed:
+                return await asyncio.to_thread(decoder.open, first, last, stored)
+            return decoder.open(first, last, stored)
+        except DamagedError as error:
+            raise ObjectMissingError(f"the object {key} cannot be opened: {error}") from None
 
     async def read(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
         """Stream the bytes from ``start`` up to, not including, ``end``.
@@ -172,13 +294,14 @@ class ObjectStorage:
 
         Raises :class:`ObjectMissingError`.
         """
-        if not size:
-            return b""
+        return await self._range(key, 0, size) if size else b""
+
+    async def _range(self, key: str, start: int, end: int) -> bytes:
         try:
-            content = bytes(await obstore.get_range_async(self._store.store, key, start=0, end=size))
+            content = bytes(await obstore.get_range_async(self._store.store, key, start=start, end=end))
         except (OSError, obstore.exceptions.BaseError) as error:
             raise ObjectMissingError(f"the object {key} is missing or too short") from error
-        if len(content) < size:
+        if len(content) < end - start:
             raise ObjectMissingError(f"the object {key} is too short")
         return content
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, bindparam, delete, insert, select, update
+from sqlalchemy import Column, ColumnElement, Row, Table, bindparam, delete, insert, select, union_all, update
 
+from tidewire.core.uploads import Compression
 from tidewire.store.engine.connection import Connection
 from tidewire.store.lists.resource_lists import list_rows, resource_list
 from tidewire.store.records.deletions import discard_objects
@@ -53,6 +54,7 @@ _COMMON: Final = (
     "uploader",
 )
 """Columns that an upload and its file have in common."""
+_PARTS: Final = (file_parts, upload_parts)
 
 
 class Part(NamedTuple):
@@ -60,7 +62,17 @@ class Part(NamedTuple):
 
     key: str
     size: int
-    """Bytes."""
+    """Bytes of the content."""
+    compression: Compression = "none"
+    sealed_key: str = ""
+    """What opens it; empty if it is not encrypted."""
+    stored_size: int = 0
+    """Bytes of the object, where it is compressed or encrypted."""
+
+    @property
+    def actual_size(self) -> int:
+        """Bytes of the object."""
+        return self.size if self.compression == "none" and not self.sealed_key else self.stored_size
 
 
 def bucket_by_id(connection: Connection, bucket_id: str) -> Row[Any] | None:
@@ -124,16 +136,27 @@ def insert_file(
     connection: Connection, bucket: Row[Any], parts: Sequence[Part], signature: str, **values: Any
 ) -> Row[Any]:
     """Add a complete file, whose content is ``parts`` one after the other."""
-    row = insert_row(connection, files, bucket_sequence=bucket.sequence, signature=signature, **values)
+    compressions = {part.compression for part in parts}
+    row = insert_row(
+        connection,
+        files,
+        bucket_sequence=bucket.sequence,
+        signature=signature,
+        # A bucket may have been changed while chunks came: then not all are stored alike.
+        encryption=all(part.sealed_key for part in parts),
+        compression=compressions.pop() if len(compressions) == 1 else "none",
+        size_actual=sum(part.actual_size for part in parts),
+        **values,
+    )
     connection.execute(
         insert(file_parts),
         [
-            {"file_sequence": row.sequence, "position": position, "key": part.key, "size": part.size}
+            {"file_sequence": row.sequence, "position": position, **_stored_values(part)}
             for position, part in enumerate(parts)
         ],
     )
     write_grants(connection, "file", row.sequence, row.permissions)
-    _add_to_bucket(connection, bucket.sequence, row.size)
+    _add_to_bucket(connection, bucket.sequence, row.size_actual)
     return row
 
 
@@ -149,12 +172,12 @@ def drop_file(connection: Connection, file: Row[Any]) -> None:
     discard_objects(connection, select(file_parts.c.key).where(file_parts.c.file_sequence == file.sequence))
     delete_grants(connection, "file", file.sequence)
     delete_row(connection, files, file.sequence)
-    _add_to_bucket(connection, file.bucket_sequence, -file.size)
+    _add_to_bucket(connection, file.bucket_sequence, -file.size_actual)
 
 
 def parts_of_file(connection: Connection, file: Row[Any]) -> list[Part]:
     """The objects that a file consists of, in order."""
-    parts = select(file_parts.c.key, file_parts.c.size).where(file_parts.c.file_sequence == file.sequence)
+    parts = select(*_stored_columns(file_parts)).where(file_parts.c.file_sequence == file.sequence)
     return [Part(*row) for row in connection.execute(parts.order_by(file_parts.c.position))]
 
 
@@ -174,7 +197,7 @@ def insert_part(
     """Add a part of an upload, and change columns of the upload; returns the upload."""
     connection.execute(
         insert(upload_parts).values(
-            upload_sequence=upload.sequence, number=number, key=part.key, size=part.size, md5=md5
+            upload_sequence=upload.sequence, number=number, md5=md5, **_stored_values(part)
         )
     )
     arrived = upload.chunks_uploaded + 1
@@ -190,11 +213,11 @@ def md5_of_part(connection: Connection, upload: Row[Any], number: int) -> str | 
 def parts_of_upload(connection: Connection, upload: Row[Any]) -> dict[int, Part]:
     """The parts of an upload that have arrived, by their numbers and in their order."""
     rows = connection.execute(
-        select(upload_parts.c.number, upload_parts.c.key, upload_parts.c.size)
+        select(upload_parts.c.number, *_stored_columns(upload_parts))
         .where(upload_parts.c.upload_sequence == upload.sequence)
         .order_by(upload_parts.c.number)
     )
-    return {number: Part(key, size) for number, key, size in rows}
+    return {number: Part(*stored) for number, *stored in rows}
 
 
 def complete_upload(
@@ -217,6 +240,40 @@ def drop_upload_with(connection: Connection, key: str) -> None:
     upload = connection.scalar(select(upload_parts.c.upload_sequence).where(upload_parts.c.key == key))
     if upload is not None:
         drop_upload(connection, upload)
+
+
+def sealed_parts(connection: Connection, but_for: int, after: str, limit: int) -> list[tuple[str, str]]:
+    """Some objects whose keys are sealed with another generation of the secret than ``but_for``.
+
+    By their keys, in whose order those behind ``after`` come, with what opens them.
+    """
+    older = [
+        select(table.c.key, table.c.sealed_key).where(
+            table.c.sealed_key != "", table.c.sealed_key.not_like(f"{but_for}.%"), table.c.key > after
+        )
+        for table in _PARTS
+    ]
+    rows = connection.execute(union_all(*older).order_by("key").limit(limit))
+    return [(key, sealed_key) for key, sealed_key in rows]
+
+
+def change_sealed_keys(connection: Connection, sealed: Mapping[str, str]) -> None:
+    """Replace what opens objects, by their keys."""
+    for table in _PARTS:
+        connection.execute(
+            update(table)
+            .where(table.c.key == bindparam("object_key"))
+            .values(sealed_key=bindparam("sealed")),
+            [{"object_key": key, "sealed": sealed_key} for key, sealed_key in sealed.items()],
+        )
+
+
+def _stored_columns(table: Table) -> tuple[Column[Any], ...]:
+    return tuple(table.c[name] for name in Part._fields)
+
+
+def _stored_values(part: Part) -> dict[str, Any]:
+    return part._asdict() | {"stored_size": part.actual_size}
 
 
 def _add_to_bucket(connection: Connection, bucket_sequence: int, size: int) -> None:

@@ -76,5 +76,5 @@ from tidewire.store.schema.presences import presence_connections, presences
 from tidewire.store.schema.realtime import realtime_positions, realtime_processes
 from tidewire.store.schema.transactions import transaction_operations, transaction_rows, transactions
 
-PROJECT_REVISION: Final = "project_0104"
+PROJECT_REVISION: Final = "project_0105"
 INSTANCE_REVISION: Final = "instance_0102"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, UniqueConstraint
 
 from tidewire.store.schema.columns import (
@@ -18,6 +20,16 @@ from tidewire.store.schema.columns import (
     text,
     time,
 )
+
+
+def _stored() -> list[Column[Any]]:
+    """How an object holds its content."""
+    return [
+        Column("stored_size", Bytes, nullable=False, default=0, server_default="0"),  # of the object
+        text("compression", "none"),
+        text("sealed_key"),  # what opens it; empty: it is not encrypted
+    ]
+
 
 buckets = Table(
     "buckets",
@@ -53,6 +65,7 @@ files = Table(
     text("uploader"),  # who sent the content: user:ID, guests or keys
     flag("encryption", False),
     text("compression", "none"),
+    Column("size_actual", Bytes, nullable=False, default=0, server_default="0"),  # what its parts take
     UniqueConstraint("bucket_sequence", "id"),
 )
 
@@ -73,7 +86,8 @@ file_parts = Table(
     Column("file_sequence", ForeignKey("files.sequence", ondelete="CASCADE"), primary_key=True),
     Column("position", Integer, primary_key=True, autoincrement=False),  # order in the content, from 0
     Column("key", String(128), nullable=False, unique=True),  # in object storage
-    Column("size", Bytes, nullable=False),
+    Column("size", Bytes, nullable=False),  # of the content
+    *_stored(),
     sqlite_with_rowid=False,
 )
 """A file's content is its parts one after the other; they are never copied together."""
@@ -106,6 +120,7 @@ upload_parts = Table(
     Column("key", String(128), nullable=False, unique=True),
     Column("size", Bytes, nullable=False),
     Column("md5", String(32), nullable=False),
+    *_stored(),
     sqlite_with_rowid=False,
 )
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -18,17 +19,38 @@ _SECRET_BYTES: Final = 32
 
 
 @dataclass(frozen=True)
+class FileSecret:
+    """A secret from which keys of stored files are derived."""
+
+    generation: int
+    """Counted from 1; generation 0 is derived from the first secret."""
+    secret: bytes
+    created: int
+    """Milliseconds since the epoch."""
+
+
+@dataclass(frozen=True)
 class Secrets:
     """What only this server knows."""
 
     jwt_secret: bytes
     settled: bool
     """Whether the data directory was made to its end: its databases must be there."""
+    file_secrets: tuple[FileSecret, ...] = ()
+    """Those that were added for stored files, in their order."""
 
 
-class _Content(msgspec.Struct):
+class _FileSecret(msgspec.Struct):
+    secret: str
+    """Hexadecimal."""
+    created: int
+
+
+class _Content(msgspec.Struct, omit_defaults=True):
     jwt_secret: str
     """Hexadecimal."""
+    file_secrets: dict[int, _FileSecret] = {}
+    """By their generations."""
 
 
 def load_secrets(path: Path, *, create: bool) -> Secrets:
@@ -39,7 +61,7 @@ def load_secrets(path: Path, *, create: bool) -> Secrets:
     file is damaged or missing.
     """
     if path.exists():
-        return Secrets(_read(path), settled=True)
+        return read_secrets(path)
     unsettled = _unsettled(path)
     if not unsettled.exists():
         if not create:
@@ -49,10 +71,32 @@ def load_secrets(path: Path, *, create: bool) -> Secrets:
             )
         _create(unsettled)
     try:
-        return Secrets(_read(unsettled), settled=False)
+        return replace(read_secrets(unsettled), settled=False)
     except StoreError:
         _create(unsettled)
-        return Secrets(_read(unsettled), settled=False)
+        return replace(read_secrets(unsettled), settled=False)
+
+
+def read_secrets(path: Path) -> Secrets:
+    """The secrets in a file that is complete. Raises :class:`StoreError` if it is damaged."""
+    content = _read(path)
+    added = tuple(
+        FileSecret(generation, _bytes(path, each.secret), each.created)
+        for generation, each in sorted(content.file_secrets.items())
+    )
+    return Secrets(_bytes(path, content.jwt_secret), settled=True, file_secrets=added)
+
+
+def replace_file_secrets(path: Path, wanted: Sequence[FileSecret]) -> None:
+    """Make these the added secrets of stored files; the file is there whole at every moment.
+
+    The caller keeps other processes from doing the same.
+    """
+    content = _read(path)
+    content.file_secrets = {each.generation: _FileSecret(each.secret.hex(), each.created) for each in wanted}
+    _write(path.with_name(path.name + ".replacing"), content)
+    path.with_name(path.name + ".replacing").rename(path)
+    _sync(path.parent)
 
 
 def settle_secrets(path: Path) -> None:
@@ -65,22 +109,36 @@ def settle_secrets(path: Path) -> None:
     _sync(path.parent)
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path) -> _Content:
     try:
-        secret = bytes.fromhex(msgspec.json.decode(path.read_bytes(), type=_Content).jwt_secret)
-    except (msgspec.DecodeError, ValueError):
-        raise StoreError(f"the file of secrets {path} is damaged; restore it from a backup") from None
+        return msgspec.json.decode(path.read_bytes(), type=_Content)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        raise _damaged(path) from None
+
+
+def _bytes(path: Path, text: str) -> bytes:
+    try:
+        secret = bytes.fromhex(text)
+    except ValueError:
+        raise _damaged(path) from None
     if len(secret) < _SECRET_BYTES:
         raise StoreError(f"the secret in {path} is shorter than {_SECRET_BYTES} bytes")
     return secret
 
 
+def _damaged(path: Path) -> StoreError:
+    return StoreError(f"the file of secrets {path} is damaged; restore it from a backup")
+
+
 def _create(path: Path) -> None:
-    content = msgspec.json.encode(_Content(jwt_secret=secrets.token_hex(_SECRET_BYTES)))
+    _write(path, _Content(jwt_secret=secrets.token_hex(_SECRET_BYTES)))
+
+
+def _write(path: Path, content: _Content) -> None:
     path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
+        file.write(msgspec.json.encode(content))
         file.flush()
         os.fsync(file.fileno())
     _sync(path.parent)
