@@ -17,12 +17,17 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "array": (list,),
     "object": (dict,),
 }
-ADDED_FIELDS = {"ConsoleVariables": {"supportForAttributes"}, "AlgoSha": {"version"}, "AlgoScrypt": {"salt"}}
-"""Fields that clients look for though the catalog lacks them."""
+ADDED_FIELDS = {
+    "ConsoleVariables": {"supportForAttributes"},
+    "AlgoSha": {"version"},
+    "AlgoScrypt": {"salt"},
+    "ProjectService": {"available"},
+}
+"""Fields that clients look for though the catalog lacks them, and those of Tidewire's own."""
 EMPTY_TIMES = {"renewAt"}
 """Fields for times that are empty where there is no such time, though the catalog does not say so."""
-OWN_TYPES = {"general_content_too_large": 413}
-"""Types of errors that no other server has."""
+OWN_TYPES = {"general_content_too_large": 413, "general_not_implemented": 501}
+"""Types of errors that no other server has, or that have another status there."""
 SHOWN = {400, 401, 402, 403, 404, 405, 408, 409, 410, 412, 413, 416, 422, 429, 451, 501, 503}
 
 

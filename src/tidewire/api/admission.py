@@ -7,7 +7,15 @@ from typing import Final
 
 from tidewire.api.addressing import Address, find_address
 from tidewire.api.asgi import Headers
-from tidewire.api.authorization import Protocol, authorise, require_enabled, require_place, service_of
+from tidewire.api.authorization import (
+    Protocol,
+    authorise,
+    require_enabled,
+    require_place,
+    require_scope,
+    service_of,
+    unbuilt_operation,
+)
 from tidewire.api.bodies import (
     RequestParameters,
 )
@@ -48,7 +56,7 @@ class Admission:
         """The operation and the project that the request is about, and who may call it there."""
         store, caller = await self.identified(match, given)
         if match is None:
-            raise TidewireError("general_route_not_found", "There is no such route.")
+            raise self._no_operation(caller)
         authorise(caller, match.endpoint, store.project, self.protocol)
         present_share.set(share_of(caller, self.request, store.project.id, self.api.settings))
         return match, store, caller
@@ -63,7 +71,7 @@ class Admission:
             self._require_place(match.endpoint.service, known, found.project)
             return found, sender
         address = await find_address(self.request, self.api.instance, match, given)
-        service = service_of(match, self.request.path)
+        service = service_of(match, self.request.method, self.request.path)
         if address.store is not None and not address.ambiguous:
             self._require_place(service, address, address.store.project)
         may_call = self._may_call(address)
@@ -92,6 +100,16 @@ class Admission:
             if self.remembers:
                 self._known = address, store, caller
         return store, caller
+
+    def _no_operation(self, caller: Caller) -> TidewireError:
+        """What a caller is told of a path that leads to no operation."""
+        row = unbuilt_operation(self.request.method, self.request.path)
+        if row is None:
+            return TidewireError("general_route_not_found", "There is no such route.")
+        scope = row.scope_for(self.request.method)
+        if scope:
+            require_scope(caller, (scope,))
+        return row.error()
 
     def _require_place(self, service: str, address: Address, project: Project) -> None:
         """Refuse a service that the project does not have. Any page may read why, since all are answered the

@@ -11,6 +11,7 @@ from tidewire.core.identities import Caller, Identity
 from tidewire.core.project_settings import SERVICES
 from tidewire.core.second_factors import NEEDS_SECOND_FACTOR, second_factor_fresh, second_factor_missing
 from tidewire.core.time import now
+from tidewire.services.unbuilt import Unbuilt, unbuilt
 from tidewire.store.instance.instance import CONSOLE_PROJECT_ID, Project
 
 Protocol = Literal["rest", "graphql"]
@@ -29,22 +30,30 @@ _OF_CONSOLE: Final = frozenset({"console", "projects"})
 """Services that only the console has."""
 _BY_SEGMENT: Final = {
     "reports": "advisor",
-    **{each: each for each in ("avatars", "functions", "graphql", "messaging", "migrations")},
-    **{each: each for each in ("proxy", "sites", "vcs")},
+    **{each: each for each in ("avatars", "functions", "graphql", "messaging", "proxy")},
 }
 """First segments of paths to the services that such a path counts to even if it leads to no operation.
 
 Where one of these is switched off, it is refused as switched off, not as a route that there is not."""
 
 
-def service_of(match: Match | None, path: str) -> str:
+def service_of(match: Match | None, method: str, path: str) -> str:
     """The service that a request is about, as it can be switched off; empty if there is none.
 
-    ``path`` begins with ``/v1/``. If it leads to no operation, its first segment tells, for some services.
+    ``path`` begins with ``/v1/``. If it leads to no operation, it may be one that is known and not built,
+    else its first segment tells, for some services.
     """
     if match is not None:
         return match.route.endpoint.service
+    row = unbuilt_operation(method, path)
+    if row is not None:
+        return row.service
     return _BY_SEGMENT.get(path.split("/", 3)[2] if path.count("/") > 1 else "", "")
+
+
+def unbuilt_operation(method: str, path: str) -> Unbuilt | None:
+    """What is known and not built at a path that begins with ``/v1/``."""
+    return unbuilt(method, path.removeprefix("/v1"))
 
 
 def require_place(service: str, project: Project, *, named: bool, admin_mode: bool) -> None:
@@ -96,10 +105,7 @@ def authorise(caller: Caller, endpoint: Endpoint, project: Project, protocol: Pr
     if service == "organization" and caller.kind == "user" and not caller.organization_id:
         message = "There is no such team: X-Appwrite-Organization must name one of yours."
         raise TidewireError("team_not_found", message)
-    if endpoint.scopes.isdisjoint(caller.scopes):
-        who = _UNKNOWN_KEY if caller.unknown_key else _SUBJECTS[caller.kind]
-        needed = ", ".join(endpoint.operation.scopes)
-        raise TidewireError("general_unauthorized_scope", f"{who} lacks the scope ({needed}).")
+    require_scope(caller, endpoint.operation.scopes)
     if caller.identity is None:
         return
     for identity in (caller.impersonator, caller.identity):
@@ -109,6 +115,13 @@ def authorise(caller: Caller, endpoint: Endpoint, project: Project, protocol: Pr
         raise TidewireError(
             "user_session_already_exists", "A session is active: delete it before creating another one."
         )
+
+
+def require_scope(caller: Caller, scopes: tuple[str, ...]) -> None:
+    """Refuse a caller who has none of these scopes: ``general_unauthorized_scope``."""
+    if caller.scopes.isdisjoint(scopes):
+        who = _UNKNOWN_KEY if caller.unknown_key else _SUBJECTS[caller.kind]
+        raise TidewireError("general_unauthorized_scope", f"{who} lacks the scope ({', '.join(scopes)}).")
 
 
 def require_team(caller: Caller, endpoint: Endpoint, given: Mapping[str, object]) -> None:

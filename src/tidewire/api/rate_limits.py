@@ -82,6 +82,7 @@ class RateLimits:
             "url": endpoint.operation.path,
             "ip": network_of(request.client_ip),
             "userId": caller.user_id,
+            "projectId": project_id,
             "method": endpoint.operation.method,
             "chunkId": str(content_range.number if content_range else 1),
         }

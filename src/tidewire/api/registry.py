@@ -31,7 +31,6 @@ class Endpoint:
         self.operation = operation
         self.service = operation.service.lower()
         """The name of the service that projects switch on and off."""
-        self.scopes = frozenset(operation.scopes)
         self.sessionless = "session" in operation.groups
         self.completes_sign_in = "mfa" in operation.groups
         self.scoped_by_team = "teamScoped" in operation.groups

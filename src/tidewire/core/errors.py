@@ -71,7 +71,7 @@ _TYPES_BY_CODE: Final = {
         topic_not_found subscriber_not_found message_not_found schedule_not_found mock_number_not_found
         insight_not_found report_not_found channel_not_found
     """,
-    405: "general_not_implemented graphql_method_unsupported",
+    405: "graphql_method_unsupported",
     408: "function_synchronous_timeout function_asynchronous_timeout build_timeout database_timeout",
     409: """
         general_resource_locked user_already_exists user_email_already_exists user_phone_already_exists
@@ -98,7 +98,10 @@ _TYPES_BY_CODE: Final = {
     429: "general_rate_limit_exceeded",
     451: "general_region_access_denied",
     500: "general_unknown general_server_error general_codes_disabled router_domain_not_configured",
-    501: "general_usage_disabled user_console_count_exceeded user_auth_method_unsupported",
+    501: """
+        general_not_implemented general_usage_disabled user_console_count_exceeded
+        user_auth_method_unsupported
+    """,
     503: """
         general_smtp_disabled general_phone_disabled general_server_busy health_queue_size_exceeded
         project_database_unavailable

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-PLACEHOLDERS: Final = frozenset({"url", "ip", "userId", "method", "chunkId"})
+PLACEHOLDERS: Final = frozenset({"url", "ip", "userId", "projectId", "method", "chunkId"})
 """The placeholders that keys may have, besides ``param-x`` for the parameter x of the request."""
 
 _PLACEHOLDER: Final = re.compile(r"{([\w-]+)}")

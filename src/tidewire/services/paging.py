@@ -64,3 +64,17 @@ def selections(queries: Sequence[str], fields: Collection[str]) -> tuple[list[st
                 raise invalid_queries(f"Attribute not found in schema: {name}")
             selected.add(name)
     return kept, None if "*" in selected or not selected else frozenset(selected)
+
+
+def require_queries(queries: Sequence[str], attributes: Collection[str]) -> None:
+    """Refuse queries that cannot be asked of resources with these attributes.
+
+    Raises ``general_argument_invalid``. For lists in which there is never anything.
+    """
+    for text in queries:
+        try:
+            query = parse_query(text)
+        except InvalidQueryError as error:
+            raise invalid_queries(str(error)) from None
+        if query.attribute and query.attribute not in attributes:
+            raise invalid_queries(f"Attribute not found in schema: {query.attribute}")

@@ -1,6 +1,7 @@
 """Response models, field for field as in the API catalog, in the order they appear on the wire."""
 
 from tidewire.core.models.account import *
+from tidewire.core.models.advisor import *
 from tidewire.core.models.base import *
 from tidewire.core.models.columns import *
 from tidewire.core.models.databases import *

@@ -20,6 +20,9 @@ class ProjectAuthMethod(_Switch, frozen=True, kw_only=True):
 class ProjectService(_Switch, frozen=True, kw_only=True):
     """Whether clients may use a service of a project."""
 
+    available: bool
+    """Whether there is such a service at all: some that clients know are not built here."""
+
 
 class ProjectProtocol(_Switch, frozen=True, kw_only=True):
     """Whether clients may reach a project over a protocol."""

@@ -15,6 +15,7 @@ from tidewire.core.project_settings import AUTH_METHODS, PROTOCOLS, SERVICES, Pr
 from tidewire.services.answers import shown
 from tidewire.services.context import Context
 from tidewire.services.publishing import project_event
+from tidewire.services.unbuilt import UNBUILT_SERVICES
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.instance.instance import CONSOLE_PROJECT_ID, Project
@@ -115,7 +116,11 @@ def project_of(project: Project) -> models.Project:
             for method in AUTH_METHODS
         ],
         services=[
-            ProjectService(id=service, enabled=service not in settings.disabled_services)
+            ProjectService(
+                id=service,
+                enabled=service not in settings.disabled_services,
+                available=service not in UNBUILT_SERVICES,
+            )
             for service in SERVICES
         ],
         protocols=[
