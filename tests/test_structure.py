@@ -25,6 +25,12 @@ def test_only_the_sqlite_engine_speaks_of_sqlite() -> None:
     assert [name for name in sorted(found) if not name.startswith("store/engine/sqlite/")] == []
 
 
+def test_only_the_store_writes_statements() -> None:
+    found = {name for name, text in modules().items() if re.search(r"exec_driver_sql|\bSAVEPOINT\b", text)}
+    assert found
+    assert [name for name in sorted(found) if not name.startswith("store/")] == []
+
+
 def test_imports_make_no_circle() -> None:
     graph = grimp.build_graph("tidewire", cache_dir=None)
     imported = {each: graph.find_modules_directly_imported_by(each) for each in graph.modules}

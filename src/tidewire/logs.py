@@ -17,7 +17,7 @@ from tidewire.store.engine.failures import circumstance_of
 REPEAT_SECONDS: Final = 10.0
 """Between two lines about what may happen any number of times."""
 KINDS_KEPT: Final = 1000
-"""Of lines that are repeated."""
+"""The most kinds of repeated lines that are remembered."""
 _OF_SYSTEM: Final = frozenset(
     {
         errno.EMFILE,
@@ -73,7 +73,7 @@ class Circumstances:
 
     def __init__(self) -> None:
         self._seen: dict[tuple[str, str], tuple[float, int]] = {}
-        """Until when to be silent, and how many were left out."""
+        """By kind, until when to be silent, and how many lines were left out."""
 
     def __call__(self, _: Any, __: str, line: structlog.types.EventDict) -> structlog.types.EventDict:
         """Replace the error of a line."""
@@ -126,7 +126,7 @@ class Repeated:
         self._omitted = 0
 
     def tell(self, **about: object) -> None:
-        """It happened again."""
+        """Note that it happened again; say so, unless a line about it was written just now."""
         moment = time.monotonic()
         if moment < self._next:
             self._omitted += 1

@@ -81,12 +81,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     reads_at_once: Annotated[int, Meta(ge=2, le=32)] = 8
     """Reads of requests that run at the same time in one process."""
     reads_of_caller: Count = 4
-    """Of them those of one user or API key; further ones wait for these."""
+    """Reads that run at the same time of one user or API key; further ones wait for these."""
     reads_of_guest: Count = 2
-    """Of them those of guests from one IP address."""
+    """Reads that run at the same time of guests from one IP address."""
     reads_of_guests: Count = 4
-    """Of them those of all guests together. Of these, and of all, half may be long reads (0.05 s of a
-    processor and more)."""
+    """Reads that run at the same time of all guests together.
+
+    Of these, and of all, half may be long reads (0.05 s of a processor and more).
+    """
     reads_waiting_of_caller: Count = 256
     """Reads of one user or API key that wait; further ones get 503 with `Retry-After`."""
     reads_waiting_of_guest: Count = 64
@@ -122,9 +124,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Bytes of request bodies, and of the values in large ones, that one process holds at once; beyond it
     bodies are not read on. Those that arrive whole do not count."""
     body_buffer_bytes_per_address: Bytes = 32 * 2**20
-    """Of them from one IP address, unless it is a single body."""
+    """The same for bodies from one IP address; a single body may have more."""
     body_buffer_bytes_per_project: Bytes = 64 * 2**20
-    """Of them to one project, unless it is a single body."""
+    """The same for bodies to one project; a single body may have more."""
     body_wait_seconds: Seconds = 5.0
     """Seconds that a body waits to be read on; then 503 with `Retry-After`."""
     answer_seconds: PositiveSeconds = 30.0
@@ -133,7 +135,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Bytes of answers that wait for their clients to read them, in one process; beyond it the client with
     the largest is cut off."""
     unread_answer_bytes_per_address: Bytes = 48 * 2**20
-    """Of them for the clients of one IP address."""
+    """The same for the clients of one IP address."""
     large_answer_bytes: Bytes = 96 * 2**20
     """Memory of lists of more than 1 MB that one process makes at once; the next wait for it as long as a
     read may take, then get 503 with `Retry-After`. A single one may have more."""
@@ -229,11 +231,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     realtime_max_connections: Count = 100_000
     """Realtime connections open at once in one process; the next get 1013."""
     realtime_max_connections_per_project: Count = 100_000
-    """Of them to one project."""
+    """Realtime connections to one project."""
     realtime_max_connections_per_address: Count = 20_000
-    """Of them from one IP address; users behind one proxy or office share it."""
+    """Realtime connections from one IP address; users behind one proxy or office share it."""
     realtime_max_connections_per_user: Count = 1_000
-    """Of them by one user."""
+    """Realtime connections by one user."""
     realtime_max_subscriptions: Count = 1_000
     """Subscriptions of one realtime connection."""
     realtime_max_channels: Count = 4_096
@@ -244,14 +246,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Comparisons that an event may cost the queries of one realtime connection: 1 for each condition, 100
     for each text that is looked for within another."""
     realtime_max_query_work_per_address: Count = 100_000
-    """Those of all connections from one IP address; queries that are equal count once."""
+    """The same for all connections from one IP address together; queries that are equal count once."""
     realtime_max_query_memory: Bytes = 4 * 1024 * 1024
     """Memory that the compiled queries of one realtime connection may take, bytes."""
     realtime_max_query_memory_per_address: Bytes = 256 * 1024 * 1024
-    """That of all connections from one IP address; queries that are equal count once."""
+    """The same for all connections from one IP address together; queries that are equal count once."""
     realtime_max_match_seconds: PositiveSeconds = 0.05
-    """Of the processor, that one event may take for the queries from one IP address; who is left over is
-    closed with 1013 and gets the event when it comes back."""
+    """Seconds of the processor that one event may take for the queries from one IP address; a client that is
+    left over is closed with 1013, and gets the event when it comes back."""
     realtime_idle_seconds: PositiveSeconds = 60.0
     """Seconds after which a realtime client that sent nothing, though pinged, is closed."""
     realtime_handshakes_at_once: Count = 64
@@ -268,7 +270,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     realtime_channel_rate: Count = 10_000
     """Messages a second on one custom channel, where its rule does not say otherwise."""
     realtime_publisher_rate: Count = 50
-    """Of them from one user, or from the guests of one IP address; not from API keys."""
+    """Messages a second from one user, or from the guests of one IP address; not from API keys."""
     realtime_max_channel_rules: Count = 1_000
     """Rules for custom channels in one project."""
     realtime_leave_seconds: Seconds = 5.0
@@ -278,7 +280,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     realtime_idempotency_seconds: PositiveSeconds = 600.0
     """Seconds in which a message with the same idempotency key is not sent again."""
     realtime_max_idempotency_keys: Count = 100_000
-    """Of messages without history, kept by one process; beyond it the oldest go first."""
+    """Idempotency keys of messages without history that one process keeps; beyond it the oldest go first."""
     realtime_recovery_seconds: Seconds = 120.0
     """Seconds after a disconnect in which who subscribes again under the same id gets what it missed; 0: not
     at all, and nobody is asked for acknowledgements."""
@@ -390,7 +392,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Processes of functions in one process of the server; beyond it the one that was called longest ago
     ends, and where all are busy, executions wait."""
     functions_processes_of_deployment: Count = 4
-    """Of them those of one deployment, started as its executions need them."""
+    """Processes of one deployment, started as its executions need them."""
     functions_requests_at_once: Count = 8
     """Executions that one process works on at the same time."""
     functions_requests_waiting: Count = 256
@@ -413,9 +415,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Previews and avatars that one process makes at the same time, each in a process of its own; 0: one less
     than the machine has processors, at least 1 and at most 4."""
     pictures_waiting: Count = 256
-    """Those that wait for their turn; further ones get 503 with `Retry-After`."""
+    """Previews and avatars that wait for their turn; further ones get 503 with `Retry-After`."""
     pictures_waiting_of_caller: Count = 64
-    """Of them those of one user or API key, or of the guests of one IP address."""
+    """The same for one user or API key, or for the guests of one IP address."""
     pictures_seconds: PositiveSeconds = 15.0
     """Seconds that one picture may take; then its process is ended."""
     pictures_memory_bytes: Annotated[int, Meta(ge=256 * 2**20)] = 2**30

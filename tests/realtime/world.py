@@ -28,15 +28,9 @@ from tidewire.realtime.hub.hub import Hub
 from tidewire.realtime.matching.index import Index
 from tidewire.realtime.presence.presences import check_presence
 from tidewire.realtime.protocol import frames, framing
-from tidewire.realtime.protocol.messages import (
-    POLICY_VIOLATION,
-    Authenticate,
-    MessageError,
-    Publish,
-    SetPresence,
-    Terms,
-    parse_message,
-)
+from tidewire.realtime.protocol.errors import POLICY_VIOLATION, MessageError
+from tidewire.realtime.protocol.messages import Authenticate, Publish, SetPresence, Terms
+from tidewire.realtime.protocol.parsing import parse_message
 from tidewire.realtime.protocol.states import CloseStatus
 from tidewire.realtime.receivers.receiver import Receiver
 from tidewire.realtime.roles.live_roles import LiveRoles

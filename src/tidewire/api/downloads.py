@@ -103,7 +103,8 @@ async def _send_content(request: Request, send: Send, content: AsyncIterator[byt
 
 
 def _cache_control(download: Download) -> bytes:
-    """Who may read can change at any time: clients ask before each use, unless it is said otherwise."""
+    """The header that says how long a client may keep its copy: it asks before each use, unless the download
+    says otherwise."""
     return b"private, max-age=%d" % download.kept_seconds if download.kept_seconds else b"private, no-cache"
 
 

@@ -17,6 +17,7 @@ from tidewire.channels.repeats import RepeatKey, Repeats
 from tidewire.channels.rules import RuleBook
 from tidewire.core.custom_channels import Broadcast, ChannelRule, holds_any, message_event
 from tidewire.core.errors import TidewireError
+from tidewire.core.events import Event
 from tidewire.core.ids import unique_id
 from tidewire.core.models.channels import RealtimeMessage
 from tidewire.core.time import format_datetime, now
@@ -201,14 +202,7 @@ class Channels:
         sent = self._sent_before(project_id, publisher, draft)
         if sent is None:
             message_id = unique_id()
-            event = message_event(
-                draft.channel,
-                message_id,
-                draft.payload,
-                rule.read,
-                actor_id=publisher.user_id,
-                timestamp=moment,
-            )
+            event = _event(message_id, publisher, draft, rule, moment)
             if self._broadcast is not None:
                 self._broadcast.broadcast(project_id, event)
             sent = SentMessage(_digest(draft), message_id, moment, 0)
@@ -238,14 +232,7 @@ class Channels:
             known = _same(draft, sent or None)
             if known is None:
                 message_id = unique_id()
-                event = message_event(
-                    draft.channel,
-                    message_id,
-                    draft.payload,
-                    rule.read,
-                    actor_id=publisher.user_id,
-                    timestamp=moment,
-                )
+                event = _event(message_id, publisher, draft, rule, moment)
                 known = SentMessage(_digest(draft), message_id, moment, transaction.append(event).offset)
                 if draft.key:
                     until = moment + round(self._settings.realtime_idempotency_seconds * 1000)
@@ -275,6 +262,12 @@ def _permitted(rule: ChannelRule | None, publisher: Publisher, draft: Draft) -> 
             "user_unauthorized", f"You are not authorized to publish on the channel {draft.channel!r}."
         )
     return rule
+
+
+def _event(message_id: str, publisher: Publisher, draft: Draft, rule: ChannelRule, moment: int) -> Event:
+    """The event of a message, for those who may read the channel by its ``rule``."""
+    by = publisher.user_id
+    return message_event(draft.channel, message_id, draft.payload, rule.read, actor_id=by, timestamp=moment)
 
 
 def _same(draft: Draft, sent: SentMessage | None) -> SentMessage | None:

@@ -56,7 +56,7 @@ class DevOptions:
     port: int
     variables: Mapping[str, str]
     channels: Sequence[str]
-    """Whose events run the function."""
+    """The channels whose events run the function."""
     endpoint: str
     project: str
     key: str

@@ -29,4 +29,4 @@ class Download:
     open: Callable[[int, int], AsyncIterator[bytes]]
     """Streams the bytes from the first offset up to, not including, the second."""
     kept_seconds: int = 0
-    """For how long a client may use its copy without asking again; 0: it asks before each use."""
+    """Seconds for which a client may use its copy without asking again; 0: it asks before each use."""

@@ -56,7 +56,7 @@ class _Found:
     """Whether domains are to follow a function: whoever changed that may have been killed before they did."""
 
     def seconds_left(self) -> float | None:
-        """Until something is due; None: nothing is."""
+        """Seconds until something is due; None: nothing is."""
         return None if self.due_at is None else max(0.0, (self.due_at - now()) / 1000)
 
 

@@ -20,7 +20,8 @@ from tidewire.store.records.deployments import deployment_of_id
 from tidewire.store.records.functions import function_of_sequence
 
 LOOK_SECONDS: Final = 0.1
-"""From a commit until it is looked at what became of the functions that are warm: commits come in crowds."""
+"""Seconds from a commit until a look at what became of the functions that are warm: commits come in
+crowds."""
 
 _log: Final = structlog.get_logger("tidewire.functions")
 
@@ -90,7 +91,7 @@ class _Renewals:
         await self._stop([run for run in runs if run.deployment not in found])
 
     def _found(self, connection: Connection, store: ProjectStore, runs: list[Run]) -> dict[str, Run | None]:
-        """Which of some deployments there are, and how those that are active are to be run."""
+        """Return which of some deployments exist, and how those that are active are to be run."""
         found: dict[str, Run | None] = {}
         for deployment_id in {run.deployment for run in runs}:
             deployment = deployment_of_id(connection, deployment_id)

@@ -17,7 +17,7 @@ from tidewire.functions.contract import BadArchiveError, BuildFailedError, TooLa
 _ALWAYS_ALLOWED: Final = 64 * 2**20
 """Bytes that an archive may unpack to, whatever its ratio: text of one letter is packed very well."""
 _HEADER_BYTES: Final = 16 * 2**20
-"""Of all headers of an archive's entries, which are read into memory, besides those that each may have."""
+"""The most bytes of all headers of an archive's entries together, since they are read into memory."""
 _HEADER_BYTES_OF_ENTRY: Final = 2048
 _MAX_PATH: Final = 1024
 _COMPRESSION: Final = 3

@@ -49,7 +49,7 @@ class BuildBounds:
 
     tasks: int
     disk_bytes: int
-    """Of the code and of temporary files, each; also of a single file."""
+    """The most bytes of the code, and as many of temporary files; a single file may have as many, too."""
     files: int
     """And folders: of the code that it begins with, of all that it makes, and of what it leaves to be run."""
     output_bytes: int

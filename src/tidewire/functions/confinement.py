@@ -95,14 +95,14 @@ class Cell:
 
     places: Sequence[Place]
     folder: Path
-    """Of the places' sources: where it starts."""
+    """The folder in which it starts, by its path among the sources of the places."""
     specification: Specification
     tasks: int
     """Processes and threads."""
     temporary_bytes: int
-    """Of ``/tmp`` and of ``/dev/shm``, each, unless a place is there."""
+    """The most bytes in ``/tmp``, and as many in ``/dev/shm``, unless a place is there."""
     file_bytes: int
-    """Of each file that it writes."""
+    """The most bytes of each file that it writes."""
     network: bool = True
 
 

@@ -17,13 +17,14 @@ Isolation = Literal["bubblewrap", "namespaces", "limits"]
 """What keeps code apart, the best first. ``limits`` is no sandbox: bounds of resources only."""
 
 MAX_LOG_CHARACTERS: Final = 1_000_000
-"""Of the logs, and of the errors, of one execution, and of the log of one build; the end is kept."""
+"""The most characters of the logs and as many of the errors of one execution, and of the log of one build;
+the end is kept."""
 TRUNCATED: Final = f"[WARNING] Logs truncated. The output exceeded {MAX_LOG_CHARACTERS} characters.\n"
 """Stands before logs of which only the end was kept, and counts among their characters."""
 ERRORS_TRUNCATED: Final = TRUNCATED.replace("Logs", "Errors")
 """The same before errors."""
 MAX_REQUEST_BYTES: Final = 20_000_000
-"""Of the body that a function is sent."""
+"""The most bytes of the body that a function is sent."""
 
 OnLog = Callable[[str], None]
 """Takes the next piece of a build's log, whole lines where they are shorter than 64 KB. It is called on
@@ -79,13 +80,13 @@ class Runtime:
     """A language in a version that this machine has."""
 
     key: str
-    """As functions name it, such as ``node-22`` or ``python-3.12``."""
+    """The name that functions use for it, such as ``node-22`` or ``python-3.12``."""
     language: str
     """``node``, ``python``."""
     name: str
-    """For people: ``Node.js``, ``Python``."""
+    """The name for people: ``Node.js``, ``Python``."""
     version: str
-    """As in the key: ``22``, ``3.12``."""
+    """The version as it stands in the key: ``22``, ``3.12``."""
     release: str
     """The whole version that was found, such as ``22.11.0``."""
 
@@ -126,7 +127,7 @@ class FunctionRequest:
 
     method: str
     path: str
-    """With the query: ``/users?limit=5``."""
+    """The path with the query: ``/users?limit=5``."""
     headers: Sequence[tuple[str, str]]
     """Without ``content-length``, ``transfer-encoding`` and ``x-open-runtimes-*``, which the engine sets."""
     body: bytes = b""
@@ -184,7 +185,7 @@ class BuildResult:
     """A build that succeeded."""
 
     output_bytes: int
-    """Of the archive at :attr:`BuildRequest.output`."""
+    """The size of the archive at :attr:`BuildRequest.output`."""
     duration: float
     """Seconds."""
     logs: str = field(repr=False)

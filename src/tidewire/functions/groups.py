@@ -23,7 +23,7 @@ _PERIOD: Final = 100_000
 """Microseconds over which processor time is counted."""
 _JOIN: Final = 'while [ "$1" != -- ]; do echo $$ > "$1" || exit 125; shift; done; shift; exec "$@"'
 _numbers: Final = itertools.count()
-"""Of the groups that this process made."""
+"""Numbers for the names of the groups that this process makes."""
 _CONTROLLERS: Final = ("memory", "pids", "cpu")
 
 

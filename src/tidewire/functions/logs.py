@@ -15,7 +15,7 @@ from tidewire.functions.contract import ERRORS_TRUNCATED, MAX_LOG_CHARACTERS, TR
 
 _PIECE: Final = 64 * 1024
 _LINE_BYTES: Final = 256 * 1024
-"""Of a record: a message of 8,000 characters, however they are escaped."""
+"""The most bytes of a record: enough for a message of 8,000 characters, however they are escaped."""
 _RATE: Final = 8 * 2**20
 """Bytes a second that are read of one pipe; whoever writes more waits."""
 
@@ -122,7 +122,7 @@ class LogRecords:
         self._decode = msgspec.json.Decoder(_Record).decode
 
     def open(self, execution: str) -> Written:
-        """From now on what is of an execution is kept."""
+        """Begin to keep what is written for an execution."""
         written = self._executions[execution] = Written()
         return written
 

@@ -33,7 +33,7 @@ class PoolBounds:
     """How many of what."""
 
     processes: int
-    """In all."""
+    """The most processes of all functions together."""
     of_deployment: int
     at_once: int
     """Requests that one process works on."""
@@ -50,7 +50,7 @@ class _Warm:
     used: float = 0.0
     """When its last request ended, or it was started; of the event loop's clock."""
     retired: bool = False
-    """It takes no more requests and ends with the last."""
+    """Whether it takes no more requests, and ends with the last that it has."""
 
 
 @dataclass(eq=False)
@@ -83,7 +83,7 @@ class Pool:
 
     @property
     def processes(self) -> int:
-        """Those that are warm."""
+        """The number of processes that are warm."""
         return sum(len(each.warm) for each in self._all())
 
     @property
@@ -212,7 +212,7 @@ class Pool:
             self._spawn(self._started(deployment))
 
     def _pump_all(self) -> None:
-        """Who was given a process longest ago comes first."""
+        """Give processes to those who wait; whoever was given one longest ago comes first."""
         waiting = [each for each in self._all() if each.waiting]
         for deployment in sorted(waiting, key=lambda each: each.served):
             self._pump(deployment)

@@ -38,7 +38,7 @@ SHIM: Final = "/tidewire/shim"
 GRACE: Final = 1.0
 """Seconds after its time in which the shim may say itself that the time is over."""
 _OUTPUT_CHARACTERS: Final = 64 * 1024
-"""Of what the process writes beside its logs, kept for the case that it ends."""
+"""The most characters kept of what the process writes beside its logs, for the case that it ends."""
 _BACKLOG: Final = 1024
 _numbers = itertools.count(1)
 

@@ -35,15 +35,15 @@ class Language:
     server: str
     """The shim's server, in the folder of ``shims`` that is named like the key."""
     extension: str
-    """Of files with code."""
+    """The extension of files with code."""
     parts: int
-    """Of the release, how many make the version: ``22``, ``3.12``."""
+    """How many parts of the release make the version: one in ``22``, two in ``3.12``."""
     options: tuple[str, ...] = ()
     """Between the program and the server; ``{heap}`` is three quarters of the memory in megabytes."""
     preparation: str = ""
     """Bash before the commands of a build; ``{program}`` is the runtime's."""
     environment: dict[str, str] = field(default_factory=dict)
-    """In builds and runs, unless people say otherwise."""
+    """The environment variables of builds and runs, unless people say otherwise."""
 
 
 _PYTHON_PREPARATION: Final = """

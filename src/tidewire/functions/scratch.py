@@ -39,7 +39,7 @@ class Scratch:
             if left.name != _LOCK:
                 remove_tree(left)
         self.descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
-        """Of the folder; ``/proc/self/fd/N/name`` is a short path, as unix sockets need it."""
+        """A descriptor of the folder: ``/proc/self/fd/N/name`` is a short path, as unix sockets need it."""
 
     def close(self) -> None:
         """Delete it."""

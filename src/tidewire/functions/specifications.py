@@ -11,7 +11,7 @@ class Specification:
     """Bounds of one process of a function and of everything that it starts."""
 
     slug: str
-    """As it is named in the API, such as ``s-1vcpu-512mb``."""
+    """The name that it has in the API, such as ``s-1vcpu-512mb``."""
     cpus: float
     """Processors: 0.5 is half of the time of one."""
     memory: int

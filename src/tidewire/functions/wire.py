@@ -12,7 +12,8 @@ import httptools
 from tidewire.functions.contract import CrashedError, EngineError, TooLargeError
 
 MAX_HEADER_BYTES: Final = 64 * 1024
-"""Of status line and headers of an answer, and of each what the parser is given beyond the body."""
+"""The most bytes of the status line and headers of an answer, and of what the parser is given beyond a
+body."""
 _MAX_HEADERS: Final = 500
 _OF_THE_CONNECTION: Final = frozenset(
     {

@@ -73,7 +73,7 @@ def field_name(wire: str) -> str:
 
 
 def kind_of(source: Any, names: tuple[str, ...]) -> str:
-    """Which of the types ``names`` an object is of."""
+    """Return which of the types ``names`` an object is of."""
     if isinstance(source, msgspec.Struct):
         return _named_like(type(source).__name__, names)
     tag = source.get("format") or source.get("type") or source.get("$id") or ""

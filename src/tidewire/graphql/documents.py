@@ -38,11 +38,11 @@ class Document:
     text: str
     node: DocumentNode
     operations: dict[str, OperationDefinitionNode]
-    """By name; that of an operation without one is empty."""
+    """The operations by their names; the name of an operation without one is empty."""
     introspective: frozenset[str]
     """Names of the operations that ask for the schema, and for nothing else."""
     complexities: dict[str, int] = field(default_factory=dict)
-    """Of the operations without variables, by their names."""
+    """The complexities of the operations without variables, by their names."""
     fixed: FixedParts = field(default_factory=FixedParts)
 
     def operation(self, name: str) -> OperationDefinitionNode:

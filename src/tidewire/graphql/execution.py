@@ -73,7 +73,7 @@ class Execution:
         self._schema = schema
         self._introspection = introspection
         self._admission = admission
-        """That of the request, which holds for all that is read."""
+        """The admission of the request, which holds for all that is read."""
         self._request = admission.request.part()
         self.body = b""
         """The JSON text that the queries came in; empty if they came otherwise."""

@@ -18,7 +18,7 @@ from tidewire.store.engine.threads import ThreadPool
 T = TypeVar("T")
 
 _NOBODY: Final = Share("", 1, 0.0)
-"""Of subscriptions, whose connections take turns before they come here."""
+"""The share of subscriptions, whose connections take turns before they come here."""
 
 
 class FairThread:

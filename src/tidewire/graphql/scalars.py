@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, Never
 
 import msgspec
 
@@ -101,8 +102,21 @@ def _file_literal(node: ValueNode) -> Any:
     raise GraphQLError(f"InputFile cannot be written into the query: send it as a variable, not as a {kind}.")
 
 
-def _no_output(_value: object) -> Any:
-    raise GraphQLError("InputFile is not read.")
+def input_scalar(
+    name: str, description: str, value: Callable[[object], Any], literal: Callable[[ValueNode], Any]
+) -> GraphQLScalarType:
+    """Make a scalar that only arguments have, from a variable's ``value`` or a ``literal`` in the query."""
+
+    def no_output(_value: object) -> Never:
+        raise GraphQLError(f"{name} is not read.")
+
+    return GraphQLScalarType(
+        name,
+        description=description,
+        coerce_output_value=no_output,
+        coerce_input_value=value,
+        coerce_input_literal=literal,
+    )
 
 
 INT: Final = GraphQLScalarType(
@@ -131,10 +145,6 @@ ASSOC: Final = GraphQLScalarType(
     coerce_input_literal=_object_literal,
 )
 
-INPUT_FILE: Final = GraphQLScalarType(
-    "InputFile",
-    description="A file, sent as the GraphQL multipart request specification has it.",
-    coerce_output_value=_no_output,
-    coerce_input_value=_file,
-    coerce_input_literal=_file_literal,
+INPUT_FILE: Final = input_scalar(
+    "InputFile", "A file, sent as the GraphQL multipart request specification has it.", _file, _file_literal
 )

@@ -8,7 +8,7 @@ of the event: the answer shows where each value stands, and realtime puts the va
 from __future__ import annotations
 
 import re
-from typing import Any, Final, Never
+from typing import Any, Final
 
 import msgspec
 
@@ -20,16 +20,14 @@ from graphql import (
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLResolveInfo,
-    GraphQLScalarType,
     GraphQLSchema,
     GraphQLString,
     OperationType,
-    ValueNode,
     execute_sync,
     value_from_ast_untyped,
 )
 from tidewire.graphql.documents import Document, Documents, InvalidDocumentError
-from tidewire.graphql.scalars import INT, JSON
+from tidewire.graphql.scalars import INT, JSON, input_scalar
 from tidewire.realtime.protocol.graphql_frames import EventText
 from tidewire.realtime.protocol.graphql_messages import EventsWanted, Operation, OperationError
 from tidewire.realtime.protocol.messages import MAX_EPOCH_LENGTH, MAX_OFFSET, Since
@@ -173,18 +171,9 @@ def _since(value: object) -> Since:
     return Since(offset, epoch)
 
 
-def _since_literal(node: ValueNode) -> Since:
-    return _since(value_from_ast_untyped(node))
-
-
-def _no_output(_value: object) -> Never:
-    raise GraphQLError("Position is not read.")
-
-
-_SINCE: Final = GraphQLScalarType(
+_SINCE: Final = input_scalar(
     "Position",
-    description="A place in the event log: an offset, `{offset, epoch}`, or text `epoch:offset`.",
-    coerce_output_value=_no_output,
-    coerce_input_value=_since,
-    coerce_input_literal=_since_literal,
+    "A place in the event log: an offset, `{offset, epoch}`, or text `epoch:offset`.",
+    _since,
+    lambda node: _since(value_from_ast_untyped(node)),
 )

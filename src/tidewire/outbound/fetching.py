@@ -24,7 +24,7 @@ class Fetched:
     """Where it was found, after redirects."""
     status: int
     media_type: str
-    """In lower case, without parameters; empty if it says none."""
+    """The media type in lower case, without parameters; empty if the answer names none."""
     body: bytes
 
 

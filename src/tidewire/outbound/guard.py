@@ -12,7 +12,7 @@ from tidewire.core.addresses import is_public, is_public_host
 from tidewire.settings import Settings
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
-"""From a host name or address and a port to IP addresses. Raises OSError."""
+"""A resolver: it finds the IP addresses of a host name or address, and a port. Raises OSError."""
 
 
 class ForbiddenAddressError(Exception):

@@ -19,7 +19,7 @@ _SAFE: Final = "%/:?#[]@!$&'()*+,;=~-._"
 _KEPT_CONNECTIONS: Final = 100
 _KEPT_SECONDS: Final = 30.0
 _READ_BYTES: Final = 64 * 1024
-"""Of an answer's body; a longer one ends the connection."""
+"""The most bytes of an answer's body that are read to its end; a longer one ends the connection."""
 
 
 class RequestFailedError(Exception):
@@ -43,7 +43,7 @@ class OutboundHttp:
         self._pools = {verify: guarded_pool(guard, verify) for verify in (True, False)}
         self._guard = guard
         self._second: httpcore.AsyncConnectionPool | None = None
-        """By HTTP/2; few need it."""
+        """The connections by HTTP/2, which few need; None until somebody does."""
 
     async def post(
         self,

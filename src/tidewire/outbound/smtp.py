@@ -15,11 +15,11 @@ from tidewire.core.project_settings import SmtpSettings
 from tidewire.outbound.guard import ForbiddenAddressError, Guard
 
 SECONDS: Final = 30.0
-"""That a mail server may take for each step of taking a mail."""
+"""Seconds that a mail server may take for each step of taking a mail."""
 TRIAL_SECONDS: Final = 5.0
-"""That it may take for each step of being tried out."""
+"""Seconds that a mail server may take for each step of being tried out."""
 LONGEST_TRIAL_SECONDS: Final = 15.0
-"""For all of them."""
+"""Seconds that a mail server may take for all steps of being tried out."""
 _LONGEST_REASON: Final = 200
 
 Security = Literal["starttls", "tls", "auto", "none"]

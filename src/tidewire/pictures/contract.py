@@ -100,9 +100,9 @@ class Limits(msgspec.Struct, frozen=True):
     """What a picture may be."""
 
     pixels: int
-    """Of one picture as it is stored, and of all frames of an animation together."""
+    """The most pixels of one picture as it is stored, and of all frames of an animation together."""
     frames: int
-    """Of an animation; longer ones stand still."""
+    """The most frames of an animation; of longer ones only the first is shown."""
 
 
 class Order(msgspec.Struct, frozen=True):

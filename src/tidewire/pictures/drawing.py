@@ -14,7 +14,7 @@ _TILE: Final = 256
 """Width and height that tiles are drawn with."""
 _ROUND: Final = 48
 _WIDEST: Final = 0.8
-"""Of a tile, that its text takes."""
+"""The part of a tile's width that its text takes at most."""
 
 
 def initials(job: Initials) -> Image.Image:

@@ -17,13 +17,13 @@ from tidewire.pictures.contract import Seal
 IN_MEMORY: Final = 2**20
 """Bytes up to which a picture is read at once."""
 _NOTED_SECONDS: Final = 3600.0
-"""In which several uses are noted as one."""
+"""Seconds in which several uses of a picture are noted as one."""
 _LEFT: Final = 0.9
-"""Of the bytes that may be kept, after some were deleted."""
+"""The part of the bytes that may be kept to which pictures are deleted when there are too many."""
 _UNSEEN: Final = 0.1
-"""Of them that a process may add before it looks what others have added."""
+"""The part of these bytes that a process may add before it looks what others have added."""
 _LARGEST: Final = 0.25
-"""Of them that a single picture may have."""
+"""The part of these bytes that a single picture may have."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class KeptPictures:
         self._most = most_bytes
         self._lock = threading.Lock()
         self._bytes: int | None = None
-        """In the folder when it was looked through last; None: it was not yet."""
+        """The bytes in the folder when it was looked through last; None: it was not yet."""
         self._added = 0
         """Bytes since then."""
 

@@ -17,7 +17,7 @@ from tidewire.pictures.workers import WorkerBounds, Workers
 from tidewire.settings import Settings
 
 FOLDER: Final = "pictures"
-"""In the data directory."""
+"""The name of the folder in the data directory."""
 _MOST_WORKERS: Final = 4
 
 Content = Callable[[], AsyncIterator[bytes]]

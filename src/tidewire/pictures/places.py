@@ -20,7 +20,7 @@ class Places:
         self._most_of_caller = waiting_of_caller
         self._waiting = 0
         self._callers: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
-        """Who waits; whose turn is next comes first."""
+        """Callers who wait, with a future for each place; the one whose turn is next comes first."""
 
     @asynccontextmanager
     async def taken(self, who: str) -> AsyncIterator[None]:

@@ -76,7 +76,8 @@ def rgb(color: str) -> tuple[int, int, int]:
 
 
 def _framed(image: Image.Image, rendering: Rendering) -> Image.Image:
-    """With border and round corners: the border lies around the picture, and is round on both sides."""
+    """Return the picture with border and round corners; the border lies around it, and is round on both
+    sides."""
     width, radius = rendering.border_width, rendering.border_radius
     if width:
         color = rgb(rendering.border_color)

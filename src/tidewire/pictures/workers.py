@@ -30,9 +30,9 @@ from tidewire.pictures.places import Places
 
 _HEAD_BYTES: Final = 4
 _JOBS: Final = 500
-"""After which a worker makes room for a fresh one, whatever its libraries have kept."""
+"""The number of jobs after which a worker makes room for a fresh one, whatever its libraries have kept."""
 _PIPE_BYTES: Final = 2**20
-"""That may wait on their way; otherwise a picture would go over in many small turns."""
+"""The bytes that may wait in a pipe; with fewer a picture would go over in many small turns."""
 _failures: Final = {
     "undecodable": UndecodableError,
     "too large": TooLargeError,
@@ -47,9 +47,9 @@ class WorkerBounds:
     memory: int
     """Bytes of address space."""
     seconds: float
-    """For one picture."""
+    """The most seconds that a worker may take for one picture."""
     idle_seconds: float
-    """After which one that has nothing to do ends."""
+    """The seconds after which a worker that has nothing to do ends."""
 
 
 class _Worker:
@@ -128,7 +128,7 @@ class Workers:
         self._idle: list[_Worker] = []
         self._ending: set[asyncio.Future[None]] = set()
         self._threads = ThreadPoolExecutor(2 * at_once, "tidewire-pictures")
-        """Which talk to the workers, and wait for those that were killed."""
+        """Threads that talk to the workers, and wait for those that were killed."""
 
     async def make(
         self, who: str, job: Task, limits: Limits, content: AsyncIterator[bytes], size: int

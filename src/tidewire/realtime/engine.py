@@ -169,8 +169,8 @@ class Realtime:
 
     def connect(self, send: Send, others: OtherProcesses) -> None:
         """Join the other processes of the server."""
-        self.peers.send = send
-        self.survey.others = others
+        self.peers.connect(send)
+        self.survey.connect(others)
 
     def wake(self, project_id: str) -> None:
         """Another process committed something in a project."""

@@ -67,23 +67,27 @@ class Peers:
         self._repeats = repeats
         self._channel_presence = channel_presence
         self._meters = meters
-        self.send: Send | None = None
+        self._send: Send | None = None
         """Sends a frame to all other processes; None if there are none."""
+
+    def connect(self, send: Send) -> None:
+        """Begin to talk to other processes, which ``send`` reaches."""
+        self._send = send
 
     def tell_event(self, project_id: str, event: Event) -> None:
         """Have the others deliver an event that is in no log."""
-        if self.send is not None:
-            self._meters.dropped += self.send(_encode(UnloggedEvent(project_id, event)))
+        if self._send is not None:
+            self._meters.dropped += self._send(_encode(UnloggedEvent(project_id, event)))
 
     def tell_sent(self, key: RepeatKey, sent: SentMessage) -> None:
         """Have the others recognise a message when it is sent again."""
-        if self.send is not None:
-            self.send(_encode(Sent(key, sent.digest, sent.id, sent.created_at)))
+        if self._send is not None:
+            self._send(_encode(Sent(key, sent.digest, sent.id, sent.created_at)))
 
     def tell_members(self, channel: ChannelKey, joined: list[Member], left: list[str]) -> None:
         """Tell the others which members have joined a channel here, and which have left it."""
-        if self.send is not None:
-            self.send(_encode(MemberChanges(channel, joined, left)), may_be_lost=False)
+        if self._send is not None:
+            self._send(_encode(MemberChanges(channel, joined, left)), may_be_lost=False)
 
     def greeting(self) -> Sequence[bytes]:
         """What another process is told first: the members of the channels here."""

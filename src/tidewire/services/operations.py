@@ -76,7 +76,7 @@ class ServiceOperations(Operations):
     def audited(
         self, name: str, method: Method, path: str, **declaration: Unpack[Declaration]
     ) -> Callable[[Callable[Concatenate[Transaction, Context, Visit, P], R]], Operation[P, R]]:
-        """As :meth:`write`, for a unit that also gets the visit, to note it in the audit log."""
+        """Declare a unit as :meth:`write` does, which also gets the visit, to note it in the audit log."""
 
         def declared(unit: Callable[Concatenate[Transaction, Context, Visit, P], R]) -> Operation[P, R]:
             @wraps(unit)

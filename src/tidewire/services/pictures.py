@@ -26,7 +26,7 @@ from tidewire.store.engine.reading import present_share
 from tidewire.store.objects.storage import ObjectMissingError
 
 KEPT_SECONDS: Final = 30 * 24 * 3600
-"""For which a client may show its copy without asking again."""
+"""Seconds for which a client may show its copy without asking again."""
 
 MODIFIED: Final = 1_796_083_200_000
 """When what is drawn counts as changed last, milliseconds since the epoch."""
@@ -116,7 +116,7 @@ def told(error: PictureError) -> TidewireError:
 
 
 def present_party() -> str:
-    """Who the present request is made by, as far as turns go."""
+    """Return the party that the present request counts to when callers take turns."""
     share = present_share.get()
     return share.name if share else ""
 

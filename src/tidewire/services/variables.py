@@ -33,12 +33,12 @@ VariableQueries = Annotated[Sequence[str], QueryList(tuple(variables.LIST.attrib
 
 @dataclass(frozen=True)
 class VariableOwner:
-    """Whose environment variables are in."""
+    """An owner of environment variables."""
 
     type: str
     """``function`` or ``project``."""
     id: str = ""
-    """Of the function."""
+    """The id of the function; empty for the project."""
 
 
 PROJECT: Final = VariableOwner("project")

@@ -9,7 +9,8 @@ import pytest
 
 from tests.realtime.world import World
 from tests.vectors import Case, load_cases
-from tidewire.realtime.protocol.messages import MessageError, parse_message
+from tidewire.realtime.protocol.errors import MessageError
+from tidewire.realtime.protocol.parsing import parse_message
 
 BETTER_CODE = {"subscribe queries with object", "subscribe select attribute"}
 """Wrong queries that are answered with 1003 like all others."""

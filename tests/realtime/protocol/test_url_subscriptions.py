@@ -12,7 +12,7 @@ from websockets.http11 import Request
 from tests.vectors import Case, load_cases
 from tidewire.core.query_string import parse_query_string
 from tidewire.core.realtime_queries import normal_form
-from tidewire.realtime.protocol.messages import MessageError
+from tidewire.realtime.protocol.errors import MessageError
 from tidewire.realtime.protocol.request import read_inputs
 from tidewire.realtime.protocol.url_subscriptions import read_url_subscriptions
 

@@ -24,7 +24,8 @@ from tests.realtime.conftest import (
 from tests.realtime.raw_client import frame, raw_client
 from tests.realtime.world import Json, read_messages
 from tidewire.realtime.housekeeping import ROUNDS
-from tidewire.realtime.protocol.messages import MessageError, RefusedRow
+from tidewire.realtime.protocol.errors import MessageError
+from tidewire.realtime.protocol.messages import RefusedRow
 from tidewire.realtime.session.connection_limits import OpenConnections
 from tidewire.realtime.session.subscribing import Subscribing
 from tidewire.realtime.wire.socket import SocketWire

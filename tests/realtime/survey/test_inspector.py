@@ -40,7 +40,7 @@ async def pair(start: START, tmp_path: Path) -> AsyncIterator[list[RealtimeServe
             )
             await mesh.start()
             stack.push_async_callback(mesh.close)
-            realtime.survey.others = mesh
+            realtime.survey.connect(mesh)
         yield servers
 
 

@@ -15,7 +15,7 @@ class Variable(Resource, frozen=True, kw_only=True):
     resource_type: str
     """``function``, or ``project``: then it is that of all functions."""
     resource_id: str
-    """Of the function; empty for a variable of the project."""
+    """The id of the function; empty for a variable of the project."""
 
 
 class VariableList(Page, frozen=True, kw_only=True):
@@ -39,13 +39,13 @@ class Function(Resource, frozen=True, kw_only=True):
     deployment_retention: int
     """Days that deployments are kept which are not active; 0: for ever."""
     deployment_id: str
-    """Of the active deployment; empty: there is none."""
+    """The id of the active deployment; empty: there is none."""
     deployment_created_at: str
     latest_deployment_id: str
     latest_deployment_created_at: str
     latest_deployment_status: str
     scopes: list[str]
-    """Of the key that it gets to call the API."""
+    """The scopes of the key that it gets to call the API."""
     vars: list[Variable]
     events: list[str]
     """Patterns of events that run it."""

@@ -66,7 +66,7 @@ class ResourceToken(Model, frozen=True, kw_only=True):
     id: str = system("id")
     created_at: str = system("createdAt")
     resource_id: str
-    """Of the bucket and of the file, with ``:`` between."""
+    """The ids of the bucket and of the file, with ``:`` between."""
     resource_type: str
     """``files``."""
     expire: str

@@ -78,7 +78,7 @@ class Refusal:
     expired: bool = False
     """The device is reached there no more."""
     seconds: float = 0.0
-    """That a provider wants us to wait."""
+    """The seconds that a provider wants us to wait."""
 
 
 class Courier(Protocol):

@@ -31,7 +31,7 @@ class HttpCourier:
         self._base = base
 
     def at_once(self, letter: Letter) -> int:
-        """As many as the interface takes."""
+        """Return the number of recipients that the interface takes at once."""
         with_files = self._kind.with_files
         return with_files if letter.attachments and with_files is not None else self._kind.at_once
 

@@ -44,7 +44,7 @@ class Room:
     """What the queues of all projects share."""
 
     couriers: Mapping[str, Courier]
-    """By the kind of provider."""
+    """The couriers by the kind of provider."""
     batches: asyncio.Semaphore
     """Whoever waits gets room in turn; a project waits once, however much it has to do."""
 
@@ -199,7 +199,7 @@ class MessagingQueue:
         return round(max(delay, min(wanted, longest)) * 1000)
 
     async def _refusals(self, store: ProjectStore, batch: _Batch) -> Mapping[int, Refusal]:
-        """Who was not told, by the numbers of their targets."""
+        """Return the refusals of those who were not told, by the numbers of their targets."""
         everybody = [Recipient(row.sequence, row.id, row.identifier) for row in batch.targets]
         try:
             letter = await letter_of(store, self._settings, batch.message)

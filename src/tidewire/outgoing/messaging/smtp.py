@@ -26,7 +26,7 @@ class SmtpCourier:
         self._tls = tls or ssl.create_default_context()
 
     def at_once(self, letter: Letter) -> int:  # noqa: ARG002 - the contract of couriers
-        """As many as any server takes."""
+        """Return the number of recipients that any server takes at once."""
         return AT_ONCE
 
     async def carry(
@@ -73,7 +73,8 @@ class SmtpCourier:
     async def _give(
         self, server: MailServer, mail: object, recipients: Sequence[Recipient]
     ) -> Refusal | Mapping[int, Refusal]:
-        """Who was refused; one refusal if the server took the mail for nobody."""
+        """Return the refusals by the numbers of the recipients; a single one if the server took the mail for
+        nobody."""
         import aiosmtplib  # here, because not every installation sends mails
 
         numbers = {recipient.address: recipient.sequence for recipient in recipients}

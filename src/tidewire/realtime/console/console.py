@@ -17,7 +17,8 @@ from tidewire.core.time import now
 from tidewire.realtime.console.live_tail import LiveTail
 from tidewire.realtime.matching.index import Index
 from tidewire.realtime.protocol import frames
-from tidewire.realtime.protocol.messages import POLICY_VIOLATION, MessageError, Subscribe
+from tidewire.realtime.protocol.errors import POLICY_VIOLATION, MessageError
+from tidewire.realtime.protocol.messages import Subscribe
 from tidewire.realtime.receivers.receiver import Receiver
 from tidewire.store.instance.instance import Instance, ProjectStore
 from tidewire.store.records.projects import projects_of_teams

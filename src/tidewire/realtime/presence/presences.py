@@ -16,13 +16,8 @@ from tidewire.core.presences import (
     presence_permissions,
 )
 from tidewire.core.time import now
-from tidewire.realtime.protocol.messages import (
-    POLICY_VIOLATION,
-    UNAUTHORIZED,
-    MessageError,
-    SetPresence,
-    refused_as_by_rest,
-)
+from tidewire.realtime.protocol.errors import POLICY_VIOLATION, UNAUTHORIZED, MessageError, refused_as_by_rest
+from tidewire.realtime.protocol.messages import SetPresence
 from tidewire.realtime.protocol.request import CONSOLE
 from tidewire.realtime.receivers.receiver import Receiver
 from tidewire.store.engine.database import Database, Transaction

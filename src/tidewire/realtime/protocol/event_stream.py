@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from tidewire.realtime.protocol.messages import INVALID_FORMAT, MAX_OFFSET, MessageError, Since
+from tidewire.realtime.protocol.errors import INVALID_FORMAT, MessageError
+from tidewire.realtime.protocol.messages import MAX_OFFSET, Since
 from tidewire.realtime.protocol.request import Inputs
 
 _EVENT_ID: Final = re.compile(r"(\w{1,64}):(\d{1,16})\Z")

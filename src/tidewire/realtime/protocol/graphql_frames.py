@@ -18,9 +18,7 @@ from tidewire.core.events import LoggedEvent
 from tidewire.core.models import Account
 from tidewire.core.time import format_datetime
 from tidewire.realtime.protocol.answers import Answers
-from tidewire.realtime.protocol.event_frames import EventFrame, Form
-from tidewire.realtime.protocol.framing import Framing
-from tidewire.realtime.protocol.messages import (
+from tidewire.realtime.protocol.errors import (
     INTERNAL,
     INVALID_FORMAT,
     NOT_A_FRAME,
@@ -28,6 +26,8 @@ from tidewire.realtime.protocol.messages import (
     TOO_MUCH,
     MessageError,
 )
+from tidewire.realtime.protocol.event_frames import EventFrame, Form
+from tidewire.realtime.protocol.framing import Framing
 
 _encode: Final = msgspec.json.Encoder().encode
 

@@ -8,8 +8,9 @@ from typing import Annotated, Any, Final, Protocol
 
 import msgspec
 
+from tidewire.realtime.protocol.errors import INVALID_FORMAT, MessageError
 from tidewire.realtime.protocol.graphql_frames import EventText
-from tidewire.realtime.protocol.messages import INVALID_FORMAT, MessageError, Since
+from tidewire.realtime.protocol.messages import Since
 
 MAX_ID: Final = 128
 """Characters of the id of an operation."""

@@ -15,7 +15,7 @@ from tidewire.core.channels import convert_channels
 from tidewire.core.live_tail import tail_of
 from tidewire.core.queries import Query
 from tidewire.core.realtime_queries import InvalidRealtimeQueryError, parse_realtime_queries
-from tidewire.realtime.protocol.messages import NOT_A_FRAME, POLICY_VIOLATION, MessageError
+from tidewire.realtime.protocol.errors import NOT_A_FRAME, POLICY_VIOLATION, MessageError
 
 _TWICE: Final = re.compile("%25(?=[0-9A-Fa-f]{2})")
 _EVERYTHING: Final = Query("select", "", ("*",))

@@ -12,8 +12,8 @@ import structlog
 from tidewire.core.queries import Query
 from tidewire.core.realtime_queries import Attributes
 from tidewire.realtime.protocol.answers import Answers
+from tidewire.realtime.protocol.errors import MessageError
 from tidewire.realtime.protocol.event_frames import Form, subscription_tail
-from tidewire.realtime.protocol.messages import MessageError
 from tidewire.realtime.protocol.states import CloseStatus
 from tidewire.realtime.receivers.filters import Filter
 from tidewire.realtime.receivers.page_progress import PageProgress

@@ -10,7 +10,7 @@ import math
 from typing import Final
 
 from tidewire.identity.keys import find_project_key
-from tidewire.realtime.protocol.messages import refused_as_by_rest
+from tidewire.realtime.protocol.errors import refused_as_by_rest
 from tidewire.realtime.protocol.states import CloseStatus
 from tidewire.realtime.receivers.receiver import Receiver
 from tidewire.store.engine.connection import Connection

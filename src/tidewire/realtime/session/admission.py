@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from tidewire.core.ids import unique_id
 from tidewire.core.origins import is_origin, is_page, origin_allowed, unknown_client
 from tidewire.realtime.hub.hub import Hub
-from tidewire.realtime.protocol.messages import POLICY_VIOLATION, TOO_MUCH, MessageError, Since
+from tidewire.realtime.protocol.errors import POLICY_VIOLATION, TOO_MUCH, MessageError
+from tidewire.realtime.protocol.messages import Since
 from tidewire.realtime.protocol.request import CONSOLE, Inputs
 from tidewire.realtime.protocol.url_subscriptions import Slot, read_url_subscriptions
 from tidewire.realtime.receivers.filters import Filter

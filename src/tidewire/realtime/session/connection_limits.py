@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
-from tidewire.realtime.protocol.messages import TOO_MUCH, MessageError
+from tidewire.realtime.protocol.errors import TOO_MUCH, MessageError
 
 _minutes: list[int] = [0]
 

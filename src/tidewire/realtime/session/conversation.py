@@ -8,18 +8,14 @@ from tidewire.core.live_tail import tail_of
 from tidewire.core.second_factors import NEEDS_SECOND_FACTOR, second_factor_missing
 from tidewire.realtime.hub.hub import Hub
 from tidewire.realtime.protocol import frames
-from tidewire.realtime.protocol.messages import (
+from tidewire.realtime.protocol.errors import (
     INVALID_FORMAT,
     POLICY_VIOLATION,
     TOO_MUCH,
     UNAUTHORIZED,
-    Authenticate,
     MessageError,
-    Ping,
-    Subscribe,
-    SubscribeRow,
-    Unsubscribe,
 )
+from tidewire.realtime.protocol.messages import Authenticate, Ping, Subscribe, SubscribeRow, Unsubscribe
 from tidewire.realtime.receivers.receiver import Receiver
 from tidewire.realtime.recovery.recovery import NOTHING_KNOWN, Known
 from tidewire.realtime.roles.api_keys import SCOPE

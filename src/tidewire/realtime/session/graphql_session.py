@@ -23,6 +23,15 @@ from tidewire.core.realtime_queries import InvalidRealtimeQueryError, parse_real
 from tidewire.identity.heads import trusted_hops
 from tidewire.realtime.protocol import frames
 from tidewire.realtime.protocol.answers import Answers
+from tidewire.realtime.protocol.errors import (
+    INTERNAL,
+    INVALID_FORMAT,
+    NOT_A_FRAME,
+    POLICY_VIOLATION,
+    TOO_MUCH,
+    UNAUTHORIZED,
+    MessageError,
+)
 from tidewire.realtime.protocol.event_frames import Form, window_of
 from tidewire.realtime.protocol.graphql_frames import (
     GraphQLAnswers,
@@ -42,19 +51,7 @@ from tidewire.realtime.protocol.graphql_messages import (
     PongMessage,
     parse_graphql_message,
 )
-from tidewire.realtime.protocol.messages import (
-    INTERNAL,
-    INVALID_FORMAT,
-    NOT_A_FRAME,
-    POLICY_VIOLATION,
-    TOO_MUCH,
-    UNAUTHORIZED,
-    Message,
-    MessageError,
-    Subscribe,
-    SubscribeRow,
-    Unsubscribe,
-)
+from tidewire.realtime.protocol.messages import Message, Subscribe, SubscribeRow, Unsubscribe
 from tidewire.realtime.protocol.request import Inputs, read_inputs
 from tidewire.realtime.protocol.states import CloseStatus
 from tidewire.realtime.recovery.positions import GUEST_ID_LENGTH

@@ -10,18 +10,9 @@ from typing import Final, NamedTuple
 
 from tidewire.core.json_bounds import STEP_BYTES, containers_in
 from tidewire.core.json_steps import has_arrays, load_arrays
-from tidewire.realtime.protocol.messages import (
-    TOO_MUCH,
-    Message,
-    MessageError,
-    Ping,
-    Publish,
-    Subscribe,
-    SubscribeError,
-    Unsubscribe,
-    parse_in_steps,
-    parse_message,
-)
+from tidewire.realtime.protocol.errors import TOO_MUCH, MessageError, SubscribeError
+from tidewire.realtime.protocol.messages import Message, Ping, Publish, Subscribe, Unsubscribe
+from tidewire.realtime.protocol.parsing import parse_in_steps, parse_message
 from tidewire.realtime.protocol.states import CloseStatus
 from tidewire.realtime.runtime.loop_scheduler import PIECE_SECONDS
 from tidewire.realtime.session.connection_limits import current_minute

@@ -8,7 +8,8 @@ from tidewire.channels import Channels, Publisher
 from tidewire.core.errors import TidewireError
 from tidewire.realtime.hub.hub import Hub
 from tidewire.realtime.protocol import frames
-from tidewire.realtime.protocol.messages import TOO_MUCH, MessageError, Publish
+from tidewire.realtime.protocol.errors import TOO_MUCH, MessageError
+from tidewire.realtime.protocol.messages import Publish
 from tidewire.realtime.receivers.receiver import Receiver
 from tidewire.realtime.roles.api_keys import PUBLISHING_SCOPE
 from tidewire.store.engine.database import Database

@@ -10,19 +10,14 @@ import structlog
 
 from tidewire.realtime.project.project import ProjectRealtime
 from tidewire.realtime.protocol import frames
-from tidewire.realtime.protocol.messages import (
+from tidewire.realtime.protocol.errors import (
     INTERNAL,
     INVALID_FORMAT,
     POLICY_VIOLATION,
     TOO_MUCH,
-    Authenticate,
-    Message,
     MessageError,
-    Ping,
-    Publish,
-    SetPresence,
-    Subscribe,
 )
+from tidewire.realtime.protocol.messages import Authenticate, Message, Ping, Publish, SetPresence, Subscribe
 from tidewire.realtime.protocol.states import CloseStatus
 from tidewire.realtime.session.conversation import authenticate, known_to, respond, subscribe_in_slices
 from tidewire.realtime.session.message_reader import LongText, MessageReader

@@ -12,15 +12,15 @@ from tidewire.core.realtime_queries import normal_form
 from tidewire.identity.heads import trusted_hops
 from tidewire.realtime.project.project import ProjectRealtime
 from tidewire.realtime.protocol import frames
-from tidewire.realtime.protocol.event_stream import stream_start
-from tidewire.realtime.protocol.messages import (
+from tidewire.realtime.protocol.errors import (
     INTERNAL,
     POLICY_VIOLATION,
     TOO_MUCH,
     UNKNOWN_PROJECT,
     MessageError,
-    Since,
 )
+from tidewire.realtime.protocol.event_stream import stream_start
+from tidewire.realtime.protocol.messages import Since
 from tidewire.realtime.protocol.request import CONSOLE, Inputs, read_inputs
 from tidewire.realtime.protocol.states import CloseStatus
 from tidewire.realtime.session.responder import UNANSWERED, Responder

@@ -10,7 +10,7 @@ from tidewire.core.second_factors import second_factor_missing
 from tidewire.identity.keys import find_console_key, find_owner
 from tidewire.identity.people import admin_roles, find_impersonated, find_person, in_place_of
 from tidewire.realtime.hub.hub import Hub
-from tidewire.realtime.protocol.messages import (
+from tidewire.realtime.protocol.errors import (
     POLICY_VIOLATION,
     UNKNOWN_PROJECT,
     MessageError,

@@ -16,7 +16,8 @@ from tidewire.core.ids import unique_id
 from tidewire.core.realtime_queries import normal_form
 from tidewire.realtime.hub.hub import Hub
 from tidewire.realtime.protocol import frames
-from tidewire.realtime.protocol.messages import GONE, TOO_MUCH, MessageError, RefusedRow, SubscribeRow
+from tidewire.realtime.protocol.errors import GONE, TOO_MUCH, MessageError
+from tidewire.realtime.protocol.messages import RefusedRow, SubscribeRow
 from tidewire.realtime.receivers.filters import Filter
 from tidewire.realtime.receivers.receiver import EVERYTHING, Footprint, Receiver
 from tidewire.realtime.recovery.recovery import MISSED_UNKNOWN, Known, Start, SubscriptionRequest

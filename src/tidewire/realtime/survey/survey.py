@@ -131,12 +131,16 @@ class Survey:
     def __init__(self, here: Callable[[], str], find: Callable[[Question], Awaitable[Answer]]) -> None:
         self._here = here
         self._find = find
-        self.others: OtherProcesses | None = None
+        self._others: OtherProcesses | None = None
         """The other processes; None if there are none."""
+
+    def connect(self, others: OtherProcesses) -> None:
+        """Begin to ask other processes too."""
+        self._others = others
 
     def processes(self) -> list[str]:
         """Their ids."""
-        return [self._here(), *(self.others.others() if self.others is not None else ())]
+        return [self._here(), *(self._others.others() if self._others is not None else ())]
 
     async def answer(self, question: bytes) -> bytes:
         """Answer a question of another process. Raises msgspec.MsgspecError if it is none."""
@@ -169,7 +173,7 @@ class Survey:
         return Answers(given, missing)
 
     async def _ask_others(self, asked: Mapping[str, bytes]) -> Mapping[str, bytes | None]:
-        return await self.others.ask(asked) if self.others is not None and asked else {}
+        return await self._others.ask(asked) if self._others is not None and asked else {}
 
 
 def _decoded(name: str, answer: bytes | None, kind: type[A]) -> A | None:

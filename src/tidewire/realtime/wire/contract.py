@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from websockets.http11 import Request
 
-from tidewire.realtime.protocol.messages import MessageError
+from tidewire.realtime.protocol.errors import MessageError
 from tidewire.realtime.protocol.states import CloseStatus
 from tidewire.realtime.receivers.receiver import Receiver
 from tidewire.realtime.wire.write_queue import WriteQueue

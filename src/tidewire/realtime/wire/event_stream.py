@@ -21,8 +21,7 @@ from websockets.exceptions import InvalidHandshake
 
 import tidewire
 from tidewire.realtime.protocol import framing
-from tidewire.realtime.protocol.event_frames import EVENT_STREAM
-from tidewire.realtime.protocol.messages import (
+from tidewire.realtime.protocol.errors import (
     INTERNAL,
     INVALID_FORMAT,
     NOT_A_FRAME,
@@ -30,6 +29,7 @@ from tidewire.realtime.protocol.messages import (
     TOO_MUCH,
     MessageError,
 )
+from tidewire.realtime.protocol.event_frames import EVENT_STREAM
 from tidewire.realtime.protocol.request import parse_request
 from tidewire.realtime.protocol.states import CloseStatus, State
 from tidewire.realtime.wire.budgets import BYTES_A_UNIT

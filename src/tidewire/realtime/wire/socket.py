@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, Final, cast
 
 from tidewire.realtime.protocol import frames
-from tidewire.realtime.protocol.messages import INTERNAL, TOO_MUCH, MessageError
+from tidewire.realtime.protocol.errors import INTERNAL, TOO_MUCH, MessageError
 from tidewire.realtime.protocol.states import CloseStatus, State
 from tidewire.realtime.runtime.loop_scheduler import LoopScheduler
 from tidewire.realtime.wire.budgets import BUDGET_SECONDS, AddressBudgets, LargeMessages, ReadingPause

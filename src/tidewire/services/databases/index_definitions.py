@@ -32,7 +32,7 @@ TYPES: Final = {
     DOCUMENTS: ("key", "fulltext", "unique"),
     VECTORS: ("hnsw_euclidean", "hnsw_dot", "hnsw_cosine", "object", "key", "unique"),
 }
-"""By dialect."""
+"""The types of indexes that each dialect has."""
 BOUNDED: Final = frozenset({"key", "unique"})
 """Types of indexes whose length is bounded."""
 

@@ -106,7 +106,7 @@ COLUMN_MODELS: Final[Mapping[str, type[Column]]] = {
     "vector": models.AttributeVector,
     RELATIONSHIP: models.ColumnRelationship,
 }
-"""By kind."""
+"""The models of columns by their kind."""
 _OPTIONS: Final[Mapping[str, Any]] = {
     "default": None,
     "elements": [],

@@ -27,7 +27,7 @@ from tidewire.store.user_tables.tables import UserTable
 
 
 def access_to(caller: Caller, table: UserTable) -> Access | None:
-    """Which rows of a table a caller may read; None: none at all."""
+    """Return which rows of a table a caller may read; None: none at all."""
     if not (table.enabled or caller.bypasses_permissions):
         return None
     if may_in_table(caller, "read", table):

@@ -15,7 +15,8 @@ _ROW: Final = 1024
 _COPIES: Final = 2
 """Copies of the texts of a row: as read, and in the JSON of the answer."""
 _COPIES_OF_JSON: Final = 8
-"""As :data:`_COPIES`, for arrays and documents, whose objects take several times the bytes of their text."""
+"""The same as :data:`_COPIES` for arrays and documents, whose objects take several times the bytes of their
+text."""
 
 
 def begin_counting(call: DialectCall, table: UserTable, page: Page) -> None:

@@ -11,7 +11,7 @@ from tidewire.core.operations import Method, locator
 from tidewire.core.parameters import Parameter
 from tidewire.services.databases.dialects import DialectCall
 from tidewire.services.databases.transactions.actions import UNITS, StagedOperation
-from tidewire.services.databases.transactions.work import take_part
+from tidewire.services.databases.transactions.staging import take_part
 from tidewire.services.databases.units import P, R, UnitOperation
 
 PATH: Final = "/{databaseId}/tables/{tableId}/rows"

@@ -199,7 +199,7 @@ def _add_unasked(connection: Connection, call: DialectCall, table: UserTable, pa
 
 
 def _access(call: DialectCall, table: UserTable) -> Access:
-    """Which rows the caller may read; raises ``user_unauthorized`` if none at all."""
+    """Return which rows the caller may read; raises ``user_unauthorized`` if none at all."""
     access = access_to(call.context.caller, table)
     if access is None:
         raise unauthorized("list", call.dialect.word("the rows of this table"))

@@ -62,7 +62,7 @@ class NewRow:
     """A row to be imported, and its name in errors."""
 
     name: str
-    """For example ``line 3``."""
+    """The name of its place, for example ``line 3``."""
     id: str
     fields: Mapping[str, Any]
 

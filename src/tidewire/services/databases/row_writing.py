@@ -76,7 +76,7 @@ class NewRow(msgspec.Struct, frozen=True, eq=False):
     fields: Fields
     """Without ``$sequence``."""
     event: partial[Event]
-    """To be called with the payload."""
+    """The event, to be made by a call with the payload."""
 
 
 def prepare_row(

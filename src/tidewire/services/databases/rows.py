@@ -44,7 +44,7 @@ DELETIONS: Final = RateLimit(60, 60, _KEYS)
 declare_write: Final = partial(
     declare, scopes=("rows.write", "documents.write"), limit=RateLimit(120, 60, _KEYS), dialects=EVERY
 )
-"""As :func:`declare`, for an operation that writes rows."""
+"""Declare an operation that writes rows, as :func:`declare` does."""
 
 
 @declare_write(

@@ -117,7 +117,7 @@ _STEPS: Final[Mapping[SystemTable, Callable[[Transaction, Project, Row[Any]], bo
     user_indexes: index_step,
     dropped_tables: _drop_step,
 }
-"""By the table that describes what a step is done for."""
+"""The functions that do a step, by the table that describes what it is done for."""
 
 
 def complete(transaction: Transaction, call: DialectCall, table: SystemTable, row: Row[Any]) -> None:

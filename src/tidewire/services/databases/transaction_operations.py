@@ -16,6 +16,7 @@ from tidewire.core.time import now
 from tidewire.services.databases.declarations import declare
 from tidewire.services.databases.dialects import COLLECTIONS, EVERY, Dialect, DialectCall
 from tidewire.services.databases.transactions.actions import StagedOperation
+from tidewire.services.databases.transactions.committing import commit as commit_staged
 from tidewire.services.databases.transactions.operation_list import OperationList
 from tidewire.services.databases.transactions.records import (
     find_pending,
@@ -23,8 +24,7 @@ from tidewire.services.databases.transactions.records import (
     kind_of,
     transaction_of,
 )
-from tidewire.services.databases.transactions.work import commit as commit_staged
-from tidewire.services.databases.transactions.work import stage_all
+from tidewire.services.databases.transactions.staging import stage_all
 from tidewire.services.databases.units import unit
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction

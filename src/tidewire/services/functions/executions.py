@@ -203,7 +203,10 @@ def _find(connection: Connection, context: Context, function: Row[Any], executio
 
 
 def _reader(context: Context) -> str | None:
-    """Whose executions the caller may read; None: everybody's. Nobody's belong to the user without a name."""
+    """Return the user whose executions the caller may read; None: everybody's.
+
+    None belong to the user without a name.
+    """
     caller = context.caller
     if caller.bypasses_permissions:
         return None

@@ -33,7 +33,7 @@ class Outcome:
     status: str
     """``completed`` or ``failed``."""
     status_code: int
-    """Of the answer; 500: there is none, 0: the function was not even called."""
+    """The status of the answer; 500: there is none, 0: the function was not even called."""
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
     logs: str = ""

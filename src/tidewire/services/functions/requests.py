@@ -17,7 +17,8 @@ from tidewire.store.secrets.credentials import encode_jwt, encode_key
 GRACE_MS: Final = 60_000
 """How long the credentials that a function gets last beyond its time, at least."""
 KEY_STEP_MS: Final = 10_000
-"""To whole steps of this the end of a key is rounded up: executions of one function share it meanwhile."""
+"""Milliseconds to whole multiples of which the end of a key is rounded up: executions of one function share
+it meanwhile."""
 _KEPT_OF_REQUEST: Final = frozenset(
     {"content-type", "agent", "content-length", "host", "x-appwrite-client-ip"}
 )
@@ -26,7 +27,7 @@ _KEPT_OF_ANSWER: Final = frozenset({"content-type", "content-length"})
 
 
 class Sender(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Who has a function run, and from where."""
+    """The sender of a request to a function: who has it run, and from where."""
 
     user_id: str = ""
     session_id: str = ""
@@ -45,7 +46,7 @@ class ExecutionRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     method: str = "POST"
     path: str = "/"
     headers: dict[str, str] = {}
-    """By lower-case names."""
+    """The headers by their names in lower case."""
     body: str = ""
     """Where it is text."""
     binary: bytes = b""

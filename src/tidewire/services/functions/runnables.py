@@ -29,7 +29,7 @@ class Runnable:
     function_sequence: int
     deployment_id: str
     scopes: tuple[str, ...]
-    """Of the key that it gets."""
+    """The scopes of the key that it gets."""
     seconds: int
     """How long it may take."""
     logging: bool

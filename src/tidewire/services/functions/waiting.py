@@ -22,7 +22,7 @@ from tidewire.store.records.functions import function_of_sequence
 SYNC_SECONDS: Final = 30.0
 """How long somebody waits for a function at most."""
 MAX_TOLD_BYTES: Final = 1_000_000
-"""Of an answer's body in an event; a longer one is left out there."""
+"""The most bytes of an answer's body in an event; a longer one is left out there."""
 
 
 async def run_at_once(
@@ -49,7 +49,7 @@ async def run_at_once(
 
 
 def sender_of(context: Context) -> Sender:
-    """Who makes the request, and from where."""
+    """Return the sender of the request: who makes it, and from where."""
     place = context.geoip.find(context.client.ip)
     identity = context.caller.identity if context.caller.kind == "user" else None
     return Sender(

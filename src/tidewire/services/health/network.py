@@ -15,7 +15,7 @@ from tidewire.services.context import Context
 from tidewire.services.health import operations
 
 SECONDS: Final = 5.0
-"""That another machine may take to answer."""
+"""Seconds that another machine may take to answer."""
 _HTTPS: Final = 443
 
 

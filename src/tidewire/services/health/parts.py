@@ -22,7 +22,7 @@ from tidewire.store.engine import event_log
 from tidewire.store.engine.database import Database
 
 SECONDS: Final = 10.0
-"""That a check may take."""
+"""Seconds that a check may take."""
 _SAMPLE_BYTES: Final = 64
 _KNOWN_ADDRESS: Final = "8.8.8.8"
 

@@ -39,7 +39,7 @@ from tidewire.store.secrets.credentials import FileTokenClaims, encode_file_toke
 _MESSAGES: Final = "/messaging/messages"
 _WRITE: Final = ("messages.write",)
 _PICTURE_MS: Final = 15 * 24 * 3600 * 1000
-"""That devices may read the picture of a message, after its time."""
+"""Milliseconds after the time of a message in which devices may read its picture."""
 _PICTURES: Final = frozenset({"image/png", "image/jpeg"})
 
 

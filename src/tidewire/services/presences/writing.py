@@ -144,7 +144,7 @@ def delete_presence(transaction: Transaction, context: Context, presence_id: Res
 
 
 def _owner(context: Context, user_id: str | None) -> str:
-    """Whose presence is set: users say that of themselves, servers name the user."""
+    """Return the user whose presence is set: users set their own, servers name the user."""
     if context.caller.bypasses_permissions:
         if user_id is None:
             raise TidewireError("general_bad_request", 'Param "userId" says whose presence it is.')

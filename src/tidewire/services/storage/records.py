@@ -58,7 +58,8 @@ def storing_in_bucket(connection: Connection, values: Mapping[str, str]) -> Stor
 
 
 def uploader_of(caller: Caller) -> str:
-    """Who sends content: the user, or everybody without one of the same kind."""
+    """Return the name that an upload is kept under: that of the user, one for all keys, or one for all
+    guests."""
     if caller.user_id:
         return f"user:{caller.user_id}"
     return "keys" if caller.bypasses_permissions else "guests"

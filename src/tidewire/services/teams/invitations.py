@@ -44,7 +44,7 @@ class _Invitation:
 
     user_id: str
     email: str
-    """In lower case."""
+    """The e-mail address in lower case."""
     phone: str
     name: str
     roles: tuple[str, ...]

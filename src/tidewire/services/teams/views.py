@@ -25,7 +25,7 @@ from tidewire.store.records.users import users_with_factors
 
 @dataclass(frozen=True)
 class Viewer:
-    """Who looks at memberships."""
+    """A viewer: who looks at memberships, and what they are shown of them."""
 
     sees_all: bool = False
     """Servers and people who manage the project."""

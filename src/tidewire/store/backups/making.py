@@ -61,7 +61,7 @@ class Target(Protocol):
 
 
 class Watcher(Protocol):
-    """Who is told how far it is."""
+    """A watcher is told how far a backup is."""
 
     def begin(self, what: str, total: int) -> None:
         """Something begins that has ``total`` parts."""

@@ -16,7 +16,7 @@ from tidewire.store.records.projects import CONSOLE_PROJECT_ID
 from tidewire.store.secrets.secret_file import SECRETS_NAME
 
 FORMAT: Final = 1
-"""Of backups; a program refuses what has a higher one."""
+"""The format of backups; a program refuses a backup with a higher one."""
 MANIFEST_NAME: Final = "manifest.json"
 OBJECTS: Final = "objects/"
 """What names of objects begin with."""
@@ -59,7 +59,7 @@ class Manifest(msgspec.Struct):
     revisions: dict[str, str] = msgspec.field(
         default_factory=lambda: {chain.name: chain.head for chain in _CHAINS}
     )
-    """Of the tables of the databases, by chain of migrations."""
+    """The revisions of the tables of the databases, by chain of migrations."""
 
 
 class _Head(msgspec.Struct):

@@ -40,7 +40,7 @@ class Runs:
         self._runs = directory / _RUNS
 
     def names(self) -> list[str]:
-        """Of the runs that are whole, the oldest first."""
+        """The names of the runs that are whole, the oldest first."""
         if not self._runs.is_dir():
             return []
         return sorted(entry.name for entry in self._runs.iterdir() if (entry / MANIFEST_NAME).is_file())

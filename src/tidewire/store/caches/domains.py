@@ -23,7 +23,7 @@ class Domains:
         self._looked_after = 0
         """How many of them there were when the rules were looked at last."""
         self._version: Finding[str] = NEVER
-        """As it was found last; it is looked up again only after a commit."""
+        """The version as it was found last; it is looked up again only after a commit."""
         self._read: str | None = None
         """The version of the rules that were read; None if none were read yet."""
         self._places: dict[str, Place] = {}

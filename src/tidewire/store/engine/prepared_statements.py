@@ -65,7 +65,8 @@ class Prepared:
         max_bytes: float,
         count: Callable[[int], None] | None = None,
     ) -> list[tuple[Any, ...]]:
-        """As :meth:`fetch`, but raises :class:`TooLargeError` as soon as there are more bytes than that.
+        """Fetch as :meth:`fetch` does, but raise :class:`TooLargeError` once there are more than
+        ``max_bytes``.
 
         ``count`` is told of the bytes of each row. Raises ``database_timeout`` where there are too many, or
         ``count`` refuses, and it is late already.

@@ -14,7 +14,7 @@ import obstore
 from obstore.store import LocalStore
 
 LISTED_KEYS: Final = 500
-"""Of objects that are listed or looked at together."""
+"""The most keys of objects that are listed or looked at together."""
 TRASH: Final = ".trash"
 """Below it ``<yyyymmdd>/<key>``: what the sweep took on that day."""
 

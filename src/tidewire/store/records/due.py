@@ -40,7 +40,7 @@ OPEN: Final = 0
 """Stands in place of a time if the project is open, or was when its process was killed."""
 _NEVER: Final = "never"
 _WIDTH: Final = 16
-"""Of each note, so that one covers the other."""
+"""The bytes of each note: all have as many, so that one covers the other."""
 
 _MESSAGES: Final = Prepared(
     select(func.min(outgoing_messages.c.next_attempt_at)).where(outgoing_messages.c.state == "waiting")

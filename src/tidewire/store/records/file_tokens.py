@@ -41,7 +41,7 @@ def find_token(connection: Connection, token_id: str) -> Row[Any] | None:
 
 
 def usable_token(connection: Connection, token_id: str) -> Row[Any] | None:
-    """As :func:`find_token`, of those that have not expired."""
+    """The token with this id that has not expired; None if there is none."""
     row = find_token(connection, token_id)
     return None if row is None or 0 < row.expires_at <= now() else row
 

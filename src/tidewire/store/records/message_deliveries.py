@@ -43,11 +43,11 @@ class Outcome:
 
     delivered: list[int] = field(default_factory=list)
     failed: dict[int, str] = field(default_factory=dict)
-    """For good, and why."""
+    """The reasons of those that failed for good."""
     later: dict[int, int] = field(default_factory=dict)
-    """To be tried again, and when: milliseconds since the epoch."""
+    """The times at which others are to be tried again, in milliseconds since the epoch."""
     expired: list[int] = field(default_factory=list)
-    """Of those that failed, devices that are reached there no more."""
+    """Those that failed because the device is reached there no more."""
 
 
 def next_delivery_at(connection: Connection) -> int | None:

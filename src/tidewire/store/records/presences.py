@@ -50,7 +50,7 @@ class Writer:
     process: str
     """Id of the process that it is open in."""
     connection: int
-    """Its number in that process."""
+    """The number of the connection in that process."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,7 @@ class PresenceState:
     user_id: str
     status: str
     permissions: Sequence[str]
-    """As they are stored."""
+    """The permissions as they are stored."""
     expires_at: int
     metadata: dict[str, Any]
     source: Literal["rest", "graphql", "realtime"]

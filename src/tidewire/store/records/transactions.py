@@ -156,7 +156,8 @@ def staged_after(connection: Connection, kept: KeptTransaction, position: int) -
 def known_rows(
     connection: Connection, kept: KeptTransaction, database_id: str, table_id: str, row_ids: Sequence[str]
 ) -> dict[str, bool]:
-    """Those of the rows that the transaction is about already, each with whether it changes it."""
+    """Return the rows, of those given, that the transaction is about already, each with whether it changes
+    it."""
     of_table = {"transaction": kept.sequence, "database": database_id, "table": table_id}
     ids = msgspec.json.encode(list(row_ids)).decode()
     return dict(_KNOWN.fetch(connection, {**of_table, "ids": ids}))

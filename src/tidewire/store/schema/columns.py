@@ -26,7 +26,7 @@ Sequence = BigInteger().with_variant(Integer, "sqlite")
 
 ID_LENGTH: Final = 36
 HASH_LENGTH: Final = 64
-"""Of a hexadecimal SHA-256."""
+"""The characters of a hexadecimal SHA-256."""
 
 
 def sequence() -> Column[int]:
@@ -77,7 +77,7 @@ def resource() -> tuple[Column[Any], ...]:
 
 
 def client() -> tuple[Column[str], ...]:
-    """From where and with which program something was done."""
+    """Columns that tell from where and with which program something was done."""
     names = (
         "ip user_agent os_code os_name os_version client_type client_code client_name client_version"
         " client_engine client_engine_version device_name device_brand device_model country_code country_name"

@@ -35,13 +35,13 @@ class ExpiredJwtError(InvalidJwtError):
 
 class _EncodedSession(msgspec.Struct):
     id: str
-    """Of the user."""
+    """The id of the user."""
     secret: str
 
 
 @dataclass(frozen=True)
 class SessionClaims:
-    """Whom a user's JSON Web Token stands for."""
+    """The claims of a user's JSON Web Token: whom it stands for."""
 
     user_id: str
     session_id: str
@@ -62,7 +62,7 @@ class KeyClaims:
 
 @dataclass(frozen=True)
 class FileTokenClaims:
-    """Which file a token is for."""
+    """The claims of a file token: which file it is for."""
 
     project_id: str
     bucket_id: str

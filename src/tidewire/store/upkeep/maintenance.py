@@ -49,7 +49,7 @@ from tidewire.store.upkeep.purging import pending_purges, purge
 ROUND_SECONDS: Final = 60.0
 """Between two rounds over the projects that are open."""
 SLEEPING_PER_ROUND: Final = 10
-"""Of the other projects so many are visited in each round."""
+"""The number of sleeping projects that are visited in each round."""
 SWEEP_SECONDS: Final = 3600.0
 """Between two sweeps of a project's objects; the first is when it is first maintained."""
 ROWS_STEP: Final = 500

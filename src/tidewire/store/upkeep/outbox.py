@@ -23,7 +23,7 @@ class KeptMessage:
     """A message of the outbox."""
 
     name: str
-    """Of its file; names sort by age."""
+    """The name of its file; names sort by age."""
     created_at: int
     """Milliseconds since the epoch."""
     message: EmailMessage

@@ -20,7 +20,7 @@ from tidewire.store.instance.instance import CONSOLE_PROJECT_ID, Instance
 LOOK_SECONDS: Final = 0.5
 """Between two tries to get the lock; a process that dies is followed by another that soon."""
 LONGEST_TIMER_SECONDS: Final = 3600.0
-"""After which the clock is looked at again: it may have been set."""
+"""Seconds after which the clock is looked at again, since it may have been set."""
 SLEEP_MS: Final = 60_000
 """How long a project sleeps at least in which something is due that cannot be done."""
 TROUBLE_SECONDS: Final = 5.0
@@ -89,7 +89,7 @@ class _Projects:
         self._projects: dict[str, ProjectWork] = {}
         self._beside: set[asyncio.Task[None]] = set()
         self._timers: dict[str, asyncio.TimerHandle] = {}
-        """Of projects that are asleep and in which something is to be done later."""
+        """The timers of projects that are asleep and in which something is to be done later."""
         self._closed = False
         instance.listen_deletions(self._forget)
         instance.listen_sleep(self._slept)

@@ -33,7 +33,7 @@ _PURGES: Final = "purges"
 _STEP: Final = 2000
 """Events that are looked through, or rows that are deleted, in one transaction."""
 _KEPT: Final = frozenset({"$id", "userId", "teamId", "roles", "confirm"})
-"""Of payloads: ids, and what the server itself reads of memberships."""
+"""The members of payloads that stay: ids, and what the server itself reads of memberships."""
 _ADDRESSES: Final = ("email", "phone", "identifier", "userEmail", "userPhone")
 """Fields of payloads that hold addresses and numbers of the user."""
 _log = structlog.get_logger("tidewire.store")

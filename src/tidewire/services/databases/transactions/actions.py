@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -42,7 +41,7 @@ class StagedOperation:
 
     @property
     def addressed(self) -> tuple[str, str, str]:
-        """As :attr:`place`; the row is empty if the operation is about many."""
+        """The row that it is about, as :attr:`place`; the id of the row is empty if it is about many."""
         return self.place or (self.arguments["database_id"], self.arguments["table_id"], "")
 
 
@@ -92,16 +91,3 @@ def unhindered(operation: StagedOperation) -> StagedOperation:
     elif operation.action in COUNTING:
         arguments = {key: value for key, value in arguments.items() if key not in {"max", "min"}}
     return StagedOperation(operation.action, arguments)
-
-
-@contextmanager
-def step(connection: Connection) -> Iterator[None]:
-    """Undo only this part of the unit of work if it raises."""
-    connection.exec_driver_sql("SAVEPOINT step")
-    try:
-        yield
-    except BaseException:
-        connection.exec_driver_sql("ROLLBACK TO step")
-        raise
-    finally:
-        connection.exec_driver_sql("RELEASE step")

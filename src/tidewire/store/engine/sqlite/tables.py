@@ -13,6 +13,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import IntegrityError
 
 from tidewire.store.engine.connection import Connection
+from tidewire.store.engine.savepoints import undone_if_raised
 from tidewire.store.engine.sqlite.indexed import Indexed
 
 
@@ -54,16 +55,12 @@ def create_index(
     ]
     if unique:
         indexed += [each.kind() for each in columns if each.path is not None]
-    connection.exec_driver_sql("SAVEPOINT new_index")
+    definition = f"CREATE {'UNIQUE ' if unique else ''}INDEX {name} ON {rows} ({', '.join(indexed)})"
     try:
-        connection.exec_driver_sql(
-            f"CREATE {'UNIQUE ' if unique else ''}INDEX {name} ON {rows} ({', '.join(indexed)})"
-        )
+        with undone_if_raised(connection):
+            connection.exec_driver_sql(definition)
     except IntegrityError:
-        connection.exec_driver_sql("ROLLBACK TO new_index")
         return False
-    finally:
-        connection.exec_driver_sql("RELEASE new_index")
     return True
 
 

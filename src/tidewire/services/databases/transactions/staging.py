@@ -1,4 +1,4 @@
-"""Staging, reading within a transaction, and committing it.
+"""Staging operations of a transaction, and reading within it; ``committing`` performs them for good.
 
 An operation is performed when it is staged, on a staging connection (:mod:`tidewire.store.engine.contract`)
 that only the transaction sees. A process that has no staging connection for a transaction, or one that lacks
@@ -16,20 +16,17 @@ from typing import Any, Final
 import msgspec
 
 from tidewire.core import models
-from tidewire.core.channels import Parent, event_audience
 from tidewire.core.errors import TidewireError
-from tidewire.core.events import NOBODY, Event
+from tidewire.core.events import Event
 from tidewire.core.models import RowList
 from tidewire.services.databases.dialects import COLLECTIONS, DialectCall, as_model
 from tidewire.services.databases.transactions.actions import (
-    BULK,
     COUNTING,
     READS,
     Collecting,
     StagedOperation,
     identified,
     perform,
-    step,
     unhindered,
 )
 from tidewire.services.databases.transactions.records import (
@@ -39,11 +36,11 @@ from tidewire.services.databases.transactions.records import (
     staged_operations,
     transaction_of,
 )
-from tidewire.services.databases.transactions.watching import RowAddress, newly_watched, require_unchanged
+from tidewire.services.databases.transactions.watching import RowAddress, newly_watched
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
-from tidewire.store.instance.instance import Project
-from tidewire.store.records.transactions import KeptTransaction, Watched, end_transaction, watch
+from tidewire.store.engine.savepoints import undone, undone_if_raised
+from tidewire.store.records.transactions import KeptTransaction, Watched, watch
 
 _REFUSED: Final = frozenset(
     {
@@ -56,20 +53,6 @@ _REFUSED: Final = frozenset(
     }
 )
 """Errors for which a list of operations is refused at once; other errors are left to the commit."""
-_TOLD: Final = frozenset(
-    {
-        "attribute_limit_exceeded",
-        "document_invalid_structure",
-        "document_not_found",
-        "general_bad_request",
-        "general_query_invalid",
-        "relationship_value_invalid",
-        "transaction_limit_exceeded",
-    }
-)
-"""Errors of operations that a commit passes on as they are."""
-_TAKEN: Final = frozenset({"document_already_exists", "document_unique_constraint_violation"})
-
 _LEFT_TO_COMMIT: Final = {
     "create": "document_already_exists",
     "bulkCreate": "document_already_exists",
@@ -80,7 +63,6 @@ _LEFT_TO_COMMIT: Final = {
 _STATUSES: Final = {"bulkCreate": 200, "upsert": 201}
 """The statuses of answers to staged operations that differ from those outside of transactions."""
 
-_encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -119,83 +101,6 @@ async def stage_all(
     return transaction_of(done.kept)
 
 
-def commit(
-    transaction: Transaction, call: DialectCall, transaction_id: str
-) -> models.Transaction | TidewireError:
-    """Perform all staged operations, in order, and write their events; if one fails, nothing is done.
-
-    The error is returned, not raised, so that the status of the failed transaction is written.
-    """
-    connection = transaction.connection
-    kept = find_pending(connection, call, transaction_id)
-    try:
-        with step(connection):
-            events = _commit(connection, call, kept)
-    except TidewireError as error:
-        end_transaction(connection, kept, "failed")
-        return error
-    for event in events:
-        transaction.append(event)
-    return transaction_of(end_transaction(connection, kept, "committed"))
-
-
-def _commit(connection: Connection, call: DialectCall, kept: KeptTransaction) -> list[Event]:
-    """Perform all staged operations; return their events."""
-    staged = list(staged_operations(connection, call, kept))
-    require_unchanged(connection, call, kept, {operation.addressed for _, _, operation in staged})
-    limit = call.context.settings.transaction_max_rows
-    told_of_all = call.context.settings.transaction_bulk_events
-    events: list[Event] = []
-    for number, (_, stager, operation) in enumerate(staged, start=1):
-        done = Collecting(connection, limit - len(events))
-        try:
-            perform(stager, done, operation)
-        except TidewireError as error:
-            raise _failure(number, error) from error
-        seen = told_of_all or operation.action not in BULK
-        tell = partial(_told, call.context.project) if seen else _unseen
-        events += [tell(logged.event) for logged in done.events]
-    return events
-
-
-def _failure(number: int, error: TidewireError) -> TidewireError:
-    """The error of a commit, one of whose operations failed with ``error``."""
-    kind = COLLECTIONS.word(error.type)
-    if kind in _TAKEN:
-        kind = "transaction_conflict"
-    elif kind not in _TOLD:
-        kind = "transaction_failed"
-    return TidewireError(kind, f"Nothing was committed: operation {number} failed. {error}")
-
-
-def _told(project: Project, event: Event) -> Event:
-    """The event of an operation in the form that transactions publish."""
-    fields = _decode(event.payload)
-    table_id = event.parameters["tableId"]
-    fields |= {"$tableId": table_id, "$collectionId": table_id}
-    pattern = event.pattern
-    if pattern.endswith(".upsert"):
-        pattern = pattern.removesuffix("upsert") + "update"
-    channels = event.channels
-    if channels:
-        audience = event_audience(
-            pattern=pattern,
-            parameters=event.parameters,
-            payload=fields,
-            project_id=project.id,
-            team_id=project.team_id,
-            database_type=event.database_type,
-            parent=Parent([], False),
-        )
-        channels = audience.channels
-    return msgspec.structs.replace(event, pattern=pattern, channels=channels, payload=_encode(fields))
-
-
-def _unseen(event: Event) -> Event:
-    """The event of one of many rows, which is in the log but which nobody receives."""
-    return msgspec.structs.replace(event, channels=[], roles=[], audience=NOBODY)
-
-
 async def _do(
     call: DialectCall, transaction_id: str, work: Callable[[Connection, KeptTransaction], _Done]
 ) -> _Done:
@@ -225,7 +130,7 @@ def _catch_up(call: DialectCall, transaction_id: str, connection: Connection, po
     kept = find_pending(connection, call, transaction_id)
     limit = call.context.settings.transaction_max_rows
     for staged, stager, operation in staged_operations(connection, call, kept, position):
-        with suppress(TidewireError), step(connection):
+        with suppress(TidewireError), undone_if_raised(connection):
             perform(stager, Collecting(connection, limit), operation)
         position = staged
     return position
@@ -277,7 +182,7 @@ def _try(
 ) -> Any:
     events = len(done.events)
     try:
-        with step(connection):
+        with undone_if_raised(connection):
             return _answer(call, operation, perform(call, done, operation))
     except TidewireError as error:
         del done.events[events:]
@@ -296,12 +201,8 @@ def _try(
 def _supposed(connection: Connection, call: DialectCall, operation: StagedOperation) -> Any:
     """The answer as if nothing prevented the operation; nothing is changed."""
     limit = call.context.settings.transaction_max_rows
-    connection.exec_driver_sql("SAVEPOINT supposed")
-    try:
+    with undone(connection):
         return _answer(call, operation, perform(call, Collecting(connection, limit), unhindered(operation)))
-    finally:
-        connection.exec_driver_sql("ROLLBACK TO supposed")
-        connection.exec_driver_sql("RELEASE supposed")
 
 
 def _answer(call: DialectCall, operation: StagedOperation, result: Any) -> Any:
