@@ -21,7 +21,7 @@ async def get_file_download(
 ) -> Download:
     """Get the content of a file, to be saved."""
     return await readable_file(
-        context, bucket_id, file_id, token, lambda file: download_of(context, file, inline=False)
+        context, bucket_id, file_id, token, lambda file: download_of(context.objects, file, inline=False)
     )
 
 
@@ -33,7 +33,7 @@ async def get_file_view(
 ) -> Download:
     """Get the content of a file, to be shown."""
     return await readable_file(
-        context, bucket_id, file_id, token, lambda file: download_of(context, file, inline=True)
+        context, bucket_id, file_id, token, lambda file: download_of(context.objects, file, inline=True)
     )
 
 
@@ -52,7 +52,7 @@ async def read_parts(
             return
 
 
-def download_of(context: Context, file: ReadableFile, *, inline: bool) -> Download:
+def download_of(objects: ObjectStorage, file: ReadableFile, *, inline: bool) -> Download:
     """The content of a file, to be sent as it is."""
     row = file.row
     return Download(
@@ -62,5 +62,5 @@ def download_of(context: Context, file: ReadableFile, *, inline: bool) -> Downlo
         etag=row.signature,
         modified=row.updated_at,
         inline=inline,
-        open=lambda start, end: read_parts(context.objects, file.parts, start, end),
+        open=lambda start, end: read_parts(objects, file.parts, start, end),
     )

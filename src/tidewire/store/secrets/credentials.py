@@ -7,7 +7,7 @@ import binascii
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import jwt
 import msgspec
@@ -21,6 +21,7 @@ MAX_KEY_LENGTH: Final = 8192
 
 _KEY_PREFIXES: Final = ("ephemeral_", "dynamic_")
 _JWT_ALGORITHM: Final = "HS256"
+_PUSH_SECONDS: Final = 3600
 _MAX_SECONDS: Final = 253_402_300_799
 """The last second of the year 9999."""
 
@@ -68,6 +69,21 @@ class FileTokenClaims:
     bucket_id: str
     file_id: str
     token_id: str
+
+
+Disposition = Literal["inline", "attachment"]
+
+
+@dataclass(frozen=True)
+class PushClaims:
+    """Which file a push message shows, or a mail leads to."""
+
+    project_id: str
+    bucket_id: str
+    file_id: str
+    internal: bool = False
+    """The file is one of the console's own project."""
+    disposition: Disposition = "inline"
 
 
 def encode_session(user_id: str, secret: str) -> str:
@@ -178,6 +194,46 @@ def decode_file_token(token: str, jwt_secret: bytes, now: int) -> FileTokenClaim
     project_id, resource_id, token_id = map(str, named)
     bucket_id, _, file_id = resource_id.partition(":")
     return FileTokenClaims(project_id, bucket_id, file_id, token_id)
+
+
+def encode_push_token(claims: PushClaims, created: int, jwt_secret: bytes) -> str:
+    """A token that opens one file for an hour after ``created`` (milliseconds since the epoch)."""
+    named = {
+        "projectId": claims.project_id,
+        "bucketId": claims.bucket_id,
+        "fileId": claims.file_id,
+        "internal": claims.internal,
+        "disposition": claims.disposition,
+        "iat": created // 1000,
+    }
+    return _sign(named, 0, key_for("files for push", jwt_secret))
+
+
+def decode_push_token(token: str, jwt_secret: bytes, own_secret: bytes, now: int) -> PushClaims:
+    """Which file a token opens. Raises :class:`InvalidJwtError`.
+
+    ``own_secret`` is the one that the operator has chosen, empty if there is none: programs of theirs may
+    sign with it. Nothing else is signed with it as it is. A token without an end lasts an hour.
+    """
+    if len(token) > MAX_CREDENTIAL_LENGTH:
+        raise InvalidJwtError("The token is too long.")
+    try:
+        claims, expires = _verify(token, key_for("files for push", jwt_secret), now, endless=True)
+    except ExpiredJwtError:
+        raise
+    except InvalidJwtError:
+        if not own_secret:
+            raise
+        claims, expires = _verify(token, own_secret, now, endless=True)
+    issued = claims.get("iat")
+    if not expires and (not isinstance(issued, int | float) or (issued + _PUSH_SECONDS) * 1000 <= now):
+        raise ExpiredJwtError("The token is expired.")
+    named = [claims.get(name) for name in ("projectId", "bucketId", "fileId")]
+    if not all(isinstance(each, str) and _storable(each) for each in named):
+        raise InvalidJwtError("The token names no file.")
+    project_id, bucket_id, file_id = map(str, named)
+    shown: Disposition = "attachment" if claims.get("disposition") == "attachment" else "inline"
+    return PushClaims(project_id, bucket_id, file_id, claims.get("internal") is True, shown)
 
 
 _decode_session: Final = msgspec.json.Decoder(_EncodedSession).decode

@@ -12,7 +12,7 @@ from typing import Final, Literal
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-Purpose = Literal["user tokens", "ephemeral keys", "decoys", "first sign-up", "file tokens"]
+Purpose = Literal["user tokens", "ephemeral keys", "decoys", "first sign-up", "file tokens", "files for push"]
 _KEY_BYTES: Final = 32
 _CODE_BYTES: Final = 10
 _GROUP: Final = 4
