@@ -146,7 +146,7 @@ def advance_dropped_table(connection: Connection, table: int) -> bool:
 
 
 def _create_index(connection: Connection, row: Row[Any], columns: Sequence[Indexed]) -> str:
-    """Make an index; what went wrong, empty if nothing did."""
+    """Make an index; return what went wrong, empty if nothing did."""
     descending = [order == "desc" for order in row.orders][: len(columns)]
     name, rows = names.index_name(row.table_sequence, row.sequence), names.rows_table(row.table_sequence)
     unique = row.type == "unique"

@@ -38,7 +38,7 @@ _SHOWN: Final[Mapping[Storage, Callable[[Any], Any]]] = {
 
 @dataclass(frozen=True)
 class UserColumn:
-    """A column that can be used."""
+    """A column that can be used, as the table's version describes it."""
 
     sequence: int
     key: str
@@ -76,7 +76,7 @@ class UserColumn:
 
     @property
     def width(self) -> float:
-        """Characters that a value may have in the store; 0 for numbers and the like."""
+        """The most characters that a value may have in the store; 0 for numbers and the like."""
         if self.as_json:
             return math.inf
         if self.rules.kind.storage != "text":
@@ -102,7 +102,7 @@ def sql_column(column: UserColumn) -> Column[Any]:
 
 
 def column_of(row: Row[Any]) -> UserColumn:
-    """A row of the description as a column."""
+    """Return the column that a row of the description describes."""
     options: dict[str, Any] = row.options
     rules = ColumnRules(
         kind=ALL_KINDS[row.kind],

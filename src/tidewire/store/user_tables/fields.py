@@ -19,7 +19,7 @@ from tidewire.store.user_tables.tables import UserTable
 
 @dataclass(frozen=True)
 class Field:
-    """Something that queries can name."""
+    """A field: something that queries can name, and what it is in SQL."""
 
     key: str
     rows: Table
@@ -31,10 +31,10 @@ class Field:
     encrypted: bool = False
     shape: Shape | None = None
     words: str = ""
-    """Table of the index of words; empty if there is none."""
+    """The table of the index of words; empty if there is none."""
     words_column: str = ""
     boxes: str = ""
-    """Table of the boxes around shapes; empty if there is none."""
+    """The table of the boxes around shapes; empty if there is none."""
 
 
 INDEXED_FIELDS: Final = {
@@ -46,11 +46,11 @@ INDEXED_FIELDS: Final = {
 """Fields besides columns that indexes can have in them, and what they are called in SQL."""
 _DIGITS: Final = re.compile(r"[0-9]{1,19}")
 _STORAGE: Final[Mapping[str, Storage]] = {"$id": "text", "$sequence": "integer"}
-"""The storage of these fields; the others are times."""
+"""The storage of those of these fields that are no times."""
 
 
 def field_of(table: UserTable, key: str, method: str) -> Field:
-    """What a query means by ``key``. Raises :class:`InvalidFilterError` if there is no such thing."""
+    """Return the field that a query means by ``key``. Raises :class:`InvalidFilterError` if there is none."""
     if key in INDEXED_FIELDS:
         column_of_all = table.rows.c[INDEXED_FIELDS[key]]
         return Field(key, table.rows, column_of_all, _STORAGE.get(key, "time"), nullable=False)
@@ -76,7 +76,8 @@ def field_of(table: UserTable, key: str, method: str) -> Field:
 
 
 def value_of(field: Field, value: object) -> Any:
-    """The driver's value that the field is compared with; :class:`InvalidFilterError` for a wrong type."""
+    """Return the driver's value that the field is compared with; raise :class:`InvalidFilterError` for a
+    wrong type."""
     if field.storage == "text":
         return text_of(field, value)
     if field.storage == "boolean":

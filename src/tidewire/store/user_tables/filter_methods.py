@@ -38,16 +38,18 @@ class Method:
     """A filter method on fields that are no arrays."""
 
     applies: _Applies
-    """``order``: all but truth values."""
+    """The fields that it applies to; ``order``: all but truth values."""
     count: int
-    """Values that a query has; 0: as many as :func:`tidewire.store.lists.filters.given_values` allows."""
+    """The number of values that a query has; 0: as many as :func:`tidewire.store.lists.filters.given_values`
+    allows."""
     condition: Callable[[Field, Sequence[Bound]], ColumnElement[bool]]
     read: Callable[[Field, Query], list[Any]] | None = None
-    """The values to bind, if they are not simply those of the query."""
+    """A function that finds the values to bind; None: they are those of the query."""
 
 
 def reading_of(field: Field, query: Query) -> Callable[[Field, Query], list[Any]]:
-    """How the values of a query on the field are read; raises :class:`InvalidFilterError`."""
+    """Return the function that reads the values of a query on the field; raises
+    :class:`InvalidFilterError`."""
     if field.shape is not None:
         return spatial_filters.read_values
     if field.storage == "vector":

@@ -83,7 +83,7 @@ def read_filter(
 
 
 def size_of(shape: Shape) -> int:
-    """How many comparisons a shape asks for, about."""
+    """Return about how many comparisons a shape asks for."""
     method = shape[0]
     if method in {"and", "or"}:
         return sum(map(size_of, shape[1]))
@@ -120,7 +120,8 @@ def filter_condition(table: UserTable, shape: Shape, binds: Iterator[Bound]) -> 
 
 
 def _members(table: UserTable) -> Callable[[str], Member]:
-    """What attributes are members of documents; raises :class:`InvalidFilterError` for others."""
+    """Return the member of documents that an attribute names; raises :class:`InvalidFilterError` if it names
+    none."""
 
     def member(attribute: str) -> Member:
         found = member_of(table, attribute)

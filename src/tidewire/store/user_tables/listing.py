@@ -28,7 +28,7 @@ Part = Literal["all", "values", "nulls"]
 """The part of the rows beyond a cursor: all, those with a value in the first column of the order, or those
 without."""
 Empty = tuple[bool, ...]
-"""For each column of the order, whether the cursor's row has no value in it; empty without a cursor."""
+"""Whether the cursor's row has no value, for each column of the order; empty without a cursor."""
 
 StoredRow = tuple[Any, ...]
 """The values of :data:`SYSTEM_COLUMNS`, then those of the columns asked for, as the driver gives them."""
@@ -119,7 +119,8 @@ def _parts(table: UserTable, page: Page, empty: Empty) -> tuple[Part, ...]:
 
 
 class ListTooLargeError(TidewireError):
-    """The rows of a list have more bytes than may be read: ``general_query_invalid`` unless it is caught."""
+    """Raised where the rows of a list have more bytes than may be read: ``general_query_invalid`` unless it
+    is caught."""
 
 
 def too_large(max_bytes: float) -> ListTooLargeError:
@@ -132,7 +133,7 @@ def too_large(max_bytes: float) -> ListTooLargeError:
 
 
 def _known_count(page: Page, rows: list[StoredRow], readable: int | None) -> int | None:
-    """How many rows there are on all pages, if that is known without counting them."""
+    """Return how many rows there are on all pages, if that is known without counting them; else None."""
     offset = page.offset or 0
     if page.cursor is None and len(rows) < page.size and (rows or not offset):
         return min(offset + len(rows), MAX_TOTAL)
@@ -221,7 +222,7 @@ def _beyond_cursor(table: UserTable, page: Page, part: Part, empty: Empty) -> Co
         return and_(first.column.is_(None), beyond)
     if empty[0] or (part == "all" and first_descending and first.nullable):
         return beyond
-    # Says nothing new, but is a range that an index answers.
+    # This condition follows from the others, but it is a range, which an index answers.
     edge: ColumnElement[Any] = bindparam("k0")
     return and_(first.column <= edge if first_descending else first.column >= edge, beyond)
 

@@ -37,7 +37,7 @@ _last_found: dict[tuple[str, str, str], UserTable] = {}
 
 
 class TableChangedError(Exception):
-    """The table changed while its description was read outside of a snapshot."""
+    """Raised where a table changed while its description was read outside of a snapshot."""
 
 
 def find_table(

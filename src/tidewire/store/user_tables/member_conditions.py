@@ -35,7 +35,7 @@ OBJECT: Final[ColumnElement[str]] = literal_column("'object'")
 _TEXT: Final[ColumnElement[str]] = literal_column("'text'")
 _NUMBERS: Final[list[ColumnElement[str]]] = [literal_column("'integer'"), literal_column("'real'")]
 _LEAST_TEXT: Final[ColumnElement[str]] = literal_column("''")
-"""Every number is less, every other text greater."""
+"""The least text. SQLite puts every number before it, and every other text after it."""
 
 
 def _is(type_: ColumnElement[Any], kind: ScalarKind) -> Condition:

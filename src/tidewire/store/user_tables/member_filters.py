@@ -22,7 +22,7 @@ from tidewire.store.user_tables.member_values import read_values
 from tidewire.store.user_tables.members import Member, element_member
 
 Place = Callable[[str], Member]
-"""Finds what an attribute means: in documents, or in the elements of an array."""
+"""A function that finds the member that an attribute means, in documents or in the elements of an array."""
 Shape = tuple[Any, ...]
 """``("member", method, attribute, kinds of the values or shapes)``."""
 
@@ -68,7 +68,7 @@ def read_existence(place: Place, query: Query) -> Shape:
 
 
 def size_of(shape: Shape) -> int:
-    """How many comparisons a shape asks for, about."""
+    """Return about how many comparisons a shape asks for."""
     _, method, _, parts = shape[:4]
     if method in _LOGICAL or method == "elemMatch":
         return sum(map(size_of, parts))
@@ -98,7 +98,7 @@ def condition(place: Place, shape: Shape, binds: Iterator[Bound]) -> Condition:
 
 
 def _levels(query: Query) -> int:
-    """How deep queries of elements are nested."""
+    """Return how deep queries of elements are nested."""
     if query.method not in {*_LOGICAL, "elemMatch"}:
         return 0
     return (query.method == "elemMatch") + max(map(_levels, query.values), default=0)
@@ -112,7 +112,7 @@ def _unplaced(attribute: str) -> Member:
 def _element_matches(member: Member, parts: Sequence[Shape], binds: Iterator[Bound]) -> Condition:
     """Whether one element of an array, an object, fits all of the filters."""
     element = elements_of(member.source, member.path)
-    # What is no object is no JSON text either, as it stands here.
+    # An element that is no object comes as a plain value, which SQLite could not read as JSON.
     source = case((element.c.type == OBJECT, element.c.value), else_="{}")
     conditions = [
         condition(lambda attribute: element_member(source, attribute), part, binds) for part in parts

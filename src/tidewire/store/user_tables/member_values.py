@@ -28,7 +28,7 @@ Kind = ScalarKind | tuple[Leaf, ...]
 
 
 def read_values(member: Member, query: Query) -> tuple[list[Any], tuple[Kind, ...]]:
-    """What is bound of the values of a query, and their kinds. Raises :class:`InvalidFilterError`."""
+    """Return what is bound of the values of a query, and their kinds. Raises :class:`InvalidFilterError`."""
     given = given_values(query, _COUNTS.get(query.method, 0))
     if any(isinstance(value, dict) for value in given):
         return _read_objects(member, query, given)

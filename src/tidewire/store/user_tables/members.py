@@ -16,21 +16,21 @@ from tidewire.store.user_tables.tables import UserTable
 
 @dataclass(frozen=True)
 class Member:
-    """What a query names within a document."""
+    """A member of a document that a query names."""
 
     key: str
     source: ColumnElement[Any]
-    """The JSON text that it is in."""
+    """The JSON text that holds it."""
     names: tuple[str, ...]
-    """The path there."""
+    """The names on the path to it, the outermost first."""
     rows: Table | None = None
     """The table of the documents; None within an element of an array."""
     words: str = ""
-    """Table of the index of words; empty if there is none."""
+    """The table of the index of words; empty if there is none."""
     words_column: str = ""
 
     def within(self, names: tuple[str, ...]) -> Member:
-        """What stands further down, after these names. Raises :class:`InvalidFilterError`."""
+        """Return the member further down, after these names. Raises :class:`InvalidFilterError`."""
         if len(names) > DEEPEST_PATH or not all(map(followed, names)):
             raise InvalidFilterError(f"A value on {self.key[:64]} has names that a query cannot follow.")
         return Member(self.key, self.source, (*self.names, *names))
@@ -42,17 +42,19 @@ class Member:
 
     @property
     def value(self) -> ColumnElement[Any]:
-        """Nothing for a missing member and null, 1 and 0 for true and false, JSON text for what has parts."""
+        """Its value: NULL if it is missing or null, 1 and 0 for true and false, JSON text for what has
+        parts."""
         return value_at(self.source, self.path)
 
     @property
     def type(self) -> ColumnElement[Any]:
-        """``null``, ``true``, ``false``, ``integer``, ``real``, ``text``, ``array``, ``object``; if any."""
+        """Its type: ``null``, ``true``, ``false``, ``integer``, ``real``, ``text``, ``array`` or ``object``;
+        NULL if it is missing."""
         return type_at(self.source, self.path)
 
 
 def member_of(table: UserTable, attribute: str) -> Member | None:
-    """What a query on a table means by an attribute; None if it is no member of a document.
+    """Return the member that a query on a table means by an attribute; None if it is no member of a document.
 
     Raises :class:`InvalidFilterError` for a path that cannot be followed.
     """
@@ -87,7 +89,7 @@ def column_and_path(table: UserTable, attribute: str) -> tuple[str, tuple[str, .
 
 
 def element_member(source: ColumnElement[Any], attribute: str) -> Member:
-    """What a query on the elements of an array means by an attribute."""
+    """Return the member that a query on the elements of an array means by an attribute."""
     return Member(attribute, source, _path(attribute))
 
 

@@ -19,8 +19,8 @@ from tidewire.core.time import now
 from tidewire.store.user_tables.columns import UserColumn
 
 LARGEST_MADE: Final = 1 << 24
-"""Characters that an operator may make of a text, or of an array as JSON: what a row grows to is held in
-memory."""
+"""The most characters that an operator may make of a text, or of an array as JSON: what a row grows to is
+held in memory."""
 
 _DAY: Final = 24 * 3600 * 1000
 """A day in milliseconds."""
@@ -40,7 +40,7 @@ class NoResultError(Exception):
 
 
 def operated(column: UserColumn, stored: Any, operator: Operator) -> Any:
-    """What the operator makes of a value; both are as they are stored. Raises :class:`NoResultError`.
+    """Return what the operator makes of a value; both are as they are stored. Raises :class:`NoResultError`.
 
     Whether the column's rules take the result is checked by whoever writes it.
     """
@@ -136,7 +136,7 @@ def _replaced(stored: str | None, values: Sequence[str], longest: int) -> str | 
     if stored is None:
         return None
     old, new = values
-    # Known before it is made, as it may be some thousand times what was sent.
+    # The length is computed before the text is made, which may be some thousand times what was sent.
     _require_length(len(stored) + stored.count(old) * (len(new) - len(old)), longest)
     return stored.replace(old, new)
 

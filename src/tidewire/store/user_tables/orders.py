@@ -9,14 +9,14 @@ from tidewire.store.user_tables.tables import UserTable
 
 
 def order_field(table: UserTable, key: str) -> Field:
-    """What an order of a page means by a key."""
+    """Return the field that an order of a page means by a key."""
     if key.startswith(NEAREST):
         return nearest_field(table, key)
     return attribute_field(table, key)
 
 
 def attribute_field(table: UserTable, key: str) -> Field:
-    """What a client means by an attribute to put in order by.
+    """Return the field that a client means by an attribute to put rows in order by.
 
     Raises :class:`tidewire.store.lists.filters.InvalidFilterError` if there is no such thing.
     """

@@ -42,17 +42,17 @@ class Page(msgspec.Struct):
     selected: frozenset[str] | None = None
     """The keys that are selected; None for all."""
     nearest: Nearest | None = None
-    """What the rows are to be near to: the first of the orders."""
+    """The vector that the rows are to be near to, which is the first of the orders; None: there is none."""
     related: dict[str, Selection] = msgspec.field(default_factory=dict)
-    """What is selected of related rows, by key."""
+    """The parts of related rows that are selected, by the key of the relation."""
 
     @property
     def size(self) -> int:
-        """Rows of the page at most."""
+        """The most rows of the page."""
         return DEFAULT_LIMIT if self.limit is None else self.limit
 
     def columns(self, table: UserTable) -> tuple[str, ...]:
-        """Keys of the columns to read."""
+        """The keys of the columns to read."""
         if self.selected is None:
             return tuple(table.columns)
         return table.columns_of(self.selected)
@@ -83,7 +83,7 @@ def read_page(table: UserTable, queries: Sequence[str], reach: Reach | None = No
 
 
 def read_selection(table: UserTable, queries: Sequence[str], reach: Reach | None = None) -> Page:
-    """What the queries on a single row select of it. Raises ``general_query_invalid``."""
+    """Return what the queries on a single row select of it. Raises ``general_query_invalid``."""
     if not queries:
         return Page()
     page = read_page(table, queries, reach)

@@ -37,7 +37,7 @@ def row_of(connection: Connection, table: UserTable, sequence: int) -> StoredRow
 def rows_naming(
     connection: Connection, table: UserTable, name: str, sequence: int, limit: int
 ) -> list[StoredRow]:
-    """Rows whose column ``name`` names a row, with all their columns."""
+    """Return the rows whose column ``name`` names a row, with all their columns."""
     statement = table.prepared(
         ("naming", name),
         lambda: (
@@ -52,7 +52,7 @@ def rows_naming(
 def paired_with(
     connection: Connection, table: UserTable, relation: Relation, sequence: int, limit: int
 ) -> list[int]:
-    """Sequences of the rows that a row of ``table`` is paired with."""
+    """Return the sequences of the rows that a row of ``table`` is paired with."""
     pairs = relation.pairs
     assert pairs is not None
     own, other = pairs.c[relation.own_column], pairs.c[relation.related_column]

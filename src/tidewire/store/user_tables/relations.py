@@ -31,7 +31,7 @@ class Relation:
     two_way: bool
     side: Side
     related: int
-    """Sequence of the other table."""
+    """The sequence of the other table."""
 
     @property
     def many(self) -> bool:

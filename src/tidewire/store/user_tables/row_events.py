@@ -1,4 +1,4 @@
-"""Whether rows were written since an event: the event log says so."""
+"""Changes of rows in the event log: whether any of a table may have been written since an event."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tidewire.store.schema import event_log
 from tidewire.store.user_tables.tables import UserTable
 
 _EVENTS_LOOKED_AT: Final = 500
-"""More events than that count as if there were one of the table's rows among them."""
+"""The most events that are looked at; more count as if there were one of the table's rows among them."""
 
 _since = (
     select(event_log.c.pattern, event_log.c.parameters)

@@ -23,11 +23,11 @@ _decode = msgspec.json.Decoder(list[str]).decode
 
 
 class DuplicateRowError(Exception):
-    """There is a row with the same id."""
+    """Raised where there is a row with the same id."""
 
 
 class DuplicateValueError(Exception):
-    """There is a row with the same values of a unique index."""
+    """Raised where there is a row with the same values of a unique index."""
 
 
 class Changes(msgspec.Struct, eq=False):
@@ -123,7 +123,8 @@ def find_row(connection: Connection, table: UserTable, row_id: str) -> StoredRow
 
 
 def find_state(connection: Connection, table: UserTable, row_id: str) -> tuple[Any, ...] | None:
-    """All that stands in the row with an id, the rows that it names included; begins with a stored row."""
+    """Return all that stands in the row with an id, the sequences of rows that it names included, after a
+    stored row."""
     statement = table.prepared(
         "state",
         lambda: select(*all_columns(table), *(table.rows.c[name] for name in table.keys)).where(
@@ -145,7 +146,7 @@ def permissions_of(row: StoredRow) -> list[str]:
 
 
 def all_columns(table: UserTable) -> tuple[Any, ...]:
-    """What a :data:`StoredRow` with all columns holds."""
+    """Return the columns that a :data:`StoredRow` with all columns holds."""
     rows = table.rows.c
     names = (*SYSTEM_COLUMNS, *(column.name for column in table.columns.values()))
     return tuple(rows[name] for name in names)
@@ -202,7 +203,7 @@ _OF_ID: Final = ".id"
 
 @contextmanager
 def _duplicates_told() -> Iterator[None]:
-    """Raise our own errors where a unique index refuses a row."""
+    """Raise :class:`DuplicateRowError` or :class:`DuplicateValueError` where a unique index refuses a row."""
     try:
         yield
     except Exception as error:

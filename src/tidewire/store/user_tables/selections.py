@@ -23,7 +23,7 @@ SYSTEM_KEYS: Final = (
 
 @dataclass
 class Selection:
-    """What is selected of the rows that a relation leads to."""
+    """A selection: what is selected of the rows that a relation leads to."""
 
     reached: Reached
     selected: frozenset[str] = frozenset()

@@ -16,7 +16,7 @@ from tidewire.store.user_tables.relations import Relation, pairs_table
 from tidewire.store.user_tables.tables import UserTable
 
 _KEYS = {"fulltext": staging.WORDS_KEY, "spatial": staging.BOXES_KEY}
-"""Types of the indexes that are tables, and what in these is the sequence of the row."""
+"""The columns that hold the sequence of the row, by the types of the indexes that are tables."""
 
 
 def written(connection: Connection, table: UserTable, sequence: int | None = None) -> UserTable:
@@ -38,8 +38,11 @@ def written(connection: Connection, table: UserTable, sequence: int | None = Non
 def written_pairs(
     connection: Connection, table: UserTable, relation: Relation, sequence: int, related: int | None = None
 ) -> tuple[UserTable, Table]:
-    """The table of pairs to write to for a row of ``table`` (and one other), and the table whose statements
-    do it."""
+    """Return the table of pairs to write to for a row of ``table``, and the table whose statements write
+    there.
+
+    ``sequence`` is that of the row, ``related`` that of the other row of a pair, if it is about one pair.
+    """
     if not connection.is_staging:
         pairs = relation.pairs
         assert pairs is not None

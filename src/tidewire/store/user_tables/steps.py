@@ -12,13 +12,13 @@ from tidewire.store.schema import user_tables
 from tidewire.store.user_tables.tables import sql_table
 
 STEP_ROWS: Final = 1000
-"""Rows that one step changes."""
+"""The most rows that one step changes."""
 SMALL_TABLE: Final = 2000
-"""Rows up to which a table is changed at once, in the request that asks for it."""
+"""The most rows of a table that is changed at once, in the request that asks for it."""
 
 
 def new_version(connection: Connection, sequence: int) -> None:
-    """Note that a table, or something of it, is not what it was."""
+    """Note that a table, or a part of its description, has changed: it has another version now."""
     changed = update(user_tables).where(user_tables.c.sequence == sequence)
     connection.execute(changed.values(version=unique_id()))
 

@@ -27,10 +27,10 @@ SYSTEM_COLUMNS: Final = ("sequence", "id", "created_at", "updated_at", "permissi
 """The columns that every row begins with."""
 
 DOCUMENT: Final = "$document"
-"""Key of the column that holds the members of a document: no attribute is called so."""
+"""The key of the column that holds the members of a document: no attribute is called so."""
 _ACTIONS: Final = ("create", "read", "update", "delete")
 _SYSTEM_WIDTH: Final = 12_000
-"""Characters that 100 permissions may have, and the rest is short."""
+"""The most characters of what a row has besides its values: 100 permissions, for the rest is short."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class UserIndex:
 
 
 class UserTable:
-    """A table as of one version."""
+    """A user's table as one version of its description says."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class UserTable:
         """All relations, those included that only the other table shows."""
         self.relations = {relation.key: relation for relation in relations if relation.key}
         self.keys = tuple(relation.own_key for relation in relations if relation.own_key)
-        """Columns in SQL that hold sequences of related rows."""
+        """The columns in SQL that hold sequences of related rows."""
         self.rows = sql_table(row.sequence, columns, self.keys)
         self.readers = readers_table(row.sequence)
         self.holds_objects = any(column.rules.kind.storage == "document" for column in columns)
@@ -82,7 +82,7 @@ class UserTable:
         self.holds_json = any(column.as_json for column in columns)
         """Whether there are values that take much more memory once they are read than as text."""
         self.width = _SYSTEM_WIDTH + sum(column.width for column in columns)
-        """Characters that a row may have in the store."""
+        """The most characters that a row may have in the store."""
         self._statements: dict[Hashable, Prepared] = {}
         self._elsewhere: dict[str, UserTable] = {}
         self._converted = [
@@ -130,7 +130,7 @@ class UserTable:
         return column.rules.kind.storage == "document"
 
     def columns_of(self, selected: frozenset[str]) -> tuple[str, ...]:
-        """Keys of the columns that hold what has been selected."""
+        """Return the keys of the columns that hold what has been selected."""
         if "*" in selected:
             return tuple(self.columns)
         named = {path.partition(".")[0] for path in selected} if self.holds_objects else selected
