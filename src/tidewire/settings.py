@@ -330,6 +330,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Number or name that text messages come from."""
     message_max_attempts: Count = 12
     """Attempts to send a mail or text message before it is given up."""
+    notification_max_age: Count = 90 * 24 * 3600
+    """Seconds after which notifications of people of the console are deleted."""
     email_template_max_bytes: Count = 2**20
     """Bytes that the text of one mail template may have."""
     email_templates_max_bytes: Count = 16 * 2**20

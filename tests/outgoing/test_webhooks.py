@@ -23,6 +23,7 @@ from tidewire.outbound.guard import Guard
 from tidewire.outgoing import webhooks
 from tidewire.store.engine.event_log import epoch, last_offset, trim
 from tidewire.store.instance.instance import Instance
+from tidewire.store.records.notifications import list_notifications
 from tidewire.store.schema import memberships, outgoing_messages, teams, users
 from tidewire.store.schema import webhooks as table
 
@@ -231,6 +232,15 @@ async def test_disabled_after_many_failures_with_a_notice(post: Post) -> None:
     notice = outbox[0].read_text()
     assert "To: Ada <ada@example.com>" in notice
     assert "Fragile" in notice
+    notified = await post.instance.database.read(
+        lambda connection: {
+            name: list_notifications(connection, name, ())[1] for name in ("ada", "bob", "cleo", "eve")
+        }
+    )
+    assert {name: len(rows) for name, rows in notified.items()} == {"ada": 1, "bob": 0, "cleo": 1, "eve": 0}
+    (hers,) = notified["cleo"]
+    assert (hers.title, hers.project_id) == ("Webhook deliveries have been paused", post.project_id)
+    assert 'Webhook "Fragile"' in hers.body
 
 
 async def make_owner(post: Post) -> None:
@@ -243,6 +253,7 @@ async def make_owner(post: Post) -> None:
         for name, roles, confirmed in (
             ("ada", ["owner"], True),
             ("bob", [], True),
+            ("cleo", ["developer"], True),
             ("eve", ["owner"], False),
         ):
             person = {"id": name, "created_at": 1, "updated_at": 1, "name": name.title()}

@@ -10,13 +10,14 @@ import structlog
 
 from tidewire.core.time import format_datetime, now
 from tidewire.outgoing.webhook_requests import Webhook, webhook_of
-from tidewire.services.messages.notices import webhook_disabled_mail
+from tidewire.services.messages.notices import WEBHOOK_PAUSED, webhook_disabled_mail, webhook_paused_text
 from tidewire.services.outgoing import enqueue_mail
 from tidewire.store.engine.connection import Connection, Row
 from tidewire.store.engine.database import Transaction
 from tidewire.store.instance.instance import Instance
 from tidewire.store.records import webhooks
-from tidewire.store.records.teams import owners_of_team
+from tidewire.store.records.notifications import notify
+from tidewire.store.records.teams import OWNER, people_of_project
 from tidewire.store.secrets.encryption import Encryption, SealError
 
 _LONGEST_LOG: Final = 1000
@@ -83,17 +84,27 @@ def _opened(row: Row[Any], unseal: Callable[[str], str]) -> Webhook | None:
 
 
 async def announce_disabled(instance: Instance, project_id: str, webhook: Webhook, failure: Failure) -> None:
-    """Put a mail in line for each owner of the project: one of its webhooks is disabled."""
+    """Notify those who look after the project, owners by mail too: one of its webhooks is disabled."""
     store = await instance.project(project_id)
     if store is None or not store.project.team_id:
         return
     project = store.project
 
     def unit(transaction: Transaction) -> None:
-        for address, name in owners_of_team(transaction.connection, project.team_id):
-            mail = webhook_disabled_mail(
-                project.name, name, webhook.name, webhook.url, failure.count, failure.reason
-            )
-            enqueue_mail(transaction, address, name, mail)
+        people = people_of_project(transaction.connection, project.team_id, project.id)
+        notify(
+            transaction.connection,
+            [person.id for person in people],
+            project.id,
+            "warning",
+            WEBHOOK_PAUSED,
+            webhook_paused_text(project.name, webhook.name, failure.count),
+        )
+        for person in people:
+            if OWNER in person.roles and person.email:
+                mail = webhook_disabled_mail(
+                    project.name, person.name, webhook.name, webhook.url, failure.count, failure.reason
+                )
+                enqueue_mail(transaction, person.email, person.name, mail)
 
     await instance.database.write(unit)

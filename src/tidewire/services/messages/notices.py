@@ -47,6 +47,14 @@ def webhook_disabled_mail(
     return _notice(_WEBHOOK_PAUSED, values)
 
 
+def webhook_paused_text(project: str, webhook: str, failures: int) -> str:
+    """What people of the console are notified of when a webhook failed too often."""
+    return (
+        f'Webhook "{one_line(webhook)}" of the project {one_line(project)} has been paused after {failures}'
+        " failed attempts to deliver an event. Enable it once its address works again."
+    )
+
+
 def smtp_test_mail(project: str, sender: str, host: str) -> MailText:
     """Shows that mail works; ``sender`` and ``host`` are those of the settings tested."""
     unknown = language_of("en").unknown

@@ -18,6 +18,7 @@ from tidewire.core.time import now
 from tidewire.store.engine.connection import Connection
 from tidewire.store.lists.resource_lists import list_rows, resource_list
 from tidewire.store.lists.search import search_text
+from tidewire.store.records.notifications import delete_notifications_of_project
 from tidewire.store.records.registered_platforms import platforms_of
 from tidewire.store.records.rules import delete_rules_of_project
 from tidewire.store.schema import projects
@@ -103,6 +104,7 @@ def change_project(
 def delete_project(connection: Connection, project_id: str) -> None:
     """Delete the row of a project and all that other rows say of it."""
     delete_rules_of_project(connection, project_id)
+    delete_notifications_of_project(connection, project_id)
     connection.execute(delete(projects).where(projects.c.id == project_id))
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from sqlalchemy import ColumnElement, Row, bindparam, exists, select, update
 
 from tidewire.core.ids import unique_id
 from tidewire.core.permissions import permission
+from tidewire.core.project_roles import roles_on
 from tidewire.core.time import now
 from tidewire.store.engine.connection import Connection
 from tidewire.store.lists.resource_lists import resource_list
@@ -90,15 +91,19 @@ def team_names(connection: Connection, team_ids: Collection[str]) -> dict[str, s
     return {row.id: row.name for row in connection.execute(named)}
 
 
-def owners_of_team(connection: Connection, team_id: str) -> list[tuple[str, str]]:
-    """The e-mail address and the name of each owner of a team."""
+def people_of_project(connection: Connection, team_id: str, project_id: str) -> Sequence[Row[Any]]:
+    """Who looks after a project of a team: ``id``, ``email`` (may be None), ``name``, ``roles``.
+
+    They are the owners and developers of the team, and those who are so on this project.
+    """
     rows = connection.execute(
-        select(users.c.email, users.c.name, memberships.c.roles)
+        select(users.c.id, users.c.email, users.c.name, memberships.c.roles)
         .join(memberships, memberships.c.user_id == users.c.id)
-        .where(memberships.c.team_id == team_id, memberships.c.confirmed, users.c.email.is_not(None))
+        .where(memberships.c.team_id == team_id, memberships.c.confirmed)
         .order_by(memberships.c.sequence)
     )
-    return [(row.email, row.name) for row in rows if OWNER in row.roles]
+    helpers = {OWNER, "developer"}
+    return [cast("Row[Any]", row) for row in rows if helpers & set(roles_on(row.roles, project_id) or ())]
 
 
 def teams_owned_alone(connection: Connection, user_id: str) -> list[tuple[Row[Any], bool, bool]]:

@@ -65,6 +65,7 @@ from tidewire.store.schema.people import (
     authenticators,
     challenges,
     memberships,
+    notifications,
     sessions,
     targets,
     teams,
@@ -76,5 +77,5 @@ from tidewire.store.schema.presences import presence_connections, presences
 from tidewire.store.schema.realtime import realtime_positions, realtime_processes
 from tidewire.store.schema.transactions import transaction_operations, transaction_rows, transactions
 
-PROJECT_REVISION: Final = "project_0105"
+PROJECT_REVISION: Final = "project_0106"
 INSTANCE_REVISION: Final = "instance_0102"

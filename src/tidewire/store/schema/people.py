@@ -176,6 +176,28 @@ challenges = Table(
 )
 """Second factors that users were asked for."""
 
+notifications = Table(
+    "notifications",
+    project_metadata,
+    *resource(),
+    _of_user(),
+    Column("message_id", String(ID_LENGTH), nullable=False),  # the same for all who are notified of it
+    Column("project_id", String(ID_LENGTH), nullable=False, index=True),
+    text("type"),  # warning, info
+    text("channel", "console"),
+    text("resource_type", "users"),
+    text("parent_resource_type", "projects"),
+    text("parent_resource_id"),
+    text("title"),
+    text("body"),
+    flag("read", False),
+    time("first_seen_at"),
+    time("last_seen_at"),
+    Index(None, "user_id"),
+    Index(None, "created_at"),
+)
+"""What people of the console are notified of; only in the instance's database there are any."""
+
 audit_log = Table(
     "audit_log",
     project_metadata,

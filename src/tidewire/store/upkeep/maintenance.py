@@ -37,6 +37,7 @@ from tidewire.store.schema import (
     audit_log,
     challenges,
     event_secrets,
+    notifications,
     outgoing_messages,
     sent_messages,
     sessions,
@@ -105,6 +106,8 @@ async def maintain_project(
         await _repeat(database, ROWS_STEP, partial(_delete_until, table.c.expires_at, now()))
     kept_since = now() - settings.event_log_max_age * 1000
     await _repeat(database, ROWS_STEP, partial(_delete_until, audit_log.c.time, kept_since))
+    notified_since = now() - settings.notification_max_age * 1000
+    await _repeat(database, ROWS_STEP, partial(_delete_until, notifications.c.created_at, notified_since))
     failed_since = now() - settings.message_max_age * 1000
     await _repeat(database, ROWS_STEP, partial(_delete_failed_messages, failed_since))
     ended = now() - settings.transaction_max_age * 1000
