@@ -360,6 +360,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     messaging_endpoints: list[str] = msgspec.field(default_factory=list)
     """Addresses that stand in for those of providers, `NAME=URL` each, for gateways and tests, such as
     `twilio=http://localhost:9000`."""
+    oauth2_endpoints: list[str] = msgspec.field(default_factory=list)
+    """Addresses that stand in for all hosts of a provider that users sign in with, `KEY=URL` each, for
+    gateways and tests: the host follows in the path. `mock=URL` is the only way to a provider for tests."""
+    oauth2_timeout: PositiveSeconds = 15.0
+    """Seconds that all requests to a provider for one sign-in may take."""
+    oauth2_max_answer_bytes: Bytes = 262_144
+    """Bytes of an answer of a provider; larger ones are refused."""
+    oauth2_attempt_seconds: Count = 600
+    """Seconds that people have to sign in at a provider and come back."""
+    oauth2_attempts: Count = 10_000
+    """Sign-ins at providers that may be under way in one project; the oldest give way."""
     embeddings_url: str = ""
     """Server with Ollama's interface that computes embeddings, such as `http://localhost:11434`; without one
     there are none."""
@@ -377,10 +388,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """`User-Agent` of webhooks, for receivers that filter by it; empty: `Tidewire-Server/<version>`."""
     webhook_private_addresses: bool = False
     """Deliver webhooks, mails by projects' own servers and what providers of messages carry to private,
-    loopback and other internal addresses too."""
+    loopback and other internal addresses too, and ask providers there that users sign in with."""
     outbound_allowed_hosts: list[str] = msgspec.field(default_factory=list)
-    """Host names and addresses that webhooks, mail servers of projects and providers of messages may be at
-    though they are internal, such as `mail.lan,10.0.0.7`."""
+    """Host names and addresses that webhooks, mail servers of projects, and providers of messages and of
+    sign-in may be at though they are internal, such as `mail.lan,10.0.0.7`."""
     functions_sandbox: Literal["auto", "required"] = "auto"
     """`required` runs functions only where bubblewrap or namespaces keep them apart; `auto` elsewhere too,
     with bounds of resources alone."""
@@ -487,14 +498,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             parse_provider(self.sms_provider, self.sms_url, self.sms_headers)
         except ValueError as error:
             raise ValueError(f"setting 'sms_provider': {error}") from None
-        for named in self.messaging_endpoints:
-            name, _, url = named.partition("=")
-            try:
-                if not name:
-                    raise InvalidParameterError("each has the form NAME=URL")
-                Url().convert(url)
-            except InvalidParameterError as error:
-                raise ValueError(f"setting 'messaging_endpoints': {error}") from None
+        for setting in ("messaging_endpoints", "oauth2_endpoints"):
+            for named in getattr(self, setting):
+                name, _, url = named.partition("=")
+                try:
+                    if not name:
+                        raise InvalidParameterError("each has the form NAME=URL")
+                    Url().convert(url)
+                except InvalidParameterError as error:
+                    raise ValueError(f"setting '{setting}': {error}") from None
         checks: dict[str, Check] = {"functions_endpoint": Url(), "functions_domain": Domain()}
         for name, check in checks.items():
             try:

@@ -41,6 +41,7 @@ from tidewire.services.databases.parameters import Geometry, Number, Order, RowQ
 from tidewire.services.databases.transactions.operation_list import OperationList
 from tidewire.services.messaging.parameters import FilePlace, Future, Listed
 from tidewire.services.presences.writing import NearFuture
+from tidewire.services.project.oauth2 import MaxAge
 from tidewire.services.projects.mock_numbers import PhoneWithOtp
 
 Terms = dict[str, object]
@@ -114,6 +115,7 @@ _TERMS: Final[Mapping[type, Callable[[Any], Terms]]] = {
     Schedule: lambda _: {"format": "cron"},
     RequestHeaders: lambda check: {"accepts_json_string": True, "max_bytes": check.maximum},
     Whole: lambda check: {"min": check.minimum, "max": check.maximum, "accepts_strings": True},
+    MaxAge: lambda check: {"min": check.minimum, "accepts_strings": True},
     Int32: lambda _: {"format": "int32"},
     Int64: lambda _: {"format": "int64"},
     LooseInt32: lambda _: {"format": "int32", "accepts_strings": True},

@@ -13,8 +13,10 @@ from tests.reference.catalog import Entry, enums, models, operations
 from tests.reference.validation import ADDED_FIELDS
 from tidewire.api.registry import Registry
 from tidewire.core.models import AnyAttribute, AnyColumn, AttributeObject, AttributeVector
+from tidewire.core.oauth_providers import OAUTH_PROVIDERS
 from tidewire.core.operations import Operation
 from tidewire.core.parameters import Parameter
+from tidewire.oauth.fields import OPENID_PROMPTS, PROMPTS
 from tidewire.services import ALL_OPERATIONS
 
 REGISTRY = Registry(ALL_OPERATIONS)
@@ -62,6 +64,12 @@ PARAMETERS: dict[str, dict[str, dict[str, Any]]] = {
         }
     },
     "tokens.update": {"expire": {"default": msgspec.UNSET}},
+    **{
+        f"project.updateOAuth2{name}": {"prompt": {"items": {"constraints": {"enum": list(prompts)}}}}
+        for name, prompts in {"Google": PROMPTS, "Oidc": OPENID_PROMPTS}.items()
+    },
+    "project.getOAuth2Provider": {"providerId": {"enum": list(OAUTH_PROVIDERS)}},
+    "projects.updateOAuth2Legacy": {"provider": {"enum": list(OAUTH_PROVIDERS)}},
     "messaging.createTopic": {"subscribe": {"default": ["users"]}},
     "webhooks.update": {
         "authUsername": {"constraints": {"min_length": 1, "max_length": 256, "allow_empty": True}},

@@ -18,7 +18,13 @@ from tidewire.graphql.schema import build, field_of
 from tidewire.services import ALL_OPERATIONS
 
 OPERATIONS = Registry(ALL_OPERATIONS).operations
-SEVERAL = {"tablesDB.getColumn", "databases.getAttribute", "project.getPlatform", "project.getPolicy"}
+SEVERAL = {
+    "tablesDB.getColumn",
+    "databases.getAttribute",
+    "project.getOAuth2Provider",
+    "project.getPlatform",
+    "project.getPolicy",
+}
 """Operations whose answers are of several models."""
 
 

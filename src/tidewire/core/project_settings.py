@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -36,6 +36,17 @@ class SmtpSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Sealed (:mod:`tidewire.store.secrets.encryption`); empty without one."""
     secure: str = ""
     """``tls`` (STARTTLS), ``ssl`` or empty."""
+
+
+class OAuthSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The app that a project has registered at a provider, which its users sign in with."""
+
+    enabled: bool = False
+    client_id: str = ""
+    secret: str = ""
+    """Sealed (:mod:`tidewire.store.secrets.encryption`); empty without one."""
+    options: dict[str, Any] = msgspec.field(default_factory=dict)
+    """What else the provider needs, none of it secret, by the names on the wire."""
 
 
 class PasswordStrength(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +120,8 @@ class ProjectSettings(msgspec.Struct, frozen=True, kw_only=True):
     disabled_protocols: frozenset[str] = frozenset()
     """Names of :data:`PROTOCOLS` that are switched off."""
     smtp: SmtpSettings = SmtpSettings()
+    oauth: dict[str, OAuthSettings] = msgspec.field(default_factory=dict)
+    """The providers that were set up, by key (:mod:`tidewire.core.oauth_providers`)."""
 
     def allows_auth_method(self, method: str) -> bool:
         """Whether people may sign in this way."""

@@ -25,6 +25,7 @@ from tidewire.core.models import (
     AnyColumn,
     AttributeObject,
     AttributeVector,
+    ListedOAuth2Provider,
     Preferences,
     User,
 )
@@ -57,11 +58,12 @@ _SYSTEM_FIELDS: Final[Mapping[str, Mapping[str, GraphQLOutputType]]] = {
 }
 """The fields that all rows have, beside those of their table."""
 
-_COLUMNS: Final[Mapping[str, _Models]] = {
+_KINDS: Final[Mapping[str, _Models]] = {
     "columns": get_args(AnyColumn),
     "attributes": (*get_args(AnyAttribute), AttributeObject, AttributeVector),
+    "providers": get_args(ListedOAuth2Provider),
 }
-"""The kinds of columns, by the field that lists them."""
+"""The kinds of columns and of OAuth2 providers, by the field that lists them."""
 
 _HASHES: Final[Mapping[str, Mapping[str, GraphQLOutputType]]] = {
     "AlgoArgon2": dict.fromkeys(("memoryCost", "timeCost", "threads"), INT),
@@ -101,7 +103,7 @@ class ModelTypes:
             return self.none
         if len(models) == 1:
             return self._of_model(models[0])
-        for wire, columns in _COLUMNS.items():
+        for wire, columns in _KINDS.items():
             if set(models) <= set(columns):
                 return self._kinds_of(wire, columns)
         return self._kinds_of(_plural(models[0]), models)
@@ -144,7 +146,7 @@ class ModelTypes:
         if get_origin(annotation) is list:
             (item,) = get_args(annotation)
             if item is Column:
-                return GraphQLList(self._kinds_of(wire, _COLUMNS[wire]))
+                return GraphQLList(self._kinds_of(wire, _KINDS[wire]))
             return GraphQLList(self._of_annotation(wire, item))
         if annotation in _PLAIN:
             return _PLAIN[annotation]

@@ -41,8 +41,12 @@ class Guard:
 
     def check(self, host: str) -> None:
         """Raise :class:`ForbiddenAddressError` for a host whose name alone shows that it is internal."""
-        if not (self._allow_private or _plain(host) in self._hosts or is_public_host(host)):
+        if not (self.exempts(host) or is_public_host(host)):
             raise _forbidden(host)
+
+    def exempts(self, host: str) -> bool:
+        """Whether the operator lets a host be called wherever it is."""
+        return self._allow_private or _plain(host) in self._hosts
 
     async def addresses(self, host: str, port: int) -> list[str]:
         """The addresses of a host that may be called, at least one.
@@ -50,7 +54,7 @@ class Guard:
         Raises :class:`ForbiddenAddressError` if there is none among them, OSError if there are none at all.
         """
         found = await self._resolve(host, port)
-        if self._allow_private or _plain(host) in self._hosts:
+        if self.exempts(host):
             return found
         allowed = [address for address in found if self._allowed(address) or address in self._hosts]
         if not allowed:

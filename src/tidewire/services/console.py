@@ -8,10 +8,19 @@ from typing import Annotated, Final
 from tidewire.core.checks.texts import AnyCaseChoice, Text
 from tidewire.core.errors import TidewireError
 from tidewire.core.locales import DEFAULT_LOCALE
-from tidewire.core.models import ConsoleKeyScope, ConsoleKeyScopeList, ConsoleVariables, EmailTemplate
+from tidewire.core.models import (
+    ConsoleKeyScope,
+    ConsoleKeyScopeList,
+    ConsoleOAuth2Provider,
+    ConsoleOAuth2ProviderList,
+    ConsoleOAuth2ProviderParameter,
+    ConsoleVariables,
+    EmailTemplate,
+)
 from tidewire.core.operations import Operations
 from tidewire.core.rate_limits import RateLimit
 from tidewire.core.scope_catalog import ORGANIZATION_SCOPES, PROJECT_SCOPES, ScopeEntry
+from tidewire.oauth.fields import FIELDS
 from tidewire.services.answers import shown
 from tidewire.services.context import Context
 from tidewire.services.email_templates import KindOfMail, Locale, built_in
@@ -98,6 +107,22 @@ async def get_resource(
         raise TidewireError("resource_already_exists", "This host name is the server's own.")
     if await context.instance.database.read(lambda connection: has_rule(connection, domain)):
         raise TidewireError("resource_already_exists", "There is a rule for this host name already.")
+
+
+@operations.declare("listOAuth2Providers", "GET", "/console/oauth2-providers", scopes=("public",))
+async def list_oauth2_providers(context: Context) -> ConsoleOAuth2ProviderList:  # noqa: ARG001
+    """List the providers that users of projects can sign in with, and what each is set up with."""
+    providers = [
+        ConsoleOAuth2Provider(
+            id=key,
+            parameters=[
+                shown(ConsoleOAuth2ProviderParameter, each, id=each.name, name=each.label)
+                for each in fields.shown
+            ],
+        )
+        for key, fields in FIELDS.items()
+    ]
+    return ConsoleOAuth2ProviderList(total=len(providers), providers=providers)
 
 
 def _scopes(entries: Sequence[ScopeEntry]) -> ConsoleKeyScopeList:

@@ -101,6 +101,9 @@ BEFORE_2_0_0: Final[Conversions] = {
     models.Execution: _changed({"resourceId": "functionId"}, ("resourceType",)),
 }
 
+BEFORE_1_9_4: Final[Conversions] = {
+    models.OAuth2Oidc: _changed({"tokenURL": "tokenUrl", "userInfoURL": "userInfoUrl"}),
+}
 BEFORE_1_9_3: Final[Conversions] = {models.EphemeralKey: _ephemeral_key}
 
 BEFORE_1_9_2: Final[Conversions] = {

@@ -14,6 +14,7 @@ from tidewire.core.oauth_providers import OAUTH_PROVIDERS
 from tidewire.core.project_settings import ProjectSettings
 from tidewire.core.time import format_datetime
 from tidewire.services.context import Context
+from tidewire.services.oauth.registrations import settings_of
 from tidewire.services.projects.lists import ProjectDetails, details_of
 
 _LISTS: Final = frozenset({"platforms", "webhooks", "keys"})
@@ -45,8 +46,9 @@ async def project_before_1_9_5(context: Context, project: Project) -> dict[str, 
         **_rules(details.settings),
         **dict.fromkeys(METADATA, ""),
         "oAuthProviders": [
-            {"key": key, "name": name, "appId": "", "secret": "", "enabled": False}
+            {"key": key, "name": name, "appId": known.client_id, "secret": "", "enabled": known.enabled}
             for key, name in OAUTH_PROVIDERS.items()
+            for known in (settings_of(details.settings, key),)
         ],
         **_lists(details),
     }

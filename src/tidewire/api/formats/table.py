@@ -40,7 +40,7 @@ class Format:
 FORMATS: Final = (
     Format("2.0.0", conversions=conversions.BEFORE_2_0_0),
     Format("1.9.5", words.BEFORE_1_9_5, whole={Project: project_before_1_9_5}),
-    Format("1.9.4", words.BEFORE_1_9_4),
+    Format("1.9.4", words.BEFORE_1_9_4, conversions.BEFORE_1_9_4),
     Format("1.9.3", words.BEFORE_1_9_3, conversions.BEFORE_1_9_3),
     Format("1.9.2", words.BEFORE_1_9_2, conversions.BEFORE_1_9_2),
     Format("1.9.1", words.BEFORE_1_9_1, conversions.BEFORE_1_9_1),

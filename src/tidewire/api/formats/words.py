@@ -93,7 +93,10 @@ METADATA: Final = (
 
 BEFORE_1_9_5: Final = {"projects.createProject": Words(dropped=METADATA)}
 
-BEFORE_1_9_4: Final = {"functions.createVariable": Words(defaults={"variableId": UNIQUE})}
+BEFORE_1_9_4: Final = {
+    "functions.createVariable": Words(defaults={"variableId": UNIQUE}),
+    "project.updateOAuth2Oidc": Words(names={"tokenUrl": "tokenURL", "userInfoUrl": "userInfoURL"}),
+}
 
 BEFORE_1_9_3: Final = {"project.createKey": Words(defaults={"keyId": UNIQUE, "scopes": []})}
 

@@ -10,6 +10,7 @@ from tidewire.core.models.health import *
 from tidewire.core.models.keys import *
 from tidewire.core.models.messaging import *
 from tidewire.core.models.notifications import *
+from tidewire.core.models.oauth2 import *
 from tidewire.core.models.platforms import *
 from tidewire.core.models.policies import *
 from tidewire.core.models.projects import *

@@ -1,0 +1,1 @@
+"""Providers that users sign in with, as a project has set them up: opened, and asked over the net."""
