@@ -300,6 +300,25 @@ def test_access_tokens_serve_the_project_that_they_are_for_alone(
     assert shown == ["Bearer first", "Bearer second"]
 
 
+def test_credentials_that_are_refused_are_not_shown_for_each_device(
+    post: Office, interfaces: Interfaces
+) -> None:
+    key = _key(rsa.generate_private_key(public_exponent=65537, key_size=2048))
+    url = f"{interfaces.receiver.url()}token/"
+    account = {"project_id": "p", "client_email": "r@example.com", "private_key": key, "token_uri": url}
+    post.project()
+    post.provider("fcm", serviceAccountJSON=account)
+    user = post.user()
+    for _ in range(3):
+        post.target(user, "push", unique_id())
+    interfaces.answers = [answer(400, body='{"error": "invalid_grant"}')]
+    errors = post.ended(post.send("push", users=[user]))["deliveryErrors"]
+    assert len(errors) == 3
+    assert all("invalid_grant" in each for each in errors), errors
+    assert len(interfaces.of("token")) == 1
+    assert not interfaces.of("fcm")
+
+
 def test_a_key_that_is_none_is_told(post: Office, interfaces: Interfaces) -> None:
     account = {"project_id": "p", "client_email": "r@example.com", "private_key": "none"}
     post.provider("fcm", serviceAccountJSON=account)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 from uuid import NAMESPACE_URL, uuid5
 
-import jwt
 import msgspec
 
 from tidewire.core.time import now
 from tidewire.outbound.http import HttpAnswer, OutboundHttp, RequestFailedError
+from tidewire.outbound.signing import Signer
 from tidewire.outgoing.messaging.couriers import Letter, Provider, Recipient, Refusal, refusal, refused
 from tidewire.outgoing.messaging.http import refusal_of
 from tidewire.outgoing.messaging.http_providers import words_of
@@ -27,6 +28,7 @@ _FCM_SCOPE: Final = "https://www.googleapis.com/auth/firebase.messaging"
 _APNS_KEPT_MS: Final = 40 * 60_000
 """Apple wants a signature to be between 20 and 60 minutes old."""
 _GONE: Final = frozenset({"Unregistered", "BadDeviceToken", "ExpiredToken", "DeviceTokenNotForTopic"})
+_PROBLEM_KEPT_MS: Final = 60_000
 _MOST_KEPT: Final = 1000
 
 
@@ -34,27 +36,50 @@ _PassKey = tuple[str, int, int]
 """A provider with the credentials of one moment: its project, its number there, and when it was changed."""
 
 
-class _KeyError(Exception):
-    """Credentials that nothing can be signed with."""
+@dataclass(frozen=True)
+class _Pass:
+    """What a provider shows to be let in."""
+
+    text: str
+    ends: int
+    """Milliseconds since the epoch."""
+    problem: str = ""
+    """Why there is none."""
+
+
+class _KeyError(ValueError):
+    """Credentials that are refused, or that nothing can be signed with."""
 
 
 class _Passes:
-    """What providers show to be let in, kept for a while, each made once at a time."""
+    """What providers show to be let in, kept for a while, each made once at a time.
+
+    So is what is wrong with credentials: a message to many devices must not ask that once for each.
+    """
 
     def __init__(self) -> None:
-        self._kept: dict[_PassKey, tuple[str, int]] = {}
+        self._kept: dict[_PassKey, _Pass] = {}
         self._locks: dict[_PassKey, asyncio.Lock] = {}
 
     async def of(self, key: _PassKey, make: Callable[[], Awaitable[tuple[str, int]]]) -> str:
-        """What is kept under ``key``, or made: a text, and when it ends in milliseconds since the epoch."""
+        """What is kept under ``key``, or made: a text, and when it ends in milliseconds since the epoch.
+
+        Raises ValueError if the credentials are of no use.
+        """
         async with self._locks.setdefault(key, asyncio.Lock()):
             kept = self._kept.get(key)
-            if kept is None or kept[1] <= now():
+            if kept is None or kept.ends <= now():
                 if len(self._kept) >= _MOST_KEPT:
                     self._kept.clear()
                     self._locks.clear()
-                kept = self._kept[key] = await make()
-            return kept[0]
+                try:
+                    kept = _Pass(*await make())
+                except (ValueError, TypeError, LookupError) as error:
+                    kept = _Pass("", now() + _PROBLEM_KEPT_MS, f"{error}")
+                self._kept[key] = kept
+            if kept.problem:
+                raise _KeyError(kept.problem)
+            return kept.text
 
     def forget(self, key: _PassKey) -> None:
         """Have it made anew the next time."""
@@ -70,6 +95,7 @@ class _PushCourier(ABC):
         self._seconds = seconds
         self._base = base
         self._passes = _Passes()
+        self._signer = Signer()
 
     def at_once(self, letter: Letter) -> int:  # noqa: ARG002 - the contract of couriers
         """One device."""
@@ -83,7 +109,7 @@ class _PushCourier(ABC):
         for recipient in recipients:
             try:
                 told = await self._tell(provider, letter, recipient)
-            except (_KeyError, jwt.PyJWTError, ValueError, TypeError, LookupError) as error:
+            except (ValueError, TypeError, LookupError) as error:
                 told = refusal(f"The credentials of the provider are of no use: {error}")
             except RequestFailedError as error:
                 told = refusal(str(error), temporary=True)
@@ -132,8 +158,8 @@ class FcmCourier(_PushCourier):
             "iat": seconds,
             "exp": seconds + 3600,
         }
-        named = {"kid": str(account["private_key_id"])} if account.get("private_key_id") else None
-        signed = jwt.encode(claims, account["private_key"], algorithm="RS256", headers=named)
+        named = {"kid": str(account["private_key_id"])} if account.get("private_key_id") else {}
+        signed = await self._signer.sign(claims, str(account["private_key"]), "RS256", named)
         form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": signed}
         answer = await self._http.fetch(
             "POST",
@@ -189,7 +215,7 @@ class ApnsCourier(_PushCourier):
 
     async def _tell(self, provider: Provider, letter: Letter, recipient: Recipient) -> Refusal | None:
         key = (letter.project_id, provider.sequence, provider.changed_at)
-        signed = await self._passes.of(key, lambda: _signature(provider))
+        signed = await self._passes.of(key, lambda: self._signature(provider))
         base = self._base or (APNS_SANDBOX if provider.options.get("sandbox") else APNS)
         payload = {**(letter.data.get("data") or {}), "aps": _aps(letter)}
         if letter.image_url:
@@ -216,6 +242,13 @@ class ApnsCourier(_PushCourier):
             return None
         return self._refusal(answer, key)
 
+    async def _signature(self, provider: Provider) -> tuple[str, int]:
+        """What Apple knows the sender by, and when it is made anew."""
+        claims = {"iss": provider.text("teamId"), "iat": now() // 1000}
+        named = {"kid": provider.text("authKeyId")}
+        signed = await self._signer.sign(claims, provider.text("authKey"), "ES256", named)
+        return signed, now() + _APNS_KEPT_MS
+
     def _refusal(self, answer: HttpAnswer, key: _PassKey) -> Refusal:
         try:
             reason = str(msgspec.json.decode(answer.body)["reason"])
@@ -227,14 +260,6 @@ class ApnsCourier(_PushCourier):
             self._passes.forget(key)
             return refusal(f"{answer.status} {reason}", temporary=True)
         return refusal_of(answer, reason)
-
-
-async def _signature(provider: Provider) -> tuple[str, int]:
-    """What Apple knows the sender by, and when it is made anew."""
-    claims = {"iss": provider.text("teamId"), "iat": now() // 1000}
-    named = {"kid": provider.text("authKeyId")}
-    signed = jwt.encode(claims, provider.text("authKey"), algorithm="ES256", headers=named)
-    return signed, now() + _APNS_KEPT_MS
 
 
 def _priority(letter: Letter) -> str:
