@@ -29,6 +29,7 @@ from tidewire.core.identities import Caller
 from tidewire.core.uploads import ContentRange, Upload
 from tidewire.services.context import Context
 from tidewire.services.large_results import HeldResults
+from tidewire.services.onboarding import complete_stage, completes_stage
 from tidewire.store.instance.instance import ProjectStore
 from tidewire.store.machine.disk_space import disk_full
 
@@ -108,6 +109,8 @@ class Call:
         if words:
             given = in_later_words(words, given)
         result = await self._operate(match.route, context, arguments, given, upload)
+        if endpoint.is_stage and completes_stage(store.project, endpoint.operation.name):
+            await self._complete_stage(context, endpoint.operation.name)
         return Outcome(endpoint, context, result)
 
     async def shown(self, outcome: Outcome, shapes: Shaping | None) -> Any:
@@ -160,6 +163,13 @@ class Call:
             self.limits = count.headers
             if count.exceeded:
                 raise count.error()
+
+    async def _complete_stage(self, context: Context, operation: str) -> None:
+        """Note the first success of an operation; what it did counts, whether that works or not."""
+        try:
+            await complete_stage(context, operation)
+        except Exception:
+            _log.exception("stage_not_noted", project=context.project.id, operation=operation)
 
     async def _operate(
         self,

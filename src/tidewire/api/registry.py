@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from tidewire.api.compression import holds_secrets
 from tidewire.core.checks.texts import Content
 from tidewire.core.errors import TidewireError
+from tidewire.core.onboarding import STAGES
 from tidewire.core.operations import Operation, Operations
 from tidewire.core.uploads import FilePart
 
@@ -35,6 +36,8 @@ class Endpoint:
         self.completes_sign_in = "mfa" in operation.groups
         self.scoped_by_team = "teamScoped" in operation.groups
         self.needs_fresh_factor = "mfaProtected" in operation.groups
+        self.is_stage = operation.name in STAGES
+        """Whether its first success in a project is noted."""
         self.compressible = not any(holds_secrets(model) for model in operation.models)
         """Whether its answers hold no secrets."""
         self.file_parameter = next(

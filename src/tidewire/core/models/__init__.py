@@ -16,6 +16,7 @@ from tidewire.core.models.policies import *
 from tidewire.core.models.projects import *
 from tidewire.core.models.proxy import *
 from tidewire.core.models.server import *
+from tidewire.core.models.stages import *
 from tidewire.core.models.storage import *
 from tidewire.core.models.teams import *
 from tidewire.core.models.templates import *

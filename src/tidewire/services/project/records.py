@@ -12,6 +12,7 @@ from tidewire.core import models
 from tidewire.core.events import Event
 from tidewire.core.models import ProjectAuthMethod, ProjectProtocol, ProjectService
 from tidewire.core.project_settings import AUTH_METHODS, PROTOCOLS, SERVICES, ProjectSettings
+from tidewire.core.time import format_datetime
 from tidewire.services.answers import shown
 from tidewire.services.context import Context
 from tidewire.services.publishing import project_event
@@ -110,7 +111,10 @@ def project_of(project: Project) -> models.Project:
         project,
         dev_keys=[],
         **{f"smtp_{name}": value for name, value in smtp.items()},
-        onboarding={},
+        onboarding={
+            stage_id: {"status": stage.status, "at": format_datetime(stage.at), "actorType": stage.actor_type}
+            for stage_id, stage in project.onboarding.items()
+        },
         auth_methods=[
             ProjectAuthMethod(id=method, enabled=method not in settings.disabled_auth_methods)
             for method in AUTH_METHODS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tidewire.core.errors import TidewireError
 from tidewire.core.ids import is_id
+from tidewire.core.onboarding import Stage
 from tidewire.core.origins import Platform
 from tidewire.core.project_settings import ProjectSettings
 from tidewire.core.time import now
@@ -61,6 +62,8 @@ class Project:
     """Milliseconds since the epoch; 0: never."""
     console_accessed_at: int = 0
     """Milliseconds since the epoch; 0: never."""
+    onboarding: Mapping[str, Stage] = field(default_factory=dict)
+    """Stages of the onboarding that are over, by id."""
 
 
 def insert_project(connection: Connection, project: Project) -> None:
@@ -162,6 +165,7 @@ def project_of(connection: Connection, row: Row[Any], session_duration: int) -> 
         ping_count=row.ping_count,
         pinged_at=row.pinged_at,
         console_accessed_at=row.console_accessed_at,
+        onboarding=msgspec.convert(row.onboarding, dict[str, Stage]),
     )
 
 
@@ -188,5 +192,6 @@ def _columns(project: Project) -> dict[str, Any]:
         "ping_count": project.ping_count,
         "pinged_at": project.pinged_at,
         "console_accessed_at": project.console_accessed_at,
+        "onboarding": msgspec.to_builtins(dict(project.onboarding)),
         "search": search_text(project.id, project.name),
     }

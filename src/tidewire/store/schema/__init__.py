@@ -78,4 +78,4 @@ from tidewire.store.schema.realtime import realtime_positions, realtime_processe
 from tidewire.store.schema.transactions import transaction_operations, transaction_rows, transactions
 
 PROJECT_REVISION: Final = "project_0106"
-INSTANCE_REVISION: Final = "instance_0102"
+INSTANCE_REVISION: Final = "instance_0103"

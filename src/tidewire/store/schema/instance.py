@@ -36,6 +36,7 @@ projects = Table(
     number("ping_count"),
     time("pinged_at"),
     time("console_accessed_at"),
+    json("onboarding", dict),  # stages that are over, by id (tidewire.core.onboarding)
     text("search"),  # id and name in lower case
     Index(None, "team_id"),
 )
