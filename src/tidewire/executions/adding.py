@@ -8,9 +8,8 @@ import msgspec
 
 from tidewire.core.time import now
 from tidewire.services.functions.events import EXECUTION_CREATED
-from tidewire.services.functions.records import execution_of
+from tidewire.services.functions.records import execution_event, execution_of
 from tidewire.services.functions.requests import ExecutionRequest, new_execution
-from tidewire.services.publishing import project_event
 from tidewire.store.engine.connection import Row
 from tidewire.store.engine.database import Transaction
 from tidewire.store.instance.instance import Project
@@ -27,7 +26,4 @@ def add_execution(
     )
     records.enqueue(connection, row.sequence, msgspec.json.encode(request).decode(), moment)
     execution = execution_of(row, function.id, told=False)
-    parameters = {"functionId": function.id, "executionId": execution.id}
-    transaction.append(
-        project_event(project, request.sender.user_id, EXECUTION_CREATED, parameters, execution)
-    )
+    transaction.append(execution_event(project, request.sender.user_id, EXECUTION_CREATED, execution))

@@ -14,16 +14,14 @@ from tidewire.core.time import now
 from tidewire.executions.parts import Parts
 from tidewire.services.functions.events import EXECUTION_UPDATED
 from tidewire.services.functions.outcomes import Outcome, carry_out, not_run
-from tidewire.services.functions.records import execution_of
+from tidewire.services.functions.records import execution_event, execution_of
 from tidewire.services.functions.requests import ExecutionRequest, Sender
 from tidewire.services.functions.runnables import Runnable, runnable_of
-from tidewire.services.publishing import project_event
 from tidewire.store.engine.connection import Connection, Row
 from tidewire.store.engine.database import Transaction
 from tidewire.store.instance.instance import ProjectStore
 from tidewire.store.records import executions as records
-from tidewire.store.records.deployments import active_deployment
-from tidewire.store.records.functions import function_of_sequence
+from tidewire.store.records.runnables import function_to_run_of
 from tidewire.store.secrets.encryption import SealError
 from tidewire.store.upkeep.project_work import Tasks
 
@@ -128,15 +126,12 @@ class Queue:
 
     def _tell(self, transaction: Transaction, row: Row[Any], request: ExecutionRequest) -> None:
         """Tell how an execution is now, unless its function was deleted."""
-        function = function_of_sequence(transaction.connection, row.function_sequence)
+        function = function_to_run_of(transaction.connection, row.function_sequence)
         if function is None:
             return
         execution = execution_of(row, function.id, told=False)
-        parameters = {"functionId": function.id, "executionId": execution.id}
         sender = request.sender.user_id
-        transaction.append(
-            project_event(self._store.project, sender, EXECUTION_UPDATED, parameters, execution)
-        )
+        transaction.append(execution_event(self._store.project, sender, EXECUTION_UPDATED, execution))
 
     def _ended(self) -> None:
         self._parts.executions.release()
@@ -172,12 +167,11 @@ class Queue:
         """What is to be run; or why nothing is."""
         if attempt > MAX_ATTEMPTS:
             return "The server ended each time that this was run."
-        function = function_of_sequence(connection, row.function_sequence)
+        function = function_to_run_of(connection, row.function_sequence)
         if function is None:
             return "The function was deleted."
-        deployment = active_deployment(connection, function)
-        if deployment is None:
+        if function.deployment_id is None:
             return "Deployment not found. Create a deployment before trying to execute a function"
-        if deployment.status != "ready":
+        if function.deployment_status != "ready":
             return "The active deployment is not ready."
-        return runnable_of(connection, self._store.objects, self._parts.settings, function, deployment)
+        return runnable_of(connection, self._store.objects, self._parts.settings, function)

@@ -16,8 +16,8 @@ from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import DatabaseClosedError
 from tidewire.store.instance.commits import CommitListener, Commits
 from tidewire.store.instance.instance import ProjectStore
-from tidewire.store.records.deployments import deployment_of_id
-from tidewire.store.records.functions import function_of_sequence
+from tidewire.store.records.deployments import owner_of_deployment
+from tidewire.store.records.runnables import function_to_run_of
 
 LOOK_SECONDS: Final = 0.1
 """Seconds from a commit until a look at what became of the functions that are warm: commits come in
@@ -94,15 +94,15 @@ class _Renewals:
         """Return which of some deployments exist, and how those that are active are to be run."""
         found: dict[str, Run | None] = {}
         for deployment_id in {run.deployment for run in runs}:
-            deployment = deployment_of_id(connection, deployment_id)
-            if deployment is None:
+            sequence = owner_of_deployment(connection, deployment_id)
+            if sequence is None:
                 continue
-            function = function_of_sequence(connection, deployment.function_sequence)
+            function = function_to_run_of(connection, sequence)
             assert function is not None  # its deployments would be gone
             active = function.deployment_id == deployment_id
             settings = self._parts.settings
             found[deployment_id] = (
-                runnable_of(connection, store.objects, settings, function, deployment).run if active else None
+                runnable_of(connection, store.objects, settings, function).run if active else None
             )
         return found
 

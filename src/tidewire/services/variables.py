@@ -143,12 +143,6 @@ def variables_of(connection: Connection, owner: VariableOwner) -> list[Variable]
     return [variable_of(connection, row) for row in rows]
 
 
-def environment_of(connection: Connection, owner: VariableOwner) -> dict[str, str]:
-    """The variables of an owner in clear."""
-    values = variables.variable_values(connection, owner.type, owner.id)
-    return {key: connection.encryption.open(value) for key, value in values}
-
-
 def variable_of(connection: Connection, row: Row[Any]) -> Variable:
     """The variable as the API shows it: the value of a secret one is never shown."""
     return shown(Variable, row, value="" if row.secret else connection.encryption.open(row.value))

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from tidewire.core.errors import TidewireError
 from tidewire.services.context import Context
 from tidewire.services.functions.catalog import require_runtime
 from tidewire.services.functions.outcomes import Outcome
-from tidewire.services.functions.records import find_function
 from tidewire.services.functions.requests import ExecutionRequest
 from tidewire.services.functions.runnables import Runnable, runnable_of
 from tidewire.services.functions.waiting import run_at_once
-from tidewire.store.engine.connection import Connection, Row
-from tidewire.store.records.deployments import active_deployment
+from tidewire.store.engine.connection import Connection
+from tidewire.store.records.runnables import FunctionToRun, function_to_run
 
 _EVERYBODY: Final = frozenset({"any", "guests"})
 
@@ -26,16 +25,17 @@ async def public_runnable(context: Context, function_id: str) -> Runnable:
     """
 
     def unit(connection: Connection) -> Runnable:
-        function = find_function(connection, function_id)
+        function = function_to_run(connection, function_id)
+        if function is None or not function.enabled:
+            raise TidewireError("function_not_found", "There is no function with this id.")
         _require_public(function)
-        deployment = active_deployment(connection, function)
-        if deployment is None:
+        if function.deployment_id is None:
             raise TidewireError("deployment_not_found", "The function has no active deployment.")
-        if deployment.status != "ready":
+        if function.deployment_status != "ready":
             raise TidewireError("build_not_ready", "The active deployment is not ready.")
-        return runnable_of(connection, context.objects, context.settings, function, deployment)
+        return runnable_of(connection, context.objects, context.settings, function)
 
-    runnable = await context.database.read(unit)
+    runnable = (await context.database.find(unit, lane="requests")).value
     await require_runtime(context, runnable.run.runtime)
     return runnable
 
@@ -49,9 +49,7 @@ async def answer(context: Context, runnable: Runnable, request: ExecutionRequest
     return outcome
 
 
-def _require_public(function: Row[Any]) -> None:
-    if not function.enabled:
-        raise TidewireError("function_not_found", "There is no function with this id.")
+def _require_public(function: FunctionToRun) -> None:
     if _EVERYBODY.isdisjoint(function.execute):
         raise TidewireError(
             "function_execute_permission_missing",

@@ -27,10 +27,10 @@ from tidewire.services.functions.waiting import parameters_of, run_at_once, send
 from tidewire.services.permissions import unauthorized
 from tidewire.services.publishing import publish
 from tidewire.store.engine.connection import Connection, Row
-from tidewire.store.engine.database import NEVER, Transaction
+from tidewire.store.engine.database import Transaction
 from tidewire.store.records import executions as records
-from tidewire.store.records.deployments import active_deployment
-from tidewire.store.records.functions import function_of_sequence
+from tidewire.store.records.functions import function_exists
+from tidewire.store.records.runnables import function_to_run
 
 PATH: Final = "/functions/{functionId}/executions"
 ONE: Final = "/functions/{functionId}/executions/{executionId}"
@@ -61,11 +61,10 @@ async def create_execution(
 ) -> Execution:
     """Run a function: wait for its answer, or have it run later and learn how it ended."""
     due_at = _due_at(scheduled_at, later=async_)
-    # A few rows by their keys: looked up on the event loop, unless somebody commits just then.
-    found = await context.database.find(
-        lambda connection: _allowed_runnable(connection, context, function_id), NEVER
-    )
-    runnable = found.value
+    # A few rows by their keys: looked up on the event loop, where that can be told at once.
+    runnable = (
+        await context.database.find(lambda connection: _allowed_runnable(connection, context, function_id))
+    ).value
     await require_runtime(context, runnable.run.runtime)
     request = ExecutionRequest(
         execution_id=unique_id(),
@@ -180,19 +179,20 @@ def _function_to(connection: Connection, context: Context, function_id: str) -> 
 
 def _allowed_runnable(connection: Connection, context: Context, function_id: str) -> Runnable:
     """What the caller may run of a function."""
-    function = _function_to(connection, context, function_id)
-    deployment = active_deployment(connection, function)
-    if deployment is None:
+    function = function_to_run(connection, function_id)
+    caller = context.caller
+    if function is None or not (function.enabled or caller.bypasses_permissions):
+        raise TidewireError("function_not_found", "There is no function with this id.")
+    if function.deployment_id is None:
         raise TidewireError(
             "deployment_not_found",
             "Deployment not found. Create a deployment before trying to execute a function",
         )
-    if deployment.status != "ready":
+    if function.deployment_status != "ready":
         raise TidewireError("build_not_ready", "The active deployment is not ready.")
-    caller = context.caller
     if not caller.bypasses_permissions and not set(function.execute).intersection(caller.roles):
         raise unauthorized("execute", "this function")
-    return runnable_of(connection, context.objects, context.settings, function, deployment)
+    return runnable_of(connection, context.objects, context.settings, function)
 
 
 def _find(connection: Connection, context: Context, function: Row[Any], execution_id: str) -> Row[Any]:
@@ -219,7 +219,7 @@ async def _enqueue(context: Context, runnable: Runnable, request: ExecutionReque
 
     def unit(transaction: Transaction) -> Execution:
         connection = transaction.connection
-        if function_of_sequence(connection, runnable.function_sequence) is None:
+        if not function_exists(connection, runnable.function_sequence):
             raise TidewireError("function_not_found", "There is no function with this id.")
         # Those of later take no room from those of now: one may be due in years.
         count = records.scheduled_jobs if due_at else records.waiting_jobs

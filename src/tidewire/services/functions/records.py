@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+import msgspec
+
 from tidewire.core.errors import TidewireError
+from tidewire.core.events import Event
 from tidewire.core.models import Deployment, Execution, Function, Headers
 from tidewire.core.permissions import permission
 from tidewire.core.time import format_datetime
 from tidewire.services.answers import shown
 from tidewire.services.context import Context
-from tidewire.services.publishing import publish
+from tidewire.services.publishing import event_outline, publish
 from tidewire.services.variables import VariableOwner, variables_of
 from tidewire.store.engine.connection import Connection, Row
 from tidewire.store.engine.database import Transaction
+from tidewire.store.instance.instance import Project
 from tidewire.store.records.deployments import deployment_row
 from tidewire.store.records.functions import function_row
+
+_encode: Final = msgspec.json.Encoder().encode
 
 
 def find_function(connection: Connection, function_id: str) -> Row[Any]:
@@ -86,22 +92,40 @@ def execution_of(
     ``told``: with its logs and errors, which are not for users. ``headers`` stand in for those that are kept
     of the answer.
     """
-    answered = row.response_headers
-    if headers is not None:
-        answered = [{"name": name, "value": value} for name, value in headers]
-    return shown(
-        Execution,
-        row,
+    if headers is None:
+        answered = [Headers(**each) for each in row.response_headers]
+    else:
+        answered = [Headers(name=name, value=value) for name, value in headers]
+    created_at = format_datetime(row.created_at)
+    return Execution(  # not by ``shown``: it is made for each execution twice
+        id=row.id,
+        created_at=created_at,
+        updated_at=created_at if row.updated_at == row.created_at else format_datetime(row.updated_at),
         permissions=[permission("read", f"user:{row.user_id}")] if row.user_id else [],
         resource_id=function_id,
         resource_type="functions",
+        deployment_id=row.deployment_id,
+        trigger=row.trigger,
+        status=row.status,
+        request_method=row.request_method,
+        request_path=row.request_path,
         request_headers=[Headers(**each) for each in row.request_headers],
-        response_headers=[Headers(**each) for each in answered],
+        response_status_code=row.response_status_code,
         response_body=body,
+        response_headers=answered,
         logs=row.logs if told else "",
         errors=row.errors if told else "",
+        duration=row.duration,
         scheduled_at=format_datetime(row.scheduled_at) if row.scheduled_at else None,
     )
+
+
+def execution_event(project: Project, actor_id: str, pattern: str, execution: Execution) -> Event:
+    """The event of an execution as it is told to its user: without logs and errors."""
+    parameters = {"functionId": execution.resource_id, "executionId": execution.id}
+    fields = {"$id": execution.id, "$permissions": execution.permissions, "resourceId": execution.resource_id}
+    outline = event_outline(project, actor_id, pattern, parameters, fields)
+    return outline(payload=_encode(execution))
 
 
 _WITHOUT_GIT: Final = dict.fromkeys(

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from functools import lru_cache, partial
+from typing import Any, Final
 
 import tidewire
 from tidewire.functions.contract import Run
 from tidewire.functions.runtimes import language_name
 from tidewire.functions.specifications import SPECIFICATIONS, Specification
-from tidewire.services.functions.records import owner_of
-from tidewire.services.variables import PROJECT, environment_of
 from tidewire.settings import Settings
 from tidewire.store.engine.connection import Connection, Row
 from tidewire.store.objects.storage import ObjectStorage
+from tidewire.store.records.runnables import FunctionToRun, variables_to_run
+from tidewire.store.secrets.encryption import Encryption
 
 REGION = "default"
+KEPT: Final = 256
+"""Functions of which is kept what runs, with their variables in clear, as their processes have them too."""
 
 
 @dataclass(frozen=True)
@@ -37,28 +39,47 @@ class Runnable:
 
 
 def runnable_of(
-    connection: Connection,
-    objects: ObjectStorage,
-    settings: Settings,
-    function: Row[Any],
-    deployment: Row[Any],
+    connection: Connection, objects: ObjectStorage, settings: Settings, function: FunctionToRun
 ) -> Runnable:
-    """What runs of a deployment that is ready."""
+    """What runs of a function whose active deployment is ready; the same as long as nothing has changed."""
+    return _runnable(
+        connection.project_id,
+        function,
+        variables_to_run(connection, function.id),
+        connection.encryption,
+        objects,
+        endpoint_of(settings),
+    )
+
+
+@lru_cache(maxsize=KEPT)
+def _runnable(
+    project_id: str,
+    function: FunctionToRun,
+    variables: tuple[tuple[str, str], ...],
+    encryption: Encryption,
+    objects: ObjectStorage,
+    endpoint: str,
+) -> Runnable:
+    assert function.deployment_id is not None
+    assert function.entrypoint is not None
     specification = SPECIFICATIONS[function.runtime_specification]
+    kind = function.deployment_type or ""
+    told = _server_variables(project_id, function, function.deployment_id, kind, specification, endpoint)
     run = Run(
-        project=connection.project_id,
-        deployment=deployment.id,
+        project=project_id,
+        deployment=function.deployment_id,
         runtime=function.runtime,
-        entrypoint=deployment.entrypoint,
+        entrypoint=function.entrypoint,
         specification=specification,
-        environment=environment(connection, settings, function, deployment, specification),
-        archive=partial(_read, objects, deployment.output_key, deployment.build_size),
+        environment=_opened(variables, encryption) | told,
+        archive=partial(_read, objects, function.output_key or "", function.build_size or 0),
     )
     return Runnable(
-        project_id=connection.project_id,
+        project_id=project_id,
         function_id=function.id,
         function_sequence=function.sequence,
-        deployment_id=deployment.id,
+        deployment_id=function.deployment_id,
         scopes=tuple(function.scopes),
         seconds=function.timeout,
         logging=function.logging,
@@ -73,21 +94,27 @@ def environment(
     deployment: Row[Any],
     specification: Specification,
 ) -> dict[str, str]:
-    """The environment of a function: variables of the project, its own, and what the server tells it."""
-    return {
-        **environment_of(connection, PROJECT),
-        **environment_of(connection, owner_of(function.id)),
-        **_server_variables(connection, settings, function, deployment, specification),
-    }
+    """The environment of a build: variables of the project, of the function, and what the server tells it."""
+    variables = variables_to_run(connection, function.id)
+    told = _server_variables(
+        connection.project_id, function, deployment.id, deployment.type, specification, endpoint_of(settings)
+    )
+    return _opened(variables, connection.encryption) | told
+
+
+def _opened(variables: tuple[tuple[str, str], ...], encryption: Encryption) -> dict[str, str]:
+    """Variables in clear; of those of the same name the last."""
+    return {key: encryption.open(value) for key, value in variables}
 
 
 def _server_variables(
-    connection: Connection,
-    settings: Settings,
-    function: Row[Any],
-    deployment: Row[Any],
+    project_id: str,
+    function: FunctionToRun | Row[Any],
+    deployment_id: str,
+    deployment_type: str,
     specification: Specification,
-) -> Mapping[str, str]:
+    endpoint: str,
+) -> dict[str, str]:
     about_git = dict.fromkeys(
         (
             "REPOSITORY_ID",
@@ -106,18 +133,18 @@ def _server_variables(
         "",
     )
     return {
-        "APPWRITE_FUNCTION_API_ENDPOINT": endpoint_of(settings),
+        "APPWRITE_FUNCTION_API_ENDPOINT": endpoint,
         "APPWRITE_FUNCTION_ID": function.id,
         "APPWRITE_FUNCTION_NAME": function.name,
-        "APPWRITE_FUNCTION_DEPLOYMENT": deployment.id,
-        "APPWRITE_FUNCTION_PROJECT_ID": connection.project_id,
+        "APPWRITE_FUNCTION_DEPLOYMENT": deployment_id,
+        "APPWRITE_FUNCTION_PROJECT_ID": project_id,
         "APPWRITE_FUNCTION_RUNTIME_NAME": language_name(function.runtime),
         "APPWRITE_FUNCTION_RUNTIME_VERSION": function.runtime.rpartition("-")[2],
         "APPWRITE_FUNCTION_CPUS": f"{specification.cpus:g}",
         "APPWRITE_FUNCTION_MEMORY": str(specification.memory),
         "APPWRITE_VERSION": tidewire.__version__,
         "APPWRITE_REGION": REGION,
-        "APPWRITE_DEPLOYMENT_TYPE": deployment.type,
+        "APPWRITE_DEPLOYMENT_TYPE": deployment_type,
         **{f"APPWRITE_VCS_{name}": value for name, value in about_git.items()},
     }
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
+import msgspec
+
 from tidewire.core.errors import TidewireError
 from tidewire.core.models import Execution
 from tidewire.services.context import Context
 from tidewire.services.countries import EU_MEMBERS
 from tidewire.services.functions.events import EXECUTION_CREATED
 from tidewire.services.functions.outcomes import Outcome, carry_out
-from tidewire.services.functions.records import execution_of
+from tidewire.services.functions.records import execution_event, execution_of
 from tidewire.services.functions.requests import ExecutionRequest, Sender, new_execution
 from tidewire.services.functions.runnables import Runnable
-from tidewire.services.publishing import publish
+from tidewire.services.publishing import actor_of
 from tidewire.store.engine.database import Transaction
 from tidewire.store.records import executions as records
-from tidewire.store.records.functions import function_of_sequence
+from tidewire.store.records.functions import function_exists
 
 SYNC_SECONDS: Final = 30.0
 """How long somebody waits for a function at most."""
@@ -72,21 +74,23 @@ async def _store(
     headers = [*kept.headers, ("x-appwrite-execution-id", request.execution_id)]
     body = kept.body.decode(errors="replace")
     told_body = body if len(kept.body) <= MAX_TOLD_BYTES else ""
-    told = context.caller.bypasses_permissions
+    values = new_execution(runnable.function_sequence, runnable.deployment_id, request, kept.columns())
+    actor_id = actor_of(context, {})
 
     def unit(transaction: Transaction) -> Execution:
         connection = transaction.connection
-        if function_of_sequence(connection, runnable.function_sequence) is None:
+        if not function_exists(connection, runnable.function_sequence):
             raise TidewireError("function_not_found", "The function was deleted while it ran.")
-        row = records.insert_execution(
-            connection,
-            new_execution(runnable.function_sequence, runnable.deployment_id, request, kept.columns()),
-        )
+        row = records.insert_execution(connection, values)
         public = execution_of(row, runnable.function_id, told=False, body=told_body, headers=headers)
-        publish(transaction, context, EXECUTION_CREATED, parameters_of(public), public)
-        return execution_of(row, runnable.function_id, told=told, body=body, headers=headers)
+        transaction.append(execution_event(context.project, actor_id, EXECUTION_CREATED, public))
+        return public
 
-    return await context.database.write(unit)
+    public = await context.database.write(unit)
+    told = context.caller.bypasses_permissions
+    return msgspec.structs.replace(
+        public, response_body=body, logs=kept.logs if told else "", errors=kept.errors if told else ""
+    )
 
 
 def parameters_of(execution: Execution) -> dict[str, str]:

@@ -11,7 +11,7 @@ from tidewire.core.errors import TidewireError
 from tidewire.core.uploads import Upload
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
-from tidewire.store.engine.prepared_statements import Prepared, PreparedSelect
+from tidewire.store.engine.prepared_statements import Prepared
 from tidewire.store.lists.resource_lists import list_rows, resource_list
 from tidewire.store.records.deletions import discard_objects
 from tidewire.store.records.stored_files import Part
@@ -46,9 +46,7 @@ _PARTS: Final = (
 _ARRIVED: Final = table.c.chunks_uploaded == table.c.chunks_total
 _PENDING: Final = table.c.status.in_(("waiting", "building"))
 _BY_ID: Final = select(table).where(table.c.id == bindparam("id"))
-_TO_RUN: Final = PreparedSelect(
-    select(*(each for each in table.c if each is not table.c.build_logs)).where(table.c.id == bindparam("id"))
-)
+_OWNER_OF: Final = Prepared(select(table.c.function_sequence).where(table.c.id == bindparam("id")))
 _WAITING: Final = select(table.c.sequence).where(table.c.status == "waiting", _ARRIVED)
 _ANY_WAITING: Final = Prepared(_WAITING.limit(1))
 _DAY_MS: Final = 24 * 3600 * 1000
@@ -60,10 +58,10 @@ def deployment_row(connection: Connection, function_sequence: int, deployment_id
     return row if row is not None and row.function_sequence == function_sequence else None
 
 
-def active_deployment(connection: Connection, function: Row[Any]) -> Row[Any] | None:
-    """The active deployment of a function, without its log, which may be long."""
-    rows = _TO_RUN.typed(connection, _TO_RUN.fetch(connection, {"id": function.deployment_id}))
-    return rows[0] if rows and rows[0].function_sequence == function.sequence else None
+def owner_of_deployment(connection: Connection, deployment_id: str) -> int | None:
+    """The number of the function that a deployment is of; None: there is no such deployment."""
+    rows = _OWNER_OF.fetch(connection, {"id": deployment_id})
+    return rows[0][0] if rows else None
 
 
 def deployment_of_id(connection: Connection, deployment_id: str) -> Row[Any] | None:

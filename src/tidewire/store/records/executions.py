@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import namedtuple
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+import msgspec
 from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 
 from tidewire.store.engine.connection import Connection
@@ -27,6 +29,7 @@ LIST: Final = resource_list(
 STEP: Final = 500
 """Executions that are deleted in one transaction."""
 
+_encode: Final = msgspec.json.Encoder().encode
 _BY_ID: Final = select(table).where(table.c.id == bindparam("id"))
 _DUE: Final = PreparedSelect(
     select(jobs)
@@ -37,17 +40,57 @@ _DUE: Final = PreparedSelect(
 _NEXT: Final = Prepared(select(func.min(jobs.c.due_at)).where(jobs.c.begun.is_(False)))
 _WAITING: Final = Prepared(select(func.count()).where(jobs.c.due_at <= bindparam("moment")))
 _SCHEDULED: Final = Prepared(select(func.count()).where(jobs.c.due_at > bindparam("moment")))
-_INSERT: Final = insert(table).returning(table)
-_UPDATE: Final = update(table).where(table.c.sequence == bindparam("own")).returning(table)
-_ENQUEUE: Final = insert(jobs)
+_GIVEN: Final = tuple(column.name for column in table.c if column.name != "sequence")
+_LISTS: Final = frozenset({"request_headers", "response_headers"})
+_UNTOUCHED: Final[dict[str, Any]] = {
+    "user_id": "",
+    "response_status_code": 0,
+    "response_headers": [],
+    "logs": "",
+    "errors": "",
+    "duration": 0.0,
+    "scheduled_at": 0,
+}
+"""What an execution has before anything came of it."""
+_OUTCOME: Final = (
+    "status", "response_status_code", "response_headers", "logs", "errors", "duration", "updated_at",
+)  # fmt: skip
+_INSERT: Final = Prepared(
+    insert(table).values({name: bindparam(name) for name in _GIVEN}).returning(table.c.sequence)
+)
+_OWN: Final = table.c.sequence == bindparam("own")
+_ROW: Final = PreparedSelect(select(table).where(_OWN))
+_MARK: Final = Prepared(
+    update(table)
+    .where(_OWN)
+    .values(status=bindparam("new_status"), updated_at=bindparam("moment"))
+    .returning(table)
+)
+_SETTLE: Final = Prepared(
+    update(table).where(_OWN).values({name: bindparam(f"new_{name}") for name in _OUTCOME}).returning(table)
+)
+_ENQUEUE: Final = Prepared(
+    insert(jobs).values(
+        execution_sequence=bindparam("own"),
+        due_at=bindparam("due"),
+        request=bindparam("sealed"),
+        begun=bindparam("begins"),
+        attempts=bindparam("attempt"),
+    )
+)
 _OWN_JOB: Final = jobs.c.execution_sequence == bindparam("own")
-_BEGIN: Final = update(jobs).where(_OWN_JOB).values(begun=True, attempts=bindparam("attempt"))
-_END: Final = delete(jobs).where(_OWN_JOB)
+_BEGIN: Final = Prepared(update(jobs).where(_OWN_JOB).values(begun=True, attempts=bindparam("attempt")))
+_END: Final = Prepared(delete(jobs).where(_OWN_JOB))
+_make: Any = namedtuple  # of names that only the table has
+_Execution: Final[Callable[..., Any]] = _make("_Execution", [column.name for column in table.c])
 
 
 def insert_execution(connection: Connection, values: Mapping[str, Any]) -> Row[Any]:
-    """Write a new execution."""
-    return connection.execute(_INSERT, dict(values)).one()
+    """Write a new execution; what ``values`` lack is as before it runs. Returns it as its row."""
+    given = {**_UNTOUCHED, **values}
+    (sequence,) = _INSERT.fetch(connection, _written(given))[0]
+    row: Row[Any] = _Execution(sequence=sequence, **given)  # with its attributes: it is not read again
+    return row
 
 
 def execution_row(
@@ -73,11 +116,6 @@ def list_executions(
     return list_rows(connection, LIST, queries, "", where, total)
 
 
-def update_execution(connection: Connection, sequence: int, values: Mapping[str, Any]) -> Row[Any] | None:
-    """Change an execution; returns it as it is now, None if it was deleted."""
-    return connection.execute(_UPDATE, {**values, "own": sequence}).one_or_none()
-
-
 def delete_execution(connection: Connection, sequence: int) -> None:
     """Delete an execution; it runs no more if it has not begun."""
     connection.execute(delete(table).where(table.c.sequence == sequence))
@@ -86,7 +124,9 @@ def delete_execution(connection: Connection, sequence: int) -> None:
 def enqueue(connection: Connection, sequence: int, request: str, due_at: int) -> None:
     """Have an execution run at ``due_at``; ``request`` says what it is sent, and is sealed."""
     sealed = connection.encryption.seal(request)
-    connection.execute(_ENQUEUE, {"execution_sequence": sequence, "due_at": due_at, "request": sealed})
+    _ENQUEUE.execute(
+        connection, {"own": sequence, "due": due_at, "sealed": sealed, "begins": 0, "attempt": 0}
+    )
 
 
 def waiting_jobs(connection: Connection, moment: int) -> int:
@@ -127,9 +167,9 @@ def begin_job(connection: Connection, moment: int) -> BegunJob | None:
         return None
     job = due[0]
     attempt = job.attempts + 1
-    connection.execute(_BEGIN, {"own": job.execution_sequence, "attempt": attempt})
-    row = update_execution(connection, job.execution_sequence, {"status": "processing", "updated_at": moment})
-    assert row is not None  # its job would have gone with it
+    _BEGIN.execute(connection, {"own": job.execution_sequence, "attempt": attempt})
+    marked = {"own": job.execution_sequence, "new_status": "processing", "moment": moment}
+    row = _ROW.typed(connection, _MARK.fetch(connection, marked))[0]
     return BegunJob(row, job.request, attempt)
 
 
@@ -140,8 +180,10 @@ def open_request(connection: Connection, sealed: str) -> str:
 
 def end_job(connection: Connection, sequence: int, values: Mapping[str, Any]) -> Row[Any] | None:
     """Write down what came of an execution; returns it as it is now, None if it was deleted."""
-    connection.execute(_END, {"own": sequence})
-    return update_execution(connection, sequence, values)
+    _END.execute(connection, {"own": sequence})
+    settled = {f"new_{name}": value for name, value in _written(values).items()}
+    rows = _ROW.typed(connection, _SETTLE.fetch(connection, {"own": sequence, **settled}))
+    return rows[0] if rows else None
 
 
 def release_jobs(transaction: Transaction) -> int:
@@ -157,3 +199,8 @@ def delete_old_executions(before: int, transaction: Transaction) -> int:
     ended = table.c.status.in_(("completed", "failed"))
     old = select(table.c.sequence).where(table.c.created_at < before, ended).limit(STEP)
     return transaction.connection.execute(delete(table).where(table.c.sequence.in_(old))).rowcount
+
+
+def _written(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values as the driver takes them."""
+    return {name: _encode(value).decode() if name in _LISTS else value for name, value in values.items()}

@@ -31,6 +31,7 @@ LIST: Final = resource_list(
 )
 _BY_ID: Final = PreparedSelect(select(table).where(table.c.id == bindparam("id")))
 _BY_SEQUENCE: Final = PreparedSelect(select(table).where(table.c.sequence == bindparam("sequence")))
+_EXISTS: Final = Prepared(select(table.c.sequence).where(table.c.sequence == bindparam("sequence")))
 _ANY: Final = Prepared(select(table.c.sequence).limit(1))
 _SCHEDULED_AT: Final = Prepared(
     select(func.min(table.c.schedule_next_at)).where(table.c.schedule_next_at > 0)
@@ -56,6 +57,11 @@ def function_of_sequence(connection: Connection, sequence: int) -> Row[Any] | No
     """A function, by its number."""
     rows = _BY_SEQUENCE.typed(connection, _BY_SEQUENCE.fetch(connection, {"sequence": sequence}))
     return rows[0] if rows else None
+
+
+def function_exists(connection: Connection, sequence: int) -> bool:
+    """Whether there is a function of this number still."""
+    return bool(_EXISTS.fetch(connection, {"sequence": sequence}))
 
 
 def insert_function(connection: Connection, values: Mapping[str, Any]) -> Row[Any]:

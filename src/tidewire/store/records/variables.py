@@ -8,7 +8,6 @@ from typing import Any, Final
 from sqlalchemy import Row, bindparam, delete, insert, select, update
 
 from tidewire.store.engine.connection import Connection
-from tidewire.store.engine.prepared_statements import Prepared
 from tidewire.store.lists.resource_lists import list_rows, resource_list
 from tidewire.store.schema import variables as table
 
@@ -20,7 +19,6 @@ _OF: Final = (
     table.c.resource_id == bindparam("resource"),
 )
 _ALL: Final = select(table).where(*_OF).order_by(table.c.sequence)
-_VALUES: Final = Prepared(select(table.c.key, table.c.value).where(*_OF).order_by(table.c.sequence))
 _BY_ID: Final = select(table).where(*_OF, table.c.id == bindparam("id"))
 _ID: Final = select(table.c.sequence).where(table.c.id == bindparam("id"))
 _KEY: Final = select(table.c.sequence).where(*_OF, table.c.key == bindparam("key"))
@@ -57,12 +55,6 @@ def variable_row(connection: Connection, resource_type: str, resource_id: str, i
 def variable_rows(connection: Connection, resource_type: str, resource_id: str) -> Sequence[Row[Any]]:
     """All variables of a resource, the oldest first."""
     return connection.execute(_ALL, {"resource_type": resource_type, "resource": resource_id}).all()
-
-
-def variable_values(connection: Connection, resource_type: str, resource_id: str) -> list[tuple[str, str]]:
-    """Name and sealed value of all variables of a resource, the oldest first."""
-    rows = _VALUES.fetch(connection, {"resource_type": resource_type, "resource": resource_id})
-    return [(key, value) for key, value in rows]
 
 
 def variable_exists(connection: Connection, id_: str) -> bool:
