@@ -42,6 +42,8 @@ class MailServer:
     security: Security
     guard: Guard | None
     """Decides which addresses of it may be called; None for the operator's own server: all."""
+    connection: socket.socket | None = None
+    """The connection to it, where there is one already."""
 
 
 def server_of_project(smtp: SmtpSettings, guard: Guard) -> MailServer:
@@ -124,13 +126,19 @@ async def _reached(server: MailServer, seconds: float) -> AsyncIterator[dict[str
 
     Raises OSError (TimeoutError too) or ForbiddenAddressError.
     """
-    if server.guard is None:
+    if server.connection is not None:
+        yield {"sock": server.connection}
+    elif server.guard is None:
         yield {"port": server.port}
-        return
+    else:
+        with await connected_to(server, server.guard, seconds) as connected:
+            yield {"sock": connected}
+
+
+async def connected_to(server: MailServer, guard: Guard, seconds: float = SECONDS) -> socket.socket:
+    """A connection to a server, at an address that may be called. Raises OSError or ForbiddenAddressError."""
     async with asyncio.timeout(seconds):
-        connected = await _connected(await server.guard.addresses(server.host, server.port), server.port)
-    with connected:
-        yield {"sock": connected}
+        return await _connected(await guard.addresses(server.host, server.port), server.port)
 
 
 async def _connected(addresses: list[str], port: int) -> socket.socket:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -58,8 +59,12 @@ class HttpCourier:
         self, provider: Provider, letter: Letter, recipients: Sequence[Recipient]
     ) -> tuple[Refusal | None, int]:
         """Why the recipients were not told, if they were not, and the status of the answer."""
+        written = self._address(provider), provider, letter, recipients
         try:
-            call = self._kind.call(self._address(provider), provider, letter, recipients)
+            if letter.attachments:  # writing them takes long
+                call = await asyncio.to_thread(self._kind.call, *written)
+            else:
+                call = self._kind.call(*written)
         except ValueError as error:
             return refusal(str(error)), 0
         try:

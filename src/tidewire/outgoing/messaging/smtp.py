@@ -2,50 +2,105 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import ssl
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+import msgspec
+
 from tidewire.outbound.guard import ForbiddenAddressError, Guard
-from tidewire.outbound.smtp import MailServer, Security, give_mail
+from tidewire.outbound.smtp import MailServer, Security, connected_to
 from tidewire.outgoing.messaging.couriers import Letter, Provider, Recipient, Refusal, refusal, refused
+from tidewire.outgoing.messaging.mailer import Order
 from tidewire.outgoing.messaging.mime import mime_of
+from tidewire.outgoing.messaging.smtp_outcome import Given, given
 
 AT_ONCE: Final = 100
 """Recipients of one mail, which servers must take at least (RFC 5321)."""
+_PROCESSES: Final = 2
+"""Mails with files that are written at the same time."""
+_SECONDS: Final = 600
+"""In which a mail with files has to be given."""
+_PASSED_ON: Final = ("PATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
+"""The environment of the process that writes mails: nothing of the server's that may hold secrets."""
 _SECURITY: Final[Mapping[str, Security]] = {"ssl": "tls", "tls": "starttls"}
 
 
 class SmtpCourier:
     """Gives one mail for many recipients, none of whom sees the others."""
 
-    def __init__(self, guard: Guard, own_name: str, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, guard: Guard, own_name: str) -> None:
         """``own_name`` is what servers are told of ours."""
         self._guard = guard
         self._own_name = own_name
-        self._tls = tls or ssl.create_default_context()
+        self._tls = ssl.create_default_context()
+        self._processes = asyncio.Semaphore(_PROCESSES)
 
     def at_once(self, letter: Letter) -> int:  # noqa: ARG002 - the contract of couriers
-        """Return the number of recipients that any server takes at once."""
+        """As many as any server takes."""
         return AT_ONCE
 
     async def carry(
         self, provider: Provider, letter: Letter, recipients: Sequence[Recipient]
     ) -> Mapping[int, Refusal]:
         """Give the mail to the first of the provider's servers that takes it."""
+        numbers = {recipient.address: recipient.sequence for recipient in recipients}
+        outcome = Given(problem="the provider names no mail server")
+        for server in self._servers(provider):
+            if letter.attachments:
+                outcome = await self._given_by_process(server, provider, letter, list(numbers))
+            else:
+                outcome = await self._given(server, provider, letter, list(numbers))
+            if not (outcome.problem and outcome.temporary):
+                break
+        if outcome.problem:
+            return refused(recipients, refusal(outcome.problem, temporary=outcome.temporary))
+        where = f"{server.host}:{server.port}"
+        return {
+            numbers[address]: refusal(f"{where} answered {code} {said}", temporary=code < 500)
+            for address, (code, said) in outcome.refused.items()
+            if address in numbers
+        }
+
+    async def _given(
+        self, server: MailServer, provider: Provider, letter: Letter, addresses: list[str]
+    ) -> Given:
         try:
             mail = mime_of(provider, letter)
         except ValueError as error:
-            return refused(recipients, refusal(str(error)))
-        told: Refusal = refusal("the provider names no mail server")
-        for server in self._servers(provider):
-            outcome = await self._give(server, mail, recipients)
-            if not isinstance(outcome, Refusal):
-                return outcome
-            told = outcome
-            if not told.temporary:
-                break
-        return refused(recipients, told)
+            return Given(problem=str(error))
+        return await given(server, mail, self._own_name, self._tls, addresses)
+
+    async def _given_by_process(
+        self, server: MailServer, provider: Provider, letter: Letter, addresses: list[str]
+    ) -> Given:
+        """The same for a mail with files: to write it and to look through its lines holds the interpreter."""
+        async with self._processes:
+            try:
+                connection = await connected_to(server, self._guard)
+            except OSError as error:
+                reason = f"{server.host}:{server.port} cannot be used: {error or type(error).__name__}"
+                return Given(problem=reason, temporary=True)
+            except ForbiddenAddressError as error:
+                return Given(problem=f"{server.host}:{server.port} cannot be used: {error}")
+            with connection:
+                order = Order(
+                    connection.fileno(),
+                    server.host,
+                    server.port,
+                    server.username,
+                    server.password,
+                    server.security,
+                    self._own_name,
+                    addresses,
+                    provider,
+                    letter,
+                )
+                return await _carried(order)
 
     def _servers(self, provider: Provider) -> list[MailServer]:
         security = _SECURITY.get(provider.text("encryption"))
@@ -70,27 +125,31 @@ class SmtpCourier:
                 )
         return servers
 
-    async def _give(
-        self, server: MailServer, mail: object, recipients: Sequence[Recipient]
-    ) -> Refusal | Mapping[int, Refusal]:
-        """Return the refusals by the numbers of the recipients; a single one if the server took the mail for
-        nobody."""
-        import aiosmtplib  # here, because not every installation sends mails
 
-        numbers = {recipient.address: recipient.sequence for recipient in recipients}
-        where = f"{server.host}:{server.port}"
-        try:
-            failed = await give_mail(server, mail, self._own_name, self._tls, list(numbers))  # type: ignore[arg-type]
-        except aiosmtplib.SMTPRecipientsRefused as error:
-            failed = {each.recipient: (each.code, each.message) for each in error.recipients}
-        except aiosmtplib.SMTPResponseException as error:
-            return refusal(f"{where} answered {error.code} {error.message}", temporary=error.code < 500)
-        except (aiosmtplib.SMTPException, OSError) as error:
-            return refusal(f"{where} cannot be used: {error or type(error).__name__}", temporary=True)
-        except (ForbiddenAddressError, ValueError) as error:
-            return refusal(f"{where} cannot be used: {error}")
-        return {
-            numbers[address]: refusal(f"{where} answered {code} {said}", temporary=code < 500)
-            for address, (code, said) in failed.items()
-            if address in numbers
-        }
+async def _carried(order: Order) -> Given:
+    """What became of a mail that a process of its own wrote and gave."""
+    failed = Given(problem="the process that writes mails failed", temporary=True)
+    environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    environment["PYTHONPATH"] = os.pathsep.join(each for each in sys.path if each)
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tidewire.outgoing.messaging.mailer"),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            pass_fds=(order.connection,),
+            env=environment,
+            cwd="/",
+        )
+    except OSError:
+        return failed
+    try:
+        async with asyncio.timeout(_SECONDS):
+            said, _ = await process.communicate(msgspec.msgpack.encode(order))
+    except TimeoutError:
+        return failed
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return msgspec.msgpack.decode(said, type=Given) if process.returncode == 0 else failed
