@@ -148,7 +148,7 @@ class RepeatedByKind:
         self._by_kind: dict[str, Repeated] = {}
 
     def tell(self, kind: str, **about: object) -> None:
-        """One of a kind happened again."""
+        """Note that something of this kind happened again."""
         known = self._by_kind.get(kind)
         if known is None:
             known = self._by_kind[kind] = Repeated(self._write, self._event)

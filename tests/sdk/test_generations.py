@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 import pytest
 
 from tests.sdk.node import JAVASCRIPT, run_node
+from tests.support.platforms import register_platform
 from tests.support.server import TidewireServer
 from tidewire.core.origins import Platform
 from tidewire.settings import Settings
@@ -32,8 +33,8 @@ def restarted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TidewireServ
 async def _register_app(data_dir: Path) -> None:
     instance = await Instance.open(Settings(data_dir=str(data_dir)))
     try:
-        await instance.create_platform(
-            DEFAULT_PROJECT_ID, "Tides", Platform("apple", "", "org.example.tides")
+        await register_platform(
+            instance, DEFAULT_PROJECT_ID, "Tides", Platform("apple", "", "org.example.tides")
         )
     finally:
         await instance.close()

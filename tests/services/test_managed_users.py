@@ -12,13 +12,13 @@ from sqlalchemy import insert
 
 from tests.services.people import refused
 from tests.services.world import GUEST, JWT_SECRET, PASSWORD, World, on_the_wire, payload
+from tests.support.identities import jwt_identity
 from tidewire.core.events import Event
 from tidewire.core.models import Account, User
 from tidewire.core.time import now
 from tidewire.services.account import sessions as own_sessions
 from tidewire.services.teams import invitations, teams
 from tidewire.services.users import creation, identities, sessions, targets, updates, users
-from tidewire.store.records.identities import jwt_identity
 from tidewire.store.schema import user_identities
 
 

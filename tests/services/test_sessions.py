@@ -4,12 +4,12 @@ import pytest
 from sqlalchemy import select, update
 
 from tests.services.world import GUEST, JWT_SECRET, KEY, PASSWORD, World, on_the_wire, payload
+from tests.support.identities import jwt_identity
 from tidewire.core.errors import TidewireError
 from tidewire.core.identities import Caller
 from tidewire.core.models import Session
 from tidewire.core.time import now, parse_datetime
 from tidewire.services.account import sessions, updates
-from tidewire.store.records.identities import jwt_identity
 from tidewire.store.schema import sessions as table
 from tidewire.store.schema import users as users_table
 from tidewire.store.secrets.credentials import InvalidJwtError

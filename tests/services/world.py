@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from tests.support.identities import session_identity
 from tidewire.core.events import Event
 from tidewire.core.identities import Caller
 from tidewire.core.models import Bucket
@@ -22,7 +23,7 @@ from tidewire.store.engine import event_log
 from tidewire.store.engine.database import Database
 from tidewire.store.instance.instance import Instance, Project
 from tidewire.store.objects.storage import ObjectStorage
-from tidewire.store.records.identities import session_identity, user_identity
+from tidewire.store.records.identities import user_identity
 
 CHROME = (
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36"

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, update
 
 from tests.store.samples import add_membership, add_session, add_team, add_user
+from tests.support.identities import jwt_identity, session_identity
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.sqlite.connections import connect
-from tidewire.store.records.identities import jwt_identity, session_identity, user_identity
+from tidewire.store.records.identities import user_identity
 from tidewire.store.schema import project_metadata, sessions, users
 from tidewire.store.secrets.credentials import (
     InvalidJwtError,

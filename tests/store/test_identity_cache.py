@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, insert, update
 
 from tests.store.samples import add_membership, add_session, add_team, add_user
+from tests.support.identities import session_identity
 from tidewire.core.identities import Identity
 from tidewire.core.time import now
 from tidewire.store.caches import identity_cache as identity_cache_module
@@ -26,7 +27,7 @@ from tidewire.store.caches.identity_cache import IdentityCache
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Database
 from tidewire.store.engine.reading import Lane
-from tidewire.store.records.identities import IdentityRows, identity_of, rows_by_secret, session_identity
+from tidewire.store.records.identities import IdentityRows, identity_of, rows_by_secret
 from tidewire.store.schema import authenticators, memberships, sessions, targets, teams, users
 from tidewire.store.secrets.credentials import InvalidJwtError, encode_jwt, encode_session, hash_secret
 

@@ -16,6 +16,7 @@ import msgspec
 import pytest
 from sqlalchemy import delete, update
 
+from tests.support.platforms import register_platform
 from tidewire.core.errors import TidewireError
 from tidewire.core.origins import Platform
 from tidewire.settings import Settings
@@ -216,7 +217,7 @@ async def test_changes_by_another_process_are_seen_at_once(instance: Instance) -
     key, secret = await instance.create_key(DEFAULT_PROJECT_ID, "Key", frozenset(), 0)
     for _ in range(2):
         assert await instance.keys.of_project(DEFAULT_PROJECT_ID, secret) == key
-    await other.create_platform(DEFAULT_PROJECT_ID, "Web", Platform("web", hostname="shop.example"))
+    await register_platform(other, DEFAULT_PROJECT_ID, "Web", Platform("web", hostname="shop.example"))
     store = await instance.project(DEFAULT_PROJECT_ID)
     assert store is not None
     assert store.project.platforms == (Platform("web", hostname="shop.example"),)

@@ -217,7 +217,7 @@ async def test_nothing_is_deleted_while_a_backup_is_made(
         await maintain_project(shop, settings, sweep_grace_ms=0)
         await instance.delete_project(DEFAULT_PROJECT_ID)
         assert exists(directory, key)
-    await instance.finish_deletions()
+    await instance.lifecycle.finish_deletions()
     assert not exists(directory, key)
 
 

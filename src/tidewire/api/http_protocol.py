@@ -22,13 +22,12 @@ from tidewire.api.errors import error_body
 from tidewire.api.http_answers import Cycle
 from tidewire.api.request_heads import MAX_HEADERS, asks_for_web_socket, head_problem, without_offer
 from tidewire.api.responses import COMMON_HEADERS, JSON_TYPE
-from tidewire.api.unread_answers import Unread, UnreadAnswers
-from tidewire.core.addresses import network_of
+from tidewire.api.slow_readers import SlowReader
+from tidewire.api.unread_answers import UnreadAnswers
 from tidewire.core.errors import TidewireError
 from tidewire.identity.heads import HeaderLines
 from tidewire.identity.paths import plain_path
 from tidewire.logs import Repeated, RepeatedByKind
-from tidewire.realtime.wire.socket import unacknowledged_bytes
 from tidewire.settings import Settings
 
 _log = structlog.get_logger()
@@ -38,8 +37,6 @@ MAX_DISCARDED_BYTES = 64 * 1024 * 1024
 HEAD_PIECE: Final = 2048
 BODY_PIECE: Final = 32 * 1024
 """Bytes that are parsed at a time: what follows waits unparsed while a request is not answered."""
-LEAST_PROGRESS: Final = 64 * 1024
-"""Bytes that a client has to take of what waits for it, within the time that it has."""
 
 STREAM_PATH: Final = "/v1/realtime/sse"
 """The path whose requests are answered by a protocol of their own, without an end."""
@@ -131,9 +128,8 @@ class _HttpProtocol(HttpToolsProtocol):
         self._rest = b""
         """Bytes that arrived and are not parsed yet."""
         self._timer: asyncio.TimerHandle | None = None
-        self._unread: Unread | None = None
-        """The bytes that the client has still to read; None if it reads as fast as it is sent to."""
-        self._write_timer: asyncio.TimerHandle | None = None
+        self._slow_reader: SlowReader | None = None
+        """The watch over what the client has still to read; None until it falls behind for the first time."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -227,7 +223,7 @@ class _HttpProtocol(HttpToolsProtocol):
         """Go on with what waits for this answer."""
         super().on_response_complete()
         if self.transport.is_closing():
-            self._expect_progress()
+            self._watched_reader().expect_progress()
         elif self.pipeline:
             pass
         elif self._last is not None:
@@ -367,7 +363,7 @@ class _HttpProtocol(HttpToolsProtocol):
         lines = b"".join(b"%b: %b\r\n" % header for header in headers)
         self.transport.write(b"%b%b\r\n%b" % (STATUS_LINE[400], lines, body))
         self.transport.close()
-        self._expect_progress()
+        self._watched_reader().expect_progress()
 
     def _too_large(self) -> str:
         return f"The request line and headers are larger than {self.limit} bytes or {MAX_HEADERS} lines."
@@ -375,58 +371,35 @@ class _HttpProtocol(HttpToolsProtocol):
     def timeout_keep_alive_handler(self) -> None:
         """Close a connection on which nothing is asked any more."""
         super().timeout_keep_alive_handler()
-        self._expect_progress()
+        self._watched_reader().expect_progress()
 
     def pause_writing(self) -> None:
         """The client reads more slowly than it is answered."""
         super().pause_writing()
-        address = network_of(self.client[0]) if self.client else ""
-        self._unread = Unread(address, self.transport.get_write_buffer_size(), self._cut_off)
-        self.unread.add(self._unread)
-        self._expect_progress()
+        self._watched_reader().falls_behind()
 
     def resume_writing(self) -> None:
         """The client caught up with its answers."""
-        self._forget_unread()
+        if self._slow_reader is not None:
+            self._slow_reader.catches_up()
         super().resume_writing()
 
-    def _cut_off(self) -> None:
-        self._tell("unread answers", "The client reads no answers, and too many bytes of such wait.")
-        self.loop.call_soon(self.transport.abort)
-
-    def _expect_progress(self) -> None:
-        """Make sure that the client takes what waits for it, or end the connection."""
-        if self._write_timer is None and self.transport.get_write_buffer_size():
-            self._write_timer = self.loop.call_later(
-                self.answer_seconds, self._look_at_progress, self._untaken()
+    def _watched_reader(self) -> SlowReader:
+        if self._slow_reader is None:
+            address = self.client[0] if self.client else ""
+            self._slow_reader = SlowReader(
+                self.transport, address, self.unread, self.answer_seconds, self._tell
             )
-
-    def _untaken(self) -> int:
-        """Bytes that the client's machine has not taken, wherever they are on this one."""
-        return self.transport.get_write_buffer_size() + (unacknowledged_bytes(self.transport) or 0)
-
-    def _look_at_progress(self, before: int) -> None:
-        self._write_timer = None
-        if self._untaken() > max(0, before - LEAST_PROGRESS):
-            self._tell("seconds of an answer", f"Too little of it was read in {self.answer_seconds} s.")
-            self.transport.abort()
-        else:
-            self._expect_progress()
-
-    def _forget_unread(self) -> None:
-        if self._unread is not None:
-            self.unread.remove(self._unread)
-            self._unread = None
-        if self._write_timer is not None:
-            self._write_timer.cancel()
-            self._write_timer = None
+        return self._slow_reader
 
     def _leave(self) -> None:
         """Stop all timers, each of which would keep this object alive until it fires, and count its bytes no
         longer."""
         self._stop_timer()
         self._unset_keepalive_if_required()
-        self._forget_unread()
+        if self._slow_reader is not None:
+            self._slow_reader.catches_up()
+            self._slow_reader = None  # it refers to this object
 
     def _start_timer(self, seconds: float) -> None:
         self._timer = self.loop.call_later(seconds, self._time_is_up, seconds)

@@ -67,10 +67,10 @@ class Form:
 
 
 class Destination(NamedTuple):
-    """Where the contents of a form go."""
+    """The destination of a form: where its contents go."""
 
     rules: FileRules | None
-    """None: the form carries no file."""
+    """The rules for its file; None: the form carries no file."""
     open_writer: Callable[[], PartWriter]
     binary: Mapping[str, int] = MappingProxyType({})
     """Names of the fields that may be any bytes, and how many each has at most."""

@@ -188,7 +188,7 @@ class Mesh:
         return True
 
     def forget(self, link: _Outgoing) -> None:
-        """There is no such process any more."""
+        """Forget a process that exists no more."""
         if self._links.get(link.name) is link:
             del self._links[link.name]
 

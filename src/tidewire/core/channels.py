@@ -126,7 +126,7 @@ class _Plan:
     route: EventRoute
     action: str
     sources: tuple[tuple[str, tuple[str, ...]], ...]
-    """Where what fills in the route's channels comes from, and the names that it may have there."""
+    """For what fills in the route's channels, where it comes from, and the names that it may have there."""
     text: str
     """All channels, separated by NUL, as a format string with a place for each source."""
 
@@ -171,7 +171,7 @@ def _format(channel: str, sources: dict[str, int]) -> str:
 
 
 def _source(segment: str) -> tuple[str, tuple[str, ...]]:
-    """Where a segment of a channel that an event fills in comes from, and its names there."""
+    """Return where a segment of a channel that an event fills in comes from, and its names there."""
     return segment[0], tuple(segment[1:-1].split("|"))
 
 

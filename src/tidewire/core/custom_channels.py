@@ -141,7 +141,7 @@ class Member(NamedTuple):
     id: str
     """The id of the user, or of a guest's connection."""
     user_id: str
-    """Empty for a guest."""
+    """The id of the user; empty for a guest."""
     joined_at: int
     """Milliseconds since the epoch."""
 

@@ -45,7 +45,8 @@ class _Found:
     builds: bool
     """Whether a deployment waits to be built."""
     due_at: int | None
-    """When the next execution is due, or a function by its schedule; milliseconds since the epoch."""
+    """When the next execution is due, or the next function by its schedule, in milliseconds since the
+    epoch."""
     scheduled_at: int | None
     """When the next function is due by its schedule."""
     held_up: bool

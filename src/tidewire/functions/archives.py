@@ -36,7 +36,7 @@ class ArchiveBounds:
 
 
 Check = Callable[[], None]
-"""Called between the pieces of work; what it raises ends the work."""
+"""A function that is called between the pieces of work; what it raises ends the work."""
 
 
 def unpack(archive: Path, folder: Path, bounds: ArchiveBounds, check: Check = lambda: None) -> None:

@@ -169,7 +169,7 @@ _next_processor = itertools.count()
 
 
 def _affinity(specification: Specification) -> list[str]:
-    """So many processors as it may use, others for the next program."""
+    """Return what binds a program to as many processors as it may use; the next program gets others."""
     available = sorted(os.sched_getaffinity(0))
     wanted = math.ceil(specification.cpus)
     if wanted >= len(available) or shutil.which("taskset", path=PATH) is None:

@@ -109,7 +109,7 @@ class Run:
     environment: Mapping[str, str]
     """All of it: the code sees nothing of the server's own."""
     archive: OpenArchive
-    """Called when the code does not lie unpacked on this machine yet."""
+    """A function that opens the archive; called when the code does not lie unpacked on this machine yet."""
 
     def starts_like(self, other: Run) -> bool:
         """Whether a process that was started for ``other``, of the same deployment, does for this too."""
@@ -129,7 +129,8 @@ class FunctionRequest:
     path: str
     """The path with the query: ``/users?limit=5``."""
     headers: Sequence[tuple[str, str]]
-    """Without ``content-length``, ``transfer-encoding`` and ``x-open-runtimes-*``, which the engine sets."""
+    """The headers but for ``content-length``, ``transfer-encoding`` and ``x-open-runtimes-*``, which the
+    engine sets."""
     body: bytes = b""
     timeout: float = 15.0
     """Seconds, those of a cold start included."""
@@ -175,7 +176,7 @@ class BuildRequest:
     """Lines of bash; empty: the source is packed as it is."""
     environment: Mapping[str, str]
     specification: Specification
-    """Its memory counts as at least 1024 MB."""
+    """What the build may use; the memory counts as at least 1024 MB."""
     timeout: float = 900.0
     """Seconds for all of it."""
 

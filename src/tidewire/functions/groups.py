@@ -29,7 +29,7 @@ _CONTROLLERS: Final = ("memory", "pids", "cpu")
 
 @dataclass(frozen=True)
 class Hierarchies:
-    """Where groups are made: one folder (version 2) or one for each controller (version 1)."""
+    """The places where groups are made: one folder (version 2), or one for each controller (version 1)."""
 
     version: int
     folders: dict[str, Path]
@@ -98,7 +98,7 @@ class ControlGroups:
 
 
 def find_hierarchies() -> Hierarchies | None:
-    """Where this process may make groups with all controllers; None: nowhere."""
+    """Return where this process may make groups with all controllers; None: nowhere."""
     own = dict(
         line.split(":", 2)[1:]
         for line in _read(Path("/proc/self/cgroup")).splitlines()

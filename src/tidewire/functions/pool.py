@@ -48,7 +48,7 @@ class _Warm:
     home: _Deployment
     active: int = 0
     used: float = 0.0
-    """When its last request ended, or it was started; of the event loop's clock."""
+    """When its last request ended, or else when it was started, by the event loop's clock."""
     retired: bool = False
     """Whether it takes no more requests, and ends with the last that it has."""
 
@@ -64,7 +64,8 @@ class _Deployment:
     """When a process was last started for it."""
     waiting: deque[asyncio.Future[_Warm]] = field(default_factory=deque)
     outdated: bool = False
-    """Its processes end when nobody waits for them: others are started by now with another environment."""
+    """Whether its processes end when nobody waits for them, as others are started by now with another
+    environment."""
     stopped: bool = False
 
 

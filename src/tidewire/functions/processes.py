@@ -33,7 +33,7 @@ from tidewire.functions.scratch import Scratch
 from tidewire.functions.wire import INTERNAL, Connection, WireAnswer, encode_request
 
 CODE: Final = "/tidewire/function"
-"""Where code sees itself, in a build too."""
+"""The folder in which code sees itself, in a build too."""
 SHIM: Final = "/tidewire/shim"
 GRACE: Final = 1.0
 """Seconds after its time in which the shim may say itself that the time is over."""

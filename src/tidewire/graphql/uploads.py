@@ -72,7 +72,7 @@ class UploadForm:
         return self.query
 
     async def _decide(self, fields: Mapping[str, str]) -> Destination:
-        """Where the file goes: it is known by now which operation takes it, and who calls that."""
+        """Return where the file goes: by now it is known which operation takes it, and who calls that."""
         query = self._read(fields)
         key, self._variable = _placed(decode_json(fields.get("map") or "{}", "`map`"))
         document = await self._documents.document(query.text)

@@ -23,7 +23,7 @@ class Fetched:
     """An answer."""
 
     url: str
-    """Where it was found, after redirects."""
+    """The address at which it was found, after redirects."""
     status: int
     media_type: str
     """The media type in lower case, without parameters; empty if the answer names none."""

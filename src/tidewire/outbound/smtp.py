@@ -33,7 +33,7 @@ class MailServerError(Exception):
 
 @dataclass(frozen=True)
 class MailServer:
-    """Where mails are given to."""
+    """A mail server that mails are given to."""
 
     host: str
     port: int

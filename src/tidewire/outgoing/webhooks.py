@@ -42,7 +42,7 @@ SOON_MS: Final = 10_000
 """Milliseconds until the next attempt for which the database stays open."""
 
 Disabled = Callable[[Webhook, Failure], Awaitable[None]]
-"""Called when a webhook is about to be disabled."""
+"""A function that is called when a webhook is about to be disabled."""
 
 _log = structlog.get_logger("tidewire.outgoing")
 

@@ -32,7 +32,7 @@ class KeptPicture:
 
     size: int
     content: bytes
-    """Empty: they are read from ``path``."""
+    """The bytes; empty: they are read from ``path``."""
     path: Path
     seal: Seal | None = None
     """What it is encrypted with where it is kept; None: with nothing."""

@@ -31,7 +31,7 @@ class Client(msgspec.Struct, frozen=True):
     from_this_machine: bool = False
     """Somebody at the server itself, not through a proxy."""
     is_cli: bool = False
-    """It says that it is the command line."""
+    """Whether it says that it is the command line."""
     sign_up_code: str = ""
     """What it shows to make the console's first account."""
 

@@ -25,7 +25,7 @@ SERVER: Final = Share("", 1, 15.0)
 
 
 class _NoRoomError(Exception):
-    """There is no room at present for the result that is being read."""
+    """Raised where there is no room at present for the result that is being read."""
 
 
 @dataclass(eq=False, slots=True)

@@ -45,7 +45,7 @@ class IssuedToken:
     """A token just made. The secret is known only now."""
 
     token: Token
-    """Without its secret."""
+    """The token without its secret."""
     secret: str
 
 

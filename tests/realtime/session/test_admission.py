@@ -20,6 +20,7 @@ from tests.realtime.conftest import (
     subscribe,
 )
 from tests.realtime.raw_client import RawClient, text
+from tests.support.platforms import register_platform
 from tidewire.core.origins import Platform
 from tidewire.core.time import now
 from tidewire.store.secrets.credentials import encode_jwt, encode_session
@@ -105,7 +106,7 @@ async def test_tokens_that_are_wrong_are_refused(server: RealtimeServer) -> None
 
 
 async def test_origins(server: RealtimeServer) -> None:
-    await server.instance.create_platform(PROJECT, "site", Platform("web", hostname="good.example"))
+    await register_platform(server.instance, PROJECT, "site", Platform("web", hostname="good.example"))
     for origin in ("http://localhost:3000", "https://good.example"):
         async with server.client(origin=origin) as client:
             assert (await receive(client))["type"] == "connected"

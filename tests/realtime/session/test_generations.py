@@ -16,6 +16,7 @@ import pytest
 
 from tests.realtime.conftest import PROJECT, RealtimeServer
 from tests.realtime.raw_client import RawClient, close, raw_client
+from tests.support.platforms import register_platform
 from tidewire.core.events import LoggedEvent
 from tidewire.core.origins import Platform
 from tidewire.core.time import format_datetime, now
@@ -77,7 +78,7 @@ def _event_text(logged: LoggedEvent, *ids: str) -> str:
 async def _prepared(server: RealtimeServer, sdk: Sdk) -> tuple[str, dict[str, str]]:
     """A session of user u1, and the headers of a socket of theirs."""
     if sdk is REACT_NATIVE:
-        await server.instance.create_platform(PROJECT, "App", Platform("apple", "", "org.example"))
+        await register_platform(server.instance, PROJECT, "App", Platform("apple", "", "org.example"))
     session = await server.sign_up("u1", name="Ada")
     return session, sdk.headers if sdk.logs_in else sdk.headers | _cookie(session)
 

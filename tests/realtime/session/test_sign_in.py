@@ -11,6 +11,7 @@ from sqlalchemy import delete, update
 
 from tests.realtime.conftest import PROJECT, RealtimeServer, ask, close_status, receive, rejection
 from tests.store.samples import add_membership, add_session, add_team, add_user, event
+from tests.support.platforms import register_platform
 from tidewire.core.origins import Platform
 from tidewire.core.project_settings import ProjectSettings
 from tidewire.core.time import now
@@ -137,7 +138,7 @@ async def test_a_project_that_moves_to_another_team_has_other_admins(server: Rea
 async def test_pages_of_a_project_do_not_act_as_its_admins(server: RealtimeServer) -> None:
     session = await console_user(server, "ada", confirmed=True, roles=["owner"])
     await own_project(server)
-    await server.instance.create_platform(PROJECT, "site", Platform("web", hostname="shop.example"))
+    await register_platform(server.instance, PROJECT, "site", Platform("web", hostname="shop.example"))
     cookie = f"a_session_console={session}"
     for origin, admitted in (("https://shop.example", False), ("http://localhost:3000", True)):
         async with server.client(f"project={PROJECT}&mode=admin", cookie=cookie, origin=origin) as client:

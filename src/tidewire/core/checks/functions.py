@@ -67,7 +67,7 @@ class SpecificationSlug(Choice):
 
 @dataclass(frozen=True)
 class Schedule(Check):
-    """When something is run by the clock: five fields, as cron has them."""
+    """A schedule by which something is run: five fields, as cron has them."""
 
     json_type = "string"
     longest: ClassVar[int] = 256

@@ -60,7 +60,7 @@ class ColumnEmail(_FormatColumn, frozen=True, kw_only=True):
 
 
 class ColumnEnum(_FormatColumn, frozen=True, kw_only=True):
-    """One of some texts."""
+    """A text out of a list."""
 
     elements: list[str]
 
@@ -192,7 +192,7 @@ class AttributeEmail(ColumnEmail, frozen=True, kw_only=True):
 
 
 class AttributeEnum(ColumnEnum, frozen=True, kw_only=True):
-    """One of some texts."""
+    """A text out of a list."""
 
 
 class AttributeIp(ColumnIp, frozen=True, kw_only=True):

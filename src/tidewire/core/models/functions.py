@@ -10,7 +10,7 @@ class Variable(Resource, frozen=True, kw_only=True):
 
     key: str
     value: str
-    """Empty if it is secret."""
+    """The value; empty if it is secret."""
     secret: bool
     resource_type: str
     """``function``, or ``project``: then it is that of all functions."""
@@ -50,7 +50,7 @@ class Function(Resource, frozen=True, kw_only=True):
     events: list[str]
     """Patterns of events that run it."""
     schedule: str
-    """When it is run by the clock: five fields, as cron has them, in UTC."""
+    """The schedule by which it is run: five fields, as cron has them, in UTC."""
     timeout: int
     """Seconds."""
     entrypoint: str
@@ -224,7 +224,8 @@ class Execution(Resource, frozen=True, kw_only=True):
     """Only in the answer to a synchronous call."""
     response_headers: list[Headers]
     logs: str
-    """Empty but for programs with a key and people of the console, as are the errors."""
+    """The logs, which only programs with a key and people of the console see, as they do the errors; else
+    empty."""
     errors: str
     duration: float
     """Seconds."""

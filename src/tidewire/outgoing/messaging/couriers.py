@@ -42,7 +42,7 @@ class Letter:
     copied: Sequence[str] = ()
     """Mail addresses that the recipients see as told too."""
     image_url: str = ""
-    """Where devices get the picture of a push message; empty: there is none."""
+    """The address at which devices get the picture of a push message; empty: there is none."""
 
     def text(self, name: str) -> str:
         """A part of the message; empty if it is not there."""

@@ -12,7 +12,7 @@ from tidewire.core.custom_channels import Member
 ChannelKey = tuple[str, str]
 """A project's id and the name of a custom channel of it."""
 Tell = Callable[[ChannelKey, Member, bool], None]
-"""Called when a member has joined (True) or left."""
+"""A function that is called when a member has joined (True) or left (False)."""
 
 
 class _Stay:

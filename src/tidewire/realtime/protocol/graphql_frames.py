@@ -31,8 +31,6 @@ from tidewire.realtime.protocol.framing import Framing
 
 _encode: Final = msgspec.json.Encoder().encode
 
-FIELDS: Final = ("events", "channels", "timestamp", "payload", "offset")
-"""The fields of an event."""
 
 Piece = bytes | str
 """A piece of JSON: text as it is, or the name of a field whose value stands there."""

@@ -67,7 +67,7 @@ class MessageReader(WireUser):
 
     @abstractmethod
     def handle(self, message: Message | MessageError | LongText) -> None:
-        """Called with each message whose turn it is, or why it is refused."""
+        """Handle a message whose turn it is, or the reason for which it is refused."""
 
     @property
     @abstractmethod

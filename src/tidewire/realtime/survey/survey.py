@@ -109,7 +109,7 @@ class OtherProcesses(Protocol):
     """The other processes of the server (:class:`tidewire.bus.mesh.Mesh`)."""
 
     def others(self) -> list[str]:
-        """Their ids."""
+        """Return the ids of the other processes."""
 
     async def ask(self, asked: Mapping[str, bytes]) -> Mapping[str, bytes | None]:
         """Ask each of these something. None: it gave no answer in time; left out: it has ended."""
@@ -139,7 +139,7 @@ class Survey:
         self._others = others
 
     def processes(self) -> list[str]:
-        """Their ids."""
+        """Return the ids of all processes, this one first."""
         return [self._here(), *(self._others.others() if self._others is not None else ())]
 
     async def answer(self, question: bytes) -> bytes:

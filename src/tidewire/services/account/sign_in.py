@@ -30,7 +30,7 @@ class Login:
     """How a user proved to be that user, and from where."""
 
     provider: str
-    """Its name in sessions: ``email``, ``phone``, ``magic-url``, ``token``, ``anonymous``, ..."""
+    """The name that sessions give it: ``email``, ``phone``, ``magic-url``, ``token``, ``anonymous``, ..."""
     provider_uid: str
     factor: str
     """``password``, ``email``, ``phone``, ``token`` or ``anonymous``."""
@@ -42,7 +42,7 @@ class NewSession:
     """A session just made, with the secret that only its client will know."""
 
     session: Session
-    """Without the secret."""
+    """The session without its secret."""
     encoded: str
     """Id of the user and secret, as clients keep them."""
     expires: int

@@ -37,7 +37,7 @@ class KeptList:
 
     rows: Sequence[msgspec.Raw]
     total: int | None
-    """None: it was not counted."""
+    """The number of rows on all pages; None: it was not counted."""
     made_at: float
     """Monotonic seconds."""
     offset: int

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 
 from tidewire.core.checks.lists import Items, JsonOrText, PermissionList, QueryList
-from tidewire.core.checks.names import Id, KeyName
+from tidewire.core.checks.names import KeyName
 from tidewire.core.checks.numbers import Int32
 from tidewire.core.checks.texts import AnyCaseChoice
 from tidewire.core.columns import KINDS, ColumnRules, InvalidValueError, shown_time
@@ -128,5 +128,4 @@ ManyRows = Annotated[Sequence[dict[str, Any]], Items(JsonOrText())]
 Queries = Annotated[Sequence[str], RowQueries()]
 BulkQueries = Annotated[Sequence[str], Condition()]
 LongQueries = Annotated[Sequence[str], RowQueries(long=True)]
-TransactionId = Annotated[str, Id()]
 LooseNumber = Annotated[float, Number(loose=True)]

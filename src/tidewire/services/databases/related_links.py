@@ -88,7 +88,7 @@ def missing_keys(
     row: StoredRow,
     keys: Mapping[str, int],
 ) -> dict[str, int | None]:
-    """Those of ``keys`` that an existing row does not hold yet.
+    """Return those of ``keys`` that an existing row does not hold yet.
 
     Raises ``row_unique_constraint_violation`` if its only place is taken.
     """

@@ -74,7 +74,7 @@ class NewRow(msgspec.Struct, frozen=True, eq=False):
     permissions: list[str]
     changes: Changes
     fields: Fields
-    """Without ``$sequence``."""
+    """The fields of the row but for ``$sequence``."""
     event: partial[Event]
     """The event, to be made by a call with the payload."""
 

@@ -40,7 +40,7 @@ def deactivate(connection: Connection, function: Row[Any]) -> None:
 
 
 def next_run(schedule: str, deployment_id: str, after: int) -> int:
-    """When a function is run next by its schedule; 0: never, for it has none or nothing to run."""
+    """Return when a function is run next by its schedule; 0: never, for it has none or nothing to run."""
     return next_time(schedule, after) if schedule and deployment_id else 0
 
 

@@ -17,7 +17,7 @@ from tidewire.core.models import (
     TemplateFunctionList,
 )
 from tidewire.functions.contract import Runtime
-from tidewire.functions.specifications import SPECIFICATIONS, Specification
+from tidewire.functions.specifications import SPECIFICATIONS
 from tidewire.services.context import Context
 from tidewire.services.functions import operations
 
@@ -75,11 +75,6 @@ async def require_runtime(context: Context, key: str) -> None:
             "function_runtime_unsupported",
             f"This machine has no runtime {key[:64]!r}. It has: {there}.",
         )
-
-
-def specification_of(slug: str) -> Specification:
-    """The specification of a name that was checked."""
-    return SPECIFICATIONS[slug]
 
 
 def _runtime(runtime: Runtime) -> models.Runtime:

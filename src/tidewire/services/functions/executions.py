@@ -151,7 +151,7 @@ def _kept(body: str | bytes) -> dict[str, Any]:
 
 
 def _due_at(scheduled_at: str | None, *, later: bool) -> int:
-    """When an execution is to run, milliseconds since the epoch; 0: at once."""
+    """Return when an execution is to run, in milliseconds since the epoch; 0: at once."""
     if scheduled_at is None:
         return 0
     if not later:

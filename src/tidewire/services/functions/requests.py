@@ -31,7 +31,8 @@ class Sender(msgspec.Struct, frozen=True, omit_defaults=True):
 
     user_id: str = ""
     session_id: str = ""
-    """Empty without a session: then the function gets no token that stands for the user."""
+    """The session of the caller; empty without one: then the function gets no token that stands for the
+    user."""
     ip: str = ""
     country_code: str = ""
     continent_code: str = ""
@@ -48,7 +49,7 @@ class ExecutionRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     headers: dict[str, str] = {}
     """The headers by their names in lower case."""
     body: str = ""
-    """Where it is text."""
+    """The body, where it is text."""
     binary: bytes = b""
     """The body where it is not text."""
     sender: Sender = Sender()

@@ -150,7 +150,7 @@ def _server_variables(
 
 
 def endpoint_of(settings: Settings) -> str:
-    """Where functions reach the API."""
+    """Return the address at which functions reach the API."""
     if settings.functions_endpoint:
         return settings.functions_endpoint.rstrip("/")
     host = "127.0.0.1" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104

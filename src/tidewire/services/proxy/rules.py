@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Any, Final
 
 from tidewire.core.checks.addresses import Domain, Url
@@ -33,6 +34,10 @@ RULES: Final = "/proxy/rules"
 RULE: Final = "/proxy/rules/{ruleId}"
 _QUERY_KINDS: Final = ("limit", "offset", "cursor", "filter", "order")
 _LIMIT: Final = RateLimit(10, 60, ("userId:{userId}, url:{url}",))
+_declare_creation: Final = partial(
+    operations.declare, scopes=("rules.write",), status=201, event=RULE_CREATED, limit=_LIMIT
+)
+"""Declare an operation that makes a rule."""
 
 
 @operations.declare("listRules", "GET", RULES, scopes=("rules.read",))
@@ -61,29 +66,13 @@ async def get_rule(context: Context, rule_id: ResourceId) -> ProxyRule:
     )
 
 
-@operations.declare(
-    "createAPIRule",
-    "POST",
-    RULES + "/api",
-    scopes=("rules.write",),
-    status=201,
-    event=RULE_CREATED,
-    limit=_LIMIT,
-)
+@_declare_creation("createAPIRule", "POST", RULES + "/api")
 async def create_api_rule(context: Context, domain: Annotated[str, Domain()]) -> ProxyRule:
     """Let the API answer for this project at a domain, where requests name none."""
     return await _create(context, domain, type="api")
 
 
-@operations.declare(
-    "createFunctionRule",
-    "POST",
-    RULES + "/function",
-    scopes=("rules.write",),
-    status=201,
-    event=RULE_CREATED,
-    limit=_LIMIT,
-)
+@_declare_creation("createFunctionRule", "POST", RULES + "/function")
 async def create_function_rule(
     context: Context,
     domain: Annotated[str, Domain()],
@@ -97,15 +86,7 @@ async def create_function_rule(
     return await _create_for_function(context, function_id, domain, type=records.DEPLOYMENT)
 
 
-@operations.declare(
-    "createRedirectRule",
-    "POST",
-    RULES + "/redirect",
-    scopes=("rules.write",),
-    status=201,
-    event=RULE_CREATED,
-    limit=_LIMIT,
-)
+@_declare_creation("createRedirectRule", "POST", RULES + "/redirect")
 async def create_redirect_rule(
     context: Context,
     domain: Annotated[str, Domain()],

@@ -66,7 +66,10 @@ def uploader_of(caller: Caller) -> str:
 
 
 def previews_folder(project: Project, bucket: Row[Any], file: Row[Any] | None = None) -> str:
-    """Where the previews of a bucket, or of one of its files, are kept. Sequences are never used again."""
+    """Return where the previews of a bucket, or of one of its files, are kept.
+
+    Sequences are never used again.
+    """
     of_bucket = f"previews/{project.id}/{bucket.sequence}"
     return of_bucket if file is None else f"{of_bucket}/{file.sequence}"
 

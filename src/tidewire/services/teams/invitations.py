@@ -49,7 +49,7 @@ class _Invitation:
     name: str
     roles: tuple[str, ...]
     url: str
-    """Where the link in the message leads."""
+    """The address to which the link in the message leads."""
 
 
 @operations.write(

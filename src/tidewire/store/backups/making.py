@@ -35,7 +35,7 @@ from tidewire.store.engine.migration import INSTANCE, PROJECT
 from tidewire.store.errors import StoreError
 from tidewire.store.instance.data_directory import database_path
 from tidewire.store.instance.deletion_lock import nothing_deleted
-from tidewire.store.instance.instance import CREATION
+from tidewire.store.instance.lifecycle import CREATION
 from tidewire.store.records.deletions import REFERENCES
 from tidewire.store.records.due import DueProjects
 from tidewire.store.records.projects import CONSOLE_PROJECT_ID
@@ -48,7 +48,7 @@ _KEYS: Final = union(*(select(column) for column in REFERENCES))
 
 
 class Target(Protocol):
-    """Where a backup goes."""
+    """A target: where a backup goes."""
 
     staging: Path
     """Copies of databases are made below it."""
@@ -67,7 +67,7 @@ class Watcher(Protocol):
         """Something begins that has ``total`` parts."""
 
     def reached(self, done: int) -> None:
-        """So many of the parts are done."""
+        """Note how many of the parts are done."""
 
 
 def back_up(directory: Path, target: Target, watcher: Watcher, synchronous: Synchronous) -> Manifest:

@@ -29,7 +29,7 @@ class Restored:
 
     manifest: Manifest
     moved_to: Path | None
-    """Where the data directory is now that was there before."""
+    """The place to which the data directory that was there before was moved; None: there was none."""
 
 
 def restore(source: Path, data_dir: Path, run: str | None, *, replace: bool, watcher: Watcher) -> Restored:

@@ -201,7 +201,7 @@ def _boot_id() -> str:
     try:
         return _BOOT_ID.read_text(encoding="ascii").strip()
     except OSError:
-        # Without a way to tell, every opening after an unclean close counts as after a power cut.
+        # Where that cannot be told, every opening after an unclean close counts as one after a power cut.
         return secrets.token_hex(16)
 
 

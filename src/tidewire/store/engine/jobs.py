@@ -80,8 +80,8 @@ class Job(Generic[T]):
         self.finished = True
         future, result, error = self.future, self._result, self._error
         ended, then = self.when_ended, self._then
-        # The job keeps nothing that refers to it, as its error does by the frames that it went through: with
-        # all that these hold it would be garbage that only the collector finds.
+        # The job keeps nothing that refers back to it, as its error does by the frames that it went through:
+        # what stayed together would be a circle that only the garbage collector finds.
         self._result = self._error = self.when_ended = None
         self._then = []
         del self.future

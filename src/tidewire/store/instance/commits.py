@@ -17,11 +17,12 @@ class CommitListener:
     """Callbacks that are called on the event loop."""
 
     elsewhere: Callable[[str], None]
-    """Called with the id of a project in which another process has committed something."""
+    """A function that is called with the id of a project in which another process has committed something."""
     overlooked: Callable[[], None]
-    """Called when another process was killed, which may have committed something in any project untold."""
+    """A function that is called when another process was killed, which may have committed something
+    untold."""
     here: Callable[[str], None] | None = None
-    """Called with the id of a project in which this process has committed something."""
+    """A function that is called with the id of a project in which this process has committed something."""
 
 
 class Commits:

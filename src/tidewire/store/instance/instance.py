@@ -6,10 +6,8 @@ The instance's database is itself a project's, called ``console``, with some mor
 from __future__ import annotations
 
 import asyncio
-import shutil
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
 
@@ -30,11 +28,14 @@ from tidewire.store.caches.key_ring import KeyRing
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Database, Transaction
 from tidewire.store.engine.migration import INSTANCE, PROJECT
-from tidewire.store.engine.state import delete_state, read_state, write_state
 from tidewire.store.engine.workers import Workers
 from tidewire.store.errors import StoreError
 from tidewire.store.instance.data_directory import database_path, prepare_directory
-from tidewire.store.instance.deletion_lock import deleting
+from tidewire.store.instance.lifecycle import (
+    DEFAULT_PROJECT_ID,
+    ProjectLifecycle,
+    create_first_project,
+)
 from tidewire.store.instance.project_databases import ProjectDatabases
 from tidewire.store.machine.background import Background
 from tidewire.store.machine.disk_space import DiskSpace
@@ -53,28 +54,16 @@ from tidewire.store.records.projects import (
     CONSOLE_PROJECT_ID,
     Project,
     change_project,
-    delete_project,
     find_project,
-    insert_project,
-    project_not_found,
     project_of,
 )
-from tidewire.store.records.registered_platforms import RegisteredPlatform, insert_platform
-from tidewire.store.schema import projects, state
+from tidewire.store.schema import projects
 from tidewire.store.secrets.encryption import Encryption
 from tidewire.store.secrets.file_keys import FileKeys, FileSecrets
 from tidewire.store.secrets.secret_file import SECRETS_NAME, Secrets, settle_secrets
 
-DEFAULT_PROJECT_ID: Final = "default"
-"""The project that a new data directory has."""
-
 _CONSOLE_PLATFORMS: Final = (Platform("web", hostname="localhost"),)
 """Tools on the operator's own computer may always call."""
-_FIRST_PROJECT: Final = "platform.first_project"
-_DELETION: Final = "platform.deletion."
-"""The prefix of a note, before the id of a project whose rows are deleted and whose data is not yet."""
-CREATION: Final = "platform.creation."
-"""The prefix of a note, before the id of a project whose database may not have been made yet."""
 _PROJECTS_CACHED: Final = 10_000
 _REPORT_SECONDS: Final = 60.0
 _log = structlog.get_logger("tidewire.store")
@@ -150,6 +139,10 @@ class Instance:
         self._stores: dict[str, ProjectStore] = {}
         """The stores of the projects that were asked for, each as of one version of its project."""
         self._open_projects.listen(self._forget_store)
+        self.lifecycle: Final = ProjectLifecycle(
+            self._directory, self.database, self._open_projects, self._due, self._objects
+        )
+        """Makes and deletes projects."""
         settings_of_console = msgspec.structs.replace(
             CONSOLE_SETTINGS, session_duration=settings.session_duration
         )
@@ -179,7 +172,7 @@ class Instance:
         instance = cls(settings, secrets, disk)
         try:
             await instance.database.wake()
-            await instance.database.write(_create_first_project)
+            await instance.database.write(create_first_project)
             if not secrets.settled:
                 await asyncio.to_thread(settle_secrets, directory / SECRETS_NAME)
             ids = select(projects.c.id)
@@ -261,17 +254,14 @@ class Instance:
         """Whether the database of a project, which cannot be opened, was never made."""
         if project_id == CONSOLE_PROJECT_ID:
             return False
-        marker = CREATION + project_id
-        noted = await self.database.read(lambda connection: read_state(connection, marker), lane="identities")
-        if noted is None:
+        is_new = await self.lifecycle.is_new(project_id)
+        if not is_new:
             self._report(project_id, error)
-        return noted is not None
+        return is_new
 
     async def created(self, project_id: str) -> None:
         """Note that the project's database was made: from now on it is never made anew."""
-        await self.database.write(
-            lambda transaction: delete_state(transaction.connection, CREATION + project_id)
-        )
+        await self.lifecycle.created(project_id)
 
     def _project_sleeps(self, project_id: str, due_at: int | None) -> None:
         for listener in self._sleep_listeners:
@@ -299,23 +289,8 @@ class Instance:
         """
         if not is_id(project_id):
             raise TidewireError("general_argument_invalid", "The project id is not valid.")
-        await self._finish_deletion(project_id)
-        path = database_path(self._directory, project_id)
         moment = now()
-        project = Project(project_id, name, team_id, moment, moment, region=region)
-
-        def unit(transaction: Transaction) -> None:
-            if read_state(transaction.connection, _DELETION + project_id) is not None:
-                raise TidewireError("project_already_exists", f"The project {project_id!r} is being deleted.")
-            insert_project(transaction.connection, project)
-            if path.exists():
-                # The platform was put back as it was earlier, maybe: this is not the new owner's.
-                message = f"The data directory still holds the database of an earlier project {project_id!r}."
-                raise TidewireError("project_already_exists", message)
-            write_state(transaction.connection, CREATION + project_id, str(moment))
-
-        await self.database.write(unit)
-        await self._open_projects.get(project).database.wake()
+        await self.lifecycle.create(Project(project_id, name, team_id, moment, moment, region=region))
         return await self._existing(project_id)
 
     async def update_project(
@@ -360,24 +335,8 @@ class Instance:
                 await self.relay_events(store.database)
 
     async def delete_project(self, project_id: str) -> None:
-        """Delete a project with everything that belongs to it.
-
-        It is gone when its rows are; its database and files follow at once, or if that fails at the next
-        maintenance. Raises :class:`TidewireError` ``project_not_found``.
-        """
-
-        def unit(transaction: Transaction) -> None:
-            if find_project(transaction.connection, project_id, 0) is None:
-                raise project_not_found()
-            delete_project(transaction.connection, project_id)
-            delete_state(transaction.connection, CREATION + project_id)
-            write_state(transaction.connection, _DELETION + project_id, str(now()))
-
-        await self.database.write(unit)
-        try:
-            await self._finish_deletion(project_id)
-        except OSError:
-            _log.exception("data of a deleted project remains", project=project_id)
+        """Delete a project with everything that belongs to it: see :meth:`ProjectLifecycle.delete`."""
+        await self.lifecycle.delete(project_id)
 
     def listen_deletions(self, callback: Callable[[str], None]) -> None:
         """Have ``callback`` called with the id of each project that this process notices to be deleted."""
@@ -394,36 +353,17 @@ class Instance:
             if there.get(project_id) != created_at:
                 self._open_projects.forget(project_id)
 
-    async def finish_deletions(self) -> None:
-        """Delete what is left of deleted projects."""
-        for project_id in await self._noted(_DELETION):
-            await self._finish_deletion(project_id)
-
     async def finish_creations(self) -> None:
         """Make the databases of new projects that have none yet."""
-        for project_id in await self._noted(CREATION):
+        for project_id in await self.lifecycle.unfinished_creations():
             store = await self.project(project_id)
             if store is not None:
                 await store.database.wake()
-                await self.created(project_id)
+                await self.lifecycle.created(project_id)
 
     async def empty_trash(self) -> None:
         """Delete for good what the sweeps of object storage took long ago."""
         await self._object_store.empty_trash(day_of(now() - self.settings.trash_max_age * 1000))
-
-    async def create_platform(
-        self, project_id: str, name: str, platform: Platform, platform_id: str | None = None
-    ) -> RegisteredPlatform:
-        """Register a web site or app on a project.
-
-        Raises :class:`TidewireError` ``project_not_found`` or ``platform_already_exists``.
-        """
-        await self._existing(project_id)
-        return await self.database.write(
-            lambda transaction: insert_platform(
-                transaction.connection, project_id, name, platform, platform_id
-            )
-        )
 
     async def create_key(
         self, project_id: str, name: str, scopes: Iterable[str], expires: int, key_id: str | None = None
@@ -472,42 +412,12 @@ class Instance:
         )
         return database, IdentityCache(database, self.jwt_secret)
 
-    async def _noted(self, prefix: str) -> list[str]:
-        """Ids of the projects with a note of this kind."""
-        pattern = select(state.c.name).where(state.c.name.startswith(prefix, autoescape=True))
-        names = await self.database.read(lambda connection: list(connection.scalars(pattern)))
-        return [name.removeprefix(prefix) for name in names]
-
     def _report(self, project_id: str, error: StoreError) -> None:
         """Log that a project cannot be opened, not more often than it makes sense to read it."""
         reported = self._reported.get(project_id)
         if reported is None or time.monotonic() - reported > _REPORT_SECONDS:
             self._reported[project_id] = time.monotonic()
             _log.error("a project is refused", project=project_id, reason=str(error))
-
-    async def _finish_deletion(self, project_id: str) -> None:
-        """Delete database and files of a project that was deleted; one process does it, others wait."""
-        with deleting(self._directory) as allowed:
-            if allowed:
-                await self._delete_data(project_id)
-
-    async def _delete_data(self, project_id: str) -> None:
-        marker = _DELETION + project_id
-        if await self.database.read(lambda connection: read_state(connection, marker)) is None:
-            return
-        with ExitStack() as stack:
-            lock = locked(self._directory / "deletion.lock")
-            await asyncio.to_thread(stack.enter_context, lock)
-            if await self.database.read(lambda connection: read_state(connection, marker)) is None:
-                return
-            self._open_projects.forget(project_id)
-            await self._open_projects.closed()
-            directory = database_path(self._directory, project_id).parent
-            with suppress(FileNotFoundError):
-                await asyncio.to_thread(shutil.rmtree, directory)
-            await asyncio.to_thread(self._due.deleted, project_id)
-            await self._objects(project_id).delete_all()
-            await self.database.write(lambda transaction: delete_state(transaction.connection, marker))
 
     def _objects(self, project_id: str) -> ObjectStorage:
         return ObjectStorage(
@@ -520,11 +430,3 @@ class Instance:
 
 def _nobody(_project_id: str) -> None:
     """The listener to commits while there is none: it does nothing."""
-
-
-def _create_first_project(transaction: Transaction) -> None:
-    connection = transaction.connection
-    if read_state(connection, _FIRST_PROJECT) is None:
-        insert_project(connection, Project(DEFAULT_PROJECT_ID, "Default", "", now(), now()))
-        write_state(connection, CREATION + DEFAULT_PROJECT_ID, str(now()))
-        write_state(connection, _FIRST_PROJECT, DEFAULT_PROJECT_ID)

@@ -78,7 +78,7 @@ class ProjectDatabases:
         return held
 
     def awake(self) -> list[Database]:
-        """Those that are open now."""
+        """Return the databases that are open now."""
         return [each.database for each in self._awake.values() if each.database.is_awake]
 
     def created_at(self) -> dict[str, int]:

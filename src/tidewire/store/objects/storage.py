@@ -82,7 +82,8 @@ class Content(Protocol):
 
 
 class ObjectMissingError(Exception):
-    """There is no object under the key, it is shorter than what was asked for, or it was changed."""
+    """Raised where there is no object under the key, or it is shorter than what was asked for, or was
+    changed."""
 
 
 class ObjectWriter:

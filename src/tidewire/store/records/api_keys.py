@@ -62,7 +62,7 @@ class ApiKey:
 
     id: str
     project_id: str
-    """Empty for keys of organisations and accounts."""
+    """The id of the project; empty for keys of organisations and accounts."""
     name: str
     scopes: frozenset[str]
     expires: int

@@ -140,7 +140,7 @@ def scheduled_jobs(connection: Connection, moment: int) -> int:
 
 
 def next_job_at(connection: Connection) -> int | None:
-    """When the next execution is to begin; None: there is none."""
+    """Return when the next execution is to begin; None: there is none."""
     due_at: int | None = _NEXT.fetch(connection, {})[0][0]
     return due_at
 
@@ -155,7 +155,7 @@ class BegunJob(NamedTuple):
 
     row: Row[Any]
     sealed: str
-    """Its request; see :func:`open_request`."""
+    """The sealed request; see :func:`open_request`."""
     attempt: int
     """How often it was begun, this time included."""
 

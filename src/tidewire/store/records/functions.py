@@ -94,7 +94,7 @@ def has_functions(connection: Connection) -> bool:
 
 
 def next_scheduled_at(connection: Connection) -> int | None:
-    """When a function is run next by its schedule; None: never."""
+    """Return when a function is run next by its schedule; None: never."""
     scheduled_at: int | None = _SCHEDULED_AT.fetch(connection, {})[0][0]
     return scheduled_at
 

@@ -23,39 +23,6 @@ from tidewire.store.engine.prepared_statements import PreparedSelect
 from tidewire.store.records.projects import CONSOLE_PROJECT_ID
 from tidewire.store.records.targets import target_of
 from tidewire.store.schema import authenticators, memberships, sessions, targets, users
-from tidewire.store.secrets.credentials import decode_jwt, decode_session, hash_secret
-
-
-def session_identity(connection: Connection, encoded: str, now: int) -> Identity | None:
-    """The user of an encoded session; None unless both exist and the session is not expired."""
-    credentials = decode_session(encoded)
-    if credentials is None:
-        return None
-    user_id, secret = credentials
-    return identity_by_secret(connection, user_id, hash_secret(secret), now)
-
-
-def identity_by_secret(connection: Connection, user_id: str, secret_hash: str, now: int) -> Identity | None:
-    """The user whose unexpired session has this hash."""
-    rows = rows_by_secret(connection, user_id, secret_hash)
-    return unexpired(identity_of(connection, rows), now) if rows is not None else None
-
-
-def jwt_identity(connection: Connection, token: str, jwt_secret: bytes, now: int) -> Identity | None:
-    """The user of a token; None if the session or the user that it stands for is gone.
-
-    Raises :class:`InvalidJwtError`.
-    """
-    claims = decode_jwt(token, jwt_secret, now, connection.project_id)
-    if not claims.session_id:
-        return user_identity(connection, claims.user_id)
-    return identity_by_session(connection, claims.user_id, claims.session_id, now)
-
-
-def identity_by_session(connection: Connection, user_id: str, session_id: str, now: int) -> Identity | None:
-    """The user of an unexpired session."""
-    rows = rows_by_session(connection, user_id, session_id)
-    return unexpired(identity_of(connection, rows), now) if rows is not None else None
 
 
 def user_identity(connection: Connection, user_id: str) -> Identity | None:

@@ -51,7 +51,7 @@ class Outcome:
 
 
 def next_delivery_at(connection: Connection) -> int | None:
-    """When something is to be done for messages; None: never."""
+    """Return when something is to be done for messages; None: never."""
     if connection.execute(_ANY).first() is None:
         return None
     times = [connection.scalar(_NEXT_BEGIN), connection.scalar(_NEXT_RECIPIENT)]

@@ -35,7 +35,8 @@ def due_messages(connection: Connection, limit: int) -> list[Row[Any]]:
 
 
 def next_message_at(connection: Connection) -> int | None:
-    """When the next message is to be sent, milliseconds since the epoch; None if none is waiting."""
+    """Return when the next message is to be sent, in milliseconds since the epoch; None if none is
+    waiting."""
     next_at: int | None = connection.scalar(select(func.min(table.c.next_attempt_at)).where(_WAITING))
     return next_at
 

@@ -79,7 +79,7 @@ class Note:
 
 
 _COUNT: Final = "realtime_positions.count"
-"""Where triggers keep the number of rows (:mod:`tidewire.store.schema.realtime`)."""
+"""The value in which triggers keep the number of rows (:mod:`tidewire.store.schema.realtime`)."""
 _encode: Final = msgspec.json.Encoder().encode
 _p = realtime_positions.c
 _COLUMNS: Final = (

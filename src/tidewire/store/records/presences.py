@@ -160,7 +160,7 @@ def end_expired(transaction: Transaction) -> int:
 
 
 def next_expiry(connection: Connection) -> int | None:
-    """When the next presence expires, milliseconds since the epoch; None if there is none."""
+    """Return when the next presence expires, in milliseconds since the epoch; None if there is none."""
     next_at: int | None = connection.scalar(_NEXT_EXPIRY)
     return next_at
 

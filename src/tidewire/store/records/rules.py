@@ -43,9 +43,9 @@ class Place(NamedTuple):
 
     project_id: str
     function_id: str
-    """Empty: the API of the project."""
+    """The function that answers; empty: the API of the project does."""
     redirect_url: str = ""
-    """Where clients are sent, without anybody being asked; empty if they are answered here."""
+    """The address that clients are sent to, without anybody being asked; empty if they are answered here."""
     redirect_status_code: int = 301
 
 

@@ -64,7 +64,7 @@ def json(name: str, default: type[list[Any]] | type[dict[str, Any]]) -> Column[A
 
 
 def created() -> tuple[Column[int], Column[int]]:
-    """When the row was made and last changed."""
+    """Columns that tell when the row was made and last changed."""
     return (
         Column("created_at", Milliseconds, nullable=False),
         Column("updated_at", Milliseconds, nullable=False),

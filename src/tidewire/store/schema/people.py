@@ -117,7 +117,7 @@ targets = Table(
     Index(None, "user_id"),
     Index(None, "session_id"),
 )
-"""Where a user can be reached."""
+"""Targets: where users can be reached."""
 
 user_identities = Table(
     "user_identities",

@@ -46,7 +46,7 @@ class SessionClaims:
 
     user_id: str
     session_id: str
-    """Empty for a token that no session is needed for."""
+    """The id of the session; empty for a token that needs none."""
     expires: int
     """Milliseconds since the epoch."""
 

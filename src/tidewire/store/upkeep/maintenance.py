@@ -152,7 +152,7 @@ class Rounds:
     async def next(self) -> None:
         """Do one round."""
         try:
-            await self._instance.finish_deletions()
+            await self._instance.lifecycle.finish_deletions()
             await self._instance.finish_creations()
             await self._instance.empty_trash()
         except Exception:

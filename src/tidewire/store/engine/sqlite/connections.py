@@ -81,7 +81,7 @@ def connect(
         )
         execute_patiently(connection, f"PRAGMA synchronous = {synchronous.upper()}")
         connection.execute("PRAGMA foreign_keys = ON")
-        # What is deleted is gone from the file: many builds of SQLite do so anyway.
+        # What is deleted is overwritten in the file, as many builds of SQLite do anyway.
         connection.execute("PRAGMA secure_delete = ON")
         connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT_BYTES}")
         register_functions(connection)
@@ -106,7 +106,7 @@ def empty_log(path: Path) -> None:
 def make_read_only(connection: sqlite3.Connection) -> None:
     """Let a connection change nothing from now on."""
     connection.execute("PRAGMA query_only = ON")
-    # Not for writers: in memory, what a savepoint remembers is a list that each statement walks
+    # This is not for writers: what a savepoint remembers in memory is a list that each statement walks
     # through to its end, so that a unit of many statements would take the square of their number.
     connection.execute("PRAGMA temp_store = MEMORY")
 

@@ -45,7 +45,7 @@ T = TypeVar("T")
 
 _log = structlog.get_logger("tidewire.store")
 _VERSIONS: Final = 2**40
-"""More than there are versions of a file in one opening."""
+"""A number that is greater than the number of versions that a file has in one opening."""
 
 
 class Database:
@@ -155,7 +155,7 @@ class Database:
                 change is None or change.done()
             ):  # one that is done is forgotten only when the loop comes to it
                 change = self._begin(self._open())
-            # Others may wait for it too: one of them going away must not cancel it.
+            # Others may wait for the change too: one of them that goes away must not cancel it.
             await asyncio.shield(change)
 
     def try_to_sleep(self) -> bool:
@@ -247,7 +247,7 @@ class Database:
         return Finding(await self.read(unit, lane), moment)
 
     def _moment(self) -> int:
-        """A number that is another one whenever anyone, in this process or another, has committed."""
+        """Return a number that changes whenever anyone, in this process or another, has committed."""
         version = None if self._watcher is None else self._watcher.version()
         return UNKNOWN if version is None else self._openings * _VERSIONS + version
 
@@ -348,11 +348,11 @@ class Database:
         try:
             await self._close_files()
         except Exception:
-            # Who needs it meanwhile opens it again, and is told if that is not possible.
+            # Whoever needs the database meanwhile opens it again, and is told if that is not possible.
             _log.exception("a database was not closed cleanly", project=self.project_id)
 
     async def _close_files(self) -> None:
-        """Close what is open, which nobody uses."""
+        """Close the open files, which nobody uses."""
         file, writer, readers = self._file, self._writer, self._readers
         assert file is not None
         self._file = self._watcher = None

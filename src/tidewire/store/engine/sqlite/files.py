@@ -49,11 +49,11 @@ def copy_database(file: OpenFile, path: Path, report: Callable[[int, int], None]
     be written, :class:`DamagedError` if the database cannot be read.
     """
     source = driver(file.connection)
-    # Nobody else writes to the copy; a target on a network file system need not know locks.
+    # Locks are not needed, as nobody else writes to the copy, and a network file system may have none.
     address = f"{path.absolute().as_uri()}?nolock=1"
     try:
         with closing(sqlite3.connect(address, uri=True)) as target:
-            # Within a transaction that reads, the copy is of its moment, and never begins anew.
+            # Within a transaction that reads, the copy is of the transaction's moment, and never begins anew.
             source.execute("BEGIN")
             try:
                 source.execute("SELECT count(*) FROM sqlite_master").fetchone()

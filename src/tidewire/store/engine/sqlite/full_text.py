@@ -21,7 +21,7 @@ def match_expression(text: str, name: str) -> str:
     words = _WORD.findall(text)
     if len(text) > 1 and text.startswith('"') and text.endswith('"'):
         return f'{name} : "{" ".join(words)}"'
-    # Words consist of letters, digits and underscores: quotes cannot be closed by them.
+    # Words consist of letters, digits and underscores, so they cannot close the quotes around them.
     terms = [f'"{word}"' for word in words]
     return f"{name} : ({' OR '.join(terms)}*)" if terms else f'{name} : ""'
 

@@ -41,7 +41,7 @@ def _folded(value: Any) -> str | None:
 
 @lru_cache(maxsize=64)
 def _parts(given: str) -> tuple[str, ...]:
-    """The texts of a JSON array, folded."""
+    """Return the texts of a JSON array, folded."""
     return tuple(map(fold, _decode(given)))
 
 
@@ -55,7 +55,7 @@ def _contains(value: Any, given: str, every: int) -> int | None:
 
 @lru_cache(maxsize=1024)
 def _shape(coordinates: str) -> Any:
-    """The shape of coordinates as they are stored."""
+    """Return the shape that stored coordinates describe."""
     import shapely
 
     decoded = _decode(coordinates)
@@ -74,7 +74,7 @@ def _relates(relation: str, value: Any, other: str) -> int | None:
     try:
         return int(_RELATIONS[relation](shapely, _shape(value), _shape(other)))
     except shapely.errors.GEOSException:
-        # A polygon that crosses itself: it relates to nothing.
+        # The polygon crosses itself, and relates to nothing.
         return 0
 
 
@@ -102,7 +102,7 @@ def _distance(value: Any, other: str, metres: int) -> float | None:
 
 
 def _vector(value: Any) -> bytes | None:
-    """A vector as it is compared, of its JSON text."""
+    """Return a vector in the form in which it is compared, from its JSON text."""
     if not isinstance(value, str):
         return None
     numbers = _decode(value)

@@ -13,7 +13,7 @@ class Indexed:
 
     column: str
     path: tuple[str, ...] | None = None
-    """None: the column itself."""
+    """The path of a member in the column; None: the column itself."""
 
     def value(self, row: str = "") -> str:
         """The expression; ``row`` is ``new.`` or the like."""

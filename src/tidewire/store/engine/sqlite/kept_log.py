@@ -31,8 +31,8 @@ def log_kept(raw: sqlite3.Connection, path: Path) -> Iterator[None]:
     descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC) if _is_empty(raw, path) else None
     try:
         if descriptor is not None and sys.platform == "linux":
-            # To SQLite it looks as if another process read the database, which then has to clear up. Unlike
-            # SQLite's own locks, one of an open file description counts within the process, too.
+            # The lock makes SQLite believe that another process reads the database, and will clear up. Unlike
+            # SQLite's own locks, the lock of an open file description counts within this process, too.
             with suppress(OSError):
                 fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, _LOCK)
         yield

@@ -39,11 +39,12 @@ from tidewire.store.machine.locks import locked
 
 _log = structlog.get_logger("tidewire.store")
 _PROJECT: Final = "project"
-"""The value of a database that names its project."""
+"""The name of the value by which a database names its project."""
 
 
 def _require_content(path: Path) -> None:
-    """Refuse a database that is not there: made anew, it would know nothing of the files of its project."""
+    """Refuse a database that is not there: one that is made anew would know nothing of its project's
+    files."""
     try:
         size = path.stat().st_size
     except FileNotFoundError:
@@ -57,7 +58,7 @@ def _require_content(path: Path) -> None:
 
 @contextmanager
 def _named_in_errors(path: Path) -> Iterator[None]:
-    """Raise StoreError, with the name of the file, for what makes it unusable."""
+    """Turn errors that make the file unusable into a StoreError with the name of the file."""
     try:
         yield
     except (sqlite3.DatabaseError, DatabaseError, MigrationError, OSError) as error:
@@ -100,14 +101,14 @@ class OpenFile:
                 if due is not None:
                     due.opened(project_id)
                 self.connection: Final = self._prepared(chains, lock, create=create)
-                """The connection that it was opened with; for reading, like any other."""
+                """The connection that the database was opened with, which can be read with like any other."""
                 fcntl.flock(self._users, fcntl.LOCK_SH)
             except BaseException:
                 os.close(self._users)
                 raise
 
     def begin_writing(self) -> None:
-        """Note that somebody writes; to be called with a connection open."""
+        """Note that somebody writes. To be called while a connection is open."""
         with self._lock_file() as lock:
             note_writing(lock, self._path)
         self._is_written = True
@@ -124,7 +125,8 @@ class OpenFile:
                 lock = locking.enter_context(locked(self._lock_path))
             try:
                 if lock is not None and (self._is_written or is_noted_as_written(lock)):
-                    # With the last connection the log is emptied, and what would confirm the note is gone.
+                    # The last connection that is closed empties the log, and with it goes what would confirm
+                    # the note.
                     note_nothing(lock)
                 alone = lock is not None and self._path.exists() and self._alone()
                 with ExitStack() as stack:
@@ -144,16 +146,17 @@ class OpenFile:
         return due
 
     def _prepared(self, chains: Sequence[Chain], lock: int, *, create: bool) -> Connection:
-        """A connection to the database, whose tables and epoch are as they have to be."""
+        """Open a connection to the database, once its tables and its epoch are as they have to be."""
         first = self._alone()
         as_left = not first or is_as_left(lock, self._path)
         # Commits of this connection wait for the disk whatever the settings say.
         connection = connect(self._path, self._project_id, "full")
         try:
-            # The file keeps this.
+            # This setting stays in the file.
             execute_patiently(driver(connection), "PRAGMA journal_mode = WAL")
             try:
-                # Nearly always there is nothing to write: then nobody who writes needs to be waited for.
+                # Nearly always there is nothing to write, and then there is no need to wait for those who
+                # write.
                 put_back = self._settle(connection, chains, "DEFERRED", first, as_left, create=create)
             except (OperationalError, sqlite3.OperationalError):
                 put_back = self._settle(connection, chains, "IMMEDIATE", first, as_left, create=create)
@@ -181,7 +184,8 @@ class OpenFile:
         *,
         create: bool,
     ) -> bool:
-        """Bring tables and epoch to what they have to be; whether the file was put back from a copy."""
+        """Bring tables and epoch to what they have to be; return whether the file was put back from a
+        copy."""
         present = origin(self._path, self._users_path)
         with self._transaction(connection, kind):
             for chain in chains:
@@ -195,7 +199,7 @@ class OpenFile:
         return put_back
 
     def _require_own(self, connection: Connection) -> None:
-        """Refuse the database of another project; one that names none yet is given the name."""
+        """Refuse the database of another project; give the name of the project to one that names none yet."""
         named = read_state(connection, _PROJECT)
         if named is None:
             write_state(connection, _PROJECT, self._project_id)
@@ -217,7 +221,7 @@ class OpenFile:
 
     @contextmanager
     def _lock_file(self) -> Iterator[int]:
-        """The lock file without its lock, which is for opening and closing."""
+        """The lock file, opened without its lock, which is held for opening and closing only."""
         descriptor = os.open(self._lock_path, os.O_RDWR | os.O_CLOEXEC)
         try:
             yield descriptor

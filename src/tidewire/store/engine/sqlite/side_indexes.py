@@ -46,7 +46,7 @@ class SideIndex:
         self._create_triggers(connection, f"WHEN %s.sequence <= {reached}")
 
     def fill(self, connection: Connection, after: int, through: int) -> None:
-        """Take in the rows with these sequences."""
+        """Take the rows with these sequences into the index."""
         statement = self._inserted("r", f" FROM {self._rows} AS r WHERE r.sequence > :after")
         connection.execute(
             text(f"{statement} AND r.sequence <= :through{self._only('r', ' AND')}"),
@@ -103,20 +103,20 @@ class SideIndex:
         return f"INSERT INTO {self._name}(id, {', '.join(BOX)}) SELECT {row}.sequence, {numbers}{source}"
 
     def _only(self, row: str, keyword: str) -> str:
-        """The condition that there is something to take in: a missing shape has no box."""
+        """Return the condition that a row has something to take in: a missing shape has no box."""
         return "" if self._is_words else f"{keyword} {row}.{self._columns[0]} IS NOT NULL"
 
     def _remove(self) -> str:
         if not self._is_words:
             return f"DELETE FROM {self._name} WHERE id = old.sequence;"  # noqa: S608
-        # FTS5 does not keep the words of a row: it has to be told which ones to forget.
+        # FTS5 does not keep the words of a row, so it has to be told which ones to forget.
         return (
             f"INSERT INTO {self._name}({self._name}, rowid, {self._listed()}) "
             f"VALUES('delete', old.sequence, {self._words('old')});"
         )
 
     def _listed(self) -> str:
-        """The columns of the index of words."""
+        """Return the columns of the index of words."""
         if self._of_members:
             return ", ".join(words_column(position) for position in range(len(self._indexed)))
         return ", ".join(self._columns)

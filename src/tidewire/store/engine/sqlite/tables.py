@@ -47,8 +47,8 @@ def create_index(
     ``descending``: of the first columns, whether their values descend.
     """
     falls = [*descending, *[False] * (len(columns) - len(descending))]
-    # SQLite puts the row's number at the end of an index, always ascending, and reads an index either way.
-    # So the last column ascends too: rows with equal values are then in the order that lists want.
+    # SQLite puts the row's number at the end of an index, always ascending, and reads an index in either
+    # direction. So the last column ascends too: then rows with equal values have the order that lists want.
     indexed = [
         f"{each.value()} DESC" if fall != falls[-1] else each.value()
         for each, fall in zip(columns, falls, strict=True)

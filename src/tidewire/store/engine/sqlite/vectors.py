@@ -25,7 +25,7 @@ def packed(vector: Sequence[float]) -> bytes:
 
 
 def cosine_distance(vector: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[Any]:
-    """One less the cosine of the angle between two vectors; NULL if one is all zeros."""
+    """One minus the cosine of the angle between two vectors; NULL if one of them is all zeros."""
     return func.vec_distance_cosine(vector, other)
 
 
@@ -51,7 +51,7 @@ def keep_vectors(connection: Connection, kept: str, rows: str, column: str) -> N
 
 
 def prepare_vectors(connection: Connection) -> None:
-    """Make the functions known to a connection, once."""
+    """Make the functions known to a connection, unless they are already."""
     assert isinstance(connection, SQLiteConnection)
     if not connection.compares_vectors:
         raw = driver(connection)
@@ -59,7 +59,8 @@ def prepare_vectors(connection: Connection) -> None:
 
 
 def load_extension(connection: sqlite3.Connection) -> str:
-    """Load sqlite-vec and return its name; empty if this Python has it not, or cannot load extensions."""
+    """Load sqlite-vec and return its name; empty if it is not installed, or this Python loads no
+    extensions."""
     if not hasattr(connection, "enable_load_extension"):
         return ""
     try:
@@ -81,10 +82,10 @@ def register_fallback(connection: sqlite3.Connection) -> str:
     import numpy
 
     def read(vector: bytes) -> Any:
-        # Sums of single precision lose digits.
+        # Sums are made in double precision, because sums of single precision lose digits.
         return numpy.frombuffer(vector, dtype="<f4").astype("f8")
 
-    # The other one is what a query gives: the same for all.
+    # One of the two vectors is what a query gives, the same for all rows.
     read_again = lru_cache(maxsize=4)(read)
 
     def cosine(one: bytes, other: bytes) -> float | None:

@@ -23,7 +23,8 @@ from tidewire.store.machine.file_systems import type_at
 _LONGEST_NOTE: Final = 256
 _WRITING: Final = b"writing "
 _WITH_SUBVOLUMES: Final = frozenset({"btrfs", "zfs"})
-"""On these a snapshot that is put back is a volume of its own, with the same inodes and times."""
+"""File systems on which a snapshot that is put back is a volume of its own, with the same inodes and
+times."""
 _types: Final[dict[int, str]] = {}
 """The types of file systems by the number of their device: to find one out takes longer than to open a
 database."""
@@ -62,7 +63,7 @@ def note_nothing(lock: int) -> None:
 
 
 def is_noted_as_written(lock: int) -> bool:
-    """Whether the lock file says that what is written stands in a log, of whichever process."""
+    """Whether the lock file says that something written stands in a log, whichever process wrote it."""
     return os.pread(lock, len(_WRITING), 0) == _WRITING
 
 
@@ -78,7 +79,7 @@ def is_as_left(lock: int, path: Path) -> bool:
         return False
     if note.startswith(_WRITING):
         log = _log_of(path)
-        # The log's own times say nothing: for root, SQLite gives it an owner whenever it is opened.
+        # The times of the log itself say nothing: SQLite changes its owner whenever root opens it.
         return log.exists() and note == _writing(log) and _times_agree(path.stat())
     return note == _left(path) if note else _times_agree(path.stat())
 
