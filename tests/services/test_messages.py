@@ -174,6 +174,9 @@ def test_locales_have_the_closest_language() -> None:
     assert language_of("eo").code == "en"
     assert "Hallo ada," in composed("verification", "ada", language_of("de-ch")).text
     assert '<html lang="de" dir="ltr">' in composed("verification", "ada", language_of("de-ch")).html
+    assert '<html lang="ar" dir="rtl">' in composed("verification", "ada", language_of("ar-eg")).html
+    closest = {"pt-br": "pt", "nn": "nb", "zh-hk": "zh-TW", "zh-sg": "zh-CN", "ua": "uk", "fr-ca": "fr"}
+    assert {locale: language_of(locale).code for locale in closest} == closest
 
 
 @pytest.mark.parametrize("template", TEMPLATE_IDS)
