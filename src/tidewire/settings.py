@@ -454,6 +454,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Host names and addresses that avatars may be fetched from, by anybody, though they are internal."""
     avatars_photo_services: bool = False
     """Look for the photos of people at Gravatar and Libravatar, which are told a hash of their address."""
+    screenshots: bool = False
+    """Take screenshots of pages for avatars; Chromium and bubblewrap must be installed."""
+    screenshots_browser: str = ""
+    """Name or path of Chromium; empty: the one that is found."""
+    screenshots_at_once: Annotated[int, Meta(ge=1, le=64)] = 1
+    """Screenshots that one process takes at the same time."""
+    screenshots_seconds: PositiveSeconds = 30.0
+    """Seconds that one screenshot may take, but for the `sleep` that it asks for."""
+    screenshots_memory_bytes: Annotated[int, Meta(ge=64 * 2**20)] = 1024 * 2**20
+    """Bytes of memory that the browser of one screenshot may take."""
+    screenshots_max_bytes: Count = 50_000_000
+    """Bytes that one page may send and receive, with all that it loads."""
     previews_max_file_bytes: Bytes = 20_000_000
     """Largest file that a preview is made of, bytes."""
     geoip_file: str = ""

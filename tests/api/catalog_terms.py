@@ -35,6 +35,7 @@ from tidewire.core.checks.texts import (
     Password,
     Secret,
     Text,
+    Timezone,
 )
 from tidewire.core.parameters import Check
 from tidewire.services.databases.parameters import Geometry, Number, Order, RowQueries, ValueOf
@@ -133,6 +134,7 @@ _TERMS: Final[Mapping[type, Callable[[Any], Terms]]] = {
     FolderPath: lambda check: {"format": "folder-path", "max_length": check.maximum},
     Content: lambda check: {"max_length": check.maximum},
     Choice: lambda check: {"enum": list(check.values)},
+    Timezone: lambda _: {"case_insensitive": True},
     LocaleCode: lambda _: {"case_insensitive": True},
     AnyCaseChoice: lambda check: {"enum": list(check.values), "case_insensitive": True},
     OrEmpty: lambda check: {**terms(check.check), "allow_empty": True},

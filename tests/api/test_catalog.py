@@ -44,6 +44,38 @@ SCOPES = {"functions.listRuntimes": ("functions.read",)}
 _SPECIFICATION: dict[str, Any] = {"default": "s-1vcpu-512mb"}
 PARAMETERS: dict[str, dict[str, dict[str, Any]]] = {
     "avatars.getFlag": {"code": {"enum": enums()["Flag"]["values"]}},
+    "avatars.getScreenshot": {
+        "permissions": {
+            "constraints": {"max_items": 100},
+            "items": {
+                "constraints": {
+                    "case_insensitive": True,
+                    "enum": [
+                        "geolocation",
+                        "camera",
+                        "microphone",
+                        "notifications",
+                        "midi",
+                        "push",
+                        "clipboard-read",
+                        "clipboard-write",
+                        "payment-handler",
+                        "usb",
+                        "bluetooth",
+                        "accelerometer",
+                        "gyroscope",
+                        "magnetometer",
+                        "ambient-light-sensor",
+                        "background-sync",
+                        "persistent-storage",
+                        "screen-wake-lock",
+                        "web-share",
+                        "xr-spatial-tracking",
+                    ],
+                }
+            },
+        }
+    },
     "functions.create": {"buildSpecification": _SPECIFICATION, "runtimeSpecification": _SPECIFICATION},
     "functions.listTemplates": {
         "useCases": {

@@ -19,6 +19,7 @@ from tidewire.identity.callers import GUEST
 from tidewire.identity.heads import trusted_hops
 from tidewire.logs import RepeatedByKind
 from tidewire.pictures.pictures import Pictures
+from tidewire.screenshots.screenshots import Screenshots
 from tidewire.services.context import Client, Context
 from tidewire.services.geoip import GeoIp
 from tidewire.services.large_results import LargeResults
@@ -78,6 +79,7 @@ class Collaborators:
             geoip=self.geoip,
             engine=engine,
             pictures=pictures,
+            screenshots=Screenshots(settings),
             realtime=realtime,
         )
         """What the contexts of all requests have in common: each is a copy of it."""

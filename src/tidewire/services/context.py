@@ -13,6 +13,7 @@ from tidewire.core.inspection import RealtimeInspector
 from tidewire.core.locales import DEFAULT_LOCALE
 from tidewire.functions.contract import Engine
 from tidewire.pictures.pictures import Pictures
+from tidewire.screenshots.screenshots import Screenshots
 from tidewire.services.geoip import GeoIp
 from tidewire.services.large_results import HeldResults
 from tidewire.services.passwords import PasswordHasher
@@ -70,6 +71,8 @@ class Context(msgspec.Struct, eq=False):
     """The realtime part of this process; None if there is none."""
     pictures: Pictures | None = None
     """Makes and keeps pictures; None if nothing does here."""
+    screenshots: Screenshots | None = None
+    """Takes screenshots of pages; None if nothing does here."""
     locale: str = DEFAULT_LOCALE
     """Language that the client asks for, one of :data:`tidewire.core.locales.LOCALE_CODES`."""
     geoip: GeoIp = msgspec.field(default_factory=GeoIp)

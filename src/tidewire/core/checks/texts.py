@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
+import zoneinfo
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, ClassVar
 
 from tidewire.core.locales import LOCALE_CODES
@@ -179,6 +181,26 @@ class AnyCaseChoice(Choice):
 
     def convert(self, value: object) -> str:
         return super().convert(value.lower() if isinstance(value, str) else value)
+
+
+@cache
+def _zones() -> dict[str, str]:
+    return {name.lower(): name for name in zoneinfo.available_timezones()}
+
+
+@dataclass(frozen=True)
+class Timezone(Check):
+    """The name of a time zone, in whatever case it is written; empty for none."""
+
+    json_type = "string"
+
+    def convert(self, value: object) -> str:
+        if value == "":
+            return ""
+        name = _zones().get(value.lower()) if isinstance(value, str) else None
+        if name is None:
+            raise InvalidParameterError("Value must be the name of a time zone, such as `Europe/Paris`.")
+        return name
 
 
 @dataclass(frozen=True)
