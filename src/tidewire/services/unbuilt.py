@@ -122,6 +122,36 @@ UNBUILT: Final = (
         ("GET /account/memberships",),
     ),
     Unbuilt(
+        "avatars",
+        "screenshots of pages",
+        "Take them by a browser, and store them in a bucket.",
+        ("GET /avatars/screenshots",),
+        "avatars.read",
+    ),
+    Unbuilt(
+        "avatars",
+        "photos of its own",
+        "Store pictures of people in a bucket.",
+        ("PUT /avatars/photo", "DELETE /avatars/photo"),
+    ),
+    Unbuilt(
+        "projects",
+        "schedules apart from what they are for",
+        "Set `schedule` of a function, or `scheduledAt` of an execution or a message.",
+        ("/projects/*/schedules/**",),
+        "projects.read",
+    ),
+    Unbuilt(
+        "project",
+        "such policy on addresses",
+        "Users tell what their address is (emailIsFree, emailIsDisposable …): a function that is called by"
+        " `users.*.create` can block them.",
+        tuple(
+            f"PATCH /project/policies/deny-{kind}-email"
+            for kind in ("aliased", "corporate", "disposable", "free")
+        ),
+    ),
+    Unbuilt(
         "project",
         "environments",
         "Make a project for each of them.",

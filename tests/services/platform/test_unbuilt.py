@@ -82,6 +82,7 @@ def test_scopes_count(
         ("GET", "/organization"),
         ("GET", "/organization/keys/k"),
         ("PATCH", "/project/policies/password-pwned"),
+        ("PATCH", "/project/policies/deny-free-email"),
         ("GET", "/backups/policies/"),
     ],
 )
@@ -98,6 +99,9 @@ def test_the_message_says_what_to_do(person: Person, project: str) -> None:
     )
     for row in UNBUILT:
         assert re.fullmatch(r"Tidewire has no \S.*\S\. [A-Z].*\.", row.error().message)
+    console = Program(person.api, person.headers)
+    assert answer(console, "GET", f"/projects/{project}/schedules") == NOT_BUILT
+    assert answer(Program(person.api, {}), "GET", f"/projects/{project}/schedules") == NO_SCOPE
     with_file = httpx.post(
         f"{program.api.url}/v1/sites/s/deployments",
         files={"code": b"x" * 100},
