@@ -36,8 +36,7 @@ class _Reader:
         self.connection.deadline = self.deadline = self.used_at + seconds
         self.raw.execute("BEGIN")
         try:
-            with failures_told():
-                return unit(self.connection)
+            return unit(self.connection)
         finally:
             if self.raw.in_transaction:
                 self.raw.execute("ROLLBACK")
@@ -63,6 +62,10 @@ class Readers:
 
     def read(self, unit: Callable[[Connection], T], seconds: float) -> T:
         """Run ``unit`` in this thread, on a snapshot. Raises ``database_timeout`` after ``seconds``."""
+        with failures_told():
+            return self._read(unit, seconds)
+
+    def _read(self, unit: Callable[[Connection], T], seconds: float) -> T:
         try:
             reader = self._idle.pop()
         except IndexError:

@@ -141,9 +141,9 @@ class StagingConnection:
         self, catch_up: Callable[[Connection, int], int], unit: Callable[[Connection], T], seconds: float
     ) -> T:
         self._deadline = time.monotonic() + seconds
-        connection = self._begin()
-        raw = driver(connection)
         with failures_told():
+            connection = self._begin()
+            raw = driver(connection)
             try:
                 self._position = catch_up(connection, self._position)
                 raw.execute("SAVEPOINT unit")
