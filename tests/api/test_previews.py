@@ -325,6 +325,30 @@ def test_a_bucket_without_transformations(store: Store) -> None:
     assert store.program.get(f"{path}/files/{file}/preview").status_code == 200
 
 
+def test_rights_come_before_what_a_bucket_makes(store: Store) -> None:
+    file = store.put(saved(corners()))
+    path = f"/v1/storage/buckets/{store.bucket}"
+    closed = {"name": "B", "permissions": [], "transformations": False}
+    store.program.put(path, json=closed).raise_for_status()
+    assert refused(store.get(file)) == (401, "user_unauthorized")
+    by_file = {**closed, "fileSecurity": True}
+    store.program.put(path, json=by_file).raise_for_status()
+    assert refused(store.get(file)) == refused(store.get("nothing")) == (404, "storage_file_not_found")
+
+
+def test_a_renamed_picture_is_not_the_copy_that_a_client_has(store: Store) -> None:
+    file = store.put(saved(corners()), "a.png")
+    first = store.get(file)
+    since = {"If-Modified-Since": first.headers["last-modified"]}
+    assert store.get(file, since).status_code == 304
+    path = f"/v1/storage/buckets/{store.bucket}/files/{file}"
+    renamed = store.program.get(path).json()
+    while renamed["$updatedAt"][:19] == renamed["$createdAt"][:19]:  # dates of HTTP have whole seconds
+        renamed = store.program.put(path, json={"name": "a.webp"}).raise_for_status().json()
+    again = store.get(file, since)
+    assert (again.status_code, again.headers["content-type"]) == (200, "image/webp")
+
+
 def test_missing_content(store: Store) -> None:
     before = store.api.stored_objects()
     file = store.put(saved(corners()))

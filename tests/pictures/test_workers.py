@@ -269,6 +269,24 @@ def test_what_is_kept_is_bounded(tmp_path: Path) -> None:
     assert kept.find("a/39/x") is None
 
 
+def test_a_project_that_asks_for_ever_more_loses_its_own(tmp_path: Path) -> None:
+    kept = KeptPictures(tmp_path, 20_000)
+    quiet = [f"previews/quiet/1/{number}" for number in range(4)]
+    for number, name in enumerate(quiet):
+        kept.keep(name, bytes([7]) * 1000)
+        os.utime(tmp_path / name, (number + 1, number + 1))  # longer ago than all others
+    for number in range(60):
+        kept.keep(f"avatars/loud/{number}", bytes([8]) * 1000)
+    assert all(kept.find(name) for name in quiet)
+    assert kept.find("avatars/loud/59") is not None
+    assert sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) <= 22_000
+    for number in range(60):
+        kept.keep(f"previews/other/1/{number}", bytes([9]) * 1000)
+    left = [path.parts[len(tmp_path.parts) + 1] for path in tmp_path.rglob("*") if path.is_file()]
+    assert left.count("quiet") == 4
+    assert abs(left.count("loud") - left.count("other")) <= 3
+
+
 def test_several_processes_bound_one_folder(tmp_path: Path) -> None:
     several = [KeptPictures(tmp_path, 100_000) for _ in range(4)]
     for number in range(240):

@@ -1,12 +1,14 @@
-"""Pictures that were made, kept on the disk: bounded in bytes, those used longest ago go first."""
+"""Pictures that were made, kept on the disk: bounded in bytes; the project with most of them gives way."""
 
 from __future__ import annotations
 
+import heapq
 import os
 import shutil
 import tempfile
 import threading
 import time
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,7 +126,7 @@ class KeptPictures:
         total = sum(size for _, size, _ in found)
         if total <= self._most:
             return total
-        for _, size, path in sorted(found):
+        for size, path in self._in_turn(found):
             if total <= self._most * _LEFT:
                 break
             with suppress(OSError):
@@ -132,3 +134,23 @@ class KeptPictures:
                 total -= size
                 Path(path).parent.rmdir()  # if it is empty
         return total
+
+    def _in_turn(self, found: Iterable[tuple[float, int, str]]) -> Iterator[tuple[int, str]]:
+        """What goes first: always of the project that has most at that moment what it used longest ago.
+
+        So a project that asks for ever more pictures loses its own, and nobody else's.
+        """
+        kept: dict[str, list[tuple[float, int, str]]] = {}
+        for each in sorted(found, reverse=True):
+            names = Path(each[2]).relative_to(self._folder).parts  # the kind, the project, and so on
+            kept.setdefault(names[1] if len(names) > 1 else "", []).append(each)
+        largest = [(-sum(size for _, size, _ in each), project) for project, each in kept.items()]
+        heapq.heapify(largest)
+        while largest:
+            left, project = largest[0]
+            _, size, path = kept[project].pop()
+            yield size, path
+            if kept[project]:
+                heapq.heapreplace(largest, (left + size, project))
+            else:
+                heapq.heappop(largest)

@@ -100,7 +100,7 @@ async def get_file_preview(
         job,
         tag=tag_of(job, row.signature),
         folder=previews_folder(context.project, file.bucket, row),
-        modified=row.created_at,
+        modified=row.updated_at,  # the format may follow the name
         content=(lambda: _parts(context, file)) if source == "content" else None,
         size=row.size if source == "content" else 0,
         seal=_seal(context, file) if source == "content" else None,
