@@ -26,6 +26,13 @@ _LEEWAY: Final = 120
 """Seconds that clocks may differ by."""
 _LONGEST: Final = 32 * 1024
 _MOST_KEYS: Final = 32
+_PUBLIC_MEMBERS: Final = frozenset({"kty", "kid", "use", "alg", "n", "e", "crv", "x", "y"})
+"""Of a JSON Web Key (RFC 7518, section 6). The private ones are left out: to see whether an RSA key with them
+is sound takes seconds, for which nothing else is done."""
+_LONGEST_MEMBER: Final = 1400
+"""Characters of a member: the modulus of an RSA key of 8,192 bits has 1,366."""
+_LONGEST_P8: Final = 1000
+"""Characters of a private key of P-256 as PEM, which has 240; an RSA key has more."""
 
 
 def claims_of(
@@ -70,14 +77,23 @@ def _key_of(token: str, keys: Any) -> jwt.PyJWK:
         raise ValueError("the keys of the issuer cannot be read")
     head = jwt.get_unverified_header(token)
     named = head.get("kid")
+    public = [
+        {name: member for name, member in key.items() if name in _PUBLIC_MEMBERS and _is_short(member)}
+        for key in listed
+        if isinstance(key, Mapping)
+    ]
     fitting = [
         key
-        for key in jwt.PyJWKSet(listed).keys
+        for key in jwt.PyJWKSet(public).keys
         if key.public_key_use in (None, "sig") and (named is None or key.key_id == named)
     ]
     if len(fitting) != 1 or head.get("alg") not in _ALGORITHMS:
         raise ValueError("no key of the issuer fits")
     return fitting[0]
+
+
+def _is_short(member: object) -> bool:
+    return isinstance(member, str) and len(member) <= _LONGEST_MEMBER
 
 
 def apple_secret(client_id: str, team_id: str, key_id: str, private_key: str, moment: int) -> str:
@@ -93,6 +109,8 @@ def apple_secret(client_id: str, team_id: str, key_id: str, private_key: str, mo
         "sub": client_id,
     }
     try:
+        if len(private_key) > _LONGEST_P8:
+            raise ValueError("too long")
         return jwt.encode(claims, private_key, algorithm="ES256", headers={"kid": key_id})
     except (jwt.PyJWTError, ValueError, TypeError):
         raise ProviderFailedError("the key of the project (p8File) is no private key of P-256") from None
