@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from tests.sdk.node import run_node
 from tests.support.server import TidewireServer
 
 
-def test_who_hears_what_over_broken_connections_and_ended_sessions(
-    server: TidewireServer, api_key: str
-) -> None:
+@pytest.mark.parametrize("workers", ["1", "3"])
+def test_who_hears_what_over_broken_connections_and_ended_sessions(tmp_path: Path, workers: str) -> None:
+    server = TidewireServer(tmp_path / "data", ["--workers", workers, "--drain-seconds", "0.2"]).start()
+    try:
+        _hear(server, server.create_key())
+    finally:
+        assert server.stop() == 0
+
+
+def _hear(server: TidewireServer, api_key: str) -> None:
     outcome = run_node("graphql_subscriptions.mjs", server.endpoint, server.project, api_key)
     assert outcome["users"] == [True, True, False, False]
     to_ada = ["private", "public", "missed", "later", "fence"]
