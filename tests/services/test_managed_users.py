@@ -438,8 +438,8 @@ async def add_identity(world: World) -> None:
         "provider": "example",
         "provider_uid": "4711",
         "provider_email": "ada@elsewhere.example",
-        "access_token": "secret access",
-        "refresh_token": "secret refresh",
+        "access_token": world.instance.encryption.seal("secret access"),
+        "refresh_token": world.instance.encryption.seal("secret refresh"),
     }
     await world.database.write(
         lambda transaction: transaction.connection.execute(insert(user_identities), row) and None

@@ -21,6 +21,7 @@ from tidewire.api.contexts import context_of
 from tidewire.api.formats.table import NEWEST, OLDEST, Shaping, generation, shaping, shows_related, words_of
 from tidewire.api.formats.words import Words, in_later_words, path_in_later_words
 from tidewire.api.multipart import missing_file
+from tidewire.api.redirections import browser_of
 from tidewire.api.registry import Endpoint, Match, Route
 from tidewire.api.requests import Request
 from tidewire.api.responses import with_selected
@@ -106,6 +107,8 @@ class Call:
         related = self.generation != NEWEST and shows_related(self.generation)
         context = context_of(self.api, self.request, store, caller, self.held, shows_related=related)
         context.protocol = self.admission.protocol
+        if endpoint.operation.kind == "redirect" and context.protocol == "rest":
+            context.browser = browser_of(self.request)
         if words:
             given = in_later_words(words, given)
         result = await self._operate(match.route, context, arguments, given, upload)

@@ -27,6 +27,7 @@ from tidewire.api.collaborators import Collaborators
 from tidewire.api.downloads import send_download
 from tidewire.api.formats.versions import warning_headers
 from tidewire.api.multipart import Destination, FileRules, receive_form
+from tidewire.api.redirections import send_redirection
 from tidewire.api.refusals import refusal, send_refusal
 from tidewire.api.registry import Endpoint, Match, Route
 from tidewire.api.requests import ClientDisconnectedError, Request
@@ -43,6 +44,7 @@ from tidewire.api.storing import writer_for
 from tidewire.core.downloads import Download
 from tidewire.core.errors import TidewireError
 from tidewire.core.ids import is_id
+from tidewire.core.redirection import Redirection
 from tidewire.core.uploads import ContentRange, Upload
 from tidewire.store.instance.instance import ProjectStore
 
@@ -176,6 +178,8 @@ class Exchange(Call):
         elif isinstance(result, Download):
             self.started = True
             await send_download(self.request, self.send, result, headers)
+        elif isinstance(result, Redirection):
+            await send_redirection(self.request, self.send, status, result, headers)
         elif operation.kind == "empty":
             await send_empty(self.send, status, headers)
         elif operation.kind == "text":

@@ -108,6 +108,11 @@ def _parameter_schema(parameter: Parameter) -> dict[str, Any]:
 def _success(operation: Operation) -> dict[str, Any]:
     if operation.kind == "empty":
         return {"description": "Done; no content."}
+    if operation.kind == "redirect":
+        return {
+            "description": "The browser goes on there.",
+            "headers": {"Location": {"schema": {"type": "string"}}},
+        }
     if operation.kind == "text":
         return {"description": "Done.", "content": {"text/plain": {"schema": {"type": "string"}}}}
     if operation.kind == "binary" or operation.model is None:

@@ -38,6 +38,8 @@ class Endpoint:
         self.needs_fresh_factor = "mfaProtected" in operation.groups
         self.is_stage = operation.name in STAGES
         """Whether its first success in a project is noted."""
+        self.comes_from_elsewhere = operation.kind == "redirect" and operation.method == "POST"
+        """Whether pages of other sites send people here, with a form, which has no rights of its own."""
         self.compressible = not any(holds_secrets(model) for model in operation.models)
         """Whether its answers hold no secrets."""
         self.file_parameter = next(

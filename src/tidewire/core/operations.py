@@ -17,6 +17,7 @@ import msgspec
 from tidewire.core.downloads import Download
 from tidewire.core.parameters import Location, Parameter, parameter_of
 from tidewire.core.rate_limits import RateLimit
+from tidewire.core.redirection import Redirection
 from tidewire.core.uploads import Storing
 
 P = ParamSpec("P")
@@ -29,8 +30,14 @@ ResponseModel = type[msgspec.Struct] | UnionType
 StoringRule = Callable[[Any, Mapping[str, str]], Storing]
 """Finds out how a file is to be stored, on a connection to the project's database, from the texts that the
 request has for placeholders of the path; nothing is checked of these."""
-AnswerKind = Literal["json", "empty", "text", "binary"]
-_KINDS: Final[Mapping[Any, AnswerKind]] = {None: "empty", NoneType: "empty", str: "text", Download: "binary"}
+AnswerKind = Literal["json", "empty", "text", "binary", "redirect"]
+_KINDS: Final[Mapping[Any, AnswerKind]] = {
+    None: "empty",
+    NoneType: "empty",
+    str: "text",
+    Download: "binary",
+    Redirection: "redirect",
+}
 """The kind of an operation's answer, by the return type of its function; JSON for any other type."""
 
 
@@ -122,8 +129,9 @@ class Operations:
         ``parameters`` replace those that the function's signature gives.
 
         What the function returns says what the operation answers with: a model, text (``str``), content
-        (:class:`Download`) or nothing. ``model`` is needed where it returns the JSON object of a model in
-        another form. Without ``status`` the answer has 200, or 204 if it is empty.
+        (:class:`Download`), a redirection (:class:`Redirection`) or nothing. ``model`` is needed where it
+        returns the JSON object of a model in another form. Without ``status`` the answer has 200, or 204 if
+        it is empty.
         """
 
         def declared(function: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:

@@ -51,6 +51,8 @@ def build(operations: Iterable[Operation], subscription: GraphQLObjectType | Non
     types = ModelTypes()
     roots: dict[str, dict[str, GraphQLField]] = {"Query": {}, "Mutation": {}}
     for operation in operations:
+        if operation.kind == "redirect":  # which is for browsers that follow a link
+            continue
         root = roots["Query" if operation.method == "GET" else "Mutation"]
         root[field_of(operation.name)] = _field(operation, types)
         older = _older_name(operation.name)

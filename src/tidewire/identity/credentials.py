@@ -77,7 +77,7 @@ def find_session(head: Head, project_id: str) -> str:
     headers = head.headers
     name = f"a_session_{project_id}"
     if b"cookie" in headers:
-        cookies = _cookies(head.header(b"cookie"))
+        cookies = read_cookies(head.header(b"cookie"))
         for cookie in (name, f"{name}_legacy"):
             if cookie in cookies and decode_session(cookies[cookie]):
                 return cookies[cookie]
@@ -121,7 +121,7 @@ def _impersonated(head: Head, parameters: Mapping[str, Any], in_header: bytes, i
     )
 
 
-def _cookies(header: str) -> dict[str, str]:
+def read_cookies(header: str) -> dict[str, str]:
     """Cookies by name; of several with one name the first, which has the longest path (RFC 6265, 5.4)."""
     cookies: dict[str, str] = {}
     for pair in header.split(";"):

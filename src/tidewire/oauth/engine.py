@@ -112,11 +112,17 @@ def authorization_url(
 
 
 def sign_in(
-    registration: Registration, *, code: str, redirect_uri: str, verifier: str, nonce: str, moment: int
+    registration: Registration,
+    endpoints: Endpoints,
+    *,
+    code: str,
+    redirect_uri: str,
+    verifier: str,
+    nonce: str,
+    moment: int,
 ) -> Conversation[tuple[Tokens, Profile]]:
     """Exchange a code for tokens, and ask who signed in. ``moment`` in seconds since the epoch."""
     provider = registration.provider
-    endpoints = yield from find_endpoints(registration)
     form = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
     if provider.pkce:
         form["code_verifier"] = verifier

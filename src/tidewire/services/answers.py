@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from tidewire.core.time import format_datetime
+from tidewire.store.secrets.encryption import Encryption, SealError
 
 M = TypeVar("M", bound=msgspec.Struct)
 
@@ -31,6 +32,14 @@ def shown_fields(model: type[msgspec.Struct], record: Any, **given: Any) -> dict
 def datetime_or_empty(moment: int | None) -> str:
     """A time as text; empty if there is none."""
     return format_datetime(moment) if moment else ""
+
+
+def opened(encryption: Encryption | None, sealed: str) -> str:
+    """What was sealed; empty without a key, and for what cannot be read any more."""
+    try:
+        return encryption.open(sealed) if encryption is not None and sealed else ""
+    except SealError:
+        return ""
 
 
 def _shown(name: str, value: Any) -> Any:

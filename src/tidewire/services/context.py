@@ -11,6 +11,7 @@ from tidewire.channels import Channels
 from tidewire.core.identities import Caller
 from tidewire.core.inspection import RealtimeInspector
 from tidewire.core.locales import DEFAULT_LOCALE
+from tidewire.core.redirection import Browser
 from tidewire.functions.contract import Engine
 from tidewire.pictures.pictures import Pictures
 from tidewire.screenshots.screenshots import Screenshots
@@ -73,6 +74,8 @@ class Context(msgspec.Struct, eq=False):
     """Makes and keeps pictures; None if nothing does here."""
     screenshots: Screenshots | None = None
     """Takes screenshots of pages; None if nothing does here."""
+    browser: Browser | None = None
+    """The browser that follows a link; None where the operation answers otherwise than with a redirection."""
     locale: str = DEFAULT_LOCALE
     """Language that the client asks for, one of :data:`tidewire.core.locales.LOCALE_CODES`."""
     geoip: GeoIp = msgspec.field(default_factory=GeoIp)

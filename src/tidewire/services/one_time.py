@@ -30,6 +30,7 @@ SECONDS: Final[dict[TokenType, int]] = {
     "verification": 7 * 24 * 3600,
     "recovery": LINK_SECONDS,
     "magic-url": LINK_SECONDS,
+    "oauth2": CODE_SECONDS,
     "phone-verification": CODE_SECONDS,
     "email": CODE_SECONDS,
     "phone": CODE_SECONDS,

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-import msgspec
-
 from tidewire.core.checks.lists import QueryList
 from tidewire.core.checks.names import ResourceId
 from tidewire.core.checks.numbers import Boolean
 from tidewire.core.models import Identity, IdentityList
 from tidewire.services.account import operations, signed_in
 from tidewire.services.account.events import IDENTITY_DELETED
-from tidewire.services.answers import datetime_or_empty, shown
+from tidewire.services.answers import datetime_or_empty, opened, shown
 from tidewire.services.audit import record
 from tidewire.services.context import Context
 from tidewire.services.publishing import publish
@@ -22,6 +20,7 @@ from tidewire.store.engine.connection import Connection, Row
 from tidewire.store.engine.database import Transaction
 from tidewire.store.lists.resource_lists import list_rows
 from tidewire.store.records.user_identities import OWN_IDENTITIES, remove_identity
+from tidewire.store.secrets.encryption import Encryption
 
 
 @operations.read("listIdentities", "GET", "/account/identities", scopes=("account",))
@@ -34,7 +33,7 @@ def list_identities(
     """List the identities of the signed-in user."""
     user_id = signed_in(context).user_id
     count, rows = list_rows(connection, OWN_IDENTITIES, queries, "", (), total, user_id=user_id)
-    return IdentityList(total=count, identities=[identity_of(row) for row in rows])
+    return IdentityList(total=count, identities=[identity_of(row, context.encryption) for row in rows])
 
 
 @operations.audited(
@@ -57,20 +56,16 @@ def delete_identity(
 def publish_removed(transaction: Transaction, context: Context, row: Row[Any]) -> None:
     """Write the event of a deleted identity."""
     parameters = {"userId": row.user_id, "identityId": row.id}
-    publish(transaction, context, IDENTITY_DELETED, parameters, without_tokens(identity_of(row)))
+    publish(transaction, context, IDENTITY_DELETED, parameters, identity_of(row))
 
 
-def identity_of(row: Row[Any]) -> Identity:
-    """The identity as the API shows it."""
+def identity_of(row: Row[Any], encryption: Encryption | None = None) -> Identity:
+    """The identity as the API shows it; its tokens, which only its user and servers may see, are opened with
+    ``encryption``."""
     return shown(
         Identity,
         row,
-        provider_access_token=row.access_token,
+        provider_access_token=opened(encryption, row.access_token),
         provider_access_token_expiry=datetime_or_empty(row.access_token_expires_at),
-        provider_refresh_token=row.refresh_token,
+        provider_refresh_token=opened(encryption, row.refresh_token),
     )
-
-
-def without_tokens(identity: Identity) -> Identity:
-    """The identity without its tokens, which only its user and servers may see."""
-    return msgspec.structs.replace(identity, provider_access_token="", provider_refresh_token="")

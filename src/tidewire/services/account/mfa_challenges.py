@@ -102,10 +102,9 @@ async def update_mfa_challenge(context: Context, challenge_id: ShownSecret, otp:
         factors = list(dict.fromkeys([*found.factors, challenge.type]))
         row = change_session(connection, found.sequence, factors=factors, mfa_updated_at=now())
         parameters = {"userId": identity.user_id, "sessionId": row.id}
-        session = session_of(row, current=True)
-        publish(transaction, context, SESSION_CREATED, parameters, session)
+        publish(transaction, context, SESSION_CREATED, parameters, session_of(row, current=True))
         record(transaction, identity.user_id, "challenges.update", visit)
-        return session
+        return session_of(row, current=True, encryption=context.encryption)
 
     return await write_if_valid(context, unit)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from tidewire.core.checks.addresses import EmailAddress
 from tidewire.core.checks.names import ResourceId
@@ -17,6 +17,7 @@ from tidewire.core.time import now
 from tidewire.services.account import operations, signed_in
 from tidewire.services.account.credentials import has_password, wrong_credentials
 from tidewire.services.account.events import SESSION_CREATED, SESSION_DELETED, SESSION_UPDATED, USER_CREATED
+from tidewire.services.account.provider_tokens import refreshed_tokens, session_columns
 from tidewire.services.account.sign_in import (
     Login,
     NewSession,
@@ -31,11 +32,12 @@ from tidewire.services.audit import record
 from tidewire.services.context import Context
 from tidewire.services.passwords import OWN_SCHEME
 from tidewire.services.publishing import publish
-from tidewire.services.visits import Visit, visit_of
-from tidewire.store.engine.connection import Connection
+from tidewire.services.visits import visit_of
+from tidewire.store.engine.connection import Connection, Row
 from tidewire.store.engine.database import Transaction
 from tidewire.store.records.projects import CONSOLE_PROJECT_ID
 from tidewire.store.records.sessions import change_session, end_sessions, find_session, sessions_of
+from tidewire.store.records.user_identities import change_identity
 from tidewire.store.records.users import insert_user, replace_hash, user_by
 
 _BY_ADDRESS: Final = RateLimit(100, 3600, ("url:{url},ip:{ip}",))
@@ -114,20 +116,17 @@ def list_sessions(connection: Connection, context: Context) -> SessionList:
     """List the sessions of the signed-in user."""
     identity = signed_in(context)
     rows = sessions_of(connection, identity.user_id)
-    return SessionList(
-        total=len(rows), sessions=[session_of(row, current=row.id == identity.session_id) for row in rows]
-    )
+    return SessionList(total=len(rows), sessions=[_own(context, identity, row) for row in rows])
 
 
 @operations.read("getSession", "GET", "/account/sessions/{sessionId}", scopes=("account",))
 def get_session(connection: Connection, context: Context, session_id: ResourceId) -> Session:
     """Get a session of the signed-in user; ``current`` is the one that the request was made with."""
     identity = signed_in(context)
-    row = find_session(connection, identity.user_id, _wanted(identity, session_id))
-    return session_of(row, current=row.id == identity.session_id)
+    return _own(context, identity, find_session(connection, identity.user_id, _wanted(identity, session_id)))
 
 
-@operations.audited(
+@operations.declare(
     "updateSession",
     "PATCH",
     "/account/sessions/{sessionId}",
@@ -135,19 +134,33 @@ def get_session(connection: Connection, context: Context, session_id: ResourceId
     event=SESSION_UPDATED,
     limit=RateLimit(10, 3600, ("url:{url},ip:{ip}",)),
 )
-def update_session(
-    transaction: Transaction, context: Context, visit: Visit, session_id: ResourceId
-) -> Session:
-    """Let a session of the signed-in user last as long again as a new one; its secret stays."""
+async def update_session(context: Context, session_id: ResourceId) -> Session:
+    """Let a session of the signed-in user last as long again as a new one; its secret stays.
+
+    If it was begun at a provider that gave a refresh token, it gets new tokens from there.
+    """
     identity = signed_in(context)
-    found = find_session(transaction.connection, identity.user_id, _wanted(identity, session_id))
-    expires = now() + context.project.settings.session_duration * 1000
-    row = change_session(transaction.connection, found.sequence, expires_at=expires)
-    session = session_of(row, current=row.id == identity.session_id)
-    parameters = {"userId": identity.user_id, "sessionId": row.id}
-    publish(transaction, context, SESSION_UPDATED, parameters, session)
-    record(transaction, identity.user_id, "session.update", visit)
-    return session
+    wanted = _wanted(identity, session_id)
+    session = await context.database.read(
+        lambda connection: find_session(connection, identity.user_id, wanted)
+    )
+    tokens = await refreshed_tokens(context, session)
+    visit = await visit_of(context)
+
+    def unit(transaction: Transaction) -> Session:
+        connection = transaction.connection
+        found = find_session(connection, identity.user_id, wanted)
+        expires = now() + context.project.settings.session_duration * 1000
+        row = change_session(connection, found.sequence, expires_at=expires, **session_columns(tokens))
+        if tokens:
+            change_identity(connection, row.user_id, row.provider, row.provider_uid, **tokens)
+        parameters = {"userId": identity.user_id, "sessionId": row.id}
+        told = session_of(row, current=row.id == identity.session_id)
+        publish(transaction, context, SESSION_UPDATED, parameters, told)
+        record(transaction, identity.user_id, "session.update", visit)
+        return _own(context, identity, row)
+
+    return await context.database.write(unit)
 
 
 @operations.declare(
@@ -221,6 +234,12 @@ async def create_jwt(context: Context, duration: Annotated[int, Whole(0, 3600)] 
         lambda connection: find_session(connection, identity.user_id, identity.session_id)
     )
     return jwt_of(context, identity.user_id, identity.session_id, duration)
+
+
+def _own(context: Context, identity: Identity, row: Row[Any]) -> Session:
+    """A session as its user sees it. An impersonator does not see what opens the user's account elsewhere."""
+    encryption = context.encryption if context.caller.impersonator is None else None
+    return session_of(row, current=row.id == identity.session_id, encryption=encryption)
 
 
 def _wanted(identity: Identity, session_id: str) -> str:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from tidewire.core.models import Jwt, Session
 from tidewire.core.time import format_datetime, now
 from tidewire.services.account.events import SESSION_CREATED, SESSION_DELETED
-from tidewire.services.answers import datetime_or_empty, shown
+from tidewire.services.answers import datetime_or_empty, opened, shown
 from tidewire.services.audit import record
 from tidewire.services.context import Context, StartedSession
 from tidewire.services.messages.mails import session_alert
@@ -23,6 +24,7 @@ from tidewire.store.records.projects import CONSOLE_PROJECT_ID
 from tidewire.store.records.sessions import end_sessions, insert_session, sessions_of
 from tidewire.store.records.users import find_user
 from tidewire.store.secrets.credentials import encode_jwt
+from tidewire.store.secrets.encryption import Encryption
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,13 @@ class Login:
     factor: str
     """``password``, ``email``, ``phone``, ``token`` or ``anonymous``."""
     visit: Visit
+    provider_tokens: Mapping[str, Any] | None = None
+    """The columns of a session with what a provider elsewhere gave, sealed; None for a sign-in here."""
+
+    @property
+    def factors(self) -> list[str]:
+        """The means that count; those of a provider elsewhere are its own business, and enough."""
+        return [self.factor] if self.provider_tokens is None else [self.factor, OAUTH2]
 
 
 @dataclass(frozen=True)
@@ -49,12 +58,22 @@ class NewSession:
     """Milliseconds since the epoch."""
 
 
-def session_of(row: Row[Any], *, current: bool = False) -> Session:
-    """The session as the API shows it, without its secret."""
+OAUTH2: Final = "oauth2"
+"""What a sign-in at another provider adds to the factors of its session."""
+
+
+def session_of(row: Row[Any], *, current: bool = False, encryption: Encryption | None = None) -> Session:
+    """The session as the API shows it, without its secret.
+
+    The tokens of a provider elsewhere are opened with ``encryption``, for the user and for servers; without
+    it they are left out, as in events.
+    """
     return shown(
         Session,
         row,
         expire=format_datetime(row.expires_at),
+        provider_access_token=opened(encryption, row.provider_access_token),
+        provider_refresh_token=opened(encryption, row.provider_refresh_token),
         provider_access_token_expiry=datetime_or_empty(row.provider_access_token_expires_at),
         current=current,
         secret="",
@@ -77,18 +96,20 @@ def start_session(transaction: Transaction, context: Context, user_id: str, logi
         settings.session_duration,
         provider=login.provider,
         provider_uid=login.provider_uid,
-        factors=[login.factor],
+        factors=login.factors,
         **login.visit.columns(),
+        **(login.provider_tokens or {}),
     )
-    started = NewSession(session_of(row), encoded, row.expires_at)
+    started = NewSession(session_of(row, encryption=context.encryption), encoded, row.expires_at)
     if settings.session_limit:
         surplus = earlier[: max(0, len(earlier) + 1 - settings.session_limit)]
         publish_ended(transaction, context, surplus)
-    if _alerts(context) and earlier and login.factor not in _BY_MAIL:
+    by_mail = login.factor in _BY_MAIL and login.provider_tokens is None
+    if _alerts(context) and earlier and not by_mail:
         _alert(transaction, context, user_id, login)
     parameters = {"userId": user_id, "sessionId": started.session.id}
     # In events the current session is the one that acts; a server acts by none.
-    begun = msgspec.structs.replace(started.session, current=login.provider != SERVER)
+    begun = msgspec.structs.replace(session_of(row), current=login.provider != SERVER)
     publish(transaction, context, SESSION_CREATED, parameters, begun)
     record(transaction, user_id, "session.create", login.visit)
     return started

@@ -11,7 +11,7 @@ from tidewire.core.checks.numbers import Boolean
 from tidewire.core.checks.texts import Search
 from tidewire.core.models import IdentityList
 from tidewire.services.account.events import IDENTITY_DELETED
-from tidewire.services.account.identities import identity_of, publish_removed, without_tokens
+from tidewire.services.account.identities import identity_of, publish_removed
 from tidewire.services.context import Context
 from tidewire.services.users import operations
 from tidewire.store.engine.connection import Connection
@@ -30,10 +30,8 @@ def list_identities(
 ) -> IdentityList:
     """List the identities of all users."""
     count, rows = list_rows(connection, IDENTITIES, queries, search, (), total)
-    identities = [identity_of(row) for row in rows]
-    if not context.caller.bypasses_permissions:
-        identities = [without_tokens(identity) for identity in identities]
-    return IdentityList(total=count, identities=identities)
+    encryption = context.encryption if context.caller.bypasses_permissions else None
+    return IdentityList(total=count, identities=[identity_of(row, encryption) for row in rows])
 
 
 @operations.write(

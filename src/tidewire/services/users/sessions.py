@@ -38,11 +38,13 @@ _SESSIONS: Final = "/users/{userId}/sessions"
 
 @operations.read("listSessions", "GET", _SESSIONS, scopes=_READ)
 def list_sessions(
-    connection: Connection, _: Context, user_id: ResourceId, total: Boolean = True
+    connection: Connection, context: Context, user_id: ResourceId, total: Boolean = True
 ) -> SessionList:
     """List the sessions of a user."""
     find_user(connection, user_id)
-    sessions = [session_of(row) for row in sessions_of(connection, user_id)]
+    # Impersonators may see sessions, and never what opens an account elsewhere.
+    encryption = context.encryption if context.caller.bypasses_permissions else None
+    sessions = [session_of(row, encryption=encryption) for row in sessions_of(connection, user_id)]
     return SessionList(total=len(sessions) if total else 0, sessions=sessions)
 
 

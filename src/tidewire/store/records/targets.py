@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 
-from sqlalchemy import Row, delete, or_, select
+from sqlalchemy import Row, delete, or_, select, update
 
 from tidewire.core.errors import TidewireError
 from tidewire.core.ids import unique_id
@@ -108,6 +108,12 @@ def delete_targets_of_sessions(connection: Connection, session_ids: Sequence[str
     gone = targets.c.session_id.in_(session_ids)
     end_subscriptions(connection, gone)
     connection.execute(delete(targets).where(gone))
+
+
+def move_targets(connection: Connection, session_id: str, other_id: str) -> None:
+    """Have the devices of a session belong to another one, which takes its place."""
+    of_session = targets.c.session_id == session_id
+    connection.execute(update(targets).where(of_session).values(session_id=other_id))
 
 
 def target_of(row: Any) -> Target:

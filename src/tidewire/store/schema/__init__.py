@@ -66,6 +66,7 @@ from tidewire.store.schema.people import (
     challenges,
     memberships,
     notifications,
+    oauth2_attempts,
     sessions,
     targets,
     teams,
@@ -77,5 +78,5 @@ from tidewire.store.schema.presences import presence_connections, presences
 from tidewire.store.schema.realtime import realtime_positions, realtime_processes
 from tidewire.store.schema.transactions import transaction_operations, transaction_rows, transactions
 
-PROJECT_REVISION: Final = "project_0106"
+PROJECT_REVISION: Final = "project_0107"
 INSTANCE_REVISION: Final = "instance_0103"

@@ -150,6 +150,16 @@ tokens = Table(
 )
 """One-time secrets that were sent to users or handed to servers."""
 
+oauth2_attempts = Table(
+    "oauth2_attempts",
+    project_metadata,
+    sequence(),
+    Column("state_hash", String(64), nullable=False, unique=True),  # hex SHA-256
+    Column("sealed", Text, nullable=False),  # what the sign-in is for, and what its answer must fit
+    Column("expires_at", Milliseconds, nullable=False, index=True),
+)
+"""Sign-ins at other providers that are under way (:mod:`tidewire.store.records.oauth2_attempts`)."""
+
 authenticators = Table(
     "authenticators",
     project_metadata,

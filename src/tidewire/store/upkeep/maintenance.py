@@ -38,6 +38,7 @@ from tidewire.store.schema import (
     challenges,
     event_secrets,
     notifications,
+    oauth2_attempts,
     outgoing_messages,
     sent_messages,
     sessions,
@@ -102,7 +103,7 @@ async def maintain_project(
         lambda transaction: discard_expired_uploads(transaction, settings.upload_max_age * 1000),
     )
     await _repeat(database, file_tokens.STEP, partial(file_tokens.delete_expired, now()))
-    for table in (sessions, tokens, challenges, sent_messages, event_secrets):
+    for table in (sessions, tokens, challenges, oauth2_attempts, sent_messages, event_secrets):
         await _repeat(database, ROWS_STEP, partial(_delete_until, table.c.expires_at, now()))
     kept_since = now() - settings.event_log_max_age * 1000
     await _repeat(database, ROWS_STEP, partial(_delete_until, audit_log.c.time, kept_since))
