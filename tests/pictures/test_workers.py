@@ -22,7 +22,7 @@ from tidewire.pictures.contract import (
     TooLargeError,
     UndecodableError,
 )
-from tidewire.pictures.kept import KeptPictures
+from tidewire.pictures.kept import KeptPicture, KeptPictures
 from tidewire.pictures.pictures import Pictures
 from tidewire.pictures.places import Places
 from tidewire.settings import Settings
@@ -250,6 +250,61 @@ async def test_too_many_are_refused() -> None:
 async def _taken(places: Places, who: str) -> None:
     async with places.taken(who):
         pass
+
+
+async def test_who_wants_the_picture_of_a_flood_does_not_wait_behind_it(pictures: Pictures) -> None:
+    content = saved(Image.effect_noise((1500, 1500), 90).convert("RGB"))
+    job = Rendering(width=1400, output="webp", quality=100)
+
+    def kept(name: str, who: str) -> asyncio.Task[tuple[KeptPicture, bool]]:
+        return asyncio.create_task(pictures.kept(name, who, job, lambda: _one(content), len(content)))
+
+    flood = [kept(f"previews/p/{number}", "flooder") for number in range(10)]
+    await asyncio.sleep(0.1)  # until they stand in line
+    same = kept("previews/p/9", "visitor")
+    picture, hit = await same
+    assert (picture.size > 0, hit) == (True, False)
+    assert sum(not task.done() for task in flood) >= 5
+    assert flood[9].done() or (await flood[9])[0].content == picture.content
+    await asyncio.gather(*flood)
+    assert shown(picture.content or picture.path.read_bytes()).size[0] == 1400
+
+
+@pytest.mark.parametrize("pictures", [{"pictures_waiting_of_caller": 1}], indirect=True)
+async def test_a_picture_fails_for_all_only_if_nobody_can_wait_for_it(pictures: Pictures) -> None:
+    content = saved(Image.effect_noise((1500, 1500), 90).convert("RGB"))
+
+    def kept(name: str, who: str, size: int) -> asyncio.Task[tuple[KeptPicture, bool]]:
+        return asyncio.create_task(pictures.kept(name, who, SMALL, lambda: _one(content), size))
+
+    flood = [kept(f"previews/p/{number}", "flooder", len(content)) for number in range(8)]
+    await asyncio.sleep(0.05)
+    visitor = [kept(f"previews/p/{number}", "visitor", len(content)) for number in (6, 7)]
+    done = await asyncio.gather(*flood, *visitor, return_exceptions=True)
+    assert any(isinstance(each, PicturesBusyError) for each in done)
+    assert any(not isinstance(each, BaseException) for each in done)
+    assert not any(isinstance(each, asyncio.CancelledError) for each in done)
+    broken = [kept("previews/p/broken", who, len(content) - 1) for who in ("a", "b", "c")]
+    for each in await asyncio.gather(*broken, return_exceptions=True):
+        assert isinstance(each, UndecodableError)
+    assert (await kept("previews/p/broken", "a", len(content)))[1] is False
+
+
+async def _one(content: bytes) -> AsyncIterator[bytes]:
+    yield content
+
+
+async def test_one_that_gives_up_waiting_leaves_the_line() -> None:
+    places = Places(1, 10, 1)
+    async with places.taken("a"):
+        waiting = asyncio.create_task(_taken(places, "b"))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        again = asyncio.create_task(_taken(places, "b"))
+        await asyncio.sleep(0)
+        assert not again.done()
+    await again
 
 
 def test_what_is_kept_is_bounded(tmp_path: Path) -> None:

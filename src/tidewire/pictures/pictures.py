@@ -19,6 +19,8 @@ from tidewire.settings import Settings
 FOLDER: Final = "pictures"
 """The name of the folder in the data directory."""
 _MOST_WORKERS: Final = 4
+_CONTENDERS: Final = 8
+"""Lines that are waited in for one picture."""
 
 Content = Callable[[], AsyncIterator[bytes]]
 """Begins to stream the bytes that a picture is made from."""
@@ -42,7 +44,7 @@ class Pictures:
         self._workers = Workers(places, at_once, bounds)
         self._kept = KeptPictures(Path(settings.data_dir) / FOLDER, settings.pictures_kept_bytes)
         self._forgetting: set[asyncio.Task[None]] = set()
-        self._under_way: dict[str, asyncio.Task[KeptPicture]] = {}
+        self._under_way: dict[str, _UnderWay] = {}
 
     async def kept(
         self,
@@ -56,19 +58,27 @@ class Pictures:
     ) -> tuple[KeptPicture, bool]:
         """A picture by its name, a path, and whether it had been kept; else it is made, and kept.
 
-        ``who`` waits in turn with others; of those who want the same picture meanwhile only the first does.
+        ``who`` waits in turn with others. Of those who want the same picture meanwhile it is made for
+        whoever's turn comes first, and all have it then.
         ``content`` streams ``size`` bytes; or ``fetch`` gets them, in turn too. With a ``seal`` it is
         kept encrypted. Raises PictureError, and what these raise.
         """
         found = await asyncio.to_thread(self._kept.find, name, seal)
         if found is not None:
             return found, True
-        task = self._under_way.get(name)
-        if task is None:
-            task = asyncio.create_task(self._make(name, who, job, content, size, fetch, seal))
-            self._under_way[name] = task
-            task.add_done_callback(partial(self._made, name))
-        return await asyncio.shield(task), False
+        under_way = self._under_way.get(name)
+        if under_way is None:
+            under_way = self._under_way[name] = _UnderWay(asyncio.get_running_loop().create_future())
+            under_way.result.add_done_callback(partial(self._made, name))
+        if under_way.admits(who):
+
+            async def make() -> KeptPicture:
+                made = await self._make(who, job, content, size, fetch)
+                return await asyncio.to_thread(self._kept.keep, name, made, seal)
+
+            turn = self._workers.turn(who) if fetch is None else self.fetching(who)
+            under_way.contend(who, turn, make)
+        return await asyncio.shield(under_way.result), False
 
     async def drawn(self, who: str, job: Task, content: bytes = b"") -> bytes:
         """A picture that is not kept, or what else a worker does. Raises PictureError."""
@@ -87,9 +97,10 @@ class Pictures:
 
     async def close(self) -> None:
         """End the workers."""
-        for task in self._under_way.values():
+        tasks = [task for each in self._under_way.values() for task in each.contenders.values()]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*self._forgetting, return_exceptions=True)
         await self._workers.close()
 
@@ -102,27 +113,65 @@ class Pictures:
         return self._fetches.taken(who)
 
     async def _make(
-        self,
-        name: str,
-        who: str,
-        job: Job,
-        content: Content | None,
-        size: int,
-        fetch: Fetch | None,
-        seal: Seal | None,
-    ) -> KeptPicture:
-        if fetch is None:
-            pieces = _pieces(b"") if content is None else content()
-            made = await self._workers.make(who, job, self._limits, pieces, size)
-        else:
-            async with self.fetching(who):
-                made = await self.drawn(who, job, await fetch())
-        return await asyncio.to_thread(self._kept.keep, name, made, seal)
+        self, who: str, job: Job, content: Content | None, size: int, fetch: Fetch | None
+    ) -> bytes:
+        """Make a picture for ``who``, whose turn it is."""
+        if fetch is not None:
+            return await self.drawn(who, job, await fetch())
+        pieces = _pieces(b"") if content is None else content()
+        return await self._workers.make_now(job, self._limits, pieces, size)
 
-    def _made(self, name: str, task: asyncio.Task[KeptPicture]) -> None:
+    def _made(self, name: str, result: asyncio.Future[KeptPicture]) -> None:
         del self._under_way[name]
-        if not task.cancelled():
-            task.exception()  # whoever waited has it
+        if not result.cancelled():
+            result.exception()  # whoever waited has it
+
+
+class _UnderWay:
+    """A picture that several may wait for, each in their own line: who asks for much waits for much, and who
+    wants the same picture as they do does not wait behind them."""
+
+    def __init__(self, result: asyncio.Future[KeptPicture]) -> None:
+        self.result = result
+        self.contenders: dict[str, asyncio.Task[None]] = {}
+        self._maker: asyncio.Task[None] | None = None
+
+    def admits(self, who: str) -> bool:
+        """Whether ``who`` may stand in line for it too. A few lines are enough, however many wait."""
+        return self._maker is None and who not in self.contenders and len(self.contenders) < _CONTENDERS
+
+    def contend(
+        self, who: str, turn: AbstractAsyncContextManager[None], make: Callable[[], Awaitable[KeptPicture]]
+    ) -> None:
+        """Stand in line, and make the picture unless somebody else comes first."""
+        task = asyncio.create_task(self._contend(turn, make))
+        self.contenders[who] = task
+        task.add_done_callback(partial(self._done, who))
+
+    async def _contend(
+        self, turn: AbstractAsyncContextManager[None], make: Callable[[], Awaitable[KeptPicture]]
+    ) -> None:
+        async with turn:
+            if self._maker is not None:
+                return
+            self._maker = asyncio.current_task()
+            made = await make()
+        if not self.result.done():
+            self.result.set_result(made)
+            for task in self.contenders.values():
+                if task is not self._maker:
+                    task.cancel()
+
+    def _done(self, who: str, task: asyncio.Task[None]) -> None:
+        """End with what became of the maker, or if nobody is left who could make it."""
+        del self.contenders[who]
+        error = None if task.cancelled() else task.exception()
+        if self.result.done() or (self.contenders and task is not self._maker):
+            return
+        if error is not None:
+            self.result.set_exception(error)
+        else:
+            self.result.cancel()
 
 
 async def _pieces(content: bytes) -> AsyncIterator[bytes]:

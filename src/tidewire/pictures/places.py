@@ -46,9 +46,19 @@ class Places:
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
                 self._give_on()
+            else:
+                self._forget(who, turn)
             raise
         finally:
             self._waiting -= 1
+
+    def _forget(self, who: str, turn: asyncio.Future[None]) -> None:
+        """Take a turn that nobody waits for any more out of the line."""
+        turns = self._callers.get(who)
+        if turns is not None and turn in turns:
+            turns.remove(turn)
+            if not turns:
+                del self._callers[who]
 
     def _give_on(self) -> None:
         while self._callers:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -134,12 +134,20 @@ class Workers:
         self, who: str, job: Task, limits: Limits, content: AsyncIterator[bytes], size: int
     ) -> bytes:
         """A picture from ``size`` bytes of ``content``, when ``who`` has their turn. Raises PictureError."""
-        async with self._places.taken(who):
-            pieces = [piece async for piece in content]
-            if sum(map(len, pieces)) != size:
-                raise UndecodableError("its content is not whole")
-            async with self._free:
-                return await self._made(job, limits, pieces)
+        async with self.turn(who):
+            return await self.make_now(job, limits, content, size)
+
+    def turn(self, who: str) -> AbstractAsyncContextManager[None]:
+        """Hold a place, when it is the turn of ``who``. Raises PicturesBusyError if too many wait."""
+        return self._places.taken(who)
+
+    async def make_now(self, job: Task, limits: Limits, content: AsyncIterator[bytes], size: int) -> bytes:
+        """A picture for who has their turn. Raises PictureError."""
+        pieces = [piece async for piece in content]
+        if sum(map(len, pieces)) != size:
+            raise UndecodableError("its content is not whole")
+        async with self._free:
+            return await self._made(job, limits, pieces)
 
     async def _made(self, job: Task, limits: Limits, pieces: list[bytes]) -> bytes:
         loop = asyncio.get_running_loop()
