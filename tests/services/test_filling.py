@@ -75,17 +75,22 @@ def test_no_value_changes_what_a_page_consists_of(parts: list[str], text: str, e
         ("<a href='/?to={{redirect}}'>", f"<a href='/?to={quote(LINK, safe='')}'>"),
         ("<a href=/?to={{word}}>", "<a href=/?to=script>"),
         ("{{redirect}}", LINK.replace("&", "&amp;")),
-        ("<script>'{{user}}'</script>", "<script>' a1'</script>"),
-        ("<p onclick=\"f('{{user}}')\">", "<p onclick=\"f(' a1')\">"),
-        ("<p {{user}}>", "<p >"),
-        ("<p{{user}}>", "<p>"),
+        ("<script>'{{user}}'</script>", "<script>'\N{NO-BREAK SPACE}a1'</script>"),
+        ("<p onclick=\"f('{{user}}')\">", "<p onclick=\"f('\N{NO-BREAK SPACE}a1')\">"),
+        ("<p {{user}}>", "<p _>"),
+        ("<p{{user}}>", "<p_>"),
         ("<{{word}}>", "<&#115;&#99;&#114;&#105;&#112;&#116;>"),
         ("<!-- {{user}} -->", "<!-- &lt;&quot;&#x27; a:1&gt; -->"),
-        ("<!{{user}}>{{word}}", "<!>script"),
+        ("<!{{user}}>{{word}}", "<!_>script"),
+        # What browsers took for more than text before: an empty name, and scripts within pictures.
+        ("<p {{user}}='{{user}}'>", "<p _='&lt;&quot;&#x27; a:1&gt;'>"),
+        ("<svg><style><p {{user}}={{word}}></style>", "<svg><style><p _=script></style>"),
+        ("<svg><script><p x={{none}} {{user}}></script>", "<svg><script><p x=_ _></script>"),
+        ("<svg><title><b x={{user}}></title>", "<svg><title><b x=&#60;&#34;&#39;&#32;a&#58;1&#62;></title>"),
     ],
 )
 def test_values_are_escaped_for_where_they_stand(html: str, filled: str) -> None:
-    values = {"user": "<\"' a:1>", "redirect": LINK, "word": "script"}
+    values = {"user": "<\"' a:1>", "redirect": LINK, "word": "script", "none": ">"}
     assert fill_html(html, values) == filled
 
 

@@ -24,6 +24,8 @@ _ADDRESSES: Final = frozenset({
 """Attributes that browsers read as an address, or in which one can stand."""
 _CODE: Final = frozenset({"style", "srcdoc"})
 """Attributes in another language, as all are whose names begin with ``on``."""
+_NO_NAME: Final = "_"
+"""In place of values in names. Not nothing: a browser takes what follows an empty name for the name."""
 _NO_WORD: Final = re.compile(r"[^\w .-]")
 _NOT_ALPHANUMERIC: Final = re.compile(r"[^A-Za-z0-9]")
 
@@ -33,13 +35,13 @@ def fill_html(html: str, values: Mapping[str, str]) -> str:
 
     In text and attributes a value is escaped. In an address it is percent-encoded, but for a link with which
     the attribute begins, so that no other value says where the address leads. In scripts and styles only its
-    letters, digits, spaces, ``.``, ``-`` and ``_`` stay; in the name of a tag or attribute nothing does.
+    letters, digits, spaces, ``.``, ``-`` and ``_`` stay; in the name of a tag or attribute it becomes ``_``.
     """
     filled: list[str] = []
     for piece in pieces_of(html):
         if "{{" in piece.text:
             # After a "<" a letter would begin a tag.
-            names_tag = piece.kind == "text" and bool(filled) and filled[-1].endswith("<")
+            names_tag = piece.kind in {"text", "raw"} and bool(filled) and filled[-1].endswith("<")
             filled.append(_filled(piece, values, names_tag=names_tag))
         else:
             filled.append(piece.text)
@@ -53,6 +55,8 @@ def _filled(piece: Piece, values: Mapping[str, str], *, names_tag: bool) -> str:
         name = place[1]
         if name not in values:
             return place[0]
+        if names_tag and place.start() == 0 and piece.kind == "raw":
+            return _NO_NAME + _words(values[name])
         if names_tag and place.start() == 0:
             return "".join(f"&#{ord(character)};" for character in values[name])
         return safe(name, values[name], place.string[: place.start()])
@@ -66,7 +70,7 @@ _Escaping = Callable[[str, str, str], str]
 
 def _escaping(piece: Piece) -> _Escaping:
     if piece.kind == "markup":
-        return lambda _name, _value, _before: ""
+        return lambda _name, _value, _before: _NO_NAME
     if piece.kind == "raw":
         return lambda _name, value, _before: _words(value)
     if piece.kind == "text":
@@ -85,7 +89,12 @@ def _in_address(name: str, value: str, before: str) -> str:
 
 
 def _words(value: str) -> str:
-    return _NO_WORD.sub("", value)
+    """The words of the value, and :data:`_NO_NAME` if there are none.
+
+    The spaces between them are such as end no attribute: what is a script in a page may be markup in a
+    picture.
+    """
+    return _NO_WORD.sub("", value).replace(" ", "\N{NO-BREAK SPACE}") or _NO_NAME
 
 
 def _all_escaped(value: str) -> str:

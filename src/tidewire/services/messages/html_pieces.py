@@ -17,10 +17,14 @@ _SPACE: Final = re.compile(rf"[{_BLANK}/]*")
 _NAME: Final = re.compile(rf"=?[^{_BLANK}/>=]*")
 _EQUALS: Final = re.compile(rf"[{_BLANK}]*=[{_BLANK}]*")
 _UNQUOTED: Final = re.compile(rf"[^{_BLANK}>]*")
-_RAW: Final = frozenset({"script", "style", "xmp", "iframe", "noembed", "noframes", "noscript", "plaintext"})
-"""Elements in which nothing is markup and nothing stands for another character."""
+_RAW: Final = frozenset({"script", "style", "xmp", "iframe", "noembed", "noframes"})
+"""Elements in which nothing is markup and nothing stands for another character, but within pictures."""
 _TEXT_ONLY: Final = frozenset({"textarea", "title"})
-"""Elements in which nothing is markup."""
+"""Elements in which nothing is markup, but within pictures: so it counts as such, up to where they end."""
+_APART: Final = (_RAW | _TEXT_ONLY, _RAW, frozenset[str]())
+"""Elements whose content is looked at by itself, by how deep they stand in such content."""
+_CDATA: Final = "<![CDATA["
+"""Begins text within pictures, elsewhere a comment that ends with the next bracket."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +43,12 @@ class Piece:
     """Whether a value stands in quotation marks."""
 
 
-def pieces_of(html: str, *, in_comment: bool = False) -> Iterator[Piece]:
+def pieces_of(html: str, depth: int = 0) -> Iterator[Piece]:
     """The pieces in their order; together they are the whole.
 
     What stands in comments counts as HTML, for some mail programs read it: a comment is markup around its
-    pieces. ``in_comment``: comments do not begin another one.
+    pieces. ``depth``: of comments and the like that it stands in: in them there are
+    no others, and in scripts nothing else is apart.
     """
     position = 0
     while (start := html.find("<", position)) >= 0:
@@ -51,14 +56,11 @@ def pieces_of(html: str, *, in_comment: bool = False) -> Iterator[Piece]:
             yield Piece("text", html[position:start])
         tag = _TAG.match(html, start)
         if tag is not None:
-            position = yield from _tag(html, tag)
-        elif html.startswith("<!--", start) and not in_comment:
-            end = html.find("-->", start + 4)
-            end = len(html) if end < 0 else end
-            yield Piece("markup", "<!--")
-            yield from pieces_of(html[start + 4 : end], in_comment=True)
-            yield Piece("markup", html[end : end + 3])
-            position = end + 3
+            position = yield from _tag(html, tag, depth)
+        elif html.startswith("<!--", start) and not depth:
+            position = yield from _enclosed(html, start, "<!--", "-->")
+        elif html.startswith(_CDATA, start) and not depth:
+            position = yield from _enclosed(html, start, _CDATA, "]]>")
         elif html.startswith(("<!", "<?", "</"), start):
             end = html.find(">", start)
             position = len(html) if end < 0 else end + 1
@@ -70,7 +72,17 @@ def pieces_of(html: str, *, in_comment: bool = False) -> Iterator[Piece]:
         yield Piece("text", html[position:])
 
 
-def _tag(html: str, tag: re.Match[str]) -> Generator[Piece, None, int]:
+def _enclosed(html: str, start: int, opening: str, closing: str) -> Generator[Piece, None, int]:
+    """The pieces of what stands between two marks; returns where the next begins."""
+    end = html.find(closing, start + len(opening))
+    end = len(html) if end < 0 else end
+    yield Piece("markup", opening)
+    yield from pieces_of(html[start + len(opening) : end], 1)
+    yield Piece("markup", html[end : end + len(closing)])
+    return end + len(closing)
+
+
+def _tag(html: str, tag: re.Match[str], depth: int) -> Generator[Piece, None, int]:
     """The pieces of a tag, and of what follows it if that is no markup; returns where the next begins."""
     name = tag[2].lower()
     yield Piece("markup", tag[0], tag=tag[1] + name)
@@ -94,11 +106,15 @@ def _tag(html: str, tag: re.Match[str]) -> Generator[Piece, None, int]:
         if equals is not None:
             yield Piece("markup", equals[0])
             position = yield from _value(html, equals.end(), attribute[0].lower())
-    if tag[1] or name not in _RAW | _TEXT_ONLY:
+    if tag[1] or name not in _APART[depth]:
         return position
     end = re.compile(rf"</{re.escape(name)}(?=[{_BLANK}/>])", re.IGNORECASE).search(html, position)
-    stop = len(html) if end is None or name == "plaintext" else end.start()
-    yield Piece("raw" if name in _RAW else "text", html[position:stop])
+    stop = len(html) if end is None else end.start()
+    if name in _RAW:
+        for piece in pieces_of(html[position:stop], 2):
+            yield Piece("markup" if piece.kind == "markup" else "raw", piece.text)
+    else:
+        yield from pieces_of(html[position:stop], 1)
     return stop
 
 
