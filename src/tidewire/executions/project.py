@@ -130,8 +130,7 @@ class ProjectFunctions:
             if found.scheduled_at is not None and found.scheduled_at <= now():
                 await run_scheduled(store)
                 continue
-            if found.batch is not None and await self._triggers.put_in_line(found.batch):
-                self._queue.begin()
+            if found.batch is not None and await self._triggers.put_in_line(found.batch, self._queue):
                 continue
             if found.builds:
                 self._begin_build(store)

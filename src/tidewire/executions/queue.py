@@ -80,6 +80,41 @@ class Queue:
             self._beginning = True
             self._tasks.keep("queue", self._begin_due, self._begun)
 
+    async def put_in_line(self, add: Callable[[Transaction], None], count: int) -> None:
+        """Write ``add``, which puts ``count`` executions in line, and begin what is due in the same commit.
+
+        As many are begun as there are places free now, those that waited before first; whoever waits for a
+        place already, here or in another project, has it before them.
+        """
+        places = await self._free_places(count)
+        begun: list[_Begun] = []
+        try:
+            begun = await self._store.database.write(partial(self._add_and_begin, add, places))
+        finally:
+            for _ in range(places - len(begun)):
+                self._ended()
+        for each in begun:
+            self._start(each)
+
+    async def _free_places(self, most: int) -> int:
+        """Take places that are free, without waiting for any; how many there were."""
+        places = 0
+        shared = self._parts.executions
+        while places < most and not (self._stopped or self._own.locked() or shared.locked()):
+            await self._own.acquire()
+            await shared.acquire()
+            places += 1
+        return places
+
+    def _add_and_begin(
+        self, add: Callable[[Transaction], None], places: int, transaction: Transaction
+    ) -> list[_Begun]:
+        add(transaction)
+        begun: list[_Begun] = []
+        while len(begun) < places and (each := self._begin_next(transaction)) is not None:
+            begun.append(each)
+        return begun
+
     def _begun(self) -> None:
         self._beginning = False
         self._on_done()  # something may have become due meanwhile
@@ -101,8 +136,11 @@ class Queue:
                     self._ended()
             if begun is None:
                 return
-            self._running += 1
-            self._tasks.keep(f"execution {begun.row.id}", partial(self._run, begun), self._finished)
+            self._start(begun)
+
+    def _start(self, begun: _Begun) -> None:
+        self._running += 1
+        self._tasks.keep(f"execution {begun.row.id}", partial(self._run, begun), self._finished)
 
     def _begin_next(self, transaction: Transaction) -> _Begun | None:
         """Begin what is due next; None: nothing is."""

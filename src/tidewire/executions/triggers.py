@@ -12,6 +12,7 @@ import tidewire
 from tidewire.core.events import NOBODY, LoggedEvent, event_names
 from tidewire.core.ids import unique_id
 from tidewire.executions.adding import add_execution
+from tidewire.executions.queue import Queue
 from tidewire.services.functions.requests import ExecutionRequest, Sender
 from tidewire.store.engine import event_log
 from tidewire.store.engine.connection import Connection, Row
@@ -51,7 +52,7 @@ class Triggers:
         """Whether an event runs a function, as far as is known."""
         return bool(self._patterns) and not self._patterns.isdisjoint(_names(logged))
 
-    async def put_in_line(self, batch: Batch) -> bool:
+    async def put_in_line(self, batch: Batch, queue: Queue) -> bool:
         """Put in line what the events run; False: they run nothing, and there are no more of them."""
         runs = [
             (function, logged, names)
@@ -72,7 +73,7 @@ class Triggers:
 
         self.is_busy = True
         try:
-            await self._store.database.write(unit)
+            await queue.put_in_line(unit, len(runs))
         finally:
             self.is_busy = False
         self._position = self._noted = position

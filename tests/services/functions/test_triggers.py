@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.services.functions.project import FunctionsProject, eventually
+from tests.services.functions.project import SECONDS, FunctionsProject, eventually
 from tests.services.world import World
 from tests.support.server import TidewireServer
+from tidewire.app import open_application
+from tidewire.core.events import LoggedEvent
 from tidewire.core.schedules import InvalidScheduleError, next_time
 from tidewire.core.time import format_datetime, now, parse_datetime
 from tidewire.executions.schedules import run_scheduled
+from tidewire.services.publishing import project_event
+from tidewire.settings import Settings
 from tidewire.store.engine.connection import Connection
 from tidewire.store.engine.database import Transaction
 from tidewire.store.records import executions, functions
@@ -197,3 +203,34 @@ async def test_a_schedule_runs_a_function_once_however_often_it_was_missed(world
     patterns = [event.pattern for event in await world.events()]
     assert patterns[-1] == "functions.[functionId].executions.[executionId].create"
     assert (await world.last_event()).roles == []
+
+
+async def test_what_has_a_place_is_put_in_line_and_begun_in_one_commit(tmp_path: Path) -> None:
+    settings = Settings(data_dir=str(tmp_path), synchronous="normal", functions_tell_begin=True)
+    async with open_application(settings) as application:
+        store = await application.instance.project("default")
+        assert store is not None
+        commits: list[list[str]] = []
+        ended = asyncio.Event()
+
+        def hear(events: Sequence[LoggedEvent]) -> None:
+            told = [each.event for each in events if ".executions." in each.event.pattern]
+            commits.append([json.loads(event.payload)["status"] for event in told])
+            if "failed" in commits[-1]:
+                ended.set()
+
+        def make(transaction: Transaction) -> None:
+            values = {"created_at": now(), "updated_at": now(), "deployment_id": "gone"}
+            functions.insert_function(
+                transaction.connection, {"id": "f1", "events": ["teams.*.create"], **values}
+            )
+            parameters = {"teamId": "t1"}
+            payload = {"$id": "t1"}
+            transaction.append(project_event(store.project, "", "teams.[teamId].create", parameters, payload))
+
+        leave = store.database.listen(hear)
+        await store.database.write(make)
+        async with asyncio.timeout(SECONDS):
+            await ended.wait()
+        leave()
+        assert [each for each in commits if each] == [["waiting", "processing"], ["failed"]]
