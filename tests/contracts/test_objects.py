@@ -12,14 +12,9 @@ from tests.store.test_objects import content, no_references, store
 from tidewire.core.time import now
 from tidewire.core.uploads import Compression, Storing
 from tidewire.store.objects.coding import BLOCK_BYTES
-from tidewire.store.objects.storage import (
-    HEAD_BYTES,
-    READ_BYTES,
-    ObjectMissingError,
-    ObjectStorage,
-    StoredObject,
-)
+from tidewire.store.objects.storage import READ_BYTES, ObjectMissingError, ObjectStorage
 from tidewire.store.objects.stores import TRASH, ObjectStore, day_of
+from tidewire.store.objects.writing import HEAD_BYTES, StoredObject
 
 
 async def keys(object_store: ObjectStore) -> list[str]:

@@ -12,12 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tidewire.store.objects.storage import (
-    ObjectStorage,
-    ObjectWriter,
-    StoredObject,
-)
+from tidewire.store.objects.storage import ObjectStorage
 from tidewire.store.objects.stores import DirectoryStore
+from tidewire.store.objects.writing import ObjectWriter, StoredObject
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from tidewire.api.content_range import invalid_content_range
 from tidewire.api.requests import Request, too_large
 from tidewire.core.errors import TidewireError
 from tidewire.core.uploads import ContentRange, Upload
-from tidewire.store.objects.storage import StoredObject
+from tidewire.store.objects.writing import StoredObject
 
 MAX_PARTS: Final = 512
 MAX_PART_HEADERS: Final = 8

@@ -33,7 +33,8 @@ from tidewire.services.storage.chunks import ChunkPosition, file_id_of, place_of
 from tidewire.services.storage.content import read_parts
 from tidewire.store.engine.connection import Connection, Row
 from tidewire.store.engine.database import Transaction
-from tidewire.store.objects.storage import ObjectMissingError, StoredObject
+from tidewire.store.objects.storage import ObjectMissingError
+from tidewire.store.objects.writing import StoredObject
 from tidewire.store.records import deployments as records
 from tidewire.store.records.stored_files import Part
 
