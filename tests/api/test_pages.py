@@ -68,6 +68,21 @@ def test_where_signing_in_ends(site: httpx.Client) -> None:
     assert site.head("/").content == b""
 
 
+@pytest.mark.parametrize("end", ["success", "failure"])
+def test_where_signing_in_ends_for_an_app(site: httpx.Client, end: str) -> None:
+    query = 'project=p1&key=a_session_p1&secret=s%22%3E%3Cscript%3E"><script>'
+    answer = site.get(f"/console/auth/oauth2/{end}?{query}")
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["cache-control"] == "no-store"
+    assert 'href="appwrite-callback-p1://?project=p1&amp;key=a_session_p1&amp;secret=s' in answer.text
+    assert 'content="0; url=appwrite-callback-p1://?project=p1&amp;' in answer.text
+    assert "<script>" not in answer.text
+    for wrong in ("javascript:alert(1)//", "", "a/b", "../x"):
+        page = site.get(f"/console/auth/oauth2/{end}", params={"project": wrong, "x": "y"}).text
+        assert "appwrite-callback" not in page
+        assert "refresh" not in page
+
+
 def test_links_of_the_console(site: httpx.Client) -> None:
     for path in ("/invite", "/recover", "/login", "/register", "/mfa", "/card", "/auth"):
         answer = site.get(f"{path}?userId=u1&secret=s%20s")

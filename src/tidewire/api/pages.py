@@ -15,6 +15,8 @@ from tidewire.api.errors import error_body
 from tidewire.api.html import HTML_TYPE, POLICY, html_page
 from tidewire.api.responses import JSON_TYPE, TEXT_TYPE, send_body
 from tidewire.core.errors import TidewireError
+from tidewire.core.ids import is_id
+from tidewire.identity.credentials import read_parameters, text
 
 _CHALLENGES: Final = "/.well-known/acme-challenge/"
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
@@ -51,11 +53,15 @@ def _html(title: str, text: str) -> _Page:
 _HOME: Final = _html(
     "Tidewire", "This is a Tidewire server. Its API is below /v1; it has no pages of a console."
 )
+_ENDS: Final = {
+    "/console/auth/oauth2/success": ("Signed in", "You are signed in and can close this window."),
+    "/console/auth/oauth2/failure": ("Not signed in", "Signing in failed. You can close this window."),
+}
+_PRIVATE: Final = (b"referrer-policy", b"no-referrer")
 _PAGES: Final[Mapping[str, _Page]] = {
     "/": _HOME,
     _CONSOLE: _HOME,
-    "/console/auth/oauth2/success": _html("Signed in", "You are signed in and can close this window."),
-    "/console/auth/oauth2/failure": _html("Not signed in", "Signing in failed. You can close this window."),
+    **{path: _html(*said) for path, said in _ENDS.items()},
     "/robots.txt": _Page(200, TEXT_TYPE, b"# robotstxt.org/\n\nUser-agent: *\nDisallow: /\n"),
     "/humans.txt": _Page(200, TEXT_TYPE, b"# humanstxt.org/\n\nTidewire: a self-hosted realtime backend.\n"),
     "/versions": _Page(200, JSON_TYPE, msgspec.json.encode(_VERSIONS)),
@@ -88,7 +94,22 @@ def _page(scope: Scope) -> _Page | None:
         return _Page(302, TEXT_TYPE, b"", ((b"location", target),))
     if path.startswith(_CONSOLE + "/") and path not in _PAGES:
         return _HOME
+    if path in _ENDS and scope["query_string"]:
+        return _end_of_sign_in(path, scope["query_string"].decode("latin-1"))
     return _PAGES.get(path)
+
+
+def _end_of_sign_in(path: str, query: str) -> _Page:
+    """The page where a sign-in at another provider ends, which opens the app of its project.
+
+    SDKs of apps wait for that; the query tells the app of the session, or of the error.
+    """
+    project = text(read_parameters(query), "project")
+    if not is_id(project) or not query.isascii():
+        return _PAGES[path]
+    title, said = _ENDS[path]
+    body = html_page(title, said, onward=f"appwrite-callback-{project}://?{query}")
+    return _Page(200, HTML_TYPE, body, (POLICY, _PRIVATE, (b"cache-control", b"no-store")))
 
 
 def _challenge(token: str) -> _Page:
