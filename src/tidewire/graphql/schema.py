@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -40,6 +41,8 @@ _OLDER_NAMES: Final = {
     "account.createEmailVerification": "account.createVerification",
     "account.updateEmailVerification": "account.updateVerification",
 }
+_ACRONYM: Final = re.compile("MFA|FCM|APNS|SMTP|SMS")
+"""Words that older names write as other words: ``createFcmProvider``."""
 
 
 def build(operations: Iterable[Operation], subscription: GraphQLObjectType | None = None) -> GraphQLSchema:
@@ -77,7 +80,11 @@ def _field(operation: Operation, types: ModelTypes, deprecated: str | None = Non
 
 def _older_name(operation: str) -> str:
     """The name that SDKs before 1.8 know an operation by; empty if it is the same."""
-    return _OLDER_NAMES.get(operation) or (operation.replace("MFA", "Mfa") if "MFA" in operation else "")
+    known = _OLDER_NAMES.get(operation)
+    if known is not None:
+        return known
+    older = _ACRONYM.sub(lambda found: found[0].capitalize(), operation)
+    return older if older != operation else ""
 
 
 def field_of(operation: str) -> str:

@@ -151,7 +151,9 @@ def complete_if_small(transaction: Transaction, call: DialectCall, row: Row[Any]
 def require_new_key(connection: Connection, dialect: Dialect, table: int, key: str) -> None:
     """Refuse a key that is taken: ``column_already_exists``."""
     if find_row(connection, user_columns, table_sequence=table, key=key) is not None:
-        raise dialect.error("column_already_exists", dialect.word("There is a column with this key."))
+        raise dialect.error(
+            "column_already_exists", dialect.word("This column already exists: choose another key.")
+        )
 
 
 def require_room(connection: Connection, dialect: Dialect, table: int) -> None:

@@ -95,7 +95,7 @@ def define_index(
         raise dialect.error("column_index_limit_exceeded", f"There can be at most {MAX_INDEXES} indexes.")
     _require_columns(connection, call, table, definition)
     if definition.key in {row.key for row in described}:
-        raise dialect.error("column_index_already_exists", "There is an index with this key.")
+        raise dialect.error("column_index_already_exists", "This index already exists: choose another key.")
     return insert_row(
         connection,
         user_indexes,
