@@ -332,9 +332,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Attempts to send a mail or text message before it is given up."""
     notification_max_age: Count = 90 * 24 * 3600
     """Seconds after which notifications of people of the console are deleted."""
-    email_template_max_bytes: Count = 2**20
+    email_template_max_bytes: Count = 2**18
     """Bytes that the text of one mail template may have."""
-    email_templates_max_bytes: Count = 16 * 2**20
+    email_templates_max_bytes: Count = 4 * 2**20
     """Bytes that all mail templates of a project may have together."""
     message_max_age: Count = 30 * 24 * 3600
     """Seconds that it stays known afterwards, without its text, that it was not sent."""

@@ -30,62 +30,79 @@ _NO_WORD: Final = re.compile(r"[^\w .-]")
 _NOT_ALPHANUMERIC: Final = re.compile(r"[^A-Za-z0-9]")
 
 
+class FillableHtml:
+    """HTML whose placeholders were found, with how the value of each has to be written where it stands."""
+
+    __slots__ = ("_end", "_places")
+
+    def __init__(self, html: str) -> None:
+        self._places: list[tuple[str, str, _Escaping]] = []
+        """For each placeholder: the HTML in front of it, its name, and how its value is written."""
+        since: list[str] = []
+        for piece in pieces_of(html):
+            text, position = piece.text, 0
+            if "{{" in text:
+                for place in PLACEHOLDER.finditer(text):
+                    since.append(text[position : place.start()])
+                    # After a "<" a letter would begin a tag.
+                    begins_tag = piece.kind in {"text", "raw"} and _last(since) == "<"
+                    escaping = _after_bracket(piece) if begins_tag else _escaping(piece, place)
+                    self._places.append(("".join(since), place[1], escaping))
+                    since, position = [""], place.end()
+            since.append(text[position:])
+        self._end = "".join(since)
+
+    def filled(self, values: Mapping[str, str]) -> str:
+        """The HTML with values for its placeholders; those that are called otherwise stay as they are.
+
+        In text and attributes a value is escaped. In an address it is percent-encoded, but for a link with
+        which the attribute begins, so that no other value says where the address leads. In scripts and styles
+        only its letters, digits, spaces, ``.``, ``-`` and ``_`` stay; in the name of a tag or attribute it
+        becomes ``_``.
+        """
+        written: list[str] = []
+        for before, name, escaping in self._places:
+            written.append(before)
+            written.append(escaping(values[name]) if name in values else f"{{{{{name}}}}}")
+        return "".join(written) + self._end
+
+
 def fill_html(html: str, values: Mapping[str, str]) -> str:
-    """The HTML with values for its placeholders; those that are called otherwise stay as they are.
-
-    In text and attributes a value is escaped. In an address it is percent-encoded, but for a link with which
-    the attribute begins, so that no other value says where the address leads. In scripts and styles only its
-    letters, digits, spaces, ``.``, ``-`` and ``_`` stay; in the name of a tag or attribute it becomes ``_``.
-    """
-    filled: list[str] = []
-    for piece in pieces_of(html):
-        if "{{" in piece.text:
-            # After a "<" a letter would begin a tag.
-            names_tag = piece.kind in {"text", "raw"} and bool(filled) and filled[-1].endswith("<")
-            filled.append(_filled(piece, values, names_tag=names_tag))
-        else:
-            filled.append(piece.text)
-    return "".join(filled)
+    """The HTML with values for its placeholders (:meth:`FillableHtml.filled`)."""
+    return FillableHtml(html).filled(values)
 
 
-def _filled(piece: Piece, values: Mapping[str, str], *, names_tag: bool) -> str:
-    safe = _escaping(piece)
-
-    def put(place: re.Match[str]) -> str:
-        name = place[1]
-        if name not in values:
-            return place[0]
-        if names_tag and place.start() == 0 and piece.kind == "raw":
-            return _NO_NAME + _words(values[name])
-        if names_tag and place.start() == 0:
-            return "".join(f"&#{ord(character)};" for character in values[name])
-        return safe(name, values[name], place.string[: place.start()])
-
-    return PLACEHOLDER.sub(put, piece.text)
+_Escaping = Callable[[str], str]
+"""What stands in the HTML for a value."""
 
 
-_Escaping = Callable[[str, str, str], str]
-"""What stands in the HTML for a value, by its name, itself, and what stands before it in the piece."""
+def _last(written: list[str]) -> str:
+    """The last character of what was written; empty if there is none, or a value is the last."""
+    return next((text[-1] for text in reversed(written) if text), "")
 
 
-def _escaping(piece: Piece) -> _Escaping:
-    if piece.kind == "markup":
-        return lambda _name, _value, _before: _NO_NAME
+def _after_bracket(piece: Piece) -> _Escaping:
     if piece.kind == "raw":
-        return lambda _name, value, _before: _words(value)
+        return lambda value: _NO_NAME + _words(value)
+    return lambda value: "".join(f"&#{ord(character)};" for character in value)
+
+
+def _escaping(piece: Piece, place: re.Match[str]) -> _Escaping:
+    if piece.kind == "markup":
+        return lambda _value: _NO_NAME
+    if piece.kind == "raw":
+        return _words
     if piece.kind == "text":
-        return lambda _name, value, _before: escape(value)
+        return escape
     written = escape if piece.quoted else _all_escaped
     if piece.attribute in _CODE or piece.attribute.startswith("on"):
-        return lambda _name, value, _before: written(_words(value))
+        return lambda value: written(_words(value))
     if piece.attribute in _ADDRESSES:
-        return lambda name, value, before: written(_in_address(name, value, before))
-    return lambda _name, value, _before: written(value)
-
-
-def _in_address(name: str, value: str, before: str) -> str:
-    begins = not before.strip()
-    return value if begins and name in _LINKS else quote(value, safe="")
+        begins = not piece.text[: place.start()].strip()
+        if begins and place[1] in _LINKS:
+            return written
+        return lambda value: written(quote(value, safe=""))
+    return written
 
 
 def _words(value: str) -> str:

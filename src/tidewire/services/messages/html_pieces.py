@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 _BLANK: Final = r"\t\n\f\r "  # fewer characters than what \s has
 _TAG: Final = re.compile(rf"<(/?)([A-Za-z][^{_BLANK}/>]*)")
-_SPACE: Final = re.compile(rf"[{_BLANK}/]*")
-_NAME: Final = re.compile(rf"=?[^{_BLANK}/>=]*")
-_EQUALS: Final = re.compile(rf"[{_BLANK}]*=[{_BLANK}]*")
+_LOOSE: Final = re.compile(r"<[^<]*(?:<(?![A-Za-z/!?])[^<]*)*")
+"""Text that begins with a bracket, up to one that may begin something."""
+_ATTRIBUTE: Final = re.compile(
+    rf"[{_BLANK}/]*((?P<end>>)|(?P<name>=?[^{_BLANK}/>=]*)(?P<value>[{_BLANK}]*=[{_BLANK}]*)?)"
+)
+"""The end of a tag, or an attribute of it up to its value."""
+_QUOTES: Final = frozenset({'"', "'"})
 _UNQUOTED: Final = re.compile(rf"[^{_BLANK}>]*")
 _RAW: Final = frozenset({"script", "style", "xmp", "iframe", "noembed", "noframes"})
 """Elements in which nothing is markup and nothing stands for another character, but within pictures."""
@@ -27,8 +30,7 @@ _CDATA: Final = "<![CDATA["
 """Begins text within pictures, elsewhere a comment that ends with the next bracket."""
 
 
-@dataclass(frozen=True)
-class Piece:
+class Piece(NamedTuple):
     """A piece of HTML as it is written."""
 
     kind: Literal["text", "raw", "markup", "value"]
@@ -66,8 +68,10 @@ def pieces_of(html: str, depth: int = 0) -> Iterator[Piece]:
             position = len(html) if end < 0 else end + 1
             yield Piece("markup", html[start:position])
         else:
-            position = start + 1
-            yield Piece("text", "<")
+            loose = _LOOSE.match(html, start)
+            assert loose is not None
+            position = loose.end()
+            yield Piece("text", loose[0])
     if position < len(html):
         yield Piece("text", html[position:])
 
@@ -85,27 +89,24 @@ def _enclosed(html: str, start: int, opening: str, closing: str) -> Generator[Pi
 def _tag(html: str, tag: re.Match[str], depth: int) -> Generator[Piece, None, int]:
     """The pieces of a tag, and of what follows it if that is no markup; returns where the next begins."""
     name = tag[2].lower()
-    yield Piece("markup", tag[0], tag=tag[1] + name)
+    names, markup = tag[1] + name, tag[0]
+    """What begins, said with the first piece, and the markup since the last one."""
     position = tag.end()
     while position < len(html):
-        space = _SPACE.match(html, position)
-        assert space is not None
-        position = space.end()
-        yield Piece("markup", space[0])
-        if position == len(html):
-            break
-        if html[position] == ">":
-            yield Piece("markup", ">")
-            position += 1
-            break
-        attribute = _NAME.match(html, position)
+        attribute = _ATTRIBUTE.match(html, position)
         assert attribute is not None
-        yield Piece("markup", attribute[0])
+        markup += attribute[0]
         position = attribute.end()
-        equals = _EQUALS.match(html, position)
-        if equals is not None:
-            yield Piece("markup", equals[0])
-            position = yield from _value(html, equals.end(), attribute[0].lower())
+        if attribute["value"] is not None:
+            opening = html[position : position + 1]
+            opening = opening if opening in _QUOTES else ""
+            yield Piece("markup", markup + opening, tag=names)
+            value, position = _value(html, position, opening)
+            names, markup = "", html[position - 1 : position] if opening else ""
+            yield Piece("value", value, attribute=attribute["name"].lower(), quoted=bool(opening))
+        elif attribute["end"]:
+            break
+    yield Piece("markup", markup, tag=names)
     if tag[1] or name not in _APART[depth]:
         return position
     end = re.compile(rf"</{re.escape(name)}(?=[{_BLANK}/>])", re.IGNORECASE).search(html, position)
@@ -118,17 +119,13 @@ def _tag(html: str, tag: re.Match[str], depth: int) -> Generator[Piece, None, in
     return stop
 
 
-def _value(html: str, position: int, attribute: str) -> Generator[Piece, None, int]:
-    """The pieces of the value of an attribute; returns where the next begins."""
-    mark = html[position : position + 1]
-    if mark not in {'"', "'"}:
+def _value(html: str, position: int, opening: str) -> tuple[str, int]:
+    """The value of an attribute, in quotation marks if ``opening`` is one, and where what follows begins."""
+    if not opening:
         value = _UNQUOTED.match(html, position)
         assert value is not None
-        yield Piece("value", value[0], attribute=attribute, quoted=False)
-        return value.end()
-    end = html.find(mark, position + 1)
-    end = len(html) if end < 0 else end
-    yield Piece("markup", mark)
-    yield Piece("value", html[position + 1 : end], attribute=attribute)
-    yield Piece("markup", html[end : end + 1])
-    return end + 1
+        return value[0], value.end()
+    end = html.find(opening, position + 1)
+    if end < 0:
+        return html[position + 1 :], len(html) + 1
+    return html[position + 1 : end], end + 1

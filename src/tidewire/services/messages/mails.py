@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from tidewire.core.email_templates import MailTemplate, TemplateId
-from tidewire.services.messages.filling import fill_html
+from tidewire.services.messages.filling import FillableHtml
 from tidewire.services.messages.pages import mail_body, mail_page
 from tidewire.services.messages.plain_text import plain_text
 from tidewire.services.messages.wording import Language, Wording, fill, one_line
@@ -125,12 +125,27 @@ def compose(
         texts = template
     subject = one_line(fill(texts.subject, values))
     values |= {"subject": subject, "heading": subject}
-    html = mail_page(fill_html(texts.message, values), subject, language)
+    message = _read(texts.message)
+    html = mail_page(message.html.filled(values), subject, language)
     if template is None:
         text = _text(_wording(occasion.template, language), language, values, named=bool(user))
     else:
-        text = plain_text(html)
+        text = fill(message.text, values)
     return MailText(subject, html, text)
+
+
+class _Message(NamedTuple):
+    """The message of a template, read."""
+
+    html: FillableHtml
+    text: str
+    """What people read of it, with its placeholders."""
+
+
+@lru_cache(maxsize=16)
+def _read(message: str) -> _Message:
+    """Read a message, which takes milliseconds for each 10 KB; the last ones are kept."""
+    return _Message(FillableHtml(message), plain_text(message))
 
 
 def _values(occasion: Occasion, language: Language, project: str, user: str, moment: int) -> dict[str, str]:
