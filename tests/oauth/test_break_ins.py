@@ -301,6 +301,13 @@ def test_wrong_credentials_of_the_app_are_told_when_it_is_set_up(admin: Program,
     assert admin.done("PATCH", "/project/oauth2/github", {"clientSecret": "wrong"})["enabled"] is False
 
 
+@pytest.mark.parametrize("error", [{"code": 1}, ["invalid_client"], 7, None])
+def test_odd_errors_about_the_app_are_none_of_the_servers(admin: Program, stand: Stand, error: Any) -> None:
+    """What the provider says is not that it does not know the app."""
+    stand.answers[RECORDED["github"].token] = {"error": error}
+    assert admin.done("PATCH", "/project/oauth2/github", {"clientSecret": "new", "enabled": True})["enabled"]
+
+
 def test_pages_elsewhere_cannot_read_or_begin_with_scripts(visitor: Visitor) -> None:
     answer = visitor.client.get(
         "/account/sessions/oauth2/google",

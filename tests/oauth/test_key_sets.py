@@ -52,6 +52,14 @@ def test_keys_that_are_too_long_fit_nothing() -> None:
         read(signed(), "no key", None, [], {})
 
 
+@pytest.mark.parametrize("kind", ["oct", "", None, 7, ["RSA"], {"a": 1}])
+def test_keys_without_a_public_half_stand_beside_others(kind: Any) -> None:
+    other = {"kty": kind, "kid": "s", "k": "AAAA", "alg": "HS256"}
+    assert read(signed(), other, PRIVATE)["sub"] == "s"
+    with pytest.raises(ProviderFailedError):
+        read(signed(), other)
+
+
 def test_the_key_of_an_app_of_apple_is_one_of_p256() -> None:
     def pem(key: Any) -> str:
         kind, how = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()

@@ -171,7 +171,7 @@ def check_credentials(registration: Registration, moment: int) -> Conversation[N
     form = {"grant_type": "authorization_code", "code": "none", "redirect_uri": "https://localhost/"}
     answer = yield _token_request(registration, endpoints, endpoints.token, form, moment)
     error = _decoded(answer.body).get("error")
-    if error in _REFUSALS or answer.status >= 500:
+    if (isinstance(error, str) and error in _REFUSALS) or answer.status >= 500:
         raise ProviderFailedError(
             f"it does not know the app, or its secret: {_reason(_decoded(answer.body))}"
         )

@@ -29,6 +29,8 @@ _MOST_KEYS: Final = 32
 _PUBLIC_MEMBERS: Final = frozenset({"kty", "kid", "use", "alg", "n", "e", "crv", "x", "y"})
 """Of a JSON Web Key (RFC 7518, section 6). The private ones are left out: to see whether an RSA key with them
 is sound takes seconds, for which nothing else is done."""
+_PUBLIC_KINDS: Final = frozenset({"EC", "OKP", "RSA"})
+"""Kinds of keys that have a public half. The library stumbles over others without their secret members."""
 _LONGEST_MEMBER: Final = 1400
 """Characters of a member: the modulus of an RSA key of 8,192 bits has 1,366."""
 _LONGEST_P8: Final = 1000
@@ -80,7 +82,7 @@ def _key_of(token: str, keys: Any) -> jwt.PyJWK:
     public = [
         {name: member for name, member in key.items() if name in _PUBLIC_MEMBERS and _is_short(member)}
         for key in listed
-        if isinstance(key, Mapping)
+        if isinstance(key, Mapping) and str(key.get("kty")) in _PUBLIC_KINDS
     ]
     fitting = [
         key
