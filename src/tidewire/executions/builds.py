@@ -30,6 +30,7 @@ from tidewire.store.instance.instance import CONSOLE_PROJECT_ID, ProjectStore
 from tidewire.store.objects.storage import ObjectMissingError
 from tidewire.store.records import deployments as records
 from tidewire.store.records.functions import function_of_sequence
+from tidewire.store.records.runnables import function_to_run_of
 from tidewire.store.records.stored_files import Part
 from tidewire.store.secrets.credentials import encode_key
 
@@ -99,7 +100,9 @@ class Build:
         latest_of(connection, function)
         settings = self._parts.settings
         specification = SPECIFICATIONS[function.build_specification]
-        variables = environment(connection, settings, function, row, specification)
+        told = function_to_run_of(connection, function.sequence)
+        assert told is not None
+        variables = environment(connection, settings, told, row, specification)
         expires = now() + int(settings.functions_build_timeout * 1000) + KEY_GRACE_MS
         key = encode_key(connection.project_id, function.scopes, expires, self._parts.instance.jwt_secret)
         variables |= {"APPWRITE_FUNCTION_API_KEY": key, "OPEN_RUNTIMES_ENTRYPOINT": row.entrypoint}

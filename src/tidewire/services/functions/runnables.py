@@ -14,7 +14,7 @@ from tidewire.functions.specifications import SPECIFICATIONS, Specification
 from tidewire.settings import Settings
 from tidewire.store.engine.connection import Connection, Row
 from tidewire.store.objects.storage import ObjectStorage
-from tidewire.store.records.runnables import FunctionToRun, variables_to_run
+from tidewire.store.records.runnables import FunctionToRun
 from tidewire.store.secrets.encryption import Encryption
 
 REGION = "default"
@@ -45,7 +45,6 @@ def runnable_of(
     return _runnable(
         connection.project_id,
         function,
-        variables_to_run(connection, function.id),
         connection.encryption,
         objects,
         endpoint_of(settings),
@@ -56,7 +55,6 @@ def runnable_of(
 def _runnable(
     project_id: str,
     function: FunctionToRun,
-    variables: tuple[tuple[str, str], ...],
     encryption: Encryption,
     objects: ObjectStorage,
     endpoint: str,
@@ -72,7 +70,7 @@ def _runnable(
         runtime=function.runtime,
         entrypoint=function.entrypoint,
         specification=specification,
-        environment=_opened(variables, encryption) | told,
+        environment=_opened(function.variables, encryption) | told,
         archive=partial(_read, objects, function.output_key or "", function.build_size or 0),
     )
     return Runnable(
@@ -90,16 +88,15 @@ def _runnable(
 def environment(
     connection: Connection,
     settings: Settings,
-    function: Row[Any],
+    function: FunctionToRun,
     deployment: Row[Any],
     specification: Specification,
 ) -> dict[str, str]:
     """The environment of a build: variables of the project, of the function, and what the server tells it."""
-    variables = variables_to_run(connection, function.id)
     told = _server_variables(
         connection.project_id, function, deployment.id, deployment.type, specification, endpoint_of(settings)
     )
-    return _opened(variables, connection.encryption) | told
+    return _opened(function.variables, connection.encryption) | told
 
 
 def _opened(variables: tuple[tuple[str, str], ...], encryption: Encryption) -> dict[str, str]:
@@ -109,7 +106,7 @@ def _opened(variables: tuple[tuple[str, str], ...], encryption: Encryption) -> d
 
 def _server_variables(
     project_id: str,
-    function: FunctionToRun | Row[Any],
+    function: FunctionToRun,
     deployment_id: str,
     deployment_type: str,
     specification: Specification,
