@@ -51,10 +51,10 @@ class Visitor:
         assert back.status_code == 301, back.text
         return self.client.get(self.at(back.headers["location"]))
 
-    def at(self, path: str) -> str:
-        """The address of a path of the server."""
-        assert path.startswith("/v1/")
-        return str(self.client.base_url).removesuffix("/").removesuffix("/v1") + path
+    def at(self, url: str) -> str:
+        """An address that must be one of the server."""
+        assert url.startswith((str(self.client.base_url), self.api.url)), url
+        return url
 
     def sign_in(self, provider: str = "google", kind: str = "sessions", **given: Any) -> dict[str, str]:
         """Sign in at a provider; returns what the last address says, with ``url`` for the address itself."""

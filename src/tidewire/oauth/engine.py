@@ -210,7 +210,9 @@ def _token_request(
         secret = apple_secret(client_id, team, key, secret, moment)
     headers = [("accept", "application/json")]
     values = dict(form)
-    if endpoints.basic:
+    if not secret:  # a public client, which has its proof key alone
+        values["client_id"] = client_id
+    elif endpoints.basic:
         pair = f"{quote(client_id, safe='')}:{quote(secret, safe='')}"
         headers.append(("authorization", "Basic " + base64.b64encode(pair.encode()).decode()))
     else:

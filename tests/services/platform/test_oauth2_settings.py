@@ -147,6 +147,7 @@ def test_lists(admin: Program) -> None:
         44,
         ["github", "discord", "figma"],
     )
+    assert len(admin.done("GET", "/project/oauth2")["providers"]) == 44
     assert admin.done("GET", "/project/oauth2?total=false")["total"] == 0
     assert admin.refused("GET", "/project/oauth2/nothing") == "general_argument_invalid"
     assert admin.refused("GET", "/project/oauth2/mock") == "project_provider_unsupported"
@@ -163,6 +164,12 @@ def test_older_paths_and_shapes(person: Person, project: str, admin: Program) ->
         assert changed["$id"] == project
     apple = admin.done("GET", "/project/oauth2/apple")
     assert (apple["serviceId"], apple["keyId"], apple["teamId"], apple["p8File"]) == ("1", "K", "T", "")
+    oidc = msgspec.json.encode(
+        {"userinfoEndpoint": "https://a.example/u", "tokenEndpoint": "https://a.example/t"}
+    )
+    person.done("PATCH", path, {"provider": "oidc", "appId": "1", "secret": oidc.decode()})
+    written = admin.done("GET", "/project/oauth2/oidc")
+    assert (written["userInfoURL"], written["tokenURL"]) == ("https://a.example/u", "https://a.example/t")
     told = as_before("1.9.4", person, "GET", f"/projects/{project}")["oAuthProviders"]
     shown = {each["key"]: each for each in told}
     assert len(shown) == 47

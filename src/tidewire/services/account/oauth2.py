@@ -128,7 +128,7 @@ def _as_sent(function: Callable[..., object], method: Method, path: str) -> tupl
 
 
 async def oauth2_callback(
-    context: Context,  # noqa: ARG001
+    context: Context,
     project_id: Annotated[str, Text(1, 1024)],
     provider: ProviderKey,
     code: Returned = "",
@@ -147,7 +147,7 @@ async def oauth2_callback(
         "user": user,
     }
     query = urlencode({name: value for name, value in told.items() if value})
-    return Redirection(f"{_COOKIE_PATH}/{provider}/redirect?{query}")
+    return Redirection(f"{_browser(context).base}{_COOKIE_PATH}/{provider}/redirect?{query}")
 
 
 _CALLBACKS: Final[tuple[tuple[str, Method], ...]] = (

@@ -52,8 +52,8 @@ def missing_fields(fields: ProviderFields, settings: OAuthSettings) -> list[str]
 
 
 def is_usable(settings: OAuthSettings) -> bool:
-    """Whether users can be sent to the provider."""
-    return settings.enabled and bool(settings.client_id and settings.secret)
+    """Whether users can be sent to the provider. A client of OpenID Connect may have no secret."""
+    return settings.enabled and bool(settings.client_id and (settings.secret or settings.options))
 
 
 def provider_name(key: str) -> str:

@@ -80,7 +80,9 @@ async def list_oauth2_providers(
 ) -> OAuth2ProviderList:
     """List the providers that users can sign in with, set up or not."""
     settings = managed_project(context).settings
-    shown = [_shown(FIELDS[key], settings_of(settings, key)) for key in page_of(_LISTED, queries)]
+    shown = [
+        _shown(FIELDS[key], settings_of(settings, key)) for key in page_of(_LISTED, queries, len(_LISTED))
+    ]
     return OAuth2ProviderList(total=len(_LISTED) if total else 0, providers=shown)
 
 

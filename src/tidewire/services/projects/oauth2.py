@@ -62,9 +62,12 @@ def _parts(provider: str, text: str) -> tuple[str | None, dict[str, Any]]:
         found = None
     if not isinstance(found, dict):
         return text, {}
-    secret = found.get(fields.secret.older)
+    found = {name.lower(): value for name, value in found.items()}  # some write userinfoEndpoint
+    secret = found.get(fields.secret.older.lower())
     options = {
-        each.name: found[each.older] for each in fields.options if _fits(each.kind, found.get(each.older))
+        each.name: found[each.older.lower()]
+        for each in fields.options
+        if _fits(each.kind, found.get(each.older.lower()))
     }
     return (secret if isinstance(secret, str) else None), options
 
