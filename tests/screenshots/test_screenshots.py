@@ -8,6 +8,7 @@ import json
 import os
 import threading
 import time
+import tracemalloc
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -51,6 +52,10 @@ PAGES = {
     "/greedy": "<script>const kept=[];setInterval(()=>{for(let i=0;i<8;i++)"
     "kept.push(new Uint8Array(2**22).fill(7))},1)</script>",
     "/endless": "<script>while(true){}</script>",
+    "/loud": """<body style='margin:0;background:#00ff00'><script>
+        const long = 'data:text/plain,' + 'x'.repeat(2**25);
+        for (let i = 0; i < 3; i++) fetch(long);
+        setTimeout(() => fetch('/told', {method: 'POST', body: '"loud"'}), 500);</script></body>""",
     "/local": "<iframe src='file:///etc/passwd'></iframe>",
 }
 
@@ -253,6 +258,17 @@ def test_a_page_that_takes_too_much_ends_its_browser(api: ApiServer, pages: str)
     refused(ask(api, f"{pages}/greedy", sleep=10))
     assert browsers() == []
     assert color(picture(ask(api, f"{pages}/plain"))) == (0, 255, 0)
+
+
+def test_a_page_cannot_fill_the_server_by_what_its_browser_tells(api: ApiServer, pages: str) -> None:
+    """The browser tells the server each address that a page opens, however long it is."""
+    tracemalloc.start()
+    try:
+        assert color(picture(ask(api, f"{pages}/loud", sleep=3))) == (0, 255, 0)
+        assert tracemalloc.get_traced_memory()[1] < 2**24
+    finally:
+        tracemalloc.stop()
+    assert Pages.told == ["loud"]
 
 
 def test_time_is_bounded_and_few_are_taken_at_once(tmp_path: Path, pages: str) -> None:

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from tidewire.screenshots.contract import ScreenshotError
 
 Listener = Callable[[dict[str, Any]], None]
+
+PIECE_BYTES: Final = 64 * 1024
+"""What is read of the browser at once."""
+_RESULT: Final = b'{"id":'
+_RESULT_BYTES: Final = 96 * 2**20
+"""The most bytes of a result: a picture of many pixels, as text."""
+_EVENT_BYTES: Final = 64 * 1024
+"""The most bytes of an event. Larger ones are passed over without being kept: a page decides what is in them,
+such as the addresses that it opens, and could keep the server busy by their size."""
 
 
 class DevTools:
@@ -66,22 +75,43 @@ class DevTools:
     async def _read(self) -> None:
         reason = "the browser ended"
         try:
-            while True:
-                message = msgspec.json.decode((await self._reader.readuntil(b"\0"))[:-1])
+            async for text in self._messages():
+                message = msgspec.json.decode(text)
                 if "id" in message:
                     self._answered(message)
                 elif message.get("method") in self._listeners:
                     with suppress(ScreenshotError):  # of what it tells the browser, which has ended
                         self._listeners[message["method"]](message.get("params", {}))
-        except (asyncio.IncompleteReadError, OSError):
+        except OSError:
             pass
-        except (asyncio.LimitOverrunError, msgspec.DecodeError) as error:
+        except (ValueError, msgspec.DecodeError) as error:
             reason = f"the browser says too much: {error}"
         finally:
             self.ended.set_result(None)
             for waiting in self._waiting.values():
                 if not waiting.done():
                     waiting.set_exception(ScreenshotError(reason))
+
+    async def _messages(self) -> AsyncIterator[bytes]:
+        """What the browser says, but for events that are too large. Raises ValueError for such a result."""
+        message = bytearray()
+        passed_over = False
+        while data := await self._reader.read(PIECE_BYTES):
+            *ends, begin = data.split(b"\0")
+            for end in ends:
+                if not passed_over:
+                    yield bytes(message + end)
+                passed_over = False
+                message.clear()
+            if passed_over:
+                continue
+            message += begin
+            if message.startswith(_RESULT):
+                if len(message) > _RESULT_BYTES:
+                    raise ValueError("a result is too large")
+            elif len(message) > _EVENT_BYTES:
+                passed_over = True
+                message.clear()
 
     def _answered(self, message: dict[str, Any]) -> None:
         waiting = self._waiting.get(message["id"])

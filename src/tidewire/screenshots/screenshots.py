@@ -17,12 +17,10 @@ from tidewire.outbound.proxy import GuardedProxy
 from tidewire.pictures.places import Places
 from tidewire.screenshots.cell import cell_command, missing
 from tidewire.screenshots.contract import ScreenshotError, ScreenshotsUnavailableError, Shot
-from tidewire.screenshots.devtools import DevTools
+from tidewire.screenshots.devtools import PIECE_BYTES, DevTools
 from tidewire.screenshots.taking import take
 from tidewire.settings import Settings
 
-_MESSAGE_BYTES: Final = 96 * 2**20
-"""Of one message of the browser: a picture of many pixels, as text."""
 _LOOK_SECONDS: Final = 0.2
 """Between two looks at how much memory the browser takes."""
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
@@ -86,7 +84,7 @@ class Screenshots:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
-            limit=_MESSAGE_BYTES,
+            limit=PIECE_BYTES,
             env={"PATH": os.environ.get("PATH", os.defpath)},
         )
         assert process.stdin is not None
