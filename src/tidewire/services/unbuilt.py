@@ -123,13 +123,6 @@ UNBUILT: Final = (
     ),
     Unbuilt(
         "avatars",
-        "screenshots of pages",
-        "Take them by a browser, and store them in a bucket.",
-        ("GET /avatars/screenshots",),
-        "avatars.read",
-    ),
-    Unbuilt(
-        "avatars",
         "photos of its own",
         "Store pictures of people in a bucket.",
         ("PUT /avatars/photo", "DELETE /avatars/photo"),
