@@ -43,7 +43,7 @@ async def test_errors_tell_no_parameters(database: Database) -> None:
 
 
 async def test_a_read_that_takes_too_long_is_interrupted(tmp_path: Path) -> None:
-    database = await Database.open(tmp_path / "hurried.sqlite3", "shop", workers=Workers(read_seconds=0.05))
+    database = await Database.open(tmp_path / "hurried.sqlite3", "shop", workers=Workers(read_seconds=0.5))
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
     with pytest.raises(TidewireError) as caught:
         await database.read(lambda connection: connection.execute(text(endless)).all())
