@@ -8,18 +8,17 @@ loaded in the process that serves everybody.
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
+from tidewire.outbound.own_process import OwnProcessError, ask_process
 from tidewire.outbound.signer import ERROR_CODE, Order
 
 SECONDS: Final = 20.0
 """In which a key has to be loaded, and the token to be signed."""
+_MODULE: Final = "tidewire.outbound.signer"
 _AT_ONCE: Final = 2
 _LONGEST_KEY: Final = 16 * 1024
 """Characters; an RSA key of 8,192 bits has 6,400."""
@@ -47,35 +46,11 @@ class Signer:
             raise SigningError(f"the key has more than {_LONGEST_KEY} characters")
         order = Order(dict(claims), private_key, algorithm, dict(headers))
         async with self._free:
-            code, said = await _asked(msgspec.msgpack.encode(order))
+            try:
+                code, written = await ask_process(_MODULE, msgspec.msgpack.encode(order), SECONDS)
+            except OwnProcessError as error:
+                raise SigningError(f"nothing was signed: {error}") from None
+        said = written.decode()
         if code == 0:
             return said
         raise SigningError(said if code == ERROR_CODE and said else "the key cannot be used")
-
-
-async def _asked(order: bytes) -> tuple[int | None, str]:
-    """The exit code of a process that was given the order, and what it wrote."""
-    # Nothing of the server's environment, which may hold secrets.
-    environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"}
-    environment["PYTHONPATH"] = os.pathsep.join(each for each in sys.path if each)
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tidewire.outbound.signer"),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=environment,
-            cwd="/",
-        )
-    except OSError as error:
-        raise SigningError(f"no process can be started to sign: {error.strerror}") from None
-    try:
-        async with asyncio.timeout(SECONDS):
-            said, _ = await process.communicate(order)
-    except TimeoutError:
-        raise SigningError(f"the key took more than {SECONDS:.0f} seconds") from None
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    return process.returncode, said.decode()

@@ -75,7 +75,7 @@ class _Passes:
                 try:
                     kept = _Pass(*await make())
                 except (ValueError, TypeError, LookupError) as error:
-                    kept = _Pass("", now() + _PROBLEM_KEPT_MS, f"{error}")
+                    kept = _Pass("", now() + _PROBLEM_KEPT_MS, str(error) or type(error).__name__)
                 self._kept[key] = kept
             if kept.problem:
                 raise _KeyError(kept.problem)

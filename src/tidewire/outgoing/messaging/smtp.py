@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import ssl
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
 
 from tidewire.outbound.guard import ForbiddenAddressError, Guard
+from tidewire.outbound.own_process import OwnProcessError, ask_process
 from tidewire.outbound.smtp import MailServer, Security, connected_to
 from tidewire.outgoing.messaging.couriers import Letter, Provider, Recipient, Refusal, refusal, refused
 from tidewire.outgoing.messaging.mailer import Order
@@ -21,12 +19,11 @@ from tidewire.outgoing.messaging.smtp_outcome import Given, given
 
 AT_ONCE: Final = 100
 """Recipients of one mail, which servers must take at least (RFC 5321)."""
+_MODULE: Final = "tidewire.outgoing.messaging.mailer"
 _PROCESSES: Final = 2
 """Mails with files that are written at the same time."""
 _SECONDS: Final = 600
 """In which a mail with files has to be given."""
-_PASSED_ON: Final = ("PATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
-"""The environment of the process that writes mails: nothing of the server's that may hold secrets."""
 _SECURITY: Final[Mapping[str, Security]] = {"ssl": "tls", "tls": "starttls"}
 
 
@@ -129,27 +126,10 @@ class SmtpCourier:
 async def _carried(order: Order) -> Given:
     """What became of a mail that a process of its own wrote and gave."""
     failed = Given(problem="the process that writes mails failed", temporary=True)
-    environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    environment["PYTHONPATH"] = os.pathsep.join(each for each in sys.path if each)
     try:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tidewire.outgoing.messaging.mailer"),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            pass_fds=(order.connection,),
-            env=environment,
-            cwd="/",
+        code, written = await ask_process(
+            _MODULE, msgspec.msgpack.encode(order), _SECONDS, [order.connection]
         )
-    except OSError:
+    except OwnProcessError:
         return failed
-    try:
-        async with asyncio.timeout(_SECONDS):
-            said, _ = await process.communicate(msgspec.msgpack.encode(order))
-    except TimeoutError:
-        return failed
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    return msgspec.msgpack.decode(said, type=Given) if process.returncode == 0 else failed
+    return msgspec.msgpack.decode(written, type=Given) if code == 0 else failed
