@@ -65,7 +65,7 @@ async def find_address(
     if store is None:
         return Address(None, None, ambiguous=ambiguous)
     by_dev_key = b"x-appwrite-dev-key" in request.headers and await _shows_dev_key(request, instance, store)
-    console = await instance.project(CONSOLE_PROJECT_ID) if admin else None
+    console = instance.console if admin else None
     home = (console or store).project
     return Address(store, home, admin, by_dev_key, ambiguous, bool(in_path or named), admin_mode)
 

@@ -49,12 +49,6 @@ class Collaborators:
         self.hops = trusted_hops(settings)
         self.instance = instance
         self.registry = registry
-        self.passwords = passwords
-        self.geoip = geoip or GeoIp()
-        self.realtime = realtime
-        self.channels = channels or Channels(settings)
-        self.engine = engine
-        self.pictures = pictures
         self.bodies = BodyBudget(settings)
         self.results = LargeResults(settings.large_answer_bytes)
         self.large_json = LargeJson(settings.max_body_values)
@@ -75,8 +69,8 @@ class Collaborators:
             jwt_secret=instance.jwt_secret,
             settings=settings,
             instance=instance,
-            channels=self.channels,
-            geoip=self.geoip,
+            channels=channels or Channels(settings),
+            geoip=geoip or GeoIp(),
             engine=engine,
             pictures=pictures,
             screenshots=Screenshots(settings),

@@ -51,7 +51,7 @@ async def identify(
     session and act on the project as members of the team that owns it; raises ``project_not_found`` for
     those who are not.
     """
-    console = await instance.project(CONSOLE_PROJECT_ID) if admin else None
+    console = instance.console if admin else None
     people = console or store
     shown = read_credentials(head, people.project.id)
     if shown.key:

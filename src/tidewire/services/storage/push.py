@@ -15,7 +15,6 @@ from tidewire.services.storage.content import download_of
 from tidewire.services.storage.reading import ReadableFile
 from tidewire.services.storage.records import file_not_found, find_bucket
 from tidewire.store.engine.connection import Connection
-from tidewire.store.instance.instance import CONSOLE_PROJECT_ID
 from tidewire.store.records.stored_files import find_file, parts_of_file
 from tidewire.store.secrets.credentials import InvalidJwtError, PushClaims, decode_push_token
 
@@ -33,8 +32,7 @@ async def get_file_for_push(
     claims = _claims(context, bucket_id, file_id, jwt)
     database, objects = context.database, context.objects
     if claims.internal:
-        console = await context.instance.project(CONSOLE_PROJECT_ID)
-        assert console is not None, "every instance has the console"
+        console = context.instance.console
         database, objects = console.database, console.objects
 
     def unit(connection: Connection) -> ReadableFile:
